@@ -1,0 +1,5 @@
+"""`python -m app` in a checkout; installed, the command is `claywright`."""
+
+from app.cli import main
+
+main()

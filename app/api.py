@@ -1,0 +1,89 @@
+"""The public Python API, as `from claywright import ...` hands it out: tasks, judge, recipe, and the steps of the loop.
+
+from claywright import Recipe, Magpie, UltraFeedback, run, export
+
+made = run(Recipe(task=Magpie(), rows=5, rating=UltraFeedback()))
+export(made.id, "rows.jsonl", unreviewed=True)
+"""
+
+import asyncio
+from pathlib import Path
+
+from app import services, workflow
+from app.config import settings
+from app.execution import Execution
+from app.recipe import Recipe, load
+from app.store import Store
+from app.tables.runs import Run
+from feedback.exports import Export, Exported
+from feedback.push import Pushed
+from feedback.ultrafeedback import UltraFeedback
+from tasks import Genstruct, Magpie, SelfInstruct, TextGeneration
+
+__all__ = [
+    "Genstruct",
+    "Magpie",
+    "Recipe",
+    "SelfInstruct",
+    "TextGeneration",
+    "UltraFeedback",
+    "export",
+    "pull",
+    "push",
+    "rate",
+    "run",
+]
+
+
+def run(recipe: Recipe | str | Path, *, data: Path | None = None) -> Run:
+    """Makes, answers and rates the rows of a recipe (or of the recipe file of that name); nothing is sent anywhere.
+
+    `data` is the data folder, by default the one of the command line. Raises ClaywrightError and its kinds.
+    """
+    here = settings(data)
+    made = recipe if isinstance(recipe, Recipe) else load(Path(recipe))
+    with services.stopping(here), Store(here.data) as store:
+        begun = workflow.start(store, here, made)
+        return asyncio.run(workflow.generate(store, here, begun, _unwatched, _unheard))
+
+
+def rate(run_id: str, rating: UltraFeedback | None = None, *, data: Path | None = None) -> Run:
+    """Rates the rows of a run, by `rating` or as its recipe says."""
+    here = settings(data)
+    with services.stopping(here), Store(here.data) as store:
+        found = store.runs.get(run_id)
+        return asyncio.run(workflow.rate(store, here, found, rating, None, _unwatched, _unheard))
+
+
+def push(run_id: str, dataset: str = "", *, data: Path | None = None) -> Pushed:
+    """Sends the rows of a run to Argilla, as `dataset` or under the run's own name."""
+    here = settings(data)
+    with services.stopping(here), Store(here.data) as store:
+        where = workflow.argilla(here, _unheard)
+        return workflow.push(store, store.runs.get(run_id), where, lambda done, total: None, dataset=dataset).pushed
+
+
+def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
+    """Brings back what people said of a run's rows."""
+    here = settings(data)
+    with services.stopping(here), Store(here.data) as store:
+        return workflow.pull(store, store.runs.get(run_id), workflow.argilla(here, _unheard))
+
+
+def export(
+    run_id: str, path: str | Path, *, format: str = "sft", unreviewed: bool = False, data: Path | None = None
+) -> Exported:
+    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), as sft, preference or raw."""
+    here = settings(data)
+    with Store(here.data) as store:
+        return workflow.export(
+            store, store.runs.get(run_id), Export(format=format, path=str(path), unreviewed=unreviewed)
+        )
+
+
+def _unwatched(execution: Execution, total: int | None) -> None:
+    return None
+
+
+def _unheard(words: str) -> None:
+    return None

@@ -1,0 +1,360 @@
+"""The command `claywright`: each step of the loop, and the whole of it. The work is done in app/workflow.py."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import recipe, services, terminal, workflow
+from app.config import Settings, settings
+from app.errors import RunError
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from feedback.exports import FORMATS, Export
+from feedback.ultrafeedback import UltraFeedback
+from tasks.errors import ClaywrightError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'last'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+DATA: dict[str, Path | None] = {"folder": None}
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        terminal.show(f"claywright {version('claywright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    data: Annotated[Path | None, typer.Option(help="Data folder (else CLAYWRIGHT_DATA, else the user's own).")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Datasets made by models and trusted by humans."""
+    DATA["folder"] = data
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Settings, Store]]:
+    """The settings and the store; services that the command starts are stopped at its end."""
+    here = settings(DATA["folder"])
+    with services.stopping(here), Store(here.data) as store:
+        yield here, store
+
+
+@app.command()
+def run(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="A recipe (.toml or .json); without one, an example.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Number of rows, instead of the recipe's.")] = None,
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with a run ('last' for the newest).")] = "",
+    retry_failed: Annotated[bool, typer.Option(help="With --resume: try again what failed.")] = False,
+    no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make rows, rate them, send them to Argilla."""
+    began = time.monotonic()
+    with opened() as (here, store):
+        if resume and file:
+            raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
+        if resume:
+            begun = store.runs.get(resume)
+        else:
+            made = _with_rows(recipe.load(file) if file else recipe.example(), rows)
+            begun = workflow.start(store, here, made)
+        terminal.say(f"Run {begun.id}")
+        watched = terminal.Watched(store, begun)
+        working = workflow.generate(store, here, begun, watched, terminal.say, retry_failed=retry_failed, rows=rows)
+        try:
+            done = terminal.work(working, watched)
+        except ClaywrightError as error:
+            if store.runs.get(begun.id).state in ("paused", "stopped"):
+                raise type(error)(
+                    f"{error}\nWhat was made is kept. To go on: claywright run --resume {begun.id}"
+                ) from error
+            raise
+        made_in = time.monotonic() - began
+        result = _result(store, done, watched)
+        if done.state == "stopped":
+            result["seconds"] = round(made_in, 2)
+            _report(result, as_json)
+            terminal.say(f"Stopped. To go on: claywright run --resume {done.id}")
+            raise typer.Exit(130)
+        if not no_push and result["counts"]["answered"]:
+            result["sent"] = _push(here, store, done, dataset, "")
+        result["seconds"] = round(time.monotonic() - began, 2)
+        result["seconds_making"] = round(made_in, 2)
+        _report(result, as_json)
+        if "sent" in result and not as_json:
+            terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
+            terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
+
+
+def _with_rows(made: Recipe, rows: int | None) -> Recipe:
+    from dataclasses import replace
+
+    return made if rows is None else replace(made, rows=rows)
+
+
+def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
+    tally = asdict(watched.execution.engine.tally) if watched.execution else {}
+    return {
+        "run": run.id,
+        "state": run.state,
+        "reason": run.reason,
+        "counts": store.runs.counts(run.id),
+        "dropped": store.runs.drop_reasons(run.id),
+        "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
+        "calls": tally,
+    }
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        terminal.show_json(result)
+        return
+    counts = result["counts"]
+    terminal.show(
+        f"{counts['answered']} rows in {result.get('seconds_making', result.get('seconds', 0)):.1f} s"
+        f" ({result['calls'].get('sent', 0)} calls, {result['calls'].get('recalled', 0)} remembered)"
+    )
+    if counts["ratings"]:
+        terminal.show(
+            f"{counts['ratings'] - counts['unrated'] - counts['failed_ratings']} of {counts['ratings']} ratings can be read"
+        )
+    for reason, number in result["dropped"].items():
+        terminal.show(f"dropped {number}: {reason}")
+    for failure in result["failures"][:10]:
+        terminal.show(f"failed {failure['what']}: {failure['why']}")
+    if len(result["failures"]) > 10:
+        terminal.show(f"and {len(result['failures']) - 10} more failures: claywright runs {result['run']}")
+    if result["failures"]:
+        terminal.show(f"To try what failed again: claywright run --resume {result['run']} --retry-failed")
+    if result["reason"]:
+        terminal.show(result["reason"])
+    if "sent" in result:
+        terminal.show(_sent_words(result["sent"]))
+
+
+def _push(here: Settings, store: Store, run: Run, dataset: str, workspace: str) -> dict[str, Any]:
+    where = workflow.argilla(here, terminal.say)
+    with terminal.sending() as watch:
+        sent = workflow.push(store, run, where, watch, dataset=dataset, workspace=workspace)
+    return {
+        "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
+        "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged,
+        "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
+    }  # fmt: skip
+
+
+def _sent_words(sent: dict[str, Any]) -> str:
+    words = f"{sent['sent']} rows sent to Argilla, dataset '{sent['dataset']}' in workspace '{sent['workspace']}'"
+    if sent["unchanged"]:
+        words += f" ({sent['unchanged']} were there already)"
+    for refused in sent["refused"]:
+        words += f"\nArgilla refused the row {refused['row']}: {refused['why']}"
+    return words
+
+
+@app.command()
+def rate(
+    run_id: RunId,
+    aspect: Annotated[list[str] | None, typer.Option(help="What to rate; may be given several times.")] = None,
+    together: Annotated[
+        bool | None, typer.Option("--together/--singly", help="All responses in one prompt, or one by one.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Times that each question is asked.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rate the rows of a run."""
+    with opened() as (here, store):
+        found = store.runs.get(run_id)
+        old = workflow.recipe_of(found).rating or UltraFeedback()
+        judge = UltraFeedback(
+            aspects=tuple(aspect) if aspect else old.aspects,
+            together=old.together if together is None else together,
+            repeats=repeats or old.repeats,
+        )
+        watched = terminal.Watched(store, found)
+        done = terminal.work(workflow.rate(store, here, found, judge, None, watched, terminal.say), watched)
+        _report(_result(store, done, watched), as_json)
+
+
+@app.command()
+def push(
+    run_id: RunId,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
+    workspace: Annotated[str, typer.Option(help="Workspace in Argilla.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send the rows of a run to Argilla; what is there already is not sent again."""
+    with opened() as (here, store):
+        sent = _push(here, store, store.runs.get(run_id), dataset, workspace)
+        if as_json:
+            terminal.show_json(sent)
+        else:
+            terminal.show(_sent_words(sent))
+
+
+@app.command()
+def pull(run_id: RunId, as_json: AsJson = False) -> None:
+    """Bring back what people said in Argilla."""
+    with opened() as (here, store):
+        done = workflow.pull(store, store.runs.get(run_id), workflow.argilla(here, terminal.say))
+        if as_json:
+            terminal.show_json(asdict(done))
+        else:
+            terminal.show(
+                f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected"
+                f" ({done.new} new or changed answers)"
+            )
+
+
+@app.command()
+def export(
+    run_id: RunId,
+    form: Annotated[str, typer.Option("--format", help=" | ".join(FORMATS))] = "",
+    to: Annotated[Path | None, typer.Option(help="File to write: .jsonl, .parquet or .csv.")] = None,
+    unreviewed: Annotated[bool, typer.Option(help="Take rows that nobody reviewed as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the approved rows into a file."""
+    with opened() as (_, store):
+        found = store.runs.get(run_id)
+        wanted = workflow.recipe_of(found).export
+        chosen = Export(
+            format=form or wanted.format, path=str(to or wanted.path), unreviewed=unreviewed or wanted.unreviewed
+        )
+        done = workflow.export(store, found, chosen)
+        if as_json:
+            terminal.show_json({"path": str(done.path), "written": done.written, "passed_over": done.passed_over})
+        else:
+            rest = f" ({done.passed_over} approved rows gave none)" if done.passed_over else ""
+            terminal.show(f"{done.written} rows written to {done.path}{rest}")
+
+
+@app.command()
+def runs(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run, with everything that failed in it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, or say how one stands."""
+    with opened() as (_, store):
+        found = [store.runs.get(run_id)] if run_id else store.runs.all()
+        listed: list[dict[str, Any]] = [
+            {"run": r.id, "state": r.state, "created": r.created, "reason": r.reason, **store.runs.counts(r.id)}
+            for r in found
+        ]
+        if run_id:
+            listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(found[0].id)]
+            listed[0]["dropped_because"] = store.runs.drop_reasons(found[0].id)
+        if as_json:
+            terminal.show_json({"runs": listed})
+            return
+        if not listed:
+            terminal.show("There are no runs yet. Make one: claywright run")
+        for one in listed:
+            terminal.show(
+                f"{one['run']}  {one['state']}  {one['answered']} rows, {one['rated']} rated, {one['sent']} sent"
+                + (f", {one['failed']} failed" if one["failed"] else "")
+                + (f"  {one['reason']}" if one["reason"] else "")
+            )
+        for reason, number in listed[0].get("dropped_because", {}).items() if run_id else ():
+            terminal.show(f"  dropped {number}: {reason}")
+        for failure in listed[0].get("failures", []) if run_id else ():
+            terminal.show(f"  failed {failure['what']}: {failure['why']}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what works, and what to do about what doesn't."""
+    from app.doctor import examine
+
+    here = settings(DATA["folder"])
+    findings = list(examine(here))
+    if as_json:
+        terminal.show_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            terminal.show(f"{'ok  ' if finding.ok else 'NOT '} {finding.what}: {finding.words}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def argilla(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+) -> None:
+    """Keep Argilla up, and print the way in."""
+    here = settings(DATA["folder"])
+    if here.argilla_url:
+        terminal.show(f"Argilla is at {here.argilla_url} (ARGILLA_API_URL).")
+        return
+    with services.stopping(here):
+        running = services.ensure(services.ARGILLA, here, terminal.say, port)
+        credentials = running.details["credentials"]
+        if as_json:
+            terminal.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
+        else:
+            terminal.show(
+                f"Argilla is at {running.url}\nSign in as '{running.details['username']}'; the password is in {credentials}"
+            )
+        _stay(running)
+
+
+@app.command()
+def model(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+) -> None:
+    """Keep the built-in model up, and print its address."""
+    here = settings(DATA["folder"])
+    with services.stopping(here):
+        running = services.ensure(services.MODEL, here, terminal.say, port)
+        key = here.services / "model.json"
+        if as_json:
+            terminal.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
+        else:
+            terminal.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
+        _stay(running)
+
+
+def _stay(running: services.Running) -> None:
+    """Waits for Ctrl-C where this process started the service; one that was found running needs nobody to wait."""
+    if running.own:
+        terminal.say("Ctrl-C stops it.")
+        services.wait_while_running(running)
+    else:
+        terminal.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")
+
+
+def main() -> None:
+    """Runs the command; errors of ours are a sentence and exit code 1."""
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except ClaywrightError as error:
+        terminal.say(f"Error: {error}")
+        if "--json" in sys.argv:
+            terminal.show_json({"error": str(error), "kind": type(error).__name__})
+        sys.exit(1)
+    except KeyboardInterrupt:
+        terminal.say("Stopped.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,54 @@
+"""Where things are and who we are: read once, from the command line over the environment over the defaults."""
+
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from app.errors import StoreError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`data` holds the store, the local services and Argilla's data. `owner` is written into runs."""
+
+    data: Path
+    owner: str
+    argilla_url: str = ""
+    argilla_key: str | None = None
+    argilla_workspace: str = ""
+
+    @property
+    def services(self) -> Path:
+        return self.data / "services"
+
+
+def settings(data: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises StoreError if the data folder can't be made."""
+    environment = os.environ if environment is None else environment
+    named = data or (Path(environment["CLAYWRIGHT_DATA"]) if environment.get("CLAYWRIGHT_DATA") else None)
+    folder = named or Path(platformdirs.user_data_dir("claywright", appauthor=False))
+    folder = folder.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The data folder {folder} can't be made: {error.strerror}. Name another one with --data or CLAYWRIGHT_DATA."
+        ) from error
+    return Settings(
+        data=folder,
+        owner=environment.get("CLAYWRIGHT_OWNER") or _user(),
+        argilla_url=environment.get("ARGILLA_API_URL", ""),
+        argilla_key=environment.get("ARGILLA_API_KEY"),
+        argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "owner"

@@ -1,0 +1,137 @@
+"""The store's SQLite file: one thread that writes, readers beside it, errors in words.
+
+Writes are functions that get the writing connection. Those that wait together are committed together, each in a savepoint
+of its own, so that one that fails takes no other with it.
+
+`synchronous = NORMAL` in WAL mode: a killed process loses nothing; a power cut may take the last moments, never the file.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.errors import StoreError
+from app.migrations import migrate
+
+T = TypeVar("T")
+Write = Callable[[sqlite3.Connection], T]
+TOGETHER = 256
+
+
+class Database:
+    """One file. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._todo: queue.SimpleQueue[tuple[Write[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.chmod(0o700)
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            migrate(self._writer)
+            path.chmod(0o600)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise StoreError(
+                f"The data folder {path.parent} can't be used: {error}. "
+                "Make it writable, or name another one with --data or CLAYWRIGHT_DATA."
+            ) from error
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA busy_timeout=30000")
+        return connection
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """This thread's connection for reading."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            connection.execute("PRAGMA query_only=ON")
+            self._readers.append(connection)
+        return connection
+
+    def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All that a question gives, read by this thread."""
+        return self.reader.execute(sql, values).fetchall()
+
+    def write(self, function: Write[T]) -> T:
+        """Runs `function` in the writing thread and returns when its changes are committed."""
+        return self._submit(function).result()
+
+    async def write_async(self, function: Write[T]) -> T:
+        """The same, for those who must not block."""
+        return await asyncio.wrap_future(self._submit(function))
+
+    def _submit(self, function: Write[T]) -> "Future[T]":
+        if self._closed:
+            raise StoreError("The store is closed already.")
+        future: Future[T] = Future()
+        self._todo.put((function, future))
+        return future
+
+    def _work(self) -> None:
+        while (first := self._todo.get()) is not None:
+            batch: list[tuple[Write[Any], Future[Any]]] = [first]
+            stop = False
+            while len(batch) < TOGETHER and not self._todo.empty():
+                if (more := self._todo.get()) is None:
+                    stop = True
+                    break
+                batch.append(more)
+            self._commit(batch)
+            if stop:
+                return
+
+    def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for function, future in batch:
+                self._writer.execute("SAVEPOINT one")
+                try:
+                    results.append((future, function(self._writer), None))
+                except sqlite3.OperationalError:
+                    raise
+                except (sqlite3.Error, ValueError, TypeError, KeyError, StoreError) as error:
+                    self._writer.execute("ROLLBACK TO one")
+                    results.append((future, None, error))
+                self._writer.execute("RELEASE one")
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            words = StoreError(
+                f"The store {self.path} can't be written: {error}. Nothing that was in it is lost; make room and resume."
+            )
+            for _, future in batch:
+                future.set_exception(words)
+            return
+        for future, result, failure in results:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._todo.put(None)
+        self._thread.join()
+        for connection in [*self._readers, self._writer]:
+            connection.close()

@@ -1,0 +1,93 @@
+"""Looks at everything that a run needs and says what to do about what is missing."""
+
+import ctypes
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app import services
+from app.config import Settings
+from app.store import Store
+from feedback.server import Server
+from tasks.errors import ClaywrightError
+from tasks.models.presets import PRESETS
+
+ROOM = 2 * 10**9
+"""Bytes that the two local services and a first run take, with some to spare."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    ok: bool
+    words: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """One finding after the other; nothing is installed or started for it."""
+    yield Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
+    yield _store(settings)
+    free = shutil.disk_usage(settings.data).free
+    yield Finding(
+        "disk", free > ROOM, f"{free / 1e9:.1f} GB free" + ("" if free > ROOM else ": make room, 2 GB are needed")
+    )
+    yield _libgomp()
+    for service in (services.MODEL, services.ARGILLA):
+        yield _service(service, settings)
+    if settings.argilla_url:
+        yield _argilla(settings)
+    keys = [name for name, preset in PRESETS.items() if preset.key_env and os.environ.get(preset.key_env)]
+    yield Finding(
+        "keys",
+        True,
+        f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)",
+    )
+
+
+def _store(settings: Settings) -> Finding:
+    try:
+        with Store(settings.data) as store:
+            return Finding("data folder", True, f"{settings.data}, {len(store.runs.all())} runs")
+    except ClaywrightError as error:
+        return Finding("data folder", False, str(error))
+
+
+def _libgomp() -> Finding:
+    if sys.platform != "linux":
+        return Finding("libgomp1", True, "not needed here")
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        return Finding("libgomp1", False, "the built-in model needs it: apt-get install libgomp1")
+    return Finding("libgomp1", True, "there")
+
+
+def _service(service: services.Service, settings: Settings) -> Finding:
+    running = services.find(service, settings)
+    if running:
+        return Finding(service.title, True, f"runs at {running.url} (process {running.pid})")
+    installed = any(settings.services.glob(f"{service.name}-*/ready"))
+    return Finding(
+        service.title, True, "installed, starts when needed" if installed else "is installed when first needed"
+    )
+
+
+def _argilla(settings: Settings) -> Finding:
+    what = f"Argilla at {settings.argilla_url}"
+    if not settings.argilla_key:
+        return Finding(what, False, "ARGILLA_API_KEY is not set")
+    try:
+        server = Server(settings.argilla_url, settings.argilla_key)
+        version = server.get("/api/v1/version").get("version", "?")
+        with server.translated():
+            me = server.client.me
+            names = [workspace.name for workspace in server.client.workspaces]
+    except ClaywrightError as error:
+        return Finding(what, False, str(error))
+    able = str(me.role) in ("Role.owner", "Role.admin", "owner", "admin")
+    words = f"version {version}, {me.username} ({getattr(me.role, 'value', me.role)}), workspaces: {', '.join(names) or 'none'}"
+    return Finding(
+        what, able, words if able else f"{words}: this user may not make datasets, use an owner's or admin's key"
+    )

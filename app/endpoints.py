@@ -1,0 +1,39 @@
+"""From a recipe's model settings to endpoints that can be called; keys come from the environment and stay in memory."""
+
+import os
+from dataclasses import replace
+
+from app import services
+from app.config import Settings
+from app.services import Say
+from tasks import local as local_model
+from tasks.errors import SettingsError
+from tasks.models.base import Endpoint
+from tasks.models.openai import OpenAIEndpoint
+from tasks.models.presets import PRESETS
+from tasks.models.scripted import ScriptedEndpoint
+from tasks.models.spec import ModelSpec
+
+
+def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
+    """The endpoint that `spec` names; the built-in model is started where it does not run yet.
+
+    Raises SettingsError for a missing key or model name, ServiceError if the built-in model does not start.
+    """
+    if spec.preset == "scripted":
+        return ScriptedEndpoint(name=spec.model or "scripted", concurrency=spec.concurrency)
+    if spec.preset == "local":
+        running = services.ensure(services.MODEL, settings, say)
+        spec = replace(spec, model=local_model.NAME)
+        identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
+        return OpenAIEndpoint(spec, url=running.url, key=str(running.details["key"]), identity=identity)
+    variable = spec.key_variable
+    key = os.environ.get(variable) if variable else None
+    if variable and not key:
+        raise SettingsError(
+            f"The model {spec.model or spec.preset} needs the key in the environment variable {variable}, which is not set. "
+            "Set it and start again; what was made is kept."
+        )
+    if not spec.model and not spec.url:
+        raise SettingsError(f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.")
+    return OpenAIEndpoint(spec, key=key)

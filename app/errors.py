@@ -1,0 +1,21 @@
+"""What can go wrong around a run.
+
+ClaywrightError (tasks.errors)
+├── StoreError                 the data folder or its database
+├── RunError                   no such run, or another process works on it
+└── ServiceError               a local service that does not install or start
+"""
+
+from tasks.errors import ClaywrightError
+
+
+class StoreError(ClaywrightError):
+    """The data folder can't be used, or its database can't be written."""
+
+
+class RunError(ClaywrightError):
+    """There is no such run, or it can't be worked on now."""
+
+
+class ServiceError(ClaywrightError):
+    """A local service could not be installed or started."""

@@ -1,0 +1,237 @@
+"""Works a run to its end: units give rows, rows get responses, responses get ratings, each as soon as it can.
+
+There are no batches and no barriers: a unit that waits holds nobody up. What is done is in the store before anything builds
+on it, so that working a run again after any kind of end goes on where it stopped.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.quota import Quota
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.rows import content_hash
+from app.tables.runs import Run
+from feedback.types import Rating
+from tasks.engine import Engine
+from tasks.errors import CallFailed, CallRefused, ClaywrightError, EndpointRefused, InputError, Stopped, Unsupported
+from tasks.models.base import Endpoint
+from tasks.types import Dropped, Row, Unit
+
+Job = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Progress:
+    """What happened since this process took the run up; totals of the run are in the store."""
+
+    stage: str = "generating"
+    units: int = 0
+    rows: int = 0
+    answered: int = 0
+    rated: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Execution:
+    """One run, its recipe, and the endpoints that serve it. `work` does everything that is left to do."""
+
+    store: Store
+    run: Run
+    recipe: Recipe
+    engine: Engine
+    generator: Endpoint
+    responders: Sequence[Endpoint]
+    labeller: Endpoint | None
+    progress: Progress = field(default_factory=Progress)
+    trouble: ClaywrightError | None = None
+
+    def __post_init__(self) -> None:
+        self.answers = self.recipe.answering
+        self.judge = self.recipe.rating
+        self.judge_id = self.judge.identity(self.labeller.identity) if self.judge and self.labeller else ""
+        self.quota = Quota(self.recipe.rows, self.recipe.task.rows_per_unit, self.recipe.task.draws)
+
+    def stop(self) -> None:
+        """Sends no more calls; those in flight are waited for and kept."""
+        self.engine.stop()
+        self.quota.close()
+
+    async def work(self, units: Iterable[Unit]) -> None:
+        """Works `units`, but for what the store has of them. Sets `trouble` to what kept it from the end."""
+        jobs = self._jobs(iter(units))
+        width = 2 * sum(e.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
+        workers = [asyncio.create_task(self._worker(jobs)) for _ in range(width)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await self.engine.drain()
+
+    def _endpoints(self) -> list[Endpoint]:
+        return [self.generator, *self.responders, *([self.labeller] if self.labeller else [])]
+
+    async def _worker(self, jobs: AsyncIterator[Job]) -> None:
+        async for job in jobs:
+            try:
+                await job()
+            except Stopped:
+                return
+            except (EndpointRefused, Unsupported, ClaywrightError) as error:
+                self.trouble = self.trouble or error
+                self.stop()
+                return
+
+    def _jobs(self, units: Iterator[Unit]) -> "Queue":
+        return Queue(self, units, self.store.rows.progress_of_units(self.run.id, self.judge_id))
+
+    # -- one unit
+
+    async def work_unit(self, unit: Unit) -> None:
+        rows: list[Row] = []
+        try:
+            model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}")
+            made = await self.recipe.task.rows(unit, model)
+        except (CallFailed, CallRefused, InputError) as error:
+            await self.store.rows.fail_unit(self.run.id, unit.index, str(error))
+            self.progress.failed += 1
+        else:
+            rows = self._named(unit, made)
+            drops = [drop for drop in made if isinstance(drop, Dropped)]
+            await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops)
+            self.progress.rows += len(rows)
+            self.progress.dropped += len(drops)
+        self.progress.units += 1
+        self.quota.finish(unit.index, len(rows))
+        await together(self.finish(row) for row in rows)
+
+    def _named(self, unit: Unit, made: Sequence[Row | Dropped]) -> list[Row]:
+        """The rows with their ids: run, unit and position, for ever."""
+        rows = [row for row in made if isinstance(row, Row)]
+        return [
+            replace(row, id=f"{self.run.id}-{unit.index:06d}-{position}", unit=unit.index, position=position)
+            for position, row in enumerate(rows)
+        ]
+
+    async def work_open_rows(self, unit: Unit) -> None:
+        """What is left to do for the rows of a unit that was worked before."""
+        open_rows = list(self.store.rows.walk(self.run.id, "state='kept' AND unit=?", unit.index))
+        await together(self.finish(row) for row in open_rows)
+
+    # -- one row
+
+    async def finish(self, row: Row) -> None:
+        if not await self.quota.wants(row.unit, row.position):
+            await self.store.rows.set_state(row.id, "surplus", "beyond the rows asked for")
+            return
+        answered = await self._answer(row)
+        if answered is not None and self.judge is not None and self.labeller is not None:
+            await self._rate(answered, self.labeller)
+
+    async def _answer(self, row: Row) -> Row | None:
+        """The row with all its responses; None if one could not be made, which is kept as the row's failure."""
+        missing = self.answers.missing(self.store.rows.places(row.id))
+        try:
+            await together(self._respond(row, place) for place in missing)
+        except (CallFailed, CallRefused) as error:
+            await self.store.rows.set_state(row.id, "failed", f"answering: {error}")
+            self.progress.failed += 1
+            return None
+        row = self.store.rows.get(row.id) if missing else row
+        await self.store.rows.answered(row)
+        self.progress.answered += 1
+        return row
+
+    async def _respond(self, row: Row, place: int) -> None:
+        models = self.responders or [self.generator]
+        endpoint = models[place % len(models)]
+        model = self.engine.bind(endpoint, f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}")
+        response = await self.answers.respond(row, model)
+        if not response.text:
+            raise CallRefused(f"{response.model} gave an empty answer.")
+        await self.store.rows.keep_response(row.id, place, response)
+
+    async def _rate(self, row: Row, labeller: Endpoint) -> None:
+        assert self.judge is not None
+        said_of = content_hash(row)
+        have = {
+            (rating.aspect, rating.repeat, rating.response)
+            for rating in self.store.ratings.of([row.id], self.judge_id)[row.id]
+            if rating.status != "failed"
+        }
+        model = self.engine.bind(labeller, "rating", seeded=False)
+        judge = self.judge
+
+        async def ask(question: Any) -> None:
+            ratings: list[Rating] = await judge.rate(row, question, model)
+            await self.store.ratings.keep(row.id, said_of, self.judge_id, ratings)
+            self.progress.failed += sum(rating.status == "failed" for rating in ratings)
+
+        await together(
+            ask(question)
+            for question in judge.questions(row)
+            if any((question.aspect, question.repeat, place) not in have for place in question.order)
+        )
+        await self.store.ratings.done(row.id, self.judge_id)
+        self.progress.rated += 1
+
+
+class Queue:
+    """The jobs of a run in unit order: units not yet worked, and open rows of those that were.
+
+    Each worker takes the next one when it is free. A unit is handed out only while its rows may be wanted.
+    """
+
+    def __init__(
+        self, execution: Execution, units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]
+    ) -> None:
+        self.execution = execution
+        self.units = units
+        self.worked = worked
+        self.next_worked = next(worked, None)
+        self._turn = asyncio.Lock()
+
+    def __aiter__(self) -> "Queue":
+        return self
+
+    async def __anext__(self) -> Job:
+        async with self._turn:
+            while True:
+                if self.execution.engine.stopping:
+                    raise StopAsyncIteration
+                if (job := await self._next()) is not None:
+                    return job
+
+    async def _next(self) -> Job | None:
+        """The next job; None where a unit has nothing left to do. Raises StopAsyncIteration at the end."""
+        run = self.execution
+        if self.next_worked is None and not await run.quota.room():
+            raise StopAsyncIteration
+        unit = next(self.units, None)
+        if unit is None:
+            raise StopAsyncIteration
+        while self.next_worked is not None and self.next_worked[0] < unit.index:
+            self.next_worked = next(self.worked, None)
+        if self.next_worked is not None and self.next_worked[0] == unit.index:
+            _, state, rows, is_open = self.next_worked
+            self.next_worked = next(self.worked, None)
+            run.quota.start(unit.index)
+            run.quota.finish(unit.index, rows)
+            return (lambda: run.work_open_rows(unit)) if is_open and state == "done" else None
+        if not await run.quota.room():
+            raise StopAsyncIteration
+        run.quota.start(unit.index)
+        return lambda: run.work_unit(unit)
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs all of it, waits for all of it, then raises the first error, if any."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

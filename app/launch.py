@@ -1,0 +1,76 @@
+"""Claywright: datasets made by models and trusted by humans.
+
+This file is `claywright/__init__.py` once installed. It holds the entry point of the command and hands out the public
+Python API, which lives in `app/api.py` and is imported when a name is first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.api import (
+        Genstruct,
+        Magpie,
+        Recipe,
+        SelfInstruct,
+        TextGeneration,
+        UltraFeedback,
+        export,
+        pull,
+        push,
+        rate,
+        run,
+    )
+
+__all__ = [
+    "Genstruct",
+    "Magpie",
+    "Recipe",
+    "SelfInstruct",
+    "TextGeneration",
+    "UltraFeedback",
+    "export",
+    "pull",
+    "push",
+    "rate",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("claywright")
+    if name not in __all__:
+        raise AttributeError(f"module 'claywright' has no attribute {name!r}")
+    try:
+        from app import api
+    except ImportError as error:
+        raise hidden(error) from error
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "main"]
+
+
+def hidden(error: ImportError) -> ImportError:
+    """Says why a checkout can't be imported where another `app`, `tasks` or `feedback` comes first."""
+    import sys
+
+    for name in ("app", "tasks", "feedback"):
+        place = getattr(sys.modules.get(name), "__file__", None)
+        if place and (error.name or "").partition(".")[0] == name:
+            return ImportError(
+                f"claywright runs from a checkout here, and its package '{name}' is hidden by {place}: "
+                "install the wheel (its packages have names of their own) or start Python in another folder",
+                name=error.name,
+            )
+    return error
+
+
+def main() -> None:
+    """The command `claywright`."""
+    from app.cli import main as command
+
+    command()

@@ -1,0 +1,110 @@
+"""The schema of the store, as the steps that made it. A step is never changed once it was released; new ones are appended.
+
+`PRAGMA user_version` counts the steps that a file has had.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+
+def first(connection: sqlite3.Connection) -> None:
+    _each(
+        connection,
+        """
+        CREATE TABLE runs(
+          id TEXT PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, recipe TEXT NOT NULL, seed INTEGER NOT NULL,
+          state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', inputs TEXT NOT NULL DEFAULT '',
+          created TEXT NOT NULL, updated TEXT NOT NULL,
+          worker TEXT, heartbeat REAL);
+        -- what a unit of input gave: done (with how many rows), failed (with the reason). Not here, not yet worked on
+        CREATE TABLE units(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, idx INTEGER NOT NULL, state TEXT NOT NULL,
+          rows INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', updated TEXT NOT NULL,
+          PRIMARY KEY(run, idx)) WITHOUT ROWID;
+        CREATE INDEX units_state ON units(run, state);
+        CREATE TABLE drops(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, unit INTEGER NOT NULL, place INTEGER NOT NULL,
+          reason TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY(run, unit, place)) WITHOUT ROWID;
+        -- stage: made, answered; state: kept, surplus (beyond the rows asked for), failed (reason says where)
+        CREATE TABLE rows(
+          id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+          unit INTEGER NOT NULL, position INTEGER NOT NULL, revision INTEGER NOT NULL DEFAULT 0,
+          stage TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'kept', reason TEXT NOT NULL DEFAULT '',
+          messages TEXT NOT NULL, origin TEXT NOT NULL, content_hash TEXT NOT NULL DEFAULT '',
+          rated_by TEXT NOT NULL DEFAULT '', created TEXT NOT NULL, updated TEXT NOT NULL,
+          UNIQUE(run, unit, position));
+        CREATE INDEX rows_work ON rows(run, state, stage, rated_by, unit, position);
+        CREATE TABLE responses(
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, place INTEGER NOT NULL, revision INTEGER NOT NULL DEFAULT 0,
+          text TEXT NOT NULL, model TEXT NOT NULL, reasoning TEXT, finish_reason TEXT NOT NULL,
+          prompt_tokens INTEGER, completion_tokens INTEGER, created TEXT NOT NULL, PRIMARY KEY(row, place)) WITHOUT ROWID;
+        -- what a row said before it was edited
+        CREATE TABLE revisions(
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+          messages TEXT NOT NULL, responses TEXT NOT NULL, who TEXT NOT NULL, until TEXT NOT NULL,
+          PRIMARY KEY(row, revision)) WITHOUT ROWID;
+        -- append-only but for failed ones (those are asked again)
+        CREATE TABLE ratings(
+          id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, content_hash TEXT NOT NULL,
+          response INTEGER NOT NULL, aspect TEXT NOT NULL, repeat INTEGER NOT NULL, judge TEXT NOT NULL,
+          status TEXT NOT NULL, value REAL, rationale TEXT NOT NULL, note TEXT NOT NULL, raw TEXT NOT NULL,
+          shown TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, prompt_hash TEXT NOT NULL,
+          temperature REAL, seed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, latency REAL,
+          logprobs TEXT, lengths TEXT NOT NULL, created TEXT NOT NULL,
+          UNIQUE(row, content_hash, judge, aspect, repeat, response));
+        -- the memo
+        CREATE TABLE calls(
+          key BLOB PRIMARY KEY, endpoint TEXT NOT NULL, draw INTEGER NOT NULL, body_hash BLOB NOT NULL, scope TEXT NOT NULL,
+          answer TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE pushes(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+          server TEXT NOT NULL, dataset_id TEXT NOT NULL, dataset TEXT NOT NULL, workspace TEXT NOT NULL,
+          created TEXT NOT NULL, finished TEXT);
+        -- which rows went into a push, as what (audit: a sealed random sample; queue: chosen by an order), with what chance
+        CREATE TABLE pushed(
+          push INTEGER NOT NULL REFERENCES pushes(id) ON DELETE CASCADE, row TEXT NOT NULL, content_hash TEXT NOT NULL,
+          kind TEXT NOT NULL, place INTEGER NOT NULL, why TEXT NOT NULL, chance REAL, population INTEGER,
+          order_version TEXT NOT NULL, suggestions_shown INTEGER NOT NULL, sent TEXT NOT NULL,
+          PRIMARY KEY(push, row)) WITHOUT ROWID;
+        CREATE INDEX pushed_row ON pushed(row);
+        -- every version of every response that was seen; the newest of a response_id counts
+        CREATE TABLE verdicts(
+          id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE,
+          reviewer TEXT NOT NULL, reviewer_id TEXT NOT NULL, status TEXT NOT NULL, answers TEXT NOT NULL,
+          dataset_id TEXT NOT NULL, record_id TEXT NOT NULL, response_id TEXT NOT NULL,
+          inserted_at TEXT NOT NULL, updated_at TEXT NOT NULL, content_hash TEXT NOT NULL,
+          suggestions_shown INTEGER, pulled TEXT NOT NULL, gone TEXT,
+          UNIQUE(response_id, updated_at, status));
+        CREATE INDEX verdicts_row ON verdicts(row, response_id, updated_at);
+        CREATE TABLE probes(endpoint TEXT PRIMARY KEY, found TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first]
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the file up to date, whole or not at all. Raises ValueError if it is newer than this program."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        have = connection.execute("PRAGMA user_version").fetchone()[0]
+        if have > len(STEPS):
+            raise ValueError(f"it has schema {have}, this version of Claywright knows {len(STEPS)}")
+        for step in STEPS[have:]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _each(connection: sqlite3.Connection, statements: str) -> None:
+    """Runs statements one by one: `executescript` would commit between them."""
+    statement = ""
+    for line in statements.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

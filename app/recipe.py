@@ -1,0 +1,171 @@
+"""A recipe: everything that makes a dataset reproducible, as one TOML or JSON document. Secrets are never in it.
+
+name = "tides"
+rows = 20
+[generator]
+preset = "local"
+[task]
+kind = "magpie"
+[rating]
+aspects = ["helpfulness"]
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from app.inputs import Inputs
+from feedback.exports import Export
+from feedback.schema import Review
+from feedback.ultrafeedback import UltraFeedback
+from tasks import TASKS, Task
+from tasks.answers import Answers
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tasks.settings import build
+
+BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """`rows` is the number of rows wanted, None for all that the inputs give. Without `rating` nothing is rated."""
+
+    task: Task
+    name: str = "dataset"
+    rows: int | None = None
+    seed: int | None = None
+    generator: ModelSpec = BUILT_IN
+    responders: tuple[ModelSpec, ...] = ()
+    labeller: ModelSpec = BUILT_IN
+    inputs: Inputs = field(default_factory=Inputs)
+    answers: Answers | None = None
+    rating: UltraFeedback | None = None
+    review: Review = field(default_factory=Review)
+    export: Export = field(default_factory=Export)
+
+    def __post_init__(self) -> None:
+        if not self.task.draws and not self.inputs.given:
+            raise SettingsError(
+                f"{self.task.title} works on input: name a file as path (or a dataset) in [inputs]. "
+                f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}."
+            )
+        if self.rows is not None and self.rows < 1:
+            raise SettingsError("rows must be at least 1.")
+        if self.rows is None and self.task.draws and not self.inputs.given:
+            raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want with rows (or --rows).")
+
+    @property
+    def answering(self) -> Answers:
+        """How rows are answered: as the recipe says, else once where the task gives no response."""
+        if self.answers is not None:
+            return self.answers
+        return Answers(n=1 if self.task.wants_answers else 0)
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind, task in TASKS.items() if type(self.task) is task)
+
+    def dump(self) -> dict[str, Any]:
+        """The recipe as plain values, settings that are at their default left out."""
+        plain: dict[str, Any] = {"name": self.name}
+        plain.update({key: getattr(self, key) for key in ("rows", "seed") if getattr(self, key) is not None})
+        plain["generator"] = _changed(self.generator)
+        if self.responders:
+            plain["responders"] = [_changed(spec) for spec in self.responders]
+        if self.rating is not None:
+            plain["labeller"] = _changed(self.labeller)
+        plain["task"] = {"kind": self.kind, **_changed(self.task)}
+        for key in ("inputs", "answers", "rating", "review", "export"):
+            part = getattr(self, key)
+            if part is not None and (key == "rating" or _changed(part)):
+                plain[key] = _changed(part)
+        return plain
+
+
+def _changed(part: Any) -> dict[str, Any]:
+    """The settings of `part` that differ from their defaults."""
+    values = asdict(part)
+    made = {f.name: f.default_factory() for f in fields(part) if callable(f.default_factory)}
+    return {f.name: values[f.name] for f in fields(part) if values[f.name] != made.get(f.name, f.default)}
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a file; paths in it count from the file's folder. Raises SettingsError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"The recipe {path} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"The recipe {path} is not a text in UTF-8.") from error
+    try:
+        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"The recipe {path} can't be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"The recipe {path} must hold tables like [task] and [generator].")
+    recipe = parse(values)
+    if recipe.inputs.path:
+        recipe = replace(recipe, inputs=replace(recipe.inputs, path=str(path.parent.absolute() / recipe.inputs.path)))
+    return recipe
+
+
+def parse(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, as `dump` gives them. Raises SettingsError, naming the table."""
+    values = dict(values)
+    task = _table(values, "task", required=True)
+    kind = task.pop("kind", None)
+    if kind not in TASKS:
+        raise SettingsError(f"[task] needs a kind that is one of: {', '.join(TASKS)} (given: {kind!r}).")
+    parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
+    classes = {
+        "generator": ModelSpec, "labeller": ModelSpec, "inputs": Inputs, "answers": Answers,
+        "rating": UltraFeedback, "review": Review, "export": Export,
+    }  # fmt: skip
+    for key, cls in classes.items():
+        if key in values:
+            parts[key] = build(cls, _table(values, key), f"[{key}]")
+    responders = values.pop("responders", [])
+    if not isinstance(responders, list):
+        raise SettingsError("Response models are written as tables [[responders]], with two brackets.")
+    parts["responders"] = tuple(build(ModelSpec, spec, "[[responders]]") for spec in responders)
+    if "labeller" not in parts and "generator" in parts:
+        parts["labeller"] = parts["generator"]
+    for key in ("name", "rows", "seed"):
+        if key in values:
+            parts[key] = values.pop(key)
+    if values:
+        known = "name, rows, seed, [task], [[responders]], " + ", ".join(f"[{key}]" for key in classes)
+        raise SettingsError(f"A recipe has no '{next(iter(values))}'. Known: {known}.")
+    for key, kinds in (("name", str), ("rows", int), ("seed", int)):
+        if key in parts and (not isinstance(parts[key], kinds) or isinstance(parts[key], bool)):
+            raise SettingsError(
+                f"{key} must be {'a text' if kinds is str else 'a whole number'} (given: {parts[key]!r})."
+            )
+    return Recipe(**parts)
+
+
+def _table(values: dict[str, Any], key: str, *, required: bool = False) -> dict[str, Any]:
+    found = values.pop(key, None)
+    if found is None and required:
+        raise SettingsError(f"A recipe needs a table [{key}].")
+    if not isinstance(found, dict):
+        raise SettingsError(f"[{key}] must be a table of settings (given: {found!r}).")
+    return dict(found)
+
+
+def example() -> Recipe:
+    """What `claywright run` does without a recipe: eight talks from the built-in model, rated by it."""
+    return parse(
+        {
+            "name": "example",
+            "rows": 8,
+            "generator": _changed(BUILT_IN),
+            "labeller": {"preset": "local", "concurrency": 8, "temperature": 0.0},
+            "task": {"kind": "magpie", "max_instruction_tokens": 120},
+            "rating": {"aspects": ["helpfulness"]},
+        }
+    )

@@ -1,0 +1,254 @@
+"""The local services, the model and Argilla: installs them once, starts them, finds those that run, stops its own.
+
+Each is a script with inline metadata (PEP 723) and an environment of its own, as its dependencies would not go with ours.
+A running service holds a lock and is registered in the data folder, so that any process attaches to it and none starts a
+second one on the same data. It ends with the process that started it: by the end of its standard input, and on Linux by
+the kernel.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.config import Settings
+from app.errors import ServiceError
+from app.files import exclusively, held, write_private
+from tasks import local as local_model
+
+HERE = Path(__file__).resolve().parent.parent
+START_WITHIN = 180.0
+STOP_WITHIN = 15.0
+INHERITED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+    "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+)  # fmt: skip
+# A parent-death signal comes when the *thread* that started the process ends: one thread that never does starts them all.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="services")
+_own: "dict[str, subprocess.Popen[bytes]]" = {}
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Service:
+    """One kind of local service. `arguments` and `environment` come on top of what every service gets."""
+
+    name: str
+    title: str
+    script: Path
+    health: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs_key: bool = False
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that answers. `own` is True if this process started it."""
+
+    url: str
+    pid: int
+    details: dict[str, Any] = field(default_factory=dict, repr=False)
+    own: bool = False
+
+
+MODEL = Service(
+    "model",
+    "built-in model",
+    HERE / "tasks/local/server.py",
+    "/health",
+    (
+        "--name", local_model.NAME, "--sha256", local_model.WEIGHTS_SHA256,
+        "--context", str(local_model.CONTEXT), "--slots", str(local_model.SLOTS),
+    ),
+    # else OpenMP's threads spin while they wait, and anything else on the machine starves them; read when libgomp is loaded
+    environment={"GOMP_SPINCOUNT": "0"},
+    needs_key=True,
+)  # fmt: skip
+ARGILLA = Service("argilla", "Argilla", HERE / "feedback/local/server.py", "/api/v1/version")
+
+Say = Callable[[str], None]
+
+
+def ensure(service: Service, settings: Settings, say: Say, port: int = 0) -> Running:
+    """The running service: attached to if there is one, else installed where needed and started.
+
+    `say` is told what takes time. Raises ServiceError with what to do about it.
+    """
+    if running := find(service, settings):
+        if port and not running.url.split("//")[1].split("/")[0].endswith(f":{port}"):
+            raise ServiceError(f"{service.title} runs already, at {running.url}: stop it first, or leave out --port.")
+        return running
+    folder = settings.services
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusively(folder / f"{service.name}.start"):
+            if running := find(service, settings):  # another process was faster
+                return running
+            python = install(service, settings, say)
+            return _starter.submit(_start, service, settings, python, port, say).result()
+    except OSError as error:
+        raise ServiceError(f"{service.title} can't be started in {folder}: {error.strerror or error}.") from error
+
+
+def find(service: Service, settings: Settings) -> Running | None:
+    """The service that is registered and answers. What is stale is cleaned away."""
+    record = settings.services / f"{service.name}.json"
+    try:
+        details = json.loads(record.read_text(encoding="utf-8"))
+        url, pid = str(details["url"]), int(details["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not held(settings.services / f"{service.name}.lock"):
+        record.unlink(missing_ok=True)
+        return None
+    if not _answers(url.removesuffix("/v1") + service.health):
+        return None
+    return Running(url, pid, details, own=service.name in _own)
+
+
+def install(service: Service, settings: Settings, say: Say) -> Path:
+    """The Python of the service's environment, made once for each version of the script's metadata."""
+    environment = settings.services / f"{service.name}-{_metadata_hash(service.script)}"
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    ready = environment / "ready"
+    if ready.exists():
+        return python
+    with exclusively(settings.services / f"{service.name}.install"):
+        if ready.exists():
+            return python
+        import uv
+
+        say(f"Installing {service.title} (once) ...")
+        command = [uv.find_uv_bin(), "sync", "--active", "--script", str(service.script), "--python", sys.executable]
+        asked = {**os.environ, "VIRTUAL_ENV": str(environment), "UV_PYTHON_DOWNLOADS": "never"}
+        done = subprocess.run(command, env=asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["uv said nothing"])[-1]
+            raise ServiceError(
+                f"{service.title} could not be installed: {why}. Is there a network, or room on the disk?"
+            )
+        ready.write_text("", encoding="utf-8")
+    return python
+
+
+def _metadata_hash(script: Path) -> str:
+    lines = [line for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    return hashlib.sha256("\n".join([*lines, sys.version.split()[0]]).encode()).hexdigest()[:12]
+
+
+def _start(service: Service, settings: Settings, python: Path, port: int, say: Say) -> Running:
+    folder = settings.services
+    home = settings.data / service.name
+    key = secrets.token_urlsafe(32) if service.needs_key else ""
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment.update(service.environment)
+    if key:
+        environment["CLAYWRIGHT_MODEL_KEY"] = key
+    command = [
+        str(python),
+        "-I",
+        str(service.script),
+        "--home",
+        str(home),
+        "--lock",
+        str(folder / f"{service.name}.lock"),
+    ]
+    command += ["--port", str(port), *service.arguments]
+    say(f"Starting {service.title} ...")
+    log = folder / f"{service.name}.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+    line = _first_line(process)
+    try:
+        details = json.loads(line)
+        url, pid = str(details["url"]), int(details["pid"])
+    except (ValueError, KeyError, TypeError):
+        process.kill()
+        code = process.wait()
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = said[-1] if said else f"it ended with code {code} and said nothing"
+        raise ServiceError(f"{service.title} did not start: {why}") from None
+    details = {**details, "key": key} if key else details
+    write_private(folder / f"{service.name}.json", json.dumps(details))
+    _own[service.name] = process
+    return Running(url, pid, details, own=True)
+
+
+def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
+    """What the service says when it answers; nothing if it ends or takes too long."""
+    said: list[bytes] = []
+
+    def read() -> None:
+        if process.stdout is not None:
+            said.append(process.stdout.readline())
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(START_WITHIN)
+    return said[0] if said else b""
+
+
+def _answers(url: str) -> bool:
+    """True if the service answers at all; it may take its time while it is busy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for patience in (5, 30):
+        try:
+            with opener.open(url, timeout=patience):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except TimeoutError:
+            continue
+        except (urllib.error.URLError, OSError):
+            return False
+    return False
+
+
+def stop_own(settings: Settings) -> None:
+    """Stops what this process started."""
+    with _guard:
+        while _own:
+            name, process = _own.popitem()
+            with contextlib.suppress(OSError):
+                if process.stdin is not None:
+                    process.stdin.close()
+            try:
+                process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+            (settings.services / f"{name}.json").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stopping(settings: Settings) -> Iterator[None]:
+    """Stops what this process starts inside, however the block ends."""
+    try:
+        yield
+    finally:
+        stop_own(settings)
+
+
+def wait_while_running(running: Running) -> None:
+    """Blocks until a service that this process started ends by itself, or for ever if it is another's."""
+    while not running.own or any(process.poll() is None for process in list(_own.values())):
+        time.sleep(0.5)

@@ -1,0 +1,34 @@
+"""Everything that runs leave behind, in one SQLite file of the data folder.
+
+`store.runs`, `.rows`, `.ratings`, `.calls` (the memo) and `.reviews` are the nouns; app/tables has one module for each.
+"""
+
+from pathlib import Path
+
+from app.database import Database
+from app.tables.calls import Calls
+from app.tables.ratings import Ratings
+from app.tables.reviews import Reviews
+from app.tables.rows import Rows
+from app.tables.runs import Runs
+
+
+class Store:
+    """Opens (and brings up to date) the store of a data folder. Raises StoreError. Use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.db = Database(folder / "claywright.db")
+        self.runs = Runs(self.db)
+        self.rows = Rows(self.db)
+        self.ratings = Ratings(self.db)
+        self.calls = Calls(self.db)
+        self.reviews = Reviews(self.db)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.db.close()

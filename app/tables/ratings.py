@@ -1,0 +1,80 @@
+"""The labeller's ratings, append-only."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from app.database import Database
+from app.tables.text import clean, dumps, marks, now
+from feedback.types import Rating
+
+PAGE = 500
+
+
+class Ratings:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def keep(self, row_id: str, said_of: str, judge: str, ratings: Sequence[Rating]) -> None:
+        """Ratings of the content `said_of` (a content hash) by `judge`. What is there already stays, but failed ones."""
+
+        def write(c: sqlite3.Connection) -> None:
+            for r in ratings:
+                c.execute(
+                    "DELETE FROM ratings WHERE row=? AND content_hash=? AND judge=? AND aspect=? AND repeat=? AND response=?"
+                    " AND status='failed'", (row_id, said_of, judge, r.aspect, r.repeat, r.response),
+                )  # fmt: skip
+                c.execute(
+                    "INSERT OR IGNORE INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale,"
+                    " note, raw, shown, model, prompt, prompt_hash, temperature, seed, prompt_tokens, completion_tokens, latency,"
+                    " logprobs, lengths, created) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?)",
+                    (
+                        row_id, said_of, r.response, r.aspect, r.repeat, judge, r.status, r.value, clean(r.rationale),
+                        clean(r.note), clean(r.raw), dumps(r.order), r.model, r.prompt, r.prompt_hash, r.temperature,
+                        r.prompt_tokens, r.completion_tokens, r.latency,
+                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), now(),
+                    ),
+                )  # fmt: skip
+
+        await self.db.write_async(write)
+
+    async def done(self, row_id: str, judge: str) -> None:
+        await self.db.write_async(
+            lambda c: c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
+        )
+
+    def of(self, row_ids: Sequence[str], judge: str | None = None) -> dict[str, list[Rating]]:
+        """Ratings of the rows' present content: by `judge`, or by whoever rated the row last."""
+        found: dict[str, list[Rating]] = {row_id: [] for row_id in row_ids}
+        for at in range(0, len(row_ids), PAGE):
+            some = row_ids[at : at + PAGE]
+            for r in self.db.reader.execute(
+                "SELECT ratings.* FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
+                f" WHERE judge=coalesce(?, rows.rated_by) AND row IN ({marks(some)}) ORDER BY aspect, repeat, response",
+                (judge, *some),
+            ):
+                found[r["row"]].append(_rating(r))
+        return found
+
+
+def _rating(r: sqlite3.Row) -> Rating:
+    return Rating(
+        response=r["response"],
+        aspect=r["aspect"],
+        repeat=r["repeat"],
+        status=r["status"],
+        value=r["value"],
+        rationale=r["rationale"],
+        note=r["note"],
+        raw=r["raw"],
+        order=tuple(json.loads(r["shown"])),
+        model=r["model"],
+        prompt=r["prompt"],
+        prompt_hash=r["prompt_hash"],
+        temperature=r["temperature"],
+        prompt_tokens=r["prompt_tokens"],
+        completion_tokens=r["completion_tokens"],
+        latency=r["latency"],
+        logprobs=json.loads(r["logprobs"]) if r["logprobs"] else None,
+        lengths=tuple(json.loads(r["lengths"])),
+    )

@@ -1,0 +1,217 @@
+"""Units, the rows that they gave, the responses of a row, and what a row said before it was edited."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from app.database import Database
+from app.errors import RunError
+from app.tables.text import clean, dumps, marks, now
+from tasks.types import Dropped, Response, Row
+
+PAGE = 500
+ANSWERED = "state='kept' AND stage='answered'"
+
+
+def content_hash(row: Row) -> str:
+    """Names what a row says, so that a rating or a push of older words can be told."""
+    said = [list(row.messages), [[r.text, r.model] for r in row.responses]]
+    return hashlib.sha256(dumps(said).encode()).hexdigest()[:16]
+
+
+class Rows:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def keep_unit(self, run_id: str, unit: int, rows: Sequence[Row], drops: Sequence[Dropped]) -> None:
+        """What a unit gave, in one go: a unit is there whole or not at all."""
+
+        def write(c: sqlite3.Connection) -> None:
+            c.execute(
+                "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated) VALUES(?,?,?,?,?,?)",
+                (run_id, unit, "done", len(rows), "", now()),
+            )
+            for place, drop in enumerate(drops):
+                c.execute(
+                    "INSERT OR REPLACE INTO drops VALUES(?,?,?,?,?)",
+                    (run_id, unit, place, drop.reason, clean(drop.raw)),
+                )
+            for row in rows:
+                c.execute(
+                    "INSERT OR IGNORE INTO rows(id, run, unit, position, stage, messages, origin, created, updated)"
+                    " VALUES(?,?,?,?,?,?,?,?,?)",
+                    (
+                        row.id,
+                        run_id,
+                        unit,
+                        row.position,
+                        "made",
+                        dumps(row.messages),
+                        dumps(dict(row.origin)),
+                        now(),
+                        now(),
+                    ),
+                )
+                _insert_responses(c, row.id, enumerate(row.responses))
+
+        await self.db.write_async(write)
+
+    async def fail_unit(self, run_id: str, unit: int, reason: str) -> None:
+        await self.db.write_async(
+            lambda c: c.execute(
+                "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated) VALUES(?,?,?,0,?,?)",
+                (run_id, unit, "failed", reason, now()),
+            )
+        )
+
+    async def keep_response(self, row_id: str, place: int, response: Response) -> None:
+        await self.db.write_async(lambda c: _insert_responses(c, row_id, [(place, response)]))
+
+    async def answered(self, row: Row) -> None:
+        await self.db.write_async(
+            lambda c: c.execute(
+                "UPDATE rows SET stage='answered', content_hash=?, state='kept', reason='', updated=? WHERE id=?",
+                (content_hash(row), now(), row.id),
+            )
+        )
+
+    async def set_state(self, row_id: str, state: str, reason: str = "") -> None:
+        await self.db.write_async(
+            lambda c: c.execute(
+                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, reason, now(), row_id)
+            )
+        )
+
+    def edit(self, row: Row, who: str) -> Row:
+        """Keeps the row's older words as a revision and puts `row`'s in their place. Its ratings no longer count."""
+
+        def write(c: sqlite3.Connection) -> None:
+            old = _row(
+                c.execute("SELECT * FROM rows WHERE id=?", (row.id,)).fetchone(),
+                _responses(c, [row.id])[row.id],
+            )
+            said = dumps([asdict(response) for response in old.responses])
+            c.execute(
+                "INSERT INTO revisions VALUES(?,?,?,?,?,?)",
+                (row.id, old.revision, dumps(old.messages), said, who, now()),
+            )
+            c.execute("DELETE FROM responses WHERE row=?", (row.id,))
+            _insert_responses(c, row.id, enumerate(row.responses), old.revision + 1)
+            c.execute(
+                "UPDATE rows SET revision=?, messages=?, content_hash=?, rated_by='', updated=? WHERE id=?",
+                (old.revision + 1, dumps(row.messages), content_hash(row), now(), row.id),
+            )
+
+        self.db.write(write)
+        return self.get(row.id)
+
+    def get(self, row_id: str) -> Row:
+        found = self.db.all("SELECT * FROM rows WHERE id=?", row_id)
+        if not found:
+            raise RunError(f"There is no row '{row_id}'.")
+        return _row(found[0], _responses(self.db.reader, [row_id])[row_id])
+
+    def walk(self, run_id: str, where: str = ANSWERED, *values: Any) -> Iterator[Row]:
+        """Rows in unit order, read in pages: rows may change while they are walked."""
+        unit, position = -1, -1
+        while True:
+            page = self.db.all(
+                f"SELECT * FROM rows WHERE run=? AND (unit, position) > (?, ?) AND ({where})"
+                f" ORDER BY unit, position LIMIT {PAGE}",
+                run_id, unit, position, *values,
+            )  # fmt: skip
+            responses = _responses(self.db.reader, [found["id"] for found in page])
+            for found in page:
+                yield _row(found, responses[found["id"]])
+            if len(page) < PAGE:
+                return
+            unit, position = page[-1]["unit"], page[-1]["position"]
+
+    def places(self, row_id: str) -> set[int]:
+        """The places of the responses that a row has."""
+        return {r["place"] for r in self.db.all("SELECT place FROM responses WHERE row=?", row_id)}
+
+    def progress_of_units(self, run_id: str, judge: str) -> Iterator[tuple[int, str, int, bool]]:
+        """(index, state, rows, whether a row of it is to be answered or rated by `judge`) of worked units, in order."""
+        at = -1
+        while True:
+            page = self.db.all(
+                "SELECT idx, state, rows, EXISTS(SELECT 1 FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='kept'"
+                " AND (r.stage='made' OR (?<>'' AND r.rated_by<>?))) open"
+                f" FROM units u WHERE run=? AND idx>? ORDER BY idx LIMIT {PAGE}",
+                judge, judge, run_id, at,
+            )  # fmt: skip
+            for found in page:
+                yield found["idx"], found["state"], found["rows"], bool(found["open"])
+            if len(page) < PAGE:
+                return
+            at = page[-1]["idx"]
+
+    def failures(self, run_id: str) -> list[tuple[str, str]]:
+        """(what failed, why) for units, rows and ratings."""
+        units = self.db.all("SELECT idx, reason FROM units WHERE run=? AND state='failed' ORDER BY idx", run_id)
+        rows = self.db.all("SELECT id, reason FROM rows WHERE run=? AND state='failed' ORDER BY unit, position", run_id)
+        ratings = self.db.all(
+            "SELECT row, aspect, response, note FROM ratings JOIN rows ON rows.id=ratings.row"
+            " WHERE run=? AND status='failed' ORDER BY ratings.id", run_id,
+        )  # fmt: skip
+        return [
+            *((f"unit {u['idx']}", u["reason"]) for u in units),
+            *((f"row {r['id']}", r["reason"]) for r in rows),
+            *((f"rating of row {r['row']}, response {r['response'] + 1}, {r['aspect']}", r["note"]) for r in ratings),
+        ]
+
+    def forget_failures(self, run_id: str) -> None:
+        """Failed units, rows and ratings are open again."""
+
+        def write(c: sqlite3.Connection) -> None:
+            c.execute("DELETE FROM units WHERE run=? AND state='failed'", (run_id,))
+            c.execute("UPDATE rows SET state='kept', reason='' WHERE run=? AND state='failed'", (run_id,))
+            failed = "SELECT row FROM ratings WHERE status='failed'"
+            c.execute(f"UPDATE rows SET rated_by='' WHERE run=? AND id IN ({failed})", (run_id,))
+
+        self.db.write(write)
+
+
+def _insert_responses(
+    c: sqlite3.Connection, row_id: str, responses: Iterable[tuple[int, Response]], revision: int = 0
+) -> None:
+    for place, r in responses:
+        c.execute(
+            "INSERT OR IGNORE INTO responses VALUES(?,?,?,?,?,?,?,?,?,?)",
+            (
+                row_id, place, revision, clean(r.text), r.model, None if r.reasoning is None else clean(r.reasoning),
+                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(),
+            ),
+        )  # fmt: skip
+
+
+def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[Response]]:
+    found: dict[str, list[Response]] = {row_id: [] for row_id in row_ids}
+    for r in c.execute(f"SELECT * FROM responses WHERE row IN ({marks(row_ids)}) ORDER BY row, place", row_ids):
+        found[r["row"]].append(
+            Response(
+                r["text"],
+                r["model"],
+                r["reasoning"],
+                r["finish_reason"],
+                r["prompt_tokens"],
+                r["completion_tokens"],
+            )
+        )
+    return found
+
+
+def _row(found: sqlite3.Row, responses: Sequence[Response]) -> Row:
+    return Row(
+        messages=tuple(json.loads(found["messages"])),
+        responses=tuple(responses),
+        origin=json.loads(found["origin"]),
+        id=found["id"],
+        unit=found["unit"],
+        position=found["position"],
+        revision=found["revision"],
+    )

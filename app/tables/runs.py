@@ -1,0 +1,120 @@
+"""Runs, and which process works on one."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.database import Database
+from app.errors import RunError
+from app.tables.text import now
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a recipe. `state`: draft, running, paused, stopped, done; `reason` says why it paused."""
+
+    id: str
+    name: str
+    owner: str
+    recipe: str
+    seed: int
+    state: str
+    reason: str
+    inputs: str
+    created: str
+    updated: str
+    worker: str | None
+    heartbeat: float | None
+
+
+class Runs:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def create(self, run_id: str, name: str, owner: str, recipe: str, seed: int, inputs: str) -> Run:
+        def write(c: sqlite3.Connection) -> None:
+            c.execute(
+                "INSERT INTO runs(id, name, owner, recipe, seed, state, inputs, created, updated) VALUES(?,?,?,?,?,?,?,?,?)",
+                (run_id, name, owner, recipe, seed, "draft", inputs, now(), now()),
+            )
+
+        self.db.write(write)
+        return self.get(run_id)
+
+    def get(self, run_id: str) -> Run:
+        """The run of that id, or of that beginning of an id, or "last". Raises RunError."""
+        if run_id == "last":
+            found = self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC LIMIT 1")
+        else:
+            pattern = run_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            found = self.db.all(
+                "SELECT * FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY id=? DESC LIMIT 2", pattern, run_id
+            )
+            if len(found) == 2 and found[0]["id"] != run_id:
+                raise RunError(
+                    f"More than one run begins with '{run_id}'. Give more of its id (claywright runs lists them)."
+                )
+        if not found:
+            raise RunError(f"There is no run '{run_id}'. 'claywright runs' lists those that there are.")
+        return Run(**dict(found[0]))
+
+    def all(self) -> list[Run]:
+        return [Run(**dict(r)) for r in self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC")]
+
+    def set(self, run_id: str, **values: Any) -> None:
+        names = ", ".join(f"{name}=?" for name in values)
+        self.db.write(
+            lambda c: c.execute(f"UPDATE runs SET {names}, updated=? WHERE id=?", (*values.values(), now(), run_id))
+        )
+
+    def claim(self, run_id: str, worker: str, time: float, stale: float, dead: Sequence[str]) -> bool:
+        """Takes the run for `worker`, if nobody has it, its holder is among `dead` or has not been heard for `stale` s."""
+
+        def write(c: sqlite3.Connection) -> bool:
+            holder = c.execute("SELECT worker, heartbeat FROM runs WHERE id=?", (run_id,)).fetchone()
+            free = holder["worker"] is None or holder["worker"] in dead or (holder["heartbeat"] or 0) < time - stale
+            if free:
+                c.execute("UPDATE runs SET worker=?, heartbeat=? WHERE id=?", (worker, time, run_id))
+            return bool(free)
+
+        return self.db.write(write)
+
+    def beat(self, run_id: str, worker: str, time: float) -> None:
+        self.db.write(
+            lambda c: c.execute("UPDATE runs SET heartbeat=? WHERE id=? AND worker=?", (time, run_id, worker))
+        )
+
+    def release(self, run_id: str, worker: str) -> None:
+        self.db.write(
+            lambda c: c.execute("UPDATE runs SET worker=NULL, heartbeat=NULL WHERE id=? AND worker=?", (run_id, worker))
+        )
+
+    def counts(self, run_id: str) -> dict[str, int]:
+        """How far the run has come: units, failed, dropped, made, answered, rated, ratings, unrated, sent, reviewed, approved."""
+        one = self.db.reader.execute(
+            "SELECT (SELECT count(*) FROM units WHERE run=:r) units,"
+            " (SELECT count(*) FROM units WHERE run=:r AND state='failed')"
+            "  + (SELECT count(*) FROM rows WHERE run=:r AND state='failed') failed,"
+            " (SELECT count(*) FROM drops WHERE run=:r) dropped,"
+            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept') made,"
+            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept' AND stage='answered') answered,"
+            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept' AND rated_by<>'') rated",
+            {"r": run_id},
+        ).fetchone()
+        ratings = self.db.reader.execute(
+            "SELECT count(*) ratings, coalesce(sum(status='unrated'), 0) unrated, coalesce(sum(status='failed'), 0) failed_ratings"
+            " FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash AND judge=rated_by"
+            " WHERE run=?", (run_id,),
+        ).fetchone()  # fmt: skip
+        sent = self.db.reader.execute(
+            "SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=?",
+            (run_id,),
+        ).fetchone()[0]
+        return {**dict(one), **dict(ratings), "sent": sent}
+
+    def drop_reasons(self, run_id: str) -> dict[str, int]:
+        found = self.db.all(
+            "SELECT reason, count(*) n FROM drops WHERE run=? GROUP BY reason ORDER BY n DESC, reason", run_id
+        )
+        return {r["reason"]: r["n"] for r in found}

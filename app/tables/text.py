@@ -1,0 +1,25 @@
+"""How values are written into columns."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+
+def now() -> str:
+    """The time as text that sorts: ISO 8601 in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def dumps(value: Any) -> str:
+    """JSON in ASCII, so that any text survives, lone surrogates too."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def clean(text: str) -> str:
+    """A text as SQLite can hold it: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

@@ -1,0 +1,122 @@
+"""What the terminal shows: words on standard error, results on standard output, a bar where somebody looks."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+from app.execution import Execution
+from app.store import Store
+from app.tables.runs import Run
+from feedback.push import Pushed
+
+PLAIN_EVERY = 10.0
+
+
+def say(words: str) -> None:
+    """A sentence for the person at the terminal."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+def show(words: str) -> None:
+    """A line of the result."""
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+def show_json(values: dict[str, Any]) -> None:
+    show(json.dumps(values, default=str))
+
+
+class Watched:
+    """Follows a run while it is worked: a bar for rows and one for ratings, or a plain line now and then."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self.store = store
+        self.run = run
+        self.execution: Execution | None = None
+        self.before = store.runs.counts(run.id)
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, execution: Execution, total: int | None) -> None:
+        self.execution = execution
+        follow = self._bars if sys.stderr.isatty() else self._lines
+        self._task = asyncio.get_running_loop().create_task(follow(execution, total))
+
+    async def _bars(self, execution: Execution, total: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description:<8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            rows = bars.add_task("rows", total=total, note="")
+            rated = bars.add_task("rated", total=total, note="", visible=execution.judge is not None)
+            while True:
+                done = execution.progress
+                note = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
+                bars.update(rows, completed=self.before["answered"] + done.answered, note=note)
+                bars.update(rated, completed=self.before["rated"] + done.rated)
+                await asyncio.sleep(0.2)
+
+    async def _lines(self, execution: Execution, total: int | None) -> None:
+        while True:
+            await asyncio.sleep(PLAIN_EVERY)
+            done = execution.progress
+            rows = f"{self.before['answered'] + done.answered} of {total} rows" if total else f"{done.answered} rows"
+            say(f"{rows}, {self.before['rated'] + done.rated} rated, {done.dropped} dropped, {done.failed} failed")
+
+
+def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
+    """Runs it. Ctrl-C (or SIGTERM) stops it once what was sent is answered; a second one at once."""
+
+    async def inside() -> Run:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(coroutine)
+        asked = 0
+
+        def stop() -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 1 and watched.execution is not None:
+                say("Stopping: calls that were sent are waited for and kept. Once more to stop at once.")
+                watched.execution.stop()
+            else:
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+                loop.add_signal_handler(number, stop)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    return asyncio.run(inside())
+
+
+@contextlib.contextmanager
+def sending() -> Iterator[Any]:
+    """Gives a watcher for a push: shows how far it is and how fast."""
+    began = time.monotonic()
+    told = began
+
+    def watch(done: Pushed, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= (0.5 if sys.stderr.isatty() else PLAIN_EVERY):
+            told = now
+            speed = done.sent / max(now - began, 0.001)
+            say(f"sent {done.sent + done.unchanged} of {total} ({speed:.0f} a second)")
+
+    yield watch

@@ -1,0 +1,74 @@
+"""Which process works on a run: one at a time, told by a heartbeat and, on one machine, by whether it is alive."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from app.errors import RunError
+from app.store import Store
+from app.tables.runs import Run
+
+BEAT_EVERY = 5.0
+STALE_AFTER = 30.0
+
+
+def name() -> str:
+    """This process, so that no later one with its number is taken for it: host, number, when it began."""
+    return f"{socket.gethostname()}|{os.getpid()}|{_began(os.getpid())}"
+
+
+def dead(worker: str | None) -> bool:
+    """True if `worker` was a process of this machine that is no more; False where that can't be told."""
+    if not worker or worker.count("|") != 2:
+        return False
+    host, number, began = worker.split("|")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    now = _began(int(number))
+    return not now or now != began
+
+
+def _began(number: int) -> str:
+    """When a process began, in the kernel's ticks; "" if it is not there."""
+    if Path("/proc/self/stat").exists():
+        try:
+            stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return ""
+        return "" if stat[0] == "Z" else stat[19]
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        return "there"
+    return "there"
+
+
+@contextlib.asynccontextmanager
+async def working_on(store: Store, run: Run) -> AsyncIterator[None]:
+    """Holds the run for this process. Raises RunError, naming the process, if another one works on it."""
+    me = name()
+    lost = [run.worker] if run.worker and dead(run.worker) else []
+    if not store.runs.claim(run.id, me, time.time(), STALE_AFTER, lost):
+        holder = (store.runs.get(run.id).worker or "").split("|")
+        where = f"process {holder[1]} on {holder[0]}" if len(holder) == 3 else "another process"
+        raise RunError(
+            f"{where.capitalize()} works on the run {run.id}. Wait for it, or stop it; reading and export go on."
+        )
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(BEAT_EVERY)
+            await asyncio.to_thread(store.runs.beat, run.id, me, time.time())
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        store.runs.release(run.id, me)

@@ -1,0 +1,288 @@
+"""The whole loop, as a handful of functions. Read this file first.
+
+    start      a recipe becomes a run
+    generate   its units give rows, rows get responses, responses get ratings
+    push       the rows go to Argilla, with the ratings as suggestions
+    pull       what people said there comes back
+    export     what they approved becomes a file
+
+Every step can be stopped anywhere and done again: it goes on where it was, and pays for nothing twice. The command line,
+the page and the Python API call these functions and show what they give.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from app import inputs, recipe, services
+from app.config import Settings
+from app.endpoints import endpoint
+from app.errors import RunError
+from app.execution import Execution
+from app.recipe import Recipe
+from app.services import Say
+from app.store import Store
+from app.tables.runs import Run
+from app.tables.text import dumps
+from app.workers import working_on
+from feedback.exports import Export, Exported, Judged
+from feedback.exports import export as write_file
+from feedback.pull import pull as pull_verdicts
+from feedback.push import Pushed, Target, target
+from feedback.push import push as push_items
+from feedback.schema import guidelines, item, shape_of
+from feedback.server import Server
+from feedback.ultrafeedback import UltraFeedback
+from tasks.engine import Engine
+from tasks.errors import ClaywrightError, InputError
+from tasks.models.spec import ModelSpec
+from tasks.types import Row
+
+SEEDS = 2**31
+PAGE = 500
+Watch = Callable[[Execution, int | None], None]
+
+
+def start(store: Store, settings: Settings, made: Recipe) -> Run:
+    """A new run of a recipe, nothing done yet. Its inputs are read once, so that what is wrong with them shows now.
+
+    Raises SettingsError or InputError.
+    """
+    expected(made)
+    seed = secrets.randbelow(SEEDS) if made.seed is None else made.seed
+    slug = "".join(c if c.isalnum() else "-" for c in made.name.lower()).strip("-")[:40] or "run"
+    run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    text = recipe_text(made)
+    return store.runs.create(run_id, made.name, settings.owner, text, seed, inputs.fingerprint(made.inputs))
+
+
+def recipe_text(made: Recipe) -> str:
+    return dumps(made.dump())
+
+
+def recipe_of(run: Run) -> Recipe:
+    return recipe.parse(json.loads(run.recipe))
+
+
+def expected(made: Recipe) -> int | None:
+    """How many rows a recipe will give at most; None if that can't be told. Reads the inputs to their end."""
+    if not made.inputs.given:
+        return made.rows
+    units = sum(1 for _ in made.task.units(inputs.rows(made.inputs)))
+    most = units * made.task.rows_per_unit
+    return most if made.rows is None else min(most, made.rows)
+
+
+async def generate(
+    store: Store,
+    settings: Settings,
+    run: Run,
+    watch: Watch,
+    say: Say,
+    *,
+    retry_failed: bool = False,
+    rows: int | None = None,
+) -> Run:
+    """Works a run to its end: makes rows, answers and rates them. Returns it as it stands afterwards.
+
+    What can't pass (a refused key, a dead endpoint, a full disk) is raised after everything that was under way is kept;
+    the run is then paused with that reason and can be worked again. `rows` asks for more (or fewer) rows than before.
+    """
+    made = recipe_of(run)
+    if rows is not None and rows != made.rows:
+        made = replace(made, rows=rows)
+        store.runs.set(run.id, recipe=recipe_text(made))
+    if run.inputs != inputs.fingerprint(made.inputs):
+        raise InputError(
+            f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
+            "Put the old one back, or start a new run."
+        )
+    async with working_on(store, run):
+        if retry_failed:
+            store.rows.forget_failures(run.id)
+        execution = prepare(store, settings, run, made, say)
+        total = expected(made)
+        store.runs.set(run.id, state="running", reason="")
+        watch(execution, total)
+        try:
+            await execution.work(made.task.units(inputs.rows(made.inputs)))
+        except BaseException:
+            store.runs.set(run.id, state="stopped", reason="interrupted")
+            raise
+        finally:
+            await execution.engine.close()
+        state, reason = outcome(execution)
+        store.runs.set(run.id, state=state, reason=reason)
+    if execution.trouble is not None:
+        raise execution.trouble
+    return store.runs.get(run.id)
+
+
+def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say) -> Execution:
+    """The run with the endpoints that its recipe names, ready to be worked."""
+    engine = Engine(store.calls)
+    generator = endpoint(made.generator, settings, say)
+    responders = [endpoint(spec, settings, say) for spec in made.responders]
+    labeller = endpoint(made.labeller, settings, say) if made.rating else None
+    return Execution(store, run, made, engine, generator, responders, labeller)
+
+
+def outcome(execution: Execution) -> tuple[str, str]:
+    """(state, reason) of a run after it was worked."""
+    if execution.trouble is not None:
+        return "paused", str(execution.trouble)
+    if execution.engine.stopping:
+        return "stopped", "stopped by you"
+    if execution.quota.exhausted:
+        made, wanted = execution.quota.made, execution.quota.rows
+        return "done", f"only {made} of {wanted} rows: too many draws were dropped (claywright runs RUN says why)"
+    return "done", ""
+
+
+async def rate(
+    store: Store,
+    settings: Settings,
+    run: Run,
+    rating: UltraFeedback | None,
+    labeller: ModelSpec | None,
+    watch: Watch,
+    say: Say,
+) -> Run:
+    """Rates the rows of a run, and answers those that are not answered yet. Changes the run's recipe accordingly."""
+    made = recipe_of(run)
+    made = replace(made, rating=rating or made.rating or UltraFeedback(), labeller=labeller or made.labeller)
+    store.runs.set(run.id, recipe=recipe_text(made))
+    return await generate(store, settings, store.runs.get(run.id), watch, say, retry_failed=True)
+
+
+@dataclass(frozen=True)
+class Argilla:
+    """Where Argilla is and how to get in. `own` is True for the embedded one."""
+
+    url: str
+    key: str
+    own: bool = False
+
+
+def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
+    """The server of ARGILLA_API_URL and ARGILLA_API_KEY, else the embedded one, started where it does not run yet."""
+    if settings.argilla_url:
+        if not settings.argilla_key:
+            raise ClaywrightError(f"Argilla at {settings.argilla_url} needs a key: set ARGILLA_API_KEY.")
+        return Argilla(settings.argilla_url, settings.argilla_key)
+    running = services.ensure(services.ARGILLA, settings, say, port)
+    credentials = json.loads(Path(str(running.details["credentials"])).read_text(encoding="utf-8"))
+    return Argilla(running.url, str(credentials["api_key"]), own=True)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a push did, and where it went."""
+
+    to: Target
+    pushed: Pushed
+
+
+def push(
+    store: Store,
+    run: Run,
+    where: Argilla,
+    watch: Callable[[Pushed, int], None],
+    *,
+    dataset: str = "",
+    workspace: str = "",
+) -> Sent:
+    """Sends the rows of a run to Argilla. Rows that are there already, unchanged, are not sent again.
+
+    Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
+    """
+    made = recipe_of(run)
+    shape = shape_of(store.rows.walk(run.id))
+    population = store.runs.counts(run.id)["answered"]
+    if not population:
+        raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
+    server = Server(where.url, where.key)
+    name = dataset or made.review.dataset or _last_dataset(store, run) or run.id
+    review = replace(made.review, workspace=workspace or made.review.workspace)
+    judge = made.rating
+    words = guidelines(
+        judge.aspects if judge else (), made.labeller.model or made.labeller.preset, for_trying=_tiny(made)
+    )
+    to = target(server, name, review, shape, words)
+    number = store.reviews.begin_push(run.id, where.url, to.id, to.name, to.workspace)
+    items = (
+        item(judged.row, judged.ratings, shape, run.id, made.kind, made.generator.model or made.generator.preset)
+        for judged in judged_rows(store, run)
+    )
+    pushed = push_items(
+        server, to, items, store.reviews.sent(number),
+        lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
+    )  # fmt: skip
+    store.reviews.finish_push(number)
+    return Sent(to, pushed)
+
+
+def _tiny(made: Recipe) -> bool:
+    """True if the built-in model rates: its ratings are for trying only, and everybody should know."""
+    return made.rating is not None and made.labeller.preset == "local"
+
+
+def _last_dataset(store: Store, run: Run) -> str:
+    return next((str(push["dataset"]) for push in store.reviews.pushes(run.id)), "")
+
+
+@dataclass
+class Pulled:
+    """What a pull found: `new` versions of responses, and how the rows stand."""
+
+    new: int = 0
+    submitted: int = 0
+    rows_reviewed: int = 0
+    approved: int = 0
+    rejected: int = 0
+    sent: int = 0
+
+
+def pull(store: Store, run: Run, where: Argilla) -> Pulled:
+    """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to."""
+    pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.url or where.own]
+    if not pushes:
+        raise RunError(f"The run {run.id} was not sent to {where.url} yet: claywright push {run.id}")
+    server = Server(where.url, where.key)
+    done = Pulled(sent=store.runs.counts(run.id)["sent"])
+    for dataset_id in {str(push["dataset_id"]) for push in pushes}:
+        found = list(pull_verdicts(server, dataset_id))
+        done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
+    for judged in judged_rows(store, run):
+        done.submitted += len(judged.submitted)
+        done.rows_reviewed += bool(judged.submitted)
+        done.approved += judged.decision == "approve"
+        done.rejected += judged.decision == "reject"
+    return done
+
+
+def export(store: Store, run: Run, to: Export) -> Exported:
+    """Writes the approved rows of a run into a file. Raises ExportError."""
+    made = recipe_of(run)
+    path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
+    return write_file(judged_rows(store, run), to, path, run.id, made.kind)
+
+
+def judged_rows(store: Store, run: Run) -> Iterator[Judged]:
+    """The answered rows of a run in unit order, with their ratings and verdicts."""
+    page: list[Row] = []
+    for row in store.rows.walk(run.id):
+        page.append(row)
+        if len(page) == PAGE:
+            yield from _judged(store, page)
+            page = []
+    yield from _judged(store, page)
+
+
+def _judged(store: Store, rows: list[Row]) -> Iterator[Judged]:
+    ids = [row.id for row in rows]
+    ratings, verdicts = store.ratings.of(ids), store.reviews.verdicts(ids)
+    return (Judged(row, ratings[row.id], verdicts[row.id]) for row in rows)

@@ -1,0 +1,1 @@
+"""Judging rows: by a labeller model, and by people in Argilla."""

@@ -1,0 +1,31 @@
+"""What can go wrong while rows are judged, sent, brought back and exported.
+
+ClaywrightError (tasks.errors)
+├── ArgillaError               the review server
+│   ├── ArgillaDown            it can't be reached
+│   ├── ArgillaRefused         it does not take the key, or the key may not do this
+│   └── DatasetMismatch        a dataset of that name has other settings
+└── ExportError                nothing to export, or a file that can't be written
+"""
+
+from tasks.errors import ClaywrightError
+
+
+class ArgillaError(ClaywrightError):
+    """Something about the Argilla server."""
+
+
+class ArgillaDown(ArgillaError):
+    """The server can't be reached."""
+
+
+class ArgillaRefused(ArgillaError):
+    """The server refuses the key, or what was asked with it."""
+
+
+class DatasetMismatch(ArgillaError):
+    """A dataset of that name is there and has other fields or questions."""
+
+
+class ExportError(ClaywrightError):
+    """Nothing to export, or nowhere to put it."""

@@ -1,0 +1,283 @@
+"""What people approved, as files that trainers read. Corrected texts win; every line says where it comes from.
+
+A format is a function from a judged row to a line, and an entry in FORMATS.
+"""
+
+import csv
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, ClassVar
+
+from feedback.errors import ExportError
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response
+from feedback.types import Decision, Rating, Verdict
+from tasks.errors import SettingsError
+from tasks.settings import setting
+from tasks.types import Message, Row
+
+Line = dict[str, Any]
+WRITERS = ("jsonl", "parquet", "csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What to write, and in which form."""
+
+    title: ClassVar[str] = "export"
+
+    format: str = setting("sft", "sft (messages), preference (prompt, chosen, rejected) or raw (everything).")
+    path: str = setting("", "File to write: .jsonl, .parquet or .csv.")
+    unreviewed: bool = setting(False, "Take rows that nobody has reviewed as well; they are marked.")
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise SettingsError(f"There is no export format '{self.format}'. Known: {', '.join(FORMATS)}.")
+        if self.path and Path(self.path).suffix.lstrip(".").lower() not in WRITERS:
+            raise SettingsError(
+                f"The export file '{self.path}' should end in one of: {', '.join('.' + w for w in WRITERS)}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row with everything that was said of it."""
+
+    row: Row
+    ratings: Sequence[Rating]
+    verdicts: Sequence[Verdict]
+
+    @property
+    def submitted(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.status == "submitted"]
+
+    @property
+    def decision(self) -> Decision | None:
+        """Approved if everybody who submitted a decision approves; rejected if anybody rejects; None if nobody said."""
+        said = {verdict.decision for verdict in self.submitted} - {None}
+        return "reject" if "reject" in said else "approve" if said else None
+
+    def corrected(self, question: str, original: str) -> str | None:
+        """The newest correction that a reviewer who approved made to `original`; None if it stands."""
+        for verdict in sorted(self.submitted, key=lambda v: v.updated_at, reverse=True):
+            said = verdict.answers.get(question)
+            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != original:
+                return said
+        return None
+
+    @property
+    def best(self) -> int:
+        """The place of the response that was put up for correction: the labeller's best."""
+        return best_response(self.row, self.ratings)
+
+    def labelled(self, place: int) -> float | None:
+        values = [r.value for r in self.ratings if r.response == place and r.value is not None]
+        return round(fmean(values), 4) if values else None
+
+    def rated_by_people(self, place: int) -> float | None:
+        said = [verdict.answers.get(f"rating-{place + 1}") for verdict in self.submitted]
+        values = [value for value in said if isinstance(value, int)]
+        return round(fmean(values), 4) if values else None
+
+    def score(self, place: int) -> float | None:
+        """What a response is worth: people's rating before the labeller's."""
+        people = self.rated_by_people(place)
+        return self.labelled(place) if people is None else people
+
+    def messages(self) -> tuple[list[Message], bool]:
+        """(the messages with the instruction as corrected, whether it was)."""
+        corrected = self.corrected(CORRECTED_INSTRUCTION, self.row.instruction)
+        messages: list[Message] = [{"role": m["role"], "content": m["content"]} for m in self.row.messages]
+        if corrected is not None:
+            last = max(k for k, m in enumerate(messages) if m["role"] == "user")
+            messages[last] = {"role": "user", "content": corrected}
+        return messages, corrected is not None
+
+
+def sft(judged: Judged, run: str, task: str) -> Line | None:
+    """`messages` ending with the best response (people's ratings first); None for a row without one."""
+    row = judged.row
+    messages, changed = judged.messages()
+    if not row.responses:
+        return None
+    correction = judged.corrected(CORRECTED_RESPONSE, row.responses[judged.best].text)
+    if correction is not None:
+        place, said = judged.best, correction
+    else:
+        place = max(range(len(row.responses)), key=lambda k: (judged.score(k) or 0.0, -k))
+        said = row.responses[place].text
+    answer: Message = {"role": "assistant", "content": said}
+    extra = {
+        "model": row.responses[place].model,
+        "rating": judged.labelled(place),
+        "rating_by_people": judged.rated_by_people(place),
+        "instruction_corrected": changed,
+        "response_corrected": correction is not None,
+    }
+    return {"messages": [*messages, answer], **extra, **provenance(judged, run, task)}
+
+
+def preference(judged: Judged, run: str, task: str) -> Line | None:
+    """`prompt`, `chosen`, `rejected` as chat. None where nothing tells two different texts apart.
+
+    A corrected text is chosen over what it corrects; else the best rated over the worst rated.
+    """
+    row = judged.row
+    if not row.responses:
+        return None
+    messages, changed = judged.messages()
+    original = row.responses[judged.best]
+    correction = judged.corrected(CORRECTED_RESPONSE, original.text)
+    if correction is not None:
+        chosen, rejected = judged.best, judged.best
+        texts = correction, original.text
+        because = "a reviewer's correction over the original"
+    else:
+        scored = [(score, -k) for k in range(len(row.responses)) if (score := judged.score(k)) is not None]
+        if len(scored) < 2 or max(scored)[0] == min(scored)[0]:
+            return None
+        chosen, rejected = -max(scored)[1], -min(scored)[1]
+        texts = row.responses[chosen].text, row.responses[rejected].text
+        by_people = judged.rated_by_people(chosen) is not None and judged.rated_by_people(rejected) is not None
+        because = "rated higher by people" if by_people else "rated higher by the labeller"
+    if texts[0].strip() == texts[1].strip():
+        return None
+    return {
+        "prompt": messages,
+        "chosen": [{"role": "assistant", "content": texts[0]}],
+        "rejected": [{"role": "assistant", "content": texts[1]}],
+        "chosen_model": row.responses[chosen].model,
+        "rejected_model": row.responses[rejected].model,
+        "chosen_rating": None if correction is not None else judged.score(chosen),
+        "rejected_rating": judged.score(rejected),
+        "because": because,
+        "instruction_corrected": changed,
+        "response_corrected": correction is not None,
+        **provenance(judged, run, task),
+    }
+
+
+def raw(judged: Judged, run: str, task: str) -> Line | None:
+    """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
+    row = judged.row
+    messages, changed = judged.messages()
+    original = row.responses[judged.best].text if row.responses else ""
+    correction = judged.corrected(CORRECTED_RESPONSE, original)
+    return {
+        "messages": list(row.messages),
+        "responses": [
+            {"text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason} for r in row.responses
+        ],
+        "ratings": [
+            {
+                "response": r.response, "aspect": r.aspect, "repeat": r.repeat, "status": r.status, "value": r.value,
+                "rationale": r.rationale, "note": r.note, "model": r.model,
+            }
+            for r in judged.ratings
+        ],
+        "verdicts": [
+            {
+                "reviewer": v.reviewer, "status": v.status, "answers": json.dumps(dict(v.answers), ensure_ascii=False),
+                "updated_at": v.updated_at,
+            }
+            for v in judged.verdicts
+        ],
+        "corrected_instruction": messages[-1]["content"] if changed else None,
+        "corrected_response": correction,
+        "origin": json.dumps(dict(row.origin), ensure_ascii=False),
+        **provenance(judged, run, task),
+    }  # fmt: skip
+
+
+def provenance(judged: Judged, run: str, task: str) -> Line:
+    """Where a line comes from and who let it through."""
+    newest = max((v.updated_at for v in judged.submitted), default=None)
+    return {
+        "row_id": judged.row.id,
+        "run": run,
+        "task": task,
+        "prompt_version": judged.row.origin.get("prompt"),
+        "decision": judged.decision,
+        "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
+        "reviewed_at": newest,
+        "labeller": judged.ratings[0].model if judged.ratings else None,
+    }
+
+
+FORMATS: dict[str, Callable[[Judged, str, str], Line | None]] = {"sft": sft, "preference": preference, "raw": raw}
+
+
+@dataclass
+class Exported:
+    """`written` lines; `passed_over` rows that were approved and gave none (no response, or no pair)."""
+
+    path: Path
+    written: int = 0
+    passed_over: int = 0
+
+
+def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) -> Exported:
+    """Writes the file, whole or not at all. Raises ExportError if there is nothing to write or no place for it."""
+    make, done = FORMATS[to.format], Exported(path)
+
+    def lines() -> Iterator[Line]:
+        for judged in rows:
+            if judged.decision != "approve" and not (to.unreviewed and judged.decision is None):
+                continue
+            if (line := make(judged, run, task)) is None:
+                done.passed_over += 1
+                continue
+            done.written += 1
+            yield line
+
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            temporary = Path(file.name)
+        _write(lines(), temporary, path.suffix.lstrip(".").lower())
+        if done.written:
+            temporary.chmod(0o644)
+            temporary.replace(path)
+    except OSError as error:
+        raise ExportError(
+            f"{path} can't be written: {error.strerror or error}. Name another place with --to."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    if not done.written:
+        why = f" ({done.passed_over} approved rows gave no {to.format} line)" if done.passed_over else ""
+        raise ExportError(
+            f"There is nothing to export yet{why}: no row that can be used was approved. Review in Argilla, then pull; "
+            "or take unreviewed rows with --unreviewed."
+        )
+    return done
+
+
+def _write(lines: Iterator[Line], path: Path, kind: str) -> None:
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if found := list(lines):
+            pq.write_table(pa.Table.from_pylist(found), path)
+        return
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        if kind == "jsonl":
+            for line in lines:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        else:
+            writer: csv.DictWriter[str] | None = None
+            for line in lines:
+                if writer is None:
+                    writer = csv.DictWriter(file, list(line))
+                    writer.writeheader()
+                writer.writerow({name: _cell(value) for name, value in line.items()})
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value

@@ -1,0 +1,151 @@
+"""What we replace in argilla_server and its libraries while they run: five names, one function each.
+
+Each replacement looks for the name first and raises UpstreamChanged when a new version lacks it: a patch
+that silently stopped working would cost speed, privacy or correct record statuses, and nobody would notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from feedback.local.errors import UpstreamChanged
+
+EVENTS = {
+    "argilla_server.bulk.records_bulk": ("notify_record_event_v1",),
+    "argilla_server.contexts.records": ("notify_record_event_v1",),
+    "argilla_server.contexts.distribution": ("notify_record_event_v1",),
+    "argilla_server.contexts.datasets": ("notify_response_event_v1",),
+}
+"""Where events are built for every record or response that is written."""
+
+FONTS = re.compile(r"@import\s*(url\()?[\"']?https://fonts\.googleapis\.com[^;]*?\)?[\"']?\)?;")
+FOREIGN_IMPORT = re.compile(r"@import\s*(?:url\()?[\"']?(?:https?:)?//[^;]*;")
+
+
+def upstream(owner: str, name: str, need: str) -> Any:
+    """Value of `owner.name`, where owner is a module, or a module and a class after a colon."""
+    module, _, inner = owner.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UpstreamChanged(module, need) from error
+    for step in (*filter(None, [inner]), name):
+        if not hasattr(found, step):
+            raise UpstreamChanged(f"{owner.replace(':', '.')}.{name}", need)
+        found = getattr(found, step)
+    return found
+
+
+def tune_sqlite() -> None:
+    """Open the database with a write-ahead log: readers do not wait for writers, and a commit costs one
+    write."""
+    from sqlalchemy import event
+
+    need = "open its database with a write-ahead log"
+    sync_engine = upstream("argilla_server.database", "sync_engine", need)
+    async_engine = upstream("argilla_server.database", "async_engine", need)
+
+    def pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    for engine in (sync_engine, async_engine.sync_engine):
+        event.listen(engine, "connect", pragmas)
+    with sync_engine.connect() as connection:
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            raise UpstreamChanged("SQLite connection that obeys our pragmas", need)
+
+
+def keep_type_adapters() -> None:
+    """Build each pydantic adapter once: the server makes a new one for every suggestion and metadata value
+    that it validates, which is more than half of the time of a bulk write."""
+    import pydantic
+
+    owner = "argilla_server.models.database"
+    if upstream(owner, "TypeAdapter", "write records fast") is not pydantic.TypeAdapter:
+        raise UpstreamChanged(f"{owner}.TypeAdapter that is pydantic's", "write records fast")
+    kept: dict[int, tuple[Any, Any]] = {}
+
+    def adapter(kind: Any) -> Any:
+        # The type is kept beside its adapter, so that its id cannot be given to another one.
+        if id(kind) not in kept:
+            kept[id(kind)] = (kind, pydantic.TypeAdapter(kind))
+        return kept[id(kind)][1]
+
+    importlib.import_module(owner).TypeAdapter = adapter  # type: ignore[attr-defined]
+
+
+def skip_unheard_events() -> None:
+    """Build an event only when a webhook listens: each costs seven queries, for every record and response
+    written."""
+    need = "write records without webhook cost"
+    webhook = upstream("argilla_server.models", "Webhook", need)
+    for owner, names in EVENTS.items():
+        for name in names:
+            original = upstream(owner, name, need)
+            setattr(importlib.import_module(owner), name, _when_heard(original, webhook))
+
+
+def _when_heard(notify: Callable[..., Awaitable[list[Any]]], webhook: Any) -> Callable[..., Awaitable[list[Any]]]:
+    from sqlalchemy import select
+
+    async def notify_if_heard(db: Any, event: Any, subject: Any) -> list[Any]:
+        # A session lives as long as its request, so that a bulk write of 500 records asks once.
+        if "webhook_listens" not in db.info:
+            listening = select(webhook.id).where(webhook.enabled.is_(True)).limit(1)
+            db.info["webhook_listens"] = (await db.execute(listening)).first() is not None
+        return await notify(db, event, subject) if db.info["webhook_listens"] else []
+
+    return notify_if_heard
+
+
+def run_jobs_in_one_loop() -> None:
+    """Run all asynchronous RQ jobs in one event loop: RQ makes a new one per job and never closes it, while
+    the database's pool keeps connections that belong to the loop of an earlier job."""
+    upstream("rq.job:Job", "_execute", "run its background jobs")
+    from rq.job import Job
+
+    loop = asyncio.new_event_loop()
+
+    def execute(self: Any) -> Any:
+        result = self.func(*self.args, **self.kwargs)
+        return loop.run_until_complete(result) if inspect.iscoroutine(result) else result
+
+    Job._execute = execute
+
+
+def stay_off_the_internet(app: Any) -> None:
+    """Remove what the web pages load from elsewhere: two fonts in the style sheets, and the API's
+    documentation page, whose scripts come from a content network."""
+    need = "serve pages that load nothing from the internet"
+    folders = [route.app.directory for route in app.routes if getattr(route, "name", "") == "static"]
+    if not folders:
+        raise UpstreamChanged("route named static for its web pages", need)
+    removed = 0
+    for sheet in Path(folders[0]).rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        kept, count = FONTS.subn("", text)
+        if FOREIGN_IMPORT.search(kept):
+            raise UpstreamChanged(f"style sheet {sheet.name} of the known form", need)
+        if count:
+            sheet.write_text(kept, encoding="utf-8")
+            removed += count
+    if not removed:
+        raise UpstreamChanged("style sheet that imports Google's fonts", need)
+
+    api = upstream("argilla_server.api.routes", "api_v1", need)
+    pages = [
+        route for route in api.routes if getattr(route, "path", "") in ("/docs", "/docs/oauth2-redirect", "/redoc")
+    ]
+    if not pages:
+        raise UpstreamChanged("documentation page among the routes of its API", need)
+    for page in pages:
+        api.router.routes.remove(page)

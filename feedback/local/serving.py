@@ -1,0 +1,113 @@
+"""Answers requests, from the last preparations to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import uvicorn
+from argilla_server.database import async_engine, sync_engine
+
+from feedback.local import jobs
+from feedback.local.accounts import first_user, migrate
+from feedback.local.errors import ServerFailed
+from feedback.local.home import Home
+from feedback.local.lifetime import StopSignal
+from feedback.local.search_database import SearchDatabase
+from feedback.local.search_engine import register
+from feedback.local.search_repair import repair
+
+REQUESTS_END_SECONDS = 2
+JOBS_END_SECONDS = 1
+
+
+async def serve(app: Any, home: Home, listener: socket.socket, stop: StopSignal, stdout: IO[str]) -> None:
+    """Serve until told to stop; raises ServerFailed when the application never came up.
+
+    The file `running` stays behind wherever the index may lack something, and the next start repairs it.
+    """
+    unclean = home.running.exists()
+    home.running.touch()
+    migrate()
+    index = SearchDatabase(home.index)
+    register(index)
+    credentials = await first_user(home)
+    if unclean or index.fresh:
+        sys.stderr.write(f"search index checked: {await repair(index)}\n")
+
+    def answer() -> None:
+        jobs.start()
+        ready = {
+            "url": f"http://127.0.0.1:{listener.getsockname()[1]}",
+            "pid": os.getpid(),
+            "username": credentials["username"],
+            "credentials": str(home.credentials),
+        }
+        stdout.write(json.dumps(ready) + "\n")
+        stdout.flush()
+
+    cut_off = CutOff(app)
+    server = Server(cut_off, answer)
+    stop.when_serving = server.end
+    await server.serve(sockets=[listener])
+    if not server.answered:
+        raise ServerFailed
+    jobs_done = await asyncio.to_thread(jobs.drain, JOBS_END_SECONDS)
+    with sync_engine.connect() as connection:
+        # Who copies argilla.db while no server runs has everything, without the write-ahead log beside it.
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    await async_engine.dispose()
+    sync_engine.dispose()
+    index.close()
+    if jobs_done and not index.behind and not cut_off.happened:
+        home.running.unlink()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, told to end by us instead of by signals of its own; calls `when_up` once, when it listens."""
+
+    def __init__(self, app: Any, when_up: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=REQUESTS_END_SECONDS)
+        )
+        self.when_up = when_up
+        self.answered = False
+        self.should_exit: bool = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; the application has refused when `should_exit` is set after it."""
+        await super().startup(sockets)
+        if self.started:
+            self.answered = True
+            self.when_up()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: uvicorn would raise the signal again at its end, and what follows would not happen."""
+        yield
+
+    def end(self) -> None:
+        """Finish the requests under way; called twice, wait for nothing."""
+        self.force_exit = bool(self.should_exit)
+        self.should_exit = True
+
+
+class CutOff:
+    """Notes whether a request was cancelled: it may have written to the database and not to the index."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.happened = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            self.happened = True
+            raise

@@ -1,0 +1,128 @@
+"""Sends rows to Argilla: each row is one record under its own id, so that sending again changes and never doubles.
+
+People's responses are never touched: an upsert replaces fields, metadata and suggestions only.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from feedback.errors import ArgillaError, DatasetMismatch
+from feedback.schema import Review, Shape, settings
+from feedback.server import BATCH, Server
+
+if TYPE_CHECKING:
+    import argilla as rg
+
+
+@dataclass
+class Pushed:
+    """What a push did. `refused` are (row id, the server's words) of records that it did not take."""
+
+    sent: int = 0
+    unchanged: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dataset in Argilla that is ready to take records."""
+
+    id: str
+    name: str
+    workspace: str
+    url: str
+    questions: Mapping[str, str]
+
+
+def target(server: Server, name: str, review: Review, shape: Shape, guidelines: str) -> Target:
+    """The dataset `name`, made if it is not there. Raises DatasetMismatch if it is there and does not fit."""
+    import argilla as rg
+
+    workspace = server.workspace(review.workspace)
+    wanted = settings(shape, review, guidelines)
+    with server.translated():
+        dataset = server.client.datasets(name, workspace=workspace)
+        if dataset is None:
+            dataset = rg.Dataset(name=name, workspace=workspace, settings=wanted, client=server.client)
+            dataset.create()
+        elif problem := _difference(dataset.settings, wanted):
+            raise DatasetMismatch(
+                f"Argilla has a dataset '{name}' in workspace '{workspace}' that these rows do not fit: {problem}. "
+                "Send them under another name: --dataset NAME."
+            )
+    found = server.get(f"/api/v1/datasets/{dataset.id}/questions")
+    questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
+    address = f"{server.url}/dataset/{dataset.id}/annotation-mode"
+    return Target(str(dataset.id), name, workspace, address, questions)
+
+
+def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
+    """In words what the dataset lacks or asks for too much; "" if the rows fit."""
+    fields = {f.name: f.type for f in have.fields}
+    questions = {q.name: q.type for q in have.questions}
+    metadata = {m.name for m in have.metadata}
+    for kind, there, needed in (
+        ("field", fields, {f.name: f.type for f in wanted.fields}),
+        ("question", questions, {q.name: q.type for q in wanted.questions}),
+    ):
+        for name, type_ in needed.items():
+            if name not in there:
+                return f"it has no {kind} '{name}'"
+            if there[name] != type_:
+                return f"its {kind} '{name}' is of another kind ({there[name]} instead of {type_})"
+    ours = {f.name for f in wanted.fields}
+    for f in have.fields:
+        if f.required and f.name not in ours:
+            return f"it wants a field '{f.name}'"
+    if missing := {m.name for m in wanted.metadata} - metadata:
+        return f"it has no metadata '{min(missing)}'"
+    return ""
+
+
+def push(
+    server: Server,
+    to: Target,
+    items: Iterable[dict[str, Any]],
+    known: Mapping[str, str],
+    keep: Callable[[list[tuple[str, str]]], None],
+    watch: Callable[[Pushed], None],
+) -> Pushed:
+    """Sends what `known` ({row id: hash of what was sent}) does not have yet, in batches.
+
+    `keep` gets (row id, hash) of each batch once the server has it; `watch` is told after each batch.
+    """
+    done = Pushed()
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        new: list[tuple[str, str, dict[str, Any]]] = []
+        for record in batch:
+            digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+            if known.get(record["external_id"]) == digest:
+                done.unchanged += 1
+            else:
+                new.append((record["external_id"], digest, _addressed(record, to.questions)))
+        if new:
+            refused = server.upsert(to.id, [record for _, _, record in new])
+            names = {row_id for row_id, _ in refused}
+            keep([(row_id, digest) for row_id, digest, _ in new if row_id not in names])
+            done.sent += len(new) - len(refused)
+            done.refused += refused
+        watch(done)
+    return done
+
+
+def _addressed(record: dict[str, Any], questions: Mapping[str, str]) -> dict[str, Any]:
+    suggestions = []
+    for suggestion in record["suggestions"]:
+        name = suggestion["question"]
+        if name not in questions:
+            raise ArgillaError(
+                f"The dataset in Argilla lost its question '{name}'. Send under another name: --dataset NAME."
+            )
+        rest = {key: value for key, value in suggestion.items() if key != "question"}
+        suggestions.append({"question_id": questions[name], **rest})
+    return {**record, "suggestions": suggestions}

@@ -1,0 +1,231 @@
+"""How a run looks in Argilla: which fields to read, which questions to answer, and a row as one record.
+
+The shape comes from what the run holds. A record's id (Argilla's `external_id`) is the row's id.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from feedback.aspects import ASPECTS
+from feedback.types import Rating
+from tasks.errors import SettingsError
+from tasks.settings import setting
+from tasks.types import Row
+
+if TYPE_CHECKING:
+    import argilla as rg
+
+MOST_RESPONSES = 8
+DECISION, RATIONALE = "decision", "rationale"
+CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """How a run is sent to Argilla."""
+
+    title: ClassVar[str] = "review"
+
+    dataset: str = setting("", "Name of the dataset in Argilla; empty takes the run's own.")
+    workspace: str = setting("", "Workspace in Argilla; empty takes the first one.")
+    guidelines: str = setting(
+        "", "What reviewers should know, in Markdown; empty takes the aspects' rubric.", multiline=True
+    )
+    min_submitted: int = setting(1, "Reviewers that a record needs before it counts as done.")
+
+    def __post_init__(self) -> None:
+        if self.min_submitted < 1:
+            raise SettingsError("[review] min_submitted must be at least 1.")
+        if len(self.dataset) > 200:
+            raise SettingsError("[review] dataset is longer than 200 characters, the most that Argilla takes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the rows of a run have: the most responses of a row, talks of several messages, passages."""
+
+    responses: int = 0
+    talk: bool = False
+    passage: bool = False
+
+    def with_row(self, row: Row) -> "Shape":
+        """The shape that also fits `row`."""
+        return Shape(
+            max(self.responses, min(len(row.responses), MOST_RESPONSES)),
+            self.talk or len(row.messages) > 1,
+            self.passage or bool(row.origin.get("passage")),
+        )
+
+
+def shape_of(rows: Iterable[Row]) -> Shape:
+    shape = Shape()
+    for row in rows:
+        shape = shape.with_row(row)
+    return shape
+
+
+def settings(shape: Shape, review: Review, guidelines: str) -> "rg.Settings":
+    """The Argilla settings for rows of that shape."""
+    import argilla as rg
+
+    fields: list[Any] = [
+        rg.ChatField(name="conversation", title="Conversation", use_markdown=True)
+        if shape.talk
+        else rg.TextField(name="instruction", title="Instruction", use_markdown=True)
+    ]
+    if shape.passage:
+        fields.append(rg.TextField(name="passage", title="Passage", required=False, use_markdown=True))
+    questions: list[Any] = [
+        rg.LabelQuestion(
+            name=DECISION, title="Keep this row?", labels={"approve": "Approve", "reject": "Reject"}, required=True
+        )
+    ]
+    for k in range(1, shape.responses + 1):
+        name = "Response" if shape.responses == 1 else f"Response {k}"
+        fields.append(rg.TextField(name=f"response-{k}", title=name, required=k == 1, use_markdown=True))
+        questions.append(
+            rg.RatingQuestion(
+                name=f"rating-{k}", title=f"How good is {name.lower()}?", values=[1, 2, 3, 4, 5], required=False
+            )
+        )
+    questions += [
+        rg.TextQuestion(name=RATIONALE, title="Why (the labeller's reasons)", required=False, use_markdown=True),
+        rg.TextQuestion(name=CORRECTED_INSTRUCTION, title="Instruction, corrected", required=False),
+    ]
+    if shape.responses:
+        questions.append(rg.TextQuestion(name=CORRECTED_RESPONSE, title="Best response, corrected", required=False))
+    return rg.Settings(
+        guidelines=review.guidelines or guidelines,
+        fields=fields,
+        questions=questions,
+        metadata=[
+            rg.TermsMetadataProperty(name="run", title="Run"),
+            rg.TermsMetadataProperty(name="task", title="Task"),
+            rg.TermsMetadataProperty(name="models", title="Models"),
+            rg.FloatMetadataProperty(name="rating-mean", title="Mean rating"),
+            rg.FloatMetadataProperty(name="rating-lowest", title="Lowest rating"),
+            rg.IntegerMetadataProperty(name="length", title="Length of the longest response (characters)"),
+        ],
+        distribution=rg.TaskDistribution(min_submitted=review.min_submitted),
+    )
+
+
+def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool) -> str:
+    """What reviewers read beside the records: what to do, and the rubric of each aspect."""
+    parts = [
+        "Read the instruction and every response. **Approve** a row if it should go into the dataset, **reject** it if not. "
+        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset."
+    ]
+    if aspects:
+        parts.append(
+            f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
+        )
+    if aspects and for_trying:
+        parts.append(
+            "**That is the small built-in model: its ratings are for trying this out only, they are close to chance.**"
+        )
+    for name in aspects:
+        aspect = ASPECTS[name]
+        lines = [f"- **{value}** {meaning}" for value, meaning in enumerate(aspect.scale, 1)]
+        if aspect.not_applicable:
+            lines.append(f"- **N/A** {aspect.not_applicable}")
+        parts.append(f"### {name}\n{aspect.question}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def item(row: Row, ratings: Sequence[Rating], shape: Shape, run: str, task: str, generator: str) -> dict[str, Any]:
+    """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
+    shown = row.responses[: shape.responses]
+    fields: dict[str, Any] = {f"response-{k}": response.text or " " for k, response in enumerate(shown, 1)}
+    if shape.talk:
+        fields["conversation"] = [dict(message) for message in row.messages]
+    else:
+        fields["instruction"] = row.instruction
+    if shape.passage and row.origin.get("passage"):
+        fields["passage"] = "\n\n".join(filter(None, (str(row.origin.get("title") or ""), str(row.origin["passage"]))))
+    suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, generator)]
+    if shown:
+        best = shown[best_response(row, ratings)]
+        suggestions.append(_suggestion(CORRECTED_RESPONSE, best.text, None, best.model))
+    first = next((rating.aspect for rating in ratings), "")
+    for place in range(len(shown)):
+        if (said := opinion(ratings, place, first)) is not None:
+            value, score, agent = said
+            suggestions.append(_suggestion(f"rating-{place + 1}", math.floor(value + 0.5), score, agent))
+    if text := reasons(ratings, len(shown)):
+        suggestions.append(_suggestion(RATIONALE, text, None, ratings[0].model))
+    values = [r.value for r in ratings if r.value is not None]
+    metadata: dict[str, Any] = {"run": run, "task": task, "models": sorted({response.model for response in shown})}
+    if values:
+        metadata.update({"rating-mean": round(fmean(values), 3), "rating-lowest": min(values)})
+    if shown:
+        metadata["length"] = max(len(response.text) for response in shown)
+    record: dict[str, Any] = {"external_id": row.id, "fields": fields, "metadata": metadata, "suggestions": suggestions}
+    return {name: _clean(value) for name, value in record.items()}
+
+
+def opinion(ratings: Sequence[Rating], place: int, aspect: str) -> tuple[float, float | None, str] | None:
+    """(mean rating, how sure, model) of one response under one aspect; None where it is unrated.
+
+    How sure: the share of repeats that agree with the mean, or the probability that the labeller gave its one rating;
+    None where there is neither.
+    """
+    said = [r for r in ratings if r.response == place and r.aspect == aspect and r.value is not None]
+    if not said:
+        return None
+    mean = fmean(r.value for r in said if r.value is not None)
+    if len(said) > 1:
+        sure = fmean(abs((r.value or 0) - mean) < 0.5 for r in said)
+    elif (sure_of := probability(said[0])) is None:
+        return mean, None, said[0].model
+    else:
+        sure = sure_of
+    return mean, round(sure, 4), said[0].model
+
+
+def probability(rating: Rating) -> float | None:
+    """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
+    if not isinstance(rating.logprobs, dict) or rating.value is None:
+        return None
+    odds = {token.strip(): math.exp(value) for token, value in rating.logprobs.items() if token.strip() in set("12345")}
+    total = sum(odds.values())
+    return odds.get(str(int(rating.value)), 0.0) / total if total else None
+
+
+def best_response(row: Row, ratings: Sequence[Rating]) -> int:
+    """The place of the response with the highest mean rating, the first of several or of none."""
+    means = []
+    for place in range(len(row.responses)):
+        values = [r.value for r in ratings if r.response == place and r.value is not None]
+        means.append(fmean(values) if values else 0.0)
+    return max(range(len(means)), key=lambda place: (means[place], -place)) if means else 0
+
+
+def reasons(ratings: Sequence[Rating], responses: int) -> str:
+    """The labeller's rationales as Markdown, with the ratings that they belong to."""
+    lines = []
+    for rating in ratings:
+        if rating.response >= responses:
+            continue
+        where = rating.aspect if responses == 1 else f"Response {rating.response + 1}, {rating.aspect}"
+        value = (
+            "N/A" if rating.status == "not-applicable" else "unrated" if rating.value is None else f"{rating.value:g}"
+        )
+        lines.append(f"**{where}: {value}** {rating.rationale or rating.note}".strip())
+    return "\n\n".join(lines)
+
+
+def _suggestion(question: str, value: Any, score: float | None, agent: str) -> dict[str, Any]:
+    return {"question": question, "value": value, "score": score, "agent": agent}
+
+
+def _clean(value: Any) -> Any:
+    """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: _clean(inner) for name, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value

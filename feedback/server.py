@@ -1,0 +1,118 @@
+"""An Argilla server, embedded or anywhere, as this package talks to it; its errors in our words, translated here.
+
+Datasets and their settings go through the argilla SDK; records and responses through the server's own endpoints with the
+SDK's connection, so that a batch is sent as it is and a response keeps its id and its times.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
+
+if TYPE_CHECKING:
+    pass
+
+BATCH = 500
+"""The most records that the server takes in one request, and the fastest (measured)."""
+
+
+class Server:
+    """A connection to Argilla 2.x. Raises ArgillaDown or ArgillaRefused if there is none to be had."""
+
+    def __init__(self, url: str, key: str) -> None:
+        import argilla as rg
+
+        self.url = url.rstrip("/")
+        with self.translated():
+            self.client: rg.Argilla = rg.Argilla(api_url=self.url, api_key=key, timeout=120, retries=2)
+        self.http = self.client.http_client
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turns whatever the SDK and its HTTP client raise into our errors."""
+        import httpx
+        from argilla._exceptions import ArgillaAPIError, ForbiddenError, UnauthorizedError
+        from argilla._exceptions import ArgillaError as SdkError
+
+        try:
+            yield
+        except ArgillaError:
+            raise
+        except (UnauthorizedError, ForbiddenError) as error:
+            raise ArgillaRefused(
+                f"Argilla at {self.url} refuses the key ({error.status_code}). Check ARGILLA_API_KEY, and that its user may "
+                "make datasets (owner or admin)."
+            ) from error
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            if status in (401, 403):
+                raise ArgillaRefused(
+                    f"Argilla at {self.url} refuses the key ({status}). Check ARGILLA_API_KEY."
+                ) from error
+            raise ArgillaError(f"Argilla at {self.url} answered {status}: {_words(error.response.text)}") from error
+        except httpx.HTTPError as error:
+            raise ArgillaDown(
+                f"Argilla at {self.url} can't be reached ({_words(str(error)) or type(error).__name__}). Is it running, is the "
+                "address right? What was sent before is kept; the same command goes on from there."
+            ) from error
+        except ArgillaAPIError as error:
+            raise ArgillaError(f"Argilla at {self.url} answered {error.status_code}: {_words(str(error))}") from error
+        except (SdkError, ValueError, KeyError) as error:
+            raise ArgillaError(
+                f"{self.url} does not answer like Argilla: {_words(str(error))}. Is the address right?"
+            ) from error
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """What the server's GET `path` gives, as plain values."""
+        with self.translated():
+            answer = self.http.get(path, params=parameters)
+            answer.raise_for_status()
+            return answer.json()
+
+    def workspace(self, name: str) -> str:
+        """The workspace of that name, or the first one. A missing one is made, where the key may."""
+        import argilla as rg
+
+        with self.translated():
+            names = [workspace.name for workspace in self.client.workspaces]
+            if not name and names:
+                return str(names[0])
+            name = name or "default"
+            if name not in names:
+                self.client.workspaces.add(rg.Workspace(name=name))
+            return name
+
+    def usernames(self) -> dict[str, str]:
+        """{user id: name}; empty where the key may not see other users."""
+        try:
+            found = self.get("/api/v1/users")
+        except ArgillaRefused:
+            return {}
+        return {str(user["id"]): str(user["username"]) for user in found["items"]}
+
+    def upsert(self, dataset_id: str, items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+        """Writes records by their external id. Returns (id, why) of those that the server refuses; the rest is in."""
+        with self.translated():
+            answer = self.http.put(f"/api/v1/datasets/{dataset_id}/records/bulk", json={"items": items})
+            if answer.status_code != 422:
+                answer.raise_for_status()
+                return []
+        if len(items) == 1:
+            return [(str(items[0]["external_id"]), _words(answer.text))]
+        middle = len(items) // 2
+        return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
+
+    def records_with_responses(self, dataset_id: str) -> Iterator[dict[str, Any]]:
+        """All records of a dataset with the responses to each, as the server has them."""
+        offset = 0
+        while True:
+            page = self.get(f"/api/v1/datasets/{dataset_id}/records", include="responses", limit=BATCH, offset=offset)
+            yield from page["items"]
+            offset += len(page["items"])
+            if not page["items"] or offset >= page["total"]:
+                return
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())[:300]

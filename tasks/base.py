@@ -1,0 +1,66 @@
+"""What a task is: a frozen dataclass whose fields are its settings, with `units` and `rows`.
+
+The form in the page and the keys in a recipe come from the fields (tasks/settings.py).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tasks.errors import InputError
+from tasks.models.base import Model
+from tasks.types import Dropped, Row, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A way of making rows. Retries, limits, storage and progress are not its business."""
+
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Input columns that each unit must have."""
+    draws: ClassVar[bool] = False
+    """True if the task needs no input and can draw rows for ever."""
+    needs_raw_prompts: ClassVar[bool] = False
+
+    @property
+    def rows_per_unit(self) -> int:
+        """The most rows that one unit can give."""
+        return 1
+
+    @property
+    def wants_answers(self) -> bool:
+        """True if the rows come without a response, so that answering follows."""
+        return False
+
+    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+        """One unit for each input row, in order. Raises InputError where a column is missing."""
+        for index, row in enumerate(inputs):
+            self.check(row, index)
+            yield Unit(index, row)
+
+    def check(self, row: Mapping[str, Any], index: int) -> None:
+        """Raises InputError, naming what is there, if `row` lacks a column that the task needs."""
+        for column in self.required_columns():
+            self._require(row, index, column)
+
+    def _require(self, row: Mapping[str, Any], index: int, column: str) -> None:
+        if column not in row:
+            have = ", ".join(sorted(map(str, row))) or "none"
+            raise InputError(
+                f"Input row {index + 1} has no column '{column}', which {self.title} needs (columns there: {have}). "
+                f'Rename it, or map yours in the recipe: [inputs.columns] {column} = "your column".'
+            )
+
+    def required_columns(self) -> tuple[str, ...]:
+        return self.columns
+
+    async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
+        """The rows that one unit gives, in a fixed order, and what had to be dropped."""
+        raise TypeError(f"{type(self).__name__} does not say how it makes rows")
+
+
+def text(value: Any) -> str:
+    """A cell of the input as text; nothing for a missing one."""
+    return "" if value is None else str(value).strip()

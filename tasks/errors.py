@@ -1,0 +1,85 @@
+"""What can go wrong while rows are made.
+
+ClaywrightError                what a user reads: one sentence that says what is wrong and what to do
+├── SettingsError              a recipe, a task's setting or a model's setting
+├── InputError                 the rows or documents that a task was given
+├── Stopped                    the run was asked to stop before this call was sent
+└── ModelError                 an endpoint
+    ├── Unsupported            it can't do what the task needs (raw prompts, say)
+    ├── CallFailed             this call failed in a way that can pass: it is sent again
+    │   ├── Overloaded         429 or 503, perhaps with a time to wait
+    │   ├── TimedOut           no answer within the deadline
+    │   ├── Unreachable        no connection, or a lost one
+    │   └── ServerFault        another 5xx, or an answer that is not the protocol's
+    ├── CallRefused            this call can't pass, others can: it costs its unit
+    │   └── PromptTooLong      it does not fit the model's context
+    └── EndpointRefused        no call can pass (key, model, address): the run pauses
+        └── EndpointDown       it stayed out of reach for longer than we wait
+"""
+
+
+class ClaywrightError(Exception):
+    """A sentence for the user. Shown as it is, without a traceback."""
+
+
+class SettingsError(ClaywrightError):
+    """A setting that can't be used."""
+
+
+class InputError(ClaywrightError):
+    """Inputs that can't be read or lack what the task needs."""
+
+
+class Stopped(ClaywrightError):
+    """The run was stopped before this call was sent."""
+
+
+class ModelError(ClaywrightError):
+    """Something about a model's endpoint."""
+
+
+class Unsupported(ModelError):
+    """The endpoint can't do what is asked of it; the message names what would work."""
+
+
+class CallFailed(ModelError):
+    """A failure that can pass.
+
+    `retry_after` is the time in seconds that the endpoint asked us to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Overloaded(CallFailed):
+    """429 or 503."""
+
+
+class TimedOut(CallFailed):
+    """No answer within the deadline of the call."""
+
+
+class Unreachable(CallFailed):
+    """No connection to the endpoint, or one that broke."""
+
+
+class ServerFault(CallFailed):
+    """A 5xx, or an answer that is not what the protocol says."""
+
+
+class CallRefused(ModelError):
+    """The endpoint will never take this very call."""
+
+
+class PromptTooLong(CallRefused):
+    """The prompt does not fit the model's context."""
+
+
+class EndpointRefused(ModelError):
+    """The endpoint takes no call of ours: wrong key, unknown model, wrong address."""
+
+
+class EndpointDown(EndpointRefused):
+    """The endpoint stayed out of reach for longer than we are willing to wait."""

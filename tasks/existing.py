@@ -1,0 +1,84 @@
+"""ExistingRows: instructions and responses that somebody made already, to be answered, rated or reviewed.
+
+One literal row, from the input {"instruction": "Name a river.", "responses": [{"model": "a", "text": "The Loire."}]}:
+
+    messages: [{"role": "user", "content": "Name a river."}]   responses: ["The Loire."] by "a"
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tasks.base import Task, text
+from tasks.models.base import Model
+from tasks.settings import setting
+from tasks.types import Dropped, Message, Response, Row, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingRows(Task):
+    """Takes rows as they are, without any model.
+
+    Columns in: `instruction`, or `messages` (a chat that ends with the user's turn, or with an answer); optional `input`
+    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, or objects with `text` and `model`).
+    Rows out: one a row of input.
+    """
+
+    title: ClassVar[str] = "ExistingRows"
+    summary: ClassVar[str] = "Take instructions and responses that you have, to rate and review them."
+
+    model: str = setting("unknown", "Name for responses that do not say which model made them.")
+
+    def required_columns(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self, row: Mapping[str, Any], index: int) -> None:
+        if "messages" not in row:
+            self._require(row, index, "instruction")
+
+    async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
+        messages, answers = self.read(unit.inputs)
+        if not any(message["role"] == "user" and message["content"] for message in messages):
+            return [Dropped("no instruction", json.dumps(dict(unit.inputs), default=str)[:2000])]
+        known = {"instruction", "input", "system_prompt", "messages", "response", "responses"}
+        rest = {str(name): value for name, value in unit.inputs.items() if name not in known and _plain(value)}
+        return [Row(tuple(messages), tuple(answer for answer in answers if answer.text), rest)]
+
+    def read(self, inputs: Mapping[str, Any]) -> tuple[list[Message], list[Response]]:
+        """(messages up to the user's last turn, responses) of one row of input."""
+        answers: list[Response] = []
+        messages: list[Message] = []
+        talk = inputs.get("messages")
+        for message in _listed(talk):
+            if isinstance(message, Mapping) and message.get("role") in ("system", "user", "assistant"):
+                messages.append({"role": message["role"], "content": text(message.get("content"))})
+        if messages and messages[-1]["role"] == "assistant":
+            answers.append(Response(messages.pop()["content"], self.model))
+        if not messages:
+            if system := text(inputs.get("system_prompt")):
+                messages.append({"role": "system", "content": system})
+            asked = [part for part in (text(inputs.get("instruction")), text(inputs.get("input"))) if part]
+            messages.append({"role": "user", "content": "\n\n".join(asked)})
+        for answer in [*_listed(inputs.get("response")), *_listed(inputs.get("responses"))]:
+            if isinstance(answer, Mapping):
+                answers.append(Response(text(answer.get("text")), text(answer.get("model")) or self.model))
+            else:
+                answers.append(Response(text(answer), self.model))
+        return messages, answers
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list as it is, a JSON text of one read, anything else as a list of one; nothing for nothing."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return [value]
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float, bool))

@@ -1,0 +1,106 @@
+"""What a model is to a task, and what an endpoint is to the engine.
+
+A task sees a `Model`: two calls, with retries, limits and memory already taken care of. The engine drives an `Endpoint`:
+it builds a request body, which is hashed for the memo, and sends it once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tasks.types import Message
+
+Kind = Literal["chat", "complete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer.
+
+    `latency` is in seconds. `logprobs` is the endpoint's own structure, untouched.
+    """
+
+    text: str
+    model: str
+    reasoning: str | None = None
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency: float = 0.0
+    logprobs: Any = None
+
+    @property
+    def cut_off(self) -> bool:
+        """True if the answer ran into the token limit or the end of the context."""
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a probe found that an endpoint can do. `context` is in tokens for one request, None if it does not say."""
+
+    raw_prompts: bool = False
+    json_schema: bool = False
+    string_bounds: bool = False
+    """It honours maxLength inside a JSON schema (some refuse the word)."""
+    logprobs: bool = False
+    chat_template: str | None = None
+    bos_token: str = ""
+    eos_token: str = ""
+    context: int | None = None
+    models: tuple[str, ...] = ()
+
+
+class Model(Protocol):
+    """What a task calls.
+
+    Options: temperature, top_p, max_tokens, stop, schema (a JSON schema), logprobs, and draw, the number of this draw of
+    the prompt (by itself, the first call of a prompt is draw 0, the next draw 1).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def template(self) -> str | None:
+        """The user's own chat template or the name of a family, if given."""
+        ...
+
+    async def capabilities(self) -> Capabilities: ...
+
+    async def chat(self, messages: Sequence[Message], **options: Any) -> Completion: ...
+
+    async def complete(self, prompt: str, **options: Any) -> Completion: ...
+
+
+class Endpoint(Protocol):
+    """One model at one address, as the engine drives it."""
+
+    @property
+    def identity(self) -> str:
+        """Names the model wherever it runs: preset or URL, and model. Never a key, never a local port."""
+        ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def template(self) -> str | None: ...
+
+    @property
+    def concurrency(self) -> int: ...
+
+    @property
+    def timeout(self) -> float: ...
+
+    def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole request body. Pure: the same arguments give the same body."""
+        ...
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        """Sends it once. Raises the errors of tasks.errors, nothing else."""
+        ...
+
+    async def probe(self) -> Capabilities: ...
+
+    async def close(self) -> None: ...

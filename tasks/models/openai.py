@@ -1,0 +1,190 @@
+"""Any OpenAI-compatible endpoint, through the openai client.
+
+One client for each endpoint. Nothing is retried here: the engine does that, with its own limits. The client's errors are
+translated once, in `translated`.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import (
+    CallRefused,
+    EndpointRefused,
+    ModelError,
+    Overloaded,
+    PromptTooLong,
+    ServerFault,
+    TimedOut,
+    Unreachable,
+)
+from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.presets import PRESETS
+from tasks.models.spec import ModelSpec
+from tasks.types import Message
+
+if TYPE_CHECKING:
+    import openai
+
+DRAW_HEADER = "X-Claywright-Draw"
+PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
+THINKING = re.compile(r"\A\s*<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)\s*", re.DOTALL)
+TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}length|exceed", re.IGNORECASE)
+NO_MODEL = re.compile(r"model", re.IGNORECASE)
+
+
+class OpenAIEndpoint:
+    """One model at one OpenAI-compatible address."""
+
+    def __init__(self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "") -> None:
+        import openai
+
+        self.spec = spec
+        self.url = url or spec.address
+        self.identity = identity or spec.identity
+        self.name = spec.model or spec.preset
+        self.template = spec.template or None
+        self.concurrency = spec.concurrency
+        self.timeout = spec.timeout
+        self._key = key
+        self._seeded = PRESETS[spec.preset].seed if spec.preset else True
+        self.client: openai.AsyncOpenAI = openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=spec.timeout,
+            http_client=openai.DefaultAioHttpClient(),
+        )
+
+    def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
+        wanted: dict[str, Any] = {
+            "max_tokens": self.spec.max_tokens,
+            "temperature": self.spec.temperature,
+            "top_p": self.spec.top_p,
+            **self.spec.extra,
+            **options,
+        }
+        schema = wanted.pop("schema", None)
+        if not self._seeded:
+            wanted.pop("seed", None)
+        body: dict[str, Any] = {"model": self.spec.model or "default"}
+        body["messages" if kind == "chat" else "prompt"] = content if isinstance(content, str) else list(content)
+        body.update({name: value for name, value in wanted.items() if value is not None})
+        if schema is not None:
+            form = {"name": "answer", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return body
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        import openai
+
+        started = time.perf_counter()
+        try:
+            answer = await self.client.post(
+                PATHS[kind], cast_to=object, body=dict(body), options={"headers": {DRAW_HEADER: str(draw)}}
+            )
+        except openai.OpenAIError as error:
+            raise self.translated(error) from error
+        return self.read(answer, time.perf_counter() - started)
+
+    def read(self, answer: object, latency: float) -> Completion:
+        """The protocol's answer as a Completion; ServerFault if it is something else."""
+        try:
+            data: Any = answer
+            choice = data["choices"][0]
+            message = choice.get("message") or {}
+            text = message.get("content") if "message" in choice else choice.get("text")
+            reasoning = message.get("reasoning_content") or message.get("reasoning")
+            usage = data.get("usage") or {}
+            prompt_tokens, completion_tokens = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            finish_reason, logprobs = choice.get("finish_reason") or "stop", choice.get("logprobs")
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ServerFault(
+                f"{self.url} answered something that is not the OpenAI protocol: {str(answer)[:120]!r}. Is the address right?"
+            ) from error
+        text = text if isinstance(text, str) else ""
+        if found := THINKING.match(text):
+            reasoning, text = (reasoning or found[1].strip()), text[found.end() :]
+        return Completion(
+            text=text,
+            model=self.name,
+            reasoning=reasoning if isinstance(reasoning, str) else None,
+            finish_reason=str(finish_reason),
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            latency=latency,
+            logprobs=logprobs,
+        )
+
+    def translated(self, error: "openai.OpenAIError") -> ModelError:
+        """Every error of the client as one of ours, in words for the user and without the key."""
+        import openai
+
+        where = f"{self.name} at {self.url}"
+        if isinstance(error, openai.APIStatusError):
+            return self._translated_status(error, where)
+        if isinstance(error, openai.APITimeoutError) and "Connect" not in type(error.__cause__).__name__:
+            return TimedOut(f"{where} gave no answer within {self.timeout:g} seconds.")
+        if isinstance(error, openai.APIConnectionError):
+            reason = self._clean(str(error.__cause__ or error))
+            return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
+        return ServerFault(f"{where} answered something that can't be read: {self._clean(str(error))}")
+
+    def _translated_status(self, error: "openai.APIStatusError", where: str) -> ModelError:
+        status = error.status_code
+        body = error.body if isinstance(error.body, dict) else {}
+        words = self._clean(str(body.get("message") or error.message))
+        code = str(body.get("code") or body.get("type") or "")
+        if status == 401 or status == 403:
+            source = f"the environment variable {self.spec.key_variable}" if self.spec.key_variable else "key_env"
+            given = f"Check the key in {source}." if self._key else f"No key was given: name it with {source}."
+            return EndpointRefused(f"{where} refused the key ({status}: {words}). {given}")
+        if status == 402 or code == "insufficient_quota":
+            return EndpointRefused(f"{where} wants to be paid ({status}: {words}).")
+        if status == 404 or (status == 400 and ("model_not_found" in code or "invalid_model" in code)):
+            hint = "Check the model's name." if NO_MODEL.search(words) else "Check the address: it should end in /v1."
+            return EndpointRefused(f"{where} is not there ({status}: {words}). {hint}")
+        if status in (429, 503):
+            return Overloaded(
+                f"{where} is overloaded ({status}: {words}).",
+                retry_after=_retry_after(error.response.headers),
+            )
+        if status == 408 or status == 504:
+            return TimedOut(f"{where} ran out of time ({status}: {words}).")
+        if status in (400, 413, 422) and (status == 413 or "context" in code or TOO_LONG.search(words)):
+            return PromptTooLong(f"The prompt does not fit {self.name}: {words}.")
+        if status >= 500 or status == 409:
+            return ServerFault(f"{where} failed ({status}: {words}).")
+        return CallRefused(f"{where} refused the request ({status}: {words}).")
+
+    def _clean(self, words: str) -> str:
+        words = " ".join(words.split())[:300].rstrip(".")
+        return words.replace(self._key, "***") if self._key else words
+
+    async def probe(self) -> Capabilities:
+        from tasks.models.probe import probe
+
+        return await probe(self)
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait from Retry-After (seconds or a date) or retry-after-ms; None where neither can be read."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return float(milliseconds) / 1000
+        value = headers.get("retry-after")
+        if value is None:
+            return None
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None

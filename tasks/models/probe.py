@@ -1,0 +1,100 @@
+"""Finds out what an endpoint can do, by asking it as little as possible.
+
+Four small requests at most. What an endpoint refuses here is a capability that it lacks; a wrong key, an unknown model or
+a dead address is an error.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import CallFailed, CallRefused, EndpointRefused, Unreachable
+from tasks.models.base import Capabilities
+
+if TYPE_CHECKING:
+    from tasks.models.openai import OpenAIEndpoint
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {"word": {"type": "string", "maxLength": 8}},
+    "required": ["word"],
+    "additionalProperties": False,
+}
+_UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
+
+
+async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
+    """What `endpoint` can do. Raises EndpointRefused or Unreachable where it can't be used at all."""
+    listed = await _get(endpoint, "/models")
+    models, context = _models(listed, endpoint.spec.model)
+    props = await _get(endpoint, "/props", root=True)
+    template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
+    slot = (props.get("default_generation_settings") or {}).get("n_ctx")
+    bounded = await _takes_schema(endpoint, _SCHEMA)
+    return Capabilities(
+        raw_prompts=await _takes_raw_prompts(endpoint),
+        json_schema=bounded or await _takes_schema(endpoint, _UNBOUNDED),
+        string_bounds=bounded,
+        logprobs=await _gives_logprobs(endpoint),
+        chat_template=template,
+        bos_token=str(props.get("bos_token") or ""),
+        eos_token=str(props.get("eos_token") or ""),
+        context=slot if isinstance(slot, int) else context,
+        models=models,
+    )
+
+
+async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> dict[str, Any]:
+    """A GET whose failure means "it does not have this". `root` asks beside /v1, where llama.cpp answers."""
+    import openai
+
+    address = endpoint.url.removesuffix("/v1") + path if root else path
+    try:
+        answer = await endpoint.client.get(address, cast_to=object, options={"timeout": 10.0})
+    except openai.APIStatusError:
+        return {}
+    except openai.OpenAIError as error:
+        translated = endpoint.translated(error)
+        if isinstance(translated, Unreachable):
+            raise translated from error
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int | None]:
+    entries = [m for m in listed.get("data") or [] if isinstance(m, dict) and isinstance(m.get("id"), str)]
+    context: int | None = None
+    for entry in entries:
+        if entry["id"] == wanted or len(entries) == 1:
+            found = entry.get("max_model_len") or entry.get("context_length") or (entry.get("meta") or {}).get("n_ctx")
+            context = found if isinstance(found, int) else None
+    return tuple(entry["id"] for entry in entries), context
+
+
+async def _takes_raw_prompts(endpoint: "OpenAIEndpoint") -> bool:
+    body = endpoint.request("complete", "Hello", {"max_tokens": 1})
+    try:
+        await endpoint.send("complete", body, 0)
+    except (CallRefused, CallFailed, EndpointRefused):
+        return False
+    return True
+
+
+async def _takes_schema(endpoint: "OpenAIEndpoint", schema: dict[str, Any]) -> bool:
+    """True if the answer follows the schema. A refused key or model is raised: nothing will work then."""
+    question = 'Answer with one word as JSON, like {"word": "yes"}. Is water wet?'
+    body = endpoint.request("chat", [{"role": "user", "content": question}], {"max_tokens": 64, "schema": schema})
+    try:
+        answer = await endpoint.send("chat", body, 0)
+        return isinstance(json.loads(answer.text).get("word"), str)
+    except (CallRefused, CallFailed, ValueError, AttributeError):
+        return False
+
+
+async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool:
+    options = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5}
+    body = endpoint.request("chat", [{"role": "user", "content": "Say yes or no."}], options)
+    try:
+        answer = await endpoint.send("chat", body, 0)
+    except (CallRefused, CallFailed):
+        return False
+    return isinstance(answer.logprobs, dict) and bool(answer.logprobs.get("content"))

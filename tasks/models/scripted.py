@@ -1,0 +1,105 @@
+"""A model that answers from a script: for tests, and for trying the app without any model.
+
+The built-in script gives every kind of request a well-formed answer that depends only on the request and the draw. A
+script of your own is a list of [pattern, answer] pairs: the first pattern (a regular expression) found in the prompt
+answers; `{draw}` in the answer becomes the draw number's last digits.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.models.base import Capabilities, Completion, Kind
+from tasks.types import Message
+
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TOPICS = (
+    "a bicycle that squeaks", "bread without yeast", "the tides", "a spreadsheet of birthdays", "moving to another city",
+    "a cat that wakes me at four", "learning the guitar", "compost", "a letter of complaint", "the Doppler effect",
+    "packing for a week of rain", "tuples and lists",
+)  # fmt: skip
+OPENINGS = ("How do I deal with", "Explain", "Give me three ideas about", "What should a beginner know about")
+
+
+class ScriptedEndpoint:
+    """Answers at once (or after `latency` seconds) and without any network."""
+
+    def __init__(
+        self,
+        script: Sequence[tuple[str, str]] = (),
+        *,
+        name: str = "scripted",
+        latency: float = 0.0,
+        concurrency: int = 16,
+    ) -> None:
+        self.script = [(re.compile(pattern, re.DOTALL), answer) for pattern, answer in script]
+        digest = hashlib.sha256(json.dumps(list(script)).encode()).hexdigest()[:12]
+        self.identity = f"scripted|{name}|{digest}"
+        self.name = name
+        self.template: str | None = None
+        self.concurrency = concurrency
+        self.timeout = 60.0
+        self.latency = latency
+
+    def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
+        key = "messages" if kind == "chat" else "prompt"
+        return {"model": self.name, key: content if isinstance(content, str) else list(content), **options}
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        prompt = body["prompt"] if kind == "complete" else "\n".join(m["content"] for m in body["messages"])
+        number = int.from_bytes(hashlib.sha256(f"{draw}|{json.dumps(body, sort_keys=True)}".encode()).digest()[:6])
+        text = self._answer(prompt, kind, body.get("schema"), number)
+        return Completion(
+            text=text,
+            model=self.name,
+            prompt_tokens=len(prompt) // 4,
+            completion_tokens=len(text) // 4,
+            latency=self.latency,
+        )
+
+    def _answer(self, prompt: str, kind: Kind, schema: Mapping[str, Any] | None, number: int) -> str:
+        for pattern, answer in self.script:
+            if pattern.search(prompt):
+                return answer.replace("{draw}", str(number % 10_000))
+        if schema is not None:
+            return json.dumps(_of_schema(schema, number))
+        sentence = (
+            f"{OPENINGS[number % len(OPENINGS)]} {TOPICS[number // 7 % len(TOPICS)]} (case {number % 1_000_000})?"
+        )
+        return sentence if kind == "complete" else f"In short: {sentence.rstrip('?')}. Start small, then look again."
+
+    async def probe(self) -> Capabilities:
+        return Capabilities(
+            raw_prompts=True, json_schema=True, string_bounds=True, chat_template=TEMPLATE, eos_token="<|im_end|>",
+            context=8192, models=(self.name,),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        return None
+
+
+def _of_schema(schema: Mapping[str, Any], number: int) -> Any:
+    """A value that fits a small JSON schema, the same for the same number."""
+    if "enum" in schema:
+        return schema["enum"][number % len(schema["enum"])]
+    match schema.get("type"):
+        case "object":
+            return {
+                name: _of_schema(inner, number // 3 + at)
+                for at, (name, inner) in enumerate(schema["properties"].items())
+            }
+        case "array":
+            return [_of_schema(schema["items"], number // 5 + at) for at in range(schema.get("maxItems", 3))]
+        case "integer" | "number":
+            return schema.get("minimum", 0) + number % (schema.get("maximum", 5) - schema.get("minimum", 0) + 1)
+        case _:
+            text = f"{OPENINGS[number % 4]} {TOPICS[number // 3 % len(TOPICS)]} (case {number % 1_000_000})"
+            return text[: schema.get("maxLength", 200)]

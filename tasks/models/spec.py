@@ -1,0 +1,54 @@
+"""The settings of a model, as a recipe names it. A key is never among them, only the variable that holds it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from tasks.errors import SettingsError
+from tasks.models.presets import PRESETS
+from tasks.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """Which endpoint, which model, how it samples, how hard it may be driven."""
+
+    title: ClassVar[str] = "model"
+
+    preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + ".")
+    url: str = setting("", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.")
+    model: str = setting("", "The model's name at that endpoint.")
+    key_env: str = setting("", "Name of the environment variable that holds the key.")
+    temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
+    top_p: float | None = setting(None, "Nucleus sampling; empty leaves it to the endpoint.")
+    max_tokens: int = setting(1024, "Most tokens in one answer.")
+    concurrency: int = setting(16, "Most calls at the same time.")
+    timeout: float = setting(120.0, "Deadline of one call in seconds.")
+    template: str = setting("", "Chat template for raw prompts: Jinja source or a family (chatml, llama3, ...).")
+    extra: dict[str, Any] = setting({}, "More fields of the request, passed on as they are.")
+
+    def __post_init__(self) -> None:
+        if self.preset and self.preset not in PRESETS:
+            raise SettingsError(f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.")
+        if not self.preset and not self.url:
+            raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
+        if self.url:
+            parts = urlsplit(self.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
+        if self.concurrency < 1 or self.max_tokens < 1 or self.timeout <= 0:
+            raise SettingsError("concurrency, max_tokens and timeout of a model must be above zero.")
+
+    @property
+    def address(self) -> str:
+        """The base URL, "" for a preset that the app serves itself."""
+        return (self.url or (PRESETS[self.preset].url if self.preset else "") or "").rstrip("/")
+
+    @property
+    def key_variable(self) -> str:
+        return self.key_env or (PRESETS[self.preset].key_env or "" if self.preset and not self.url else "")
+
+    @property
+    def identity(self) -> str:
+        """Names the endpoint in the memo: its address, or the preset where the app serves it."""
+        return f"{self.address or self.preset}|{self.model}"

@@ -1,0 +1,57 @@
+"""Prompts are Jinja files beside the code, named with their version: `genstruct.v1.jinja2`.
+
+New wording is a new version, and each row's origin records which one made it.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tasks.errors import InputError, SettingsError
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+
+
+class Prompts:
+    """The prompt files of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def render(self, name: str, /, **values: Any) -> str:
+        """The text of prompt `name` ("genstruct.v1") filled with `values`, trimmed."""
+        return _environment(self.folder).get_template(f"{name}.jinja2").render(**values).strip()
+
+
+PROMPTS = Prompts(Path(__file__).parent / "prompts")
+
+_foreign = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def render_foreign(template: str, values: dict[str, Any]) -> str:
+    """Renders a template that a user wrote, in Jinja's sandbox.
+
+    Raises SettingsError if it can't be parsed, InputError if a row lacks a column that it names.
+    """
+    try:
+        parsed = _foreign.from_string(template)
+    except TemplateError as error:
+        raise SettingsError(
+            f"The template can't be read: {error}. Its placeholders look like {{{{ column }}}}."
+        ) from error
+    try:
+        return parsed.render(**values)
+    except TemplateError as error:
+        raise InputError(f"The template does not fit the row: {error}.") from error

@@ -1,0 +1,47 @@
+"""Settings as fields of frozen dataclasses: declared with `setting`, filled from a recipe by `build`."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import field, fields
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from tasks.errors import SettingsError
+
+T = TypeVar("T")
+
+
+def setting(default: Any, help: str, **extra: Any) -> Any:
+    """A field of a task, a model or a judge: its default and one sentence of help, plain text."""
+    metadata = {"help": help, **extra}
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    cls.__pydantic_config__ = ConfigDict(extra="forbid")
+    return TypeAdapter(cls)
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """`cls` filled with `values`. `where` names the place for the user, as in "[task]".
+
+    Raises SettingsError, in one sentence, for an unknown name (with the nearest known one) or a value of the wrong type.
+    """
+    known = [f.name for f in fields(cast(Any, cls))]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+            raise SettingsError(f"{where} has no setting '{name}'. {hint}")
+    try:
+        return cast(T, _adapter(cast(Any, cls)).validate_python(dict(values)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "list", "dict")))
+        said = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{where} {place}: {said} (given: {str(first['input'])[:60]!r}).") from error

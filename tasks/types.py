@@ -1,0 +1,70 @@
+"""The values that tasks work with. None of them knows storage, a model or Argilla."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(TypedDict):
+    """One turn, as chat endpoints and chat templates take it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The piece of input a task works on: a seed, a document, the n-th Magpie draw.
+
+    `index` counts from 0 in input order. `inputs` are the columns of the input row, empty for a draw.
+    """
+
+    index: int
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer to a row's messages.
+
+    `finish_reason` is the endpoint's own: "stop", or "length" for an answer that was cut off.
+    """
+
+    text: str
+    model: str
+    reasoning: str | None = None
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is being curated: a talk that ends with the user's turn, and the responses to it.
+
+    `origin` says where it comes from: the prompt's version, the passage or the seed, the system prompt that was used.
+    `id` is given at birth from run, unit and position, and never changes; a task leaves it empty.
+    """
+
+    messages: tuple[Message, ...]
+    responses: tuple[Response, ...] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+    unit: int = 0
+    position: int = 0
+    revision: int = 0
+
+    @property
+    def instruction(self) -> str:
+        """The user's last turn."""
+        return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A model's answer that could not be used, kept with its reason and its raw text."""
+
+    reason: str
+    raw: str = ""

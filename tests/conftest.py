@@ -1,0 +1,137 @@
+"""What all tests share: a home of their own, no network but loopback, and at most one expensive thing of each kind."""
+
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import services
+from app.config import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything reads them: where uv keeps its downloads stays, a home folder does not."""
+    os.environ.setdefault("UV_CACHE_DIR", str(Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "uv"))
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    for name in list(os.environ):
+        if name.endswith("_API_KEY") or name.startswith(("ARGILLA_", "CLAYWRIGHT_")) or name == "HF_TOKEN":
+            del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test sees the real home folder."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+            patch.setenv(name, str(home))
+        yield home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """A connection to anywhere but this machine is an error."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test wanted to connect to {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def services_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A data folder in which the local services run, for the whole session."""
+    here = Settings(data=tmp_path_factory.mktemp("services"), owner="tester")
+    with services.stopping(here):
+        yield here
+
+
+@pytest.fixture(scope="session")
+def local_model(services_data: Settings) -> services.Running:
+    """The real built-in model, running."""
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        if os.environ.get("CI") == "true" or sys.platform != "linux":
+            raise
+        pytest.skip("the built-in model needs libgomp1: apt-get install libgomp1")
+    return services.ensure(services.MODEL, services_data, print)
+
+
+@dataclass(frozen=True)
+class ArgillaServer:
+    """The session's Argilla, and the way in."""
+
+    url: str
+    username: str
+    password: str
+    api_key: str
+
+
+@pytest.fixture(scope="session")
+def argilla(services_data: Settings) -> ArgillaServer:
+    """The real Argilla server, running."""
+    running = services.ensure(services.ARGILLA, services_data, print)
+    credentials = json.loads(Path(running.details["credentials"]).read_text(encoding="utf-8"))
+    return ArgillaServer(running.url, credentials["username"], credentials["password"], credentials["api_key"])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out.strip().splitlines()[-1])
+
+
+Command = Callable[..., Ended]
+
+
+def claywright() -> list[str]:
+    """The installed command."""
+    found = shutil.which("claywright", path=str(Path(sys.executable).parent)) or shutil.which("claywright")
+    assert found, "claywright is not installed: run the tests with 'uv run pytest'"
+    return [found]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Runs the installed command on a data folder of its own: `command("run", "recipe.toml", env={...})`."""
+
+    def run(*words: str | Path, env: dict[str, str] | None = None, data: Path | None = None) -> Ended:
+        environment = {**os.environ, "CLAYWRIGHT_DATA": str(data or tmp_path / "data"), **(env or {})}
+        done = subprocess.run(
+            [*claywright(), *map(str, words)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
