@@ -14,6 +14,9 @@ from tasks.models.presets import PRESETS
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
 
+PATIENCE = 900.0
+"""Seconds for one call to the built-in model: on a small machine, prompts wait for one another."""
+
 
 def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
     """The endpoint that `spec` names; the built-in model is started where it does not run yet.
@@ -24,7 +27,7 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
         return ScriptedEndpoint(name=spec.model or "scripted", concurrency=spec.concurrency)
     if spec.preset == "local":
         running = services.ensure(services.MODEL, settings, say)
-        spec = replace(spec, model=local_model.NAME)
+        spec = replace(spec, model=local_model.NAME, timeout=max(spec.timeout, PATIENCE))
         identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
         return OpenAIEndpoint(spec, url=running.url, key=str(running.details["key"]), identity=identity)
     variable = spec.key_variable

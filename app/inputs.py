@@ -112,6 +112,8 @@ def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
+    if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path} is UTF-16. Save it as UTF-8.")
     if b"\0" in line:
         raise InputError(f"{path}, line {number} holds binary data, not text. Is it the kind of file it says?")
     try:

@@ -44,7 +44,7 @@ class WheelHook(BuildHookInterface[Any]):
     def _stage(self, source: Path, target: Path) -> None:
         destination = self.staged / target
         destination.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix != ".py":
+        if source.suffix != ".py" or "local" in target.parts:  # the services run by themselves, without `claywright`
             shutil.copyfile(source, destination)
             return
         text = source.read_text(encoding="utf-8")

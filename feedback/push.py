@@ -5,6 +5,7 @@ People's responses are never touched: an upsert replaces fields, metadata and su
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -45,7 +46,10 @@ def target(server: Server, name: str, review: Review, shape: Shape, guidelines: 
     workspace = server.workspace(review.workspace)
     wanted = settings(shape, review, guidelines)
     with server.translated():
-        dataset = server.client.datasets(name, workspace=workspace)
+        dataset = _there(server, name, workspace)
+        if dataset is not None and _is_half_made(server, dataset, wanted):
+            dataset.delete()
+            dataset = None
         if dataset is None:
             dataset = rg.Dataset(name=name, workspace=workspace, settings=wanted, client=server.client)
             dataset.create()
@@ -58,6 +62,20 @@ def target(server: Server, name: str, review: Review, shape: Shape, guidelines: 
     questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
     address = f"{server.url}/dataset/{dataset.id}/annotation-mode"
     return Target(str(dataset.id), name, workspace, address, questions)
+
+
+def _there(server: Server, name: str, workspace: str) -> "rg.Dataset | None":
+    """The dataset of that name, without the SDK's warning where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return server.client.datasets(name, workspace=workspace)
+
+
+def _is_half_made(server: Server, dataset: "rg.Dataset", wanted: "rg.Settings") -> bool:
+    """True for what a push leaves that was killed while it made its dataset: a draft, which can't hold records yet."""
+    if server.get(f"/api/v1/datasets/{dataset.id}")["status"] != "draft":
+        return False
+    return {f.name for f in dataset.settings.fields} <= {f.name for f in wanted.fields}
 
 
 def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:

@@ -3,26 +3,33 @@
 Whatever the answer looks like, there is one entry for each text that was asked about; what can't be read is unrated.
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from feedback.types import RatingStatus
-from tasks.reading import json_in
 
 EDGE = r"[\s>#*_`\-•\"']*"
+KIND = r"(rating|score|rationale|reason|explanation)[\s*_`\"']*[:=]"
 HEADER = re.compile(
-    rf"^{EDGE}(?:(?:output|rating)\s+for\s+)?<?(?:text|response|answer)\s*#?\s*([0-9]{{1,3}})[\s>*_#:.`-]*$",
+    rf"^{EDGE}(?:(?:output|rating)\s+for\s+)?<?(?:text|response|answer)\s*#?\s*([0-9]{{1,3}})"
+    rf"(?:[\s>*_#:.`-]*$|(?=[ \t>*_#:.,;`(|–-]+{KIND}))",
     re.I | re.M,
 )
-LABEL = re.compile(rf"^{EDGE}(rating|score|rationale|reason|explanation)[\s*_`\"']*[:=][\s*_`]*", re.I | re.M)
-ANYWHERE = re.compile(r"\b(rating|rationale)\s*[:=][\s*_`]*", re.I)
+LABEL = re.compile(rf"^{EDGE}{KIND}[ \t*_`]*", re.I | re.M)
+ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
+LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
 NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[]*([0-9]+(?:\.[0-9]+)?)(?![\d.]*\d)(?:\s*(?:/|out of)\s*([0-9]+(?:\.[0-9]+)?))?\s*(%)?",
+    r"\A[\s*_`\"'(\[]*([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[a-z]+\d|\s*(?:[-–—~]|to|or)\s*\d)"
+    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?))?\s*(%)?",
     re.I,
 )
 NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a|not applicable|none)\b", re.I)
+
+JSON = re.compile(r'\{\s*"|\[\s*\{')
+TAIL = re.compile(r"(?:\s*(?:</?(?:text|response)(?:\s*[0-9]*)>|<\|[^|<>]{1,40}\|>|</s>|```))+\s*\Z", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,20 @@ class Entry:
 
 def read(answer: str, texts: int, *, not_applicable: bool) -> list[Entry]:
     """One entry for each of `texts` texts, in the order in which the prompt showed them."""
-    found = json_in(answer)
-    if isinstance(found, (dict, list)):
-        parts = _parts_of_json(found, texts)
-    elif answer.lstrip().startswith(("{", "[{")):
-        parts = {}  # JSON that was cut off: its rationale may hold any words, so it is not searched
+    start = JSON.search(answer)
+    if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
+        parts = _parts_of_json(_decoded(answer, start.start()), texts)
     else:
         parts = _parts_of_text(answer, texts)
     return [_entry(parts.get(number), not_applicable) for number in range(1, texts + 1)]
+
+
+def _decoded(answer: str, start: int) -> Any:
+    """The JSON that begins there. One that was cut off gives None: its rationale may hold any words, so it is not searched."""
+    try:
+        return json.JSONDecoder().raw_decode(answer, start)[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
@@ -67,22 +80,29 @@ def _entry(part: tuple[Any, str] | None, not_applicable: bool) -> Entry:
     if part is None:
         return Entry("unrated", note="the answer does not speak of this text")
     status, value, note = score(part[0], not_applicable=not_applicable)
-    return Entry(status, value, part[1].strip(), note)
+    return Entry(status, value, TAIL.sub("", part[1]).strip(), note)
 
 
 def _parts_of_json(found: Any, texts: int) -> dict[int, tuple[Any, str]]:
     if isinstance(found, Mapping) and texts == 1 and "rating" in found:
-        return {1: (found["rating"], str(found.get("rationale") or ""))}
+        return {1: _said(found)}
     items: Any = found
     if isinstance(found, Mapping):
         items = next((value for value in found.values() if isinstance(value, list)), [])
     parts: dict[int, tuple[Any, str]] = {}
-    for item in items:
-        if isinstance(item, Mapping) and isinstance(item.get("text"), int):
-            parts[item["text"]] = (item.get("rating"), str(item.get("rationale") or ""))
-        elif isinstance(item, Mapping) and texts == 1:
-            parts[1] = (item.get("rating"), str(item.get("rationale") or ""))
+    for item in items or []:
+        if not isinstance(item, Mapping):
+            continue
+        if re.fullmatch("[0-9]{1,3}", str(item.get("text"))):
+            parts[int(item["text"])] = _said(item)
+        elif texts == 1:
+            parts[1] = _said(item)
     return parts
+
+
+def _said(item: Mapping[str, Any]) -> tuple[Any, str]:
+    rationale = item.get("rationale")
+    return item.get("rating"), rationale if isinstance(rationale, str) else ""
 
 
 def _parts_of_text(answer: str, texts: int) -> dict[int, tuple[Any, str]]:
@@ -92,27 +112,36 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, tuple[Any, str]]:
         return {1: _labels(answer)} if texts == 1 else {}
     parts: dict[int, tuple[Any, str]] = {}
     for header, following in zip(headers, [*headers[1:], None], strict=True):
-        body = answer[header.start() : following.start() if following else len(answer)]
-        rating, rationale = _labels(body.partition("\n")[2] or body)
+        rating, rationale = _labels(
+            answer[header.end() : following.start() if following else len(answer)].lstrip(" :.,;(|–")
+        )
         number = int(header[1])
-        if rating is not None or number not in parts:
+        if number not in parts or _readable(rating) or not _readable(parts[number][0]):
             parts[number] = (rating, rationale)
     return parts
 
 
+def _readable(said: str | None) -> bool:
+    return said is not None and bool(NUMBER.match(said) or NOT_APPLICABLE.match(said))
+
+
 def _labels(body: str) -> tuple[str | None, str]:
     """(what stands behind "Rating:", what stands behind "Rationale:") in one part of the answer."""
-    marks: Sequence[re.Match[str]] = list(LABEL.finditer(body))
-    on_one_line = [m for m in ANYWHERE.finditer(body) if m.start() not in {mark.start() for mark in marks}]
-    kinds = [m[1].lower() for m in marks]
-    if len(marks) == 1 and len(on_one_line) == 1 and on_one_line[0][1].lower() not in kinds:
-        marks = sorted([*marks, *on_one_line], key=lambda m: m.start())
+    marks = list(LABEL.finditer(body))
+    if len(marks) == 1:
+        inside = [m for m in ANYWHERE.finditer(body, marks[0].end()) if _rates(m) != _rates(marks[0])]
+        marks += [m for m in inside if not _rates(m) or LAST_WORD.match(body, m.end())][:1]
     rating: str | None = None
     rationale = ""
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        said = body[mark.end() : following.start() if following else len(body)].strip()
-        if mark[1].lower() in ("rating", "score"):
+    ends = [*(mark.start() for mark in marks[1:]), len(body)]
+    for mark, end in zip(marks, ends if marks else [], strict=True):
+        said = body[mark.end() : end].strip()
+        if _rates(mark):
             rating = said if rating is None else rating
         elif not rationale:
             rationale = said
     return rating, rationale
+
+
+def _rates(mark: re.Match[str]) -> bool:
+    return mark[1].lower() in ("rating", "score")

@@ -32,18 +32,15 @@ class Server:
     def translated(self) -> Iterator[None]:
         """Turns whatever the SDK and its HTTP client raise into our errors."""
         import httpx
-        from argilla._exceptions import ArgillaAPIError, ForbiddenError, UnauthorizedError
+        from argilla._exceptions import ArgillaAPIError, ArgillaCredentialsError, ForbiddenError, UnauthorizedError
         from argilla._exceptions import ArgillaError as SdkError
 
         try:
             yield
         except ArgillaError:
             raise
-        except (UnauthorizedError, ForbiddenError) as error:
-            raise ArgillaRefused(
-                f"Argilla at {self.url} refuses the key ({error.status_code}). Check ARGILLA_API_KEY, and that its user may "
-                "make datasets (owner or admin)."
-            ) from error
+        except (ArgillaCredentialsError, UnauthorizedError, ForbiddenError) as error:
+            raise self._refused() from error
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             if status in (401, 403):
@@ -62,6 +59,11 @@ class Server:
             raise ArgillaError(
                 f"{self.url} does not answer like Argilla: {_words(str(error))}. Is the address right?"
             ) from error
+
+    def _refused(self) -> ArgillaRefused:
+        return ArgillaRefused(
+            f"Argilla at {self.url} refuses the key. Check ARGILLA_API_KEY, and that its user may make datasets (owner or admin)."
+        )
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What the server's GET `path` gives, as plain values."""

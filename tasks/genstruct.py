@@ -19,7 +19,10 @@ from tasks.types import Dropped, Response, Row, Unit
 
 PROMPT, NATIVE = "genstruct.v1", "genstruct_native.v1"
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-LABELS = re.compile(r"^[\s*#\[]*(user|assistant)[\]*]*\s*:?[*]*[ \t]*", re.IGNORECASE | re.MULTILINE)
+LABELS = re.compile(
+    r"(?:^[\s*#>\[]*|\[\[\[)(user|assistant)(?:\]\]\]|[*_]*[ \t]*:[*_]*|[*_]*[ \t]*$)[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tasks.errors import InputError, SettingsError
 
+RENDERING_ERRORS = (
+    TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What a template can raise while it is rendered: a foreign one may divide by zero or add a text to a number."""
+
 
 @cache
 def _environment(folder: Path) -> Environment:
@@ -53,5 +58,5 @@ def render_foreign(template: str, values: dict[str, Any]) -> str:
         ) from error
     try:
         return parsed.render(**values)
-    except TemplateError as error:
-        raise InputError(f"The template does not fit the row: {error}.") from error
+    except RENDERING_ERRORS as error:
+        raise InputError(f"The template does not fit the row: {str(error) or type(error).__name__}.") from error

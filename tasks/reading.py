@@ -5,24 +5,33 @@ import re
 from typing import Any
 
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
-MARKER = re.compile(r"\A\s*(?:[-*•–+]\s+|\(?\d{1,3}[.):]\s*|\(?[a-z][.)]\s+|#{1,6}\s+|>\s+)+", re.IGNORECASE)
+FENCE_LINE = re.compile(r"```[\w-]*")
+JSON = re.compile(r"^[ \t]*(?=\{\s*[\"}]|\[\s*[\"\[{\]])", re.MULTILINE)
+NUMBER = r"\(?\d{1,3}[.):](?!\d)"
+MARKER = re.compile(
+    rf"\A\s*(?:[-*•–+]\s+|\*\*{NUMBER}\*\*\s*|{NUMBER}\s*|\(?[a-z][.)]\s+|#{{1,6}}\s+|>\s+)+", re.IGNORECASE
+)
 PAIRS = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
-MARKUP = re.compile(r"\*\*(.+?)\*\*|__(.+?)__")
+MARKUP = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
 
 
 def json_in(text: str) -> Any:
-    """The first JSON object or array in `text`; None where there is none (or one that was cut off)."""
-    found = FENCE.match(text)
-    text = found[1] if found else text
-    decoder = json.JSONDecoder()
-    for start in (m.start() for m in re.finditer(r"[\[{]", text)):
-        try:
-            value, _ = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            continue
-        if value or start == 0:
-            return value
-    return None
+    """The JSON object or array that stands in `text` on lines of its own; None where there is none (or a cut-off one)."""
+    start = JSON.search(text)
+    if start is None:
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start.end())
+    except (ValueError, RecursionError):
+        return None
+    return value if not text[end:].partition("\n")[0].strip("` \t\r") else None
+
+
+def means_json(text: str) -> bool:
+    """True if JSON begins `text`, perhaps behind a line of introduction or in a fence, even if it was cut off."""
+    start = JSON.search(text)
+    before = [line for line in text[: start.start()].splitlines() if line.strip()] if start else []
+    return start is not None and sum(not FENCE_LINE.fullmatch(line.strip()) for line in before) <= 1
 
 
 def lines_in(text: str) -> list[str]:
@@ -33,7 +42,7 @@ def lines_in(text: str) -> list[str]:
     """
     found = FENCE.match(text)
     lines = [line.strip() for line in (found[1] if found else text).replace("\r", "\n").split("\n")]
-    lines = [line for line in lines if line and not set(line) <= set("-=*_`#~ ")]
+    lines = [line for line in lines if line and not set(line) <= set("-=*_`#~ ") and not FENCE_LINE.fullmatch(line)]
     if sum(bool(MARKER.match(line)) for line in lines) >= 2:
         lines = [line for line in lines if MARKER.match(line)]
     items = [bare(line) for line in lines if not introduces(line)]
@@ -48,7 +57,7 @@ def introduces(line: str) -> bool:
 def bare(line: str) -> str:
     """One item without its marker, its emphasis and the quotes around it."""
     item = MARKER.sub("", line).strip()
-    item = MARKUP.sub(lambda m: m[1] or m[2], item).strip()
+    item = MARKUP.sub(r"\1", item).strip()
     while len(item) > 1 and PAIRS.get(item[0]) == item[-1] and item[0] not in item[1:-1]:
         item = item[1:-1].strip()
     return item

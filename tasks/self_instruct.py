@@ -13,7 +13,7 @@ from tasks.base import Task, text
 from tasks.errors import SettingsError
 from tasks.models.base import Model
 from tasks.prompts import PROMPTS
-from tasks.reading import json_in, lines_in
+from tasks.reading import json_in, lines_in, means_json
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
@@ -93,7 +93,10 @@ def read(answer: str, number: int) -> tuple[list[str], list[str]]:
     found = json_in(answer)
     if isinstance(found, Mapping):
         found = next((value for value in found.values() if isinstance(value, list)), None)
-    items = [i.strip() for i in found if isinstance(i, str)] if isinstance(found, list) else lines_in(answer)
+    if isinstance(found, list):
+        items = [item.strip() for item in found if isinstance(item, str)]
+    else:
+        items = [] if means_json(answer) else lines_in(answer)
     kept: dict[str, str] = {}
     rest: list[str] = []
     for item in items:

@@ -17,7 +17,7 @@ Kind = Literal["chat", "complete"]
 class Completion:
     """A model's answer.
 
-    `latency` is in seconds. `logprobs` is the endpoint's own structure, untouched.
+    `latency` is in seconds. `logprobs` is the endpoint's, in the shape of chat answers.
     """
 
     text: str

@@ -15,8 +15,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tasks.errors import SettingsError, Unsupported
 from tasks.models.base import Capabilities
+from tasks.prompts import RENDERING_ERRORS
 from tasks.types import Message
 
+BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>")
 MARK = "CLAYWRIGHT-OPEN-USER-TURN"
 CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]|<eos>|<bos>")
 
@@ -75,9 +77,8 @@ def open_user_turn(template: str, found: Capabilities, messages: Sequence[Messag
             "The chat template leaves out the user's text, so there is no user turn for Magpie to open."
         )
     before, _, after = rendered.rpartition(MARK)
-    if found.bos_token:
-        before = before.removeprefix(found.bos_token)
-    before = before.removeprefix("<|begin_of_text|>")
+    beginning = next((b for b in (found.bos_token, *BEGINNINGS) if b and before.startswith(b)), "")
+    before = before.removeprefix(beginning)
     ends = CONTROL.findall(after)[:1] or ([after.strip()] if after.strip() else [])
     stop = dict.fromkeys([*ends, *CONTROL.findall(before)[-2:], found.eos_token])
     return OpenTurn(before, tuple(s for s in stop if s)[:4])
@@ -99,8 +100,8 @@ def _render(template: str, found: Capabilities, messages: Sequence[Message]) -> 
         return environment.from_string(template).render(
             **values, bos_token=found.bos_token, eos_token=found.eos_token, enable_thinking=False
         )
-    except TemplateError as error:
-        raise SettingsError(f"The chat template can't be rendered: {error}.") from error
+    except RENDERING_ERRORS as error:
+        raise SettingsError(f"The chat template can't be rendered: {str(error) or type(error).__name__}.") from error
 
 
 def _refuse(message: str) -> str:

@@ -115,7 +115,7 @@ class OpenAIEndpoint:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             latency=latency,
-            logprobs=logprobs,
+            logprobs=_compact(logprobs),
         )
 
     def translated(self, error: "openai.OpenAIError") -> ModelError:
@@ -170,6 +170,24 @@ class OpenAIEndpoint:
 
     async def close(self) -> None:
         await self.client.close()
+
+
+def _compact(logprobs: Any) -> Any:
+    """Log-probabilities in the shape of chat answers, without what repeats the tokens: they are kept with every answer."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(content, list):
+        return None
+    kept = ("token", "logprob")
+    return {
+        "content": [
+            {
+                **{name: token.get(name) for name in kept},
+                "top_logprobs": [{name: top.get(name) for name in kept} for top in token.get("top_logprobs") or []],
+            }
+            for token in content
+            if isinstance(token, dict)
+        ]
+    }
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,0 +1,218 @@
+"""A far side for tests: an OpenAI-compatible endpoint over real HTTP, which answers, refuses, hangs or hangs up as told."""
+
+import asyncio
+import hashlib
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+Fault = None | int | str | tuple[int, Mapping[str, str], str | bytes | Mapping[str, Any]]
+PATHS = ("/v1/chat/completions", "/v1/completions")
+
+
+class FakeOpenAI:
+    """`with FakeOpenAI() as server:` serves at `server.url` from a thread of its own, also to other processes.
+
+    What a request gets depends on its body and draw header alone. `latency` is in seconds. `faults(body, number)`, with
+    the running number of the request from 0, may return None (answer), a status, "drop" (hang up), "hang" (never answer) or
+    (status, headers, body). `chat_only` has no /completions, `json_schema=False` answers response_format with 400.
+    """
+
+    def __init__(
+        self,
+        *,
+        latency: float = 0.0,
+        faults: Callable[[dict[str, Any], int], Fault] | None = None,
+        chat_only: bool = False,
+        json_schema: bool = True,
+        model: str = "fake",
+    ) -> None:
+        self.latency = latency
+        self.faults = faults
+        self.chat_only = chat_only
+        self.json_schema = json_schema
+        self.model = model
+        self.url = ""
+        self._calls: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._open: set[asyncio.Task[Any]] = set()
+
+    def __enter__(self) -> "FakeOpenAI":
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise RuntimeError("the fake endpoint did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(10)
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """Every POST so far: path, body, draw, authorization, time (of arrival), status (None while unanswered)."""
+        with self._lock:
+            return [dict(call) for call in self._calls]
+
+    def repeated(self) -> int:
+        """Calls beyond the first for the same (path, body, draw)."""
+        seen = Counter((c["path"], json.dumps(c["body"], sort_keys=True), c["draw"]) for c in self.calls)
+        return sum(times - 1 for times in seen.values())
+
+    async def _serve(self) -> None:
+        self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=1024, limit=2**24)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        self._ready.set()
+        await self._closing.wait()
+        server.close()
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, kept alive until either side closes it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            while (line := await reader.readline()) and await self._answer(line, reader, writer):
+                pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self._open.discard(task)
+            writer.close()
+
+    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answers one request; False if the connection is to be closed."""
+        method, path, _ = line.decode().split(" ", 2)
+        headers: dict[str, str] = {}
+        while (header := await reader.readline()) not in (b"\r\n", b""):
+            name, _, value = header.decode("latin-1").partition(":")
+            headers[name.strip().lower()] = value.strip()
+        sent = await reader.readexactly(int(headers.get("content-length", 0)))
+        path = path.partition("?")[0]
+        if method == "GET" and path == "/v1/models":
+            await _respond(writer, 200, {"object": "list", "data": [{"id": self.model, "object": "model"}]})
+            return True
+        if method != "POST" or path not in PATHS:
+            await _respond(writer, 404, _error("There is no such path."))
+            return True
+        body = json.loads(sent)
+        call = {
+            "path": path,
+            "body": body,
+            "draw": headers.get("x-claywright-draw", ""),
+            "authorization": headers.get("authorization", ""),
+            "time": time.time(),
+            "status": None,
+        }
+        with self._lock:
+            number = len(self._calls)
+            self._calls.append(call)
+        fault = self.faults(body, number) if self.faults else None
+        if fault == "drop":
+            return False
+        if fault == "hang":
+            await reader.read()  # until the client has had enough, or the server ends
+            return False
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        status, extra, said = self._said(path, body, str(call["draw"]), fault)
+        with self._lock:
+            call["status"] = status
+        await _respond(writer, status, said, extra)
+        return True
+
+    def _said(self, path: str, body: dict[str, Any], draw: str, fault: Fault) -> tuple[int, Mapping[str, str], Any]:
+        if isinstance(fault, tuple):
+            return fault
+        if isinstance(fault, int):
+            return fault, {}, _error("injected")
+        if self.chat_only and path == "/v1/completions":
+            return 404, {}, _error("There is no such path.")
+        if not self.json_schema and "response_format" in body:
+            return 400, {}, _error("response_format is not known here.")
+        return 200, {}, protocol(reply(body, draw), body)
+
+
+def _error(words: str) -> dict[str, Any]:
+    return {"error": {"message": words, "type": "injected", "code": None}}
+
+
+async def _respond(
+    writer: asyncio.StreamWriter, status: int, said: str | bytes | Mapping[str, Any], headers: Mapping[str, str] = {}
+) -> None:
+    content = said if isinstance(said, bytes) else said.encode() if isinstance(said, str) else json.dumps(said).encode()
+    lines = {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    writer.write(f"HTTP/1.1 {status} Told\r\n{head}\r\n".encode() + content)
+    await writer.drain()
+
+
+def protocol(text: str | None, body: Mapping[str, Any], **message: Any) -> dict[str, Any]:
+    """`text` as the protocol's answer to `body`; `message` adds to the chat message."""
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
+    if "messages" in body:
+        choice["message"] = {"role": "assistant", "content": text, **message}
+    else:
+        choice["text"] = text
+    asked = len(json.dumps(body)) // 4
+    usage = {"prompt_tokens": asked, "completion_tokens": 8, "total_tokens": asked + 8}
+    return {"id": "fake", "created": 0, "model": body.get("model", "fake"), "choices": [choice], "usage": usage}
+
+
+def reply(body: Mapping[str, Any], draw: str) -> str:
+    """An answer in the shape that the request asks for, the same for the same body and draw."""
+    digest = hashlib.sha256(f"{draw}|{json.dumps(body, sort_keys=True)}".encode()).hexdigest()
+    if "prompt" in body:
+        return f"What is the story behind number {int(digest[:8], 16)}?"
+    form = body.get("response_format") or {}
+    if form.get("type") == "json_schema":
+        return json.dumps(_of_schema(form["json_schema"]["schema"], digest, 0))
+    asked = "\n".join(str(message.get("content") or "") for message in body.get("messages", []))
+    numbers = [int(number) for number in re.findall(r"^<text (\d+)>$", asked, re.MULTILINE)]
+    if numbers:
+        parts = [f"#### Output for Text {n}\n{_rating(digest, n)}" for n in range(1, max(numbers) + 1)]
+        return "\n\n".join(parts)
+    if "\nRating: a number from 1 to 5" in asked:
+        return _rating(digest, 0)
+    if "\nUser: the question or task" in asked:
+        return f"User: What is {digest[:6]}?\nAssistant: It is {digest[6:12]}."
+    if "Write one request a line" in asked:
+        return "\n".join(f"Write about {digest[at : at + 6]}." for at in range(0, 30, 6))
+    return f"reply {digest[:12]}"
+
+
+def _rating(digest: str, number: int) -> str:
+    return f"Rating: {1 + int(digest[number], 16) % 5}\nRationale: Because {digest[number : number + 8]}."
+
+
+def _of_schema(schema: Mapping[str, Any], digest: str, at: int) -> Any:
+    """A small value that fits `schema`; `at` is the place in the list around it, and numbers "text" entries."""
+    if "enum" in schema:
+        return schema["enum"][int(digest[at % 60], 16) % len(schema["enum"])]
+    match schema.get("type"):
+        case "object":
+            inner = hashlib.sha256(f"{digest}{at}".encode()).hexdigest()
+            return {
+                name: wanted["enum"][at % len(wanted["enum"])]
+                if name == "text" and "enum" in wanted
+                else _of_schema(wanted, inner, place)
+                for place, (name, wanted) in enumerate(schema["properties"].items())
+            }
+        case "array":
+            return [_of_schema(schema["items"], digest, k) for k in range(schema.get("maxItems", 3))]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case _:
+            return f"words {digest[at : at + 8]}"[: schema.get("maxLength", 100)]

@@ -1,0 +1,98 @@
+"""What holds for the code as a whole: who may import whom, and that README and the public names say what is there."""
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from app import api, launch, recipe
+from app.cli import app as command_line
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORBIDDEN = {
+    "tasks": {"feedback", "app", "argilla", "gradio", "sqlite3"},
+    "feedback": {"app", "gradio"},
+    "app": set(),
+}
+HEAVY = {"argilla", "datasets", "pandas", "gradio", "pyarrow", "openai"}
+
+
+def modules(package: str) -> Iterator[Path]:
+    """The package's files, but for the local services, which run in environments of their own."""
+    return (path for path in sorted((ROOT / package).rglob("*.py")) if "local" not in path.parts)
+
+
+def imports(nodes: list[ast.stmt] | Iterator[ast.AST]) -> set[str]:
+    """Top-level names of what is imported, type-checking blocks left out by `statements`."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_go_one_way(package: str) -> None:
+    for path in modules(package):
+        wrong = imports(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) & FORBIDDEN[package]
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
+    for package in FORBIDDEN:
+        for path in modules(package):
+            at_once = imports(ast.parse(path.read_text(encoding="utf-8")).body)
+            assert not at_once & HEAVY, f"{path.relative_to(ROOT)} imports {at_once & HEAVY} at once"
+
+
+def test_the_public_names_are_those_of_the_api() -> None:
+    assert launch.__all__ == api.__all__
+    for name in api.__all__:
+        assert getattr(api, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = launch.Nothing
+
+
+def test_the_readme_names_every_module() -> None:
+    tree = README[README.index("## The tree") :]
+    for package in FORBIDDEN:
+        for path in (ROOT / package).iterdir():
+            if path.suffix == ".py" and path.name not in ("__init__.py", "__main__.py"):
+                assert path.name in tree, f"README's tree lacks {package}/{path.name}"
+            elif path.is_dir() and path.name != "__pycache__":
+                assert f"{path.name}/" in tree, f"README's tree lacks {package}/{path.name}/"
+
+
+def test_the_readmes_recipe_is_one() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    made = recipe.parse(tomllib.loads(block))
+    assert made.kind == "self-instruct" and len(made.responders) == 2
+    assert recipe.parse(made.dump()) == made
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line[line.index("claywright") :] for line in lines if "claywright" in line]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_readmes_commands_are_understood(line: str) -> None:
+    name, *words = shlex.split(line)[1:]
+    group = typer.main.get_command(command_line)
+    assert isinstance(group, typer.core.TyperGroup)
+    group.commands[name].make_context(name, words).close()
+
+
+def test_the_tree_has_no_other_folder() -> None:
+    wanted = {"app", "tasks", "feedback", "tests"}
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert folders - {"dist", "build"} == wanted
