@@ -119,6 +119,7 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
         "dropped": store.runs.drop_reasons(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
+        "for_trying": workflow.for_trying(workflow.recipe_of(run)),
     }
 
 
@@ -132,6 +133,8 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         f" ({result['calls'].get('sent', 0)} calls, {result['calls'].get('recalled', 0)} remembered)"
     )
     if counts["ratings"]:
+        if result["for_trying"]:
+            terminal.show("The built-in model rated: its ratings are for trying only, they are close to chance")
         terminal.show(
             f"{counts['ratings'] - counts['unrated'] - counts['failed_ratings']} of {counts['ratings']} ratings can be read"
         )

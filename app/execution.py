@@ -9,18 +9,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.errors import StoreError
 from app.quota import Quota
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
-from feedback.types import Rating
+from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
-from tasks.errors import CallFailed, CallRefused, ClaywrightError, EndpointRefused, InputError, Stopped, Unsupported
+from tasks.errors import CallRefused, ClaywrightError, EndpointRefused, SettingsError, Stopped, Unsupported
 from tasks.models.base import Endpoint
 from tasks.types import Dropped, Row, Unit
 
 Job = Callable[[], Awaitable[None]]
+PAUSES = (Stopped, EndpointRefused, Unsupported, SettingsError, StoreError)
+"""What ends the work on a run, as no other unit would fare better."""
 
 
 @dataclass
@@ -82,7 +85,7 @@ class Execution:
                 await job()
             except Stopped:
                 return
-            except (EndpointRefused, Unsupported, ClaywrightError) as error:
+            except ClaywrightError as error:
                 self.trouble = self.trouble or error
                 self.stop()
                 return
@@ -97,8 +100,10 @@ class Execution:
         try:
             model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}")
             made = await self.recipe.task.rows(unit, model)
-        except (CallFailed, CallRefused, InputError) as error:
-            await self.store.rows.fail_unit(self.run.id, unit.index, str(error))
+        except PAUSES:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is costs this unit alone, and is kept with it
+            await self.store.rows.fail_unit(self.run.id, unit.index, words(error))
             self.progress.failed += 1
         else:
             rows = self._named(unit, made)
@@ -129,19 +134,20 @@ class Execution:
         if not await self.quota.wants(row.unit, row.position):
             await self.store.rows.set_state(row.id, "surplus", "beyond the rows asked for")
             return
-        answered = await self._answer(row)
-        if answered is not None and self.judge is not None and self.labeller is not None:
-            await self._rate(answered, self.labeller)
-
-    async def _answer(self, row: Row) -> Row | None:
-        """The row with all its responses; None if one could not be made, which is kept as the row's failure."""
-        missing = self.answers.missing(self.store.rows.places(row.id))
         try:
-            await together(self._respond(row, place) for place in missing)
-        except (CallFailed, CallRefused) as error:
-            await self.store.rows.set_state(row.id, "failed", f"answering: {error}")
+            answered = await self._answer(row)
+            if self.judge is not None and self.labeller is not None:
+                await self._rate(answered, self.judge, self.labeller)
+        except PAUSES:
+            raise
+        except Exception as error:  # noqa: BLE001 - likewise for a row
+            await self.store.rows.set_state(row.id, "failed", words(error))
             self.progress.failed += 1
-            return None
+
+    async def _answer(self, row: Row) -> Row:
+        """The row with all its responses."""
+        missing = self.answers.missing(self.store.rows.places(row.id))
+        await together(self._respond(row, place) for place in missing)
         row = self.store.rows.get(row.id) if missing else row
         await self.store.rows.answered(row)
         self.progress.answered += 1
@@ -156,8 +162,7 @@ class Execution:
             raise CallRefused(f"{response.model} gave an empty answer.")
         await self.store.rows.keep_response(row.id, place, response)
 
-    async def _rate(self, row: Row, labeller: Endpoint) -> None:
-        assert self.judge is not None
+    async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint) -> None:
         said_of = content_hash(row)
         have = {
             (rating.aspect, rating.repeat, rating.response)
@@ -165,10 +170,10 @@ class Execution:
             if rating.status != "failed"
         }
         model = self.engine.bind(labeller, "rating", seeded=False)
-        judge = self.judge
 
-        async def ask(question: Any) -> None:
-            ratings: list[Rating] = await judge.rate(row, question, model)
+        async def ask(question: Question) -> None:
+            said = await judge.rate(row, question, model)
+            ratings = [replace(rating, temperature=self.recipe.labeller.temperature) for rating in said]
             await self.store.ratings.keep(row.id, said_of, self.judge_id, ratings)
             self.progress.failed += sum(rating.status == "failed" for rating in ratings)
 
@@ -227,6 +232,13 @@ class Queue:
             raise StopAsyncIteration
         run.quota.start(unit.index)
         return lambda: run.work_unit(unit)
+
+
+def words(error: Exception) -> str:
+    """A failure as its unit keeps it."""
+    if isinstance(error, ClaywrightError):
+        return str(error)
+    return f"a fault of Claywright, please report it: {type(error).__name__}: {error}"
 
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

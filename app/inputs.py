@@ -35,6 +35,8 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.path and self.dataset:
             raise SettingsError("[inputs] has both a path and a dataset: name one of them.")
+        if "\0" in self.path + self.dataset:
+            raise SettingsError("[inputs] names a path that no file can have: it holds a NUL character.")
         if self.skip < 0 or (self.limit is not None and self.limit < 1):
             raise SettingsError("[inputs] skip must not be below 0, and limit not below 1.")
 
@@ -52,7 +54,11 @@ def rows(inputs: Inputs) -> Rows:
     else:
         return iter(())
     end = None if inputs.limit is None else inputs.skip + inputs.limit
-    return (_renamed(row, inputs.columns) for row in itertools.islice(found, inputs.skip, end))
+    taken = itertools.islice(found, inputs.skip, end)
+    if (first := next(taken, None)) is None:
+        behind = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
+        raise InputError(f"{inputs.path or inputs.dataset} holds no rows{behind}.")
+    return (_renamed(row, inputs.columns) for row in itertools.chain([first], taken))
 
 
 def fingerprint(inputs: Inputs) -> str:
@@ -72,9 +78,8 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
         raise InputError(
             f"The input has no column '{missing[0]}', which [inputs.columns] names (columns there: {have})."
         )
-    taken = {theirs: ours for ours, theirs in columns.items()}
-    renamed = {taken.get(name, name): value for name, value in row.items() if taken.get(name) or name not in columns}
-    return renamed
+    others = {name: value for name, value in row.items() if name not in columns and name not in columns.values()}
+    return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
 
 
 def _file(path: Path) -> Rows:
@@ -82,11 +87,11 @@ def _file(path: Path) -> Rows:
         ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".txt": _lines,
     }  # fmt: skip
     reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path} has an ending that is not known. It can be {', '.join(readers)}.")
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder, a file is needed.")
+        if reader is None:
+            raise InputError(f"{path} has an ending that is not known. It can be {', '.join(readers)}.")
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty.")
         found = reader(path)
@@ -160,12 +165,15 @@ def _csv(path: Path) -> Rows:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     reader = csv.DictReader((line for _, line in _text_lines(path)), delimiter=delimiter, strict=True)
     try:
+        header = list(reader.fieldnames or ())
+        if twice := [name for name in header if name and header.count(name) > 1]:
+            raise InputError(f"{path} has two columns named '{twice[0]}'. Rename one of them.")
         for row in reader:
             if None in row:
-                raise InputError(f"{path}, line {reader.line_num} has more cells than the header names columns.")
+                raise InputError(f"{path}, line {reader.reader.line_num} has more cells than the header names columns.")
             yield {str(name): value for name, value in row.items()}
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num} can't be read as CSV: {error}.") from error
+        raise InputError(f"{path}, line {reader.reader.line_num} can't be read as CSV: {error}.") from error
 
 
 def _lines(path: Path) -> Rows:
@@ -182,8 +190,9 @@ def _parquet(path: Path) -> Rows:
         file = pq.ParquetFile(path)
         for batch in file.iter_batches(batch_size=500):
             yield from batch.to_pylist()
-    except pa.ArrowException as error:
-        raise InputError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from error
+    except (pa.ArrowException, OSError) as error:  # a damaged page is an OSError
+        words = " ".join(str(error).split())[:200].rstrip(".")
+        raise InputError(f"{path} can't be read as Parquet: {words}.") from error
 
 
 def _dataset(name: str, split: str) -> Rows:

@@ -50,7 +50,7 @@ def first(connection: sqlite3.Connection) -> None:
           status TEXT NOT NULL, value REAL, rationale TEXT NOT NULL, note TEXT NOT NULL, raw TEXT NOT NULL,
           shown TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, prompt_hash TEXT NOT NULL,
           temperature REAL, seed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, latency REAL,
-          logprobs TEXT, lengths TEXT NOT NULL, created TEXT NOT NULL,
+          logprobs TEXT, lengths TEXT NOT NULL, revision TEXT NOT NULL, created TEXT NOT NULL,
           UNIQUE(row, content_hash, judge, aspect, repeat, response));
         -- the memo
         CREATE TABLE calls(

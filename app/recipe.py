@@ -10,6 +10,7 @@ kind = "magpie"
 aspects = ["helpfulness"]
 """
 
+import difflib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ class Recipe:
         plain["generator"] = _changed(self.generator)
         if self.responders:
             plain["responders"] = [_changed(spec) for spec in self.responders]
-        if self.rating is not None:
+        if self.rating is not None or self.labeller != self.generator:
             plain["labeller"] = _changed(self.labeller)
         plain["task"] = {"kind": self.kind, **_changed(self.task)}
         for key in ("inputs", "answers", "rating", "review", "export"):
@@ -96,20 +97,23 @@ def _changed(part: Any) -> dict[str, Any]:
 def load(path: Path) -> Recipe:
     """The recipe in a file; paths in it count from the file's folder. Raises SettingsError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SettingsError(f"The recipe {path} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"The recipe {path} is not a text in UTF-8.") from error
     try:
         values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"The recipe {path} can't be read: {error}.") from error
     if not isinstance(values, dict):
         raise SettingsError(f"The recipe {path} must hold tables like [task] and [generator].")
     recipe = parse(values)
     if recipe.inputs.path:
-        recipe = replace(recipe, inputs=replace(recipe.inputs, path=str(path.parent.absolute() / recipe.inputs.path)))
+        recipe = replace(
+            recipe,
+            inputs=replace(recipe.inputs, path=str(path.parent.absolute() / Path(recipe.inputs.path).expanduser())),
+        )
     return recipe
 
 
@@ -118,7 +122,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     values = dict(values)
     task = _table(values, "task", required=True)
     kind = task.pop("kind", None)
-    if kind not in TASKS:
+    if not isinstance(kind, str) or kind not in TASKS:
         raise SettingsError(f"[task] needs a kind that is one of: {', '.join(TASKS)} (given: {kind!r}).")
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
@@ -129,7 +133,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         if key in values:
             parts[key] = build(cls, _table(values, key), f"[{key}]")
     responders = values.pop("responders", [])
-    if not isinstance(responders, list):
+    if not isinstance(responders, list) or not all(isinstance(spec, dict) for spec in responders):
         raise SettingsError("Response models are written as tables [[responders]], with two brackets.")
     parts["responders"] = tuple(build(ModelSpec, spec, "[[responders]]") for spec in responders)
     if "labeller" not in parts and "generator" in parts:
@@ -139,12 +143,18 @@ def parse(values: Mapping[str, Any]) -> Recipe:
             parts[key] = values.pop(key)
     if values:
         known = "name, rows, seed, [task], [[responders]], " + ", ".join(f"[{key}]" for key in classes)
-        raise SettingsError(f"A recipe has no '{next(iter(values))}'. Known: {known}.")
+        unknown = str(next(iter(values)))
+        near = difflib.get_close_matches(unknown, ["name", "rows", "seed", "task", "responders", *classes], 1)
+        raise SettingsError(
+            f"A recipe has no '{unknown}'. " + (f"Did you mean '{near[0]}'?" if near else f"Known: {known}.")
+        )
     for key, kinds in (("name", str), ("rows", int), ("seed", int)):
         if key in parts and (not isinstance(parts[key], kinds) or isinstance(parts[key], bool)):
             raise SettingsError(
                 f"{key} must be {'a text' if kinds is str else 'a whole number'} (given: {parts[key]!r})."
             )
+    if not -(2**63) <= parts.get("seed", 0) < 2**63:
+        raise SettingsError("seed must be a whole number of at most 64 bits.")
     return Recipe(**parts)
 
 

@@ -89,21 +89,26 @@ async def generate(
     """Works a run to its end: makes rows, answers and rates them. Returns it as it stands afterwards.
 
     What can't pass (a refused key, a dead endpoint, a full disk) is raised after everything that was under way is kept;
-    the run is then paused with that reason and can be worked again. `rows` asks for more (or fewer) rows than before.
+    the run is then paused with that reason and can be worked again. `rows` asks for more rows than before.
     """
     made = recipe_of(run)
-    if rows is not None and rows != made.rows:
-        made = replace(made, rows=rows)
-        store.runs.set(run.id, recipe=recipe_text(made))
     if run.inputs != inputs.fingerprint(made.inputs):
         raise InputError(
             f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run):
+        if rows is not None and rows != made.rows:
+            made = replace(made, rows=rows)
+            store.runs.set(run.id, recipe=recipe_text(made))
+            store.rows.forget_surplus(run.id)
         if retry_failed:
             store.rows.forget_failures(run.id)
-        execution = prepare(store, settings, run, made, say)
+        try:
+            execution = prepare(store, settings, run, made, say)
+        except ClaywrightError as error:
+            store.runs.set(run.id, state="paused", reason=str(error))
+            raise
         total = expected(made)
         store.runs.set(run.id, state="running", reason="")
         watch(execution, total)
@@ -209,7 +214,7 @@ def push(
     review = replace(made.review, workspace=workspace or made.review.workspace)
     judge = made.rating
     words = guidelines(
-        judge.aspects if judge else (), made.labeller.model or made.labeller.preset, for_trying=_tiny(made)
+        judge.aspects if judge else (), made.labeller.model or made.labeller.preset, for_trying=for_trying(made)
     )
     to = target(server, name, review, shape, words)
     number = store.reviews.begin_push(run.id, where.url, to.id, to.name, to.workspace)
@@ -225,7 +230,7 @@ def push(
     return Sent(to, pushed)
 
 
-def _tiny(made: Recipe) -> bool:
+def for_trying(made: Recipe) -> bool:
     """True if the built-in model rates: its ratings are for trying only, and everybody should know."""
     return made.rating is not None and made.labeller.preset == "local"
 

@@ -21,6 +21,7 @@ HEADER = re.compile(
 LABEL = re.compile(rf"^{EDGE}{KIND}[ \t*_`]*", re.I | re.M)
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
+KEY = re.compile(r"(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
 NUMBER = re.compile(
     r"\A[\s*_`\"'(\[]*([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[a-z]+\d|\s*(?:[-–—~]|to|or)\s*\d)"
     r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?))?\s*(%)?",
@@ -86,10 +87,13 @@ def _entry(part: tuple[Any, str] | None, not_applicable: bool) -> Entry:
 def _parts_of_json(found: Any, texts: int) -> dict[int, tuple[Any, str]]:
     if isinstance(found, Mapping) and texts == 1 and "rating" in found:
         return {1: _said(found)}
+    parts: dict[int, tuple[Any, str]] = {}
     items: Any = found
     if isinstance(found, Mapping):
+        for name, value in found.items():
+            if isinstance(value, Mapping) and (number := KEY.fullmatch(name)):
+                parts[int(number[1])] = _said(value)
         items = next((value for value in found.values() if isinstance(value, list)), [])
-    parts: dict[int, tuple[Any, str]] = {}
     for item in items or []:
         if not isinstance(item, Mapping):
             continue

@@ -85,12 +85,9 @@ def settings(shape: Shape, review: Review, guidelines: str) -> "rg.Settings":
     ]
     for k in range(1, shape.responses + 1):
         name = "Response" if shape.responses == 1 else f"Response {k}"
+        asked = "How good is the response?" if shape.responses == 1 else f"How good is response {k}?"
         fields.append(rg.TextField(name=f"response-{k}", title=name, required=k == 1, use_markdown=True))
-        questions.append(
-            rg.RatingQuestion(
-                name=f"rating-{k}", title=f"How good is {name.lower()}?", values=[1, 2, 3, 4, 5], required=False
-            )
-        )
+        questions.append(rg.RatingQuestion(name=f"rating-{k}", title=asked, values=[1, 2, 3, 4, 5], required=False))
     questions += [
         rg.TextQuestion(name=RATIONALE, title="Why (the labeller's reasons)", required=False, use_markdown=True),
         rg.TextQuestion(name=CORRECTED_INSTRUCTION, title="Instruction, corrected", required=False),

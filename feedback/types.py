@@ -34,6 +34,7 @@ class Rating:
     completion_tokens: int | None = None
     latency: float | None = None
     logprobs: Any = None
+    revision: str = ""
     lengths: tuple[int, ...] = ()
     """Characters of each response of the row."""
 

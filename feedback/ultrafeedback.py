@@ -52,6 +52,8 @@ class UltraFeedback:
         for aspect in self.aspects:
             if aspect not in ASPECTS:
                 raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.")
+        if len(set(self.aspects)) < len(self.aspects):
+            raise SettingsError("Rating names an aspect twice. Ask a question several times with repeats.")
         if not 1 <= self.repeats <= 20:
             raise SettingsError("repeats must be from 1 to 20.")
 
@@ -123,14 +125,12 @@ def talk(messages: tuple[Message, ...]) -> str:
 
 
 def schema(texts: int, *, bounded: bool, not_applicable: bool) -> dict[str, Any]:
-    """The JSON schema of the answer. The rationale comes first, so that the rating follows from it."""
+    """The JSON schema of the answer: exactly one part for each text. The rationale comes first: the rating follows from it."""
     rationale: dict[str, Any] = {"type": "string", "maxLength": LONGEST_RATIONALE} if bounded else {"type": "string"}
     scale: list[int | str] = [1, 2, 3, 4, 5]
     rating: dict[str, Any] = {"enum": [*scale, "N/A"] if not_applicable else scale}
-    if texts == 1:
-        return _closed({"rationale": rationale, "rating": rating})
-    entry = _closed({"text": {"enum": list(range(1, texts + 1))}, "rationale": rationale, "rating": rating})
-    return _closed({"ratings": {"type": "array", "items": entry, "minItems": texts, "maxItems": texts}})
+    one = {"rationale": rationale, "rating": rating}
+    return _closed(one) if texts == 1 else _closed({f"text {k}": _closed(one) for k in range(1, texts + 1)})
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
@@ -171,6 +171,7 @@ def ratings(row: Row, question: Question, answer: Completion, message: str, foun
                 completion_tokens=answer.completion_tokens,
                 latency=answer.latency,
                 logprobs=at_rating(answer),
+                revision=answer.revision,
                 lengths=tuple(len(response.text) for response in row.responses),
             )
         )

@@ -99,6 +99,8 @@ class Engine:
 
     def stop(self) -> None:
         self.stopping = True
+        for served in self._served.values():
+            served.limiter.wait_no_more()
         for event in self._asleep:
             event.set()
 
@@ -112,10 +114,18 @@ class Engine:
     async def _probe(self, endpoint: Endpoint) -> Capabilities:
         if (known := await self.memo.recall_probe(endpoint.identity)) is not None:
             return known
-        try:
-            found = await endpoint.probe()
-        except Unreachable as error:
-            raise EndpointDown(str(error)) from error
+        attempt = 0
+        while True:
+            try:
+                found = await endpoint.probe()
+                break
+            except CallFailed as error:
+                attempt += 1
+                if isinstance(error, Unreachable) or attempt >= ATTEMPTS:
+                    raise EndpointDown(str(error)) from error
+                await self._sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
+            if self.stopping:
+                raise Stopped("Stopped before the endpoint was known.")
         await self.memo.keep_probe(endpoint.identity, found)
         return found
 

@@ -18,6 +18,7 @@ from tasks.text_generation import response
 from tasks.types import Dropped, Response, Row, Unit
 
 PROMPT, NATIVE = "genstruct.v1", "genstruct_native.v1"
+KEYS = (("question", "answer"), ("user", "assistant"))
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
 LABELS = re.compile(
     r"(?:^[\s*#>\[]*|\[\[\[)(user|assistant)(?:\]\]\]|[*_]*[ \t]*:[*_]*|[*_]*[ \t]*$)[ \t]*",
@@ -68,22 +69,21 @@ def _response(answer: Completion, said: str) -> Response:
 
 
 def schema(*, bounded: bool) -> dict[str, Any]:
-    """The JSON schema of the answer: {"user": text, "assistant": text}."""
+    """The JSON schema of the answer: {"question": text, "answer": text}. (Under "user", small models write user names.)"""
 
     def part(longest: int) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "maxLength": longest} if bounded else {"type": "string"}
 
-    properties = {"user": part(LONGEST_USER), "assistant": part(LONGEST_ASSISTANT)}
-    return {
-        "type": "object", "properties": properties, "required": ["user", "assistant"], "additionalProperties": False,
-    }  # fmt: skip
+    properties = {"question": part(LONGEST_USER), "answer": part(LONGEST_ASSISTANT)}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def read(answer: str) -> tuple[str, str] | None:
     """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); None without both."""
     found = json_in(answer)
-    if isinstance(found, dict) and {"user", "assistant"} <= found.keys():
-        user, assistant = found["user"], found["assistant"]
+    keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
+    if keys is not None:
+        user, assistant = found[keys[0]], found[keys[1]]
     else:
         parts = LABELS.split(answer)
         said = {label.lower(): body for label, body in zip(parts[-2::-2], parts[:0:-2], strict=True)}

@@ -1,6 +1,7 @@
 """How many calls an endpoint gets at the same time: grows while answers come, halves when it says "too many"."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from types import TracebackType
@@ -19,6 +20,7 @@ class Limiter:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed_until = 0.0
         self._halved = 0.0
+        self._free = asyncio.Event()
 
     async def __aenter__(self) -> None:
         if self.inside < int(self.width) and not self._waiting:
@@ -44,10 +46,9 @@ class Limiter:
 
     async def _open(self) -> None:
         """Waits as long as the endpoint asked us to."""
-        while True:
-            if (wait := self._closed_until - time.monotonic()) <= 0:
-                return
-            await asyncio.sleep(wait)
+        while not self._free.is_set() and (wait := self._closed_until - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._free.wait(), wait)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,6 +65,10 @@ class Limiter:
             if not turn.done():
                 self.inside += 1
                 turn.set_result(None)
+
+    def wait_no_more(self) -> None:
+        """From now on nobody is held back by a time to wait: the run is stopping."""
+        self._free.set()
 
     def answered(self) -> None:
         """An answer came: one more for each round of answers."""

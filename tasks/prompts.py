@@ -3,11 +3,11 @@
 New wording is a new version, and each row's origin records which one made it.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tasks.errors import InputError, SettingsError
@@ -45,18 +45,27 @@ PROMPTS = Prompts(Path(__file__).parent / "prompts")
 _foreign = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
+@lru_cache(maxsize=64)
+def _parsed(template: str) -> tuple[Template, tuple[str, ...]]:
+    try:
+        return _foreign.from_string(template), tuple(sorted(meta.find_undeclared_variables(_foreign.parse(template))))
+    except TemplateError as error:
+        raise SettingsError(
+            f"The template can't be read: {error}. Its placeholders look like {{{{ column }}}}."
+        ) from error
+
+
+def columns_in(template: str) -> tuple[str, ...]:
+    """The columns that a user's template names. Raises SettingsError if it can't be parsed."""
+    return _parsed(template)[1]
+
+
 def render_foreign(template: str, values: dict[str, Any]) -> str:
     """Renders a template that a user wrote, in Jinja's sandbox.
 
     Raises SettingsError if it can't be parsed, InputError if a row lacks a column that it names.
     """
     try:
-        parsed = _foreign.from_string(template)
-    except TemplateError as error:
-        raise SettingsError(
-            f"The template can't be read: {error}. Its placeholders look like {{{{ column }}}}."
-        ) from error
-    try:
-        return parsed.render(**values)
+        return _parsed(template)[0].render(**values)
     except RENDERING_ERRORS as error:
         raise InputError(f"The template does not fit the row: {str(error) or type(error).__name__}.") from error

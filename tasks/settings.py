@@ -30,7 +30,7 @@ def _adapter(cls: Any) -> TypeAdapter[Any]:
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """`cls` filled with `values`. `where` names the place for the user, as in "[task]".
 
-    Raises SettingsError, in one sentence, for an unknown name (with the nearest known one) or a value of the wrong type.
+    Raises SettingsError, naming the place, for an unknown name (with the nearest known one) or a value that can't be.
     """
     known = [f.name for f in fields(cast(Any, cls))]
     for name in values:
@@ -40,8 +40,10 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
             raise SettingsError(f"{where} has no setting '{name}'. {hint}")
     try:
         return cast(T, _adapter(cast(Any, cls)).validate_python(dict(values)))
+    except SettingsError as error:
+        raise (error if where in str(error) else SettingsError(f"{where}: {error}")) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "list", "dict")))
         said = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{where} {place}: {said} (given: {str(first['input'])[:60]!r}).") from error
+        raise SettingsError(f"{f'{where} {place}'.strip()}: {said} (given: {str(first['input'])[:60]!r}).") from error

@@ -10,13 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jinja2 import TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from tasks.base import Task, text
 from tasks.errors import InputError, SettingsError
 from tasks.models.base import Completion, Model
-from tasks.prompts import render_foreign
+from tasks.prompts import columns_in, render_foreign
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
@@ -47,13 +44,7 @@ class TextGeneration(Task):
             )
 
     def required_columns(self) -> tuple[str, ...]:
-        try:
-            parsed = ImmutableSandboxedEnvironment().parse(self.template)
-        except TemplateError as error:
-            raise SettingsError(
-                f"The template can't be read: {error}. Placeholders look like {{{{ column }}}}."
-            ) from error
-        return tuple(sorted(meta.find_undeclared_variables(parsed)))
+        return columns_in(self.template)
 
     def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
         for index, row in enumerate(inputs):

@@ -166,7 +166,7 @@ def test_the_users_template_wins_over_the_servers_over_the_name() -> None:
         == resolve(None, Capabilities(), "SmolLM2-135M")
         == FAMILIES["chatml"]
     )
-    with pytest.raises(Unsupported, match="chat template of gpt-nobody.*chatml"):
+    with pytest.raises(Unsupported, match=r"chat template of gpt-nobody.*chatml"):
         resolve(None, Capabilities(), "gpt-nobody")
 
 

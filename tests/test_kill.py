@@ -136,3 +136,19 @@ def push_killed_and_repeated(
 def test_a_push_killed_in_the_middle_leaves_no_duplicate(tmp_path: Path, argilla: ArgillaServer) -> None:
     _, records, distinct = push_killed_and_repeated(tmp_path, argilla, 0.05)
     assert (records, distinct) == (40, 40)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_keeps_what_was_in_flight(tmp_path: Path, number: signal.Signals) -> None:
+    with FakeOpenAI(latency=0.02) as server:
+        environment = {**os.environ, "CLAYWRIGHT_DATA": str(tmp_path / "data")}
+        words = [*claywright(), "run", str(recipe(tmp_path, server.url)), "--no-push", "--json"]
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while len(server.calls) < 100:
+            time.sleep(0.005)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130 and json.loads(out)["state"] == "stopped", err
+        assert "claywright run --resume killed-" in err
+        resume(["run", "--resume", "last", "--no-push"], environment)
+        assert server.repeated() == 0

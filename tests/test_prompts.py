@@ -123,7 +123,7 @@ Mostly.
 The Loire.
 </text 2>
 
-Rate every text by itself: your reason in one or two sentences, then the rating. Answer as JSON: {"ratings": [{"text": 1, "rationale": "...", "rating": 1 to 5 or "N/A"}, ...]}"""  # noqa: E501
+Rate every text by itself. Answer as JSON: an object with a part for each text, "text 1" to "text 2", and in each part "rationale", your reason in one or two sentences, and then "rating", a number from 1 to 5 or "N/A"."""  # noqa: E501
 
 HELPFULNESS = """\
 You rate a response to an instruction for one aspect: helpfulness.
@@ -163,14 +163,16 @@ Name a river.
 Response:
 The Loire.
 
-Give your reason in one or two sentences, then the rating. Answer as JSON: {"rationale": "...", "rating": 1 to 5}"""
+Answer as JSON: an object with "rationale", your reason in one or two sentences, and then "rating", a number from 1 to 5."""
 
 
 def test_self_instruct() -> None:
     task = SelfInstruct(num_instructions=3)
     assert PROMPTS.render("self_instruct.v1", task=task, seed="Name a river.", as_json=False) == SELF_INSTRUCT
     line = "Write one request a line, without numbers, bullets or quotation marks, and nothing else."
-    as_json = SELF_INSTRUCT.replace(line, 'Answer as JSON: {"instructions": ["first request", "second request", ...]}')
+    as_json = SELF_INSTRUCT.replace(
+        line, 'Answer as JSON: an object with the list "instructions", one text for each request.'
+    )
     assert PROMPTS.render("self_instruct.v1", task=task, seed="Name a river.", as_json=True) == as_json
 
 
@@ -178,7 +180,10 @@ def test_genstruct() -> None:
     values = {"title": "Tides", "passage": "The moon pulls.\n\nSo does the sun."}
     assert PROMPTS.render("genstruct.v1", **values, as_json=False) == GENSTRUCT
     lines = "Write it like this, and nothing else:\nUser: the question or task\nAssistant: the answer"
-    as_json = GENSTRUCT.replace(lines, 'Answer as JSON: {"user": "the question or task", "assistant": "the answer"}')
+    as_json = GENSTRUCT.replace(
+        lines,
+        'Answer as JSON: an object with two texts, "question" for the question or task and "answer" for the answer.',
+    )
     assert PROMPTS.render("genstruct.v1", **values, as_json=True) == as_json
     assert PROMPTS.render("genstruct_native.v1", **values, as_json=False) == GENSTRUCT_NATIVE
 

@@ -109,6 +109,7 @@ def test_self_instruct(answer: str, kept: list[str], surplus: list[str]) -> None
         "Sure, here it is.\n\nUser: Why?\nAssistant: So.",
         "User: Why?\nAssistant: So.\nUser: And?\nAssistant: Well.",
         '{"user": "Why?", "assistant": "So."}',
+        '{"question": "Why?", "answer": "So."}',
         '```json\n{"user": " Why?", "assistant": "So.\\n"}\n```',
         'Here it is:\n{"user": "Why?",\n "assistant": "So."}',
     ],

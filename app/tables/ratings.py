@@ -9,6 +9,11 @@ from app.tables.text import clean, dumps, marks, now
 from feedback.types import Rating
 
 PAGE = 500
+LAST_JUDGE = (
+    "(SELECT judge FROM ratings last WHERE last.row=ratings.row AND last.content_hash=ratings.content_hash"
+    " AND last.aspect=ratings.aspect ORDER BY last.id DESC LIMIT 1)"
+)
+"""Who rated a row's present content for an aspect last: that judge's ratings count, older ones are kept."""
 
 
 class Ratings:
@@ -27,12 +32,12 @@ class Ratings:
                 c.execute(
                     "INSERT OR IGNORE INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale,"
                     " note, raw, shown, model, prompt, prompt_hash, temperature, seed, prompt_tokens, completion_tokens, latency,"
-                    " logprobs, lengths, created) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?)",
+                    " logprobs, lengths, revision, created) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?)",
                     (
                         row_id, said_of, r.response, r.aspect, r.repeat, judge, r.status, r.value, clean(r.rationale),
                         clean(r.note), clean(r.raw), dumps(r.order), r.model, r.prompt, r.prompt_hash, r.temperature,
                         r.prompt_tokens, r.completion_tokens, r.latency,
-                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), now(),
+                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), r.revision, now(),
                     ),
                 )  # fmt: skip
 
@@ -44,13 +49,13 @@ class Ratings:
         )
 
     def of(self, row_ids: Sequence[str], judge: str | None = None) -> dict[str, list[Rating]]:
-        """Ratings of the rows' present content: by `judge`, or by whoever rated the row last."""
+        """Ratings of the rows' present content: by `judge`, or for each aspect by whoever rated it last."""
         found: dict[str, list[Rating]] = {row_id: [] for row_id in row_ids}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.reader.execute(
                 "SELECT ratings.* FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
-                f" WHERE judge=coalesce(?, rows.rated_by) AND row IN ({marks(some)}) ORDER BY aspect, repeat, response",
+                f" WHERE judge=coalesce(?, {LAST_JUDGE}) AND row IN ({marks(some)}) ORDER BY aspect, repeat, response",
                 (judge, *some),
             ):
                 found[r["row"]].append(_rating(r))
@@ -76,5 +81,6 @@ def _rating(r: sqlite3.Row) -> Rating:
         completion_tokens=r["completion_tokens"],
         latency=r["latency"],
         logprobs=json.loads(r["logprobs"]) if r["logprobs"] else None,
+        revision=r["revision"],
         lengths=tuple(json.loads(r["lengths"])),
     )

@@ -164,6 +164,12 @@ class Rows:
             *((f"rating of row {r['row']}, response {r['response'] + 1}, {r['aspect']}", r["note"]) for r in ratings),
         ]
 
+    def forget_surplus(self, run_id: str) -> None:
+        """Rows beyond those asked for are open again: more are wanted now."""
+        self.db.write(
+            lambda c: c.execute("UPDATE rows SET state='kept', reason='' WHERE run=? AND state='surplus'", (run_id,))
+        )
+
     def forget_failures(self, run_id: str) -> None:
         """Failed units, rows and ratings are open again."""
 

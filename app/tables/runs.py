@@ -7,6 +7,7 @@ from typing import Any
 
 from app.database import Database
 from app.errors import RunError
+from app.tables.ratings import LAST_JUDGE
 from app.tables.text import now
 
 
@@ -104,8 +105,8 @@ class Runs:
         ).fetchone()
         ratings = self.db.reader.execute(
             "SELECT count(*) ratings, coalesce(sum(status='unrated'), 0) unrated, coalesce(sum(status='failed'), 0) failed_ratings"
-            " FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash AND judge=rated_by"
-            " WHERE run=?", (run_id,),
+            " FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
+            f" WHERE run=? AND judge={LAST_JUDGE}", (run_id,),
         ).fetchone()  # fmt: skip
         sent = self.db.reader.execute(
             "SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=?",

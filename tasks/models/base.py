@@ -18,6 +18,7 @@ class Completion:
     """A model's answer.
 
     `latency` is in seconds. `logprobs` is the endpoint's, in the shape of chat answers.
+    `revision` is what the endpoint says of the model that really answered: its full name and fingerprint.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Completion:
     completion_tokens: int | None = None
     latency: float = 0.0
     logprobs: Any = None
+    revision: str = ""
 
     @property
     def cut_off(self) -> bool:

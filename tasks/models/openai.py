@@ -4,6 +4,7 @@ One client for each endpoint. Nothing is retried here: the engine does that, wit
 translated once, in `translated`.
 """
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from tasks.errors import (
     Overloaded,
     PromptTooLong,
     ServerFault,
+    SettingsError,
     TimedOut,
     Unreachable,
 )
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
-THINKING = re.compile(r"\A\s*<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)\s*", re.DOTALL)
+THINKING = re.compile(
+    r"\A\s*(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|((?:(?!<think).)*?)</think(?:ing)?>)\s*", re.DOTALL
+)
 TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}length|exceed", re.IGNORECASE)
 NO_MODEL = re.compile(r"model", re.IGNORECASE)
 
@@ -47,7 +51,9 @@ class OpenAIEndpoint:
         self.template = spec.template or None
         self.concurrency = spec.concurrency
         self.timeout = spec.timeout
-        self._key = key
+        self._key = key = (key or "").strip() or None
+        if key and not (key.isascii() and key.isprintable()):
+            raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self.client: openai.AsyncOpenAI = openai.AsyncOpenAI(
             base_url=self.url,
@@ -70,7 +76,10 @@ class OpenAIEndpoint:
         if not self._seeded:
             wanted.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
-        body["messages" if kind == "chat" else "prompt"] = content if isinstance(content, str) else list(content)
+        if isinstance(content, str):
+            body["prompt"] = _sendable(content)
+        else:
+            body["messages"] = [{"role": m["role"], "content": _sendable(m["content"])} for m in content]
         body.update({name: value for name, value in wanted.items() if value is not None})
         if schema is not None:
             form = {"name": "answer", "strict": True, "schema": schema}
@@ -87,6 +96,9 @@ class OpenAIEndpoint:
             )
         except openai.OpenAIError as error:
             raise self.translated(error) from error
+        except (ValueError, RecursionError) as error:  # what the JSON reader raises comes through the client
+            where = f"{self.name} at {self.url}"
+            raise ServerFault(f"{where} answered something that is not JSON. Is the address right?") from error
         return self.read(answer, time.perf_counter() - started)
 
     def read(self, answer: object, latency: float) -> Completion:
@@ -100,22 +112,27 @@ class OpenAIEndpoint:
             usage = data.get("usage") or {}
             prompt_tokens, completion_tokens = usage.get("prompt_tokens"), usage.get("completion_tokens")
             finish_reason, logprobs = choice.get("finish_reason") or "stop", choice.get("logprobs")
+            revision = " ".join(str(data[key]) for key in ("model", "system_fingerprint") if data.get(key))
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise ServerFault(
-                f"{self.url} answered something that is not the OpenAI protocol: {str(answer)[:120]!r}. Is the address right?"
+                f"{self.url} answered something that is not the OpenAI protocol: {self._clean(str(answer))[:120]!r}. "
+                "Is the address right?"
             ) from error
+        if isinstance(text, list):
+            text = "".join(str(part.get("text") or "") for part in text if isinstance(part, dict))
         text = text if isinstance(text, str) else ""
         if found := THINKING.match(text):
-            reasoning, text = (reasoning or found[1].strip()), text[found.end() :]
+            reasoning, text = (reasoning or (found[1] or found[2] or "").strip()), text[found.end() :]
         return Completion(
             text=text,
             model=self.name,
             reasoning=reasoning if isinstance(reasoning, str) else None,
             finish_reason=str(finish_reason),
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
+            prompt_tokens=prompt_tokens if isinstance(prompt_tokens, int) else None,
+            completion_tokens=completion_tokens if isinstance(completion_tokens, int) else None,
             latency=latency,
             logprobs=_compact(logprobs),
+            revision=revision,
         )
 
     def translated(self, error: "openai.OpenAIError") -> ModelError:
@@ -130,12 +147,14 @@ class OpenAIEndpoint:
         if isinstance(error, openai.APIConnectionError):
             reason = self._clean(str(error.__cause__ or error))
             return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
-        return ServerFault(f"{where} answered something that can't be read: {self._clean(str(error))}")
+        words = self._clean(str(error)) or type(error).__name__
+        return ServerFault(f"{where} answered something that can't be read: {words}.")
 
     def _translated_status(self, error: "openai.APIStatusError", where: str) -> ModelError:
         status = error.status_code
         body = error.body if isinstance(error.body, dict) else {}
-        words = self._clean(str(body.get("message") or error.message))
+        said = body.get("message") or body.get("detail") or (error.body if isinstance(error.body, str) else "")
+        words = self._clean(str(said or error.response.text or error.message))
         code = str(body.get("code") or body.get("type") or "")
         if status == 401 or status == 403:
             source = f"the environment variable {self.spec.key_variable}" if self.spec.key_variable else "key_env"
@@ -160,8 +179,8 @@ class OpenAIEndpoint:
         return CallRefused(f"{where} refused the request ({status}: {words}).")
 
     def _clean(self, words: str) -> str:
-        words = " ".join(words.split())[:300].rstrip(".")
-        return words.replace(self._key, "***") if self._key else words
+        words = words.replace(self._key, "***") if self._key else words
+        return " ".join(words.split())[:300].rstrip(".")
 
     async def probe(self) -> Capabilities:
         from tasks.models.probe import probe
@@ -196,13 +215,19 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
     try:
         if milliseconds := headers.get("retry-after-ms"):
-            return float(milliseconds) / 1000
-        value = headers.get("retry-after")
-        if value is None:
+            seconds = float(milliseconds) / 1000
+        elif (value := headers.get("retry-after")) is None:
             return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+        else:
+            try:
+                seconds = float(value)
+            except ValueError:
+                seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _sendable(text: str) -> str:
+    """A text as JSON over HTTP can carry it: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -7,7 +7,7 @@ a dead address is an error.
 import json
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import CallFailed, CallRefused, EndpointRefused, Unreachable
+from tasks.errors import CallRefused, EndpointRefused, ServerFault, Unreachable
 from tasks.models.base import Capabilities
 
 if TYPE_CHECKING:
@@ -23,12 +23,16 @@ _UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
 
 
 async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
-    """What `endpoint` can do. Raises EndpointRefused or Unreachable where it can't be used at all."""
+    """What `endpoint` can do.
+
+    Raises EndpointRefused where it can't be used at all, and CallFailed (Overloaded, TimedOut, Unreachable) where it may
+    be asked again: that says nothing of what it can do.
+    """
     listed = await _get(endpoint, "/models")
     models, context = _models(listed, endpoint.spec.model)
     props = await _get(endpoint, "/props", root=True)
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
-    slot = (props.get("default_generation_settings") or {}).get("n_ctx")
+    slot = _table(props.get("default_generation_settings")).get("n_ctx")
     bounded = await _takes_schema(endpoint, _SCHEMA)
     return Capabilities(
         raw_prompts=await _takes_raw_prompts(endpoint),
@@ -57,15 +61,24 @@ async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> 
         if isinstance(translated, Unreachable):
             raise translated from error
         return {}
-    return answer if isinstance(answer, dict) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return _table(answer)
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int | None]:
-    entries = [m for m in listed.get("data") or [] if isinstance(m, dict) and isinstance(m.get("id"), str)]
+    data = listed.get("data")
+    entries = [
+        m for m in (data if isinstance(data, list) else []) if isinstance(m, dict) and isinstance(m.get("id"), str)
+    ]
     context: int | None = None
     for entry in entries:
         if entry["id"] == wanted or len(entries) == 1:
-            found = entry.get("max_model_len") or entry.get("context_length") or (entry.get("meta") or {}).get("n_ctx")
+            found = entry.get("max_model_len") or entry.get("context_length") or _table(entry.get("meta")).get("n_ctx")
             context = found if isinstance(found, int) else None
     return tuple(entry["id"] for entry in entries), context
 
@@ -74,7 +87,7 @@ async def _takes_raw_prompts(endpoint: "OpenAIEndpoint") -> bool:
     body = endpoint.request("complete", "Hello", {"max_tokens": 1})
     try:
         await endpoint.send("complete", body, 0)
-    except (CallRefused, CallFailed, EndpointRefused):
+    except (CallRefused, ServerFault, EndpointRefused):
         return False
     return True
 
@@ -86,7 +99,7 @@ async def _takes_schema(endpoint: "OpenAIEndpoint", schema: dict[str, Any]) -> b
     try:
         answer = await endpoint.send("chat", body, 0)
         return isinstance(json.loads(answer.text).get("word"), str)
-    except (CallRefused, CallFailed, ValueError, AttributeError):
+    except (CallRefused, ServerFault, ValueError, RecursionError, AttributeError):
         return False
 
 
@@ -95,6 +108,6 @@ async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool:
     body = endpoint.request("chat", [{"role": "user", "content": "Say yes or no."}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
-    except (CallRefused, CallFailed):
+    except (CallRefused, ServerFault):
         return False
     return isinstance(answer.logprobs, dict) and bool(answer.logprobs.get("content"))

@@ -1,5 +1,6 @@
 """The settings of a model, as a recipe names it. A key is never among them, only the variable that holds it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -32,11 +33,9 @@ class ModelSpec:
             raise SettingsError(f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.")
         if not self.preset and not self.url:
             raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
-        if self.url:
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
-        if self.concurrency < 1 or self.max_tokens < 1 or self.timeout <= 0:
+        if self.url and not _is_web_address(self.url):
+            raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
+        if self.concurrency < 1 or self.max_tokens < 1 or not 0 < self.timeout < math.inf:
             raise SettingsError("concurrency, max_tokens and timeout of a model must be above zero.")
 
     @property
@@ -52,3 +51,11 @@ class ModelSpec:
     def identity(self) -> str:
         """Names the endpoint in the memo: its address, or the preset where the app serves it."""
         return f"{self.address or self.preset}|{self.model}"
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

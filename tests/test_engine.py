@@ -1,0 +1,496 @@
+"""The engine sends each call once, remembers before it answers, and takes every kind of failure for what it is."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.engine import ATTEMPTS, Call, Engine, draw_number
+from tasks.errors import (
+    CallFailed,
+    CallRefused,
+    EndpointDown,
+    EndpointRefused,
+    ModelError,
+    Overloaded,
+    PromptTooLong,
+    ServerFault,
+    Stopped,
+    TimedOut,
+    Unreachable,
+)
+from tasks.limits import Limiter
+from tasks.models.base import Capabilities, Completion, Kind
+from tasks.types import Message
+
+Talk = Callable[[Mapping[str, Any], int, int], Awaitable[str]]
+
+
+@dataclass
+class Remembered:
+    """A memo in memory. `slow` is the time in seconds that it takes to keep an answer."""
+
+    answers: dict[bytes, Completion] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    probes: dict[str, Capabilities] = field(default_factory=dict)
+    slow: float = 0.0
+
+    async def recall(self, key: bytes) -> Completion | None:
+        return self.answers.get(key)
+
+    async def keep(self, call: Call, answer: Completion) -> None:
+        await asyncio.sleep(self.slow)
+        self.answers[call.key] = answer
+        self.calls.append(call)
+
+    async def recall_probe(self, endpoint: str) -> Capabilities | None:
+        return self.probes.get(endpoint)
+
+    async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
+        self.probes[endpoint] = found
+
+
+class Fake:
+    """An endpoint that does with call number n what `talk(body, draw, n)` says."""
+
+    def __init__(self, talk: Talk, *, concurrency: int = 8, identity: str = "fake|one") -> None:
+        self.talk = talk
+        self.identity = identity
+        self.name = "fake"
+        self.template = None
+        self.concurrency = concurrency
+        self.timeout = 1.0
+        self.sent: list[tuple[str, int]] = []
+        self.times: list[float] = []
+        self.inside = 0
+        self.most_inside = 0
+        self.probed = 0
+        self.probing: ModelError | None = None
+        self.closed = 0
+
+    def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
+        return {"kind": kind, "content": content, **options}
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        number = len(self.sent)
+        self.sent.append((str(body["content"]), draw))
+        self.times.append(time.monotonic())
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        try:
+            return Completion(
+                text=await self.talk(body, draw, number), model="fake", prompt_tokens=3, completion_tokens=2
+            )
+        finally:
+            self.inside -= 1
+
+    async def probe(self) -> Capabilities:
+        self.probed += 1
+        await asyncio.sleep(0.01)
+        if self.probing is not None:
+            raise self.probing
+        return Capabilities(raw_prompts=True)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def echo(body: Mapping[str, Any], draw: int, number: int) -> str:
+    return f"answer to {body['content']}"
+
+
+def failing(times: int, error: Callable[[], ModelError]) -> Talk:
+    """Fails the first `times` calls, then answers."""
+
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        if number < times:
+            raise error()
+        return "well"
+
+    return talk
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it, with a bound so that a test never hangs."""
+    asyncio.run(asyncio.wait_for(work, 30))
+
+
+def engine(memo: Remembered | None = None) -> Engine:
+    return Engine(memo or Remembered(), backoff=0.001)
+
+
+def test_an_answer_is_kept_before_anyone_gets_it() -> None:
+    async def work() -> None:
+        memo, fake = Remembered(slow=0.02), Fake(echo)
+        answer = await engine(memo).bind(fake, "s").complete("a")
+        assert answer.text == "answer to a"
+        assert list(memo.answers.values()) == [answer]
+        assert memo.calls[0].scope == "s" and memo.calls[0].endpoint == "fake|one"
+        assert memo.calls[0].draw == fake.sent[0][1]
+
+    run(work())
+
+
+def test_an_answer_that_can_not_be_kept_is_not_used() -> None:
+    class Full(Remembered):
+        async def keep(self, call: Call, answer: Completion) -> None:
+            raise EndpointRefused("no room")
+
+    async def work() -> None:
+        with pytest.raises(EndpointRefused, match="no room"):
+            await engine(Full()).bind(Fake(echo), "s").complete("a")
+
+    run(work())
+
+
+def test_what_the_memo_has_is_not_asked_again() -> None:
+    async def work() -> None:
+        memo, fake = Remembered(), Fake(echo)
+        for _ in range(2):
+            here = engine(memo)
+            model = here.bind(fake, "s")
+            said = [(await model.complete("a")).text, (await model.complete("a")).text, (await model.chat([])).text]
+            assert said == ["answer to a", "answer to a", "answer to []"]
+        assert len(fake.sent) == 3
+        assert here.tally.recalled == 3 and here.tally.sent == 0
+
+    run(work())
+
+
+def test_the_same_call_in_flight_is_sent_once() -> None:
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        await asyncio.sleep(0.02)
+        return str(number)
+
+    async def work() -> None:
+        fake, here = Fake(talk), engine()
+        asked = [here.bind(fake, "s").complete("a") for _ in range(5)]
+        assert [answer.text for answer in await asyncio.gather(*asked)] == ["0"] * 5
+        assert len(fake.sent) == 1 and here.tally.answered == 1
+
+    run(work())
+
+
+def test_another_endpoint_body_or_kind_is_another_call() -> None:
+    async def work() -> None:
+        memo = Remembered()
+        here, one, two = engine(memo), Fake(echo), Fake(echo, identity="fake|two")
+        await here.call(one, "complete", {"content": "a"}, 1, "s")
+        await here.call(two, "complete", {"content": "a"}, 1, "s")
+        await here.call(one, "chat", {"content": "a"}, 1, "s")
+        await here.call(one, "complete", {"content": "b"}, 1, "s")
+        await here.call(one, "complete", {"content": "a"}, 2, "s")
+        await here.call(one, "complete", {"content": "a"}, 1, "another scope")
+        assert len(memo.answers) == 5
+
+    run(work())
+
+
+@pytest.mark.parametrize("kind", [Overloaded, TimedOut, Unreachable, ServerFault, CallFailed])
+def test_what_can_pass_is_sent_again(kind: type[CallFailed]) -> None:
+    async def work() -> None:
+        fake, here = Fake(failing(3, lambda: kind("not now"))), engine()
+        assert (await here.bind(fake, "s").complete("a")).text == "well"
+        assert len(fake.sent) == 4 and len(set(fake.sent)) == 1
+        assert (here.tally.sent, here.tally.failed_attempts, here.tally.answered) == (4, 3, 1)
+        assert (here.tally.prompt_tokens, here.tally.completion_tokens) == (3, 2)
+
+    run(work())
+
+
+@pytest.mark.parametrize("kind", [TimedOut, ServerFault, CallFailed])
+def test_tries_end(kind: type[CallFailed]) -> None:
+    async def work() -> None:
+        memo, fake = Remembered(), Fake(failing(999, lambda: kind("again and again")))
+        with pytest.raises(kind, match="again and again"):
+            await engine(memo).bind(fake, "s").complete("a")
+        assert len(fake.sent) == ATTEMPTS
+        assert not memo.answers
+
+    run(work())
+
+
+@pytest.mark.parametrize("kind", [CallRefused, PromptTooLong])
+def test_what_can_not_pass_is_sent_once_and_others_go_on(kind: type[ModelError]) -> None:
+    async def work() -> None:
+        fake, here = Fake(failing(1, lambda: kind("never this one"))), engine()
+        with pytest.raises(kind):
+            await here.bind(fake, "s").complete("a")
+        assert (await here.bind(fake, "s").complete("b")).text == "well"
+        assert len(fake.sent) == 2
+
+    run(work())
+
+
+def test_an_endpoint_that_refuses_is_asked_no_more() -> None:
+    async def work() -> None:
+        fake, here = Fake(failing(99, lambda: EndpointRefused("wrong key")), concurrency=1), engine()
+        asked = [here.bind(fake, "s").complete(f"{n}") for n in range(10)]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(result, EndpointRefused) and str(result) == "wrong key" for result in results)
+        assert len(fake.sent) == 1
+        other = Fake(echo, identity="fake|two")
+        assert (await here.bind(other, "s").complete("a")).text == "answer to a"
+
+    run(work())
+
+
+def test_an_endpoint_that_stays_out_of_reach_is_down() -> None:
+    """Before its first answer we wait a few seconds only."""
+
+    async def work() -> None:
+        fake = Fake(failing(10**9, lambda: Unreachable("nobody there")))
+        here = Engine(Remembered(), backoff=0.05)
+        with pytest.raises(EndpointDown, match="nobody there"):
+            await here.bind(fake, "s").complete("a")
+        assert 2 < time.monotonic() - fake.times[0] < 25
+        with pytest.raises(EndpointDown):
+            await here.bind(fake, "s").complete("b")
+
+    run(work())
+
+
+def test_retry_after_holds_everybody_back() -> None:
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        if number < 2:
+            raise Overloaded("too many", retry_after=0.4)
+        return "well"
+
+    async def work() -> None:
+        fake, here = Fake(talk, concurrency=2), engine()
+        asked = [here.bind(fake, "s").complete(f"{n}") for n in range(8)]
+        assert {answer.text for answer in await asyncio.gather(*asked)} == {"well"}
+        assert min(fake.times[2:]) - fake.times[0] >= 0.4
+        assert fake.most_inside <= 2
+
+    run(work())
+
+
+def test_no_more_at_a_time_than_the_endpoint_takes() -> None:
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        await asyncio.sleep(0.002)
+        return "well"
+
+    async def work() -> None:
+        fake, here = Fake(talk, concurrency=3), engine()
+        await asyncio.gather(*(here.bind(fake, f"{n}").complete("a") for n in range(30)))
+        assert fake.most_inside == 3
+        assert len(fake.sent) == 30
+
+    run(work())
+
+
+def test_the_limiter_halves_once_a_burst_and_grows_with_answers() -> None:
+    async def work() -> None:
+        limiter = Limiter(16)
+        limiter.overloaded(0.0)
+        limiter.overloaded(0.0)
+        assert limiter.width == 8
+        for _ in range(9):
+            limiter.answered()
+        assert 8.9 < limiter.width < 9.2
+        for _ in range(1000):
+            limiter.answered()
+        assert limiter.width == 16
+        narrow = Limiter(1)
+        narrow.overloaded(0.0)
+        assert narrow.width == 1
+
+    run(work())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from(["enter", "leave", "cancel", "overloaded", "answered"]), max_size=60), st.integers(1, 4)
+)
+def test_the_limiter_lets_in_no_more_than_its_width_and_forgets_nobody(steps: list[str], widest: int) -> None:
+    async def work() -> None:
+        limiter, inside, most = Limiter(widest), 0, 0
+        leave = asyncio.Semaphore(0)
+
+        async def visit() -> None:
+            nonlocal inside, most
+            async with limiter:
+                inside += 1
+                most = max(most, inside)
+                try:
+                    await leave.acquire()
+                finally:
+                    inside -= 1
+
+        visits: list[asyncio.Task[None]] = []
+        for step in steps:
+            if step == "enter":
+                visits.append(asyncio.create_task(visit()))
+            elif step == "leave":
+                leave.release()
+            elif step == "cancel" and visits:
+                visits[len(visits) // 2].cancel()
+            elif step == "overloaded":
+                limiter.overloaded(0.001)
+            elif step == "answered":
+                limiter.answered()
+            await asyncio.sleep(0)
+        for _ in visits:
+            leave.release()
+        await asyncio.wait_for(asyncio.gather(*visits, return_exceptions=True), 10)
+        assert most <= widest and inside == 0 and limiter.inside == 0
+
+    run(work())
+
+
+def test_stop_wakes_those_who_wait_for_their_next_try() -> None:
+    async def work() -> None:
+        fake = Fake(failing(99, lambda: ServerFault("again")))
+        here = Engine(Remembered(), backoff=30.0)
+        asked = asyncio.create_task(here.bind(fake, "s").complete("a"))
+        await asyncio.sleep(0.05)
+        here.stop()
+        with pytest.raises(Stopped):
+            await asyncio.wait_for(asked, 5)
+        assert len(fake.sent) == 1
+
+    run(work())
+
+
+def test_stop_wakes_those_whom_retry_after_holds_back() -> None:
+    async def work() -> None:
+        fake, here = Fake(failing(99, lambda: Overloaded("later", retry_after=3600.0)), concurrency=2), engine()
+        asked = [asyncio.create_task(here.bind(fake, "s").complete(f"{n}")) for n in range(6)]
+        await asyncio.sleep(0.05)
+        here.stop()
+        results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        assert all(isinstance(result, Stopped) for result in results)
+        assert len(fake.sent) <= 2
+
+    run(work())
+
+
+def test_stop_lets_calls_in_flight_finish() -> None:
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        await asyncio.sleep(0.05)
+        return "well"
+
+    async def work() -> None:
+        memo = Remembered()
+        fake, here = Fake(talk, concurrency=1), engine(memo)
+        first = asyncio.create_task(here.bind(fake, "s").complete("a"))
+        second = asyncio.create_task(here.bind(fake, "s").complete("b"))
+        await asyncio.sleep(0.01)
+        here.stop()
+        assert (await first).text == "well"
+        with pytest.raises(Stopped):
+            await second
+        assert len(memo.answers) == 1
+
+    run(work())
+
+
+def test_drain_keeps_the_answers_of_those_who_gave_up() -> None:
+    async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
+        await asyncio.sleep(0.05)
+        if body["content"] == "bad":
+            raise CallRefused("no")
+        return "well"
+
+    async def work() -> None:
+        memo = Remembered()
+        fake, here = Fake(talk), engine(memo)
+        asked = [asyncio.create_task(here.bind(fake, "s").complete(what)) for what in ("a", "b", "bad")]
+        await asyncio.sleep(0.01)
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert not memo.answers
+        await here.drain()
+        assert len(memo.answers) == 2
+        assert fake.inside == 0
+
+    run(work())
+
+
+def test_capabilities_are_asked_once_and_remembered() -> None:
+    async def work() -> None:
+        memo, fake = Remembered(), Fake(echo)
+        here = engine(memo)
+        found = await asyncio.gather(*(here.bind(fake, f"{n}").capabilities() for n in range(5)))
+        assert found == [Capabilities(raw_prompts=True)] * 5
+        assert await engine(memo).bind(fake, "s").capabilities() == found[0]
+        assert fake.probed == 1
+
+    run(work())
+
+
+def test_a_probe_that_reaches_nobody_means_down() -> None:
+    async def work() -> None:
+        fake = Fake(echo)
+        fake.probing = Unreachable("nobody there")
+        with pytest.raises(EndpointDown, match="nobody there"):
+            await engine().bind(fake, "s").capabilities()
+        fake.probing = EndpointRefused("wrong key")
+        with pytest.raises(EndpointRefused, match="wrong key"):
+            await engine().bind(fake, "s").capabilities()
+
+    run(work())
+
+
+def test_close_closes_what_was_used() -> None:
+    async def work() -> None:
+        one, two, here = Fake(echo), Fake(echo, identity="fake|two"), engine()
+        await here.bind(one, "s").complete("a")
+        await here.bind(two, "s").capabilities()
+        await here.close()
+        assert (one.closed, two.closed) == (1, 1)
+
+    run(work())
+
+
+def test_draws_differ_within_a_scope_and_across_scopes() -> None:
+    async def work() -> None:
+        fake, here = Fake(echo), engine()
+        for scope in ("7/unit/0", "7/unit/1", "8/unit/0"):
+            model = here.bind(fake, scope)
+            await asyncio.gather(*(model.complete("a") for _ in range(3)))
+            await model.complete("b")
+        draws = Counter(draw for content, draw in fake.sent if content == "a")
+        assert len(draws) == 9
+        assert all(0 <= draw < 2**53 for draw in draws)
+
+    run(work())
+
+
+def test_draws_that_are_not_seeded_count_from_zero_and_send_no_seed() -> None:
+    async def work() -> None:
+        fake, here = Fake(echo), engine()
+        model = here.bind(fake, "rating", seeded=False)
+        await model.complete("a")
+        await model.complete("a")
+        await model.complete("b", draw=5)
+        assert fake.sent == [("a", 0), ("a", 1), ("b", 5)]
+
+        async def seed(body: Mapping[str, Any], draw: int, number: int) -> str:
+            return f"{body.get('seed')} {body.get('draw')}"
+
+        assert (await here.bind(Fake(seed, identity="x"), "s", seeded=False).complete("a")).text == "None None"
+        assert (
+            await here.bind(Fake(seed, identity="y"), "s").complete("a")
+        ).text == f"{draw_number('s', 0) % 2**31} None"
+
+    run(work())
+
+
+def test_draw_numbers_are_the_same_in_every_process() -> None:
+    assert draw_number("7/unit/0", 0) == 7552540362325568
+    code = "from tasks.engine import draw_number; print(draw_number('7/unit/0', 0), draw_number('7/unit/0', 1))"
+    root = Path(__file__).resolve().parent.parent
+    said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(draw_number("7/unit/0", 0)), str(draw_number("7/unit/0", 1))]

@@ -1,0 +1,346 @@
+"""The OpenAI-compatible endpoint against a real HTTP server: what it sends, what it reads, what it says when that fails."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from tasks.engine import Engine
+from tasks.errors import (
+    CallRefused,
+    EndpointRefused,
+    ModelError,
+    Overloaded,
+    PromptTooLong,
+    ServerFault,
+    SettingsError,
+    TimedOut,
+    Unreachable,
+)
+from tasks.models.base import Capabilities, Completion
+from tasks.models.openai import OpenAIEndpoint
+from tasks.models.spec import ModelSpec
+from tests.servers import FakeOpenAI, Fault, protocol
+
+KEY = "sk-quite-secret-123456"
+HELLO: Any = [{"role": "user", "content": "Hello"}]
+
+
+def asking(url: str, work: Callable[[OpenAIEndpoint], Coroutine[Any, Any, Any]], **settings: Any) -> Any:
+    """What `work` gives, done with an endpoint of that address."""
+
+    async def whole() -> Any:
+        spec = ModelSpec(**{"url": url, "model": "fake", "timeout": 5.0, "key_env": "FAKE_KEY", **settings})
+        endpoint = OpenAIEndpoint(spec, key=KEY)
+        try:
+            return await work(endpoint)
+        finally:
+            await endpoint.close()
+
+    return asyncio.run(whole())
+
+
+async def hello(endpoint: OpenAIEndpoint) -> Completion:
+    return await endpoint.send("chat", endpoint.request("chat", HELLO, {}), 7)
+
+
+def answer_to(fault: Fault, **settings: Any) -> Completion:
+    with FakeOpenAI(faults=lambda body, number: fault) as server:
+        found = asking(server.url, hello, **settings)
+    assert isinstance(found, Completion)
+    return found
+
+
+def refusal(fault: Fault, **settings: Any) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        answer_to(fault, **settings)
+    assert KEY not in str(caught.value)
+    assert str(caught.value).endswith((".", "?"))
+    return caught.value
+
+
+def said(status: int, message: str, **more: Any) -> Fault:
+    return status, {}, {"error": {"message": message, "type": "x", "code": None, **more}}
+
+
+def test_a_chat_and_what_is_sent() -> None:
+    schema = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
+
+    async def work(endpoint: OpenAIEndpoint) -> Completion:
+        options = {"seed": 3, "stop": ["\n"], "schema": schema, "top_p": None}
+        return await endpoint.send("chat", endpoint.request("chat", HELLO, options), 2**53 - 1)
+
+    with FakeOpenAI() as server:
+        answer = asking(server.url, work, temperature=0.5, max_tokens=9, extra={"min_p": 0.1})
+        (call,) = server.calls
+    assert answer.text.startswith('{"word": ') and answer.model == "fake" and answer.completion_tokens == 8
+    assert answer.latency > 0 and answer.finish_reason == "stop" and not answer.cut_off
+    assert call["path"] == "/v1/chat/completions"
+    assert call["authorization"] == f"Bearer {KEY}"
+    assert call["draw"] == str(2**53 - 1)
+    assert call["body"] == {
+        "model": "fake",
+        "messages": HELLO,
+        "max_tokens": 9,
+        "temperature": 0.5,
+        "min_p": 0.1,
+        "seed": 3,
+        "stop": ["\n"],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}},
+    }
+
+
+def test_a_raw_prompt_and_an_endpoint_without_seeds() -> None:
+    async def work(endpoint: OpenAIEndpoint) -> Completion:
+        return await endpoint.send("complete", endpoint.request("complete", "<user>", {"seed": 3}), 0)
+
+    with FakeOpenAI() as server:
+        assert asking(server.url, work).text.endswith("?")
+        assert asking(server.url, work, preset="mistral").text.endswith("?")
+        one, two = server.calls
+    assert one["path"] == "/v1/completions" and one["body"]["prompt"] == "<user>" and one["body"]["seed"] == 3
+    assert "seed" not in two["body"]
+
+
+@pytest.mark.parametrize("text", ["\ud800 half a letter", "\0", "𝄞", "\u2028", "a" * 100_000])
+def test_any_text_can_be_sent(text: str) -> None:
+    async def work(endpoint: OpenAIEndpoint) -> tuple[Completion, Completion]:
+        chat = await endpoint.send("chat", endpoint.request("chat", [{"role": "user", "content": text}], {}), 0)
+        return chat, await endpoint.send("complete", endpoint.request("complete", text, {}), 0)
+
+    with FakeOpenAI() as server:
+        assert all(answer.text for answer in asking(server.url, work))
+        wanted = text.replace("\ud800", "?")
+        assert [server.calls[0]["body"]["messages"][0]["content"], server.calls[1]["body"]["prompt"]] == [
+            wanted,
+            wanted,
+        ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (said(400, "This model's maximum context length is 8 tokens"), PromptTooLong, "maximum context length is 8"),
+        (said(400, "no", code="context_length_exceeded"), PromptTooLong, "does not fit"),
+        (said(400, "the request exceeds the available context size"), PromptTooLong, "does not fit"),
+        (said(413, "Payload"), PromptTooLong, "does not fit"),
+        (said(422, "`inputs` tokens must be <= 4: the prompt is too long"), PromptTooLong, "too long"),
+        (said(400, "Unknown field: foo"), CallRefused, "400: Unknown field: foo"),
+        (said(422, "temperature must be positive"), CallRefused, "temperature must be positive"),
+        ((400, {}, '{"error": "it is wrong"}'), CallRefused, "it is wrong"),
+        ((422, {}, '{"detail": [{"msg": "bad thing"}]}'), CallRefused, "bad thing"),
+        (said(401, "Incorrect API key provided"), EndpointRefused, "Check the key in the environment variable FAKE_KEY"),
+        (said(403, f"{KEY} may not do this"), EndpointRefused, "*** may not do this"),
+        (said(402, "You are out of credits"), EndpointRefused, "wants to be paid (402: You are out of credits)"),
+        (said(429, "You exceeded your quota", code="insufficient_quota"), EndpointRefused, "wants to be paid"),
+        (said(404, "The model `fake` does not exist"), EndpointRefused, "Check the model's name"),
+        (said(400, "no", code="model_not_found"), EndpointRefused, "is not there"),
+        ((404, {}, "404 page not found"), EndpointRefused, "should end in /v1"),
+        (said(408, "too slow"), TimedOut, "ran out of time"),
+        (said(504, "too slow"), TimedOut, "ran out of time"),
+        (said(409, "again"), ServerFault, "409"),
+        (said(500, "boom"), ServerFault, "500: boom"),
+        ((500, {"Content-Type": "text/html"}, "<html>Bad gateway</html>"), ServerFault, "Bad gateway"),
+        (said(429, "slow down"), Overloaded, "429: slow down"),
+        (said(503, "loading"), Overloaded, "503: loading"),
+        (418, CallRefused, "418"),
+        ((200, {}, "{nonsense"), ServerFault, "not JSON"),
+        ((200, {}, ""), ServerFault, "not JSON"),
+        ((200, {}, b"\xff\xfe\x00"), ServerFault, "not JSON"),
+        ((200, {}, "[" * 100_000), ServerFault, "not JSON"),
+        ((200, {"Content-Type": "text/html"}, "<html>Hello</html>"), ServerFault, "Is the address right?"),
+        ((200, {}, "[]"), ServerFault, "not the OpenAI protocol"),
+        ((200, {}, "null"), ServerFault, "not the OpenAI protocol"),
+        ((200, {}, '{"choices": []}'), ServerFault, "not the OpenAI protocol"),
+        ((200, {}, '{"choices": ["a"]}'), ServerFault, "not the OpenAI protocol"),
+        ((200, {}, '{"error": {"message": "boom"}}'), ServerFault, "boom"),
+        ((200, {}, f'{{"you sent": "Bearer {KEY}"}}'), ServerFault, "Bearer ***"),
+        ("drop", Unreachable, "can't be reached"),
+    ],
+)  # fmt: skip
+def test_faults_in_words(fault: Fault, kind: type[ModelError], words: str) -> None:
+    error = refusal(fault)
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_no_answer_in_time() -> None:
+    error = refusal("hang", timeout=0.3)
+    assert type(error) is TimedOut and "within 0.3 seconds" in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "https://127.0.0.1:9/v1", "http://localhost:99999/v1"])
+def test_nobody_there(url: str) -> None:
+    with pytest.raises(Unreachable, match=r"can't be reached .*Is the server running"):
+        asking(url, hello)
+
+
+def test_a_key_that_is_missing_or_no_key() -> None:
+    async def bare(url: str) -> None:
+        endpoint = OpenAIEndpoint(ModelSpec(url=url, model="fake"))
+        try:
+            await hello(endpoint)
+        finally:
+            await endpoint.close()
+
+    with (
+        FakeOpenAI(faults=lambda body, number: 401) as server,
+        pytest.raises(EndpointRefused, match="No key was given"),
+    ):
+        asyncio.run(bare(server.url))
+    for key in ("sk-ключ", "sk-a\r\nX-Evil: 1"):
+        with pytest.raises(SettingsError) as caught:
+            OpenAIEndpoint(ModelSpec(url="http://127.0.0.1:9/v1"), key=key)
+        assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({"Retry-After": "7"}, 7, 7),
+        ({"Retry-After": "0.5"}, 0.5, 0.5),
+        ({"Retry-After": "-3"}, 0, 0),
+        ({"retry-after-ms": "1500"}, 1.5, 1.5),
+        ({"retry-after-ms": "1500", "Retry-After": "7"}, 1.5, 1.5),
+        ({"Retry-After": formatdate(time.time() + 600, usegmt=True)}, 500, 601),
+        ({"Retry-After": formatdate(time.time() - 600, usegmt=True)}, 0, 0),
+        ({"Retry-After": "soon"}, None, None),
+        ({"Retry-After": "inf"}, None, None),
+        ({"Retry-After": "nan"}, None, None),
+        ({"retry-after-ms": "x"}, None, None),
+        ({}, None, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after(status: int, headers: dict[str, str], least: float | None, most: float | None) -> None:
+    error = refusal((status, headers, "{}"))
+    assert isinstance(error, Overloaded)
+    if least is None or most is None:
+        assert error.retry_after is None
+    else:
+        assert error.retry_after is not None and least <= error.retry_after <= most
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "text", "reasoning"),
+    [
+        ("Well.", {}, "Well.", None),
+        (None, {}, "", None),
+        ("Well.", {"reasoning_content": "Hm."}, "Well.", "Hm."),
+        ("Well.", {"reasoning": "Hm."}, "Well.", "Hm."),
+        ("<think>\nHm.\n</think>\n\nWell.", {}, "Well.", "Hm."),
+        (" <thinking>Hm.</thinking>Well.", {}, "Well.", "Hm."),
+        ("<think>Hm, and cut off", {}, "", "Hm, and cut off"),
+        ("Hm.</think>\nWell.", {}, "Well.", "Hm."),
+        ("Use <think> and </think>.", {}, "Use <think> and </think>.", None),
+        ([{"type": "text", "text": "We"}, {"type": "text", "text": "ll."}], {}, "Well.", None),
+        ({"odd": 1}, {"reasoning": 7}, "", None),
+    ],
+)
+def test_what_is_read(content: Any, message: dict[str, Any], text: str, reasoning: str | None) -> None:
+    answer = answer_to((200, {}, protocol(content, {"messages": []}, **message)))
+    assert (answer.text, answer.reasoning) == (text, reasoning)
+
+
+def test_odd_usage_and_a_cut_off_answer() -> None:
+    odd = {"choices": [{"message": {"content": "x"}, "finish_reason": "length"}], "usage": {"prompt_tokens": "7"}}
+    answer = answer_to((200, {}, odd))
+    assert (answer.prompt_tokens, answer.completion_tokens, answer.cut_off) == (None, None, True)
+
+
+def exceptions() -> list[type[Exception]]:
+    import openai
+
+    named = [getattr(openai, name) for name in dir(openai)]
+    return [e for e in named if isinstance(e, type) and issubclass(e, openai.OpenAIError)]
+
+
+@pytest.mark.parametrize("kind", exceptions(), ids=lambda kind: kind.__name__)
+def test_every_exception_of_the_client_is_translated(kind: Any) -> None:
+    """Built as the client builds it, whatever its arguments are."""
+    import httpx2 as httpx
+    import openai
+
+    request = httpx.Request("POST", "http://127.0.0.1:9/v1/chat/completions")
+    response = httpx.Response(getattr(kind, "status_code", 418), request=request, text=f"It said {KEY}")
+    error: openai.OpenAIError
+    if kind is openai.OAuthError:
+        error = kind(response=response, body=None)
+    elif issubclass(kind, openai.APIStatusError):
+        error = kind(f"It said {KEY}", response=response, body=None)
+    elif issubclass(kind, openai.APIResponseValidationError):
+        error = kind(response, None)
+    elif issubclass(kind, openai.APITimeoutError):
+        error = kind(request)
+    elif issubclass(kind, openai.APIConnectionError):
+        error = kind(message=f"It said {KEY}", request=request)
+    elif kind is openai.APIError:
+        error = kind(f"It said {KEY}", request, body=None)
+    else:
+        error = kind.__new__(kind)
+
+    async def work(endpoint: OpenAIEndpoint) -> ModelError:
+        return endpoint.translated(error)
+
+    translated = asking("http://127.0.0.1:9/v1", work)
+    assert isinstance(translated, ModelError)
+    assert type(translated) is not ModelError
+    assert KEY not in str(translated) and str(translated).endswith((".", "?"))
+
+
+async def probed(endpoint: OpenAIEndpoint) -> Capabilities:
+    return await endpoint.probe()
+
+
+def test_probe() -> None:
+    with FakeOpenAI() as server:
+        found = asking(server.url, probed)
+        assert found == Capabilities(raw_prompts=True, json_schema=True, string_bounds=True, models=("fake",))
+        assert len(server.calls) == 3
+    with FakeOpenAI(chat_only=True, json_schema=False) as server:
+        assert asking(server.url, probed) == Capabilities(models=("fake",))
+
+
+@pytest.mark.parametrize("status", [401, 403, 402])
+def test_a_probe_tells_a_wrong_key(status: int) -> None:
+    with FakeOpenAI(faults=lambda body, number: status) as server, pytest.raises(EndpointRefused, match=str(status)):
+        asking(server.url, probed)
+
+
+def test_a_probe_of_nothing() -> None:
+    with pytest.raises(Unreachable):
+        asking("http://127.0.0.1:9/v1", probed)
+
+
+@pytest.mark.parametrize("fault", [429, 503, 408, "drop"])
+def test_a_passing_fault_says_nothing_of_what_an_endpoint_can_do(fault: Fault) -> None:
+    """The probe itself fails, and the engine asks again until it knows."""
+    with FakeOpenAI(faults=lambda body, number: fault) as server, pytest.raises((Overloaded, TimedOut, Unreachable)):
+        asking(server.url, probed)
+
+    class Forgets:
+        async def recall_probe(self, endpoint: str) -> None:
+            return None
+
+        async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
+            return None
+
+    async def through_engine(endpoint: OpenAIEndpoint) -> Capabilities:
+        memo: Any = Forgets()
+        return await Engine(memo, backoff=0.001).capabilities(endpoint)
+
+    if fault != "drop":
+        with FakeOpenAI(faults=lambda body, number: fault if number in (1, 3) else None) as server:
+            found = asking(server.url, through_engine)
+            assert found.raw_prompts and found.json_schema and found.string_bounds
+
+
+def test_the_server_repeats_nothing_by_itself() -> None:
+    with FakeOpenAI() as server:
+        for _ in range(2):
+            asking(server.url, hello)
+        assert server.repeated() == 1
+        assert {call["status"] for call in server.calls} == {200}
