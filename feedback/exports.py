@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any, ClassVar
 
 from feedback.errors import ExportError
-from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response, clean
 from feedback.types import Decision, Rating, Verdict
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -222,6 +222,9 @@ class Exported:
 def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) -> Exported:
     """Writes the file, whole or not at all. Raises ExportError if there is nothing to write or no place for it."""
     make, done = FORMATS[to.format], Exported(path)
+    kind = path.suffix.lstrip(".").lower()
+    if kind not in WRITERS:
+        raise ExportError(f"The export file '{path}' should end in one of: {', '.join('.' + w for w in WRITERS)}.")
 
     def lines() -> Iterator[Line]:
         for judged in rows:
@@ -238,7 +241,7 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             temporary = Path(file.name)
-        _write(lines(), temporary, path.suffix.lstrip(".").lower())
+        _write(lines(), temporary, kind)
         if done.written:
             temporary.chmod(0o644)
             temporary.replace(path)
@@ -263,7 +266,7 @@ def _write(lines: Iterator[Line], path: Path, kind: str) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if found := list(lines):
+        if found := [clean(line) for line in lines]:
             pq.write_table(pa.Table.from_pylist(found), path)
         return
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:

@@ -161,7 +161,7 @@ def item(row: Row, ratings: Sequence[Rating], shape: Shape, run: str, task: str,
     if shown:
         metadata["length"] = max(len(response.text) for response in shown)
     record: dict[str, Any] = {"external_id": row.id, "fields": fields, "metadata": metadata, "suggestions": suggestions}
-    return {name: _clean(value) for name, value in record.items()}
+    return {name: clean(value) for name, value in record.items()}
 
 
 def opinion(ratings: Sequence[Rating], place: int, aspect: str) -> tuple[float, float | None, str] | None:
@@ -187,15 +187,18 @@ def probability(rating: Rating) -> float | None:
     """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
     if not isinstance(rating.logprobs, dict) or rating.value is None:
         return None
-    odds = {token.strip(): math.exp(value) for token, value in rating.logprobs.items() if token.strip() in set("12345")}
+    odds = dict.fromkeys("12345", 0.0)
+    for token, value in rating.logprobs.items():
+        if token.strip() in odds:  # "4" and " 4" are the same rating
+            odds[token.strip()] += math.exp(value)
     total = sum(odds.values())
-    return odds.get(str(int(rating.value)), 0.0) / total if total else None
+    return odds[f"{rating.value:g}"] / total if total and f"{rating.value:g}" in odds else None
 
 
 def best_response(row: Row, ratings: Sequence[Rating]) -> int:
-    """The place of the response with the highest mean rating, the first of several or of none."""
+    """The place of the response with the highest mean rating among those that are shown, the first of several or of none."""
     means = []
-    for place in range(len(row.responses)):
+    for place in range(min(len(row.responses), MOST_RESPONSES)):
         values = [r.value for r in ratings if r.response == place and r.value is not None]
         means.append(fmean(values) if values else 0.0)
     return max(range(len(means)), key=lambda place: (means[place], -place)) if means else 0
@@ -219,10 +222,10 @@ def _suggestion(question: str, value: Any, score: float | None, agent: str) -> d
     return {"question": question, "value": value, "score": score, "agent": agent}
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
     if isinstance(value, str):
         return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
-        return {name: _clean(inner) for name, inner in value.items()}
-    return [_clean(inner) for inner in value] if isinstance(value, list) else value
+        return {name: clean(inner) for name, inner in value.items()}
+    return [clean(inner) for inner in value] if isinstance(value, list) else value

@@ -52,20 +52,28 @@ class ExistingRows(Task):
         talk = inputs.get("messages")
         for message in _listed(talk):
             if isinstance(message, Mapping) and message.get("role") in ("system", "user", "assistant"):
-                messages.append({"role": message["role"], "content": text(message.get("content"))})
-        if messages and messages[-1]["role"] == "assistant":
-            answers.append(Response(messages.pop()["content"], self.model))
+                messages.append({"role": message["role"], "content": _content(message.get("content"))})
+        while messages and messages[-1]["role"] == "assistant":
+            answers.insert(0, Response(messages.pop()["content"], self.model))
         if not messages:
             if system := text(inputs.get("system_prompt")):
                 messages.append({"role": "system", "content": system})
             asked = [part for part in (text(inputs.get("instruction")), text(inputs.get("input"))) if part]
             messages.append({"role": "user", "content": "\n\n".join(asked)})
-        for answer in [*_listed(inputs.get("response")), *_listed(inputs.get("responses"))]:
+        one = inputs.get("response")
+        for answer in [*([one] if isinstance(one, str) else _listed(one)), *_listed(inputs.get("responses"))]:
             if isinstance(answer, Mapping):
                 answers.append(Response(text(answer.get("text")), text(answer.get("model")) or self.model))
             else:
                 answers.append(Response(text(answer), self.model))
         return messages, answers
+
+
+def _content(value: Any) -> str:
+    """A message's content as text; of a list of parts, those that are text."""
+    if isinstance(value, (list, tuple)):
+        return "".join(text(part.get("text")) for part in value if isinstance(part, Mapping))
+    return text(value)
 
 
 def _listed(value: Any) -> list[Any]:

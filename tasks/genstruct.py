@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
+from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import PROMPTS
 from tasks.reading import json_in
@@ -38,6 +39,10 @@ class Genstruct(Task):
     columns: ClassVar[tuple[str, ...]] = ("title", "content")
 
     max_answer_tokens: int = setting(700, "Most tokens for question and answer together.")
+
+    def __post_init__(self) -> None:
+        if self.max_answer_tokens < 1:
+            raise SettingsError("max_answer_tokens must be at least 1.")
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         title, passage = text(unit.inputs["title"]), text(unit.inputs["content"])

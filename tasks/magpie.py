@@ -48,6 +48,8 @@ class Magpie(Task):
     def __post_init__(self) -> None:
         if self.n_turns < 1:
             raise SettingsError("n_turns must be at least 1.")
+        if self.max_instruction_tokens < 1:
+            raise SettingsError("max_instruction_tokens must be at least 1.")
 
     @property
     def wants_answers(self) -> bool:

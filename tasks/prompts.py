@@ -48,10 +48,11 @@ _foreign = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=
 @lru_cache(maxsize=64)
 def _parsed(template: str) -> tuple[Template, tuple[str, ...]]:
     try:
-        return _foreign.from_string(template), tuple(sorted(meta.find_undeclared_variables(_foreign.parse(template))))
+        names = meta.find_undeclared_variables(_foreign.parse(template)) - _foreign.globals.keys()
+        return _foreign.from_string(template), tuple(sorted(names))
     except TemplateError as error:
         raise SettingsError(
-            f"The template can't be read: {error}. Its placeholders look like {{{{ column }}}}."
+            f"The template can't be read: {str(error).rstrip('.')}. Its placeholders look like {{{{ column }}}}."
         ) from error
 
 
@@ -66,6 +67,6 @@ def render_foreign(template: str, values: dict[str, Any]) -> str:
     Raises SettingsError if it can't be parsed, InputError if a row lacks a column that it names.
     """
     try:
-        return _parsed(template)[0].render(**values)
+        return _parsed(template)[0].render(values)
     except RENDERING_ERRORS as error:
         raise InputError(f"The template does not fit the row: {str(error) or type(error).__name__}.") from error

@@ -194,10 +194,11 @@ def test_settings_that_can_not_be(values: dict[str, Any]) -> None:
         Inputs(**values)
 
 
+contents = st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ending=st.sampled_from(["jsonl", "json", "csv", "tsv", "txt", "parquet"]), content=st.binary(max_size=60) | st.text(max_size=60).map(
-    lambda text: text.encode("utf-8", "replace")
-))  # fmt: skip
+@given(ending=st.sampled_from(["jsonl", "json", "csv", "tsv", "txt", "parquet"]), content=contents)
 def test_any_bytes_are_read_or_refused(tmp_path: Path, ending: str, content: bytes) -> None:
     path = tmp_path / f"a.{ending}"
     path.write_bytes(content)

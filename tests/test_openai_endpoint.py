@@ -172,7 +172,7 @@ def test_no_answer_in_time() -> None:
     assert type(error) is TimedOut and "within 0.3 seconds" in str(error)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "https://127.0.0.1:9/v1", "http://localhost:99999/v1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "https://127.0.0.1:9/v1", "http://localhost:9/v1"])
 def test_nobody_there(url: str) -> None:
     with pytest.raises(Unreachable, match=r"can't be reached .*Is the server running"):
         asking(url, hello)

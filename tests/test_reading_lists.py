@@ -122,7 +122,7 @@ def test_genstruct(answer: str) -> None:
     ("answer", "pair"),
     [
         ("User experience: what is it?\nAssistant: Ease.", ("User experience: what is it?", "Ease.")),
-        ("User: Who?\nAssistant: He was an\nassistant professor\nuser stories", ("Who?", "He was an\nassistant professor\nuser stories")),
+        ("User: Who?\nAssistant: An\nassistant professor\nuser X", ("Who?", "An\nassistant professor\nuser X")),
         ('User: A?\nAssistant: {"user": "x", "assistant": "y"}', ("A?", '{"user": "x", "assistant": "y"}')),
         ("User: A?\nAssistant: One.\n\nTwo.", ("A?", "One.\n\nTwo.")),
     ],
@@ -145,8 +145,10 @@ def test_genstruct_without_a_pair(answer: str) -> None:
 
 pieces = st.sampled_from(
     [
-        "1. ", "2) ", "- ", "* ", "a) ", "# ", "> ", '"', "'", "“", "”", "**", "__", "`", "```", "```json\n", "\n", "\r", ":", "{", "}", "[", "]",
-        '{"instructions": ["', '", "', '"]}', '{"user": "', '"assistant": "', "User:", "Assistant: ", "[[[User]]]", "[[[Assistant]]]",
+        "1. ", "2) ", "- ", "* ", "a) ", "# ", "> ", '"', "'", "“", "”", "**", "__", "`", "```", "```json\n", "\n",
+        "\r", ":", "{", "}", "[", "]",
+        '{"instructions": ["', '", "', '"]}', '{"user": "', '"assistant": "', "User:", "Assistant: ",
+        "[[[User]]]", "[[[Assistant]]]",
         "name it", "Here:", "\ud800", "\0",
     ]
 )  # fmt: skip

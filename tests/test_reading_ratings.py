@@ -66,7 +66,8 @@ def said(entries: list[Entry]) -> list[tuple[str, float | None, str]]:
         pytest.param(ASKED.replace("\nRationale", " Rationale"), id="block on one line"),
         pytest.param("Text 1: Rating: 4, Rationale: Good.\nText 2: Rating: 2, Rationale: Bad.", id="text on one line"),
         pytest.param(
-            "#### Output for Text 1 - **Rating:** 4 - **Rationale:** Good.\n#### Output for Text 2 - **Rating:** 2 - **Rationale:** Bad.",
+            "#### Output for Text 1 - **Rating:** 4 - **Rationale:** Good.\n"
+            "#### Output for Text 2 - **Rating:** 2 - **Rationale:** Bad.",
             id="all bold on one line",
         ),
         pytest.param(f"{ASKED}<|im_end|>\n", id="control token"),

@@ -122,13 +122,16 @@ tasks_of_all_kinds = st.sampled_from(
 )  # fmt: skip
 
 
+aspects = st.lists(st.sampled_from(list(ASPECTS)), min_size=1, unique=True).map(tuple)
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     task=tasks_of_all_kinds,
     generator=specs,
     labeller=specs,
     responders=st.lists(specs, max_size=2).map(tuple),
-    rating=st.none() | st.builds(UltraFeedback, aspects=st.lists(st.sampled_from(list(ASPECTS)), min_size=1, unique=True).map(tuple)),
+    rating=st.none() | st.builds(UltraFeedback, aspects=aspects),
     rows=st.none() | st.integers(1, 10**6),
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
 )  # fmt: skip
@@ -241,9 +244,10 @@ def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
             load(path)
 
 
+keys = st.sampled_from(["kind", "preset", "aspects", "n", "path", "x"])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["kind", "preset", "aspects", "n", "path", "x"]), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
 names = [

@@ -1,0 +1,390 @@
+"""What goes to Argilla and what comes out as a dataset: corrected words win, and no pair of equal texts is ever made."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedback.errors import ExportError
+from feedback.exports import FORMATS, Export, Exported, Judged, export, preference, raw, sft
+from feedback.schema import MOST_RESPONSES, Shape, best_response, item, opinion, probability, reasons, shape_of
+from feedback.types import Rating, Verdict
+from tasks.types import Message, Response, Row
+
+SYSTEM: Message = {"role": "system", "content": "Be brief."}
+ASKED: Message = {"role": "user", "content": "Name a river."}
+ROW = Row(
+    (SYSTEM, ASKED),
+    (Response("Rivers are wet.", "b", "Hm.", "length"), Response("The Loire.", "a")),
+    {"prompt": "self_instruct.v1", "seed": "x"},
+    id="r-0-0",
+)
+RATINGS = (
+    Rating(0, "helpfulness", 0, "rated", 2.0, "Wet.", model="m"),
+    Rating(1, "helpfulness", 0, "rated", 4.0, "Right.", model="m"),
+)
+PROVENANCE = {
+    "row_id": "r-0-0", "run": "run", "task": "Task", "prompt_version": "self_instruct.v1", "decision": "approve",
+    "reviewers": ["ann"], "reviewed_at": "2026-01-01T10:00", "labeller": "m",
+}  # fmt: skip
+
+
+def verdict(
+    decision: str | None = "approve", *, who: str = "ann", at: str = "10:00", status: str = "submitted", **answers: Any
+) -> Verdict:
+    """What `who` said; names of questions with an underscore for the dash."""
+    said = {name.replace("_", "-"): value for name, value in answers.items()}
+    return Verdict(
+        "r-0-0", who, status, {"decision": decision, **said} if decision else said, updated_at=f"2026-01-01T{at}"
+    )
+
+
+def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> Judged:
+    return Judged(row, ratings, verdicts)
+
+
+def line(make: Any, *verdicts: Verdict, **more: Any) -> dict[str, Any]:
+    made = make(judged(*verdicts, **more), "run", "Task")
+    assert made is not None
+    return dict(made)
+
+
+def test_an_sft_line() -> None:
+    assert line(sft, verdict()) == {
+        "messages": [SYSTEM, ASKED, {"role": "assistant", "content": "The Loire."}],
+        "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": False, "response_corrected": False,
+        **PROVENANCE,
+    }  # fmt: skip
+
+
+def test_a_preference_line() -> None:
+    assert line(preference, verdict(rating_1=5, rating_2=1)) == {
+        "prompt": [SYSTEM, ASKED],
+        "chosen": [{"role": "assistant", "content": "Rivers are wet."}],
+        "rejected": [{"role": "assistant", "content": "The Loire."}],
+        "chosen_model": "b", "rejected_model": "a", "chosen_rating": 5.0, "rejected_rating": 1.0,
+        "because": "rated higher by people", "instruction_corrected": False, "response_corrected": False, **PROVENANCE,
+    }  # fmt: skip
+
+
+def test_a_raw_line() -> None:
+    assert line(raw, verdict(corrected_instruction="Name two.")) == {
+        "messages": [SYSTEM, ASKED],
+        "responses": [
+            {"text": "Rivers are wet.", "model": "b", "reasoning": "Hm.", "finish_reason": "length"},
+            {"text": "The Loire.", "model": "a", "reasoning": None, "finish_reason": "stop"},
+        ],
+        "ratings": [
+            {
+                "response": place, "aspect": "helpfulness", "repeat": 0, "status": "rated", "value": value,
+                "rationale": why, "note": "", "model": "m",
+            }
+            for place, value, why in ((0, 2.0, "Wet."), (1, 4.0, "Right."))
+        ],
+        "verdicts": [
+            {
+                "reviewer": "ann", "status": "submitted", "updated_at": "2026-01-01T10:00",
+                "answers": '{"decision": "approve", "corrected-instruction": "Name two."}',
+            }
+        ],
+        "corrected_instruction": "Name two.", "corrected_response": None,
+        "origin": '{"prompt": "self_instruct.v1", "seed": "x"}', **PROVENANCE,
+    }  # fmt: skip
+
+
+def test_corrected_texts_win() -> None:
+    said = verdict(corrected_instruction="Name two rivers.", corrected_response="The Loire, the Rhine.", rating_1=5)
+    one = line(sft, said)
+    assert [m["content"] for m in one["messages"]] == ["Be brief.", "Name two rivers.", "The Loire, the Rhine."]
+    assert one["model"] == "a" and one["instruction_corrected"] and one["response_corrected"]
+    pair = line(preference, said)
+    assert pair["prompt"][1]["content"] == "Name two rivers."
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("The Loire, the Rhine.", "The Loire.")
+    assert pair["chosen_rating"] is None and pair["because"] == "a reviewer's correction over the original"
+
+
+def test_the_newest_correction_of_an_approving_reviewer_counts() -> None:
+    old = verdict(corrected_response="Old.", at="09:00")
+    new = verdict(corrected_response="New.", at="11:00", who="bob")
+    unchanged = verdict(corrected_response="The Loire.", at="12:00", who="eve")
+    blank = verdict(corrected_response="  ", at="13:00", who="sam")
+    draft = verdict(corrected_response="Draft.", at="14:00", who="kim", status="draft")
+    assert line(sft, new, old, unchanged, blank, draft)["messages"][-1]["content"] == "New."
+    reject = verdict("reject", corrected_response="No.", at="15:00", who="zoe")
+    assert judged(old, reject).corrected("corrected-response", "The Loire.") == "Old."
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "decision"),
+    [
+        ((), None),
+        ((verdict(),), "approve"),
+        ((verdict("reject"),), "reject"),
+        ((verdict(), verdict(who="bob")), "approve"),
+        ((verdict(), verdict("reject", who="bob")), "reject"),
+        ((verdict(None),), None),
+        ((verdict(None), verdict(who="bob")), "approve"),
+        ((verdict(status="draft"),), None),
+        ((verdict(status="discarded"), verdict("reject", who="bob", status="draft")), None),
+        ((verdict("maybe"),), None),
+    ],
+)
+def test_the_decision_of_several_reviewers(verdicts: tuple[Verdict, ...], decision: str | None) -> None:
+    assert judged(*verdicts).decision == decision
+
+
+def test_no_pair_where_nothing_tells_two_texts_apart() -> None:
+    def none(*verdicts: Verdict, **more: Any) -> bool:
+        return preference(judged(*verdicts, **more), "run", "Task") is None
+
+    same = replace(ROW, responses=(Response("The Loire.", "a"), Response(" The Loire.\n", "b")))
+    assert none(verdict(), row=same)
+    assert none(verdict(), ratings=(RATINGS[0], replace(RATINGS[1], value=2.0)))
+    assert none(verdict(), ratings=RATINGS[:1])
+    assert none(verdict(), ratings=())
+    assert none(verdict(), row=replace(ROW, responses=ROW.responses[:1]), ratings=RATINGS[:1])
+    assert none(verdict(), row=replace(ROW, responses=()), ratings=())
+    assert none(verdict(corrected_response="The Loire. "))
+    unrated = replace(RATINGS[1], status="not-applicable", value=None)
+    assert none(verdict(), ratings=(RATINGS[0], unrated))
+    assert sft(judged(verdict(), row=replace(ROW, responses=()), ratings=()), "run", "Task") is None
+
+
+def test_only_the_last_user_turn_is_corrected() -> None:
+    talk = replace(
+        ROW, messages=(ASKED, {"role": "assistant", "content": "The Po."}, {"role": "user", "content": "More."})
+    )
+    one = line(sft, verdict(corrected_instruction="Two more."), row=talk)
+    assert [m["content"] for m in one["messages"]] == ["Name a river.", "The Po.", "Two more.", "The Loire."]
+    assert [m["content"] for m in talk.messages] == ["Name a river.", "The Po.", "More."]
+
+
+texts = st.sampled_from(["The Loire.", "The Loire. ", "The Rhine.", "", "x"])
+answers = st.fixed_dictionaries(
+    {"decision": st.sampled_from(["approve", "reject"])},
+    optional={
+        "rating-1": st.integers(1, 5), "rating-2": st.integers(1, 5), "rating-3": st.integers(1, 5),
+        "corrected-response": texts, "corrected-instruction": texts,
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    responses=st.lists(texts, max_size=3),
+    values=st.lists(st.none() | st.integers(1, 5).map(float), min_size=3, max_size=3),
+    said=st.lists(answers, max_size=3),
+)
+def test_no_line_is_made_of_nothing(
+    responses: list[str], values: list[float | None], said: list[dict[str, Any]]
+) -> None:
+    row = replace(ROW, responses=tuple(Response(text, f"m{k}") for k, text in enumerate(responses)))
+    ratings = tuple(
+        Rating(k, "helpfulness", 0, "rated" if value is not None else "unrated", value)
+        for k, value in enumerate(values[: len(responses)])
+    )  # fmt: skip
+    verdicts = tuple(Verdict("r-0-0", f"p{k}", "submitted", a, updated_at=f"{k}") for k, a in enumerate(said))
+    there = {*responses, *(a.get("corrected-response") for a in said)}
+    for make in FORMATS.values():
+        made = make(Judged(row, ratings, verdicts), "run", "Task")
+        json.dumps(made)
+        if made is not None and make is preference:
+            chosen, rejected = made["chosen"][0]["content"], made["rejected"][0]["content"]
+            assert chosen.strip() != rejected.strip()
+            assert {chosen, rejected} <= there
+        if made is not None and make is sft:
+            assert made["messages"][-1]["content"] in there
+
+
+def some(number: int = 3) -> list[Judged]:
+    """Rows of which the first is rejected, the last has not been seen, the others are approved."""
+    rows = [replace(ROW, id=f"r-{k}-0") for k in range(number)]
+    said: list[tuple[Verdict, ...]] = [(verdict("reject"),), *[(verdict(),)] * (number - 2), ()]
+    return [Judged(row, RATINGS, verdicts) for row, verdicts in zip(rows, said, strict=True)]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_can_be_read_back(tmp_path: Path, form: str, ending: str) -> None:
+    odd = replace(ROW, responses=(*ROW.responses[:1], Response('a\0b \ud800 "q"\n\u2028, 𝄞', "a")))
+    path = tmp_path / "new" / f"out.{ending}"
+    done = export([*some(4), judged(verdict(), row=odd)], Export(format=form), path, "run", "Task")
+    assert done == Exported(path, 3, 0)
+    if ending == "jsonl":
+        found = [json.loads(text) for text in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        assert found[0] == FORMATS[form](some(4)[1], "run", "Task")
+    elif ending == "csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            found = list(csv.DictReader(line.replace("\0", "") for line in file))
+        assert all(json.loads(one["messages" if form != "preference" else "prompt"])[1] == ASKED for one in found)
+    else:
+        found = pq.read_table(path).to_pylist()
+        assert found[0] == FORMATS[form](some(4)[1], "run", "Task")
+    assert [one["row_id"] for one in found] == ["r-1-0", "r-2-0", "r-0-0"]
+    assert [path.name for path in path.parent.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_unreviewed_rows_only_when_asked_for(tmp_path: Path) -> None:
+    done = export(some(3), Export(unreviewed=True), tmp_path / "out.jsonl", "run", "Task")
+    found = [json.loads(text) for text in done.path.read_text().splitlines()]
+    assert [(one["row_id"], one["decision"]) for one in found] == [("r-1-0", "approve"), ("r-2-0", None)]
+
+
+def test_an_export_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    export(some(3), Export(), path, "run", "Task")
+    before = path.read_bytes()
+
+    def breaks_off() -> Iterator[Judged]:
+        yield from some(4)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(breaks_off(), Export(), path, "run", "Task")
+    with pytest.raises(ExportError, match="nothing to export yet: no row that can be used was approved"):
+        export(some(3)[:1], Export(), path, "run", "Task")
+    empty = replace(ROW, responses=())
+    with pytest.raises(ExportError, match=r"1 approved rows gave no preference line"):
+        export([judged(verdict(), row=empty, ratings=())], Export(format="preference"), path, "run", "Task")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder.jsonl").mkdir()
+    for path in (tmp_path / "file" / "out.jsonl", tmp_path / "folder.jsonl"):
+        with pytest.raises(ExportError, match=r"can't be written: .*--to"):
+            export(some(3), Export(), path, "run", "Task")
+    with pytest.raises(ExportError, match=r"should end in one of: \.jsonl, \.parquet, \.csv"):
+        export(some(3), Export(), tmp_path / "out.xls", "run", "Task")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.jsonl"]
+
+
+# -- what Argilla shows
+
+
+def test_a_record() -> None:
+    shape = shape_of([ROW])
+    assert shape == Shape(2, True, False)
+    record = item(ROW, RATINGS, shape, "run", "Task", "gen")
+    assert record == {
+        "external_id": "r-0-0",
+        "fields": {
+            "conversation": [SYSTEM, ASKED],
+            "response-1": "Rivers are wet.",
+            "response-2": "The Loire.",
+        },
+        "metadata": {
+            "run": "run", "task": "Task", "models": ["a", "b"], "rating-mean": 3.0, "rating-lowest": 2.0, "length": 15,
+        },
+        "suggestions": [
+            {"question": "corrected-instruction", "value": "Name a river.", "score": None, "agent": "gen"},
+            {"question": "corrected-response", "value": "The Loire.", "score": None, "agent": "a"},
+            {"question": "rating-1", "value": 2, "score": None, "agent": "m"},
+            {"question": "rating-2", "value": 4, "score": None, "agent": "m"},
+            {
+                "question": "rationale", "score": None, "agent": "m",
+                "value": "**Response 1, helpfulness: 2** Wet.\n\n**Response 2, helpfulness: 4** Right.",
+            },
+        ],
+    }  # fmt: skip
+
+
+def test_a_record_without_responses_or_ratings() -> None:
+    bare = Row((ASKED,), (), {"passage": "Water.", "title": "Rivers"}, id="r-1-0")
+    shape = shape_of([bare])
+    assert shape == Shape(0, False, True)
+    record = item(bare, (), shape, "run", "Task", "gen")
+    assert record["fields"] == {"instruction": "Name a river.", "passage": "Rivers\n\nWater."}
+    assert [suggestion["question"] for suggestion in record["suggestions"]] == ["corrected-instruction"]
+    assert record["metadata"] == {"run": "run", "task": "Task", "models": []}
+
+
+def test_a_record_can_be_sent_whatever_its_texts_hold() -> None:
+    odd = replace(
+        ROW, messages=({"role": "user", "content": "a\0b\ud800"},), responses=(Response("\ud800\0", "m\ud800"),)
+    )
+    sent = json.dumps(item(odd, (replace(RATINGS[0], rationale="\0\ud800"),), shape_of([odd]), "run", "Task", "gen"))
+    assert "\\ud800" not in sent and "\\u0000" not in sent
+    sent.encode()
+
+
+def test_a_shape_fits_all_rows() -> None:
+    many = replace(ROW, messages=(ASKED,), responses=(Response("x", "m"),) * 20)
+    assert shape_of([many]) == Shape(MOST_RESPONSES, False, False)
+    assert shape_of([many, ROW, replace(ROW, origin={"passage": "p"})]) == Shape(MOST_RESPONSES, True, True)
+    assert shape_of([]) == Shape()
+    beyond = (replace(RATINGS[0], response=15, value=5.0),)
+    record = item(many, beyond, shape_of([many]), "run", "Task", "gen")
+    assert len([name for name in record["fields"] if name.startswith("response-")]) == MOST_RESPONSES
+
+
+def rated(*values: float | None, place: int = 0, logprobs: Any = None) -> list[Rating]:
+    return [
+        Rating(place, "honesty", k, "rated" if value is not None else "unrated", value, model="m", logprobs=logprobs)
+        for k, value in enumerate(values)
+    ]
+
+
+def test_an_opinion_and_how_sure_it_is() -> None:
+    assert opinion([], 0, "honesty") is None
+    assert opinion(rated(None, None), 0, "honesty") is None
+    assert opinion(rated(4.0), 0, "helpfulness") is None
+    assert opinion(rated(4.0), 1, "honesty") is None
+    assert opinion(rated(4.0), 0, "honesty") == (4.0, None, "m")
+    assert opinion(rated(4.0, 4.0), 0, "honesty") == (4.0, 1.0, "m")
+    assert opinion(rated(4.0, 4.0, 5.0), 0, "honesty") == (13 / 3, 0.6667, "m")
+    assert opinion(rated(1.0, 5.0, None), 0, "honesty") == (3.0, 0.0, "m")
+    assert opinion(rated(4.0, logprobs={"4": math.log(0.6), "5": math.log(0.2)}), 0, "honesty") == (4.0, 0.75, "m")
+
+
+@pytest.mark.parametrize(
+    ("value", "logprobs", "expected"),
+    [
+        (4.0, {"4": math.log(0.5), "5": math.log(0.5)}, 0.5),
+        (4.0, {" 4": math.log(0.3), "4": math.log(0.3), "2": math.log(0.2)}, 0.75),
+        (4.0, {"4": math.log(0.5), "four": math.log(0.4), '"': math.log(0.1), "44": -9.0}, 1.0),
+        (3.0, {"4": -0.1}, 0.0),
+        (4.5, {"4": -0.1}, None),
+        (4.0, {"x": -0.1}, None),
+        (4.0, {"4": -math.inf}, None),
+        (4.0, {}, None),
+        (4.0, None, None),
+        (None, {"4": -0.1}, None),
+    ],
+)
+def test_probability(value: float | None, logprobs: Any, expected: float | None) -> None:
+    (rating,) = rated(value, logprobs=logprobs)
+    found = probability(rating)
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_the_best_response_is_the_first_of_the_highest() -> None:
+    three = replace(ROW, responses=(Response("x", "m"),) * 3)
+    assert best_response(three, []) == 0
+    assert best_response(three, [*rated(2.0), *rated(4.0, 2.0, place=1), *rated(3.0, place=2)]) == 1
+    assert best_response(three, rated(None, place=0) + rated(1.0, place=2)) == 2
+    assert best_response(replace(ROW, responses=()), []) == 0
+
+
+def test_reasons() -> None:
+    said = [
+        Rating(0, "honesty", 0, "not-applicable", None, "It claims nothing."),
+        Rating(0, "truthfulness", 0, "unrated", None, note="the answer was cut off"),
+        Rating(0, "helpfulness", 0, "rated", 4.5, "Right."),
+        Rating(7, "helpfulness", 0, "rated", 1.0, "Not shown."),
+    ]
+    assert reasons(said, 1) == (
+        "**honesty: N/A** It claims nothing.\n\n**truthfulness: unrated** the answer was cut off\n\n**helpfulness: 4.5** Right."
+    )
+    assert reasons([], 1) == ""

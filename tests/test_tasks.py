@@ -1,0 +1,463 @@
+"""Each task against a scripted model, through the engine: the rows it gives, what it drops, what it refuses."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks import TASKS, ExistingRows, Genstruct, Magpie, SelfInstruct, Task, TextGeneration
+from tasks.answers import Answers
+from tasks.engine import Call, Engine
+from tasks.errors import InputError, SettingsError, Unsupported
+from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.scripted import TEMPLATE, ScriptedEndpoint
+from tasks.types import Dropped, Message, Response, Row, Unit
+
+Script = Iterable[tuple[str, str]]
+
+
+class Memo:
+    """Answers in memory."""
+
+    def __init__(self) -> None:
+        self.answers: dict[bytes, Completion] = {}
+
+    async def recall(self, key: bytes) -> Completion | None:
+        return self.answers.get(key)
+
+    async def keep(self, call: Call, answer: Completion) -> None:
+        self.answers[call.key] = answer
+
+    async def recall_probe(self, endpoint: str) -> Capabilities | None:
+        return None
+
+    async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
+        return None
+
+
+class Model(ScriptedEndpoint):
+    """The scripted model with other capabilities, which notes what it was asked; `cut` answers run into the limit."""
+
+    def __init__(self, script: Script = (), *, name: str = "scripted", cut: str = "", **can: Any) -> None:
+        super().__init__(list(script), name=name)
+        self.can = can
+        self.cut = cut
+        self.asked: list[tuple[Kind, dict[str, Any]]] = []
+
+    async def probe(self) -> Capabilities:
+        return replace(await super().probe(), **self.can)
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        self.asked.append((kind, dict(body)))
+        answer = await super().send(kind, body, draw)
+        return replace(answer, finish_reason="length") if self.cut and self.cut in answer.text else answer
+
+    @property
+    def prompts(self) -> list[str]:
+        return [b["prompt"] if kind == "complete" else b["messages"][-1]["content"] for kind, b in self.asked]
+
+
+def do(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(work, 20))
+
+
+def made(
+    task: Task, inputs: Mapping[str, Any] | None = None, model: Model | None = None, index: int = 0
+) -> list[Row | Dropped]:
+    """What one unit gives."""
+    unit = Unit(index, inputs or {})
+    if inputs is not None:
+        (unit,) = task.units([inputs])
+        unit = Unit(index, unit.inputs)
+    bound = Engine(Memo()).bind(model or Model(), f"7/unit/{index}")
+    found = do(task.rows(unit, bound))
+    assert isinstance(found, list)
+    return found
+
+
+def row(found: list[Row | Dropped]) -> Row:
+    (one,) = found
+    assert isinstance(one, Row), one
+    return one
+
+
+def dropped(found: list[Row | Dropped]) -> tuple[str, str]:
+    (one,) = found
+    assert isinstance(one, Dropped), one
+    return one.reason, one.raw
+
+
+def said(messages: Iterable[Message]) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"]) for message in messages]
+
+
+# -- TextGeneration
+
+
+def test_text_generation() -> None:
+    model = Model([("river", " The Loire, {draw}.\n")])
+    one = row(
+        made(TextGeneration(num_generations=3), {"instruction": "Name a river.", "system_prompt": "Be brief."}, model)
+    )
+    assert said(one.messages) == [("system", "Be brief."), ("user", "Name a river.")]
+    assert len({answer.text for answer in one.responses}) == 3
+    assert all(answer.text.startswith("The Loire, ") and answer.text.endswith(".") for answer in one.responses)
+    assert one.responses[0].model == "scripted" and one.id == "" and one.instruction == "Name a river."
+
+
+def test_text_generation_with_a_template() -> None:
+    looped = TextGeneration(template="{% for i in range(2) %}{{ instruction }} {% endfor %}")
+    assert looped.required_columns() == ("instruction",)
+    plain = TextGeneration(template="{{ a }} {{ b | upper }}")
+    assert plain.required_columns() == ("a", "b")
+    assert row(made(plain, {"a": 1, "b": "x", "c": None})).instruction == "1 X"
+
+
+def test_text_generation_drops_an_empty_answer() -> None:
+    assert dropped(made(TextGeneration(), {"instruction": "x"}, Model([("x", "  \n")]))) == ("empty answer", "")
+
+
+@pytest.mark.parametrize("template", ["", "no column", "{{ x", "{% include 'x' %}", "{{ range(3) }}"])
+def test_text_generation_refuses_a_template(template: str) -> None:
+    with pytest.raises(SettingsError):
+        TextGeneration(template=template)
+
+
+def test_text_generation_refuses_rows_that_give_no_prompt() -> None:
+    for inputs in ({"instruction": ""}, {"instruction": " \n"}):
+        with pytest.raises(InputError, match="row 1 gives an empty prompt"):
+            list(TextGeneration().units([inputs]))
+    with pytest.raises(InputError, match="does not fit the row"):
+        list(TextGeneration(template="{{ a.b.c }}").units([{"a": "x"}]))
+    with pytest.raises(InputError, match="does not fit the row"):
+        list(TextGeneration(template="{{ a / 0 }}").units([{"a": 1}]))
+
+
+# -- SelfInstruct
+
+
+def test_self_instruct_as_json() -> None:
+    model = Model()
+    found = made(SelfInstruct(num_instructions=3), {"input": " Name a river. "}, model)
+    assert len(found) == 3 and all(isinstance(one, Row) for one in found)
+    for one in found:
+        assert isinstance(one, Row)
+        assert one.origin == {"seed": "Name a river.", "prompt": "self_instruct.v1"}
+        assert one.responses == () and len(one.messages) == 1
+    ((_, body),) = model.asked
+    assert body["schema"]["properties"]["instructions"]["maxItems"] == 3
+    assert body["max_tokens"] == 3 * 248 + 40
+
+
+def test_self_instruct_as_text() -> None:
+    model = Model(
+        [("requests", "Here you are:\n1. One?\n2. Two.\n3. one?\n4. Three.")], json_schema=False, string_bounds=False
+    )
+    found = made(SelfInstruct(num_instructions=2), {"input": "x"}, model)
+    assert [one.instruction for one in found if isinstance(one, Row)] == ["One?", "Two."]
+    assert [one for one in found if isinstance(one, Dropped)] == [
+        Dropped("more than asked for, or said twice", "one?"),
+        Dropped("more than asked for, or said twice", "Three."),
+    ]
+    assert "schema" not in model.asked[0][1] and "max_tokens" not in model.asked[0][1]
+
+
+def test_self_instruct_drops() -> None:
+    assert dropped(made(SelfInstruct(), {"input": " "})) == ("empty seed", "")
+    assert dropped(made(SelfInstruct(), {"input": None})) == ("empty seed", "")
+    assert dropped(made(SelfInstruct(), {"input": "x"}, Model([("x", "{}")]))) == ("no list in the answer", "{}")
+    cut = Model([("x", '{"instructions": ["a')], cut="instructions")
+    assert dropped(made(SelfInstruct(), {"input": "x"}, cut)) == ("cut off at the token limit", '{"instructions": ["a')
+
+
+# -- Genstruct
+
+
+def test_genstruct() -> None:
+    model = Model()
+    one = row(made(Genstruct(), {"title": "Tides", "content": "The moon pulls."}, model))
+    assert one.origin == {"title": "Tides", "passage": "The moon pulls.", "prompt": "genstruct.v1"}
+    assert len(one.messages) == len(one.responses) == 1 and one.responses[0].text
+    assert model.asked[0][1]["schema"]["required"] == ["question", "answer"]
+    text = Model([("Passage", "User: Why?\nAssistant: So.")], json_schema=False)
+    one = row(made(Genstruct(), {"title": "Tides", "content": "The moon pulls."}, text))
+    assert (one.instruction, one.responses[0].text) == ("Why?", "So.")
+    assert text.asked[0][1]["max_tokens"] == 700 and "schema" not in text.asked[0][1]
+
+
+def test_genstruct_in_its_own_models_words() -> None:
+    model = Model([("Content", " Why?\n[[[Assistant]]] So.")], name="NousResearch/Genstruct-7B")
+    one = row(made(Genstruct(), {"title": "Tides", "content": "The moon pulls."}, model))
+    assert (one.instruction, one.responses[0].text, one.origin["prompt"]) == ("Why?", "So.", "genstruct_native.v1")
+    assert model.prompts[0].startswith("[[[Title]]] Tides\n[[[Content]]] The moon pulls.")
+    assert "schema" not in model.asked[0][1]
+
+
+def test_genstruct_drops() -> None:
+    inputs = {"title": "Tides", "content": "The moon pulls."}
+    assert dropped(made(Genstruct(), {"title": "Tides", "content": ""})) == ("empty document", "")
+    assert dropped(made(Genstruct(), inputs, Model([("moon", "I can't.")]))) == (
+        "no question and answer in it",
+        "I can't.",
+    )
+    assert dropped(made(Genstruct(), inputs, Model([("moon", '{"user": "W')], cut="user"))) == (
+        "cut off at the token limit",
+        '{"user": "W',
+    )
+
+
+# -- Magpie
+
+
+def test_magpie() -> None:
+    model = Model()
+    one = row(made(Magpie(), model=model))
+    assert [message["role"] for message in one.messages] == ["user"] and len(one.responses) == 1
+    assert one.origin == {}
+    assert [kind for kind, _ in model.asked] == ["complete", "chat"]
+    assert model.prompts == ["<|im_start|>user\n", one.instruction]
+    assert model.asked[0][1]["stop"] == ["<|im_end|>", "<|im_start|>"]
+    assert model.asked[0][1]["max_tokens"] == 256
+
+
+def test_magpie_over_several_turns() -> None:
+    model = Model()
+    one = row(made(Magpie(n_turns=3, system_prompt="Tides only."), model=model))
+    assert [message["role"] for message in one.messages] == ["user", "assistant", "user", "assistant", "user"]
+    assert len(one.responses) == 1
+    assert one.origin == {"system_prompt": "Tides only."}
+    opened = [prompt for (kind, _), prompt in zip(model.asked, model.prompts, strict=True) if kind == "complete"]
+    assert len(opened) == 3
+    for turn, prompt in enumerate(opened):
+        assert prompt.startswith("<|im_start|>system\nTides only.<|im_end|>\n") and prompt.endswith(
+            "<|im_start|>user\n"
+        )
+        assert prompt.count("<|im_start|>assistant") == turn
+    chats = [body["messages"] for kind, body in model.asked if kind == "chat"]
+    assert [message["role"] for message in chats[-1]] == ["system", "user", "assistant", "user", "assistant", "user"]
+
+
+def test_magpie_forms() -> None:
+    only = row(made(Magpie(only_instruction=True, n_turns=3)))
+    assert [m["role"] for m in only.messages] == ["user"] and only.responses == ()
+    assert Magpie(only_instruction=True).wants_answers and not Magpie().wants_answers
+    ends = row(made(Magpie(end_with_user=True, n_turns=2)))
+    assert [m["role"] for m in ends.messages] == ["user", "assistant", "user"] and ends.responses == ()
+    with_system = row(made(Magpie(include_system_prompt=True, system_prompt="Tides only.")))
+    assert said(with_system.messages)[0] == ("system", "Tides only.") and len(with_system.messages) == 2
+
+
+def test_magpie_chooses_among_system_prompts_by_draw() -> None:
+    named = Magpie(system_prompt={"tides": "Tides only.", "bread": "Bread only."})
+    found = [row(made(named, index=n)) for n in range(12)]
+    assert {(one.origin["system_prompt_key"], one.origin["system_prompt"]) for one in found} == {
+        ("tides", "Tides only."),
+        ("bread", "Bread only."),
+    }
+    assert [one.origin for one in found] == [row(made(named, index=n)).origin for n in range(12)]
+    listed = Magpie(system_prompt=["Tides only.", "Bread only."])
+    assert {row(made(listed, index=n)).origin["system_prompt"] for n in range(12)} == {"Tides only.", "Bread only."}
+    assert "system_prompt_key" not in row(made(listed)).origin
+    nothing: tuple[Any, ...] = ([], {}, "")
+    for none in nothing:
+        assert row(made(Magpie(system_prompt=none))).origin == {}
+    own = row(made(named, {"system_prompt": "Mine."}))
+    assert own.origin == {"system_prompt": "Mine."}
+
+
+def test_magpie_units() -> None:
+    assert [unit.index for unit in itertools.islice(Magpie().units([]), 3)] == [0, 1, 2]
+    rows: list[dict[str, Any]] = [{"system_prompt": "a"}, {}]
+    assert list(Magpie().units(rows)) == [Unit(0, {"system_prompt": "a"}), Unit(1, {})]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "raw"),
+    [
+        ([(r"user\n\Z", " \n<|im_end|>")], "user turn 1: empty", " \n<|im_end|>"),
+        ([(r"user\n\Z", "A long story")], "user turn 1: cut off at the token limit", "A long story"),
+        ([(r"user\n\Z", "Why?")], "user turn 2: repeats an earlier turn", "Why?"),
+        ([(r"user\n\Z", "Why? {draw}"), ("Why", " ")], "answer 1: empty", ""),
+    ],
+)
+def test_magpie_drops(script: Script, reason: str, raw: str) -> None:
+    assert dropped(made(Magpie(n_turns=2), model=Model(script, cut="long"))) == (reason, raw)
+
+
+def test_magpie_cleans_what_the_user_says() -> None:
+    one = row(made(Magpie(), model=Model([(r"user\n\Z", "\n Why?<|im_end|>\n<|im_start|>assistant\nSo.")])))
+    assert one.instruction == "Why?"
+
+
+def test_magpie_refuses_an_endpoint_without_raw_prompts() -> None:
+    with pytest.raises(Unsupported, match=r"raw prompts, which gpt does not take .*vLLM"):
+        made(Magpie(), model=Model(name="gpt", raw_prompts=False))
+    with pytest.raises(Unsupported, match="chat template of gpt"):
+        made(Magpie(), model=Model(name="gpt", chat_template=None))
+    broken = Model()
+    broken.template = "{{ 1 / 0 }}"
+    with pytest.raises(SettingsError, match="chat template can't be rendered"):
+        made(Magpie(), model=broken)
+    family = Model(chat_template="{{ never.used }}")
+    family.template = "llama3"
+    assert row(made(Magpie(), model=family)).instruction
+    assert family.prompts[0] == "<|start_header_id|>user<|end_header_id|>\n\n"
+
+
+# -- ExistingRows
+
+
+@pytest.mark.parametrize(
+    ("inputs", "messages", "responses"),
+    [
+        ({"instruction": " A? "}, [("user", "A?")], []),
+        ({"instruction": "A?", "input": "B"}, [("user", "A?\n\nB")], []),
+        ({"instruction": "A?", "system_prompt": "S"}, [("system", "S"), ("user", "A?")], []),
+        ({"instruction": "A?", "response": "B."}, [("user", "A?")], [("B.", "unknown")]),
+        ({"instruction": "A?", "response": "[1, 2]"}, [("user", "A?")], [("[1, 2]", "unknown")]),
+        ({"instruction": "A?", "responses": ["B.", " C. "]}, [("user", "A?")], [("B.", "unknown"), ("C.", "unknown")]),
+        ({"instruction": "A?", "responses": '["B.", "C."]'}, [("user", "A?")], [("B.", "unknown"), ("C.", "unknown")]),
+        ({"instruction": "A?", "responses": "[Verse] B"}, [("user", "A?")], [("[Verse] B", "unknown")]),
+        (
+            {"instruction": "A?", "response": "B.", "responses": [{"text": "C.", "model": "m"}, {"text": ""}, None, {}]},
+            [("user", "A?")],
+            [("B.", "unknown"), ("C.", "m")],
+        ),
+        ({"instruction": "A?", "responses": None, "response": ""}, [("user", "A?")], []),
+        ({"messages": [{"role": "user", "content": "A?"}]}, [("user", "A?")], []),
+        (
+            {"messages": [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}], "responses": ["C."]},
+            [("user", "A?")],
+            [("B.", "unknown"), ("C.", "unknown")],
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "system", "content": "S"}, {"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."},
+                    {"role": "user", "content": [{"type": "text", "text": "And?"}, {"type": "image_url"}]},
+                    {"role": "tool", "content": "x"}, "odd",
+                ]
+            },
+            [("system", "S"), ("user", "A?"), ("assistant", "B."), ("user", "And?")],
+            [],
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."},
+                    {"role": "assistant", "content": "C."},
+                ]
+            },
+            [("user", "A?")],
+            [("B.", "unknown"), ("C.", "unknown")],
+        ),
+        ({"messages": '[{"role": "user", "content": "A?"}]', "instruction": "no"}, [("user", "A?")], []),
+        ({"messages": None, "instruction": "A?"}, [("user", "A?")], []),
+        ({"messages": [], "instruction": "A?"}, [("user", "A?")], []),
+        ({"instruction": 3, "response": 4.5}, [("user", "3")], [("4.5", "unknown")]),
+    ],
+)  # fmt: skip
+def test_existing_rows(
+    inputs: dict[str, Any], messages: list[tuple[str, str]], responses: list[tuple[str, str]]
+) -> None:
+    model = Model()
+    one = row(made(ExistingRows(), inputs, model))
+    assert said(one.messages) == messages
+    assert [(answer.text, answer.model) for answer in one.responses] == responses
+    assert model.asked == []
+
+
+def test_existing_rows_keep_their_other_columns() -> None:
+    one = row(
+        made(ExistingRows(model="mine"), {"instruction": "A?", "topic": "x", "n": 3, "tags": ["a"], "response": "B."})
+    )
+    assert one.origin == {"topic": "x", "n": 3}
+    assert one.responses == (Response("B.", "mine"),)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"instruction": ""},
+        {"instruction": None},
+        {"messages": []},
+        {"messages": [{"role": "assistant", "content": "B."}]},
+        {"messages": "x"},
+    ],
+)
+def test_existing_rows_drop_what_asks_nothing(inputs: dict[str, Any]) -> None:
+    reason, raw = dropped(made(ExistingRows(), inputs))
+    assert reason == "no instruction" and raw.startswith("{")
+
+
+# -- all of them
+
+
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [
+        (TextGeneration(), "instruction"),
+        (TextGeneration(template="{{ question }}"), "question"),
+        (SelfInstruct(), "input"),
+        (Genstruct(), "title"),
+        (ExistingRows(), "instruction"),
+    ],
+)
+def test_a_missing_column_is_named(task: Task, column: str) -> None:
+    good = {"instruction": "a", "question": "a", "input": "a", "title": "a", "content": "a"}
+    with pytest.raises(
+        InputError, match=rf"row 2 has no column '{column}'.*columns there: other.*\[inputs.columns\] {column} ="
+    ):
+        list(task.units([good, {"other": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("text-generation", {"num_generations": 0}),
+        ("self-instruct", {"num_instructions": 0}),
+        ("self-instruct", {"num_instructions": 51}),
+        ("magpie", {"n_turns": 0}),
+        ("magpie", {"max_instruction_tokens": 0}),
+        ("genstruct", {"max_answer_tokens": 0}),
+    ],
+)
+def test_settings_that_can_not_be(kind: str, values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(values))):
+        TASKS[kind](**values)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_same_unit_gives_the_same_rows(kind: str) -> None:
+    inputs = {"instruction": "Name a river.", "input": "Name a river.", "title": "Tides", "content": "The moon pulls."}
+    once, again = (made(TASKS[kind](), inputs, index=5) for _ in range(2))
+    assert once == again and once
+    if kind not in ("existing", "text-generation"):
+        assert once != made(TASKS[kind](), inputs, index=6)
+
+
+# -- answering
+
+
+def test_answers() -> None:
+    talk = Row(({"role": "user", "content": "Name a river."},))
+    model = Model([("river", " The Loire. ")])
+    task = Answers(n=3, system_prompt="Be brief.")
+    bound = Engine(Memo()).bind(model, "s")
+    assert do(task.respond(talk, bound)).text == "The Loire."
+    assert said(model.asked[0][1]["messages"]) == [("system", "Be brief."), ("user", "Name a river.")]
+    own = Row(({"role": "system", "content": "Sing."}, {"role": "user", "content": "Name a river."}))
+    do(task.respond(own, bound))
+    assert said(model.asked[1][1]["messages"]) == said(own.messages)
+    assert task.missing({0, 2}) == [1] and task.missing([]) == [0, 1, 2] and Answers(n=0).missing([]) == []
+    for n in (-1, 9):
+        with pytest.raises(SettingsError, match="from 0 to 8"):
+            Answers(n=n)
+
+
+def test_the_scripted_model_has_a_template_of_its_own() -> None:
+    found = do(ScriptedEndpoint().probe())
+    assert found.chat_template == TEMPLATE and found.raw_prompts
