@@ -7,7 +7,10 @@ export(made.id, "rows.jsonl", unreviewed=True)
 """
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from app import services, workflow
 from app.config import settings
@@ -44,7 +47,7 @@ def run(recipe: Recipe | str | Path, *, data: Path | None = None) -> Run:
     made = recipe if isinstance(recipe, Recipe) else load(Path(recipe))
     with services.stopping(here), Store(here.data) as store:
         begun = workflow.start(store, here, made)
-        return asyncio.run(workflow.generate(store, here, begun, _unwatched, _unheard))
+        return _awaited(workflow.generate(store, here, begun, _unwatched, _unheard))
 
 
 def rate(run_id: str, rating: UltraFeedback | None = None, *, data: Path | None = None) -> Run:
@@ -52,7 +55,7 @@ def rate(run_id: str, rating: UltraFeedback | None = None, *, data: Path | None 
     here = settings(data)
     with services.stopping(here), Store(here.data) as store:
         found = store.runs.get(run_id)
-        return asyncio.run(workflow.rate(store, here, found, rating, None, _unwatched, _unheard))
+        return _awaited(workflow.rate(store, here, found, rating, _unwatched, _unheard))
 
 
 def push(run_id: str, dataset: str = "", *, data: Path | None = None) -> Pushed:
@@ -79,6 +82,16 @@ def export(
         return workflow.export(
             store, store.runs.get(run_id), Export(format=format, path=str(path), unreviewed=unreviewed)
         )
+
+
+def _awaited(work: Coroutine[Any, Any, Run]) -> Run:
+    """Runs it to its end, also where a loop is running already (a notebook): then in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _unwatched(execution: Execution, total: int | None) -> None:

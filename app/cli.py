@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,43 +70,45 @@ def run(
     with opened() as (here, store):
         if resume and file:
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
-        if resume:
-            begun = store.runs.get(resume)
-        else:
-            made = _with_rows(recipe.load(file) if file else recipe.example(), rows)
-            begun = workflow.start(store, here, made)
+        old = store.runs.get(resume) if resume else None
+        made = workflow.recipe_of(old) if old else recipe.load(file) if file else recipe.example()
+        made = replace(made, rows=rows or made.rows)
+        begun = old or workflow.start(store, here, made)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
-        working = workflow.generate(store, here, begun, watched, terminal.say, retry_failed=retry_failed, rows=rows)
-        try:
-            done = terminal.work(working, watched)
-        except ClaywrightError as error:
-            if store.runs.get(begun.id).state in ("paused", "stopped"):
-                raise type(error)(
-                    f"{error}\nWhat was made is kept. To go on: claywright run --resume {begun.id}"
-                ) from error
-            raise
-        made_in = time.monotonic() - began
+        done = _generate(here, store, begun, watched, made if rows else None, retry_failed)
         result = _result(store, done, watched)
+        result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":
-            result["seconds"] = round(made_in, 2)
             _report(result, as_json)
             terminal.say(f"Stopped. To go on: claywright run --resume {done.id}")
             raise typer.Exit(130)
-        if not no_push and result["counts"]["answered"]:
+        if no_push or not result["counts"]["answered"]:
+            _report(result, as_json)
+            return
+        try:
             result["sent"] = _push(here, store, done, dataset, "")
+        except ClaywrightError as error:
+            _report(result, as_json)
+            raise type(error)(f"{error}\nThe rows are kept. To send them: claywright push {done.id}") from error
         result["seconds"] = round(time.monotonic() - began, 2)
-        result["seconds_making"] = round(made_in, 2)
         _report(result, as_json)
-        if "sent" in result and not as_json:
+        if not as_json:
             terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
             terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
 
 
-def _with_rows(made: Recipe, rows: int | None) -> Recipe:
-    from dataclasses import replace
-
-    return made if rows is None else replace(made, rows=rows)
+def _generate(
+    here: Settings, store: Store, run: Run, watched: terminal.Watched, changed: Recipe | None, retry_failed: bool
+) -> Run:
+    """Works the run; an error says how to go on, if there is something to go on with."""
+    work = workflow.generate(store, here, run, watched, terminal.say, changed=changed, retry_failed=retry_failed)
+    try:
+        return terminal.work(work, watched)
+    except ClaywrightError as error:
+        if store.runs.get(run.id).state not in ("paused", "stopped"):
+            raise
+        raise type(error)(f"{error}\nWhat was made is kept. To go on: claywright run --resume {run.id}") from error
 
 
 def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
@@ -192,7 +194,7 @@ def rate(
             repeats=repeats or old.repeats,
         )
         watched = terminal.Watched(store, found)
-        done = terminal.work(workflow.rate(store, here, found, judge, None, watched, terminal.say), watched)
+        done = terminal.work(workflow.rate(store, here, found, judge, watched, terminal.say), watched)
         _report(_result(store, done, watched), as_json)
 
 
@@ -224,6 +226,10 @@ def pull(run_id: RunId, as_json: AsJson = False) -> None:
                 f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected"
                 f" ({done.new} new or changed answers)"
             )
+            if done.missing:
+                terminal.show(
+                    f"{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
+                )
 
 
 @app.command()

@@ -33,7 +33,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
     folder = named or Path(platformdirs.user_data_dir("claywright", appauthor=False))
     folder = folder.expanduser().absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
             f"The data folder {folder} can't be made: {error.strerror}. Name another one with --data or CLAYWRIGHT_DATA."

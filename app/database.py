@@ -33,8 +33,7 @@ class Database:
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.parent.chmod(0o700)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
             migrate(self._writer)
@@ -93,7 +92,7 @@ class Database:
                     stop = True
                     break
                 batch.append(more)
-            self._commit(batch)
+            self._commit([(f, future) for f, future in batch if future.set_running_or_notify_cancel()])
             if stop:
                 return
 
@@ -107,7 +106,7 @@ class Database:
                     results.append((future, function(self._writer), None))
                 except sqlite3.OperationalError:
                     raise
-                except (sqlite3.Error, ValueError, TypeError, KeyError, StoreError) as error:
+                except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the thread must live on
                     self._writer.execute("ROLLBACK TO one")
                     results.append((future, None, error))
                 self._writer.execute("RELEASE one")

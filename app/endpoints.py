@@ -1,14 +1,17 @@
 """From a recipe's model settings to endpoints that can be called; keys come from the environment and stay in memory."""
 
+import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from app import services
 from app.config import Settings
 from app.services import Say
 from tasks import local as local_model
-from tasks.errors import SettingsError
-from tasks.models.base import Endpoint
+from tasks.errors import EndpointRefused, SettingsError, Unreachable
+from tasks.models.base import Completion, Endpoint, Kind
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.presets import PRESETS
 from tasks.models.scripted import ScriptedEndpoint
@@ -16,6 +19,35 @@ from tasks.models.spec import ModelSpec
 
 PATIENCE = 900.0
 """Seconds for one call to the built-in model: on a small machine, prompts wait for one another."""
+
+
+class LocalEndpoint(OpenAIEndpoint):
+    """The built-in model, found again where the process that had started it has ended."""
+
+    def __init__(self, spec: ModelSpec, settings: Settings, say: Say) -> None:
+        running = services.ensure(services.MODEL, settings, say)
+        spec = replace(spec, model=local_model.NAME, timeout=max(spec.timeout, PATIENCE))
+        identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
+        super().__init__(spec, url=running.url, key=str(running.details["key"]), identity=identity)
+        self._ensure = lambda: services.ensure(services.MODEL, settings, say)
+        self._looking = asyncio.Lock()
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        asked = self.url
+        try:
+            return await super().send(kind, body, draw)
+        except (Unreachable, EndpointRefused):
+            async with self._looking:
+                if self.url == asked:
+                    await self._look_again()
+            if self.url == asked:
+                raise
+            raise Unreachable("The built-in model was started anew.") from None
+
+    async def _look_again(self) -> None:
+        running = await asyncio.to_thread(self._ensure)
+        if running.url != self.url:
+            self.move(running.url, str(running.details["key"]))
 
 
 def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
@@ -26,10 +58,7 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
     if spec.preset == "scripted":
         return ScriptedEndpoint(name=spec.model or "scripted", concurrency=spec.concurrency)
     if spec.preset == "local":
-        running = services.ensure(services.MODEL, settings, say)
-        spec = replace(spec, model=local_model.NAME, timeout=max(spec.timeout, PATIENCE))
-        identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
-        return OpenAIEndpoint(spec, url=running.url, key=str(running.details["key"]), identity=identity)
+        return LocalEndpoint(spec, settings, say)
     variable = spec.key_variable
     key = os.environ.get(variable) if variable else None
     if variable and not key:

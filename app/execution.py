@@ -64,13 +64,22 @@ class Execution:
         self.engine.stop()
         self.quota.close()
 
+    def give_up(self, error: ClaywrightError) -> None:
+        """Stops because of what no other unit would fare better with."""
+        self.trouble = self.trouble or error
+        self.stop()
+
     async def work(self, units: Iterable[Unit]) -> None:
         """Works `units`, but for what the store has of them. Sets `trouble` to what kept it from the end."""
+        self.quota.resume(*self.store.rows.worked(self.run.id))
         jobs = self._jobs(iter(units))
         width = 2 * sum(e.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
         workers = [asyncio.create_task(self._worker(jobs)) for _ in range(width)]
         try:
             await asyncio.gather(*workers)
+        except asyncio.CancelledError:
+            await self.engine.abandon()
+            raise
         finally:
             for worker in workers:
                 worker.cancel()
@@ -86,8 +95,7 @@ class Execution:
             except Stopped:
                 return
             except ClaywrightError as error:
-                self.trouble = self.trouble or error
-                self.stop()
+                self.give_up(error)
                 return
 
     def _jobs(self, units: Iterator[Unit]) -> "Queue":
@@ -154,8 +162,7 @@ class Execution:
         return row
 
     async def _respond(self, row: Row, place: int) -> None:
-        models = self.responders or [self.generator]
-        endpoint = models[place % len(models)]
+        endpoint = self.answers.turn(place, self.responders or [self.generator])
         model = self.engine.bind(endpoint, f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}")
         response = await self.answers.respond(row, model)
         if not response.text:
@@ -225,12 +232,12 @@ class Queue:
         if self.next_worked is not None and self.next_worked[0] == unit.index:
             _, state, rows, is_open = self.next_worked
             self.next_worked = next(self.worked, None)
-            run.quota.start(unit.index)
-            run.quota.finish(unit.index, rows)
+            run.quota.worked(unit.index, rows)
             return (lambda: run.work_open_rows(unit)) if is_open and state == "done" else None
         if not await run.quota.room():
-            raise StopAsyncIteration
-        run.quota.start(unit.index)
+            run.quota.worked(unit.index, 0)
+            return None
+        run.quota.start()
         return lambda: run.work_unit(unit)
 
 

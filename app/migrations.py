@@ -71,6 +71,7 @@ def first(connection: sqlite3.Connection) -> None:
         CREATE TABLE verdicts(
           id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE,
           reviewer TEXT NOT NULL, reviewer_id TEXT NOT NULL, status TEXT NOT NULL, answers TEXT NOT NULL,
+          shown TEXT NOT NULL,
           dataset_id TEXT NOT NULL, record_id TEXT NOT NULL, response_id TEXT NOT NULL,
           inserted_at TEXT NOT NULL, updated_at TEXT NOT NULL, content_hash TEXT NOT NULL,
           suggestions_shown INTEGER, pulled TEXT NOT NULL, gone TEXT,

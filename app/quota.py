@@ -48,14 +48,23 @@ class Quota:
                 return False
             await self._changed.wait()
 
-    def start(self, unit: int) -> None:
-        """Units are started in order, from 0."""
+    def resume(self, units: int, rows: int) -> None:
+        """Counts what was made before: so many units, which gave so many rows. Each is named by `worked` in its turn."""
+        self.started += units
+        self.made += rows
+
+    def start(self) -> None:
+        """One more unit is being worked. Units are started in order."""
         self.started += 1
         self.running += 1
 
     def finish(self, unit: int, rows: int) -> None:
         self.made += rows
         self.running -= 1
+        self.worked(unit, rows)
+
+    def worked(self, unit: int, rows: int) -> None:
+        """Unit number `unit` gave so many rows."""
         if self.rows is not None and self.per_unit > 1:
             self._finished[unit] = rows
             while (first := len(self._before) - 1) in self._finished:

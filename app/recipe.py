@@ -82,7 +82,7 @@ class Recipe:
         plain["task"] = {"kind": self.kind, **_changed(self.task)}
         for key in ("inputs", "answers", "rating", "review", "export"):
             part = getattr(self, key)
-            if part is not None and (key == "rating" or _changed(part)):
+            if part is not None and (key in ("answers", "rating") or _changed(part)):
                 plain[key] = _changed(part)
         return plain
 

@@ -53,6 +53,7 @@ class Service:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     needs_key: bool = False
+    keeps_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ MODEL = Service(
     environment={"GOMP_SPINCOUNT": "0"},
     needs_key=True,
 )  # fmt: skip
-ARGILLA = Service("argilla", "Argilla", HERE / "feedback/local/server.py", "/api/v1/version")
+ARGILLA = Service("argilla", "Argilla", HERE / "feedback/local/server.py", "/api/v1/version", keeps_data=True)
 
 Say = Callable[[str], None]
 
@@ -152,7 +153,6 @@ def _metadata_hash(script: Path) -> str:
 
 def _start(service: Service, settings: Settings, python: Path, port: int, say: Say) -> Running:
     folder = settings.services
-    home = settings.data / service.name
     key = secrets.token_urlsafe(32) if service.needs_key else ""
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment.update(service.environment)
@@ -162,12 +162,11 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
         str(python),
         "-I",
         str(service.script),
-        "--home",
-        str(home),
         "--lock",
         str(folder / f"{service.name}.lock"),
     ]
     command += ["--port", str(port), *service.arguments]
+    command += ["--home", str(settings.data / service.name)] if service.keeps_data else []
     say(f"Starting {service.title} ...")
     log = folder / f"{service.name}.log"
     with log.open("wb") as errors:

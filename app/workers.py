@@ -5,7 +5,8 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import RunError
@@ -32,6 +33,11 @@ def dead(worker: str | None) -> bool:
     return not now or now != began
 
 
+def alive_here(worker: str) -> bool:
+    """True if `worker` is a process of this machine that is there, however long it has not been heard."""
+    return worker != name() and worker.startswith(f"{socket.gethostname()}|") and not dead(worker)
+
+
 def _began(number: int) -> str:
     """When a process began, in the kernel's ticks; "" if it is not there."""
     if Path("/proc/self/stat").exists():
@@ -49,26 +55,39 @@ def _began(number: int) -> str:
     return "there"
 
 
+@dataclass
+class Hold:
+    """A run that is ours. `lost` is called if another process takes it over, which thought this one dead."""
+
+    lost: Callable[[], None] = lambda: None
+
+
 @contextlib.asynccontextmanager
-async def working_on(store: Store, run: Run) -> AsyncIterator[None]:
+async def working_on(store: Store, run: Run) -> AsyncIterator[Hold]:
     """Holds the run for this process. Raises RunError, naming the process, if another one works on it."""
     me = name()
-    lost = [run.worker] if run.worker and dead(run.worker) else []
-    if not store.runs.claim(run.id, me, time.time(), STALE_AFTER, lost):
-        holder = (store.runs.get(run.id).worker or "").split("|")
-        where = f"process {holder[1]} on {holder[0]}" if len(holder) == 3 else "another process"
+    holder = store.runs.get(run.id).worker
+    alive = holder is not None and alive_here(holder)
+    free = [holder] if holder is not None and dead(holder) else []
+    if alive or not store.runs.claim(run.id, me, time.time(), STALE_AFTER, free):
+        parts = (store.runs.get(run.id).worker or "").split("|")
+        where = f"process {parts[1]} on {parts[0]}" if len(parts) == 3 else "another process"
         raise RunError(
-            f"{where.capitalize()} works on the run {run.id}. Wait for it, or stop it; reading and export go on."
+            f"{where[0].upper()}{where[1:]} works on the run {run.id}. Wait for it, or stop it; reading and export go on."
         )
+
+    hold = Hold()
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(BEAT_EVERY)
-            await asyncio.to_thread(store.runs.beat, run.id, me, time.time())
+            if not await asyncio.to_thread(store.runs.beat, run.id, me, time.time()):
+                hold.lost()
+                return
 
     beating = asyncio.create_task(beat())
     try:
-        yield
+        yield hold
     finally:
         beating.cancel()
         store.runs.release(run.id, me)

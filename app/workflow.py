@@ -10,6 +10,7 @@ Every step can be stopped anywhere and done again: it goes on where it was, and 
 the page and the Python API call these functions and show what they give.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import dumps
 from app.workers import working_on
+from feedback.errors import Missing
 from feedback.exports import Export, Exported, Judged
 from feedback.exports import export as write_file
 from feedback.pull import pull as pull_verdicts
@@ -38,7 +40,7 @@ from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError
-from tasks.models.spec import ModelSpec
+from tasks.models.scripted import ScriptedEndpoint
 from tasks.types import Row
 
 SEEDS = 2**31
@@ -83,36 +85,34 @@ async def generate(
     watch: Watch,
     say: Say,
     *,
+    changed: Recipe | None = None,
     retry_failed: bool = False,
-    rows: int | None = None,
 ) -> Run:
     """Works a run to its end: makes rows, answers and rates them. Returns it as it stands afterwards.
 
     What can't pass (a refused key, a dead endpoint, a full disk) is raised after everything that was under way is kept;
-    the run is then paused with that reason and can be worked again. `rows` asks for more rows than before.
+    the run is then paused with that reason and can be worked again. `changed` is the recipe from now on: more rows, say,
+    or another labeller.
     """
-    made = recipe_of(run)
+    made = changed or recipe_of(run)
     if run.inputs != inputs.fingerprint(made.inputs):
         raise InputError(
             f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
             "Put the old one back, or start a new run."
         )
-    async with working_on(store, run):
-        if rows is not None and rows != made.rows:
-            made = replace(made, rows=rows)
-            store.runs.set(run.id, recipe=recipe_text(made))
-            store.rows.forget_surplus(run.id)
-        if retry_failed:
-            store.rows.forget_failures(run.id)
+    async with working_on(store, run) as hold:
         try:
-            execution = prepare(store, settings, run, made, say)
+            execution = await asyncio.to_thread(prepare, store, settings, run, made, say)
         except ClaywrightError as error:
             store.runs.set(run.id, state="paused", reason=str(error))
             raise
-        total = expected(made)
-        store.runs.set(run.id, state="running", reason="")
-        watch(execution, total)
+        hold.lost = lambda: execution.give_up(
+            RunError(f"Another process took the run {run.id} over; it goes on there.")
+        )
         try:
+            store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
+            store.rows.reopen(run.id, surplus=changed is not None, failed=retry_failed)
+            watch(execution, expected(made))
             await execution.work(made.task.units(inputs.rows(made.inputs)))
         except BaseException:
             store.runs.set(run.id, state="stopped", reason="interrupted")
@@ -127,12 +127,12 @@ async def generate(
 
 
 def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say) -> Execution:
-    """The run with the endpoints that its recipe names, ready to be worked."""
-    engine = Engine(store.calls)
-    generator = endpoint(made.generator, settings, say)
+    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
+    generates = made.task.calls_model or (made.answering.n > 0 and not made.responders)
+    generator = endpoint(made.generator, settings, say) if generates else ScriptedEndpoint(name="nobody")
     responders = [endpoint(spec, settings, say) for spec in made.responders]
     labeller = endpoint(made.labeller, settings, say) if made.rating else None
-    return Execution(store, run, made, engine, generator, responders, labeller)
+    return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
 
 
 def outcome(execution: Execution) -> tuple[str, str]:
@@ -147,20 +147,11 @@ def outcome(execution: Execution) -> tuple[str, str]:
     return "done", ""
 
 
-async def rate(
-    store: Store,
-    settings: Settings,
-    run: Run,
-    rating: UltraFeedback | None,
-    labeller: ModelSpec | None,
-    watch: Watch,
-    say: Say,
-) -> Run:
-    """Rates the rows of a run, and answers those that are not answered yet. Changes the run's recipe accordingly."""
+async def rate(store: Store, settings: Settings, run: Run, rating: UltraFeedback | None, watch: Watch, say: Say) -> Run:
+    """Rates the rows of a run, by `rating` or as its recipe says, and answers those that are not answered yet."""
     made = recipe_of(run)
-    made = replace(made, rating=rating or made.rating or UltraFeedback(), labeller=labeller or made.labeller)
-    store.runs.set(run.id, recipe=recipe_text(made))
-    return await generate(store, settings, store.runs.get(run.id), watch, say, retry_failed=True)
+    made = replace(made, rating=rating or made.rating or UltraFeedback())
+    return await generate(store, settings, run, watch, say, changed=made, retry_failed=True)
 
 
 @dataclass(frozen=True)
@@ -169,7 +160,13 @@ class Argilla:
 
     url: str
     key: str
+    workspace: str = ""
     own: bool = False
+
+    @property
+    def name(self) -> str:
+        """Names the server in the store, wherever the embedded one happens to listen."""
+        return "embedded" if self.own else self.url
 
 
 def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
@@ -177,10 +174,10 @@ def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
     if settings.argilla_url:
         if not settings.argilla_key:
             raise ClaywrightError(f"Argilla at {settings.argilla_url} needs a key: set ARGILLA_API_KEY.")
-        return Argilla(settings.argilla_url, settings.argilla_key)
+        return Argilla(settings.argilla_url, settings.argilla_key, settings.argilla_workspace)
     running = services.ensure(services.ARGILLA, settings, say, port)
     credentials = json.loads(Path(str(running.details["credentials"])).read_text(encoding="utf-8"))
-    return Argilla(running.url, str(credentials["api_key"]), own=True)
+    return Argilla(running.url, str(credentials["api_key"]), settings.argilla_workspace, own=True)
 
 
 @dataclass(frozen=True)
@@ -211,17 +208,20 @@ def push(
         raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
     server = Server(where.url, where.key)
     name = dataset or made.review.dataset or _last_dataset(store, run) or run.id
-    review = replace(made.review, workspace=workspace or made.review.workspace)
+    review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
     judge = made.rating
     words = guidelines(
         judge.aspects if judge else (), made.labeller.model or made.labeller.preset, for_trying=for_trying(made)
     )
     to = target(server, name, review, shape, words)
-    number = store.reviews.begin_push(run.id, where.url, to.id, to.name, to.workspace)
-    items = (
-        item(judged.row, judged.ratings, shape, run.id, made.kind, made.generator.model or made.generator.preset)
-        for judged in judged_rows(store, run)
-    )
+    number = store.reviews.begin_push(run.id, where.name, to.id, to.name, to.workspace)
+    about = {
+        "aspect": judge.aspects[0] if judge else "",
+        "run": run.id,
+        "task": made.kind,
+        "generator": made.generator.model or made.generator.preset,
+    }
+    items = (item(judged.row, judged.ratings, shape, **about) for judged in judged_rows(store, run))
     pushed = push_items(
         server, to, items, store.reviews.sent(number),
         lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
@@ -249,17 +249,23 @@ class Pulled:
     approved: int = 0
     rejected: int = 0
     sent: int = 0
+    missing: int = 0
+    """Datasets that are no longer there; what was pulled from them before is kept."""
 
 
 def pull(store: Store, run: Run, where: Argilla) -> Pulled:
     """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to."""
-    pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.url or where.own]
+    pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
         raise RunError(f"The run {run.id} was not sent to {where.url} yet: claywright push {run.id}")
     server = Server(where.url, where.key)
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     for dataset_id in {str(push["dataset_id"]) for push in pushes}:
-        found = list(pull_verdicts(server, dataset_id))
+        try:
+            found = list(pull_verdicts(server, dataset_id))
+        except Missing:
+            done.missing += 1
+            continue
         done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
     for judged in judged_rows(store, run):
         done.submitted += len(judged.submitted)

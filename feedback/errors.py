@@ -4,6 +4,7 @@ ClaywrightError (tasks.errors)
 ├── ArgillaError               the review server
 │   ├── ArgillaDown            it can't be reached
 │   ├── ArgillaRefused         it does not take the key, or the key may not do this
+│   ├── Missing                it has not what was asked for
 │   └── DatasetMismatch        a dataset of that name has other settings
 └── ExportError                nothing to export, or a file that can't be written
 """
@@ -21,6 +22,10 @@ class ArgillaDown(ArgillaError):
 
 class ArgillaRefused(ArgillaError):
     """The server refuses the key, or what was asked with it."""
+
+
+class Missing(ArgillaError):
+    """The server has not what was asked for: a dataset that was deleted there."""
 
 
 class DatasetMismatch(ArgillaError):

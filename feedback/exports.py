@@ -60,18 +60,30 @@ class Judged:
         said = {verdict.decision for verdict in self.submitted} - {None}
         return "reject" if "reject" in said else "approve" if said else None
 
-    def corrected(self, question: str, original: str) -> str | None:
-        """The newest correction that a reviewer who approved made to `original`; None if it stands."""
-        for verdict in sorted(self.submitted, key=lambda v: v.updated_at, reverse=True):
-            said = verdict.answers.get(question)
-            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != original:
-                return said
-        return None
-
     @property
-    def best(self) -> int:
-        """The place of the response that was put up for correction: the labeller's best."""
-        return best_response(self.row, self.ratings)
+    def unseen(self) -> bool:
+        """True if nobody has finished with it: no answer, or drafts only."""
+        return all(verdict.status == "draft" for verdict in self.verdicts)
+
+    def changes(self, question: str) -> Iterator[tuple[str, str | None]]:
+        """(text, what stood there before) where a reviewer who approved changed it, the newest first."""
+        for verdict in sorted(self.submitted, key=lambda v: v.updated_at, reverse=True):
+            said, shown = verdict.answers.get(question), verdict.shown.get(question)
+            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != shown:
+                yield said, shown
+
+    def corrected_instruction(self) -> str | None:
+        """The newest correction of the instruction; None if it stands."""
+        original = clean(self.row.instruction)
+        return next((said for said, _ in self.changes(CORRECTED_INSTRUCTION) if said != original), None)
+
+    def corrected_response(self) -> tuple[str, int] | None:
+        """(the newest correction of a response, the place of what it corrects); None if all stand."""
+        texts = [clean(response.text) for response in self.row.responses]
+        for said, shown in self.changes(CORRECTED_RESPONSE):
+            if texts and said not in texts:
+                return said, texts.index(shown) if shown in texts else best_response(self.row, self.ratings)
+        return None
 
     def labelled(self, place: int) -> float | None:
         values = [r.value for r in self.ratings if r.response == place and r.value is not None]
@@ -89,7 +101,7 @@ class Judged:
 
     def messages(self) -> tuple[list[Message], bool]:
         """(the messages with the instruction as corrected, whether it was)."""
-        corrected = self.corrected(CORRECTED_INSTRUCTION, self.row.instruction)
+        corrected = self.corrected_instruction()
         messages: list[Message] = [{"role": m["role"], "content": m["content"]} for m in self.row.messages]
         if corrected is not None:
             last = max(k for k, m in enumerate(messages) if m["role"] == "user")
@@ -103,9 +115,8 @@ def sft(judged: Judged, run: str, task: str) -> Line | None:
     messages, changed = judged.messages()
     if not row.responses:
         return None
-    correction = judged.corrected(CORRECTED_RESPONSE, row.responses[judged.best].text)
-    if correction is not None:
-        place, said = judged.best, correction
+    if (correction := judged.corrected_response()) is not None:
+        said, place = correction
     else:
         place = max(range(len(row.responses)), key=lambda k: (judged.score(k) or 0.0, -k))
         said = row.responses[place].text
@@ -129,11 +140,10 @@ def preference(judged: Judged, run: str, task: str) -> Line | None:
     if not row.responses:
         return None
     messages, changed = judged.messages()
-    original = row.responses[judged.best]
-    correction = judged.corrected(CORRECTED_RESPONSE, original.text)
-    if correction is not None:
-        chosen, rejected = judged.best, judged.best
-        texts = correction, original.text
+    if (correction := judged.corrected_response()) is not None:
+        said, chosen = correction
+        rejected = chosen
+        texts = said, row.responses[rejected].text
         because = "a reviewer's correction over the original"
     else:
         scored = [(score, -k) for k in range(len(row.responses)) if (score := judged.score(k)) is not None]
@@ -164,8 +174,7 @@ def raw(judged: Judged, run: str, task: str) -> Line | None:
     """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
     row = judged.row
     messages, changed = judged.messages()
-    original = row.responses[judged.best].text if row.responses else ""
-    correction = judged.corrected(CORRECTED_RESPONSE, original)
+    correction = judged.corrected_response()
     return {
         "messages": list(row.messages),
         "responses": [
@@ -186,7 +195,7 @@ def raw(judged: Judged, run: str, task: str) -> Line | None:
             for v in judged.verdicts
         ],
         "corrected_instruction": messages[-1]["content"] if changed else None,
-        "corrected_response": correction,
+        "corrected_response": correction[0] if correction else None,
         "origin": json.dumps(dict(row.origin), ensure_ascii=False),
         **provenance(judged, run, task),
     }  # fmt: skip
@@ -228,7 +237,7 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
 
     def lines() -> Iterator[Line]:
         for judged in rows:
-            if judged.decision != "approve" and not (to.unreviewed and judged.decision is None):
+            if judged.decision != "approve" and not (to.unreviewed and judged.unseen):
                 continue
             if (line := make(judged, run, task)) is None:
                 done.passed_over += 1

@@ -1,6 +1,6 @@
 """Brings people's verdicts back from Argilla: every response of every reviewer, as it stands there now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedback.server import Server
@@ -8,22 +8,28 @@ from feedback.types import Verdict
 
 
 def pull(server: Server, dataset_id: str) -> Iterator[Verdict]:
-    """All responses in a dataset, drafts and discarded ones too. Raises ArgillaError."""
+    """All responses in a dataset, drafts and discarded ones too. Raises Missing if it was deleted, ArgillaError."""
     names = server.usernames()
-    for record in server.records_with_responses(dataset_id):
+    found = server.get(f"/api/v1/datasets/{dataset_id}/questions")
+    questions = {str(question["id"]): str(question["name"]) for question in found["items"]}
+    for record in server.records(dataset_id):
         for response in record.get("responses") or []:
-            yield verdict(record, response, names)
+            yield verdict(record, response, names, questions)
 
 
-def verdict(record: dict[str, Any], response: dict[str, Any], names: dict[str, str]) -> Verdict:
-    """One response of the server as a Verdict."""
+def verdict(
+    record: Mapping[str, Any], response: Mapping[str, Any], names: Mapping[str, str], questions: Mapping[str, str]
+) -> Verdict:
+    """One response of the server as a Verdict. `names` are those of users, `questions` those of questions, by id."""
     answers = {name: said.get("value") for name, said in (response.get("values") or {}).items()}
+    suggestions = {questions.get(str(s["question_id"])): s["value"] for s in record.get("suggestions") or []}
     reviewer = str(response.get("user_id") or "")
     return Verdict(
         row=str(record.get("external_id") or ""),
         reviewer=names.get(reviewer, reviewer),
         status=str(response["status"]),
         answers=answers,
+        shown={name: value for name, value in suggestions.items() if name and isinstance(value, str)},
         record_id=str(record["id"]),
         response_id=str(response["id"]),
         reviewer_id=reviewer,

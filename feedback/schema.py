@@ -133,7 +133,9 @@ def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool) -> st
     return "\n\n".join(parts)
 
 
-def item(row: Row, ratings: Sequence[Rating], shape: Shape, run: str, task: str, generator: str) -> dict[str, Any]:
+def item(
+    row: Row, ratings: Sequence[Rating], shape: Shape, *, aspect: str, run: str, task: str, generator: str
+) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
     shown = row.responses[: shape.responses]
     fields: dict[str, Any] = {f"response-{k}": response.text or " " for k, response in enumerate(shown, 1)}
@@ -147,9 +149,8 @@ def item(row: Row, ratings: Sequence[Rating], shape: Shape, run: str, task: str,
     if shown:
         best = shown[best_response(row, ratings)]
         suggestions.append(_suggestion(CORRECTED_RESPONSE, best.text, None, best.model))
-    first = next((rating.aspect for rating in ratings), "")
     for place in range(len(shown)):
-        if (said := opinion(ratings, place, first)) is not None:
+        if (said := opinion(ratings, place, aspect)) is not None:
             value, score, agent = said
             suggestions.append(_suggestion(f"rating-{place + 1}", math.floor(value + 0.5), score, agent))
     if text := reasons(ratings, len(shown)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
+from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused, Missing
 
 if TYPE_CHECKING:
     pass
@@ -47,11 +47,12 @@ class Server:
                 raise ArgillaRefused(
                     f"Argilla at {self.url} refuses the key ({status}). Check ARGILLA_API_KEY."
                 ) from error
-            raise ArgillaError(f"Argilla at {self.url} answered {status}: {_words(error.response.text)}") from error
+            kind = Missing if status == 404 else ArgillaError
+            raise kind(f"Argilla at {self.url} answered {status}: {_words(error.response.text)}") from error
         except httpx.HTTPError as error:
             raise ArgillaDown(
                 f"Argilla at {self.url} can't be reached ({_words(str(error)) or type(error).__name__}). Is it running, is the "
-                "address right? What was sent before is kept; the same command goes on from there."
+                "address right? What was sent before stays, and sending again goes on from there."
             ) from error
         except ArgillaAPIError as error:
             raise ArgillaError(f"Argilla at {self.url} answered {error.status_code}: {_words(str(error))}") from error
@@ -105,11 +106,16 @@ class Server:
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
-    def records_with_responses(self, dataset_id: str) -> Iterator[dict[str, Any]]:
-        """All records of a dataset with the responses to each, as the server has them."""
+    def records(self, dataset_id: str) -> Iterator[dict[str, Any]]:
+        """All records of a dataset with the responses to each and the suggestions, as the server has them."""
         offset = 0
         while True:
-            page = self.get(f"/api/v1/datasets/{dataset_id}/records", include="responses", limit=BATCH, offset=offset)
+            page = self.get(
+                f"/api/v1/datasets/{dataset_id}/records",
+                include=["responses", "suggestions"],
+                limit=BATCH,
+                offset=offset,
+            )
             yield from page["items"]
             offset += len(page["items"])
             if not page["items"] or offset >= page["total"]:

@@ -43,7 +43,8 @@ class Rating:
 class Verdict:
     """What one person said of one row, as Argilla holds it.
 
-    `answers` are all questions that were answered. `status` is Argilla's: submitted, discarded or draft. `updated_at`
+    `answers` are all questions that were answered, `shown` the texts that stood there before (by question): an answer that
+    equals them was not changed. `status` is Argilla's: submitted, discarded or draft. `updated_at`
     is Argilla's time (ISO 8601) and tells versions of one response apart.
     """
 
@@ -51,6 +52,7 @@ class Verdict:
     reviewer: str
     status: str
     answers: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
     record_id: str = ""
     response_id: str = ""
     reviewer_id: str = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.errors import SettingsError
-from tasks.models.base import Model
+from tasks.models.base import Endpoint, Model
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Message, Response, Row
@@ -32,9 +32,9 @@ class Answers:
         """The places of the responses that are still to be made, given those that are there."""
         return [place for place in range(self.n) if place not in places]
 
-    def turn(self, place: int, models: Sequence[Model]) -> Model:
-        """The model whose turn it is at `place`."""
-        return models[place % len(models)]
+    def turn(self, place: int, endpoints: Sequence[Endpoint]) -> Endpoint:
+        """The endpoint whose turn it is at `place`."""
+        return endpoints[place % len(endpoints)]
 
     async def respond(self, row: Row, model: Model) -> Response:
         """One response to `row`."""

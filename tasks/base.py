@@ -22,7 +22,8 @@ class Task:
     """Input columns that each unit must have."""
     draws: ClassVar[bool] = False
     """True if the task needs no input and can draw rows for ever."""
-    needs_raw_prompts: ClassVar[bool] = False
+    calls_model: ClassVar[bool] = True
+    """False if the rows are made without any model."""
 
     @property
     def rows_per_unit(self) -> int:

@@ -61,8 +61,8 @@ class Served:
     """One endpoint in use: its limits, and what became of it."""
 
     limiter: Limiter
-    first_try: float | None = None
-    last_answer: float | None = None
+    answered: bool = False
+    failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
     trouble: EndpointRefused | None = None
 
@@ -161,8 +161,16 @@ class Engine:
 
     async def _ask(self, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call) -> Completion:
         answer = await self._send(self._serve(endpoint), endpoint, kind, body, call.draw)
-        await self.memo.keep(call, answer)
+        if answer.text or answer.reasoning:  # nothing is not worth remembering: asked again, it may be something
+            await self.memo.keep(call, answer)
         return answer
+
+    async def abandon(self) -> None:
+        """Ends the calls in flight at once, what they would have answered is lost."""
+        self.stop()
+        for running in list(self._in_flight.values()):
+            running.cancel()
+        await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
 
     def _serve(self, endpoint: Endpoint) -> Served:
         self._endpoints[id(endpoint)] = endpoint
@@ -180,7 +188,6 @@ class Engine:
                     raise served.trouble
                 if self.stopping:
                     raise Stopped("Stopped before this call was sent.")
-                served.first_try = served.first_try or time.monotonic()
                 self.tally.sent += 1
                 try:
                     answer = await endpoint.send(kind, body, draw)
@@ -190,7 +197,7 @@ class Engine:
                 except CallFailed as error:
                     failure = error
                 else:
-                    served.last_answer = time.monotonic()
+                    served.answered, served.failing_since = True, None
                     served.limiter.answered()
                     self._count(answer)
                     return answer
@@ -201,22 +208,24 @@ class Engine:
     async def _bear(self, served: Served, failure: CallFailed, attempt: int) -> None:
         """Waits before the next try, or raises where there is none."""
         wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(attempt, 10))
-        if isinstance(failure, Overloaded):
-            wait = max(wait, failure.retry_after or 0.0)
-            served.limiter.overloaded(failure.retry_after or 0.0)
-        elif isinstance(failure, Unreachable):
-            since = served.last_answer or served.first_try or 0.0
-            patience = PATIENCE if served.last_answer else PATIENCE_BEFORE_FIRST_ANSWER
-            if time.monotonic() - since > patience:
+        if isinstance(failure, Overloaded | Unreachable):
+            served.failing_since = served.failing_since or time.monotonic()
+            never_there = isinstance(failure, Unreachable) and not served.answered
+            if time.monotonic() - served.failing_since > (PATIENCE_BEFORE_FIRST_ANSWER if never_there else PATIENCE):
                 served.trouble = EndpointDown(str(failure))
                 raise served.trouble from failure
         elif attempt >= ATTEMPTS:
             raise failure
+        if isinstance(failure, Overloaded):
+            wait = max(wait, failure.retry_after or 0.0)
+            served.limiter.overloaded(failure.retry_after or 0.0)
         await self._sleep(wait)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleeps, but wakes at once when the engine is stopped."""
         event = asyncio.Event()
+        if self.stopping:
+            return
         self._asleep.add(event)
         try:
             await asyncio.wait_for(event.wait(), seconds)

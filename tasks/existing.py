@@ -27,6 +27,7 @@ class ExistingRows(Task):
 
     title: ClassVar[str] = "ExistingRows"
     summary: ClassVar[str] = "Take instructions and responses that you have, to rate and review them."
+    calls_model: ClassVar[bool] = False
 
     model: str = setting("unknown", "Name for responses that do not say which model made them.")
 

@@ -32,7 +32,6 @@ class Magpie(Task):
     title: ClassVar[str] = "Magpie"
     summary: ClassVar[str] = "Draw instructions and talks out of a model, from nothing."
     draws: ClassVar[bool] = True
-    needs_raw_prompts: ClassVar[bool] = True
 
     n_turns: int = setting(1, "Pairs of a user turn and an answer.")
     only_instruction: bool = setting(False, "Only the user's first turn; answering follows as a step of its own.")

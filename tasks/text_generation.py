@@ -6,12 +6,12 @@ One literal row, from the input {"instruction": "Name a river."}:
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
-from tasks.errors import InputError, SettingsError
+from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign
 from tasks.settings import setting
@@ -46,15 +46,14 @@ class TextGeneration(Task):
     def required_columns(self) -> tuple[str, ...]:
         return columns_in(self.template)
 
-    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
-        for index, row in enumerate(inputs):
-            self.check(row, index)
-            if not render_foreign(self.template, dict(row)).strip():
-                raise InputError(f"Input row {index + 1} gives an empty prompt. Fill it or take the row out.")
-            yield Unit(index, row)
+    def check(self, row: Mapping[str, Any], index: int) -> None:
+        super().check(row, index)
+        render_foreign(self.template, dict(row))
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         messages = prompt(self.template, self.system_prompt, unit.inputs)
+        if not messages[-1]["content"].strip():
+            return [Dropped("empty prompt")]
         answers = await asyncio.gather(*(model.chat(messages) for _ in range(self.num_generations)))
         if empty := [answer for answer in answers if not answer.text.strip()]:
             return [Dropped("empty answer", answer.reasoning or "") for answer in empty]

@@ -37,6 +37,9 @@ PROVENANCE = {
 }  # fmt: skip
 
 
+ABOUT = {"aspect": "helpfulness", "run": "run", "task": "Task", "generator": "gen"}
+
+
 def verdict(
     decision: str | None = "approve", *, who: str = "ann", at: str = "10:00", status: str = "submitted", **answers: Any
 ) -> Verdict:
@@ -119,7 +122,28 @@ def test_the_newest_correction_of_an_approving_reviewer_counts() -> None:
     draft = verdict(corrected_response="Draft.", at="14:00", who="kim", status="draft")
     assert line(sft, new, old, unchanged, blank, draft)["messages"][-1]["content"] == "New."
     reject = verdict("reject", corrected_response="No.", at="15:00", who="zoe")
-    assert judged(old, reject).corrected("corrected-response", "The Loire.") == "Old."
+    assert judged(old, reject).corrected_response() == ("Old.", 1)
+
+
+def test_a_text_that_was_put_up_and_left_as_it_was_is_no_correction() -> None:
+    """Also where the labeller's best, or the row, is another by now."""
+    shown = {"corrected-response": "Rivers are wet.", "corrected-instruction": "Name a brook."}
+    left = replace(verdict(corrected_response="Rivers are wet.", corrected_instruction="Name a brook."), shown=shown)
+    assert judged(left).corrected_response() is None and judged(left).corrected_instruction() is None
+    assert not line(sft, left)["response_corrected"]
+    changed = replace(verdict(corrected_response="Rivers are very wet."), shown=shown)
+    assert judged(changed).corrected_response() == ("Rivers are very wet.", 0)
+    assert line(preference, changed)["rejected"][0]["content"] == "Rivers are wet."
+    edited = replace(left, shown={"corrected-response": "What it said before the edit."})
+    edited = replace(edited, answers={"decision": "approve", "corrected-response": "What it said before the edit."})
+    assert judged(edited).corrected_response() is None
+
+
+def test_unreviewed_rows_are_those_that_nobody_has_finished_with(tmp_path: Path) -> None:
+    draft, discarded = verdict(status="draft"), verdict(status="discarded")
+    assert judged().unseen and judged(draft).unseen and not judged(discarded).unseen
+    done = export([judged(), judged(discarded)], Export(unreviewed=True), tmp_path / "x.jsonl", "run", "Task")
+    assert done.written == 1
 
 
 @pytest.mark.parametrize(
@@ -276,7 +300,7 @@ def test_places_where_nothing_can_be_written(tmp_path: Path) -> None:
 def test_a_record() -> None:
     shape = shape_of([ROW])
     assert shape == Shape(2, True, False)
-    record = item(ROW, RATINGS, shape, "run", "Task", "gen")
+    record = item(ROW, RATINGS, shape, **ABOUT)
     assert record == {
         "external_id": "r-0-0",
         "fields": {
@@ -304,7 +328,7 @@ def test_a_record_without_responses_or_ratings() -> None:
     bare = Row((ASKED,), (), {"passage": "Water.", "title": "Rivers"}, id="r-1-0")
     shape = shape_of([bare])
     assert shape == Shape(0, False, True)
-    record = item(bare, (), shape, "run", "Task", "gen")
+    record = item(bare, (), shape, **ABOUT)
     assert record["fields"] == {"instruction": "Name a river.", "passage": "Rivers\n\nWater."}
     assert [suggestion["question"] for suggestion in record["suggestions"]] == ["corrected-instruction"]
     assert record["metadata"] == {"run": "run", "task": "Task", "models": []}
@@ -314,7 +338,7 @@ def test_a_record_can_be_sent_whatever_its_texts_hold() -> None:
     odd = replace(
         ROW, messages=({"role": "user", "content": "a\0b\ud800"},), responses=(Response("\ud800\0", "m\ud800"),)
     )
-    sent = json.dumps(item(odd, (replace(RATINGS[0], rationale="\0\ud800"),), shape_of([odd]), "run", "Task", "gen"))
+    sent = json.dumps(item(odd, (replace(RATINGS[0], rationale="\0\ud800"),), shape_of([odd]), **ABOUT))
     assert "\\ud800" not in sent and "\\u0000" not in sent
     sent.encode()
 
@@ -325,7 +349,7 @@ def test_a_shape_fits_all_rows() -> None:
     assert shape_of([many, ROW, replace(ROW, origin={"passage": "p"})]) == Shape(MOST_RESPONSES, True, True)
     assert shape_of([]) == Shape()
     beyond = (replace(RATINGS[0], response=15, value=5.0),)
-    record = item(many, beyond, shape_of([many]), "run", "Task", "gen")
+    record = item(many, beyond, shape_of([many]), **ABOUT)
     assert len([name for name in record["fields"] if name.startswith("response-")]) == MOST_RESPONSES
 
 

@@ -49,14 +49,19 @@ def simulate(
 
         async def next_unit() -> int | None:
             async with turn:
-                if not await quota.room() or (unit := next(units, None)) is None:
-                    return None
-                quota.start(unit)
-                seen.started.append(unit)
-                seen.most_running = max(seen.most_running, quota.running)
-                if unit in worked:
-                    quota.finish(unit, gives[unit])
-                return unit
+                while (unit := next(units, None)) is not None:
+                    if unit in worked:
+                        quota.worked(unit, gives[unit])
+                        return unit
+                    if await quota.room():
+                        quota.start()
+                        seen.started.append(unit)
+                        seen.most_running = max(seen.most_running, quota.running)
+                        return unit
+                    if unit > max(worked, default=-1):
+                        return None
+                    quota.worked(unit, 0)
+                return None
 
         async def worker() -> None:
             while (unit := await next_unit()) is not None:
@@ -66,6 +71,7 @@ def simulate(
                     quota.finish(unit, gives[unit])
                 await rows(unit)
 
+        quota.resume(len(worked), sum(gives[unit] for unit in worked))
         await asyncio.gather(*(worker() for _ in range(width)))
 
     asyncio.run(asyncio.wait_for(work(), 20))
@@ -149,13 +155,13 @@ def test_a_task_that_draws_ends(per_unit: int, rows: int, bad: float, width: int
 def test_a_row_is_decided_before_the_units_before_it_end_where_they_do_not_matter() -> None:
     async def work() -> None:
         quota = Quota(10, 2, draws=False)
-        for unit in range(5):
-            quota.start(unit)
+        for _ in range(5):
+            quota.start()
         quota.finish(4, 2)
         assert await quota.wants(4, 0) and await quota.wants(4, 1)
         narrow = Quota(5, 2, draws=False)
-        for unit in range(3):
-            narrow.start(unit)
+        for _ in range(3):
+            narrow.start()
         narrow.finish(2, 2)
         late = asyncio.create_task(narrow.wants(2, 1))
         await asyncio.sleep(0.01)
@@ -173,13 +179,13 @@ def test_a_unit_that_fails_makes_room_for_another() -> None:
     async def work() -> None:
         quota = Quota(1, 1, draws=False)
         assert await quota.room()
-        quota.start(0)
+        quota.start()
         waiting = asyncio.create_task(quota.room())
         await asyncio.sleep(0.01)
         assert not waiting.done()
         quota.finish(0, 0)
         assert await waiting
-        quota.start(1)
+        quota.start()
         quota.finish(1, 1)
         assert not await quota.room()
 
@@ -189,8 +195,8 @@ def test_a_unit_that_fails_makes_room_for_another() -> None:
 def test_close_wakes_everybody() -> None:
     async def work() -> None:
         quota = Quota(5, 4, draws=True)
-        for unit in range(2):
-            quota.start(unit)
+        for _ in range(2):
+            quota.start()
         quota.finish(1, 4)
         room, wants = asyncio.create_task(quota.room()), asyncio.create_task(quota.wants(1, 3))
         await asyncio.sleep(0.01)

@@ -221,7 +221,7 @@ def test_any_text_survives(tmp_path: Path) -> None:
         asyncio.run(store.ratings.keep(rated.id, content_hash(rated), "j", [rating]))
         assert store.ratings.of([rated.id], "j")[rated.id][0].raw == odd.replace("\ud800", "?")
         store.reviews.keep_verdicts(
-            "d", [Verdict(kept.id, "ann", "submitted", {"rationale": odd}, "1", "1")], whole=False
+            "d", [Verdict(kept.id, "ann", "submitted", {"rationale": odd}, {"rationale": odd}, "1", "1")], whole=False
         )
         assert store.reviews.verdicts([kept.id])[kept.id][0].answers == {"rationale": odd}
 
@@ -278,7 +278,7 @@ def test_failures_can_be_opened_again(tmp_path: Path) -> None:
             f"rating of row {other.id}, response 1, helpfulness",
         ]
         assert store.runs.counts("r")["failed"] == 2
-        store.rows.forget_failures("r")
+        store.rows.reopen("r", surplus=False, failed=True)
         assert list(store.rows.progress_of_units("r", "j")) == [(0, "done", 1, True), (1, "done", 1, True)]
 
 
@@ -304,7 +304,7 @@ def test_rows_are_walked_in_pages_and_in_order(tmp_path: Path) -> None:
 
 
 def verdict(row: Row, decision: str, at: str, *, who: str = "ann", status: str = "submitted") -> Verdict:
-    return Verdict(row.id, who, status, {"decision": decision}, "rec", f"resp-{who}", who, at, at)
+    return Verdict(row.id, who, status, {"decision": decision}, {}, "rec", f"resp-{who}", who, at, at)
 
 
 def test_every_version_of_a_verdict_is_kept_and_the_newest_counts(tmp_path: Path) -> None:

@@ -126,10 +126,9 @@ def test_text_generation_refuses_a_template(template: str) -> None:
         TextGeneration(template=template)
 
 
-def test_text_generation_refuses_rows_that_give_no_prompt() -> None:
+def test_text_generation_drops_an_empty_prompt_and_refuses_rows_that_do_not_fit() -> None:
     for inputs in ({"instruction": ""}, {"instruction": " \n"}):
-        with pytest.raises(InputError, match="row 1 gives an empty prompt"):
-            list(TextGeneration().units([inputs]))
+        assert made(TextGeneration(), inputs) == [Dropped("empty prompt")]
     with pytest.raises(InputError, match="does not fit the row"):
         list(TextGeneration(template="{{ a.b.c }}").units([{"a": "x"}]))
     with pytest.raises(InputError, match="does not fit the row"):

@@ -9,11 +9,12 @@ from app.tables.text import clean, dumps, marks, now
 from feedback.types import Rating
 
 PAGE = 500
-LAST_JUDGE = (
-    "(SELECT judge FROM ratings last WHERE last.row=ratings.row AND last.content_hash=ratings.content_hash"
-    " AND last.aspect=ratings.aspect ORDER BY last.id DESC LIMIT 1)"
+_LAST = (
+    "SELECT judge FROM ratings last WHERE last.row=ratings.row AND last.content_hash=ratings.content_hash"
+    " AND last.aspect=ratings.aspect"
 )
-"""Who rated a row's present content for an aspect last: that judge's ratings count, older ones are kept."""
+LAST_JUDGE = f"coalesce(({_LAST} AND last.judge=rows.rated_by LIMIT 1), ({_LAST} ORDER BY last.id DESC LIMIT 1))"
+"""Whose ratings of a row count for an aspect: the row's last judge's where it rated that, else the newest. All are kept."""
 
 
 class Ratings:

@@ -67,12 +67,12 @@ class Reviews:
             added = 0
             for v in verdicts:
                 added += c.execute(
-                    "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, dataset_id, record_id,"
+                    "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
                     " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
-                    " SELECT id,?,?,?,?,?,?,?,?,?,content_hash,1,? FROM rows WHERE id=?",
+                    " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,1,? FROM rows WHERE id=?",
                     (
-                        v.reviewer, v.reviewer_id, v.status, dumps(dict(v.answers)), dataset_id, v.record_id, v.response_id,
-                        v.inserted_at, v.updated_at, now(), v.row,
+                        v.reviewer, v.reviewer_id, v.status, dumps(dict(v.answers)), dumps(dict(v.shown)), dataset_id,
+                        v.record_id, v.response_id, v.inserted_at, v.updated_at, now(), v.row,
                     ),
                 ).rowcount  # fmt: skip
             if whole:
@@ -104,7 +104,8 @@ class Reviews:
             for v in newest.values():
                 found[v["row"]].append(
                     Verdict(
-                        v["row"], v["reviewer"], v["status"], json.loads(v["answers"]), v["record_id"], v["response_id"],
+                        v["row"], v["reviewer"], v["status"], json.loads(v["answers"]), json.loads(v["shown"]),
+                        v["record_id"], v["response_id"],
                         v["reviewer_id"], v["inserted_at"], v["updated_at"],
                     )
                 )  # fmt: skip

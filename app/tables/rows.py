@@ -18,7 +18,7 @@ ANSWERED = "state='kept' AND stage='answered'"
 
 def content_hash(row: Row) -> str:
     """Names what a row says, so that a rating or a push of older words can be told."""
-    said = [list(row.messages), [[r.text, r.model] for r in row.responses]]
+    said = [list(row.messages), [[clean(r.text), clean(r.model)] for r in row.responses]]
     return hashlib.sha256(dumps(said).encode()).hexdigest()[:16]
 
 
@@ -37,7 +37,7 @@ class Rows:
             for place, drop in enumerate(drops):
                 c.execute(
                     "INSERT OR REPLACE INTO drops VALUES(?,?,?,?,?)",
-                    (run_id, unit, place, drop.reason, clean(drop.raw)),
+                    (run_id, unit, place, clean(drop.reason), clean(drop.raw)),
                 )
             for row in rows:
                 c.execute(
@@ -63,7 +63,7 @@ class Rows:
         await self.db.write_async(
             lambda c: c.execute(
                 "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated) VALUES(?,?,?,0,?,?)",
-                (run_id, unit, "failed", reason, now()),
+                (run_id, unit, "failed", clean(reason), now()),
             )
         )
 
@@ -81,7 +81,7 @@ class Rows:
     async def set_state(self, row_id: str, state: str, reason: str = "") -> None:
         await self.db.write_async(
             lambda c: c.execute(
-                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, reason, now(), row_id)
+                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, clean(reason), now(), row_id)
             )
         )
 
@@ -130,6 +130,11 @@ class Rows:
                 return
             unit, position = page[-1]["unit"], page[-1]["position"]
 
+    def worked(self, run_id: str) -> tuple[int, int]:
+        """(units that were worked, rows that they gave)."""
+        (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
+        return found["units"], found["rows"]
+
     def places(self, row_id: str) -> set[int]:
         """The places of the responses that a row has."""
         return {r["place"] for r in self.db.all("SELECT place FROM responses WHERE row=?", row_id)}
@@ -164,20 +169,18 @@ class Rows:
             *((f"rating of row {r['row']}, response {r['response'] + 1}, {r['aspect']}", r["note"]) for r in ratings),
         ]
 
-    def forget_surplus(self, run_id: str) -> None:
-        """Rows beyond those asked for are open again: more are wanted now."""
-        self.db.write(
-            lambda c: c.execute("UPDATE rows SET state='kept', reason='' WHERE run=? AND state='surplus'", (run_id,))
-        )
-
-    def forget_failures(self, run_id: str) -> None:
-        """Failed units, rows and ratings are open again."""
+    def reopen(self, run_id: str, *, surplus: bool, failed: bool) -> None:
+        """Makes rows beyond those asked for open again (more are wanted now), and failed units, rows and ratings."""
 
         def write(c: sqlite3.Connection) -> None:
-            c.execute("DELETE FROM units WHERE run=? AND state='failed'", (run_id,))
-            c.execute("UPDATE rows SET state='kept', reason='' WHERE run=? AND state='failed'", (run_id,))
-            failed = "SELECT row FROM ratings WHERE status='failed'"
-            c.execute(f"UPDATE rows SET rated_by='' WHERE run=? AND id IN ({failed})", (run_id,))
+            again = [state for state, wanted in (("surplus", surplus), ("failed", failed)) if wanted]
+            c.execute(
+                f"UPDATE rows SET state='kept', reason='' WHERE run=? AND state IN ({marks(again)})", (run_id, *again)
+            )
+            if failed:
+                c.execute("DELETE FROM units WHERE run=? AND state='failed'", (run_id,))
+                unrated = "SELECT row FROM ratings WHERE status='failed'"
+                c.execute(f"UPDATE rows SET rated_by='' WHERE run=? AND id IN ({unrated})", (run_id,))
 
         self.db.write(write)
 
@@ -189,7 +192,7 @@ def _insert_responses(
         c.execute(
             "INSERT OR IGNORE INTO responses VALUES(?,?,?,?,?,?,?,?,?,?)",
             (
-                row_id, place, revision, clean(r.text), r.model, None if r.reasoning is None else clean(r.reasoning),
+                row_id, place, revision, clean(r.text), clean(r.model), None if r.reasoning is None else clean(r.reasoning),
                 r.finish_reason, r.prompt_tokens, r.completion_tokens, now(),
             ),
         )  # fmt: skip

@@ -81,10 +81,10 @@ class Runs:
 
         return self.db.write(write)
 
-    def beat(self, run_id: str, worker: str, time: float) -> None:
-        self.db.write(
-            lambda c: c.execute("UPDATE runs SET heartbeat=? WHERE id=? AND worker=?", (time, run_id, worker))
-        )
+    def beat(self, run_id: str, worker: str, time: float) -> bool:
+        """Says that `worker` is there; False if the run is no longer its own."""
+        beat = "UPDATE runs SET heartbeat=? WHERE id=? AND worker=?"
+        return self.db.write(lambda c: c.execute(beat, (time, run_id, worker)).rowcount > 0)
 
     def release(self, run_id: str, worker: str) -> None:
         self.db.write(

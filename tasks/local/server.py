@@ -10,9 +10,9 @@
 # version = "0.1.2"
 # requires-dist = []
 # ///
-"""Serves the built-in model: `python -I server.py --home DIR --lock FILE`.
+"""Serves the built-in model: `python -I server.py --lock FILE ...`, its key in CLAYWRIGHT_MODEL_KEY.
 
-Prints one JSON line {"url", "pid", "key"} when it answers, and ends with SIGTERM, SIGINT or the end of its standard input.
+Prints one JSON line {"url", "pid"} when it answers, and ends with SIGTERM, SIGINT or the end of its standard input.
 The package that ships the weights would drag a compiler in and is never imported: only its file is used.
 """
 
@@ -101,7 +101,6 @@ def weights(sha256: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--home", required=True, help="private folder, for the key")
     parser.add_argument("--lock", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--name", required=True)

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tasks.errors import (
     CallRefused,
@@ -60,13 +61,18 @@ class OpenAIEndpoint:
             api_key=key or "none",
             max_retries=0,
             timeout=spec.timeout,
-            http_client=openai.DefaultAioHttpClient(),
+            http_client=openai.DefaultAioHttpClient(trust_env=not on_this_machine(self.url)),
         )
+
+    def move(self, url: str, key: str) -> None:
+        """From now on the same model is at another address."""
+        self.url, self._key = url, key
+        self.client = self.client.with_options(base_url=url, api_key=key)
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
         wanted: dict[str, Any] = {
-            "max_tokens": self.spec.max_tokens,
+            "max_tokens": self.spec.max_tokens or None,
             "temperature": self.spec.temperature,
             "top_p": self.spec.top_p,
             **self.spec.extra,
@@ -189,6 +195,12 @@ class OpenAIEndpoint:
 
     async def close(self) -> None:
         await self.client.close()
+
+
+def on_this_machine(url: str) -> bool:
+    """True for an address that no proxy can reach."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _compact(logprobs: Any) -> Any:

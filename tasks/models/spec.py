@@ -22,7 +22,7 @@ class ModelSpec:
     key_env: str = setting("", "Name of the environment variable that holds the key.")
     temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
     top_p: float | None = setting(None, "Nucleus sampling; empty leaves it to the endpoint.")
-    max_tokens: int = setting(1024, "Most tokens in one answer.")
+    max_tokens: int = setting(1024, "Most tokens in one answer; 0 leaves it to the endpoint.")
     concurrency: int = setting(16, "Most calls at the same time.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
     template: str = setting("", "Chat template for raw prompts: Jinja source or a family (chatml, llama3, ...).")
@@ -35,8 +35,8 @@ class ModelSpec:
             raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
         if self.url and not _is_web_address(self.url):
             raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
-        if self.concurrency < 1 or self.max_tokens < 1 or not 0 < self.timeout < math.inf:
-            raise SettingsError("concurrency, max_tokens and timeout of a model must be above zero.")
+        if self.concurrency < 1 or self.max_tokens < 0 or not 0 < self.timeout < math.inf:
+            raise SettingsError("concurrency and timeout of a model must be above zero, max_tokens not below.")
 
     @property
     def address(self) -> str:

@@ -1,0 +1,194 @@
+"""A run worked to its end against an endpoint with faults: what fails costs itself alone, is named, and can be run again."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import recipe, workflow
+from app.config import Settings
+from app.store import Store
+from app.tables.runs import Run
+from tasks.errors import EndpointRefused, SettingsError
+from tests.servers import FakeOpenAI
+
+Work = Callable[..., Run]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", owner="tester")
+
+
+@pytest.fixture
+def store(here: Settings) -> Iterator[Store]:
+    with Store(here.data) as opened:
+        yield opened
+
+
+@pytest.fixture
+def work(here: Settings, store: Store) -> Work:
+    """Works a run (or starts one from plain values) to its end."""
+
+    def run(what: Run | dict[str, Any], **more: Any) -> Run:
+        begun = what if isinstance(what, Run) else workflow.start(store, here, recipe.parse(what))
+        return asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None, **more))
+
+    return run
+
+
+def values(tmp_path: Path, url: str, units: int = 12, **more: Any) -> dict[str, Any]:
+    file = tmp_path / "inputs.jsonl"
+    file.write_text(
+        "".join(json.dumps({"instruction": f"Name river {n}.", "input": f"River {n}."}) + "\n" for n in range(units))
+    )
+    endpoint = {"url": url, "model": "fake", "concurrency": 4}
+    task = {"kind": "text-generation"}
+    return {"generator": endpoint, "labeller": endpoint, "task": task, "inputs": {"path": str(file)}, **more}
+
+
+def test_poisoned_units_fail_alone_and_can_be_run_again(tmp_path: Path, store: Store, work: Work) -> None:
+    poisoned = True
+
+    def fault(body: dict[str, Any], number: int) -> int | None:
+        return 400 if poisoned and "river 3" in json.dumps(body) else None
+
+    with FakeOpenAI(faults=fault) as server:
+        done = work(values(tmp_path, server.url))
+        assert (done.state, store.runs.counts(done.id)["answered"]) == ("done", 11)
+        ((what, why),) = store.rows.failures(done.id)
+        assert what == "unit 3" and "injected" in why
+        calls = len(server.calls)
+        work(done)
+        assert len(server.calls) == calls  # a plain resume leaves failures alone
+        poisoned = False
+        work(done, retry_failed=True)
+        assert store.runs.counts(done.id)["answered"] == 12 and not store.rows.failures(done.id)
+        assert len(server.calls) == calls + 1
+
+
+def test_a_failed_rating_is_named_and_made_again(tmp_path: Path, store: Store, work: Work) -> None:
+    poisoned = True
+
+    def fault(body: dict[str, Any], number: int) -> int | None:
+        return 400 if poisoned and "You rate" in json.dumps(body) and "river 5" in json.dumps(body) else None
+
+    with FakeOpenAI(faults=fault) as server:
+        done = work(values(tmp_path, server.url, rating={"aspects": ["helpfulness"]}))
+        counts = store.runs.counts(done.id)
+        assert (counts["rated"], counts["ratings"], counts["failed_ratings"]) == (12, 12, 1)
+        poisoned = False
+        work(done, retry_failed=True)
+        assert store.runs.counts(done.id)["failed_ratings"] == 0 and store.runs.counts(done.id)["ratings"] == 12
+
+
+def test_an_empty_answer_fails_its_row_and_is_asked_again(tmp_path: Path, store: Store, work: Work) -> None:
+    empty = {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}
+    silent = True
+
+    def fault(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], dict[str, Any]] | None:
+        return (200, {}, empty) if silent and "river 2" in json.dumps(body) else None
+
+    with FakeOpenAI(faults=fault) as server:
+        done = work(values(tmp_path, server.url, task={"kind": "existing"}, answers={"n": 1}))
+        ((what, why),) = store.rows.failures(done.id)
+        assert what.startswith("row ") and "empty answer" in why
+        silent = False
+        work(done, retry_failed=True)
+        assert store.runs.counts(done.id)["answered"] == 12 and not store.rows.failures(done.id)
+
+
+def test_what_can_not_pass_pauses_the_run_and_loses_nothing(tmp_path: Path, store: Store, work: Work) -> None:
+    refused = True
+
+    def fault(body: dict[str, Any], number: int) -> int | None:
+        return 401 if refused and number >= 5 else None
+
+    with FakeOpenAI(faults=fault) as server:
+        with pytest.raises(EndpointRefused, match="refused the key"):
+            work(values(tmp_path, server.url))
+        (paused,) = store.runs.all()
+        assert paused.state == "paused" and "refused the key" in paused.reason and paused.worker is None
+        kept = store.runs.counts(paused.id)["answered"]
+        refused = False
+        assert work(paused).state == "done"
+        assert kept <= 5 and store.runs.counts(paused.id)["answered"] == 12
+        answered = [(c["draw"], json.dumps(c["body"])) for c in server.calls if c["status"] == 200]
+        assert len(answered) == len(set(answered)) == 12
+
+
+def test_the_first_rows_stay_the_first_when_more_are_asked_for(tmp_path: Path, store: Store, work: Work) -> None:
+    task = {"kind": "self-instruct", "num_instructions": 5}
+    with FakeOpenAI() as server:
+        done = work(values(tmp_path, server.url, task=task, rows=7))
+        first = [row.id for row in store.rows.walk(done.id)]
+        assert len(first) == 7 and len(first) == store.runs.counts(done.id)["answered"]
+        calls = len(server.calls)
+        more = recipe.parse({**workflow.recipe_of(done).dump(), "rows": 12})
+        work(done, changed=more)
+        assert [row.id for row in store.rows.walk(done.id)][:7] == first
+        assert store.runs.counts(done.id)["answered"] == 12
+        assert server.repeated() == 0 and len(server.calls) > calls
+
+
+def test_failures_run_again_do_not_overshoot_the_rows_asked_for(tmp_path: Path, store: Store, work: Work) -> None:
+    poisoned = True
+
+    def fault(body: dict[str, Any], number: int) -> int | None:
+        return 400 if poisoned and "river 2" in json.dumps(body) else None
+
+    with FakeOpenAI(faults=fault) as server:
+        done = work(values(tmp_path, server.url, rows=6))
+        assert store.runs.counts(done.id)["answered"] == 6
+        poisoned = False
+        work(done, retry_failed=True)
+        assert store.runs.counts(done.id)["answered"] == 6
+
+
+def test_two_responders_take_turns_and_ratings_land_on_their_responses(
+    tmp_path: Path, store: Store, work: Work
+) -> None:
+    with FakeOpenAI() as server:
+        responders = [{"url": server.url, "model": name} for name in ("alpha", "beta")]
+        aspects = ("helpfulness", "honesty")
+        rating = {"aspects": aspects, "repeats": 2}
+        given = values(
+            tmp_path, server.url, units=3, task={"kind": "self-instruct"}, responders=responders, rating=rating
+        )
+        done = work({**given, "answers": {"n": 3}})
+        for judged in workflow.judged_rows(store, done):
+            assert [response.model for response in judged.row.responses] == ["alpha", "beta", "alpha"]
+            assert len(judged.ratings) == 3 * 2 * 2
+            assert {(r.response, r.aspect, r.repeat) for r in judged.ratings} == {
+                (k, aspect, repeat) for k in range(3) for aspect in aspects for repeat in range(2)
+            }
+
+
+def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings, store: Store, work: Work) -> None:
+    from feedback.ultrafeedback import UltraFeedback
+
+    def rate(run: Run, *aspects: str) -> None:
+        judge = UltraFeedback(aspects=aspects)
+        asyncio.run(workflow.rate(store, here, run, judge, lambda *_: None, lambda _: None))
+
+    with FakeOpenAI() as server:
+        done = work(values(tmp_path, server.url, units=2, rating={"aspects": ["helpfulness"]}))
+        rate(done, "honesty")
+        aspects = [{r.aspect for r in judged.ratings} for judged in workflow.judged_rows(store, done)]
+        assert aspects == [{"helpfulness", "honesty"}] * 2
+        calls = len(server.calls)
+        rate(done, "helpfulness")
+        assert len(server.calls) == calls  # rating the same text again costs nothing
+
+
+def test_only_models_that_are_called_are_set_up(tmp_path: Path, store: Store, work: Work) -> None:
+    with FakeOpenAI() as server:
+        given = values(tmp_path, server.url, units=2, task={"kind": "existing"})
+        given["generator"] = {"preset": "openai", "model": "gpt", "key_env": "NOT_SET"}
+        assert work(given).state == "done" and not server.calls
+        with pytest.raises(SettingsError, match="NOT_SET"):
+            work({**given, "answers": {"n": 1}})
+        assert store.runs.all()[0].state == "paused"
