@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import StoreError
+from app.files import exclusively
 from app.migrations import migrate
 
 T = TypeVar("T")
@@ -34,10 +35,13 @@ class Database:
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode=WAL")
-            migrate(self._writer)
-            path.chmod(0o600)
+            with exclusively(
+                path.with_suffix(".opening")
+            ):  # SQLite does not wait for others who change the journal mode
+                self._writer = self._connect()
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                migrate(self._writer)
+                path.chmod(0o600)
         except (OSError, sqlite3.Error, ValueError) as error:
             raise StoreError(
                 f"The data folder {path.parent} can't be used: {error}. "

@@ -79,11 +79,11 @@ def _argilla(settings: Settings) -> Finding:
     if not settings.argilla_key:
         return Finding(what, False, "ARGILLA_API_KEY is not set")
     try:
-        server = Server(settings.argilla_url, settings.argilla_key)
-        version = server.get("/api/v1/version").get("version", "?")
-        with server.translated():
-            me = server.client.me
-            names = [workspace.name for workspace in server.client.workspaces]
+        with Server(settings.argilla_url, settings.argilla_key) as server:
+            version = server.get("/api/v1/version").get("version", "?")
+            with server.translated():
+                me = server.client.me
+                names = [workspace.name for workspace in server.client.workspaces]
     except ClaywrightError as error:
         return Finding(what, False, str(error))
     able = str(me.role) in ("Role.owner", "Role.admin", "owner", "admin")

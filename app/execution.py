@@ -30,7 +30,6 @@ PAUSES = (Stopped, EndpointRefused, Unsupported, SettingsError, StoreError)
 class Progress:
     """What happened since this process took the run up; totals of the run are in the store."""
 
-    stage: str = "generating"
     units: int = 0
     rows: int = 0
     answered: int = 0

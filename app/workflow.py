@@ -206,15 +206,11 @@ def push(
     population = store.runs.counts(run.id)["answered"]
     if not population:
         raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
-    server = Server(where.url, where.key)
     name = dataset or made.review.dataset or _last_dataset(store, run) or run.id
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
     judge = made.rating
-    words = guidelines(
-        judge.aspects if judge else (), made.labeller.model or made.labeller.preset, for_trying=for_trying(made)
-    )
-    to = target(server, name, review, shape, words)
-    number = store.reviews.begin_push(run.id, where.name, to.id, to.name, to.workspace)
+    labeller = made.labeller.model or made.labeller.preset
+    words = guidelines(judge.aspects if judge else (), labeller, for_trying=for_trying(made))
     about = {
         "aspect": judge.aspects[0] if judge else "",
         "run": run.id,
@@ -222,10 +218,13 @@ def push(
         "generator": made.generator.model or made.generator.preset,
     }
     items = (item(judged.row, judged.ratings, shape, **about) for judged in judged_rows(store, run))
-    pushed = push_items(
-        server, to, items, store.reviews.sent(number),
-        lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
-    )  # fmt: skip
+    with Server(where.url, where.key) as server:
+        to = target(server, name, review, shape, words)
+        number = store.reviews.begin_push(run.id, where.name, to.id, to.name, to.workspace)
+        pushed = push_items(
+            server, to, items, store.reviews.sent(number),
+            lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
+        )  # fmt: skip
     store.reviews.finish_push(number)
     return Sent(to, pushed)
 
@@ -258,15 +257,15 @@ def pull(store: Store, run: Run, where: Argilla) -> Pulled:
     pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
         raise RunError(f"The run {run.id} was not sent to {where.url} yet: claywright push {run.id}")
-    server = Server(where.url, where.key)
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
-    for dataset_id in {str(push["dataset_id"]) for push in pushes}:
-        try:
-            found = list(pull_verdicts(server, dataset_id))
-        except Missing:
-            done.missing += 1
-            continue
-        done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
+    with Server(where.url, where.key) as server:
+        for dataset_id in {str(push["dataset_id"]) for push in pushes}:
+            try:
+                found = list(pull_verdicts(server, dataset_id))
+            except Missing:
+                done.missing += 1
+                continue
+            done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
     for judged in judged_rows(store, run):
         done.submitted += len(judged.submitted)
         done.rows_reviewed += bool(judged.submitted)

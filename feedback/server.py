@@ -18,7 +18,7 @@ BATCH = 500
 
 
 class Server:
-    """A connection to Argilla 2.x. Raises ArgillaDown or ArgillaRefused if there is none to be had."""
+    """A connection to Argilla 2.x, a context manager. Raises ArgillaDown or ArgillaRefused if there is none to be had."""
 
     def __init__(self, url: str, key: str) -> None:
         import argilla as rg
@@ -27,6 +27,12 @@ class Server:
         with self.translated():
             self.client: rg.Argilla = rg.Argilla(api_url=self.url, api_key=key, timeout=120, retries=2)
         self.http = self.client.http_client
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:

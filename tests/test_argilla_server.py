@@ -38,8 +38,10 @@ def http(argilla: Any) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def client(argilla: Any) -> rg.Argilla:
-    return rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
+def client(argilla: Any) -> Iterator[rg.Argilla]:
+    sdk = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
+    yield sdk
+    sdk.http_client.close()
 
 
 @pytest.fixture

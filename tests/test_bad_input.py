@@ -159,6 +159,7 @@ def test_a_dataset_of_that_name_with_other_settings(command: Command, recipe: Re
     client = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
     settings = rg.Settings(fields=[rg.TextField(name="other")], questions=[rg.TextQuestion(name="what")])
     rg.Dataset(name="taken", workspace="default", settings=settings, client=client).create()
+    client.http_client.close()
     env = {"ARGILLA_API_URL": argilla.url, "ARGILLA_API_KEY": argilla.api_key}
     with FakeOpenAI() as server:
         assert command("run", recipe(server.url), "--no-push").code == 0

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,7 +31,7 @@ def simulate(
     *,
     width: int,
     seed: int,
-    worked: set[int] = frozenset(),  # type: ignore[assignment]
+    worked: Set[int] = frozenset(),
 ) -> Simulated:
     """Works units as the execution does, each ending after a random while. Units in `worked` were worked before."""
     chance, seen = random.Random(seed), Simulated()

@@ -4,6 +4,7 @@ One client for each endpoint. Nothing is retried here: the engine does that, wit
 translated once, in `translated`.
 """
 
+import asyncio
 import math
 import re
 import time
@@ -195,6 +196,7 @@ class OpenAIEndpoint:
 
     async def close(self) -> None:
         await self.client.close()
+        await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
 
 
 def on_this_machine(url: str) -> bool:
