@@ -127,3 +127,10 @@ def test_the_loop(
     assert len(after) == 3 and after[0]["fields"]["response-1"] == "Edited by the curator."
     assert [len(record["responses"]) for record in after] == [1, 1, 1]
     assert after[0]["responses"][0]["values"]["decision"]["value"] == "approve"
+
+    # a dataset that was deleted in Argilla takes nothing with it
+    found = http.get("/api/v1/me/datasets").json()["items"]
+    (dataset_id,) = [one["id"] for one in found if one["name"] == dataset]
+    assert http.delete(f"/api/v1/datasets/{dataset_id}").status_code == 200
+    pulled = claywright("pull", run, "--json").json
+    assert (pulled["missing"], pulled["approved"], pulled["rejected"]) == (1, 2, 1)
