@@ -215,7 +215,7 @@ def push(
         "aspect": judge.aspects[0] if judge else "",
         "run": run.id,
         "task": made.kind,
-        "generator": made.generator.model or made.generator.preset,
+        "generator": (made.generator.model or made.generator.preset) if made.task.calls_model else "input",
     }
     items = (item(judged.row, judged.ratings, shape, **about) for judged in judged_rows(store, run))
     with Server(where.url, where.key) as server:
