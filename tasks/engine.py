@@ -149,7 +149,8 @@ class Engine:
             self.tally.recalled += 1
             return known
         if (running := self._in_flight.get(key)) is None:
-            asked = self._ask(endpoint, kind, body, Call(key, endpoint.identity, draw, body_hash, scope))
+            call = Call(key, endpoint.identity, draw, body_hash, scope)
+            asked = self._send(self._serve(endpoint), endpoint, kind, body, call)
             running = self._in_flight[key] = asyncio.ensure_future(asked)
             running.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await asyncio.shield(running)
@@ -158,12 +159,6 @@ class Engine:
         """Waits for the calls in flight, also those whose unit has given up: they are paid for, so they are kept."""
         while self._in_flight:
             await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
-
-    async def _ask(self, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call) -> Completion:
-        answer = await self._send(self._serve(endpoint), endpoint, kind, body, call.draw)
-        if answer.text or answer.reasoning:  # nothing is not worth remembering: asked again, it may be something
-            await self.memo.keep(call, answer)
-        return answer
 
     async def abandon(self) -> None:
         """Ends the calls in flight at once, what they would have answered is lost."""
@@ -179,8 +174,9 @@ class Engine:
         return self._served[endpoint.identity]
 
     async def _send(
-        self, served: Served, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], draw: int
+        self, served: Served, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call
     ) -> Completion:
+        """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
         attempt = 0
         while True:
             async with served.limiter:
@@ -190,7 +186,7 @@ class Engine:
                     raise Stopped("Stopped before this call was sent.")
                 self.tally.sent += 1
                 try:
-                    answer = await endpoint.send(kind, body, draw)
+                    answer = await endpoint.send(kind, body, call.draw)
                 except EndpointRefused as error:
                     served.trouble = error
                     raise
@@ -200,6 +196,10 @@ class Engine:
                     served.answered, served.failing_since = True, None
                     served.limiter.answered()
                     self._count(answer)
+                    if (
+                        answer.text or answer.reasoning
+                    ):  # nothing is not worth remembering: asked again, it may be something
+                        await self.memo.keep(call, answer)
                     return answer
             self.tally.failed_attempts += 1
             attempt += 1
