@@ -1,13 +1,13 @@
-"""From a recipe's model settings to endpoints that can be called; keys come from the environment and stay in memory."""
+"""From a recipe's model settings to endpoints that can be called; keys stay in memory."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from app import services
 from app.config import Settings
+from app.keys import Keys
 from app.services import Say
 from tasks import local as local_model
 from tasks.errors import EndpointRefused, SettingsError, Unreachable
@@ -50,7 +50,7 @@ class LocalEndpoint(OpenAIEndpoint):
             self.move(running.url, str(running.details["key"]))
 
 
-def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
+def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpoint:
     """The endpoint that `spec` names; the built-in model is started where it does not run yet.
 
     Raises SettingsError for a missing key or model name, ServiceError if the built-in model does not start.
@@ -60,11 +60,11 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say) -> Endpoint:
     if spec.preset == "local":
         return LocalEndpoint(spec, settings, say)
     variable = spec.key_variable
-    key = os.environ.get(variable) if variable else None
+    key = keys.of(spec)
     if variable and not key:
         raise SettingsError(
             f"The model {spec.model or spec.preset} needs the key in the environment variable {variable}, which is not set. "
-            "Set it and start again; what was made is kept."
+            f"{keys.advice}; what was made is kept."
         )
     if not spec.model and not spec.url:
         raise SettingsError(f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.")

@@ -82,7 +82,29 @@ def first(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first]
+def page(connection: sqlite3.Connection) -> None:
+    """What the page needs: what each working of a run took, what was exported, and the forms as they were left."""
+    _each(
+        connection,
+        """
+        -- what: preview, work. rows and rated are what it added; the rest is the engine's tally
+        CREATE TABLE workings(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, what TEXT NOT NULL,
+          rows INTEGER NOT NULL, rated INTEGER NOT NULL, sent INTEGER NOT NULL, answered INTEGER NOT NULL,
+          recalled INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+          seconds REAL NOT NULL, created TEXT NOT NULL);
+        CREATE INDEX workings_run ON workings(run);
+        CREATE TABLE exports(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, path TEXT NOT NULL,
+          format TEXT NOT NULL, rows INTEGER NOT NULL, created TEXT NOT NULL);
+        CREATE INDEX exports_run ON exports(run);
+        -- what a browser's forms hold, as JSON; never a key
+        CREATE TABLE forms(browser TEXT PRIMARY KEY, filled TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -1,12 +1,14 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.rows`, `.ratings`, `.calls` (the memo) and `.reviews` are the nouns; app/tables has one module for each.
+`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews` and `.forms` are the nouns; app/tables has one module for
+each.
 """
 
 from pathlib import Path
 
 from app.database import Database
 from app.tables.calls import Calls
+from app.tables.forms import Forms
 from app.tables.ratings import Ratings
 from app.tables.reviews import Reviews
 from app.tables.rows import Rows
@@ -23,6 +25,7 @@ class Store:
         self.ratings = Ratings(self.db)
         self.calls = Calls(self.db)
         self.reviews = Reviews(self.db)
+        self.forms = Forms(self.db)
 
     def __enter__(self) -> "Store":
         return self

@@ -38,6 +38,13 @@ def alive_here(worker: str) -> bool:
     return worker != name() and worker.startswith(f"{socket.gethostname()}|") and not dead(worker)
 
 
+def at_work(run: Run) -> bool:
+    """True if a process works on the run, as far as can be told from here."""
+    if run.worker is None or dead(run.worker):
+        return False
+    return run.worker == name() or alive_here(run.worker) or (run.heartbeat or 0) > time.time() - STALE_AFTER
+
+
 def _began(number: int) -> str:
     """When a process began, in the kernel's ticks; "" if it is not there."""
     if Path("/proc/self/stat").exists():

@@ -1,6 +1,7 @@
 """The whole loop, as a handful of functions. Read this file first.
 
     start      a recipe becomes a run
+    preview    its first rows, to look at before the rest is paid for
     generate   its units give rows, rows get responses, responses get ratings
     push       the rows go to Argilla, with the ratings as suggestions
     pull       what people said there comes back
@@ -11,9 +12,10 @@ the page and the Python API call these functions and show what they give.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +25,13 @@ from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError
 from app.execution import Execution
+from app.keys import Keys
 from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import dumps
-from app.workers import working_on
+from app.workers import at_work, working_on
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, Judged
 from feedback.exports import export as write_file
@@ -41,10 +44,12 @@ from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError
 from tasks.models.scripted import ScriptedEndpoint
-from tasks.types import Row
+from tasks.models.spec import ModelSpec
+from tasks.types import Row, Unit
 
 SEEDS = 2**31
 PAGE = 500
+ENVIRONMENT = Keys()
 Watch = Callable[[Execution, int | None], None]
 
 
@@ -78,6 +83,11 @@ def expected(made: Recipe) -> int | None:
     return most if made.rows is None else min(most, made.rows)
 
 
+def standing(run: Run) -> str:
+    """How a run stands: draft, running, paused, stopped or done; "interrupted" if its process died while it worked on it."""
+    return "interrupted" if run.state == "running" and not at_work(run) else run.state
+
+
 async def generate(
     store: Store,
     settings: Settings,
@@ -85,16 +95,72 @@ async def generate(
     watch: Watch,
     say: Say,
     *,
+    keys: Keys = ENVIRONMENT,
     changed: Recipe | None = None,
     retry_failed: bool = False,
+    only_made: bool = False,
 ) -> Run:
     """Works a run to its end: makes rows, answers and rates them. Returns it as it stands afterwards.
 
     What can't pass (a refused key, a dead endpoint, a full disk) is raised after everything that was under way is kept;
     the run is then paused with that reason and can be worked again. `changed` is the recipe from now on: more rows, say,
-    or another labeller.
+    or another labeller. `only_made` finishes the rows that are there and makes no others.
     """
     made = changed or recipe_of(run)
+    more = changed is not None or run.state == "draft"
+    async with _worked(store, settings, run, made, say, keys, "work") as execution:
+        store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
+        try:
+            store.rows.reopen(run.id, surplus=more, failed=retry_failed)
+            watch(execution, expected(made))
+            units = made.task.units(inputs.rows(made.inputs))
+            await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
+        except BaseException:
+            store.runs.set(run.id, state="stopped", reason="interrupted")
+            raise
+        state, reason = outcome(execution)
+        if only_made and state == "done" and run.state != "done":  # its rows are finished, its units are not
+            state, reason = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
+        store.runs.set(run.id, state=state, reason=reason)
+    if execution.trouble is not None:
+        raise execution.trouble
+    return store.runs.get(run.id)
+
+
+async def preview(
+    store: Store,
+    settings: Settings,
+    run: Run,
+    watch: Watch,
+    say: Say,
+    *,
+    rows: int,
+    keys: Keys = ENVIRONMENT,
+) -> Run:
+    """The first rows of a run, answered and not rated. The run stays a draft; working it goes on behind these rows."""
+    made = recipe_of(run)
+    few = replace(made, rows=min(rows, made.rows or rows), rating=None)
+    async with _worked(store, settings, run, few, say, keys, "preview") as execution:
+        store.rows.reopen(run.id, surplus=True, failed=True)
+        store.runs.set(run.id, reason="")
+        watch(execution, few.rows)
+        await execution.work(few.task.units(inputs.rows(few.inputs)))
+    if execution.trouble is not None:
+        raise execution.trouble
+    return store.runs.get(run.id)
+
+
+def _those_of(units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]) -> Iterator[Unit]:
+    """The units that were worked already."""
+    for index, *_ in worked:
+        yield next(unit for unit in units if unit.index == index)
+
+
+@contextlib.asynccontextmanager
+async def _worked(
+    store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
+) -> AsyncIterator[Execution]:
+    """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
     if run.inputs != inputs.fingerprint(made.inputs):
         raise InputError(
             f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
@@ -102,36 +168,27 @@ async def generate(
         )
     async with working_on(store, run) as hold:
         try:
-            execution = await asyncio.to_thread(prepare, store, settings, run, made, say)
+            execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
         except ClaywrightError as error:
-            store.runs.set(run.id, state="paused", reason=str(error))
+            store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
             raise
         hold.lost = lambda: execution.give_up(
             RunError(f"Another process took the run {run.id} over; it goes on there.")
         )
         try:
-            store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
-            store.rows.reopen(run.id, surplus=changed is not None, failed=retry_failed)
-            watch(execution, expected(made))
-            await execution.work(made.task.units(inputs.rows(made.inputs)))
-        except BaseException:
-            store.runs.set(run.id, state="stopped", reason="interrupted")
-            raise
+            yield execution
         finally:
+            done = execution.progress
             await execution.engine.close()
-        state, reason = outcome(execution)
-        store.runs.set(run.id, state=state, reason=reason)
-    if execution.trouble is not None:
-        raise execution.trouble
-    return store.runs.get(run.id)
+            store.runs.add_working(run.id, what, done.answered, done.rated, execution.engine.tally)
 
 
-def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say) -> Execution:
+def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys) -> Execution:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
     generates = made.task.calls_model or (made.answering.n > 0 and not made.responders)
-    generator = endpoint(made.generator, settings, say) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say) for spec in made.responders]
-    labeller = endpoint(made.labeller, settings, say) if made.rating else None
+    generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
+    responders = [endpoint(spec, settings, say, keys) for spec in made.responders]
+    labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
     return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
 
 
@@ -147,11 +204,23 @@ def outcome(execution: Execution) -> tuple[str, str]:
     return "done", ""
 
 
-async def rate(store: Store, settings: Settings, run: Run, rating: UltraFeedback | None, watch: Watch, say: Say) -> Run:
-    """Rates the rows of a run, by `rating` or as its recipe says, and answers those that are not answered yet."""
+async def rate(
+    store: Store,
+    settings: Settings,
+    run: Run,
+    rating: UltraFeedback | None,
+    watch: Watch,
+    say: Say,
+    *,
+    labeller: ModelSpec | None = None,
+    keys: Keys = ENVIRONMENT,
+) -> Run:
+    """Rates the rows that a run has, by `rating` or as its recipe says, and answers those that are not answered yet."""
     made = recipe_of(run)
-    made = replace(made, rating=rating or made.rating or UltraFeedback())
-    return await generate(store, settings, run, watch, say, changed=made, retry_failed=True)
+    made = replace(made, rating=rating or made.rating or UltraFeedback(), labeller=labeller or made.labeller)
+    return await generate(
+        store, settings, run, watch, say, keys=keys, changed=made, retry_failed=True, only_made=True
+    )
 
 
 @dataclass(frozen=True)
@@ -278,7 +347,9 @@ def export(store: Store, run: Run, to: Export) -> Exported:
     """Writes the approved rows of a run into a file. Raises ExportError."""
     made = recipe_of(run)
     path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
-    return write_file(judged_rows(store, run), to, path, run.id, made.kind)
+    done = write_file(judged_rows(store, run), to, path, run.id, made.kind)
+    store.runs.add_export(run.id, str(path), to.format, done.written)
+    return done
 
 
 def judged_rows(store: Store, run: Run) -> Iterator[Judged]:

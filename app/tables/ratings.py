@@ -62,6 +62,16 @@ class Ratings:
                 found[r["row"]].append(_rating(r))
         return found
 
+    def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int]]:
+        """(aspect, model of the response, status, value, how many) of the ratings that count."""
+        found = self.db.all(
+            "SELECT aspect, responses.model, status, value, count(*) n FROM ratings JOIN rows ON rows.id=ratings.row"
+            " AND rows.content_hash=ratings.content_hash JOIN responses ON responses.row=ratings.row"
+            f" AND responses.place=ratings.response WHERE run=? AND rows.state='kept' AND judge={LAST_JUDGE}"
+            " GROUP BY aspect, responses.model, status, value ORDER BY aspect, responses.model, value", run_id,
+        )  # fmt: skip
+        return [(r["aspect"], r["model"], r["status"], r["value"], r["n"]) for r in found]
+
 
 def _rating(r: sqlite3.Row) -> Rating:
     return Rating(

@@ -130,6 +130,31 @@ class Rows:
                 return
             unit, position = page[-1]["unit"], page[-1]["position"]
 
+    def page(self, run_id: str, offset: int, limit: int) -> list[Row]:
+        """Some rows of a run that are kept, answered or not, in unit order."""
+        page = self.db.all(
+            "SELECT * FROM rows WHERE run=? AND state='kept' ORDER BY unit, position LIMIT ? OFFSET ?", run_id, limit, offset
+        )
+        responses = _responses(self.db.reader, [found["id"] for found in page])
+        return [_row(found, responses[found["id"]]) for found in page]
+
+    def latest(self, run_id: str, limit: int) -> list[Row]:
+        """The rows that were answered last, the newest first."""
+        found = self.db.all(
+            f"SELECT * FROM rows WHERE run=? AND {ANSWERED} ORDER BY updated DESC, unit DESC, position DESC LIMIT ?",
+            run_id, limit,
+        )  # fmt: skip
+        responses = _responses(self.db.reader, [row["id"] for row in found])
+        return [_row(row, responses[row["id"]]) for row in found]
+
+    def place(self, run_id: str, row_id: str) -> int:
+        """How many kept rows of the run come before that one."""
+        (found,) = self.db.all(
+            "SELECT count(*) n FROM rows r JOIN rows one ON one.id=? WHERE r.run=? AND r.state='kept'"
+            " AND (r.unit, r.position) < (one.unit, one.position)", row_id, run_id,
+        )  # fmt: skip
+        return int(found["n"])
+
     def worked(self, run_id: str) -> tuple[int, int]:
         """(units that were worked, rows that they gave)."""
         (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)

@@ -8,7 +8,9 @@ from typing import Any
 from app.database import Database
 from app.errors import RunError
 from app.tables.ratings import LAST_JUDGE
+from app.tables.reviews import DECIDED
 from app.tables.text import now
+from tasks.engine import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,34 @@ class Runs:
             lambda c: c.execute("UPDATE runs SET worker=NULL, heartbeat=NULL WHERE id=? AND worker=?", (run_id, worker))
         )
 
+    def delete(self, run_id: str) -> None:
+        """Takes the run and everything of it away; the memo keeps its calls."""
+        self.db.write(lambda c: c.execute("DELETE FROM runs WHERE id=?", (run_id,)))
+
+    def add_working(self, run_id: str, what: str, rows: int, rated: int, tally: Tally) -> None:
+        """What one working of the run took: `what` is "preview" or "work"."""
+        values = (
+            run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
+            tally.completion_tokens, tally.seconds, now(),
+        )  # fmt: skip
+        self.db.write(
+            lambda c: c.execute(f"INSERT INTO workings VALUES(NULL,{','.join('?' * len(values))})", values) and None
+        )
+
+    def workings(self, run_id: str) -> list[dict[str, Any]]:
+        """Everything that `add_working` was told, the oldest first."""
+        return [dict(r) for r in self.db.all("SELECT * FROM workings WHERE run=? ORDER BY id", run_id)]
+
+    def add_export(self, run_id: str, path: str, format: str, rows: int) -> None:
+        values = (run_id, path, format, rows, now())
+        self.db.write(lambda c: c.execute("INSERT INTO exports VALUES(NULL,?,?,?,?,?)", values) and None)
+
     def counts(self, run_id: str) -> dict[str, int]:
-        """How far the run has come: units, failed, dropped, made, answered, rated, ratings, unrated, sent, reviewed, approved."""
+        """How far the run has come.
+
+        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected and exported (the last file) count
+        rows or units; ratings, unrated and failed_ratings count ratings.
+        """
         one = self.db.reader.execute(
             "SELECT (SELECT count(*) FROM units WHERE run=:r) units,"
             " (SELECT count(*) FROM units WHERE run=:r AND state='failed')"
@@ -112,7 +140,14 @@ class Runs:
             "SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=?",
             (run_id,),
         ).fetchone()[0]
-        return {**dict(one), **dict(ratings), "sent": sent}
+        reviewed = self.db.reader.execute(
+            "SELECT count(*) reviewed, coalesce(sum(said>0 AND against=0), 0) approved, coalesce(sum(against>0), 0) rejected"
+            f" FROM ({DECIDED})", (run_id,),
+        ).fetchone()  # fmt: skip
+        exported = self.db.all("SELECT rows FROM exports WHERE run=? ORDER BY id DESC LIMIT 1", run_id)
+        return {
+            **dict(one), **dict(ratings), "sent": sent, **dict(reviewed), "exported": exported[0]["rows"] if exported else 0,
+        }  # fmt: skip
 
     def drop_reasons(self, run_id: str) -> dict[str, int]:
         found = self.db.all(

@@ -1,0 +1,180 @@
+"""Work that goes on when the page is closed: one job a run at a time, all in one thread with an event loop of its own.
+
+A page starts a job, looks at it as often as it likes and may stop it. What a job did is in the store; the job itself is
+only what this process knows of it. After a restart there are no jobs, and a run that was being worked stands as
+interrupted.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app import workflow
+from app.config import Settings
+from app.errors import RunError
+from app.execution import Execution, words
+from app.keys import Keys
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from app.workflow import Pulled, Sent
+from feedback.push import Pushed
+from feedback.ultrafeedback import UltraFeedback
+from tasks.errors import ClaywrightError, Stopped
+from tasks.models.spec import ModelSpec
+
+log = logging.getLogger("claywright")
+What = Literal["preview", "work", "rate", "push", "pull"]
+
+
+@dataclass
+class Job:
+    """What is done, or was done last, to one run. `trouble` is the sentence that it ended with, if it failed.
+
+    `before` are the run's counts when it began; `total` is the number of rows it is to have, None if that can't be told.
+    """
+
+    run: str
+    what: What
+    before: dict[str, int]
+    state: Literal["working", "done", "stopped", "failed"] = "working"
+    trouble: str = ""
+    saying: str = ""
+    total: int | None = None
+    execution: Execution | None = None
+    pushed: Pushed = field(default_factory=Pushed)
+    sent: Sent | None = None
+    pulled: Pulled | None = None
+    began: float = field(default_factory=time.time)
+    stopping: bool = False
+
+    def watch(self, execution: Execution, total: int | None) -> None:
+        self.execution, self.total = execution, total
+        if self.stopping:
+            execution.stop()
+
+    def say(self, sentence: str) -> None:
+        self.saying = sentence
+
+    def sending(self, done: Pushed, total: int) -> None:
+        self.pushed, self.total = done, total
+        if self.stopping:
+            raise Stopped("Stopped. What was sent is in Argilla; sending again goes on from there.")
+
+
+class Jobs:
+    """The jobs of this process. Close it: what is in flight is waited for, then everything ends."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self._jobs: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._guard = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="jobs", daemon=True)
+        self._thread.start()
+
+    def of(self, run_id: str) -> Job | None:
+        """The run's last job in this process."""
+        return self._jobs.get(run_id)
+
+    def working(self) -> list[Job]:
+        return [job for job in list(self._jobs.values()) if job.state == "working"]
+
+    def stop(self, run_id: str) -> None:
+        """Asks the run's job to end: calls that were sent are waited for and kept."""
+        if (job := self.of(run_id)) is not None and job.state == "working":
+            job.stopping = True
+            if job.execution is not None:
+                self._loop.call_soon_threadsafe(job.execution.stop)
+
+    # -- what can be done
+
+    def preview(self, run: Run, keys: Keys, rows: int) -> Job:
+        return self._start(
+            run, "preview",
+            lambda job: workflow.preview(self.store, self.settings, run, job.watch, job.say, rows=rows, keys=keys),
+        )  # fmt: skip
+
+    def work(self, run: Run, keys: Keys, changed: Recipe | None = None, *, retry_failed: bool = False) -> Job:
+        return self._start(
+            run, "work",
+            lambda job: workflow.generate(
+                self.store, self.settings, run, job.watch, job.say,
+                keys=keys, changed=changed, retry_failed=retry_failed,
+            ),
+        )  # fmt: skip
+
+    def rate(self, run: Run, keys: Keys, rating: UltraFeedback, labeller: ModelSpec) -> Job:
+        return self._start(
+            run, "rate",
+            lambda job: workflow.rate(
+                self.store, self.settings, run, rating, job.watch, job.say, labeller=labeller, keys=keys
+            ),
+        )  # fmt: skip
+
+    def push(self, run: Run, dataset: str = "", workspace: str = "") -> Job:
+        def send(job: Job) -> None:
+            where = workflow.argilla(self.settings, job.say)
+            job.sent = workflow.push(self.store, run, where, job.sending, dataset=dataset, workspace=workspace)
+            job.pushed = job.sent.pushed
+
+        return self._start(run, "push", lambda job: asyncio.to_thread(send, job))
+
+    def pull(self, run: Run) -> Job:
+        def fetch(job: Job) -> None:
+            job.pulled = workflow.pull(self.store, run, workflow.argilla(self.settings, job.say))
+
+        return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
+
+    # -- how it is done
+
+    def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]]) -> Job:
+        """Raises RunError if the run is being worked on already."""
+        with self._guard:
+            if (old := self.of(run.id)) is not None and old.state == "working":
+                raise RunError(f"The run '{run.name}' is being worked on. Stop that first, or wait for it.")
+            job = self._jobs[run.id] = Job(run.id, what, self.store.runs.counts(run.id))
+        asyncio.run_coroutine_threadsafe(self._begin(self._do(job, work)), self._loop)
+        return job
+
+    async def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _do(self, job: Job, work: Callable[[Job], Awaitable[Any]]) -> None:
+        try:
+            await work(job)
+            job.state = "stopped" if job.stopping else "done"
+        except asyncio.CancelledError:
+            job.state = "stopped"
+        except Stopped as error:
+            job.state, job.trouble = "stopped", str(error)
+        except ClaywrightError as error:
+            job.state, job.trouble = "failed", str(error)
+        except Exception as error:
+            log.exception("a job ended with a fault")
+            job.state, job.trouble = "failed", words(error)
+
+    def close(self, patience: float = 10.0) -> None:
+        """Stops all jobs, waits `patience` seconds for what is in flight, then abandons it."""
+        for job in self.working():
+            self.stop(job.run)
+
+        async def end() -> None:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=patience)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

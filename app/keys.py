@@ -1,0 +1,60 @@
+"""Where the keys of models come from: the environment, or what was typed in the page, which stays in this process.
+
+A key belongs to the browser that typed it and to the address that it was typed for: it is sent nowhere else.
+"""
+
+import os
+import re
+import threading
+from urllib.parse import urlsplit
+
+from tasks.models.spec import ModelSpec
+
+
+class Keys:
+    """The keys of the environment, by the variable that a model names."""
+
+    advice = "Set it and start again"
+
+    def of(self, spec: ModelSpec) -> str | None:
+        return (os.environ.get(spec.key_variable) if spec.key_variable else None) or None
+
+
+class TypedKeys(Keys):
+    """The same, with what one browser typed before it."""
+
+    advice = "Type it on the page Models, or set it and start Claywright again"
+
+    def __init__(self) -> None:
+        self._typed: dict[str, str] = {}
+
+    def type(self, spec: ModelSpec, key: str) -> None:
+        """Holds a key for the endpoint of `spec`; an empty one takes it away."""
+        if key.strip():
+            self._typed[spec.address] = key.strip()
+        else:
+            self._typed.pop(spec.address, None)
+
+    def typed(self, spec: ModelSpec) -> bool:
+        return spec.address in self._typed
+
+    def of(self, spec: ModelSpec) -> str | None:
+        return self._typed.get(spec.address) or super().of(spec)
+
+
+class KeyRing:
+    """The keys of all browsers, in this process's memory alone."""
+
+    def __init__(self) -> None:
+        self._browsers: dict[str, TypedKeys] = {}
+        self._lock = threading.Lock()
+
+    def of(self, browser: str) -> TypedKeys:
+        with self._lock:
+            return self._browsers.setdefault(browser, TypedKeys())
+
+
+def variable_for(url: str) -> str:
+    """The name under which a recipe knows the key of an address that has none by itself: KEY_FOR_MODELS_EXAMPLE_ORG."""
+    host = urlsplit(url).hostname or "ENDPOINT"
+    return "KEY_FOR_" + re.sub(r"[^A-Z0-9]+", "_", host.upper()).strip("_")

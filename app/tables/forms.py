@@ -1,0 +1,22 @@
+"""What the forms of the page held when they were last left, for each browser. Never a key."""
+
+import json
+from typing import Any
+
+from app.database import Database
+from app.tables.text import dumps, now
+
+
+class Forms:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def keep(self, browser: str, filled: dict[str, Any]) -> None:
+        self.db.write(
+            lambda c: c.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (browser, dumps(filled), now())) and None
+        )
+
+    def get(self, browser: str) -> dict[str, Any]:
+        """What that browser left; nothing for one that is new."""
+        found = self.db.all("SELECT filled FROM forms WHERE browser=?", browser)
+        return dict(json.loads(found[0]["filled"])) if found else {}
