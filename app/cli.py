@@ -20,7 +20,9 @@ from feedback.exports import FORMATS, Export
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'last'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 DATA: dict[str, Path | None] = {"folder": None}
@@ -36,13 +38,20 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def everywhere(
+    context: typer.Context,
     data: Annotated[Path | None, typer.Option(help="Data folder (else CLAYWRIGHT_DATA, else the user's own).")] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the app; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
-    """Datasets made by models and trusted by humans."""
+    """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""
     DATA["folder"] = data
+    if context.invoked_subcommand is None:
+        from app.server import serve
+
+        serve(settings(data), terminal.say, port=port, browse=browser)
 
 
 @contextmanager

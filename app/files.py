@@ -27,6 +27,21 @@ def exclusively(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[bool]:
+    """True if nobody else is in such a block of the lock file `path` at the same time; doesn't wait."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            _lock(descriptor, wait=False)
+        except OSError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
+
+
 def held(path: Path) -> bool:
     """True if a process holds the lock file `path`."""
     try:

@@ -74,20 +74,20 @@ class Recipe:
         """The recipe as plain values, settings that are at their default left out."""
         plain: dict[str, Any] = {"name": self.name}
         plain.update({key: getattr(self, key) for key in ("rows", "seed") if getattr(self, key) is not None})
-        plain["generator"] = _changed(self.generator)
+        plain["generator"] = changed(self.generator)
         if self.responders:
-            plain["responders"] = [_changed(spec) for spec in self.responders]
+            plain["responders"] = [changed(spec) for spec in self.responders]
         if self.rating is not None or self.labeller != self.generator:
-            plain["labeller"] = _changed(self.labeller)
-        plain["task"] = {"kind": self.kind, **_changed(self.task)}
+            plain["labeller"] = changed(self.labeller)
+        plain["task"] = {"kind": self.kind, **changed(self.task)}
         for key in ("inputs", "answers", "rating", "review", "export"):
             part = getattr(self, key)
-            if part is not None and (key in ("answers", "rating") or _changed(part)):
-                plain[key] = _changed(part)
+            if part is not None and (key in ("answers", "rating") or changed(part)):
+                plain[key] = changed(part)
         return plain
 
 
-def _changed(part: Any) -> dict[str, Any]:
+def changed(part: Any) -> dict[str, Any]:
     """The settings of `part` that differ from their defaults."""
     values = asdict(part)
     made = {f.name: f.default_factory() for f in fields(part) if callable(f.default_factory)}
@@ -173,7 +173,7 @@ def example() -> Recipe:
         {
             "name": "example",
             "rows": 8,
-            "generator": _changed(BUILT_IN),
+            "generator": changed(BUILT_IN),
             "labeller": {"preset": "local", "concurrency": 8, "temperature": 0.0},
             "task": {"kind": "magpie", "max_instruction_tokens": 120},
             "rating": {"aspects": ["helpfulness"]},

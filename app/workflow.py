@@ -16,9 +16,10 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from app import inputs, recipe, services
 from app.config import Settings
@@ -33,12 +34,13 @@ from app.tables.runs import Run
 from app.tables.text import dumps
 from app.workers import at_work, working_on
 from feedback.errors import Missing
-from feedback.exports import Export, Exported, Judged
+from feedback.exports import Export, Exported, Judged, chosen
 from feedback.exports import export as write_file
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, Target, target
 from feedback.push import push as push_items
-from feedback.schema import guidelines, item, shape_of
+from feedback.schema import Review, Shape, guidelines, item, shape_of
+from feedback.schema import settings as argilla_settings
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
@@ -64,6 +66,29 @@ def start(store: Store, settings: Settings, made: Recipe) -> Run:
     run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     text = recipe_text(made)
     return store.runs.create(run_id, made.name, settings.owner, text, seed, inputs.fingerprint(made.inputs))
+
+
+def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Run:
+    """The run that a page works for a recipe: `old`, if it is a draft that begins with the same rows, else a new one.
+
+    A draft that was changed gives way to the new one, which draws with the same seed: going back costs nothing.
+    """
+    if old is None or old.state != "draft":
+        return start(store, settings, made)
+    if same_rows(recipe_of(old), made) and old.inputs == inputs.fingerprint(made.inputs):
+        store.runs.set(old.id, recipe=recipe_text(made), name=made.name)
+        return store.runs.get(old.id)
+    new = start(store, settings, made if made.seed is not None else replace(made, seed=old.seed))
+    store.runs.set(new.id, recipe=recipe_text(made))
+    if not at_work(old) and not store.reviews.pushes(old.id):
+        store.runs.delete(old.id)
+    return new
+
+
+def same_rows(one: Recipe, other: Recipe) -> bool:
+    """True if both make the same rows, though perhaps not as many; how they are rated and reviewed is left out."""
+    parts = ("generator", "responders", "task", "inputs", "answering", "seed")
+    return all(getattr(one, part) == getattr(other, part) for part in parts)
 
 
 def recipe_text(made: Recipe) -> str:
@@ -218,9 +243,7 @@ async def rate(
     """Rates the rows that a run has, by `rating` or as its recipe says, and answers those that are not answered yet."""
     made = recipe_of(run)
     made = replace(made, rating=rating or made.rating or UltraFeedback(), labeller=labeller or made.labeller)
-    return await generate(
-        store, settings, run, watch, say, keys=keys, changed=made, retry_failed=True, only_made=True
-    )
+    return await generate(store, settings, run, watch, say, keys=keys, changed=made, retry_failed=True, only_made=True)
 
 
 @dataclass(frozen=True)
@@ -277,11 +300,9 @@ def push(
         raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
     name = dataset or made.review.dataset or _last_dataset(store, run) or run.id
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
-    judge = made.rating
-    labeller = made.labeller.model or made.labeller.preset
-    words = guidelines(judge.aspects if judge else (), labeller, for_trying=for_trying(made))
+    words = _guidelines(made)
     about = {
-        "aspect": judge.aspects[0] if judge else "",
+        "aspect": made.rating.aspects[0] if made.rating else "",
         "run": run.id,
         "task": made.kind,
         "generator": (made.generator.model or made.generator.preset) if made.task.calls_model else "input",
@@ -296,6 +317,55 @@ def push(
         )  # fmt: skip
     store.reviews.finish_push(number)
     return Sent(to, pushed)
+
+
+def set_review(store: Store, run: Run, review: Review) -> Run:
+    """The run, to be sent to Argilla as `review` says from now on."""
+    store.runs.set(run.id, recipe=recipe_text(replace(recipe_of(run), review=review)))
+    return store.runs.get(run.id)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A dataset in Argilla, in words: what a record shows, what it asks, what reviewers are told."""
+
+    fields: list[str]
+    questions: list[str]
+    guidelines: str
+
+
+def described(shape: Shape, made: Recipe) -> Described:
+    """What a push makes of rows of that shape."""
+    words = _guidelines(made)
+    looks = argilla_settings(shape, made.review, words)
+    return Described([f.title or f.name for f in looks.fields], [q.title or q.name for q in looks.questions], words)
+
+
+def _guidelines(made: Recipe) -> str:
+    labeller = made.labeller.model or made.labeller.preset
+    return guidelines(made.rating.aspects if made.rating else (), labeller, for_trying=for_trying(made))
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """How a person signs in to the embedded Argilla. `file` is where that is kept."""
+
+    username: str
+    password: str = field(repr=False)
+    file: str
+
+
+def way_in(settings: Settings) -> WayIn | None:
+    """None where Argilla is not the embedded one, or does not run yet."""
+    if settings.argilla_url:
+        return None
+    try:
+        record = json.loads((settings.services / f"{services.ARGILLA.name}.json").read_text(encoding="utf-8"))
+        file = Path(str(record["credentials"]))
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return WayIn(str(found["username"]), str(found["password"]), str(file))
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def for_trying(made: Recipe) -> bool:
@@ -350,6 +420,34 @@ def export(store: Store, run: Run, to: Export) -> Exported:
     done = write_file(judged_rows(store, run), to, path, run.id, made.kind)
     store.runs.add_export(run.id, str(path), to.format, done.written)
     return done
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What an export would hold: its first lines, how many there are, how many rows give none."""
+
+    first: list[dict[str, Any]]
+    lines: int
+    passed_over: int
+
+
+def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
+    """What `export` would write, without writing it."""
+    found: list[dict[str, Any]] = []
+    lines = passed_over = 0
+    for line in chosen(judged_rows(store, run), to, run.id, recipe_of(run).kind):
+        if line is None:
+            passed_over += 1
+            continue
+        lines += 1
+        if len(found) < first:
+            found.append(line)
+    return Foreseen(found, lines, passed_over)
+
+
+def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
+    """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
+    return list(_judged(store, store.rows.page(run.id, offset, limit)))
 
 
 def judged_rows(store: Store, run: Run) -> Iterator[Judged]:

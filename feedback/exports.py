@@ -228,22 +228,28 @@ class Exported:
     passed_over: int = 0
 
 
+def chosen(rows: Iterable[Judged], to: Export, run: str, task: str) -> Iterator[Line | None]:
+    """A line for each row that is to go out; None for one that gives none in this format."""
+    make = FORMATS[to.format]
+    for judged in rows:
+        if judged.decision == "approve" or (to.unreviewed and judged.unseen):
+            yield make(judged, run, task)
+
+
 def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) -> Exported:
     """Writes the file, whole or not at all. Raises ExportError if there is nothing to write or no place for it."""
-    make, done = FORMATS[to.format], Exported(path)
+    done = Exported(path)
     kind = path.suffix.lstrip(".").lower()
     if kind not in WRITERS:
         raise ExportError(f"The export file '{path}' should end in one of: {', '.join('.' + w for w in WRITERS)}.")
 
     def lines() -> Iterator[Line]:
-        for judged in rows:
-            if judged.decision != "approve" and not (to.unreviewed and judged.unseen):
-                continue
-            if (line := make(judged, run, task)) is None:
+        for line in chosen(rows, to, run, task):
+            if line is None:
                 done.passed_over += 1
-                continue
-            done.written += 1
-            yield line
+            else:
+                done.written += 1
+                yield line
 
     temporary: Path | None = None
     try:

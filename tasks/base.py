@@ -20,6 +20,8 @@ class Task:
     summary: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ()
     """Input columns that each unit must have."""
+    optional_columns: ClassVar[tuple[str, ...]] = ()
+    """Input columns that are used where they are there."""
     draws: ClassVar[bool] = False
     """True if the task needs no input and can draw rows for ever."""
     calls_model: ClassVar[bool] = True

@@ -25,11 +25,14 @@ class ExistingRows(Task):
     Rows out: one a row of input.
     """
 
-    title: ClassVar[str] = "ExistingRows"
-    summary: ClassVar[str] = "Take instructions and responses that you have, to rate and review them."
+    title: ClassVar[str] = "Existing rows"
+    summary: ClassVar[str] = "Instructions and answers that you have, to rate and review"
+    optional_columns: ClassVar[tuple[str, ...]] = ("instruction", "input", "responses", "system_prompt")
     calls_model: ClassVar[bool] = False
 
-    model: str = setting("unknown", "Name for responses that do not say which model made them.")
+    model: str = setting(
+        "unknown", "Name for responses that do not say which model made them.", label="Model that answered"
+    )
 
     def required_columns(self) -> tuple[str, ...]:
         return ()

@@ -35,10 +35,12 @@ class Genstruct(Task):
     """
 
     title: ClassVar[str] = "Genstruct"
-    summary: ClassVar[str] = "Turn your documents into questions with answers."
+    summary: ClassVar[str] = "Questions and answers from documents"
     columns: ClassVar[tuple[str, ...]] = ("title", "content")
 
-    max_answer_tokens: int = setting(700, "Most tokens for question and answer together.")
+    max_answer_tokens: int = setting(
+        700, "Most tokens for question and answer together.", label="Longest answer, tokens"
+    )
 
     def __post_init__(self) -> None:
         if self.max_answer_tokens < 1:

@@ -30,19 +30,25 @@ class Magpie(Task):
     """
 
     title: ClassVar[str] = "Magpie"
-    summary: ClassVar[str] = "Draw instructions and talks out of a model, from nothing."
+    summary: ClassVar[str] = "Chats from the model alone; no input"
     draws: ClassVar[bool] = True
 
-    n_turns: int = setting(1, "Pairs of a user turn and an answer.")
-    only_instruction: bool = setting(False, "Only the user's first turn; answering follows as a step of its own.")
-    end_with_user: bool = setting(False, "Leave out the last answer.")
-    include_system_prompt: bool = setting(False, "Keep the system prompt in the row's messages.")
+    n_turns: int = setting(1, "Pairs of a user turn and an answer.", label="Turns")
+    only_instruction: bool = setting(
+        False, "Only the user's first turn; answering follows as a step of its own.", label="Instructions only"
+    )
+    end_with_user: bool = setting(False, "Leave out the last answer.", label="End with the user's turn")
+    include_system_prompt: bool = setting(
+        False, "Keep the system prompt in the row's messages.", label="Keep the system prompt"
+    )
     system_prompt: str | list[str] | dict[str, str] = setting(
         "",
         "Steers what users ask about: a text, several to choose from, or several with names.",
         multiline=True,
     )
-    max_instruction_tokens: int = setting(256, "A user turn longer than this is dropped as cut off.")
+    max_instruction_tokens: int = setting(
+        256, "A user turn longer than this is dropped as cut off.", label="Longest user turn, tokens"
+    )
 
     def __post_init__(self) -> None:
         if self.n_turns < 1:

@@ -34,13 +34,17 @@ class SelfInstruct(Task):
     instruction without a response; answering follows.
     """
 
-    title: ClassVar[str] = "SelfInstruct"
-    summary: ClassVar[str] = "Write new instructions from a handful of seeds."
+    title: ClassVar[str] = "Self-Instruct"
+    summary: ClassVar[str] = "New instructions in the spirit of seeds"
     columns: ClassVar[tuple[str, ...]] = ("input",)
 
-    num_instructions: int = setting(5, "New instructions for each seed.")
-    application_description: str = setting("AI assistant", "What the instructions will be put to.")
-    criteria_for_query_generation: str = setting(CRITERIA, "What a good instruction is like.", multiline=True)
+    num_instructions: int = setting(5, "New instructions for each seed.", label="New instructions a seed")
+    application_description: str = setting(
+        "AI assistant", "What the instructions will be put to.", label="Instructions for"
+    )
+    criteria_for_query_generation: str = setting(
+        CRITERIA, "What a good instruction is like.", multiline=True, label="Criteria"
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_instructions <= 50:

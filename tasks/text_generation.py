@@ -26,14 +26,14 @@ class TextGeneration(Task):
     with `num_generations` responses.
     """
 
-    title: ClassVar[str] = "TextGeneration"
-    summary: ClassVar[str] = "Answer a prompt made from the columns of your data."
+    title: ClassVar[str] = "Text generation"
+    summary: ClassVar[str] = "Answers to a prompt made from your columns"
 
     template: str = setting(
-        "{{ instruction }}", "The prompt: Jinja text over the columns of the input.", multiline=True
+        "{{ instruction }}", "The prompt: text with the columns of the input in {{ }}.", multiline=True, label="Prompt"
     )
     system_prompt: str = setting("", "System prompt for rows that bring none of their own.", multiline=True)
-    num_generations: int = setting(1, "Responses for each row.")
+    num_generations: int = setting(1, "Responses for each row.", label="Responses each")
 
     def __post_init__(self) -> None:
         if self.num_generations < 1:

@@ -62,6 +62,16 @@ class Ratings:
                 found[r["row"]].append(_rating(r))
         return found
 
+    def unreadable(self, run_id: str, limit: int) -> list[tuple[str, Rating]]:
+        """(the row's instruction, the rating) of those that could not be read or asked for, the first ones."""
+        found = self.db.all(
+            "SELECT ratings.*, rows.messages FROM ratings JOIN rows ON rows.id=ratings.row"
+            " AND rows.content_hash=ratings.content_hash WHERE run=? AND rows.state='kept'"
+            f" AND status IN ('unrated', 'failed') AND judge={LAST_JUDGE} ORDER BY rows.unit, rows.position LIMIT ?",
+            run_id, limit,
+        )  # fmt: skip
+        return [(str(json.loads(r["messages"])[-1]["content"]), _rating(r)) for r in found]
+
     def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int]]:
         """(aspect, model of the response, status, value, how many) of the ratings that count."""
         found = self.db.all(

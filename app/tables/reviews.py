@@ -69,6 +69,15 @@ class Reviews:
         """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished."""
         return [dict(r) for r in self.db.all("SELECT * FROM pushes WHERE run=? ORDER BY id DESC", run_id)]
 
+    def reviewers(self, run_id: str) -> list[tuple[str, int]]:
+        """(name, rows that they submitted an answer to) of everybody who did, the busiest first."""
+        found = self.db.all(
+            "SELECT reviewer, count(DISTINCT row) n FROM verdicts WHERE gone IS NULL AND status='submitted'"
+            " AND row IN (SELECT id FROM rows WHERE run=? AND state='kept') GROUP BY reviewer ORDER BY n DESC, reviewer",
+            run_id,
+        )
+        return [(r["reviewer"], r["n"]) for r in found]
+
     def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict], *, whole: bool) -> int:
         """Adds the versions that were not there, and returns how many. With `whole`, what is missing is marked gone."""
 

@@ -133,7 +133,10 @@ class Rows:
     def page(self, run_id: str, offset: int, limit: int) -> list[Row]:
         """Some rows of a run that are kept, answered or not, in unit order."""
         page = self.db.all(
-            "SELECT * FROM rows WHERE run=? AND state='kept' ORDER BY unit, position LIMIT ? OFFSET ?", run_id, limit, offset
+            "SELECT * FROM rows WHERE run=? AND state='kept' ORDER BY unit, position LIMIT ? OFFSET ?",
+            run_id,
+            limit,
+            offset,
         )
         responses = _responses(self.db.reader, [found["id"] for found in page])
         return [_row(found, responses[found["id"]]) for found in page]

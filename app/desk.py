@@ -1,0 +1,176 @@
+"""What the pages act through and look at: the store, the jobs, the services, and what each browser has in hand.
+
+A `Look` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from app import draft, recipe, uploads, workflow
+from app.config import Settings
+from app.draft import Filled, FormError
+from app.errors import RunError
+from app.jobs import Job, Jobs
+from app.keys import KeyRing, TypedKeys
+from app.recipe import Recipe
+from app.standby import Standby
+from app.store import Store
+from app.tables.runs import Run
+from app.trial import Trial
+from app.workers import at_work
+from tasks.errors import ClaywrightError, InputError
+from tasks.models.spec import ModelSpec
+
+PREVIEW_ROWS = 3
+
+
+@dataclass
+class Desk:
+    """One for the process. Everything that belongs to one browser is kept under that browser's name."""
+
+    store: Store
+    settings: Settings
+    jobs: Jobs
+    standby: Standby
+    ring: KeyRing = field(default_factory=KeyRing)
+    trials: dict[tuple[str, str], Trial] = field(default_factory=dict)
+    _filled: dict[str, Filled] = field(default_factory=dict)
+    _expected: dict[str, int | None] = field(default_factory=dict)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
+
+    # -- what a browser has in its forms
+
+    def filled(self, browser: str) -> Filled:
+        """What the browser's forms hold: as they were left, else as for the built-in example."""
+        if browser not in self._filled:
+            self._filled[browser] = {**draft.fill(recipe.example()), **self.store.forms.get(browser)}
+        return self._filled[browser]
+
+    def keep(self, browser: str, filled: Filled) -> None:
+        if filled != self._filled.get(browser):
+            self._filled[browser] = filled
+            self.store.forms.keep(browser, filled)
+
+    def keys(self, browser: str) -> TypedKeys:
+        return self.ring.of(browser)
+
+    def recipe(self, filled: Filled) -> Recipe:
+        """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
+        return draft.recipe_from(self.with_input(filled))
+
+    def with_input(self, filled: Filled) -> Filled:
+        """The same with pasted text kept as a file, where it counts. Raises FormError."""
+        task = draft.task_of(filled)
+        if task.draws or filled["inputs.source"] != "paste":
+            return filled
+        try:
+            path = uploads.keep_text(str(filled["inputs.text"] or ""), draft.columns_of(task)[:2], self.settings)
+        except InputError as error:
+            raise FormError("inputs", str(error)) from error
+        return {**filled, "inputs.path": str(path)}
+
+    # -- runs
+
+    def newest(self) -> Run | None:
+        found = self.store.runs.all()
+        return found[0] if found else None
+
+    def begin(self, filled: Filled, run_id: str) -> tuple[Run, Recipe]:
+        """The run to work for what the forms say: the draft that is there if it makes the same rows, else a new one.
+
+        Raises FormError, InputError and their kinds.
+        """
+        with self._starting:
+            made = self.recipe(filled)
+            try:
+                old = self.store.runs.get(run_id) if run_id else None
+                return workflow.draft(self.store, self.settings, made, old), made
+            except FormError:
+                raise
+            except InputError as error:
+                raise FormError("inputs", str(error)) from error
+
+    def expected(self, made: Recipe) -> int | None:
+        """How many rows a recipe gives at most; its inputs are read once."""
+        known = workflow.recipe_text(made)
+        if known not in self._expected:
+            try:
+                self._expected[known] = workflow.expected(made)
+            except (ClaywrightError, OSError):
+                return made.rows
+        return self._expected[known]
+
+    def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
+        try:
+            run = self.store.runs.get(run_id) if run_id else None
+        except RunError:
+            run = None
+        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, place)
+
+
+@dataclass
+class Look:
+    """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
+
+    desk: Desk
+    browser: str
+    filled: Filled
+    run: Run | None
+    job: Job | None
+    place: dict[str, Any]
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        return workflow.recipe_of(self.run) if self.run else None
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        return self.desk.store.runs.counts(self.run.id) if self.run else {}
+
+    @cached_property
+    def standing(self) -> str:
+        """draft, running, paused, stopped, interrupted or done; "new" without a run."""
+        return workflow.standing(self.run) if self.run else "new"
+
+    @property
+    def working(self) -> bool:
+        """True while a job of this process works on the run."""
+        return self.job is not None and self.job.state == "working"
+
+    @property
+    def elsewhere(self) -> bool:
+        """True while another process works on it."""
+        return self.run is not None and not self.working and at_work(self.run)
+
+    @property
+    def busy(self) -> bool:
+        return self.working or self.elsewhere
+
+    @cached_property
+    def total(self) -> int | None:
+        """How many rows the run is to have; None if that can't be told."""
+        return self.desk.expected(self.recipe) if self.recipe else None
+
+    @cached_property
+    def wanted(self) -> Recipe | None:
+        """What the forms describe; None if that can't be run."""
+        try:
+            return self.desk.recipe(self.filled)
+        except (ClaywrightError, OSError):
+            return None
+
+    @cached_property
+    def same(self) -> bool:
+        """True if the forms describe a run that begins with the rows of this one."""
+        return self.recipe is not None and self.wanted is not None and workflow.same_rows(self.recipe, self.wanted)
+
+    def trial(self, spec: ModelSpec) -> Trial | None:
+        """What came of this browser's last trial of that model."""
+        return self.desk.trials.get((self.browser, spec.identity))
+
+
+def named_model(spec: ModelSpec) -> str:
+    """A model as people know it."""
+    return "built-in model" if spec.preset == "local" else spec.model or spec.preset or spec.address

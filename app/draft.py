@@ -1,0 +1,239 @@
+"""What the page's forms hold, as a recipe and back. Pure: no page, no store.
+
+`Filled` is one flat mapping of names to plain values, as the forms' fields give them: "generator.model", "magpie.n_turns".
+Keys are never in it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, fields
+from typing import Any, TypeVar, cast
+
+from app import recipe
+from app.inputs import Inputs
+from app.keys import variable_for
+from app.recipe import Recipe
+from feedback.exports import Export
+from feedback.schema import Review
+from feedback.ultrafeedback import UltraFeedback
+from tasks import TASKS, Task
+from tasks.answers import Answers
+from tasks.errors import SettingsError
+from tasks.models.presets import PRESETS
+from tasks.models.spec import ModelSpec
+from tasks.settings import build
+
+T = TypeVar("T")
+Filled = dict[str, Any]
+ROLES = ("generator", "labeller")
+OWN_ADDRESS, TYPED = "url", "typed"
+"""Choices that are no preset and no variable: an address of one's own, a key that is typed."""
+ROWS = {False: "approved", True: "unreviewed"}
+"""Choices of which rows to export."""
+SLOTS = 4
+"""Columns that can be mapped in the form."""
+RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1}
+PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
+
+
+class FormError(SettingsError):
+    """A setting that can't be used; `place` says in which part of the forms: generator, task, inputs, rating ..."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def default_of(field: "Field[Any]") -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+def shown(value: Any) -> Any:
+    """A setting as a form's field shows it."""
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    return value
+
+
+def given(field: "Field[Any]", value: Any) -> Any:
+    """What a form's field holds, as the setting takes it. Emptied numbers mean the default."""
+    default = default_of(field)
+    if value is None or (value == "" and not isinstance(default, str)):
+        return default
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and not str(field.type).startswith("<class 'str'"):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise SettingsError(f"{field.name} is not JSON: {error}.") from error
+    if isinstance(value, float) and value.is_integer() and "int" in str(field.type):
+        return int(value)
+    return value
+
+
+def fill(made: Recipe) -> Filled:
+    """The forms as they stand for a recipe."""
+    filled: Filled = {"name": made.name, "rows": made.rows, "seed": made.seed}
+    for role in ROLES:
+        filled.update(prefixed(role, fill_model(getattr(made, role))))
+    filled.update(prefixed("new", fill_model(ModelSpec(preset="openai"))))
+    filled["answers.by"] = "others" if made.responders else "generator"
+    filled["responders"] = [plain(spec) for spec in made.responders]
+    filled["task.kind"] = made.kind
+    for kind, task in TASKS.items():
+        own = made.task if kind == made.kind else None
+        filled.update(
+            prefixed(kind, {f.name: shown(getattr(own, f.name) if own else default_of(f)) for f in fields(task)})
+        )
+    filled.update(prefixed("inputs", {
+        "source": "dataset" if made.inputs.dataset else "upload" if made.inputs.path else "paste",
+        "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "split": made.inputs.split,
+        "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
+        **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
+    }))  # fmt: skip
+    filled["answers.n"] = made.answers.n if made.answers else None
+    filled["answers.system_prompt"] = made.answers.system_prompt if made.answers else ""
+    judge = made.rating
+    filled["rating.on"] = judge is not None
+    filled.update(prefixed("rating", asdict(judge) if judge else RATING))
+    filled["rating.aspects"] = list(filled["rating.aspects"])
+    filled.update(prefixed("review", asdict(made.review)))
+    filled.update(
+        prefixed("export", {"format": made.export.format, "unreviewed": ROWS[made.export.unreviewed], "kind": "jsonl"})
+    )
+    return filled
+
+
+def fill_model(spec: ModelSpec) -> Filled:
+    """A model's part of the forms."""
+    key = spec.key_env or (spec.key_variable if spec.preset else "")
+    return {
+        **{f.name: shown(getattr(spec, f.name)) for f in fields(ModelSpec)},
+        "preset": OWN_ADDRESS if spec.url or not spec.preset else spec.preset,
+        "key_env": TYPED if spec.url and key == variable_for(spec.url) else key,
+    }
+
+
+def model_of(filled: Mapping[str, Any], place: str) -> ModelSpec:
+    """The model that a part of the forms describes. Raises FormError."""
+    values = dict(filled)
+    own = values["preset"] == OWN_ADDRESS
+    if own:
+        values["preset"] = ""
+        if not str(values.get("url") or "").strip():
+            raise FormError(
+                place, "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1."
+            )
+    else:
+        values["url"] = ""
+    preset_key = PRESETS[values["preset"]].key_env if values["preset"] in PRESETS else None
+    key = str(values.get("key_env") or "").strip()
+    if key == TYPED:
+        key = variable_for(str(values["url"])) if own else preset_key or ""
+    values["key_env"] = "" if key == preset_key else key
+    values["url"] = str(values.get("url") or "").strip()
+    return _part(ModelSpec, values, place)
+
+
+def columns_of(task: Task) -> tuple[str, ...]:
+    """The input columns that a task knows: those it needs, then those it can use."""
+    return tuple(dict.fromkeys([*task.required_columns(), *task.optional_columns]))
+
+
+def task_of(filled: Filled) -> Task:
+    """The task that is chosen. Raises FormError."""
+    kind = filled.get("task.kind")
+    if kind not in TASKS:
+        raise FormError("task", "Choose what to make.")
+    return _part(TASKS[kind], part(filled, kind), "task")
+
+
+def inputs_of(filled: Filled, task: Task) -> Inputs:
+    """The input that is named; pasted text counts when it has been kept as a file. Raises FormError."""
+    if task.draws:
+        return Inputs()
+    source = filled.get("inputs.source")
+    mapping = {
+        ours: theirs
+        for k, ours in enumerate(columns_of(task)[:SLOTS])
+        if (theirs := filled.get(f"inputs.column{k}")) and theirs != ours
+    }
+    where = {"dataset": str(filled["inputs.dataset"]).strip(), "split": str(filled["inputs.split"]).strip() or "train"}
+    if source != "dataset":
+        where = {"path": filled["inputs.path"]}
+    if not (where.get("path") or where.get("dataset")):
+        missing = {"dataset": "Name a dataset.", "upload": "Upload a file.", "paste": "Paste some input."}
+        raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
+    numbers = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
+    return _part(Inputs, {**where, "columns": mapping, **numbers}, "inputs")
+
+
+def rating_of(filled: Filled) -> UltraFeedback:
+    """The judge that is set up, whether it rates as rows are made or not. Raises FormError."""
+    values = part(filled, "rating")
+    return _part(UltraFeedback, {name: values[name] for name in RATING}, "rating")
+
+
+def review_of(filled: Filled) -> Review:
+    """How rows are sent to Argilla. Raises FormError."""
+    return _part(Review, part(filled, "review"), "review")
+
+
+def export_of(filled: Filled) -> Export:
+    """Which rows go out, in which format; the file is another matter. Raises FormError."""
+    unreviewed = filled["export.unreviewed"] == ROWS[True]
+    return _part(Export, {"format": filled["export.format"], "unreviewed": unreviewed}, "export")
+
+
+def recipe_from(filled: Filled) -> Recipe:
+    """The recipe that the forms describe. Raises FormError."""
+    task = task_of(filled)
+    answers = None
+    if filled.get("answers.n") is not None or filled.get("answers.system_prompt"):
+        number = 1 if filled["answers.n"] is None else filled["answers.n"]
+        answers = _part(Answers, {"n": number, "system_prompt": filled["answers.system_prompt"]}, "answers")
+    rows, seed = filled.get("rows"), filled.get("seed")
+    responders = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
+    try:
+        return Recipe(
+            task=task,
+            name=str(filled.get("name") or "").strip() or "dataset",
+            rows=None if rows is None else int(rows),
+            seed=None if seed is None else int(seed),
+            generator=model_of(part(filled, "generator"), "generator"),
+            responders=tuple(_part(ModelSpec, values, "responders") for values in responders),
+            labeller=model_of(part(filled, "labeller"), "labeller"),
+            inputs=inputs_of(filled, task),
+            answers=answers,
+            rating=rating_of(filled) if filled.get("rating.on") else None,
+            review=review_of(filled),
+            export=export_of(filled),
+        )
+    except FormError:
+        raise
+    except (SettingsError, ValueError, OverflowError) as error:
+        raise FormError("task", str(error)) from error
+
+
+def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:
+    return {f"{prefix}.{name}": value for name, value in values.items()}
+
+
+def part(filled: Mapping[str, Any], prefix: str) -> Filled:
+    """The values whose names begin with `prefix.`, without it."""
+    return {name[len(prefix) + 1 :]: value for name, value in filled.items() if name.startswith(f"{prefix}.")}
+
+
+def plain(spec: ModelSpec) -> dict[str, Any]:
+    """A model's settings that are not at their default."""
+    return recipe.changed(spec)
+
+
+def _part(cls: type[T], values: Mapping[str, Any], place: str) -> T:
+    try:
+        known = {f.name: given(f, values[f.name]) for f in fields(cast(Any, cls)) if f.name in values}
+        return build(cls, known, "")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError(place, PLACE.sub("", str(error)).removeprefix(": ")) from error

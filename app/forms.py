@@ -1,0 +1,113 @@
+"""The fields of the page's forms, made from the fields of tasks, models and judges: a new task adds no code here."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import Field, fields
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app.draft import Filled, default_of, shown
+
+NUMBERS = ("int", "float")
+
+
+class Form:
+    """All fields of all pages by name, in a fixed order, so that a handler can take and give them as one thing."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Component] = {}
+
+    def add(self, name: str, component: Component) -> Component:
+        self.fields[name] = component
+        return component
+
+    @property
+    def components(self) -> list[Component]:
+        return list(self.fields.values())
+
+    def filled(self, values: Sequence[Any]) -> Filled:
+        """What the fields hold, by name."""
+        return dict(zip(self.fields, values, strict=True))
+
+    def values(self, filled: Filled) -> list[Any]:
+        """What to give the fields, in their order; those that are not named stay as they are."""
+        return [filled[name] if name in filled else gr.skip() for name in self.fields]
+
+    def when_changed(self, without: Collection[str]) -> list[Callable[..., Any]]:
+        """The events that say that a person changed something: a choice at once, a text when it is left."""
+        events: list[Callable[..., Any]] = []
+        for name, component in self.fields.items():
+            if name in without:
+                continue
+            if isinstance(component, gr.Textbox | gr.Number):
+                events.append(component.blur)
+            elif not isinstance(component, gr.State):
+                events.append(component.input)  # type: ignore[attr-defined]
+        return events
+
+
+def add_fields(form: Form, prefix: str, cls: Any, names: Sequence[str] | None = None, *, folded: str = "") -> None:
+    """A field for each setting of the dataclass `cls` (or those in `names`); checkboxes and numbers share lines.
+
+    With `folded`, all of it goes into a closed part of that title.
+    """
+    chosen = [f for f in fields(cls) if names is None or f.name in names]
+    if not chosen:
+        return
+    if folded:
+        with gr.Accordion(folded, open=False, elem_classes="more"):
+            _lay_out(form, prefix, chosen)
+    else:
+        _lay_out(form, prefix, chosen)
+
+
+def _lay_out(form: Form, prefix: str, chosen: Sequence["Field[Any]"]) -> None:
+    line: list[Field[Any]] = []
+    for f in [*chosen, None]:
+        if f is not None and _is_number(f):
+            line.append(f)
+            if len(line) < 2:
+                continue
+        if line:
+            with gr.Row():
+                for small in line:
+                    form.add(f"{prefix}.{small.name}", component_for(small))
+            line = []
+        if f is not None and not _is_number(f):
+            form.add(f"{prefix}.{f.name}", component_for(f))
+
+
+def _is_number(f: "Field[Any]") -> bool:
+    kind = _kind(f)
+    return kind.startswith(NUMBERS) and "str" not in kind
+
+
+def _kind(f: "Field[Any]") -> str:
+    return (
+        f.type
+        if isinstance(f.type, str)
+        else getattr(f.type, "__name__", str(f.type))
+        if f.type in SIMPLE
+        else str(f.type)
+    )
+
+
+SIMPLE = (str, int, float, bool)
+
+
+def label_of(f: "Field[Any]") -> str:
+    return str(f.metadata.get("label") or f.name.replace("_", " ").capitalize())
+
+
+def component_for(f: "Field[Any]") -> Component:
+    """The field for one setting: its kind from the type, its words from the setting's own help."""
+    help_, default, kind = str(f.metadata.get("help", "")), default_of(f), _kind(f)
+    label = label_of(f)
+    if kind == "bool":
+        return gr.Checkbox(default, label=label, info=help_, interactive=True)
+    if _is_number(f):
+        precision = 0 if kind.startswith("int") else None
+        return gr.Number(default, label=label, info=help_, precision=precision, interactive=True, min_width=100)
+    lines = 3 if f.metadata.get("multiline") else 1
+    return gr.Textbox(shown(default), label=label, info=help_, lines=lines, max_lines=10, interactive=True)

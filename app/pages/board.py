@@ -1,0 +1,142 @@
+"""What pages are built on: fields, parts that show a look, and actions. app/ui.py connects them with Gradio.
+
+A part is a piece of HTML made anew from each look; an action is one function of ours behind a button. What goes wrong in
+an action is a sentence at the place that it names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app import parts
+from app.desk import Desk, Look
+from app.draft import Filled
+from app.forms import Form
+from tasks.errors import ClaywrightError
+
+Show = Callable[[Look], Any]
+CLICKS = """
+element.addEventListener('click', (event) => {
+  const chip = event.target.closest('.chip');
+  if (chip) { choose(chip); return; }
+  const button = event.target.closest('[data-act]');
+  if (!button) return;
+  const open = button.closest('details.switch');
+  if (open) open.open = false;
+  trigger('click', {...button.dataset});
+});
+const choose = (chip) => {
+  const response = chip.closest('.response');
+  response.querySelectorAll('.chip').forEach((c) => { c.classList.toggle('on', c === chip); c.setAttribute('aria-pressed', c === chip); });
+  response.querySelectorAll('.why').forEach((why) => { why.hidden = why.dataset.aspect !== chip.dataset.aspect; });
+};
+"""
+
+
+@dataclass(frozen=True)
+class Act:
+    """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
+
+    desk: Desk
+    browser: str
+    run_id: str
+    filled: Filled
+    place: dict[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    extra: Sequence[Any] = ()
+
+    @property
+    def look(self) -> Look:
+        return self.desk.look(self.browser, self.run_id, self.place)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action changed: the run shown, the forms' fields, the place in the run; a word about it."""
+
+    run: str | None = None
+    fill: Filled | None = None
+    place: Mapping[str, Any] = field(default_factory=dict)
+    toast: str = ""
+
+
+class Problem(ClaywrightError):
+    """A sentence for one place of the page."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+Do = Callable[[Act], Done | None]
+
+
+@dataclass
+class Action:
+    event: Callable[..., Any]
+    do: Do
+    forms: bool
+    extra: list[Component]
+
+
+@dataclass
+class Board:
+    """Filled while the pages are built; `page` is the one that is being built."""
+
+    form: Form = field(default_factory=Form)
+    shows: list[tuple[str, Any, Show]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    page: str = "top"
+
+    def part(self, show: Show, act: Do | None = None, **props: Any) -> gr.HTML:
+        """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
+
+        def shown(look: Look) -> Any:
+            value = show(look)
+            return gr.update(value=value, visible=bool(value))
+
+        html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
+        self.shows.append((self.page, html, shown))
+        if act is not None:
+            self.act(html.click, act)
+        return html
+
+    def dress(self, component: Any, show: Show) -> Any:
+        """`component` looks as `show` says: an update of its value, visibility, choices."""
+        self.shows.append((self.page, component, show))
+        return component
+
+    def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
+        """A button whose words come from a look; without words it is not there."""
+
+        def shown(look: Look) -> Any:
+            words = show(look)
+            return gr.update(value=words or "", visible=bool(words))
+
+        made = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
+        self.shows.append((self.page, made, shown))
+        self.act(made.click, do, forms=forms)
+        return made
+
+    def act(self, event: Callable[..., Any], do: Do, *, forms: bool = False, extra: Sequence[Component] = ()) -> None:
+        """`forms`: the action wants what the forms hold this moment; `extra` fields are given as well, and emptied."""
+        self.actions.append(Action(event, do, forms, list(extra)))
+
+    def changes(self, name: str, do: Do) -> None:
+        """The field of that name has an action of its own when a person changes it."""
+        component: Any = self.form.fields[name]
+        self.own.add(name)
+        self.act(component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input, do, forms=True)
+
+    def problem(self, *places: str) -> gr.HTML:
+        """Where what is wrong with `places` is said."""
+
+        def show(look: Look) -> str:
+            said = look.place.get("problems", {})
+            return "".join(parts.problem(said[place]) for place in places if said.get(place))
+
+        return self.part(show)

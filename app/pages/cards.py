@@ -1,0 +1,129 @@
+"""Rows and progress as cards, on more than one page."""
+
+import time
+from collections import Counter
+
+from app import parts
+from app.desk import Look
+from app.parts import count, t
+from tasks.types import Response, Row
+
+
+def row_card(row: Row, number: str) -> str:
+    """One row to read: where it comes from, what was asked, what was answered."""
+    *before, last = row.messages if row.messages else ({"role": "user", "content": ""},)
+    talk = "".join(parts.bubble(m["role"], m["content"]) for m in before)
+    answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
+    if not row.responses:
+        answers = '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
+    tokens = sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses)
+    cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
+    return (
+        f'<article class="row-card" aria-label="Row {t(number)}"><div class="row-top"><span class="no">{t(number)}</span>{_source(row)}'
+        f'<div class="acts">{cost}</div></div>{f"<div class=talk>{talk}</div>" if talk else ""}'
+        f'<div class="pair">{parts.bubble(last["role"], last["content"])}<div class="answers">{answers}</div></div></article>'
+    )
+
+
+def waiting_card(number: int) -> str:
+    return (
+        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><span class="no">{number}</span>'
+        '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
+        f"{parts.bubble('user', '')}{parts.bubble('assistant', '')}</div></article>"
+    )
+
+
+def _answer(response: Response, named: bool) -> str:
+    thinking = ""
+    if response.reasoning:
+        thinking = parts.fold(
+            "Thinking", t(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
+        )
+    note = response.model if named else ""
+    note += (" · " if note else "") + "cut off" if response.finish_reason == "length" else ""
+    return parts.bubble("assistant", response.text, note, thinking)
+
+
+def _source(row: Row) -> str:
+    """Where a row comes from: its document, its seed or its system prompt, folded."""
+    origin = row.origin
+    if passage := origin.get("passage"):
+        return parts.fold(
+            str(origin.get("title") or "Document"), t(passage), count(len(str(passage)), "character"), "source"
+        )
+    if seed := origin.get("seed"):
+        return parts.fold(f"From the seed: {str(seed)[:60]}", t(seed), kind="source")
+    if system := origin.get("system_prompt"):
+        return parts.fold("System prompt", t(system), str(origin.get("system_prompt_key") or ""), "source")
+    return ""
+
+
+def progress_card(look: Look) -> str:
+    """How far a run is, how fast, what failed and why."""
+    run, counts, job = look.run, look.counts, look.job
+    assert run is not None
+    done, total = counts["answered"], look.total
+    of = f"of {total:,} rows" if total else "row" if done == 1 else "rows"
+    if look.working and job is not None and job.what == "preview":
+        total = min(total or 3, 3)
+        of = f"of {count(total, 'row')}"
+    facts: list[tuple[object, str]] = []
+    end = ""
+    if look.working and job is not None:
+        end, facts = _pace(look)
+    elif look.standing in ("paused", "interrupted", "stopped"):
+        end = ""
+    if counts["rated"] or (look.recipe and look.recipe.rating and look.busy):
+        facts.append((f"{counts['rated']:,}", "rated"))
+    trouble = job.trouble if job is not None and job.trouble and not look.busy else run.reason if not look.busy else ""
+    said = parts.notice(trouble, "warn") if trouble and trouble not in ("interrupted", "stopped by you") else ""
+    row = parts.facts(facts, "Progress") if facts else ""
+    return (
+        f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
+        f'<p class="eta" role="status" aria-live="polite">{t(end)}</p></div>'
+        f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}</section>"
+    )
+
+
+def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
+    """(how long still, numbers of the work)"""
+    job = look.job
+    if job is None or job.execution is None:
+        return (job.saying if job else "") or "Starting", []
+    tally = job.execution.engine.tally
+    seconds = max(time.time() - job.began, 0.001)
+    rate = job.what == "rate" or (look.total is not None and look.counts["answered"] >= look.total)
+    key = "rated" if rate else "answered"
+    made = look.counts[key] - job.before[key]
+    facts: list[tuple[object, str]] = [
+        (f"{made / seconds * 60:.1f}" if made else "–", "rows a minute"),
+        (f"{tally.sent:,}", "calls"),
+        (f"{tally.prompt_tokens + tally.completion_tokens:,}", "tokens"),
+    ]
+    if tally.recalled:
+        facts.append((f"{tally.recalled:,}", "remembered"))
+    if job.stopping:
+        return "Stopping: waiting for what was sent", facts
+    left = (look.total or 0) - look.counts[key]
+    if not made or left <= 0:
+        return job.saying if not made else "Nearly there", facts
+    return f"about {parts.duration(left * seconds / made)} left", facts
+
+
+def _losses(look: Look) -> str:
+    """What gave no row, by reason, with a button for what can be tried again."""
+    run = look.run
+    assert run is not None
+    failures = Counter(why for _, why in look.desk.store.rows.failures(run.id))
+    drops = look.desk.store.runs.drop_reasons(run.id)
+    if not failures and not drops:
+        return ""
+    again = "" if look.busy else "<span class=note>can be tried again</span>"
+    items = "".join(f"<li><span>{t(why)}</span><b>{n}</b>{again}</li>" for why, n in failures.most_common(8))
+    items += "".join(
+        f"<li><span>{t(why)}</span><b>{n}</b><span class=note>dropped</span></li>" for why, n in list(drops.items())[:8]
+    )
+    button = ""
+    if failures and not look.busy:
+        button = parts.button(f"Try the {failures.total()} that failed again", act="retry")
+    return f'<div class="fails"><h3>What gave no row</h3><ul>{items}</ul>{button}</div>'

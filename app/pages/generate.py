@@ -1,0 +1,365 @@
+"""Generate: what to make, from which input; a preview of the first rows; the run, with its progress and its failures."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app import draft, forecast, parts, uploads, workflow
+from app.desk import PREVIEW_ROWS, Look
+from app.draft import SLOTS, FormError
+from app.forms import add_fields
+from app.pages.board import Act, Board, Done
+from app.pages.cards import progress_card, row_card, waiting_card
+from app.parts import count
+from tasks import TASKS
+from tasks.answers import Answers
+from tasks.base import Task
+from tasks.errors import ClaywrightError
+
+SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset")]
+LATEST = 3
+
+
+def build(board: Board) -> None:
+    with gr.Row(elem_classes="page-bar"):
+        board.part(head)
+        board.part(facts, scale=0, min_width=400)
+        board.button(lambda look: "Stop" if look.working else "", stop, forms=False, min_width=90, elem_id="stop")
+        board.button(preview_words, preview, min_width=120, elem_id="preview")
+        board.button(run_words, run, primary=True, min_width=130, elem_id="run")
+    with gr.Row(elem_classes="cols"):
+        with gr.Column(elem_classes=["side", "card"]):
+            _settings(board)
+        with gr.Column(elem_classes="mainc"):
+            board.problem("task", "inputs", "answers", "generate")
+            board.part(progress, retry)
+            board.part(cards)
+
+
+def _settings(board: Board) -> None:
+    form = board.form
+    choices = [(f"{task.title}\n{task.summary}", kind) for kind, task in TASKS.items()]
+    form.add(
+        "task.kind",
+        gr.Radio(choices, value="magpie", label="What to make", elem_classes="tasks", interactive=True, elem_id="task"),
+    )
+    with gr.Column(visible=False) as inputs:
+        _inputs(board)
+    board.dress(inputs, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
+    with gr.Row():
+        rows = form.add(
+            "rows", gr.Number(8, label="Rows", precision=0, minimum=1, interactive=True, min_width=100, elem_id="rows")
+        )
+        board.dress(
+            rows,
+            lambda look: gr.update(
+                placeholder="" if TASKS[look.filled["task.kind"]].draws else "all that the input gives"
+            ),
+        )
+        form.add(
+            "answers.n",
+            gr.Number(
+                None,
+                label="Answers each",
+                precision=0,
+                minimum=0,
+                maximum=8,
+                interactive=True,
+                min_width=100,
+                placeholder="one",
+            ),
+        )
+    for kind, task in TASKS.items():
+        with gr.Column(visible=False) as own:
+            add_fields(form, kind, task, folded=f"Settings of {task.title}")
+        board.dress(own, _only_for(kind))
+    with gr.Accordion("Name and more", open=False, elem_classes="more"):
+        form.add("name", gr.Textbox("dataset", label="Name of the run", interactive=True))
+        form.add(
+            "seed",
+            gr.Number(None, label="Seed", info="Empty: another run makes other rows.", precision=0, interactive=True),
+        )
+        add_fields(form, "answers", Answers, ["system_prompt"])
+        with gr.Row():
+            form.add(
+                "inputs.skip",
+                gr.Number(0, label="Input rows to skip", precision=0, minimum=0, interactive=True, min_width=100),
+            )
+            form.add(
+                "inputs.limit", gr.Number(None, label="Most input rows", precision=0, interactive=True, min_width=100)
+            )
+
+
+def _inputs(board: Board) -> None:
+    form = board.form
+    form.add(
+        "inputs.source",
+        gr.Radio(SOURCES, value="paste", label="Input", elem_classes="inline", interactive=True, elem_id="source"),
+    )
+    text = form.add(
+        "inputs.text",
+        gr.Textbox(
+            "", label="Pasted input", show_label=False, lines=5, max_lines=12, interactive=True, elem_id="pasted"
+        ),
+    )
+    board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
+    upload = gr.UploadButton("Upload a file", size="sm", visible=False, elem_id="upload")
+    board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
+    form.add("inputs.path", gr.Textbox("", label="File", visible=False))
+    form.add("inputs.found", gr.State({}))
+    with gr.Row(visible=False) as hub:
+        form.add(
+            "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
+        )
+        form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
+    board.dress(hub, lambda look: gr.update(visible=_from(look, "dataset")))
+    board.part(found)
+    with gr.Row():
+        for k in range(SLOTS):
+            column = form.add(
+                f"inputs.column{k}",
+                gr.Dropdown(
+                    [""],
+                    value="",
+                    label="Column",
+                    visible=False,
+                    interactive=True,
+                    min_width=120,
+                    allow_custom_value=True,
+                ),
+            )
+            board.dress(column, partial(_column, k))
+    board.act(upload.upload, take_file, forms=True, extra=[upload])
+    for name in ("inputs.text", "inputs.dataset", "inputs.split", "inputs.source", "task.kind"):
+        board.changes(name, examine)
+
+
+# -- input
+
+
+def _task(look: Look) -> Task | None:
+    try:
+        return draft.task_of(look.filled)
+    except FormError:
+        return None
+
+
+def _from(look: Look, source: str) -> bool:
+    return bool(look.filled["inputs.source"] == source)
+
+
+def _paste_hint(look: Look) -> str:
+    task = _task(look)
+    needed = draft.columns_of(task)[:2] if task else ()
+    if len(needed) < 2 or (task is not None and not task.required_columns()):
+        return f"One {needed[0] if needed else 'instruction'} a line; or JSON Lines, or CSV with a header."
+    return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or JSON Lines, or CSV."
+
+
+def found(look: Look) -> str:
+    """What the input holds, in a line."""
+    has = look.filled.get("inputs.found") or {}
+    if not has.get("rows"):
+        return ""
+    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {parts.t(", ".join(has["columns"][:12]))}</p>'
+
+
+def _only_for(kind: str) -> Callable[[Look], Any]:
+    return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
+
+
+def _column(k: int, look: Look) -> Any:
+    """The choice of the input's column for the k-th of the task's."""
+    task, has = _task(look), look.filled.get("inputs.found") or {}
+    names = draft.columns_of(task)[:SLOTS] if task else ()
+    if k >= len(names) or not has.get("columns") or (task is not None and task.draws):
+        return gr.update(visible=False)
+    needed = task is not None and names[k] in task.required_columns()
+    choices = has["columns"] if needed else [("none", ""), *((name, name) for name in has["columns"])]
+    return gr.update(visible=True, label=f"Column: {names[k]}", choices=choices)
+
+
+def take_file(act: Act) -> Done:
+    """An uploaded file becomes the input."""
+    if not act.extra or not act.extra[0]:
+        return Done()
+    kept = uploads.keep_file(Path(str(act.extra[0])), act.desk.settings)
+    return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload"})
+
+
+def examine(act: Act) -> Done | None:
+    """Looks at the input that is named, so that its columns can be chosen."""
+    filled = act.filled
+    task = draft.task_of(filled)
+    source = filled["inputs.source"]
+    named = {"paste": filled["inputs.text"], "upload": filled["inputs.path"], "dataset": filled["inputs.dataset"]}[
+        source
+    ]
+    if task.draws or not str(named or "").strip():
+        return None
+    return _examined(act, act.desk.with_input(filled))
+
+
+def _examined(act: Act, filled: draft.Filled) -> Done:
+    task = draft.task_of(filled)
+    blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
+    given = draft.inputs_of({**filled, **blank}, task)
+    try:
+        seen = uploads.look(given)
+    except ClaywrightError as error:
+        raise FormError("inputs", str(error)) from error
+    name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
+    names = draft.columns_of(task)[:SLOTS]
+    chosen = {
+        f"inputs.column{k}": ours if ours in seen.columns else filled.get(f"inputs.column{k}") or ""
+        for k, ours in enumerate(names)
+    }
+    chosen = {slot: column if column in seen.columns else "" for slot, column in chosen.items()}
+    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns)}
+    return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
+
+
+# -- what the page says
+
+
+def head(look: Look) -> str:
+    return parts.page_head("Generate", _line(look))
+
+
+def _line(look: Look) -> str:
+    made = look.counts.get("answered", 0)
+    if look.working and look.job is not None:
+        if look.job.what == "preview":
+            return look.job.saying or f"Writing the first {PREVIEW_ROWS} rows."
+        if look.job.what == "work":
+            return "Running, also when this page is closed. Changes on the left are for the next run."
+        return {
+            "rate": "The labeller is at work.",
+            "push": "Rows are on their way to Argilla.",
+            "pull": "Asking Argilla.",
+        }[look.job.what]
+    if look.elsewhere:
+        return "Another process works on this run. It is shown here as it grows."
+    match look.standing:
+        case "draft" if made:
+            return "Look at these rows, then run the rest. They are kept, and not paid for again."
+        case "paused":
+            return "Paused. What was made is kept."
+        case "stopped" | "interrupted":
+            return f"{'Stopped' if look.standing == 'stopped' else 'Interrupted'} after {count(made, 'row')}. Everything made is kept."
+        case "done":
+            return f"Done: {count(made, 'row')}." + (
+                "" if look.same else " The settings on the left are for a new run."
+            )
+    return f"Try {PREVIEW_ROWS} rows, look at them, then run the rest."
+
+
+def facts(look: Look) -> str:
+    """The forecast, once there is something to tell it from."""
+    if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
+        return ""
+    rows = look.desk.expected(look.wanted)
+    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows or 0, look.wanted.rating) if rows else None
+    if told is None:
+        return ""
+    cells: list[tuple[object, str]] = [(f"{told.rows:,}", "rows"), (f"{told.calls:,}", "calls")]
+    if told.tokens is not None and told.seconds is not None:
+        cells += [(f"{told.tokens:,}", "tokens"), (parts.duration(told.seconds), "time")]
+    return parts.facts(cells, "Forecast from the preview")
+
+
+def preview_words(look: Look) -> str:
+    if look.busy:
+        return ""
+    if look.standing == "draft" and look.same and look.counts.get("answered"):
+        return ""
+    return f"Preview {PREVIEW_ROWS} rows"
+
+
+def run_words(look: Look) -> str:
+    """The primary action, with its number."""
+    if look.busy:
+        return ""
+    made, rows = look.counts.get("answered", 0), look.desk.expected(look.wanted) if look.wanted else None
+    if look.standing in ("paused", "stopped", "interrupted") and look.same:
+        return f"Resume, {count(rows - made, 'row')} to go" if rows and rows > made else "Resume"
+    if look.standing == "done" and look.same:
+        return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
+    return f"Run {count(rows, 'row')}" if rows else "Run"
+
+
+def progress(look: Look) -> str:
+    if look.run is None:
+        return ""
+    if (
+        not look.busy
+        and look.standing == "draft"
+        and not (look.run.reason or look.counts["failed"] or look.counts["dropped"])
+    ):
+        return ""
+    return progress_card(look)
+
+
+def cards(look: Look) -> str:
+    """Rows of the run: the first ones, or those that came last while it runs."""
+    store = look.desk.store
+    if look.run is None:
+        return _nothing(look)
+    previewing = look.working and look.job is not None and look.job.what == "preview"
+    if look.busy and not previewing:
+        rows = store.rows.latest(look.run.id, LATEST)
+        return '<h3 class="between">Latest rows</h3>' + "".join(row_card(row, "") for row in rows) if rows else ""
+    rows = store.rows.page(look.run.id, 0, PREVIEW_ROWS)
+    shown = "".join(row_card(row, str(number)) for number, row in enumerate(rows, 1))
+    if previewing:
+        wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+        shown += "".join(waiting_card(number) for number in range(len(rows) + 1, wanted + 1))
+    if not shown:
+        return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
+    return shown if look.standing == "draft" or previewing else f'<h3 class="between">First rows</h3>{shown}'
+
+
+def _nothing(look: Look) -> str:
+    task = TASKS[look.filled["task.kind"]]
+    source = "from nothing but the model" if task.draws else "from your input"
+    local = look.filled["generator.preset"] == "local"
+    return parts.empty(
+        "No rows yet",
+        f"Preview writes {PREVIEW_ROWS} rows {source}, so that you can judge them before the rest is made.",
+        "Takes some seconds with the built-in model, which is for trying only." if local else "",
+    )
+
+
+# -- what can be done
+
+
+def preview(act: Act) -> Done:
+    begun, _ = act.desk.begin({**act.filled}, act.run_id)
+    act.desk.jobs.preview(begun, act.desk.keys(act.browser), PREVIEW_ROWS)
+    return Done(run=begun.id, place={"offset": 0, "row": ""})
+
+
+def run(act: Act) -> Done:
+    """Runs, resumes or extends, as the button says."""
+    look = act.look
+    if look.run is not None and look.standing != "draft" and look.same:
+        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
+        return Done(run=look.run.id)
+    begun, made = act.desk.begin(act.filled, act.run_id)
+    act.desk.jobs.work(begun, act.desk.keys(act.browser), made)
+    return Done(run=begun.id, place={"offset": 0, "row": ""})
+
+
+def stop(act: Act) -> Done:
+    act.desk.jobs.stop(act.run_id)
+    return Done(toast="Stopping: what was sent is waited for and kept.")
+
+
+def retry(act: Act) -> Done:
+    """Works what failed again."""
+    found = act.desk.store.runs.get(act.run_id)
+    act.desk.jobs.work(found, act.desk.keys(act.browser), workflow.recipe_of(found), retry_failed=True)
+    return Done()

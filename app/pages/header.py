@@ -1,0 +1,124 @@
+"""The header: which run, how far its rows have come, and whether models and Argilla are there."""
+
+import json
+
+from app import parts, workflow
+from app.desk import Look, named_model
+from app.pages.board import Act, Board, Done
+from app.parts import attrs, t
+from app.tables.runs import Run
+from tasks import TASKS
+
+STEPS = (
+    ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
+    ("exported", "exported"),
+)  # fmt: skip
+TONES = {
+    "new": "plain", "draft": "plain", "running": "busy", "done": "ok", "paused": "warn", "stopped": "warn", "interrupted": "warn",
+    "in review": "info",
+}  # fmt: skip
+MOST_RUNS = 40
+
+
+def build(board: Board) -> None:
+    board.part(header, act, elem_id="top")
+
+
+def act(act: Act) -> Done:
+    if act.data.get("act") == "run":
+        run = act.desk.store.runs.get(str(act.data["id"]))
+        from app import draft
+
+        filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
+        return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
+    return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
+
+
+def header(look: Look) -> str:
+    name = look.run.name if look.run else "New run"
+    word = standing_word(look)
+    kind = look.recipe.task.title if look.recipe else "nothing made yet"
+    total = max(look.total or 0, look.counts.get("answered", 0), 1)
+    steps = "".join(_step(word_, look.counts.get(key, 0), total) for word_, key in STEPS)
+    dots = "".join(
+        f'<li class="{tone}" title="{t(more)}"><b>{t(word)}</b><span>{t(name)}</span></li>'
+        for name, word, tone, more in connections(look)
+    )
+    return (
+        f'<header class="top" data-run="{t(look.run.id if look.run else "")}">'
+        f'<a class="mark" href="./" aria-label="Claywright, start">{parts.BOWL}<span>Claywright</span></a>'
+        f'<details class="switch"><summary aria-label="Run {t(name)}, {t(word)}. Change run"><span class="run"><b>{t(name)}</b>'
+        f"<span>{t(kind)}</span></span>{parts.pill(word, TONES.get(word, 'plain'))}</summary>{_menu(look)}</details>"
+        f'<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
+        f'<ul class="dots" aria-label="Connections">{dots}</ul></header>'
+    )
+
+
+def standing_word(look: Look) -> str:
+    if look.busy:
+        return "running"
+    if look.standing == "done" and look.counts.get("sent"):
+        return "in review"
+    return look.standing
+
+
+def _step(word: str, number: int, total: int) -> str:
+    kind = "zero" if not number else "full" if number >= total else "some"
+    return (
+        f'<li class="{kind}"><b>{number:,}</b><span>{word}</span><i style="--f:{min(number / total, 1):.3f}"></i></li>'
+    )
+
+
+def _menu(look: Look) -> str:
+    runs = look.desk.store.runs.all()
+    items = "".join(_entry(run, look) for run in runs[:MOST_RUNS])
+    more = (
+        f'<p class="note">and {len(runs) - MOST_RUNS} older ones: claywright runs</p>' if len(runs) > MOST_RUNS else ""
+    )
+    return (
+        f'<div class="menu"><ul>{items or "<li><p class=note>No runs yet.</p></li>"}</ul>{more}'
+        f'<div class="menu-foot">{parts.button("New run", act="new")}</div></div>'
+    )
+
+
+def _entry(run: Run, look: Look) -> str:
+    kind = json.loads(run.recipe)["task"]["kind"]
+    title = TASKS[kind].title if kind in TASKS else kind
+    word = workflow.standing(run)
+    here = 'aria-current="true"' if look.run and run.id == look.run.id else ""
+    return (
+        f'<li><button type="button" title="{t(run.id)}" {attrs(act="run", id=run.id)} {here}><b>{t(run.name)}</b>'
+        f"<span>{t(title)} · {parts.ago(run.created)}</span>{parts.pill(word, TONES.get(word, 'plain'))}</button></li>"
+    )
+
+
+def connections(look: Look) -> list[tuple[str, str, str, str]]:
+    """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
+    found = [_model(look, role) for role in ("generator", "labeller")]
+    argilla = look.desk.standby.argilla
+    word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
+    if look.working and look.job is not None and look.job.what in ("push", "pull"):
+        word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
+    return [*found, ("Argilla", word, tone, argilla.words or argilla.url)]
+
+
+def _model(look: Look, role: str) -> tuple[str, str, str, str]:
+    title = role.capitalize()
+    made = look.recipe if look.working else look.wanted
+    if made is None:
+        return title, "not set up", "off", "Look at the page Models."
+    spec = made.generator if role == "generator" else made.labeller
+    at_work = look.working and look.job is not None and look.job.execution is not None
+    if at_work and look.job is not None and (role == "generator" or look.job.what != "preview"):
+        if role == "generator" and look.job.what != "rate" and made.task.calls_model:
+            return title, "writing", "busy", named_model(spec)
+        if role == "labeller" and made.rating is not None:
+            return title, "rating", "busy", named_model(spec)
+    if spec.preset == "local":
+        model = look.desk.standby.model
+        word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
+        return title, word, tone, model.words or "built-in model, for trying only"
+    trial = look.trial(spec)
+    if trial is None:
+        return title, "not tried", "idle", f"{named_model(spec)}: press Test on the page Models."
+    return title, "ready" if trial.ok else "off", "ok" if trial.ok else "off", trial.trouble or named_model(spec)

@@ -1,0 +1,149 @@
+"""Small pieces of HTML that the pages are made of. Whatever a model, a file or a person wrote goes through `t`."""
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+BOWL = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 8.5c0-2 3.6-3.5 8-3.5s8 1.5 8 3.5c0 1.3-1.5 2.1-2.4 3.2-.8 1-.6 2.2-1'
+    ' 3.6-.6 2.2-2.3 3.7-4.6 3.7s-4-1.5-4.6-3.7c-.4-1.4-.2-2.6-1-3.6C5.5 10.600 4 9.800 4 8.5Z"/>'
+    '<path class="lip" d="M6.500 8.500c0 .9 2.500 1.600 5.500 1.600s5.500-.7 5.500-1.600"/></svg>'
+)
+
+
+def t(text: object) -> str:
+    """Any text as HTML that shows exactly that text."""
+    return html.escape(str(text), quote=True)
+
+
+def attrs(**data: object) -> str:
+    return " ".join(f'data-{name}="{t(value)}"' for name, value in data.items())
+
+
+def button(words: str, kind: str = "", **data: object) -> str:
+    """A quiet button; `data` reaches the page's handler."""
+    return f'<button type="button" class="{kind}" {attrs(**data)}>{t(words)}</button>'
+
+
+def pill(word: str, tone: str = "plain") -> str:
+    return f'<span class="pill {tone}">{t(word)}</span>'
+
+
+def page_head(title: str, line: str) -> str:
+    return f'<div class="page-head"><h1>{t(title)}</h1><p>{t(line)}</p></div>'
+
+
+def card_head(title: str, line: str, side: str = "") -> str:
+    return f'<div class="card-head"><div><h2>{t(title)}</h2><p>{t(line)}</p></div>{side}</div>'
+
+
+def panel(title: str, line: str, body: str) -> str:
+    return f'<section class="panel"><div class="panel-head"><h2>{t(title)}</h2><p>{t(line)}</p></div>{body}</section>'
+
+
+def problem(sentence: str) -> str:
+    """What is wrong and what to do, where it is wrong; nothing for nothing."""
+    return f'<p class="field-error" role="alert">{t(sentence)}</p>' if sentence else ""
+
+
+def notice(sentence: str, tone: str = "info") -> str:
+    return f'<p class="notice {tone}" role="status">{t(sentence)}</p>' if sentence else ""
+
+
+def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
+    """Numbers with a word under each."""
+    inner = "".join(f"<div><b>{t(value)}</b><span>{t(word)}</span></div>" for value, word in cells)
+    return f'<div class="facts-row" role="group" aria-label="{t(label)}">{inner}</div>'
+
+
+def bubble(role: str, text: str, note: str = "", extra: str = "") -> str:
+    side = f'<span class="note">{t(note)}</span>' if note else ""
+    return f'<div class="bubble {t(role)}"><div class="who">{t(role)}{side}</div>{extra}<div class="text">{t(text)}</div></div>'
+
+
+def fold(title: str, body: str, note: str = "", kind: str = "") -> str:
+    """A closed part with a title. `body` is HTML."""
+    side = f'<span class="note">{t(note)}</span>' if note else ""
+    return f'<details class="fold {kind}"><summary>{t(title)}{side}</summary><div class="text">{body}</div></details>'
+
+
+def empty(title: str, line: str, hint: str = "") -> str:
+    """What stands where there is nothing yet: what is missing and what to press."""
+    return f'<div class="empty">{BOWL}<h2>{t(title)}</h2><p>{t(line)}</p><p class="note">{t(hint)}</p></div>'
+
+
+def track(done: int, total: int | None, label: str, failed: int = 0) -> str:
+    """A bar for what is done, striped for what failed."""
+    whole = max(total or done, 1)
+    parts = f'<i style="--f:{min(done / whole, 1):.3f}"></i>' + (
+        f'<i class="fail" style="--f:{min(failed / whole, 1):.3f}"></i>' if failed else ""
+    )
+    return (
+        f'<div class="track" role="progressbar" aria-valuemin="0" aria-valuemax="{whole}" aria-valuenow="{min(done, whole)}"'
+        f' aria-label="{t(label)}">{parts}</div>'
+    )
+
+
+def bars(counts: Sequence[int], label: str, height: int = 56) -> str:
+    """A histogram of ratings 1 to 5."""
+    top = max(counts) or 1
+    columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count}</u></i>' for count in counts)
+    words = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
+    axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
+    return (
+        f'<div class="bars" role="img" aria-label="{t(label)}: {t(words)}" style="--bars:{height}px">'
+        f'<div class="plot">{columns}</div><div class="axis">{axis}</div></div>'
+    )
+
+
+def multiples(counts: Mapping[str, Sequence[int]], height: int = 56) -> str:
+    """Histograms side by side, each with its name and mean, and the numbers as a table in a fold."""
+    cells = "".join(
+        f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{mean(five)}</b></figcaption>'
+        f"{bars(five, name, height)}</figure>"
+        for name, five in counts.items()
+    )
+    numbers = table(["", "1", "2", "3", "4", "5", "mean"], [[name, *five, mean(five)] for name, five in counts.items()])
+    return f'<div class="multiples">{cells}</div>{fold("Numbers", numbers)}'
+
+
+def mean(counts: Sequence[int]) -> str:
+    total = sum(counts)
+    return f"{sum(value * n for value, n in enumerate(counts, 1)) / total:.2f}" if total else "–"
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    top = "".join(f"<th>{t(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{t(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="nums"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def tone(rating: float | None) -> str:
+    return "none" if rating is None else "low" if rating < 2.5 else "mid" if rating < 3.5 else "high"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 row, 2 rows, 1,200 rows."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time in words, as people would say it."""
+    if seconds < 50:
+        return count(max(1, round(seconds)), "second")
+    if seconds < 3000:
+        return count(max(1, round(seconds / 60)), "minute")
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 10 else count(round(hours), "hour")
+
+
+def ago(when: str) -> str:
+    """How long ago an ISO time was."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{count(int(seconds // 60), 'minute')} ago"
+    if seconds < 86400:
+        return f"{count(int(seconds // 3600), 'hour')} ago"
+    return "yesterday" if seconds < 2 * 86400 else f"{count(int(seconds // 86400), 'day')} ago"

@@ -1,0 +1,87 @@
+"""The local services beside the app: started when it opens, looked after while it is open, in a thread of their own."""
+
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from app import services
+from app.config import Settings
+from app.services import Say, Service
+from feedback.server import Server
+from tasks.errors import ClaywrightError
+
+LOOK_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a service is, in one word and, where there is more to say, a sentence. `url` is where it answers."""
+
+    state: Literal["starting", "ready", "off"]
+    words: str = ""
+    url: str = ""
+
+
+class Standby:
+    """Starts the model and Argilla (or asks the Argilla that the settings name) and keeps an eye on them."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self.settings = settings
+        self.say = say
+        self.model = Standing("starting")
+        self.argilla = Standing("starting")
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._keep, args=(kind,), name=f"standby-{kind}", daemon=True)
+            for kind in ("model", "argilla")
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _keep(self, kind: str) -> None:
+        """Looks until the app closes; what is off may come back."""
+        while not self._closed.is_set():
+            found = self._look(kind)
+            self._tell(kind, found)
+            setattr(self, kind, found)
+            self._closed.wait(LOOK_EVERY)
+
+    def _tell(self, kind: str, found: Standing) -> None:
+        """Says once what a person at the terminal wants to know."""
+        before: Standing = getattr(self, kind)
+        title = "Argilla" if kind == "argilla" else "The built-in model"
+        if found.state == "ready" and before.state != "ready":
+            self.say(f"{title} is at {found.url}")
+        elif found.state == "off" and before.words != found.words:
+            self.say(found.words)
+
+    def _look(self, kind: str) -> Standing:
+        if kind == "argilla" and self.settings.argilla_url:
+            return self._other_argilla()
+        service = services.MODEL if kind == "model" else services.ARGILLA
+        return self._local(service, kind)
+
+    def _local(self, service: Service, kind: str) -> Standing:
+        def say(words: str) -> None:
+            setattr(self, kind, Standing("starting", words))
+
+        try:
+            running = services.find(service, self.settings) or services.ensure(service, self.settings, say)
+        except ClaywrightError as error:
+            return Standing("off", str(error))
+        return Standing("ready", url=running.url)
+
+    def _other_argilla(self) -> Standing:
+        url = self.settings.argilla_url
+        if not self.settings.argilla_key:
+            return Standing("off", f"Argilla at {url} needs a key: set ARGILLA_API_KEY and start again.")
+        try:
+            with Server(url, self.settings.argilla_key):
+                return Standing("ready", url=url)
+        except ClaywrightError as error:
+            return Standing("off", str(error))

@@ -1,0 +1,55 @@
+"""Trying out a model before a run: what a probe finds, and one real answer."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+
+from app.config import Settings
+from app.endpoints import endpoint
+from app.keys import Keys
+from app.services import Say
+from app.store import Store
+from tasks.errors import ClaywrightError
+from tasks.models.base import Capabilities
+from tasks.models.spec import ModelSpec
+
+PATIENCE = 60.0
+QUESTION = "Write one sentence about a river."
+LONGEST = 48
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it. `seconds` is the time of one answer of `tokens` tokens; `trouble` says why there is none."""
+
+    found: Capabilities = field(default_factory=Capabilities)
+    answer: str = ""
+    seconds: float = 0.0
+    tokens: int = 0
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.trouble
+
+
+async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, keys: Keys) -> Trial:
+    """Asks the endpoint what it can do, and for one short answer. Never raises for what the endpoint does wrong."""
+    spec = replace(spec, timeout=min(spec.timeout, PATIENCE))
+    try:
+        tried = await asyncio.to_thread(endpoint, spec, settings, say, keys)
+    except ClaywrightError as error:
+        return Trial(trouble=str(error))
+    try:
+        found = await tried.probe()
+        began = time.monotonic()
+        body = tried.request("chat", [{"role": "user", "content": QUESTION}], {"max_tokens": LONGEST})
+        answer = await tried.send("chat", body, 0)
+        seconds = time.monotonic() - began
+        await store.calls.keep_probe(tried.identity, found)
+    except ClaywrightError as error:
+        return Trial(trouble=str(error))
+    finally:
+        await tried.close()
+    text = answer.text or answer.reasoning or ""
+    return Trial(found, text.strip(), seconds, answer.completion_tokens or 0)
