@@ -25,6 +25,12 @@ def button(words: str, kind: str = "", **data: object) -> str:
     return f'<button type="button" class="{kind}" {attrs(**data)}>{t(words)}</button>'
 
 
+def link(words: str, address: str) -> str:
+    """A link that opens beside the app."""
+    sign = '<span aria-hidden="true"> ↗</span>'
+    return f'<a class="out" href="{t(address)}" target="_blank" rel="noopener noreferrer">{t(words)}{sign}</a>'
+
+
 def pill(word: str, tone: str = "plain") -> str:
     return f'<span class="pill {tone}">{t(word)}</span>'
 

@@ -155,7 +155,7 @@ class Wires:
         return opens
 
     def changed(
-        self, run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], *values: Any, request: gr.Request
+        self, run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request, *values: Any
     ) -> dict[Any, Any]:
         """A field was changed: the forms are kept, and what depends on them is shown anew."""
         browser = browser_of(request)
@@ -172,9 +172,9 @@ class Wires:
             page: str,
             place: dict[str, Any],
             shown: dict[str, str],
-            *given: Any,
             request: gr.Request,
             event: gr.EventData,
+            *given: Any,
         ) -> dict[Any, Any]:
             browser = browser_of(request)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)

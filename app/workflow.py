@@ -31,7 +31,7 @@ from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
-from app.tables.text import dumps
+from app.tables.text import dumps, now
 from app.workers import at_work, working_on
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, Judged, chosen
@@ -39,8 +39,7 @@ from feedback.exports import export as write_file
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, Target, target
 from feedback.push import push as push_items
-from feedback.schema import Review, Shape, guidelines, item, shape_of
-from feedback.schema import settings as argilla_settings
+from feedback.schema import Review, Shape, fields, guidelines, item, questions, shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
@@ -293,12 +292,12 @@ def push(
 
     Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
-    made = recipe_of(run)
+    began, made = now(), recipe_of(run)
     shape = shape_of(store.rows.walk(run.id))
     population = store.runs.counts(run.id)["answered"]
     if not population:
         raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
-    name = dataset or made.review.dataset or _last_dataset(store, run) or run.id
+    name = dataset or dataset_of(store, run, made.review)
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
     words = _guidelines(made)
     about = {
@@ -315,7 +314,7 @@ def push(
             server, to, items, store.reviews.sent(number),
             lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
         )  # fmt: skip
-    store.reviews.finish_push(number)
+    store.reviews.finish_push(number, began)
     return Sent(to, pushed)
 
 
@@ -337,8 +336,7 @@ class Described:
 def described(shape: Shape, made: Recipe) -> Described:
     """What a push makes of rows of that shape."""
     words = _guidelines(made)
-    looks = argilla_settings(shape, made.review, words)
-    return Described([f.title or f.name for f in looks.fields], [q.title or q.name for q in looks.questions], words)
+    return Described([part.title for part in fields(shape)], [part.title for part in questions(shape)], words)
 
 
 def _guidelines(made: Recipe) -> str:
@@ -373,8 +371,10 @@ def for_trying(made: Recipe) -> bool:
     return made.rating is not None and made.labeller.preset == "local"
 
 
-def _last_dataset(store: Store, run: Run) -> str:
-    return next((str(push["dataset"]) for push in store.reviews.pushes(run.id)), "")
+def dataset_of(store: Store, run: Run, review: Review) -> str:
+    """The name of the dataset that a push goes to: the one that is asked for, else the last one, else the run's own."""
+    last = next((str(push["dataset"]) for push in store.reviews.pushes(run.id)), "")
+    return review.dataset or last or run.id
 
 
 @dataclass

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.aspects import ASPECTS
 from feedback.types import Rating
@@ -67,37 +67,68 @@ def shape_of(rows: Iterable[Row]) -> Shape:
     return shape
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field or question of a record, as people see it."""
+
+    kind: Literal["chat", "text", "decision", "rating", "words"]
+    name: str
+    title: str
+    required: bool = False
+    markdown: bool = True
+
+
+def fields(shape: Shape) -> list[Part]:
+    """What a record shows."""
+    talk = (
+        Part("chat", "conversation", "Conversation", True)
+        if shape.talk
+        else Part("text", "instruction", "Instruction", True)
+    )
+    found = [talk]
+    if shape.passage:
+        found.append(Part("text", "passage", "Passage"))
+    for k in range(1, shape.responses + 1):
+        title = "Response" if shape.responses == 1 else f"Response {k}"
+        found.append(Part("text", f"response-{k}", title, required=k == 1))
+    return found
+
+
+def questions(shape: Shape) -> list[Part]:
+    """What a record asks."""
+    found = [Part("decision", DECISION, "Keep this row?", required=True)]
+    for k in range(1, shape.responses + 1):
+        asked = "How good is the response?" if shape.responses == 1 else f"How good is response {k}?"
+        found.append(Part("rating", f"rating-{k}", asked))
+    found.append(Part("words", RATIONALE, "Why (the labeller's reasons)"))
+    found.append(Part("words", CORRECTED_INSTRUCTION, "Instruction, corrected", markdown=False))
+    if shape.responses:
+        found.append(Part("words", CORRECTED_RESPONSE, "Best response, corrected", markdown=False))
+    return found
+
+
 def settings(shape: Shape, review: Review, guidelines: str) -> "rg.Settings":
     """The Argilla settings for rows of that shape."""
     import argilla as rg
 
-    fields: list[Any] = [
-        rg.ChatField(name="conversation", title="Conversation", use_markdown=True)
-        if shape.talk
-        else rg.TextField(name="instruction", title="Instruction", use_markdown=True)
-    ]
-    if shape.passage:
-        fields.append(rg.TextField(name="passage", title="Passage", required=False, use_markdown=True))
-    questions: list[Any] = [
-        rg.LabelQuestion(
-            name=DECISION, title="Keep this row?", labels={"approve": "Approve", "reject": "Reject"}, required=True
-        )
-    ]
-    for k in range(1, shape.responses + 1):
-        name = "Response" if shape.responses == 1 else f"Response {k}"
-        asked = "How good is the response?" if shape.responses == 1 else f"How good is response {k}?"
-        fields.append(rg.TextField(name=f"response-{k}", title=name, required=k == 1, use_markdown=True))
-        questions.append(rg.RatingQuestion(name=f"rating-{k}", title=asked, values=[1, 2, 3, 4, 5], required=False))
-    questions += [
-        rg.TextQuestion(name=RATIONALE, title="Why (the labeller's reasons)", required=False, use_markdown=True),
-        rg.TextQuestion(name=CORRECTED_INSTRUCTION, title="Instruction, corrected", required=False),
-    ]
-    if shape.responses:
-        questions.append(rg.TextQuestion(name=CORRECTED_RESPONSE, title="Best response, corrected", required=False))
+    def made(part: Part) -> Any:
+        common = {"name": part.name, "title": part.title, "required": part.required}
+        match part.kind:
+            case "chat":
+                return rg.ChatField(**common, use_markdown=True)
+            case "text":
+                return rg.TextField(**common, use_markdown=True)
+            case "decision":
+                return rg.LabelQuestion(**common, labels={"approve": "Approve", "reject": "Reject"})
+            case "rating":
+                return rg.RatingQuestion(**common, values=[1, 2, 3, 4, 5])
+            case "words":
+                return rg.TextQuestion(**common, use_markdown=part.markdown)
+
     return rg.Settings(
         guidelines=review.guidelines or guidelines,
-        fields=fields,
-        questions=questions,
+        fields=[made(part) for part in fields(shape)],
+        questions=[made(part) for part in questions(shape)],
         metadata=[
             rg.TermsMetadataProperty(name="run", title="Run"),
             rg.TermsMetadataProperty(name="task", title="Task"),
@@ -138,13 +169,13 @@ def item(
 ) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
     shown = row.responses[: shape.responses]
-    fields: dict[str, Any] = {f"response-{k}": response.text or " " for k, response in enumerate(shown, 1)}
+    shows: dict[str, Any] = {f"response-{k}": response.text or " " for k, response in enumerate(shown, 1)}
     if shape.talk:
-        fields["conversation"] = [dict(message) for message in row.messages]
+        shows["conversation"] = [dict(message) for message in row.messages]
     else:
-        fields["instruction"] = row.instruction
+        shows["instruction"] = row.instruction
     if shape.passage and row.origin.get("passage"):
-        fields["passage"] = "\n\n".join(filter(None, (str(row.origin.get("title") or ""), str(row.origin["passage"]))))
+        shows["passage"] = "\n\n".join(filter(None, (str(row.origin.get("title") or ""), str(row.origin["passage"]))))
     suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, generator)]
     if shown:
         best = shown[best_response(row, ratings)]
@@ -161,7 +192,7 @@ def item(
         metadata.update({"rating-mean": round(fmean(values), 3), "rating-lowest": min(values)})
     if shown:
         metadata["length"] = max(len(response.text) for response in shown)
-    record: dict[str, Any] = {"external_id": row.id, "fields": fields, "metadata": metadata, "suggestions": suggestions}
+    record: dict[str, Any] = {"external_id": row.id, "fields": shows, "metadata": metadata, "suggestions": suggestions}
     return {name: clean(value) for name, value in record.items()}
 
 

@@ -8,10 +8,10 @@ from tasks.self_instruct import SelfInstruct
 from tasks.text_generation import TextGeneration
 
 TASKS: dict[str, type[Task]] = {
-    "text-generation": TextGeneration,
     "magpie": Magpie,
     "self-instruct": SelfInstruct,
     "genstruct": Genstruct,
+    "text-generation": TextGeneration,
     "existing": ExistingRows,
 }
 

@@ -6,6 +6,7 @@ an action is a sentence at the place that it names.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,22 +19,7 @@ from app.forms import Form
 from tasks.errors import ClaywrightError
 
 Show = Callable[[Look], Any]
-CLICKS = """
-element.addEventListener('click', (event) => {
-  const chip = event.target.closest('.chip');
-  if (chip) { choose(chip); return; }
-  const button = event.target.closest('[data-act]');
-  if (!button) return;
-  const open = button.closest('details.switch');
-  if (open) open.open = false;
-  trigger('click', {...button.dataset});
-});
-const choose = (chip) => {
-  const response = chip.closest('.response');
-  response.querySelectorAll('.chip').forEach((c) => { c.classList.toggle('on', c === chip); c.setAttribute('aria-pressed', c === chip); });
-  response.querySelectorAll('.why').forEach((why) => { why.hidden = why.dataset.aspect !== chip.dataset.aspect; });
-};
-"""
+CLICKS = (Path(__file__).parent / "clicks.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ def row_card(row: Row, number: str) -> str:
     """One row to read: where it comes from, what was asked, what was answered."""
     *before, last = row.messages if row.messages else ({"role": "user", "content": ""},)
     talk = "".join(parts.bubble(m["role"], m["content"]) for m in before)
+    talk = f'<div class="talk">{talk}</div>' if talk else ""
     answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
     if not row.responses:
         answers = '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
     tokens = sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses)
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
-        f'<article class="row-card" aria-label="Row {t(number)}"><div class="row-top"><span class="no">{t(number)}</span>{_source(row)}'
-        f'<div class="acts">{cost}</div></div>{f"<div class=talk>{talk}</div>" if talk else ""}'
+        f'<article class="row-card" aria-label="Row {t(number)}"><div class="row-top">'
+        f'<span class="no">{t(number)}</span>{_source(row)}<div class="acts">{cost}</div></div>{talk}'
         f'<div class="pair">{parts.bubble(last["role"], last["content"])}<div class="answers">{answers}</div></div></article>'
     )
 
@@ -71,9 +72,8 @@ def progress_card(look: Look) -> str:
     end = ""
     if look.working and job is not None:
         end, facts = _pace(look)
-    elif look.standing in ("paused", "interrupted", "stopped"):
-        end = ""
-    if counts["rated"] or (look.recipe and look.recipe.rating and look.busy):
+    rates = look.recipe is not None and look.recipe.rating is not None and job is not None and job.what != "preview"
+    if counts["rated"] or (rates and look.working):
         facts.append((f"{counts['rated']:,}", "rated"))
     trouble = job.trouble if job is not None and job.trouble and not look.busy else run.reason if not look.busy else ""
     said = parts.notice(trouble, "warn") if trouble and trouble not in ("interrupted", "stopped by you") else ""

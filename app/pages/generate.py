@@ -28,6 +28,7 @@ def build(board: Board) -> None:
         board.part(head)
         board.part(facts, scale=0, min_width=400)
         board.button(lambda look: "Stop" if look.working else "", stop, forms=False, min_width=90, elem_id="stop")
+        board.button(again_words, lambda act: Done(run="", place={"offset": 0, "row": ""}), forms=False, min_width=90)
         board.button(preview_words, preview, min_width=120, elem_id="preview")
         board.button(run_words, run, primary=True, min_width=130, elem_id="run")
     with gr.Row(elem_classes="cols"):
@@ -164,7 +165,8 @@ def found(look: Look) -> str:
     has = look.filled.get("inputs.found") or {}
     if not has.get("rows"):
         return ""
-    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {parts.t(", ".join(has["columns"][:12]))}</p>'
+    columns = parts.t(", ".join(has["columns"][:12]))
+    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>'
 
 
 def _only_for(kind: str) -> Callable[[Look], Any]:
@@ -249,7 +251,7 @@ def _line(look: Look) -> str:
         case "paused":
             return "Paused. What was made is kept."
         case "stopped" | "interrupted":
-            return f"{'Stopped' if look.standing == 'stopped' else 'Interrupted'} after {count(made, 'row')}. Everything made is kept."
+            return f"{look.standing.capitalize()} after {count(made, 'row')}. Everything made is kept."
         case "done":
             return f"Done: {count(made, 'row')}." + (
                 "" if look.same else " The settings on the left are for a new run."
@@ -274,9 +276,13 @@ def facts(look: Look) -> str:
 def preview_words(look: Look) -> str:
     if look.busy:
         return ""
-    if look.standing == "draft" and look.same and look.counts.get("answered"):
+    if look.same and (look.standing != "draft" or look.counts.get("answered")):
         return ""
     return f"Preview {PREVIEW_ROWS} rows"
+
+
+def again_words(look: Look) -> str:
+    return "New run" if look.standing == "done" and look.same and not look.busy else ""
 
 
 def run_words(look: Look) -> str:
@@ -294,11 +300,8 @@ def run_words(look: Look) -> str:
 def progress(look: Look) -> str:
     if look.run is None:
         return ""
-    if (
-        not look.busy
-        and look.standing == "draft"
-        and not (look.run.reason or look.counts["failed"] or look.counts["dropped"])
-    ):
+    troubled = look.run.reason or look.counts["failed"] or look.counts["dropped"]
+    if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
         return ""
     return progress_card(look)
 
@@ -308,18 +311,23 @@ def cards(look: Look) -> str:
     store = look.desk.store
     if look.run is None:
         return _nothing(look)
-    previewing = look.working and look.job is not None and look.job.what == "preview"
-    if look.busy and not previewing:
+    first = previewing(look)
+    if look.busy and not first:
         rows = store.rows.latest(look.run.id, LATEST)
-        return '<h3 class="between">Latest rows</h3>' + "".join(row_card(row, "") for row in rows) if rows else ""
+        latest = "".join(row_card(row, str(store.rows.place(row) + 1)) for row in rows)
+        return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
     rows = store.rows.page(look.run.id, 0, PREVIEW_ROWS)
     shown = "".join(row_card(row, str(number)) for number, row in enumerate(rows, 1))
-    if previewing:
+    if first:
         wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
         shown += "".join(waiting_card(number) for number in range(len(rows) + 1, wanted + 1))
     if not shown:
         return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
-    return shown if look.standing == "draft" or previewing else f'<h3 class="between">First rows</h3>{shown}'
+    return shown if look.standing == "draft" or first else f'<h3 class="between">First rows</h3>{shown}'
+
+
+def previewing(look: Look) -> bool:
+    return look.working and look.job is not None and look.job.what == "preview"
 
 
 def _nothing(look: Look) -> str:

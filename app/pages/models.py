@@ -341,12 +341,8 @@ def argilla(look: Look) -> str:
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
     more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
-    link = (
-        f'<a class="out" href="{t(state.url)}" target="_blank" rel="noopener noreferrer">Open Argilla ↗</a>'
-        if state.url
-        else ""
-    )
+    link = parts.link("Open Argilla", state.url) if state.url else ""
     return (
-        f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>{parts.pill(word, tone)}</div>'
-        f"{link}</div>"
+        f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'
+        f"{parts.pill(word, tone)}</div>{link}</div>"
     )

@@ -1,22 +1,15 @@
 """Review: what will be sent to Argilla and how, one click that sends it, how far people are, and the rows to read."""
 
-from collections import defaultdict
-from statistics import fmean
-from typing import Any
-
 import gradio as gr
 
 from app import draft, parts, workflow
 from app.desk import Look
+from app.draft import FormError
 from app.forms import add_fields
 from app.pages.board import Act, Board, Done
-from app.parts import attrs, count, t
-from feedback.exports import Judged
+from app.pages.rows import rows
+from app.parts import count, t
 from feedback.schema import Review, shape_of
-from feedback.types import Rating
-
-PAGE = 10
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def build(board: Board) -> None:
@@ -54,19 +47,30 @@ def _line(look: Look) -> str:
     counts = look.counts
     if not counts.get("answered"):
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
+    waiting = _waiting(look)
     if not counts["sent"]:
-        return f"{count(counts['answered'], 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
+        return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
     line = f"{counts['reviewed']} of {count(counts['sent'], 'row')} sent are reviewed."
-    waiting = counts["answered"] - counts["sent"]
-    return line + (f" {count(waiting, 'row is', 'rows are')} not sent yet." if waiting > 0 else "")
+    return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
+
+
+def _waiting(look: Look) -> int:
+    """Rows that a push would send."""
+    if look.run is None:
+        return 0
+    pulled = look.job.pulled if look.job is not None else None
+    if pulled is not None and pulled.missing:
+        return look.counts["answered"]
+    try:
+        name = workflow.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
+    except FormError:
+        return look.counts["answered"]
+    return look.desk.store.reviews.waiting(look.run.id, name)
 
 
 def send_words(look: Look) -> str:
-    counts = look.counts
-    if look.busy or not counts.get("answered"):
-        return ""
-    waiting = counts["answered"] - counts["sent"]
-    return f"Send {count(waiting, 'row')}" if waiting > 0 else "Send changes"
+    waiting = 0 if look.busy else _waiting(look)
+    return f"Send {count(waiting, 'row')}" if waiting else ""
 
 
 def state(look: Look) -> str:
@@ -110,7 +114,7 @@ def _dataset(look: Look) -> str:
     link = ""
     if argilla.url:
         address = f"{argilla.url}/dataset/{last['dataset_id']}/annotation-mode"
-        link = f'<a class="out" href="{t(address)}" target="_blank" rel="noopener noreferrer">Review in Argilla<span aria-hidden="true"> ↗</span></a>'
+        link = parts.link("Review in Argilla", address)
     people = look.desk.store.reviews.reviewers(look.run.id)
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
     progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
@@ -121,7 +125,8 @@ def _dataset(look: Look) -> str:
         (counts["rejected"], "rejected"),
     ]
     return (
-        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2><p class="note">in the workspace {t(last["workspace"])}</p></div>'
+        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
+        f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
         f"{parts.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}{link}</div>{progress}{_way_in(look)}"
     )
 
@@ -146,127 +151,8 @@ def shape(look: Look) -> str:
     words = workflow.described(shape_of(seen), look.recipe)
     fields, questions = ("".join(f"<li>{t(word)}</li>" for word in part) for part in (words.fields, words.questions))
     guide = parts.fold("Guidelines that reviewers read", t(look.filled.get("review.guidelines") or words.guidelines))
-    return f'<div class="sent-as"><div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div></div>{guide}'
-
-
-# -- the rows
-
-
-def rows(look: Look) -> str:
-    """The rows of the run, a page of them, and one in full."""
-    if look.run is None or not look.counts["answered"]:
-        return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
-    offset = int(look.place.get("offset") or 0)
-    page = workflow.judged_page(look.desk.store, look.run, offset, PAGE)
-    if not page:
-        offset, page = 0, workflow.judged_page(look.desk.store, look.run, 0, PAGE)
-    chosen = next((j for j in page if j.row.id == look.place.get("row")), page[0])
-    number = offset + page.index(chosen) + 1
-    return f'<div class="split">{_list(look, page, chosen, offset)}{_detail(look, chosen, number)}</div>'
-
-
-def _list(look: Look, page: list[Judged], chosen: Judged, offset: int) -> str:
-    total = look.counts["made"]
-    items = "".join(_entry(judged, offset + k, judged is chosen) for k, judged in enumerate(page, 1))
-    before = f'<button type="button" aria-label="Page before" {attrs(act="page", offset=max(offset - PAGE, 0))} {"" if offset else "disabled"}>‹</button>'
-    after = f'<button type="button" aria-label="Next page" {attrs(act="page", offset=offset + PAGE)} {"" if offset + PAGE < total else "disabled"}>›</button>'
-    span = f"{offset + 1}–{offset + len(page)} of {total:,}"
-    return f'<nav class="list" aria-label="Rows"><ul>{items}</ul><div class="pager">{before}<span>{span}</span>{after}</div></nav>'
-
-
-def _means(judged: Judged) -> list[float | None]:
-    return [judged.labelled(place) for place in range(len(judged.row.responses))]
-
-
-def _entry(judged: Judged, number: int, here: bool) -> str:
-    means = [m for m in _means(judged) if m is not None]
-    marks = "".join(f'<i class="{parts.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
-    label = ", ".join(f"{m:.1f}" for m in means) or "unrated"
-    strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{f"{fmean(means):.1f}" if means else "–"}</em>'
-    current = 'aria-current="true"' if here else ""
-    return (
-        f'<li><button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
-        f'<b>{t(" ".join(judged.row.instruction.split())[:120])}</b><span class="line">{_status(judged)}{strip}</span></button></li>'
-    )
-
-
-def _status(judged: Judged) -> str:
-    who = ", ".join(dict.fromkeys(v.reviewer for v in judged.submitted))
-    match judged.decision:
-        case "approve":
-            changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
-            return parts.pill(f"{'corrected' if changed else 'approved'} · {who}", "ok")
-        case "reject":
-            return parts.pill(f"rejected · {who}", "bad")
-    return parts.pill("waiting", "info") if not judged.verdicts else parts.pill(judged.verdicts[0].status)
-
-
-def _detail(look: Look, judged: Judged, number: int) -> str:
-    row = judged.row
-    talk = "".join(parts.bubble(m["role"], m["content"]) for m in row.messages)
-    if (corrected := judged.corrected_instruction()) is not None:
-        talk += parts.bubble("user", corrected, "as corrected")
-    columns = "".join(_response(judged, place) for place in range(len(row.responses)))
-    if (correction := judged.corrected_response()) is not None:
-        columns += (
-            f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
-            f'<div class="text">{t(correction[0])}</div></section>'
-        )
-    single = "one" if len(row.responses) == 1 and correction is None else ""
-    return (
-        f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>{_status(judged)}</div>'
-        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div></article>'
-    )
-
-
-def _response(judged: Judged, place: int) -> str:
-    response, letter = judged.row.responses[place], LETTERS[place % 26]
-    said: dict[str, list[Rating]] = defaultdict(list)
-    for rating in judged.ratings:
-        if rating.response == place:
-            said[rating.aspect].append(rating)
-    values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in said.items()}
-    lowest = min(said, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if said else ""
-    chips = "".join(_chip(aspect, values[aspect], said[aspect], aspect == lowest) for aspect in said)
-    whys = "".join(
-        f'<p class="why" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}><b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>'
-        for aspect, ratings in said.items()
-    )
-    people = judged.rated_by_people(place)
-    note = f'<span class="note">people: {people:g}</span>' if people is not None else ""
-    mean = judged.labelled(place)
-    score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
-    return (
-        f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd><h3>{t(response.model)}</h3>{note}{score}</header>'
-        f'<div class="text">{t(response.text)}</div><div class="chips">{chips}</div><div class="whys">{whys}</div></section>'
-    )
-
-
-def _shown(values: list[Any]) -> str:
-    return f"{fmean(values):.2g}" if values else "–"
-
-
-def _why(ratings: list[Rating]) -> str:
-    return " / ".join(
-        r.rationale or r.note or ("does not apply" if r.status == "not-applicable" else "no reason given")
-        for r in ratings
-    )
-
-
-def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> str:
-    mean = fmean(values) if values else None
-    word = (
-        f"{mean:.2g} of 5"
-        if mean is not None
-        else "does not apply"
-        if ratings[0].status == "not-applicable"
-        else "unrated"
-    )
-    kind = "chip on" if on else "chip"
-    return (
-        f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}" aria-label="{t(aspect)}: {word}">'
-        f'{t(aspect)}<b class="{parts.tone(mean)}">{_shown(values)}</b></button>'
-    )
+    lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"
+    return f'<div class="sent-as">{lists}</div>{guide}'
 
 
 # -- what can be done

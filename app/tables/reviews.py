@@ -62,12 +62,31 @@ class Reviews:
 
         self.db.write(write)
 
-    def finish_push(self, push: int) -> None:
-        self.db.write(lambda c: c.execute("UPDATE pushes SET finished=? WHERE id=?", (now(), push)))
+    def finish_push(self, push: int, began: str) -> None:
+        """The push is whole: every row of it is in Argilla as it was at the time `began`."""
+
+        def write(c: sqlite3.Connection) -> None:
+            c.execute("UPDATE pushes SET finished=? WHERE id=?", (now(), push))
+            c.execute("UPDATE pushed SET sent=max(sent, ?) WHERE push=?", (began, push))
+
+        self.db.write(write)
 
     def pushes(self, run_id: str) -> list[dict[str, Any]]:
         """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished."""
         return [dict(r) for r in self.db.all("SELECT * FROM pushes WHERE run=? ORDER BY id DESC", run_id)]
+
+    def waiting(self, run_id: str, dataset: str) -> int:
+        """How many answered rows are not in that dataset of Argilla as they are now, as far as is known here."""
+        (found,) = self.db.all(
+            "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND stage='answered' AND NOT EXISTS(SELECT 1 FROM pushed"
+            " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.dataset=?"
+            " AND pushed.sent>=rows.updated)", run_id, dataset,
+        )  # fmt: skip
+        return int(found["n"])
+
+    def were_sent(self, row_ids: Sequence[str]) -> set[str]:
+        """Those of the rows that were sent anywhere."""
+        return {r["row"] for r in self.db.all(f"SELECT row FROM pushed WHERE row IN ({marks(row_ids)})", *row_ids)}
 
     def reviewers(self, run_id: str) -> list[tuple[str, int]]:
         """(name, rows that they submitted an answer to) of everybody who did, the busiest first."""

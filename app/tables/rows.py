@@ -150,11 +150,11 @@ class Rows:
         responses = _responses(self.db.reader, [row["id"] for row in found])
         return [_row(row, responses[row["id"]]) for row in found]
 
-    def place(self, run_id: str, row_id: str) -> int:
+    def place(self, row: Row) -> int:
         """How many kept rows of the run come before that one."""
         (found,) = self.db.all(
-            "SELECT count(*) n FROM rows r JOIN rows one ON one.id=? WHERE r.run=? AND r.state='kept'"
-            " AND (r.unit, r.position) < (one.unit, one.position)", row_id, run_id,
+            "SELECT count(*) n FROM rows r JOIN rows one ON one.id=? WHERE r.run=one.run AND r.state='kept'"
+            " AND (r.unit, r.position) < (one.unit, one.position)", row.id,
         )  # fmt: skip
         return int(found["n"])
 

@@ -1,0 +1,18 @@
+// one listener for each part: a button with data-act becomes one event, a chip shows its aspect's reason
+element.addEventListener('click', (event) => {
+  const chip = event.target.closest('.chip');
+  if (chip) { choose(chip); return; }
+  const button = event.target.closest('[data-act]');
+  if (!button) return;
+  const open = button.closest('details.switch');
+  if (open) open.open = false;
+  trigger('click', {...button.dataset});
+});
+const choose = (chip) => {
+  const response = chip.closest('.response');
+  response.querySelectorAll('.chip').forEach((other) => {
+    other.classList.toggle('on', other === chip);
+    other.setAttribute('aria-pressed', other === chip);
+  });
+  response.querySelectorAll('.why').forEach((why) => { why.hidden = why.dataset.aspect !== chip.dataset.aspect; });
+};

@@ -1,0 +1,148 @@
+"""The rows of a run to read: a list of them, and one in full with responses, ratings and reasons side by side."""
+
+from collections import defaultdict
+from statistics import fmean
+from typing import Any
+
+from app import parts, workflow
+from app.desk import Look
+from app.parts import attrs, t
+from feedback.exports import Judged
+from feedback.types import Rating
+
+PAGE = 10
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def rows(look: Look) -> str:
+    """The rows of the run, a page of them, and one in full."""
+    if look.run is None or not look.counts["answered"]:
+        return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
+    offset = int(look.place.get("offset") or 0)
+    page = workflow.judged_page(look.desk.store, look.run, offset, PAGE)
+    if not page:
+        offset, page = 0, workflow.judged_page(look.desk.store, look.run, 0, PAGE)
+    chosen = next((j for j in page if j.row.id == look.place.get("row")), page[0])
+    number = offset + page.index(chosen) + 1
+    return f'<div class="split">{_list(look, page, chosen, offset)}{_detail(look, chosen, number)}</div>'
+
+
+def _list(look: Look, page: list[Judged], chosen: Judged, offset: int) -> str:
+    total = look.counts["made"]
+    sent = look.desk.store.reviews.were_sent([judged.row.id for judged in page])
+    items = "".join(
+        _entry(judged, offset + k, judged is chosen, judged.row.id in sent) for k, judged in enumerate(page, 1)
+    )
+    before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
+    after = _turn("Next page", "›", offset + PAGE, able=offset + PAGE < total)
+    span = f"{offset + 1}–{offset + len(page)} of {total:,}"
+    return f'<nav class="list" aria-label="Rows"><ul>{items}</ul><div class="pager">{before}<span>{span}</span>{after}</div></nav>'
+
+
+def _turn(label: str, sign: str, offset: int, *, able: bool) -> str:
+    disabled = "" if able else "disabled"
+    return f'<button type="button" aria-label="{label}" {attrs(act="page", offset=offset)} {disabled}>{sign}</button>'
+
+
+def _means(judged: Judged) -> list[float | None]:
+    return [judged.labelled(place) for place in range(len(judged.row.responses))]
+
+
+def _entry(judged: Judged, number: int, here: bool, sent: bool) -> str:
+    means = [m for m in _means(judged) if m is not None]
+    marks = "".join(f'<i class="{parts.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
+    label = ", ".join(f"{m:.1f}" for m in means) or "unrated"
+    mean = f"{fmean(means):.1f}" if means else "–"
+    strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{mean}</em>'
+    asked = " ".join(judged.row.instruction.split())[:120]
+    current = 'aria-current="true"' if here else ""
+    return (
+        f'<li><button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
+        f'<b>{t(asked)}</b><span class="line">{_status(judged, sent)}{strip}</span></button></li>'
+    )
+
+
+def _status(judged: Judged, sent: bool) -> str:
+    who = ", ".join(dict.fromkeys(v.reviewer for v in judged.submitted))
+    match judged.decision:
+        case "approve":
+            changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
+            return parts.pill(f"{'corrected' if changed else 'approved'} · {who}", "ok")
+        case "reject":
+            return parts.pill(f"rejected · {who}", "bad")
+    if judged.verdicts:
+        return parts.pill(judged.verdicts[0].status)
+    return parts.pill("waiting", "info") if sent else parts.pill("not sent")
+
+
+def _detail(look: Look, judged: Judged, number: int) -> str:
+    row = judged.row
+    sent = look.desk.store.reviews.were_sent([row.id])
+    talk = "".join(parts.bubble(m["role"], m["content"]) for m in row.messages)
+    if (corrected := judged.corrected_instruction()) is not None:
+        talk += parts.bubble("user", corrected, "as corrected")
+    columns = "".join(_response(judged, place) for place in range(len(row.responses)))
+    if (correction := judged.corrected_response()) is not None:
+        columns += (
+            f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
+            f'<div class="text">{t(correction[0])}</div></section>'
+        )
+    single = "one" if len(row.responses) == 1 and correction is None else ""
+    return (
+        f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
+        f"{_status(judged, row.id in sent)}</div>"
+        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div></article>'
+    )
+
+
+def _response(judged: Judged, place: int) -> str:
+    response, letter = judged.row.responses[place], LETTERS[place % 26]
+    said: dict[str, list[Rating]] = defaultdict(list)
+    for rating in judged.ratings:
+        if rating.response == place:
+            said[rating.aspect].append(rating)
+    values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in said.items()}
+    lowest = min(said, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if said else ""
+    chips = "".join(_chip(aspect, values[aspect], said[aspect], aspect == lowest) for aspect in said)
+    whys = "".join(
+        f'<p class="why" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
+        f"<b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
+        for aspect, ratings in said.items()
+    )
+    people = judged.rated_by_people(place)
+    note = f'<span class="note">{f"people: {people:g}" if people is not None else ""}</span>'
+    mean = judged.labelled(place)
+    score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
+    return (
+        f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
+        f"<h3>{t(response.model)}</h3>{note}{score}</header>"
+        f'<div class="text">{t(response.text)}</div><div class="chips">{chips}</div><div class="whys">{whys}</div></section>'
+    )
+
+
+def _shown(values: list[Any]) -> str:
+    return f"{fmean(values):.2g}" if values else "–"
+
+
+def _why(ratings: list[Rating]) -> str:
+    return " / ".join(
+        r.rationale or r.note or ("does not apply" if r.status == "not-applicable" else "no reason given")
+        for r in ratings
+    )
+
+
+def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> str:
+    mean = fmean(values) if values else None
+    word = (
+        f"{mean:.2g} of 5"
+        if mean is not None
+        else "does not apply"
+        if ratings[0].status == "not-applicable"
+        else "unrated"
+    )
+    kind = "chip on" if on else "chip"
+    return (
+        f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}"'
+        f' aria-label="{t(aspect)}: {word}">'
+        f'{t(aspect)}<b class="{parts.tone(mean)}">{_shown(values)}</b></button>'
+    )
