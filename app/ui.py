@@ -4,8 +4,11 @@ A handler asks for a look, shows what has changed since this tab last looked, an
 that a tab shows are kept in the tab (and in its address), so that neither a reload nor a restart loses them.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +31,8 @@ PAGES: dict[str, Callable[[Board], None]] = {
     "export": export.build,
 }
 HOME = "generate"
+NOT_YET = "?"
+"""The run of a tab that has not been told which one it shows."""
 PLACES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
     "answers": "generate", "rating": "rate", "review": "review", "export": "export",
@@ -42,7 +47,7 @@ def build(desk: Desk) -> gr.Blocks:
     with gr.Blocks(
         title="Claywright", analytics_enabled=False, fill_width=True, delete_cache=(3600, 24 * 3600)
     ) as demo:
-        run = gr.Textbox("", visible=False, label="run")
+        run = gr.Textbox(NOT_YET, visible=False, label="run")
         page = gr.Textbox(HOME, visible=False, label="page")
         header.build(board)
         with gr.Tabs(elem_id="pages", selected=HOME, overflow_behavior="wrap") as tabs:
@@ -65,6 +70,37 @@ def browser_of(request: gr.Request) -> str:
     return str(name)
 
 
+class Turns:
+    """What a tab does at the moment, so that a glance which an action has overtaken is not shown over it."""
+
+    def __init__(self) -> None:
+        self._acting: Counter[str] = Counter()
+        self._acted: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def acting(self, tab: str | None) -> Iterator[None]:
+        name = str(tab)
+        with self._lock:
+            self._acting[name] += 1
+            self._acted[name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._acting[name] -= 1
+
+    def now(self, tab: str | None) -> int | None:
+        """A number that the next action changes; None while one is under way."""
+        with self._lock:
+            return None if self._acting[str(tab)] else self._acted[str(tab)]
+
+    def forget(self, tab: str | None) -> None:
+        with self._lock:
+            self._acting.pop(str(tab), None)
+            self._acted.pop(str(tab), None)
+
+
 @dataclass
 class Wires:
     """Everything between the board and Gradio's events. `shown` holds what a tab was last given, as hashes."""
@@ -77,6 +113,7 @@ class Wires:
     timer: gr.Timer
     place: gr.State
     shown: gr.State
+    turns: Turns = field(default_factory=Turns)
     values: list[Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +125,7 @@ class Wires:
         form = self.board.form.components
         everything = list(dict.fromkeys([*self.values, self.tabs, *form]))
         demo.load(self.arrive, None, everything, **QUIET)
+        demo.unload(self.leave)
         self.timer.tick(self.tick, self.looks, self.values, trigger_mode="once", **QUIET)
         for name, tab in opened.items():
             tab.select(self._opens(name), self.looks, self.values, js=_remember(name), **QUIET)
@@ -144,13 +182,24 @@ class Wires:
     def tick(
         self, run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request
     ) -> dict[Any, Any]:
-        return self.show(browser_of(request), run_id, page, place, shown)
+        before = self.turns.now(request.session_hash)
+        if before is None or run_id == NOT_YET:
+            return {self.shown: gr.skip()}
+        shows = self.show(browser_of(request), run_id, page, place, shown)
+        return shows if self.turns.now(request.session_hash) == before else {self.shown: gr.skip()}
+
+    def leave(self, request: gr.Request) -> None:
+        """A tab is closed; its jobs go on."""
+        self.turns.forget(request.session_hash)
 
     def _opens(self, name: str) -> Callable[..., Any]:
         def opens(
             run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request
         ) -> dict[Any, Any]:
-            return {self.page: name, **self.show(browser_of(request), run_id, name, place, shown, anew=True)}
+            if run_id == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
+                return {self.shown: gr.skip()}
+            with self.turns.acting(request.session_hash):
+                return {self.page: name, **self.show(browser_of(request), run_id, name, place, shown, anew=True)}
 
         return opens
 
@@ -159,8 +208,9 @@ class Wires:
     ) -> dict[Any, Any]:
         """A field was changed: the forms are kept, and what depends on them is shown anew."""
         browser = browser_of(request)
-        self.desk.keep(browser, self.board.form.filled(values))
-        return self.show(browser, run_id, page, place, shown)
+        with self.turns.acting(request.session_hash):
+            self.desk.keep(browser, self.board.form.filled(values))
+            return self.show(browser, run_id, page, place, shown)
 
     # -- what a tab can do
 
@@ -176,13 +226,25 @@ class Wires:
             event: gr.EventData,
             *given: Any,
         ) -> dict[Any, Any]:
+            with self.turns.acting(request.session_hash):
+                return act(run_id, page, place, shown, request, event, given)
+
+        def act(
+            run_id: str,
+            page: str,
+            place: dict[str, Any],
+            shown: dict[str, str],
+            request: gr.Request,
+            event: gr.EventData,
+            given: tuple[Any, ...],
+        ) -> dict[Any, Any]:
             browser = browser_of(request)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
             if action.forms:
                 self.desk.keep(browser, form.filled(values))
             data = event._data if isinstance(event._data, dict) else {}
-            act = Act(self.desk, browser, run_id, self.desk.filled(browser), place, data, extra)
-            done, problems = self._done(action, act, page)
+            pressed = Act(self.desk, browser, run_id, self.desk.filled(browser), place, data, extra)
+            done, problems = self._done(action, pressed, page)
             out: dict[Any, Any] = dict.fromkeys(action.extra)
             if done.toast:
                 gr.Info(done.toast, duration=3)

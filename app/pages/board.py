@@ -100,8 +100,8 @@ class Board:
         """A button whose words come from a look; without words it is not there."""
 
         def shown(look: Look) -> Any:
-            words = show(look)
-            return gr.update(value=words or "", visible=bool(words))
+            words = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
+            return gr.update(value=words, visible=True) if words else gr.update(visible=False)
 
         made = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
         self.shows.append((self.page, made, shown))

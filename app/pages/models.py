@@ -122,7 +122,7 @@ def _responders(board: Board) -> None:
     form.add(
         "answers.by",
         gr.Radio(
-            [("The generator answers", "generator"), ("These take turns", "others")],
+            [("The generator answers", "generator"), ("Other models, in turns", "others")],
             value="generator", label="Who answers", interactive=True, elem_classes="stack", elem_id="answers-by",
         ),
     )  # fmt: skip
@@ -154,13 +154,10 @@ def _key_field(look: Look, role: str) -> Any:
 
 
 def _model_field(look: Look, role: str) -> Any:
-    preset = look.filled[f"{role}.preset"]
     trial = _trial(look, role)
     models = list(trial.found.models) if trial and trial.ok else []
-    chosen = look.filled[f"{role}.model"]
-    return gr.update(
-        visible=preset not in WITHOUT_ADDRESS, choices=list(dict.fromkeys([*([chosen] if chosen else []), *models]))
-    )
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, choices=models) if models else gr.update(visible=visible)
 
 
 def _typed_field(look: Look, role: str) -> Any:
