@@ -20,6 +20,8 @@ class Form:
 
     def add(self, name: str, component: Component) -> Component:
         self.fields[name] = component
+        if not component.elem_id and not isinstance(component, gr.State):
+            component.elem_id = name.replace(".", "-")
         return component
 
     @property

@@ -4,11 +4,9 @@ A handler asks for a look, shows what has changed since this tab last looked, an
 that a tab shows are kept in the tab (and in its address), so that neither a reload nor a restart loses them.
 """
 
-import contextlib
 import hashlib
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +36,8 @@ PLACES = {  # where a problem is said, by what it is about; on the other pages i
     "answers": "generate", "rating": "rate", "review": "review", "export": "export",
 }  # fmt: skip
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-LOOK_EVERY = 1.0
+LOOK_EVERY, LOOK_WHEN_IDLE = 1.0, 5.0
+"""Seconds between two glances: while something is going on, and else, as another process may do something."""
 
 
 def build(desk: Desk) -> gr.Blocks:
@@ -56,8 +55,8 @@ def build(desk: Desk) -> gr.Blocks:
                 board.page = name
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}") as opened[name]:
                     make(board)
-        timer = gr.Timer(LOOK_EVERY, active=False)
-        Wires(desk, board, run, page, tabs, timer, gr.State({}), gr.State({})).connect(demo, opened)
+        timer = gr.Timer(LOOK_WHEN_IDLE, active=False)
+        Wires(desk, board, run, page, tabs, timer).connect(demo, opened)
     made: gr.Blocks = demo
     return made
 
@@ -70,40 +69,41 @@ def browser_of(request: gr.Request) -> str:
     return str(name)
 
 
-class Turns:
-    """What a tab does at the moment, so that a glance which an action has overtaken is not shown over it."""
+@dataclass
+class Tab:
+    """One open page: what it shows, and what it was last given of each part, as hashes.
+
+    Glances are taken one after the other under `lock`, each of how things stand at that moment: whichever handler was
+    started first, a later glance never shows less than an earlier one.
+    """
+
+    run: str = ""
+    page: str = HOME
+    place: dict[str, Any] = field(default_factory=dict)
+    shown: dict[int, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Tabs:
+    """The open pages by Gradio's session. A page that this process does not know yet says itself what it shows."""
 
     def __init__(self) -> None:
-        self._acting: Counter[str] = Counter()
-        self._acted: Counter[str] = Counter()
+        self._tabs: dict[str, Tab] = {}
         self._lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def acting(self, tab: str | None) -> Iterator[None]:
-        name = str(tab)
+    def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
         with self._lock:
-            self._acting[name] += 1
-            self._acted[name] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._acting[name] -= 1
+            return self._tabs.setdefault(str(request.session_hash), Tab(run, page))
 
-    def now(self, tab: str | None) -> int | None:
-        """A number that the next action changes; None while one is under way."""
+    def close(self, request: gr.Request) -> None:
+        """Its jobs go on."""
         with self._lock:
-            return None if self._acting[str(tab)] else self._acted[str(tab)]
-
-    def forget(self, tab: str | None) -> None:
-        with self._lock:
-            self._acting.pop(str(tab), None)
-            self._acted.pop(str(tab), None)
+            self._tabs.pop(str(request.session_hash), None)
 
 
 @dataclass
 class Wires:
-    """Everything between the board and Gradio's events. `shown` holds what a tab was last given, as hashes."""
+    """Everything between the board and Gradio's events."""
 
     desk: Desk
     board: Board
@@ -111,150 +111,105 @@ class Wires:
     page: gr.Textbox
     tabs: gr.Tabs
     timer: gr.Timer
-    place: gr.State
-    shown: gr.State
-    turns: Turns = field(default_factory=Turns)
-    values: list[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.looks = [self.run, self.page, self.place, self.shown]
-        parts = [component for _, component, _ in self.board.shows]
-        self.values = [*self.looks, self.timer, *parts]
+    open: Tabs = field(default_factory=Tabs)
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
         form = self.board.form.components
-        everything = list(dict.fromkeys([*self.values, self.tabs, *form]))
+        here = [self.run, self.page]
+        parts = [component for _, component, _ in self.board.shows]
+        shows = [*here, self.timer, *parts]
+        everything = list(dict.fromkeys([*shows, self.tabs, *form]))
         demo.load(self.arrive, None, everything, **QUIET)
-        demo.unload(self.leave)
-        self.timer.tick(self.tick, self.looks, self.values, trigger_mode="once", **QUIET)
+        demo.unload(self.open.close)
+        self.timer.tick(self.glance, here, shows, trigger_mode="once", **QUIET)
         for name, tab in opened.items():
-            tab.select(self._opens(name), self.looks, self.values, js=_remember(name), **QUIET)
+            tab.select(self._opens(name), here, shows, js=_remember(name), **QUIET)
         for event in self.board.form.when_changed(self.board.own):
-            event(self.changed, [*self.looks, *form], self.values, trigger_mode="always_last", **QUIET)
+            event(self.changed, [*here, *form], shows, trigger_mode="always_last", **QUIET)
         for action in self.board.actions:
-            inputs = [*self.looks, *(form if action.forms else []), *action.extra]
+            inputs = [*here, *(form if action.forms else []), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra]))
             action.event(self._does(action), inputs, outputs, **QUIET)
 
     # -- what a tab is given
 
-    def show(
-        self, browser: str, run_id: str, page: str, place: dict[str, Any], shown: Mapping[str, str], anew: bool = False
-    ) -> dict[Any, Any]:
-        """The parts of the header and the page that differ from what the tab has."""
-        look = self.desk.look(browser, run_id, place)
-        has = {} if anew else dict(shown)
+    def show(self, tab: Tab, browser: str) -> dict[Any, Any]:
+        """The parts of the header and the page that differ from what the tab has. Only under the tab's lock."""
+        look = self.desk.look(browser, tab.run, tab.place)
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
-            if where not in (page, "top"):
+            if where not in (tab.page, "top"):
                 continue
             value = show(look)
             digest = hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest()
-            if has.get(str(number)) != digest:
-                has[str(number)] = digest
+            if tab.shown.get(number) != digest:
+                tab.shown[number] = digest
                 out[component] = value
         awake = look.busy or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        out[self.timer] = gr.Timer(active=awake)
-        out[self.shown] = has
-        return out
+        every = LOOK_EVERY if awake else LOOK_WHEN_IDLE
+        return {**out, self.timer: gr.Timer(every, active=True), self.run: tab.run, self.page: tab.page}
 
     def arrive(self, request: gr.Request) -> dict[Any, Any]:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
         browser = browser_of(request)
         query = request.query_params
-        page = query.get("show", HOME) if query.get("show") in PAGES else HOME
         newest = self.desk.newest()
-        run_id = str(query.get("run") or (newest.id if newest else ""))
-        run = self.desk.look(browser, run_id, {}).run
+        run = self.desk.look(browser, str(query.get("run") or (newest.id if newest else "")), {}).run
         if run is not None and not self.desk.store.forms.get(browser):
             self.desk.keep(browser, {**self.desk.filled(browser), **draft.fill(workflow.recipe_of(run))})
-        run_id = run.id if run else ""
-        place = {"offset": 0, "row": "", "problems": {}}
-        shows = self.show(browser, run_id, page, place, {}, anew=True)
-        return {
-            self.run: run_id,
-            self.page: page,
-            self.place: place,
-            self.tabs: gr.Tabs(selected=page),
-            **_both(self._filling(self.desk.filled(browser)), shows),
-        }
+        tab = self.open.of(request)
+        with tab.lock:
+            tab.run = run.id if run else ""
+            tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
+            tab.place, tab.shown = {}, {}
+            fields = self._filling(self.desk.filled(browser))
+            return {self.tabs: gr.Tabs(selected=tab.page), **_both(fields, self.show(tab, browser))}
 
-    def tick(
-        self, run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request
-    ) -> dict[Any, Any]:
-        before = self.turns.now(request.session_hash)
-        if before is None or run_id == NOT_YET:
-            return {self.shown: gr.skip()}
-        shows = self.show(browser_of(request), run_id, page, place, shown)
-        return shows if self.turns.now(request.session_hash) == before else {self.shown: gr.skip()}
-
-    def leave(self, request: gr.Request) -> None:
-        """A tab is closed; its jobs go on."""
-        self.turns.forget(request.session_hash)
+    def glance(self, run: str, page: str, request: gr.Request) -> dict[Any, Any]:
+        tab = self.open.of(request, run, page)
+        with tab.lock:
+            return self.show(tab, browser_of(request))
 
     def _opens(self, name: str) -> Callable[..., Any]:
-        def opens(
-            run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request
-        ) -> dict[Any, Any]:
-            if run_id == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
-                return {self.shown: gr.skip()}
-            with self.turns.acting(request.session_hash):
-                return {self.page: name, **self.show(browser_of(request), run_id, name, place, shown, anew=True)}
+        def opens(run: str, page: str, request: gr.Request) -> dict[Any, Any]:
+            if run == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
+                return {self.page: gr.skip()}
+            tab = self.open.of(request, run, page)
+            with tab.lock:
+                tab.page, tab.shown = name, {}
+                return self.show(tab, browser_of(request))
 
         return opens
 
-    def changed(
-        self, run_id: str, page: str, place: dict[str, Any], shown: dict[str, str], request: gr.Request, *values: Any
-    ) -> dict[Any, Any]:
+    def changed(self, run: str, page: str, request: gr.Request, *values: Any) -> dict[Any, Any]:
         """A field was changed: the forms are kept, and what depends on them is shown anew."""
-        browser = browser_of(request)
-        with self.turns.acting(request.session_hash):
+        browser, tab = browser_of(request), self.open.of(request, run, page)
+        with tab.lock:
             self.desk.keep(browser, self.board.form.filled(values))
-            return self.show(browser, run_id, page, place, shown)
+            return self.show(tab, browser)
 
     # -- what a tab can do
 
     def _does(self, action: Action) -> Callable[..., Any]:
         form, number = self.board.form, len(self.board.form.fields)
 
-        def does(
-            run_id: str,
-            page: str,
-            place: dict[str, Any],
-            shown: dict[str, str],
-            request: gr.Request,
-            event: gr.EventData,
-            *given: Any,
-        ) -> dict[Any, Any]:
-            with self.turns.acting(request.session_hash):
-                return act(run_id, page, place, shown, request, event, given)
-
-        def act(
-            run_id: str,
-            page: str,
-            place: dict[str, Any],
-            shown: dict[str, str],
-            request: gr.Request,
-            event: gr.EventData,
-            given: tuple[Any, ...],
-        ) -> dict[Any, Any]:
-            browser = browser_of(request)
+        def does(run: str, page: str, request: gr.Request, event: gr.EventData, *given: Any) -> dict[Any, Any]:
+            browser, tab = browser_of(request), self.open.of(request, run, page)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
             if action.forms:
                 self.desk.keep(browser, form.filled(values))
             data = event._data if isinstance(event._data, dict) else {}
-            pressed = Act(self.desk, browser, run_id, self.desk.filled(browser), place, data, extra)
-            done, problems = self._done(action, pressed, page)
-            out: dict[Any, Any] = dict.fromkeys(action.extra)
+            pressed = Act(self.desk, browser, tab.run, self.desk.filled(browser), tab.place, data, extra)
+            done, problems = self._done(action, pressed, tab.page)
             if done.toast:
                 gr.Info(done.toast, duration=3)
-            if done.fill is not None:
-                self.desk.keep(browser, done.fill)
-                out.update(self._filling(done.fill))
-            run_id = run_id if done.run is None else done.run
-            place = {**place, **done.place, "problems": problems}
-            shows = self.show(browser, run_id, page, place, shown)
-            return {self.run: run_id, self.place: place, **_both(out, shows)}
+            fields = self._filling(done.fill) if done.fill is not None else {}
+            with tab.lock:
+                if done.fill is not None:
+                    self.desk.keep(browser, done.fill)
+                tab.run = tab.run if done.run is None else done.run
+                tab.place = {**tab.place, **done.place, "problems": problems}
+                return {**dict.fromkeys(action.extra), **_both(fields, self.show(tab, browser))}
 
         return does
 

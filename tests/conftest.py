@@ -94,6 +94,23 @@ def argilla(services_data: Settings) -> ArgillaServer:
     return ArgillaServer(running.url, credentials["username"], credentials["password"], credentials["api_key"])
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, without a screen."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import CHROMIUM, FLAGS
+
+    if not Path(CHROMIUM).exists():
+        if os.environ.get("CI") == "true":
+            raise FileNotFoundError(f"{CHROMIUM}: apt-get install chromium")
+        pytest.skip("the browser tests need chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
 @dataclass(frozen=True)
 class Ended:
     """A command that ended."""

@@ -1,0 +1,168 @@
+"""Driving the app as a person does: the installed command in a process of its own, Debian's chromium in front of it."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
+
+from tests.conftest import claywright
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+SLOW = 120_000
+FAILED = Path(tempfile.gettempdir()) / "claywright-failed.png"
+"""What the browser showed when a test failed."""
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass
+class App:
+    """The app in a process of its own."""
+
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    said: list[str] = field(default_factory=list)
+    process: "subprocess.Popen[str] | None" = None
+
+    def start(self, port: int = 0) -> "App":
+        words = [*claywright(), "--data", str(self.data), "--no-browser", "--port", str(port)]
+        environment = {**os.environ, **self.environment}
+        self.process = subprocess.Popen(
+            words, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            if found := re.search(r"Claywright is at (\S+)", line):
+                self.url = found[1]
+                return self
+        raise AssertionError(f"the app did not start: {self.said}")
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    def stop(self, number: int = signal.SIGTERM) -> str:
+        """Ends it; returns what it said on its standard error."""
+        assert self.process is not None and self.process.stderr is not None
+        if self.process.poll() is None:
+            os.kill(self.process.pid, number)
+        self.said.append(self.process.stderr.read())
+        self.process.wait(60)
+        self.process.stderr.close()
+        return "".join(self.said)
+
+
+@contextlib.contextmanager
+def running(data: Path, **environment: str) -> Iterator[App]:
+    app = App(data, environment)
+    try:
+        yield app.start()
+    finally:
+        app.stop()
+
+
+@dataclass
+class Person:
+    """Somebody at a browser of their own, which reaches nothing but this machine."""
+
+    context: BrowserContext
+    page: Page
+    foreign: list[str]
+    """Requests that wanted to go to another host."""
+    complaints: list[str]
+    """What the page's own console had to complain about."""
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.there()
+
+    def there(self) -> None:
+        expect(self.page.locator("h1").first).to_be_visible(timeout=SLOW)
+        expect(self.page.locator("[data-run]")).to_be_visible()
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name, exact=True).click()
+        expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+    def press(self, id: str) -> None:
+        self.page.locator(f"#{id}").click()
+
+    def choose(self, id: str, option: str) -> None:
+        """Picks an option of a dropdown."""
+        box = self.page.locator(f"#{id} input")
+        box.click()
+        box.fill(option)
+        self.page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
+
+    def write(self, id: str, text: str) -> None:
+        """Types into a field and leaves it."""
+        box = self.page.locator(f"#{id} input, #{id} textarea").first
+        box.fill(text)
+        box.press("Tab")
+
+    def leave(self) -> None:
+        """Waits until what was typed last has reached the app."""
+        self.page.wait_for_timeout(700)
+
+    def wait(self, words: str, timeout: int = SLOW) -> Locator:
+        found = self.page.get_by_text(words, exact=False).locator("visible=true").first
+        expect(found).to_be_visible(timeout=timeout)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """The counts in the header."""
+        steps = self.page.locator(".steps li")
+        numbers = {}
+        for step in steps.all():
+            number, word = step.locator("b").inner_text(), step.locator("span").inner_text()
+            numbers[word] = int(number.replace(",", ""))
+        return numbers
+
+    def counted(self, word: str, number: int) -> None:
+        """Waits until the header counts so many."""
+        step = self.page.locator(".steps li", has=self.page.get_by_text(word, exact=True)).locator("b")
+        expect(step).to_have_text(str(number), timeout=SLOW)
+
+
+@contextlib.contextmanager
+def person(browser: Browser, **options: Any) -> Iterator[Person]:
+    """A browser context: own cookies, own storage."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    context.set_default_timeout(30_000)
+    foreign: list[str] = []
+    complaints: list[str] = []
+
+    def guard(route: Any) -> None:
+        if urlsplit(route.request.url).hostname in LOCAL:
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", guard)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    somebody = Person(context, page, foreign, complaints)
+    try:
+        yield somebody
+    except BaseException:
+        with contextlib.suppress(Error):
+            somebody.page.screenshot(path=FAILED)
+        raise
+    finally:
+        context.close()

@@ -1,0 +1,180 @@
+"""Jobs outlive the page: a reload, a closed tab and a killed process lose nothing and pay for nothing twice."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app import services
+from app.config import Settings
+from app.store import Store
+from tests.browser import App, Person, person, running
+from tests.conftest import ArgillaServer
+from tests.servers import FakeOpenAI
+
+ROWS = 60
+AT_ONCE = 2
+
+
+@pytest.fixture(scope="module")
+def data(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Path:
+    """The app finds the local services running here."""
+    return services_data.data
+
+
+@contextmanager
+def run_under_way(app: App, browser: Browser, server: FakeOpenAI, file: Path) -> Iterator[Person]:
+    """A run of ROWS rows on the fake endpoint, some of it done."""
+    file.write_text("".join(json.dumps({"instruction": f"Name river {n} of {file.stem}."}) + "\n" for n in range(ROWS)))
+    with person(browser) as curator:
+        set_up(curator, app, server, file)
+        curator.press("run")
+        at_least(curator, 5)
+        yield curator
+
+
+def set_up(curator: Person, app: App, server: FakeOpenAI, file: Path) -> None:
+    """The forms for answering the file's rows with the fake endpoint."""
+    page = curator.page
+    curator.open(app.url)
+    if page.locator("[data-run]").get_attribute("data-run"):
+        page.locator("details.switch summary").click()
+        page.locator(".menu-foot button").click()
+    curator.tab("Models")
+    curator.choose("generator-preset", "Another address")
+    curator.write("generator-url", server.url)
+    curator.write("generator-model", "fake")
+    curator.write("generator-concurrency", str(AT_ONCE))
+    curator.tab("Rate")
+    page.get_by_label("Rate rows as they are made").uncheck()
+    curator.tab("Generate")
+    page.get_by_text("Answers to a prompt made from your columns").click()
+    page.locator("#source").get_by_label("Upload").click()
+    with page.expect_file_chooser() as choosing:
+        page.locator("#upload").click()
+    choosing.value.set_files(file)
+    curator.wait(f"{ROWS} rows")
+    curator.write("rows", "")
+    expect(page.locator("#run")).to_have_text(f"Run {ROWS} rows")
+
+
+def at_least(curator: Person, number: int) -> None:
+    """Waits until the header counts that many generated rows."""
+    curator.page.wait_for_function(
+        "n => Number(document.querySelector('.steps b')?.textContent.replace(',', '')) >= n", arg=number
+    )
+
+
+def exactly_done(curator: Person, server: FakeOpenAI, repeats: int = 0) -> None:
+    curator.wait(f"Done: {ROWS} rows")
+    curator.counted("generated", ROWS)
+    answers = [call for call in server.calls if "river" in json.dumps(call["body"])]
+    assert len(answers) - server.repeated() == ROWS
+    assert server.repeated() <= repeats
+
+
+def test_preview_rows_are_the_runs_first_rows_and_are_not_asked_for_again(
+    data: Path, browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "preview.jsonl"
+    file.write_text("".join(json.dumps({"instruction": f"Name lake {n}."}) + "\n" for n in range(ROWS)))
+    with FakeOpenAI() as server, running(data) as app, person(browser) as curator:
+        set_up(curator, app, server, file)
+        curator.press("preview")
+        curator.wait("They are kept, and not paid for again")
+        asked = len([call for call in server.calls if "lake" in json.dumps(call["body"])])
+        assert asked == 3
+        answers = curator.page.locator(".row-card .assistant .text").all_inner_texts()
+        curator.press("run")
+        curator.wait(f"Done: {ROWS} rows")
+        assert curator.page.locator(".row-card .assistant .text").all_inner_texts() == answers
+        assert len([call for call in server.calls if "lake" in json.dumps(call["body"])]) == ROWS
+        assert server.repeated() == 0
+
+
+def test_a_run_is_found_again_after_a_reload(data: Path, browser: Browser, tmp_path: Path) -> None:
+    with (
+        FakeOpenAI(latency=0.1) as server,
+        running(data) as app,
+        run_under_way(app, browser, server, tmp_path / "reload.jsonl") as curator,
+    ):
+        curator.page.reload()
+        curator.there()
+        expect(curator.page.locator("#stop")).to_be_visible()
+        exactly_done(curator, server)
+
+
+def test_a_run_goes_on_while_the_tab_is_closed(data: Path, browser: Browser, tmp_path: Path) -> None:
+    with (
+        FakeOpenAI(latency=0.2) as server,
+        running(data) as app,
+        run_under_way(app, browser, server, tmp_path / "closed.jsonl") as curator,
+    ):
+        address, before = curator.page.url, len(server.calls)
+        curator.page.close()
+        waiting = curator.context.new_page()
+        waiting.wait_for_timeout(3000)
+        assert len(server.calls) > before + 5
+        curator.page = waiting
+        curator.open(address)
+        exactly_done(curator, server)
+
+
+def test_a_run_is_stopped_by_a_button_and_resumed(data: Path, browser: Browser, tmp_path: Path) -> None:
+    with (
+        FakeOpenAI(latency=0.1) as server,
+        running(data) as app,
+        run_under_way(app, browser, server, tmp_path / "stop.jsonl") as curator,
+    ):
+        curator.press("stop")
+        curator.wait("Stopped after")
+        assert len([c for c in server.calls if "river" in json.dumps(c["body"])]) < ROWS
+        curator.page.get_by_role("button", name="Resume").click()
+        exactly_done(curator, server)
+
+
+def test_a_killed_app_shows_its_run_as_interrupted_and_resumes_it(data: Path, browser: Browser, tmp_path: Path) -> None:
+    with FakeOpenAI(latency=0.1) as server:
+        app = App(data).start()
+        try:
+            with run_under_way(app, browser, server, tmp_path / "killed.jsonl") as curator:
+                port = app.port
+                app.stop(signal.SIGKILL)
+                app = App(data).start(port)
+                curator.page.reload()
+                curator.there()
+                curator.wait("Interrupted after")
+                curator.page.get_by_role("button", name="Resume").click()
+                exactly_done(curator, server, repeats=AT_ONCE)
+                with Store(data) as store:
+                    run = store.runs.get(str(curator.page.locator("[data-run]").get_attribute("data-run")))
+                    ids = [row.id for row in store.rows.walk(run.id)]
+                assert len(ids) == len(set(ids)) == ROWS
+        finally:
+            app.stop()
+
+
+def test_a_second_app_on_the_same_data_says_where_the_first_one_is(data: Path) -> None:
+    with running(data) as app:
+        second = App(data)
+        with pytest.raises(AssertionError, match="runs already"):
+            second.start()
+        assert app.url in "".join(second.said)
+        second.stop()
+
+
+def test_the_app_ends_cleanly_in_the_middle_of_a_run(data: Path, browser: Browser, tmp_path: Path) -> None:
+    with FakeOpenAI(latency=0.1) as server:
+        app = App(data).start()
+        with run_under_way(app, browser, server, tmp_path / "ended.jsonl"):
+            said = app.stop(signal.SIGTERM)
+    assert "Traceback" not in said
+    assert app.process is not None and app.process.returncode in (143, -signal.SIGTERM)
+    with Store(data) as store:
+        newest = store.runs.all()[0]
+        assert newest.state == "stopped"
+    assert not (data / "app.json").exists()

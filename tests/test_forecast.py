@@ -1,0 +1,103 @@
+"""The forecast: from what the preview took, the calls, tokens and time of all rows, ratings included."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.forecast import CHARACTERS_A_TOKEN, TOKENS_OF_A_RATING, Forecast, forecast, ratings_of, tokens_of_rating
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from feedback.ultrafeedback import UltraFeedback, prompt
+from tasks import Magpie
+from tasks.engine import Tally
+from tasks.models.spec import ModelSpec
+from tasks.types import Response, Row
+
+MODEL = ModelSpec(preset="scripted", concurrency=4)
+MADE = Recipe(task=Magpie(), rows=100, generator=MODEL, labeller=replace(MODEL, concurrency=10))
+SAID = Row(
+    ({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b")), id="r-0-0"
+)
+PREVIEW = Tally(sent=7, answered=6, prompt_tokens=300, completion_tokens=150, seconds=12.0)
+"""Three rows of two calls each, 150 tokens a row, 2 seconds a call."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as opened:
+        opened.runs.create("r", "rivers", "me", "{}", 7, "")
+        yield opened
+
+
+def previewed(store: Store, tally: Tally = PREVIEW, rows: int = 3) -> Run:
+    async def keep() -> None:
+        for unit in range(rows):
+            row = replace(SAID, id=f"r-{unit}-0", unit=unit)
+            await store.rows.keep_unit("r", unit, [row], [])
+            await store.rows.answered(row)
+
+    asyncio.run(keep())
+    store.runs.add_working("r", "preview", rows, 0, tally)
+    return store.runs.get("r")
+
+
+def test_there_is_none_before_the_first_row(store: Store) -> None:
+    assert forecast(store, store.runs.get("r"), MADE, 100, None) is None
+    store.runs.add_working("r", "preview", 0, 0, Tally(sent=3))
+    assert forecast(store, store.runs.get("r"), MADE, 100, UltraFeedback()) is None
+
+
+def test_rows_take_what_those_of_the_preview_took(store: Store) -> None:
+    assert forecast(store, previewed(store), MADE, 100, None) == Forecast(100, 200, 15_000, 100.0)
+
+
+def test_several_previews_count_together(store: Store) -> None:
+    run = previewed(store)
+    store.runs.add_working(
+        "r", "preview", 1, 0, Tally(answered=4, prompt_tokens=50, completion_tokens=100, seconds=8.0)
+    )
+    store.runs.add_working("r", "preview", 0, 0, Tally(sent=99, failed_attempts=99))
+    assert forecast(store, run, MADE, 8, None) == Forecast(8, 20, 1200, 10.0)
+
+
+def test_ratings_are_added_to_the_calls(store: Store) -> None:
+    judge = UltraFeedback(aspects=("helpfulness", "honesty"), repeats=2)
+    told = forecast(store, previewed(store), MADE, 100, judge)
+    assert told is not None and told.tokens is not None
+    assert (told.rows, told.calls, told.seconds) == (100, 200 + 400, 100.0 + 400 * 2.0 / 10)
+    assert told.tokens == round(
+        100 * (150 + sum(tokens_of_rating(row, judge) for row in store.rows.page("r", 0, 3)) / 3)
+    )
+
+
+def test_ratings_together_or_one_by_one() -> None:
+    aspects = ("helpfulness", "honesty", "truthfulness")
+    assert ratings_of(SAID, UltraFeedback(aspects=aspects)) == 3
+    assert ratings_of(SAID, UltraFeedback(aspects=aspects, together=False, repeats=3)) == 18
+    assert ratings_of(replace(SAID, responses=()), UltraFeedback(aspects=aspects)) == 0
+
+
+def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
+    judge = UltraFeedback(aspects=("helpfulness",))
+    (question,) = judge.questions(SAID)
+    asked = len(prompt(SAID, question, as_json=True)) / CHARACTERS_A_TOKEN
+    assert tokens_of_rating(SAID, judge) == asked + 2 * TOKENS_OF_A_RATING
+    longer = replace(SAID, responses=(Response("x" * 4000, "a"), SAID.responses[1]))
+    assert tokens_of_rating(longer, judge) > tokens_of_rating(SAID, judge) + 900
+
+
+def test_where_nothing_was_measured_only_calls_are_told(store: Store) -> None:
+    run = previewed(store, Tally(recalled=6))
+    assert forecast(store, run, MADE, 100, None) == Forecast(100, 100, None, None)
+    assert forecast(store, run, MADE, 100, UltraFeedback(repeats=3)) == Forecast(100, 400, None, None)
+
+
+def test_no_more_calls_run_at_once_than_there_are_rows(store: Store) -> None:
+    run = previewed(store)
+    wide = replace(MADE, generator=replace(MODEL, concurrency=1000))
+    assert forecast(store, run, wide, 2, None) == Forecast(2, 4, 300, 4.0)
+    assert forecast(store, run, wide, 0, UltraFeedback()) == Forecast(0, 0, 0, 0.0)

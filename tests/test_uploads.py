@@ -1,0 +1,177 @@
+"""Input through the page: what is pasted or uploaded is kept as a file that a run reads, and what it is not is said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import inputs, uploads
+from app.config import Settings
+from app.errors import StoreError
+from app.inputs import Inputs
+from tasks.errors import InputError
+
+ONE, TWO = ("instruction",), ("title", "content")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", owner="tester")
+
+
+def pasted(text: str, columns: tuple[str, ...], here: Settings) -> list[dict[str, Any]]:
+    """The rows of what was pasted, as a run reads them."""
+    return list(inputs.rows(Inputs(path=str(uploads.keep_text(text, columns, here)))))
+
+
+ROWS = [{"instruction": "Name a river."}, {"instruction": "Name two."}]
+PASTED = {
+    "lines": ("Name a river.\nName two.", ROWS),
+    "lines with room around them": ("\n\n  Name a river.  \r\n\r\n\tName two.\n\n", ROWS),
+    "a byte order mark": ("\ufeffName a river.\nName two.", ROWS),
+    "parts": ("Name a river.\n---\nName two.\n", ROWS),
+    "parts of several lines": ("Name\na river.\n----\n\n---\nName two.", [{"instruction": "Name\na river."}, ROWS[1]]),
+    "JSON Lines": ('{"instruction": "Name a river."}\n\n{"instruction": "Name two."}', ROWS),
+    "JSON": ('[{"instruction": "Name a river."},\n {"instruction": "Name two."}]', ROWS),
+    "JSON over many lines": (json.dumps(ROWS, indent=2), ROWS),
+    "CSV": ("instruction,topic\nName a river.,water\n", [{"instruction": "Name a river.", "topic": "water"}]),
+    "CSV in quotes": ('"topic","instruction"\n"a, b","Name\na river."', [{"topic": "a, b", "instruction": "Name\na river."}]),
+    "commas that are no CSV": ("Red, green\nblue, grey", [{"instruction": "Red, green"}, {"instruction": "blue, grey"}]),
+    "a header alone": ("instruction", [{"instruction": "instruction"}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "rows"), PASTED.values(), ids=PASTED)
+def test_pasted_text_becomes_rows(text: str, rows: list[dict[str, Any]], here: Settings) -> None:
+    assert pasted(text, ONE, here) == rows
+
+
+def test_a_task_with_two_columns_takes_parts_with_a_first_line(here: Settings) -> None:
+    text = "Tides\nThe moon pulls.\n\nTwice a day.\n---\nSalt\nThe sea is salt.\n ----- \n\n---\nAlone\n"
+    assert pasted(text, TWO, here) == [
+        {"title": "Tides", "content": "The moon pulls.\n\nTwice a day."},
+        {"title": "Salt", "content": "The sea is salt."},
+        {"title": "Alone", "content": "Alone"},
+    ]
+    assert pasted("content,title\nThe moon pulls.,Tides", TWO, here) == [
+        {"content": "The moon pulls.", "title": "Tides"}
+    ]
+
+
+def test_columns_of_a_task_that_needs_none_are_instructions(here: Settings) -> None:
+    assert pasted("Name a river.", (), here) == ROWS[:1]
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\r\n ", "\ufeff", "\ufeff\n\n"])
+def test_nothing_pasted_is_said(text: str, here: Settings) -> None:
+    with pytest.raises(InputError, match="Nothing was pasted yet"):
+        uploads.keep_text(text, ONE, here)
+    assert not (here.data / "inputs").exists()
+
+
+def test_odd_signs_survive(here: Settings) -> None:
+    odd = "a\0b \ud800 𝄞 'quoted' \"and\" %s"
+    assert pasted(odd, ONE, here) == [{"instruction": odd}]
+    assert pasted(json.dumps({"instruction": odd}), ONE, here) == [{"instruction": odd}]
+    assert pasted('{"instruction": "\ud800"}', ONE, here) == [{"instruction": "?"}]
+
+
+def test_binary_data_in_what_says_it_is_json_is_named(here: Settings) -> None:
+    with pytest.raises(InputError, match=r"pasted\.jsonl, line 1 holds binary data"):
+        pasted('{"instruction": "a\0b"}', ONE, here)
+
+
+def test_broken_json_is_named_with_its_line(here: Settings) -> None:
+    with pytest.raises(InputError, match=r"pasted\.jsonl, line 2 is not JSON"):
+        pasted('{"instruction": "a"}\n{"instruction": ', ONE, here)
+
+
+def test_a_huge_line_is_refused_where_it_is_read(here: Settings) -> None:
+    kept = uploads.keep_text("x" * (inputs.LONGEST_LINE + 1), ONE, here)
+    with pytest.raises(InputError, match="line 1 is longer than 10 MB"):
+        uploads.look(Inputs(path=str(kept)))
+
+
+def test_the_same_text_is_kept_once_and_privately(here: Settings) -> None:
+    one, again = (uploads.keep_text("Name a river.\n", ONE, here) for _ in range(2))
+    assert one == again != uploads.keep_text("Name two.", ONE, here)
+    assert one.is_relative_to(here.data / "inputs") and one.parent.stat().st_mode & 0o777 == 0o700
+    assert len([path for path in (here.data / "inputs").rglob("*") if path.is_file()]) == 2
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=60), columns=st.sampled_from([ONE, TWO]))
+def test_any_text_is_kept_or_refused_in_words(text: str, columns: tuple[str, ...], here: Settings) -> None:
+    try:
+        rows = pasted(text, columns, here)
+    except InputError as error:
+        assert str(error).endswith(".")
+    else:
+        assert rows
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 .?!]{0,20}[a-z?]", fullmatch=True), min_size=1, max_size=6))
+def test_any_plain_lines_come_back_in_order(here: Settings, lines: list[str]) -> None:
+    assert pasted("\n".join(lines), ("seed",), here) == [{"seed": line} for line in lines]
+
+
+def test_an_uploaded_file_is_kept_once_under_its_name(tmp_path: Path, here: Settings) -> None:
+    given_file = tmp_path / "rivers & lakes.csv"
+    given_file.write_text("instruction\nName a river.\n")
+    kept = uploads.keep_file(given_file, here)
+    assert (kept.name, kept.read_bytes()) == (given_file.name, given_file.read_bytes())
+    changed = kept.stat().st_mtime_ns
+    given_file.unlink()
+    assert uploads.look(Inputs(path=str(kept))) == uploads.Found(("instruction",), 1)
+    given_file.write_text("instruction\nName a river.\n")
+    assert uploads.keep_file(given_file, here) == kept and kept.stat().st_mtime_ns == changed
+    given_file.write_text("instruction\nName two.\n")
+    other = uploads.keep_file(given_file, here)
+    assert other != kept and "river" in kept.read_text()
+    assert not list((here.data / "inputs").rglob("*.part"))
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path, here: Settings) -> None:
+    with pytest.raises(StoreError, match=r"gone\.csv can't be kept: No such file"):
+        uploads.keep_file(tmp_path / "gone.csv", here)
+
+
+def test_a_data_folder_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    here = Settings(data=tmp_path / "data", owner="tester")
+    (tmp_path / "x.txt").write_text("x")
+    with pytest.raises(StoreError, match=r"x\.txt can't be kept: .*Make room"):
+        uploads.keep_file(tmp_path / "x.txt", here)
+
+
+def test_a_look_tells_columns_and_rows(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"a": 1, **({"b": 2} if n == 5 else {}), **({"c": 3} if n == 25 else {})}) + "\n"
+            for n in range(30)
+        )
+    )
+    given_inputs = Inputs(path=str(file), columns={"instruction": "nowhere"}, skip=29, limit=1)
+    assert uploads.look(given_inputs) == uploads.Found(("a", "b"), 30)
+
+
+def test_a_look_reads_to_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": 1}\n' * 40 + "{\n")
+    with pytest.raises(InputError, match="line 41 is not JSON"):
+        uploads.look(Inputs(path=str(file)))
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("empty.jsonl", b"", "is empty"), ("blank.txt", b" \n \n", "holds no rows"), ("photo.png", b"\x89PNG", "not known"),
+    ("photo.csv", b"\x89PNG\x00\x01", "binary data"), ("wide.txt", "Name".encode("utf-16"), "UTF-16"),
+])  # fmt: skip
+def test_a_look_at_what_is_no_input_says_so(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        uploads.look(Inputs(path=str(tmp_path / name)))
