@@ -66,7 +66,7 @@ class Desk:
         if task.draws or filled["inputs.source"] != "paste":
             return filled
         try:
-            path = uploads.keep_text(str(filled["inputs.text"] or ""), draft.columns_of(task)[:2], self.settings)
+            path = uploads.keep_text(str(filled["inputs.text"] or ""), task.required_columns()[:2], self.settings)
         except InputError as error:
             raise FormError("inputs", str(error)) from error
         return {**filled, "inputs.path": str(path)}
@@ -165,6 +165,15 @@ class Look:
     def same(self) -> bool:
         """True if the forms describe a run that begins with the rows of this one."""
         return self.recipe is not None and self.wanted is not None and workflow.same_rows(self.recipe, self.wanted)
+
+    def model(self, role: str) -> ModelSpec | None:
+        """The generator or labeller that works, or the one that the forms describe; None if that can't be."""
+        if self.working and self.recipe is not None:
+            return self.recipe.generator if role == "generator" else self.recipe.labeller
+        try:
+            return draft.model_of(draft.part(self.filled, role), role)
+        except FormError:
+            return None
 
     def trial(self, spec: ModelSpec) -> Trial | None:
         """What came of this browser's last trial of that model."""

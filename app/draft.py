@@ -5,9 +5,10 @@ Keys are never in it.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, fields
+from dataclasses import MISSING, Field, asdict, fields, replace
 from typing import Any, TypeVar, cast
 
 from app import recipe
@@ -20,7 +21,6 @@ from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
 from tasks.answers import Answers
 from tasks.errors import SettingsError
-from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
@@ -61,10 +61,13 @@ def given(field: "Field[Any]", value: Any) -> Any:
     default = default_of(field)
     if value is None or (value == "" and not isinstance(default, str)):
         return default
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and not str(field.type).startswith("<class 'str'"):
+    kind = str(field.type)
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and kind != "<class 'str'>":
         try:
             return json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
+            if "str |" in kind:  # a text that only begins like JSON
+                return value
             raise SettingsError(f"{field.name} is not JSON: {error}.") from error
     if isinstance(value, float) and value.is_integer() and "int" in str(field.type):
         return int(value)
@@ -88,7 +91,8 @@ def fill(made: Recipe) -> Filled:
     filled.update(prefixed("inputs", {
         "source": "dataset" if made.inputs.dataset else "upload" if made.inputs.path else "paste",
         "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "split": made.inputs.split,
-        "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
+        "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {}, "columns": dict(made.inputs.columns),
+        "drawn_from": made.task.draws and made.inputs.given,
         **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
     }))  # fmt: skip
     filled["answers.n"] = made.answers.n if made.answers else None
@@ -106,10 +110,10 @@ def fill(made: Recipe) -> Filled:
 
 def fill_model(spec: ModelSpec) -> Filled:
     """A model's part of the forms."""
-    key = spec.key_env or (spec.key_variable if spec.preset else "")
+    key = spec.key_variable
     return {
         **{f.name: shown(getattr(spec, f.name)) for f in fields(ModelSpec)},
-        "preset": OWN_ADDRESS if spec.url or not spec.preset else spec.preset,
+        "preset": spec.preset or OWN_ADDRESS,
         "key_env": TYPED if spec.url and key == variable_for(spec.url) else key,
     }
 
@@ -117,22 +121,17 @@ def fill_model(spec: ModelSpec) -> Filled:
 def model_of(filled: Mapping[str, Any], place: str) -> ModelSpec:
     """The model that a part of the forms describes. Raises FormError."""
     values = dict(filled)
-    own = values["preset"] == OWN_ADDRESS
-    if own:
-        values["preset"] = ""
-        if not str(values.get("url") or "").strip():
-            raise FormError(
-                place, "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1."
-            )
-    else:
-        values["url"] = ""
-    preset_key = PRESETS[values["preset"]].key_env if values["preset"] in PRESETS else None
-    key = str(values.get("key_env") or "").strip()
-    if key == TYPED:
-        key = variable_for(str(values["url"])) if own else preset_key or ""
-    values["key_env"] = "" if key == preset_key else key
-    values["url"] = str(values.get("url") or "").strip()
-    return _part(ModelSpec, values, place)
+    preset = "" if values["preset"] == OWN_ADDRESS else str(values["preset"])
+    url, key = str(values.get("url") or "").strip(), str(values.get("key_env") or "").strip()
+    if not preset and not url:
+        raise FormError(
+            place, "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1."
+        )
+    spec = _part(ModelSpec, {**values, "preset": preset, "url": url, "key_env": "" if key == TYPED else key}, place)
+    own = replace(spec, key_env="").key_variable
+    if key == TYPED and not own and url:
+        return replace(spec, key_env=variable_for(url))
+    return replace(spec, key_env="") if key == own else spec
 
 
 def columns_of(task: Task) -> tuple[str, ...]:
@@ -150,14 +149,13 @@ def task_of(filled: Filled) -> Task:
 
 def inputs_of(filled: Filled, task: Task) -> Inputs:
     """The input that is named; pasted text counts when it has been kept as a file. Raises FormError."""
-    if task.draws:
+    if task.draws and not filled.get("inputs.drawn_from"):
         return Inputs()
-    source = filled.get("inputs.source")
-    mapping = {
-        ours: theirs
-        for k, ours in enumerate(columns_of(task)[:SLOTS])
-        if (theirs := filled.get(f"inputs.column{k}")) and theirs != ours
-    }
+    source, slots = filled.get("inputs.source"), columns_of(task)[:SLOTS]
+    mapping = {ours: theirs for ours, theirs in (filled.get("inputs.columns") or {}).items() if ours not in slots}
+    for k, ours in enumerate(slots):
+        if (theirs := filled.get(f"inputs.column{k}")) and theirs != ours:
+            mapping[ours] = theirs
     where = {"dataset": str(filled["inputs.dataset"]).strip(), "split": str(filled["inputs.split"]).strip() or "train"}
     if source != "dataset":
         where = {"path": filled["inputs.path"]}
@@ -192,14 +190,13 @@ def recipe_from(filled: Filled) -> Recipe:
     if filled.get("answers.n") is not None or filled.get("answers.system_prompt"):
         number = 1 if filled["answers.n"] is None else filled["answers.n"]
         answers = _part(Answers, {"n": number, "system_prompt": filled["answers.system_prompt"]}, "answers")
-    rows, seed = filled.get("rows"), filled.get("seed")
     responders = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
     try:
         return Recipe(
             task=task,
             name=str(filled.get("name") or "").strip() or "dataset",
-            rows=None if rows is None else int(rows),
-            seed=None if seed is None else int(seed),
+            rows=_whole(filled, "rows"),
+            seed=_whole(filled, "seed"),
             generator=model_of(part(filled, "generator"), "generator"),
             responders=tuple(_part(ModelSpec, values, "responders") for values in responders),
             labeller=model_of(part(filled, "labeller"), "labeller"),
@@ -213,6 +210,13 @@ def recipe_from(filled: Filled) -> Recipe:
         raise
     except (SettingsError, ValueError, OverflowError) as error:
         raise FormError("task", str(error)) from error
+
+
+def _whole(filled: Filled, name: str) -> int | None:
+    value = filled.get(name)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FormError("task", f"{name.capitalize()} must be a whole number.")
+    return None if value is None else int(value)
 
 
 def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:

@@ -24,18 +24,19 @@ class Forecast:
 
 
 def forecast(store: Store, run: Run, made: Recipe, rows: int, rating: UltraFeedback | None) -> Forecast | None:
-    """From what the workings of the run took so far; None before its first row."""
-    took = [w for w in store.runs.workings(run.id) if w["rows"] and w["answered"]]
+    """From what the previews of the run took; None before its first row."""
+    took = [w for w in store.runs.workings(run.id) if w["what"] == "preview" and w["rows"]]
+    asked = sum(w["answered"] for w in took)
     seen = store.rows.page(run.id, 0, 3)
     if not seen:
         return None
     ratings = ratings_of(seen[0], rating) if rating else 0
     tokens_rating = sum(tokens_of_rating(row, rating) for row in seen) / len(seen) if rating else 0.0
-    if not took:
+    if not asked:
         return Forecast(rows, rows * (1 + ratings), None, None)
-    per_row = sum(w["answered"] for w in took) / sum(w["rows"] for w in took)
-    tokens = sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / sum(w["rows"] for w in took)
-    a_call = sum(w["seconds"] for w in took) / sum(w["answered"] for w in took)
+    per_row = (asked + sum(w["recalled"] for w in took)) / sum(w["rows"] for w in took)
+    tokens = per_row * sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / asked
+    a_call = sum(w["seconds"] for w in took) / asked
     at_once = max(1, min(made.generator.concurrency, rows))
     seconds = rows * per_row * a_call / at_once
     if rating:

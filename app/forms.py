@@ -32,10 +32,6 @@ class Form:
         """What the fields hold, by name."""
         return dict(zip(self.fields, values, strict=True))
 
-    def values(self, filled: Filled) -> list[Any]:
-        """What to give the fields, in their order; those that are not named stay as they are."""
-        return [filled[name] if name in filled else gr.skip() for name in self.fields]
-
     def when_changed(self, without: Collection[str]) -> list[Callable[..., Any]]:
         """The events that say that a person changed something: a choice at once, a text when it is left."""
         events: list[Callable[..., Any]] = []

@@ -16,6 +16,7 @@ from tasks.errors import InputError, SettingsError
 from tasks.settings import setting
 
 LONGEST_LINE = 10_000_000
+MOST_ROWS = 10**12
 Rows = Iterator[dict[str, Any]]
 
 
@@ -39,6 +40,8 @@ class Inputs:
             raise SettingsError("[inputs] names a path that no file can have: it holds a NUL character.")
         if self.skip < 0 or (self.limit is not None and self.limit < 1):
             raise SettingsError("[inputs] skip must not be below 0, and limit not below 1.")
+        if max(self.skip, self.limit or 0) > MOST_ROWS:
+            raise SettingsError("[inputs] skip and limit must be smaller: no input has so many rows.")
 
     @property
     def given(self) -> bool:

@@ -75,6 +75,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._guard = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="jobs", daemon=True)
         self._thread.start()
@@ -137,6 +138,8 @@ class Jobs:
     def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]]) -> Job:
         """Raises RunError if the run is being worked on already."""
         with self._guard:
+            if self._closed:
+                raise RunError("Claywright is ending; start it again to go on.")
             if (old := self.of(run.id)) is not None and old.state == "working":
                 raise RunError(f"The run '{run.name}' is being worked on. Stop that first, or wait for it.")
             job = self._jobs[run.id] = Job(run.id, what, self.store.runs.counts(run.id))
@@ -164,6 +167,8 @@ class Jobs:
 
     def close(self, patience: float = 10.0) -> None:
         """Stops all jobs, waits `patience` seconds for what is in flight, then abandons it."""
+        with self._guard:
+            self._closed = True
         for job in self.working():
             self.stop(job.run)
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from app.inputs import Inputs
+from app.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
@@ -54,8 +54,10 @@ class Recipe:
                 f"{self.task.title} works on input: name a file as path (or a dataset) in [inputs]. "
                 f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}."
             )
-        if self.rows is not None and self.rows < 1:
-            raise SettingsError("rows must be at least 1.")
+        if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
+            raise SettingsError("rows must be at least 1, and no more than a disk can hold.")
+        if self.seed is not None and not -(2**63) <= self.seed < 2**63:
+            raise SettingsError("seed must be a whole number of at most 64 bits.")
         if self.rows is None and self.task.draws and not self.inputs.given:
             raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want with rows (or --rows).")
 
@@ -153,8 +155,6 @@ def parse(values: Mapping[str, Any]) -> Recipe:
             raise SettingsError(
                 f"{key} must be {'a text' if kinds is str else 'a whole number'} (given: {parts[key]!r})."
             )
-    if not -(2**63) <= parts.get("seed", 0) < 2**63:
-        raise SettingsError("seed must be a whole number of at most 64 bits.")
     return Recipe(**parts)
 
 

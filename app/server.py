@@ -5,6 +5,7 @@ Only loopback, only by its own names, only from its own pages; no request of the
 
 import contextlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -38,6 +39,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 PAGES = Path(__file__).parent / "pages"
 LARGEST_UPLOAD = "2gb"
 YEAR = 365 * 24 * 3600
+EXPORT = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
 KNOWN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 HEADERS = {
     "Content-Security-Policy": (
@@ -49,7 +51,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-SHUT = ("/gradio_api/deep_link", "/gradio_api/runs", "/gradio_api/info", "/gradio_api/mcp", "/monitoring")
+SHUT = (
+    "/gradio_api/deep_link", "/gradio_api/runs", "/gradio_api/info", "/gradio_api/mcp", "/gradio_api/openapi.json",
+    "/openapi.json", "/monitoring",
+)  # fmt: skip
 """Gradio's own pages that would write a session to the disk or describe what is not for programs."""
 
 
@@ -105,6 +110,9 @@ def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bo
 
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
 
+    # the open streams of pages that are still there are cut at the end, which is no fault to tell anybody of
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
+
     def tell() -> None:
         while not server.started:
             if server.should_exit:
@@ -143,9 +151,8 @@ def create(desk: Desk) -> "FastAPI":
 
     @app.get("/exports/{run}/{name}")
     def exported(run: str, name: str) -> Response:
-        folder = (desk.settings.data / "exports").resolve()
-        path = (folder / run / name).resolve()
-        if not path.is_relative_to(folder) or not path.is_file():
+        path = desk.settings.data / "exports" / run / name
+        if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
@@ -219,7 +226,10 @@ def _foreign(headers: dict[str, str]) -> bool:
     if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    try:
+        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    except ValueError:
+        return True
 
 
 async def _refuse(send: Callable[..., Any], status: int) -> None:

@@ -203,7 +203,7 @@ class Wires:
             done, problems = self._done(action, pressed, tab.page)
             if done.toast:
                 gr.Info(done.toast, duration=3)
-            fields = self._filling(done.fill) if done.fill is not None else {}
+            fields = self._filling(done.fill, pressed.filled) if done.fill is not None else {}
             with tab.lock:
                 if done.fill is not None:
                     self.desk.keep(browser, done.fill)
@@ -226,9 +226,10 @@ class Wires:
         except ClaywrightError as error:
             return Done(), {page: str(error)}
 
-    def _filling(self, filled: draft.Filled) -> dict[Any, Any]:
-        form = self.board.form
-        return dict(zip(form.components, form.values(filled), strict=True))
+    def _filling(self, filled: draft.Filled, has: Mapping[str, Any] | None = None) -> dict[Any, Any]:
+        """What to write into the forms' fields: only what they don't hold already, as somebody may be typing by now."""
+        new = {name: value for name, value in filled.items() if has is None or name not in has or has[name] != value}
+        return {component: new[name] for name, component in self.board.form.fields.items() if name in new}
 
 
 def _both(values: dict[Any, Any], shows: dict[Any, Any]) -> dict[Any, Any]:

@@ -4,8 +4,9 @@ import hashlib
 import itertools
 import json
 import re
+import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,21 +37,15 @@ def look(given: Inputs) -> Found:
 
 
 def keep_file(path: Path, settings: Settings) -> Path:
-    """A file, copied to where runs find it again; the same content is kept once."""
+    """A file, copied under its name to where runs find it again."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        target = _folder(settings) / digest / path.name
-        if not target.exists():
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            part = target.with_name(f".{target.name}.part")
-            shutil.copyfile(path, part)
-            part.replace(target)
+        return _kept(settings, digest, path.name, lambda part: shutil.copyfile(path, part))
     except OSError as error:
         raise StoreError(
             f"The file {path.name} can't be kept: {error.strerror or error}. Make room and try again."
         ) from error
-    return target
 
 
 def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
@@ -59,47 +54,63 @@ def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
     `columns` are those that the task needs. With two of them a part's first line is the first, the rest the second.
     Raises InputError if there is nothing in it.
     """
-    text = text.strip().lstrip("\ufeff")
-    if not text:
+    if "\0" in text:
+        raise InputError("The pasted text holds binary data. Upload it as a file.")
+    name, content = _as_rows(text.strip().lstrip("\ufeff"), tuple(columns) or ("instruction",))
+    if not content.strip():
         raise InputError("Nothing was pasted yet. Paste lines, JSON Lines or CSV; or upload a file.")
-    name, content = _as_rows(text, tuple(columns) or ("instruction",))
     content = content.encode("utf-8", "replace").decode("utf-8")
-    target = _folder(settings) / hashlib.sha256(content.encode()).hexdigest()[:16] / name
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     try:
-        if not target.exists():
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            target.write_text(content, encoding="utf-8", newline="")
+        return _kept(settings, digest, name, lambda part: part.write_text(content, encoding="utf-8", newline=""))
     except OSError as error:
         raise StoreError(
             f"The pasted text can't be kept: {error.strerror or error}. Make room and try again."
         ) from error
+
+
+def _kept(settings: Settings, digest: str, name: str, write: Callable[[Path], object]) -> Path:
+    """The file of that name and content, written whole or not at all."""
+    target = settings.data / "inputs" / digest / name
+    if not target.exists():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = target.with_name(f".{name}.{secrets.token_hex(4)}")
+        try:
+            write(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     return target
-
-
-def _folder(settings: Settings) -> Path:
-    folder = settings.data / "inputs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _as_rows(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
     """(file name, content)"""
-    lines = text.splitlines()
-    if lines[0].lstrip().startswith("{"):
-        return "pasted.jsonl", text + "\n"
-    if lines[0].lstrip().startswith("["):
-        return "pasted.json", text
+    lines = text.split("\n")
+    if text.startswith(("{", "[")):
+        if isinstance(_json(lines[0]), dict):
+            return "pasted.jsonl", text + "\n"
+        if isinstance(_json(text), (dict, list)):
+            return "pasted.json", text
     header = [cell.strip().strip('"') for cell in lines[0].split(",")]
-    if len(lines) > 1 and set(columns) & set(header) and all(re.fullmatch(r"[\w .-]{1,60}", cell) for cell in header):
+    if len(header) > 1 and set(columns) & set(header) and all(re.fullmatch(r"[\w .-]{1,60}", cell) for cell in header):
         return "pasted.csv", text + "\n"
+    if len(lines) > 1 and len(columns) == 1 and lines[0].strip() == columns[0]:
+        lines = lines[1:]  # a header of one column
+    whole = "\n".join(lines)
+    made = []
     if len(columns) > 1:
-        made = []
-        for part in PARTS.split(text):
+        for part in PARTS.split(whole):
             title, _, rest = part.strip().partition("\n")
             if title:
                 made.append({columns[0]: title.strip(), columns[1]: rest.strip() or title.strip()})
     else:
-        made = [
-            {columns[0]: line.strip()} for line in (PARTS.split(text) if PARTS.search(text) else lines) if line.strip()
-        ]
+        items = PARTS.split(whole) if PARTS.search(whole) else lines
+        made = [{columns[0]: item.strip()} for item in items if item.strip()]
     return "pasted.jsonl", "".join(json.dumps(row) + "\n" for row in made)
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -31,7 +31,7 @@ from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
-from app.tables.text import dumps, now
+from app.tables.text import clean, dumps, now
 from app.workers import at_work, working_on
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, Judged, chosen
@@ -64,7 +64,7 @@ def start(store: Store, settings: Settings, made: Recipe) -> Run:
     slug = "".join(c if c.isalnum() else "-" for c in made.name.lower()).strip("-")[:40] or "run"
     run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     text = recipe_text(made)
-    return store.runs.create(run_id, made.name, settings.owner, text, seed, inputs.fingerprint(made.inputs))
+    return store.runs.create(run_id, clean(made.name), settings.owner, text, seed, inputs.fingerprint(made.inputs))
 
 
 def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Run:
@@ -79,6 +79,7 @@ def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Ru
         return store.runs.get(old.id)
     new = start(store, settings, made if made.seed is not None else replace(made, seed=old.seed))
     store.runs.set(new.id, recipe=recipe_text(made))
+    new = store.runs.get(new.id)
     if not at_work(old) and not store.reviews.pushes(old.id):
         store.runs.delete(old.id)
     return new
@@ -86,8 +87,13 @@ def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Ru
 
 def same_rows(one: Recipe, other: Recipe) -> bool:
     """True if both make the same rows, though perhaps not as many; how they are rated and reviewed is left out."""
-    parts = ("generator", "responders", "task", "inputs", "answering", "seed")
-    return all(getattr(one, part) == getattr(other, part) for part in parts)
+    return _making(one) == _making(other)
+
+
+def _making(made: Recipe) -> tuple[object, ...]:
+    """What decides the rows of a recipe: how hard an endpoint is driven and where its key comes from does not."""
+    models = [replace(spec, key_env="", concurrency=1, timeout=1.0) for spec in (made.generator, *made.responders)]
+    return (models, made.task, made.inputs, made.answering, made.seed)
 
 
 def recipe_text(made: Recipe) -> str:
@@ -132,19 +138,19 @@ async def generate(
     """
     made = changed or recipe_of(run)
     more = changed is not None or run.state == "draft"
-    async with _worked(store, settings, run, made, say, keys, "work") as execution:
+    before = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
+    async with _worked(store, settings, run, made, say, keys, "rate" if only_made else "work") as execution:
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
-            store.rows.reopen(run.id, surplus=more, failed=retry_failed)
+            store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
             watch(execution, expected(made))
             units = made.task.units(inputs.rows(made.inputs))
             await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
         except BaseException:
-            store.runs.set(run.id, state="stopped", reason="interrupted")
+            state, reason = before if only_made else ("stopped", "interrupted")
+            store.runs.set(run.id, state=state, reason=reason)
             raise
-        state, reason = outcome(execution)
-        if only_made and state == "done" and run.state != "done":  # its rows are finished, its units are not
-            state, reason = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
+        state, reason = before if only_made else outcome(execution)  # its units stand as they stood
         store.runs.set(run.id, state=state, reason=reason)
     if execution.trouble is not None:
         raise execution.trouble
@@ -177,7 +183,11 @@ async def preview(
 def _those_of(units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]) -> Iterator[Unit]:
     """The units that were worked already."""
     for index, *_ in worked:
-        yield next(unit for unit in units if unit.index == index)
+        if (found := next((unit for unit in units if unit.index == index), None)) is None:
+            raise InputError(
+                "The input has fewer rows than when the run began. Put the old one back, or start a new run."
+            )
+        yield found
 
 
 @contextlib.asynccontextmanager
@@ -194,7 +204,8 @@ async def _worked(
         try:
             execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
         except ClaywrightError as error:
-            store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
+            if what != "rate":
+                store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
             raise
         hold.lost = lambda: execution.give_up(
             RunError(f"Another process took the run {run.id} over; it goes on there.")

@@ -58,6 +58,8 @@ class App:
     def stop(self, number: int = signal.SIGTERM) -> str:
         """Ends it; returns what it said on its standard error."""
         assert self.process is not None and self.process.stderr is not None
+        if self.process.stderr.closed:
+            return "".join(self.said)
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
         self.said.append(self.process.stderr.read())
@@ -107,16 +109,13 @@ class Person:
         box.click()
         box.fill(option)
         self.page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
+        self.page.wait_for_timeout(600)  # what depends on the choice is shown anew
 
     def write(self, id: str, text: str) -> None:
         """Types into a field and leaves it."""
         box = self.page.locator(f"#{id} input, #{id} textarea").first
         box.fill(text)
         box.press("Tab")
-
-    def leave(self) -> None:
-        """Waits until what was typed last has reached the app."""
-        self.page.wait_for_timeout(700)
 
     def wait(self, words: str, timeout: int = SLOW) -> Locator:
         found = self.page.get_by_text(words, exact=False).locator("visible=true").first

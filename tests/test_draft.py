@@ -113,7 +113,7 @@ sampling = st.fixed_dictionaries(
         "temperature": st.none() | st.floats(0, 2),
         "top_p": st.none() | st.floats(0, 1),
         "max_tokens": st.integers(0, 10**6),
-        "concurrency": st.integers(1, 10**4),
+        "concurrency": st.integers(1, 2048),
         "timeout": st.floats(0.001, 10**6),
         "template": words,
         "extra": st.dictionaries(words, values, max_size=3),
@@ -197,13 +197,13 @@ TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "n_turns: .*integer.*1.5"),
     "endless": ("task", lambda: filled(rows=None), "how many rows"),
     "no rows": ("task", lambda: filled(rows=0), "at least 1"),
-    "infinite rows": ("task", lambda: filled(rows=float("inf")), "infinity"),
-    "no number of rows": ("task", lambda: filled(rows=float("nan")), "NaN"),
+    "infinite rows": ("task", lambda: filled(rows=float("inf")), "whole number"),
+    "no number of rows": ("task", lambda: filled(rows=float("nan")), "whole number"),
     "broken template": ("task", lambda: filled(task__kind="text-generation", **{"text-generation.template": "{{"}), "template"),
     "no address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS), "The address is missing"),
     "odd address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS, generator__url="ftp://x"), "not a web address"),
     "unknown preset": ("labeller", lambda: filled(labeller__preset="nobody"), "no preset 'nobody'"),
-    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "above zero"),
+    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "from 1 to 2048"),
     "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "temperature: .*'warm'"),
     "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "extra is not JSON"),
     "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "extra: "),
@@ -258,12 +258,33 @@ def test_a_typed_key_is_named_after_its_address_and_never_in_a_recipe() -> None:
     assert (spec.url, spec.key_env, spec.preset) == (OWN, "KEY_FOR_MODELS_EXAMPLE_ORG", "")
     assert draft.fill_model(spec)["key_env"] == TYPED
     known = draft.model_of({**model, "preset": "openai"}, "generator")
-    assert (known.url, known.key_env, known.key_variable) == ("", "", "OPENAI_API_KEY")
+    assert (known.url, known.key_env, known.preset) == (OWN, "KEY_FOR_MODELS_EXAMPLE_ORG", "openai")
+    plain = draft.model_of({**model, "preset": "openai", "url": ""}, "generator")
+    assert (plain.url, plain.key_env, plain.key_variable) == ("", "", "OPENAI_API_KEY")
 
 
-def test_an_address_left_from_before_does_not_win_over_the_preset() -> None:
+def test_an_address_wins_over_the_presets_own() -> None:
     made = recipe_from(filled(generator__preset="vllm", generator__url=OWN, generator__model="m"))
-    assert made.generator.address == PRESETS["vllm"].url
+    assert made.generator.address == OWN and made.generator.preset == "vllm"
+    assert recipe_from(fill(made)).generator == made.generator
+
+
+def test_a_pasted_key_is_not_taken_for_the_name_of_a_variable() -> None:
+    with pytest.raises(FormError, match="it is not the key itself"):
+        recipe_from(filled(generator__preset="openai", generator__model="m", generator__key_env="sk-proj-4711"))
+
+
+def test_a_system_prompt_that_only_begins_like_json_stays_a_text() -> None:
+    said = "[Be terse.] Ask about rivers."
+    assert recipe_from(filled(magpie__system_prompt=said)).task == Magpie(
+        system_prompt=said, max_instruction_tokens=120
+    )
+
+
+def test_a_drawing_task_keeps_the_input_of_its_recipe() -> None:
+    made = recipe.parse({"task": {"kind": "magpie"}, "inputs": {"path": "x.jsonl"}, "generator": {"preset": "local"}})
+    assert recipe_from(fill(made)).inputs == made.inputs
+    assert recipe_from({**fill(made), "inputs.drawn_from": False, "rows": 2}).inputs.path == ""
 
 
 def test_other_models_answer_only_when_they_are_chosen() -> None:

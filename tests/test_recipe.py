@@ -160,7 +160,7 @@ def wrong(**tables: Any) -> dict[str, Any]:
     [
         ({}, "[task]", "needs a table"),
         ({"task": 3}, "[task]", "table of settings"),
-        ({"task": {}}, "[task]", "one of: text-generation, magpie"),
+        ({"task": {}}, "[task]", "one of: magpie, self-instruct"),
         ({"task": {"kind": "nope"}}, "[task]", "'nope'"),
         ({"task": {"kind": ["magpie"]}}, "[task]", "one of"),
         ({"task": {"kind": "magpie"}}, "rows", "draws for ever"),
@@ -190,7 +190,7 @@ def wrong(**tables: Any) -> dict[str, Any]:
         (wrong(generator={"preset": "local", "temprature": 1}), "[generator]", "Did you mean 'temperature'?"),
         (wrong(generator={"preset": "local", "key": "sk-1"}), "[generator]", "Did you mean 'key_env'?"),
         (wrong(generator={"preset": "local", "temperature": "hot"}), "[generator]", "temperature"),
-        (wrong(generator={"preset": "local", "concurrency": 0}), "[generator]", "above zero"),
+        (wrong(generator={"preset": "local", "concurrency": 0}), "[generator]", "from 1 to 2048"),
         (wrong(generator={"preset": "local", "timeout": float("nan")}), "[generator]", "above zero"),
         (wrong(labeller={"preset": "local", "max_tokens": 1.5}), "[labeller]", "max_tokens"),
         (wrong(responders={"preset": "local"}), "[[responders]]", "two brackets"),

@@ -151,10 +151,10 @@ def test_the_page_names_no_other_host(client: TestClient) -> None:
 def test_exports_stay_in_their_folder(client: TestClient, desk: Desk) -> None:
     folder = desk.settings.data / "exports" / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rows & more.jsonl").write_text("{}\n")
+    (folder / "rows-1.jsonl").write_text("{}\n")
     (folder / "deeper").mkdir(exist_ok=True)
     (folder / "link.db").symlink_to(desk.settings.data / "claywright.db")
-    found = client.get("/exports/run/rows%20&%20more.jsonl")
+    found = client.get("/exports/run/rows-1.jsonl")
     assert (found.status_code, found.text, found.headers["cache-control"]) == (200, "{}\n", "no-store")
     assert found.headers["content-disposition"].startswith("attachment")
     for path in (

@@ -5,7 +5,7 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]');
   if (!button) return;
   const open = button.closest('details.switch');
-  if (open) open.open = false;
+  if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
   trigger('click', {...button.dataset});
 });
 const choose = (chip) => {

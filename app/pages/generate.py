@@ -45,7 +45,14 @@ def _settings(board: Board) -> None:
     choices = [(f"{task.title}\n{task.summary}", kind) for kind, task in TASKS.items()]
     form.add(
         "task.kind",
-        gr.Radio(choices, value="magpie", label="What to make", elem_classes="tasks", interactive=True, elem_id="task"),
+        gr.Radio(
+            choices,
+            value=next(iter(TASKS)),
+            label="What to make",
+            elem_classes="tasks",
+            interactive=True,
+            elem_id="task",
+        ),
     )
     with gr.Column(visible=False) as inputs:
         _inputs(board)
@@ -110,7 +117,8 @@ def _inputs(board: Board) -> None:
     upload = gr.UploadButton("Upload a file", size="sm", visible=False, elem_id="upload")
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
     form.add("inputs.path", gr.Textbox("", label="File", visible=False))
-    form.add("inputs.found", gr.State({}))
+    for name in ("found", "columns", "drawn_from"):
+        form.add(f"inputs.{name}", gr.State({}))
     with gr.Row(visible=False) as hub:
         form.add(
             "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
@@ -189,19 +197,19 @@ def take_file(act: Act) -> Done:
     if not act.extra or not act.extra[0]:
         return Done()
     kept = uploads.keep_file(Path(str(act.extra[0])), act.desk.settings)
-    return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload"})
+    return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}})
 
 
-def examine(act: Act) -> Done | None:
+def examine(act: Act) -> Done:
     """Looks at the input that is named, so that its columns can be chosen."""
-    filled = act.filled
+    filled = {**act.filled, "inputs.drawn_from": False, "inputs.columns": {}}
     task = draft.task_of(filled)
     source = filled["inputs.source"]
     named = {"paste": filled["inputs.text"], "upload": filled["inputs.path"], "dataset": filled["inputs.dataset"]}[
         source
     ]
     if task.draws or not str(named or "").strip():
-        return None
+        return Done(fill=filled)
     return _examined(act, act.desk.with_input(filled))
 
 

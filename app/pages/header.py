@@ -104,12 +104,12 @@ def connections(look: Look) -> list[tuple[str, str, str, str]]:
 
 def _model(look: Look, role: str) -> tuple[str, str, str, str]:
     title = role.capitalize()
-    made = look.recipe if look.working else look.wanted
-    if made is None:
+    spec = look.model(role)
+    if spec is None:
         return title, "not set up", "off", "Look at the page Models."
-    spec = made.generator if role == "generator" else made.labeller
+    made = look.recipe
     at_work = look.working and look.job is not None and look.job.execution is not None
-    if at_work and look.job is not None and (role == "generator" or look.job.what != "preview"):
+    if at_work and made is not None and look.job is not None and (role == "generator" or look.job.what != "preview"):
         if role == "generator" and look.job.what != "rate" and made.task.calls_model:
             return title, "writing", "busy", named_model(spec)
         if role == "labeller" and made.rating is not None:

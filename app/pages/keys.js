@@ -1,16 +1,33 @@
 () => {
-  // the switcher closes on a click beside it and on Escape
   const menu = () => document.querySelector('details.switch[open]');
+  const steps = { j: 1, k: -1 };
+
+  // the switcher closes on a click beside it and on Escape; j and k go through the rows
   document.addEventListener('click', (event) => { const open = menu(); if (open && !open.contains(event.target)) open.open = false; });
   document.addEventListener('keydown', (event) => {
     const open = menu();
     if (event.key === 'Escape' && open) { open.open = false; open.querySelector('summary').focus(); return; }
     if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = { j: 1, k: -1 }[event.key];
-    if (!step) return;
+    if (!steps[event.key]) return;
     const all = [...document.querySelectorAll('.list li button')];
-    all[all.findIndex((button) => button.ariaCurrent) + step]?.click();
+    all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
   });
+
+  // what is folded open stays open when its part is shown anew
+  const unfolded = new Set();
+  const key = (fold) => {
+    const part = fold.closest('.block[id]');
+    return part ? `${part.id}/${[...part.querySelectorAll('details')].indexOf(fold)}` : '';
+  };
+  document.addEventListener('toggle', (event) => {
+    const name = event.target.isConnected && key(event.target);
+    if (name) unfolded[event.target.open ? 'add' : 'delete'](name);
+  }, true);
+  const unfold = () => {
+    if (!unfolded.size) return;
+    for (const fold of document.querySelectorAll('details:not([open])')) if (unfolded.has(key(fold))) fold.open = true;
+  };
+
   // the run that is shown is kept in the address, so that a reload finds it again
   const remember = () => {
     const top = document.querySelector('[data-run]');
@@ -20,5 +37,5 @@
     if (top.dataset.run) url.searchParams.set('run', top.dataset.run); else url.searchParams.delete('run');
     history.replaceState(history.state, '', url);
   };
-  new MutationObserver(remember).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(() => { unfold(); remember(); }).observe(document.body, { childList: true, subtree: true });
 }

@@ -107,7 +107,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
             gr.Number(16, label="At once", precision=0, minimum=1, interactive=True, min_width=80),
         )
     board.dress(key, lambda look: _key_field(look, role))
-    board.dress(address, lambda look: gr.update(visible=look.filled[f"{role}.preset"] == OWN_ADDRESS))
+    board.dress(address, lambda look: _address_field(look, role))
     board.dress(model, lambda look: _model_field(look, role))
     board.dress(typed, lambda look: _typed_field(look, role))
     for event in (typed.blur, typed.submit):
@@ -153,6 +153,12 @@ def _key_field(look: Look, role: str) -> Any:
     return gr.update(visible=preset not in WITHOUT_ADDRESS, choices=_key_choices(preset))
 
 
+def _address_field(look: Look, role: str) -> Any:
+    preset = PRESETS.get(look.filled[f"{role}.preset"])
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, placeholder=(preset.url if preset else "") or "http://localhost:8000/v1")
+
+
 def _model_field(look: Look, role: str) -> Any:
     trial = _trial(look, role)
     models = list(trial.found.models) if trial and trial.ok else []
@@ -168,10 +174,10 @@ def _typed_field(look: Look, role: str) -> Any:
 
 
 def preset_chosen(act: Act, role: str) -> Done:
-    """Another provider: its own key variable, and no model of the one before."""
+    """Another provider: its own address and key variable, and no model of the one before."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
-    variable = (preset.key_env or "") if preset else ""
-    return Done(fill={**act.filled, f"{role}.key_env": variable, f"{role}.model": ""})
+    own = {"key_env": preset.key_env or "", "url": ""} if preset else {}
+    return Done(fill={**act.filled, f"{role}.model": "", **draft.prefixed(role, own)})
 
 
 # -- keys and trials

@@ -11,12 +11,13 @@ from feedback.types import Verdict
 
 PAGE = 500
 _NEWEST = (
-    "SELECT row, status, json_extract(answers, '$.decision') decision, max(updated_at || printf('%012d', id))"
-    " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept') GROUP BY response_id"
+    "SELECT row, status, json_extract(answers, '$.decision') decision,"
+    " row_number() OVER (PARTITION BY response_id ORDER BY updated_at DESC, id DESC) place"
+    " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept')"
 )
 DECIDED = (
     "SELECT row, sum(decision IN ('approve', 'reject')) said, sum(decision IS 'reject') against"
-    f" FROM ({_NEWEST}) WHERE status='submitted' GROUP BY row"
+    f" FROM ({_NEWEST}) WHERE place=1 AND status='submitted' GROUP BY row"
 )
 """For each row of a run that somebody submitted an answer to: how many decided, how many of them against it."""
 

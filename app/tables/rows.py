@@ -197,16 +197,17 @@ class Rows:
             *((f"rating of row {r['row']}, response {r['response'] + 1}, {r['aspect']}", r["note"]) for r in ratings),
         ]
 
-    def reopen(self, run_id: str, *, surplus: bool, failed: bool) -> None:
-        """Makes rows beyond those asked for open again (more are wanted now), and failed units, rows and ratings."""
+    def reopen(self, run_id: str, *, surplus: bool, failed: bool, units: bool = True) -> None:
+        """Makes rows beyond those asked for open again (more are wanted now), and what failed: units, rows and ratings."""
 
         def write(c: sqlite3.Connection) -> None:
             again = [state for state, wanted in (("surplus", surplus), ("failed", failed)) if wanted]
             c.execute(
                 f"UPDATE rows SET state='kept', reason='' WHERE run=? AND state IN ({marks(again)})", (run_id, *again)
             )
-            if failed:
+            if failed and units:
                 c.execute("DELETE FROM units WHERE run=? AND state='failed'", (run_id,))
+            if failed:
                 unrated = "SELECT row FROM ratings WHERE status='failed'"
                 c.execute(f"UPDATE rows SET rated_by='' WHERE run=? AND id IN ({unrated})", (run_id,))
 

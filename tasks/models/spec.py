@@ -1,6 +1,7 @@
 """The settings of a model, as a recipe names it. A key is never among them, only the variable that holds it."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -8,6 +9,9 @@ from urllib.parse import urlsplit
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS
 from tasks.settings import setting
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +39,12 @@ class ModelSpec:
             raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
         if self.url and not _is_web_address(self.url):
             raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
-        if self.concurrency < 1 or self.max_tokens < 0 or not 0 < self.timeout < math.inf:
-            raise SettingsError("concurrency and timeout of a model must be above zero, max_tokens not below.")
+        if self.key_env and not VARIABLE.fullmatch(self.key_env):
+            raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
+        if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
+            raise SettingsError("timeout of a model must be above zero, max_tokens not below.")
+        if not 1 <= self.concurrency <= MOST_AT_ONCE:
+            raise SettingsError(f"concurrency of a model must be from 1 to {MOST_AT_ONCE}.")
 
     @property
     def address(self) -> str:
