@@ -63,9 +63,7 @@ def _settings(board: Board) -> None:
         )
         board.dress(
             rows,
-            lambda look: gr.update(
-                placeholder="" if TASKS[look.filled["task.kind"]].draws else "all that the input gives"
-            ),
+            lambda look: gr.update(placeholder="" if TASKS[look.filled["task.kind"]].draws else "all"),
         )
         form.add(
             "answers.n",
@@ -170,9 +168,10 @@ def _paste_hint(look: Look) -> str:
 
 def found(look: Look) -> str:
     """What the input holds, in a line."""
-    has = look.filled.get("inputs.found") or {}
+    has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
     if not has.get("rows"):
-        return ""
+        named = look.filled["inputs.source"] == "upload" and path
+        return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
     columns = parts.t(", ".join(has["columns"][:12]))
     return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>'
 
