@@ -43,7 +43,9 @@ def everywhere(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the app; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the app; 0 takes the usual one, or a free one.")
+    ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""

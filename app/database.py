@@ -31,7 +31,8 @@ class Database:
         self.path = path
         self._todo: queue.SimpleQueue[tuple[Write[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: dict[threading.Thread, sqlite3.Connection] = {}
+        self._guard = threading.Lock()
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +66,10 @@ class Database:
         if connection is None:
             connection = self._local.connection = self._connect()
             connection.execute("PRAGMA query_only=ON")
-            self._readers.append(connection)
+            with self._guard:
+                for thread in [thread for thread in self._readers if not thread.is_alive()]:
+                    self._readers.pop(thread).close()
+                self._readers[threading.current_thread()] = connection
         return connection
 
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
@@ -136,5 +140,5 @@ class Database:
         self._closed = True
         self._todo.put(None)
         self._thread.join()
-        for connection in [*self._readers, self._writer]:
+        for connection in [*self._readers.values(), self._writer]:
             connection.close()

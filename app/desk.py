@@ -3,24 +3,26 @@
 A `Look` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
 """
 
+import contextlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from app import draft, recipe, uploads, workflow
 from app.config import Settings
-from app.draft import Filled, FormError
+from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.jobs import Job, Jobs
-from app.keys import KeyRing, TypedKeys
+from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
 from app.trial import Trial
 from app.workers import at_work
-from tasks.errors import ClaywrightError, InputError
+from app.workflow import Foreseen
+from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 
 PREVIEW_ROWS = 3
@@ -49,6 +51,13 @@ class Desk:
         return self._filled[browser]
 
     def keep(self, browser: str, filled: Filled) -> None:
+        """Keeps what the forms hold. A key that was pasted where a variable's name belongs counts as typed."""
+        for name in [name for name in filled if name.endswith(".key_env")]:
+            if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
+                filled = {**filled, name: TYPED}
+                role = name.partition(".")[0]
+                with contextlib.suppress(FormError):
+                    self.keys(browser).type(draft.model_of(draft.part(filled, role), role), stray)
         if filled != self._filled.get(browser):
             self._filled[browser] = filled
             self.store.forms.keep(browser, filled)
@@ -83,6 +92,8 @@ class Desk:
         Raises FormError, InputError and their kinds.
         """
         with self._starting:
+            if run_id and (job := self.jobs.of(run_id)) is not None and job.state == "working":
+                raise RunError("This run is being worked on. Stop that first, or wait for it.")
             made = self.recipe(filled)
             try:
                 old = self.store.runs.get(run_id) if run_id else None
@@ -94,12 +105,12 @@ class Desk:
 
     def expected(self, made: Recipe) -> int | None:
         """How many rows a recipe gives at most; its inputs are read once."""
-        known = workflow.recipe_text(made)
+        known = workflow.recipe_text(replace(made, rating=None, labeller=made.generator))
         if known not in self._expected:
             try:
                 self._expected[known] = workflow.expected(made)
             except (ClaywrightError, OSError):
-                return made.rows
+                self._expected[known] = made.rows
         return self._expected[known]
 
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
@@ -123,7 +134,11 @@ class Look:
 
     @cached_property
     def recipe(self) -> Recipe | None:
-        return workflow.recipe_of(self.run) if self.run else None
+        """What the run is made from; None for a new one, and for one that this version can't read."""
+        try:
+            return workflow.recipe_of(self.run) if self.run else None
+        except SettingsError:
+            return None
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -166,10 +181,21 @@ class Look:
         """True if the forms describe a run that begins with the rows of this one."""
         return self.recipe is not None and self.wanted is not None and workflow.same_rows(self.recipe, self.wanted)
 
+    @cached_property
+    def foreseen(self) -> Foreseen:
+        """What an export would hold, as the forms say. Raises FormError."""
+        if self.run is None or self.recipe is None:
+            return Foreseen([], 0, 0)
+        return workflow.foresee(self.desk.store, self.run, draft.export_of(self.filled))
+
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""
         if self.working and self.recipe is not None:
             return self.recipe.generator if role == "generator" else self.recipe.labeller
+        return self.described(role)
+
+    def described(self, role: str) -> ModelSpec | None:
+        """The model that a part of the forms describes; None if that can't be."""
         try:
             return draft.model_of(draft.part(self.filled, role), role)
         except FormError:

@@ -54,6 +54,16 @@ class KeyRing:
             return self._browsers.setdefault(browser, TypedKeys())
 
 
+def is_variable(name: str) -> bool:
+    """True for what can be the name of an environment variable that holds a key: in capitals, or there already."""
+    return name in os.environ or re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
+
+
+def key_variables() -> list[str]:
+    """The variables of this process that look as if they held a key of a model."""
+    return sorted(name for name, value in os.environ.items() if value and name.endswith(("_API_KEY", "_TOKEN")))
+
+
 def variable_for(url: str) -> str:
     """The name under which a recipe knows the key of an address that has none by itself: KEY_FOR_MODELS_EXAMPLE_ORG."""
     host = urlsplit(url).hostname or "ENDPOINT"

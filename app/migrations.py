@@ -87,7 +87,7 @@ def page(connection: sqlite3.Connection) -> None:
     _each(
         connection,
         """
-        -- what: preview, work. rows and rated are what it added; the rest is the engine's tally
+        -- what: preview, work, rate. rows and rated are what it added; the rest is the engine's tally
         CREATE TABLE workings(
           id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, what TEXT NOT NULL,
           rows INTEGER NOT NULL, rated INTEGER NOT NULL, sent INTEGER NOT NULL, answered INTEGER NOT NULL,

@@ -59,7 +59,7 @@ class Recipe:
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
             raise SettingsError("seed must be a whole number of at most 64 bits.")
         if self.rows is None and self.task.draws and not self.inputs.given:
-            raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want with rows (or --rows).")
+            raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.")
 
     @property
     def answering(self) -> Answers:

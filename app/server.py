@@ -39,7 +39,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 PAGES = Path(__file__).parent / "pages"
 LARGEST_UPLOAD = "2gb"
 YEAR = 365 * 24 * 3600
-EXPORT = re.compile(r"[A-Za-z0-9][\w.-]{0,150}")
+EXPORT = re.compile(r"\w[\w.-]{0,150}")
 KNOWN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 HEADERS = {
     "Content-Security-Policy": (
@@ -204,7 +204,7 @@ class Hardened:
             if message["type"] == "http.response.start":
                 added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
                 if new and path == "":
-                    cookie = f"{COOKIE}={new}; HttpOnly; SameSite=Strict; Path=/; Max-Age={YEAR}"
+                    cookie = f"{COOKIE}={new}; HttpOnly; SameSite=Lax; Path=/; Max-Age={YEAR}"
                     added.append((b"set-cookie", cookie.encode()))
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)

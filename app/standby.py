@@ -10,7 +10,7 @@ from app.services import Say, Service
 from feedback.server import Server
 from tasks.errors import ClaywrightError
 
-LOOK_EVERY = 5.0
+LOOK_EVERY, LOOK_AGAIN = 5.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Standby:
         self.say = say
         self.model = Standing("starting")
         self.argilla = Standing("starting")
+        self._said: dict[str, str] = {}
         self._closed = threading.Event()
         self._threads = [
             threading.Thread(target=self._keep, args=(kind,), name=f"standby-{kind}", daemon=True)
@@ -41,7 +42,11 @@ class Standby:
             thread.start()
 
     def close(self) -> None:
+        """Nothing is started any more; what is being started is waited for, so that it can be stopped."""
         self._closed.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(services.START_WITHIN)
 
     def _keep(self, kind: str) -> None:
         """Looks until the app closes; what is off may come back."""
@@ -49,16 +54,15 @@ class Standby:
             found = self._look(kind)
             self._tell(kind, found)
             setattr(self, kind, found)
-            self._closed.wait(LOOK_EVERY)
+            self._closed.wait(LOOK_AGAIN if found.state == "off" else LOOK_EVERY)
 
     def _tell(self, kind: str, found: Standing) -> None:
         """Says once what a person at the terminal wants to know."""
-        before: Standing = getattr(self, kind)
         title = "Argilla" if kind == "argilla" else "The built-in model"
-        if found.state == "ready" and before.state != "ready":
-            self.say(f"{title} is at {found.url}")
-        elif found.state == "off" and before.words != found.words:
-            self.say(found.words)
+        words = f"{title} is at {found.url}" if found.state == "ready" else found.words
+        if words and self._said.get(kind) != words:
+            self._said[kind] = words
+            self.say(words)
 
     def _look(self, kind: str) -> Standing:
         if kind == "argilla" and self.settings.argilla_url:

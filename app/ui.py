@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, workflow
+from app import draft
 from app.desk import Desk
 from app.draft import FormError
 from app.pages import export, generate, header, insights, models, rate, review
@@ -48,6 +48,7 @@ def build(desk: Desk) -> gr.Blocks:
     ) as demo:
         run = gr.Textbox(NOT_YET, visible=False, label="run")
         page = gr.Textbox(HOME, visible=False, label="page")
+        seen = gr.Number(0, visible=False, label="seen", precision=0)
         header.build(board)
         with gr.Tabs(elem_id="pages", selected=HOME, overflow_behavior="wrap") as tabs:
             opened: dict[str, gr.Tab] = {}
@@ -56,7 +57,7 @@ def build(desk: Desk) -> gr.Blocks:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}") as opened[name]:
                     make(board)
         timer = gr.Timer(LOOK_WHEN_IDLE, active=False)
-        Wires(desk, board, run, page, tabs, timer).connect(demo, opened)
+        Wires(desk, board, run, page, seen, tabs, timer).connect(demo, opened)
     made: gr.Blocks = demo
     return made
 
@@ -73,11 +74,13 @@ def browser_of(request: gr.Request) -> str:
 class Tab:
     """One open page: what it shows, and what it was last given of each part, as hashes.
 
-    Glances are taken one after the other under `lock`, each of how things stand at that moment: whichever handler was
-    started first, a later glance never shows less than an earlier one.
+    Glances are taken one after the other under `lock`, each of how things stand at that moment, and numbered. The browser
+    says the number of the one that it applied last: where answers overtook one another on their way, everything is shown
+    anew.
     """
 
     run: str = ""
+    glances: int = 0
     page: str = HOME
     place: dict[str, Any] = field(default_factory=dict)
     shown: dict[int, str] = field(default_factory=dict)
@@ -93,7 +96,7 @@ class Tabs:
 
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
         with self._lock:
-            return self._tabs.setdefault(str(request.session_hash), Tab(run, page))
+            return self._tabs.setdefault(str(request.session_hash), Tab(run, page=page))
 
     def close(self, request: gr.Request) -> None:
         """Its jobs go on."""
@@ -109,32 +112,39 @@ class Wires:
     board: Board
     run: gr.Textbox
     page: gr.Textbox
+    seen: gr.Number
     tabs: gr.Tabs
     timer: gr.Timer
     open: Tabs = field(default_factory=Tabs)
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
         form = self.board.form.components
-        here = [self.run, self.page]
+        here = [self.run, self.page, self.seen]
         parts = [component for _, component, _ in self.board.shows]
         shows = [*here, self.timer, *parts]
         everything = list(dict.fromkeys([*shows, self.tabs, *form]))
         demo.load(self.arrive, None, everything, **QUIET)
         demo.unload(self.open.close)
         self.timer.tick(self.glance, here, shows, trigger_mode="once", **QUIET)
-        for name, tab in opened.items():
-            tab.select(self._opens(name), here, shows, js=_remember(name), **QUIET)
+        began = [
+            tab.select(self._opens(name), here, shows, js=_remember(name), **QUIET) for name, tab in opened.items()
+        ]
         for event in self.board.form.when_changed(self.board.own):
-            event(self.changed, [*here, *form], shows, trigger_mode="always_last", **QUIET)
+            began.append(event(self.changed, [*here, *form], shows, trigger_mode="always_last", **QUIET))
         for action in self.board.actions:
             inputs = [*here, *(form if action.forms else []), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra]))
-            action.event(self._does(action), inputs, outputs, **QUIET)
+            began.append(action.event(self._does(action), inputs, outputs, **QUIET))
+        for event in began:
+            event.then(self.glance, here, shows, **QUIET)
 
     # -- what a tab is given
 
-    def show(self, tab: Tab, browser: str) -> dict[Any, Any]:
+    def show(self, tab: Tab, browser: str, seen: float) -> dict[Any, Any]:
         """The parts of the header and the page that differ from what the tab has. Only under the tab's lock."""
+        if seen != tab.glances:
+            tab.shown = {}
+        tab.glances += 1
         look = self.desk.look(browser, tab.run, tab.place)
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
@@ -147,7 +157,13 @@ class Wires:
                 out[component] = value
         awake = look.busy or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
         every = LOOK_EVERY if awake else LOOK_WHEN_IDLE
-        return {**out, self.timer: gr.Timer(every, active=True), self.run: tab.run, self.page: tab.page}
+        return {
+            **out,
+            self.timer: gr.Timer(every, active=True),
+            self.run: tab.run,
+            self.page: tab.page,
+            self.seen: tab.glances,
+        }
 
     def arrive(self, request: gr.Request) -> dict[Any, Any]:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
@@ -155,61 +171,71 @@ class Wires:
         query = request.query_params
         newest = self.desk.newest()
         run = self.desk.look(browser, str(query.get("run") or (newest.id if newest else "")), {}).run
-        if run is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, {**self.desk.filled(browser), **draft.fill(workflow.recipe_of(run))})
+        made = self.desk.look(browser, run.id, {}).recipe if run else None
+        if made is not None and not self.desk.store.forms.get(browser):
+            self.desk.keep(browser, {**self.desk.filled(browser), **draft.fill(made)})
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
             tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
-            tab.place, tab.shown = {}, {}
+            tab.place = {}
             fields = self._filling(self.desk.filled(browser))
-            return {self.tabs: gr.Tabs(selected=tab.page), **_both(fields, self.show(tab, browser))}
+            return {self.tabs: gr.Tabs(selected=tab.page), **_both(fields, self.show(tab, browser, -1))}
 
-    def glance(self, run: str, page: str, request: gr.Request) -> dict[Any, Any]:
+    def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
+        if run == NOT_YET:
+            return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
         with tab.lock:
-            return self.show(tab, browser_of(request))
+            return self.show(tab, browser_of(request), seen)
 
     def _opens(self, name: str) -> Callable[..., Any]:
-        def opens(run: str, page: str, request: gr.Request) -> dict[Any, Any]:
+        def opens(run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
             if run == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             with tab.lock:
-                tab.page, tab.shown = name, {}
-                return self.show(tab, browser_of(request))
+                tab.page = name
+                return self.show(tab, browser_of(request), -1)
 
         return opens
 
-    def changed(self, run: str, page: str, request: gr.Request, *values: Any) -> dict[Any, Any]:
+    def changed(self, run: str, page: str, seen: float, request: gr.Request, *values: Any) -> dict[Any, Any]:
         """A field was changed: the forms are kept, and what depends on them is shown anew."""
         browser, tab = browser_of(request), self.open.of(request, run, page)
+        filled = self.board.form.filled(values)
         with tab.lock:
-            self.desk.keep(browser, self.board.form.filled(values))
-            return self.show(tab, browser)
+            if filled != self.desk.filled(browser):
+                tab.place = {**tab.place, "problems": {}}
+            self.desk.keep(browser, filled)
+            return self.show(tab, browser, seen)
 
     # -- what a tab can do
 
     def _does(self, action: Action) -> Callable[..., Any]:
         form, number = self.board.form, len(self.board.form.fields)
 
-        def does(run: str, page: str, request: gr.Request, event: gr.EventData, *given: Any) -> dict[Any, Any]:
+        def does(
+            run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
+        ) -> dict[Any, Any]:
             browser, tab = browser_of(request), self.open.of(request, run, page)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
+            held = form.filled(values) if action.forms else {}
             if action.forms:
-                self.desk.keep(browser, form.filled(values))
+                self.desk.keep(browser, held)
             data = event._data if isinstance(event._data, dict) else {}
             pressed = Act(self.desk, browser, tab.run, self.desk.filled(browser), tab.place, data, extra)
             done, problems = self._done(action, pressed, tab.page)
             if done.toast:
                 gr.Info(done.toast, duration=3)
-            fields = self._filling(done.fill, pressed.filled) if done.fill is not None else {}
+            fields = self._filling(done.fill, held or pressed.filled) if done.fill is not None else {}
             with tab.lock:
                 if done.fill is not None:
                     self.desk.keep(browser, done.fill)
                 tab.run = tab.run if done.run is None else done.run
                 tab.place = {**tab.place, **done.place, "problems": problems}
-                return {**dict.fromkeys(action.extra), **_both(fields, self.show(tab, browser))}
+                emptied = {} if problems else dict.fromkeys(action.extra)
+                return {**emptied, **_both(fields, self.show(tab, browser, seen))}
 
         return does
 

@@ -80,7 +80,8 @@ def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Ru
     new = start(store, settings, made if made.seed is not None else replace(made, seed=old.seed))
     store.runs.set(new.id, recipe=recipe_text(made))
     new = store.runs.get(new.id)
-    if not at_work(old) and not store.reviews.pushes(old.id):
+    counts = store.runs.counts(old.id)
+    if not at_work(old) and not (store.reviews.pushes(old.id) or counts["ratings"] or counts["exported"]):
         store.runs.delete(old.id)
     return new
 
@@ -143,7 +144,7 @@ async def generate(
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
             store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
-            watch(execution, expected(made))
+            watch(execution, await asyncio.to_thread(expected, made))
             units = made.task.units(inputs.rows(made.inputs))
             await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
         except BaseException:
@@ -195,7 +196,7 @@ async def _worked(
     store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
 ) -> AsyncIterator[Execution]:
     """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
-    if run.inputs != inputs.fingerprint(made.inputs):
+    if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
             f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
             "Put the old one back, or start a new run."
@@ -235,7 +236,7 @@ def outcome(execution: Execution) -> tuple[str, str]:
         return "stopped", "stopped by you"
     if execution.quota.exhausted:
         made, wanted = execution.quota.made, execution.quota.rows
-        return "done", f"only {made} of {wanted} rows: too many draws were dropped (claywright runs RUN says why)"
+        return "done", f"only {made} of {wanted} rows: too many draws were dropped"
     return "done", ""
 
 
@@ -256,6 +257,15 @@ async def rate(
     return await generate(store, settings, run, watch, say, keys=keys, changed=made, retry_failed=True, only_made=True)
 
 
+EMBEDDED = "embedded"
+"""The embedded Argilla's name in the store, wherever it happens to listen."""
+
+
+def argilla_name(settings: Settings) -> str:
+    """The name in the store of the Argilla that `settings` lead to."""
+    return settings.argilla_url or EMBEDDED
+
+
 @dataclass(frozen=True)
 class Argilla:
     """Where Argilla is and how to get in. `own` is True for the embedded one."""
@@ -268,7 +278,7 @@ class Argilla:
     @property
     def name(self) -> str:
         """Names the server in the store, wherever the embedded one happens to listen."""
-        return "embedded" if self.own else self.url
+        return EMBEDDED if self.own else self.url
 
 
 def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
@@ -325,7 +335,7 @@ def push(
             server, to, items, store.reviews.sent(number),
             lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
         )  # fmt: skip
-    store.reviews.finish_push(number, began)
+    store.reviews.finish_push(number, began, [row for row, _ in pushed.refused])
     return Sent(to, pushed)
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from app import services
 from app.config import Settings
+from app.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost")
@@ -56,6 +57,19 @@ def no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def here(tmp_path: Path) -> Settings:
+    """The settings of a data folder of the test's own."""
+    return Settings(data=tmp_path / "data", owner="tester")
+
+
+@pytest.fixture
+def store(here: Settings) -> Iterator[Store]:
+    """The store in it."""
+    with Store(here.data) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def services_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A data folder in which the local services run, for the whole session."""
@@ -94,9 +108,9 @@ def argilla(services_data: Settings) -> ArgillaServer:
     return ArgillaServer(running.url, credentials["username"], credentials["password"], credentials["api_key"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's chromium, without a screen."""
+    """Debian's chromium, without a screen. Not for the whole session: while it is open, no other event loop can run."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser import CHROMIUM, FLAGS

@@ -33,6 +33,7 @@ def run_under_way(app: App, browser: Browser, server: FakeOpenAI, file: Path) ->
     with person(browser) as curator:
         set_up(curator, app, server, file)
         curator.press("run")
+        expect(curator.page.locator("[data-run]")).not_to_have_attribute("data-run", "")
         at_least(curator, 5)
         yield curator
 
@@ -44,6 +45,7 @@ def set_up(curator: Person, app: App, server: FakeOpenAI, file: Path) -> None:
     if page.locator("[data-run]").get_attribute("data-run"):
         page.locator("details.switch summary").click()
         page.locator(".menu-foot button").click()
+    expect(page.locator("[data-run]")).to_have_attribute("data-run", "")
     curator.tab("Models")
     curator.choose("generator-preset", "Another address")
     curator.write("generator-url", server.url)
@@ -98,7 +100,7 @@ def test_preview_rows_are_the_runs_first_rows_and_are_not_asked_for_again(
 
 def test_a_run_is_found_again_after_a_reload(data: Path, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.1) as server,
+        FakeOpenAI(latency=0.4) as server,
         running(data) as app,
         run_under_way(app, browser, server, tmp_path / "reload.jsonl") as curator,
     ):
@@ -126,19 +128,19 @@ def test_a_run_goes_on_while_the_tab_is_closed(data: Path, browser: Browser, tmp
 
 def test_a_run_is_stopped_by_a_button_and_resumed(data: Path, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.1) as server,
+        FakeOpenAI(latency=0.3) as server,
         running(data) as app,
         run_under_way(app, browser, server, tmp_path / "stop.jsonl") as curator,
     ):
         curator.press("stop")
         curator.wait("Stopped after")
         assert len([c for c in server.calls if "river" in json.dumps(c["body"])]) < ROWS
-        curator.page.get_by_role("button", name="Resume").click()
+        curator.press("resume")
         exactly_done(curator, server)
 
 
 def test_a_killed_app_shows_its_run_as_interrupted_and_resumes_it(data: Path, browser: Browser, tmp_path: Path) -> None:
-    with FakeOpenAI(latency=0.1) as server:
+    with FakeOpenAI(latency=0.3) as server:
         app = App(data).start()
         try:
             with run_under_way(app, browser, server, tmp_path / "killed.jsonl") as curator:
@@ -148,7 +150,7 @@ def test_a_killed_app_shows_its_run_as_interrupted_and_resumes_it(data: Path, br
                 curator.page.reload()
                 curator.there()
                 curator.wait("Interrupted after")
-                curator.page.get_by_role("button", name="Resume").click()
+                curator.press("resume")
                 exactly_done(curator, server, repeats=AT_ONCE)
                 with Store(data) as store:
                     run = store.runs.get(str(curator.page.locator("[data-run]").get_attribute("data-run")))
@@ -168,9 +170,12 @@ def test_a_second_app_on_the_same_data_says_where_the_first_one_is(data: Path) -
 
 
 def test_the_app_ends_cleanly_in_the_middle_of_a_run(data: Path, browser: Browser, tmp_path: Path) -> None:
-    with FakeOpenAI(latency=0.1) as server:
-        with running(data) as app, run_under_way(app, browser, server, tmp_path / "ended.jsonl"):
-            said = app.stop(signal.SIGTERM)
+    with (
+        FakeOpenAI(latency=0.3) as server,
+        running(data) as app,
+        run_under_way(app, browser, server, tmp_path / "ended.jsonl"),
+    ):
+        said = app.stop(signal.SIGTERM)
     assert "Traceback" not in said
     assert app.process is not None and app.process.returncode in (143, -signal.SIGTERM)
     with Store(data) as store:

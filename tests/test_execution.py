@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,6 @@ from tasks.errors import EndpointRefused, SettingsError
 from tests.servers import FakeOpenAI
 
 Work = Callable[..., Run]
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", owner="tester")
-
-
-@pytest.fixture
-def store(here: Settings) -> Iterator[Store]:
-    with Store(here.data) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -28,17 +28,6 @@ JUDGE = UltraFeedback(aspects=("helpfulness",))
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", owner="tester")
-
-
-@pytest.fixture
-def store(here: Settings) -> Iterator[Store]:
-    with Store(here.data) as opened:
-        yield opened
-
-
-@pytest.fixture
 def jobs(store: Store, here: Settings) -> Iterator[Jobs]:
     started = Jobs(store, here)
     yield started

@@ -343,7 +343,7 @@ def test_what_was_sent_is_remembered_once(tmp_path: Path) -> None:
         row = with_row(store)
         push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w")
         store.reviews.keep_sent(push, [(row.id, "one")], 1)
-        store.reviews.finish_push(push, "2026-01-01")
+        store.reviews.finish_push(push, "2026-01-01", [])
         assert store.reviews.begin_push("r", "http://a", "d", "rivers", "w") == push
         store.reviews.keep_sent(push, [(row.id, "two")], 1)
         assert store.reviews.sent(push) == {row.id: "two"}

@@ -215,12 +215,15 @@ def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> Non
 def test_rows_wait_until_they_were_sent_as_they_are_now(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         rows = with_rows(store, 3)
-        assert store.reviews.waiting("r", "rivers") == 3
+        assert store.reviews.waiting("r", "http://a", "rivers") == 3
         push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w")
         store.reviews.keep_sent(push, [(row.id, "said") for row in rows[:2]], 3)
-        assert (store.reviews.waiting("r", "rivers"), store.reviews.waiting("r", "lakes")) == (1, 3)
+        assert (store.reviews.waiting("r", "http://a", "rivers"), store.reviews.waiting("r", "http://a", "lakes")) == (
+            1,
+            3,
+        )
         store.db.write(lambda c: c.execute("UPDATE rows SET updated='2999-01-01' WHERE id=?", (rows[0].id,)))
-        assert store.reviews.waiting("r", "rivers") == 2
+        assert store.reviews.waiting("r", "http://a", "rivers") == 2
 
 
 def test_forms_are_kept_for_each_browser(tmp_path: Path) -> None:

@@ -17,11 +17,6 @@ from tasks.errors import InputError
 ONE, TWO = ("instruction",), ("title", "content")
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", owner="tester")
-
-
 def pasted(text: str, columns: tuple[str, ...], here: Settings) -> list[dict[str, Any]]:
     """The rows of what was pasted, as a run reads them."""
     return list(inputs.rows(Inputs(path=str(uploads.keep_text(text, columns, here)))))

@@ -16,7 +16,6 @@ from app import parts
 from app.desk import Desk, Look
 from app.draft import Filled
 from app.forms import Form
-from tasks.errors import ClaywrightError
 
 Show = Callable[[Look], Any]
 CLICKS = (Path(__file__).parent / "clicks.js").read_text(encoding="utf-8")
@@ -47,14 +46,6 @@ class Done:
     fill: Filled | None = None
     place: Mapping[str, Any] = field(default_factory=dict)
     toast: str = ""
-
-
-class Problem(ClaywrightError):
-    """A sentence for one place of the page."""
-
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(message)
-        self.place = place
 
 
 Do = Callable[[Act], Done | None]

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 
 from app import parts
-from app.desk import Look
+from app.desk import PREVIEW_ROWS, Look
 from app.parts import count, t
 from tasks.types import Response, Row
 
@@ -63,20 +63,24 @@ def progress_card(look: Look) -> str:
     """How far a run is, how fast, what failed and why."""
     run, counts, job = look.run, look.counts, look.job
     assert run is not None
+    doing = job.what if look.working and job is not None else ""
     done, total = counts["answered"], look.total
     of = f"of {total:,} rows" if total else "row" if done == 1 else "rows"
-    if look.working and job is not None and job.what == "preview":
-        total = min(total or 3, 3)
+    if doing == "preview":
+        total = min(total or PREVIEW_ROWS, PREVIEW_ROWS)
         of = f"of {count(total, 'row')}"
-    facts: list[tuple[object, str]] = []
-    end = ""
-    if look.working and job is not None:
-        end, facts = _pace(look)
-    rates = look.recipe is not None and look.recipe.rating is not None and job is not None and job.what != "preview"
-    if counts["rated"] or (rates and look.working):
+    elif doing == "rate" and job is not None:
+        done, total = job.execution.progress.rated if job.execution else 0, counts["answered"]
+        of = f"of {count(total, 'row')} rated"
+    end, facts = _pace(look) if doing else ("", [])
+    rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
+    if rates or (counts["rated"] and doing != "rate"):
         facts.append((f"{counts['rated']:,}", "rated"))
-    trouble = job.trouble if job is not None and job.trouble and not look.busy else run.reason if not look.busy else ""
-    said = parts.notice(trouble, "warn") if trouble and trouble not in ("interrupted", "stopped by you") else ""
+    trouble = ""
+    if not look.busy:
+        failed = job is not None and job.what in ("preview", "work") and job.trouble
+        trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
+    said = parts.notice(trouble, "warn")
     row = parts.facts(facts, "Progress") if facts else ""
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
@@ -93,8 +97,7 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
     tally = job.execution.engine.tally
     seconds = max(time.time() - job.began, 0.001)
     rate = job.what == "rate" or (look.total is not None and look.counts["answered"] >= look.total)
-    key = "rated" if rate else "answered"
-    made = look.counts[key] - job.before[key]
+    made = job.execution.progress.rated if rate else look.counts["answered"] - job.before["answered"]
     facts: list[tuple[object, str]] = [
         (f"{made / seconds * 60:.1f}" if made else "–", "rows a minute"),
         (f"{tally.sent:,}", "calls"),
@@ -104,14 +107,16 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
         facts.append((f"{tally.recalled:,}", "remembered"))
     if job.stopping:
         return "Stopping: waiting for what was sent", facts
-    left = (look.total or 0) - look.counts[key]
+    left = look.counts["answered"] - made if job.what == "rate" else (look.total or 0) - look.counts["answered"]
+    if rate and job.what != "rate":
+        left = look.counts["answered"] - look.counts["rated"]
     if not made or left <= 0:
         return job.saying if not made else "Nearly there", facts
     return f"about {parts.duration(left * seconds / made)} left", facts
 
 
 def _losses(look: Look) -> str:
-    """What gave no row, by reason, with a button for what can be tried again."""
+    """What failed or was dropped, by reason, with a button for what can be tried again."""
     run = look.run
     assert run is not None
     failures = Counter(why for _, why in look.desk.store.rows.failures(run.id))
@@ -125,5 +130,7 @@ def _losses(look: Look) -> str:
     )
     button = ""
     if failures and not look.busy:
-        button = parts.button(f"Try the {failures.total()} that failed again", act="retry")
-    return f'<div class="fails"><h3>What gave no row</h3><ul>{items}</ul>{button}</div>'
+        words = f"Try the {failures.total()} that failed again"
+        rest = look.standing in ("paused", "stopped", "interrupted")
+        button = parts.button(f"Resume, and t{words[1:]}" if rest else words, act="retry")
+    return f'<div class="fails"><h3>Failed or dropped</h3><ul>{items}</ul>{button}</div>'

@@ -77,13 +77,11 @@ def _rows(approved: int, unseen: int) -> list[tuple[str, str]]:
 
 
 def _unseen(look: Look) -> int:
-    return look.counts.get("answered", 0) - look.counts.get("reviewed", 0)
+    return look.counts.get("answered", 0) - look.counts.get("seen", 0)
 
 
 def words(look: Look) -> str:
-    if look.run is None:
-        return ""
-    lines = workflow.foresee(look.desk.store, look.run, draft.export_of(look.filled)).lines
+    lines = look.foreseen.lines
     return f"Export {count(lines, 'row')}" if lines else ""
 
 
@@ -91,29 +89,25 @@ def preview(look: Look) -> str:
     """The first lines, as they will be."""
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
-    seen = workflow.foresee(look.desk.store, look.run, draft.export_of(look.filled))
-    if not seen.lines:
-        why = (
-            f"{count(seen.passed_over, 'approved row gives', 'approved rows give')} no line in this format."
-            if seen.passed_over
-            else ""
-        )
+    seen = look.foreseen
+    none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
+    if not seen.lines and seen.passed_over:
         return parts.empty(
-            "No row is approved yet",
-            why or "Send the rows on Review, approve some in Argilla, pull the verdicts.",
-            "Or take rows that nobody has reviewed.",
+            "Nothing fits this format", f"{none}. A pair needs two responses with different ratings, or a correction."
         )
-    rest = f", {count(seen.passed_over, 'approved row gives', 'approved rows give')} none" if seen.passed_over else ""
-    line = (
-        f"first {len(seen.first)} of {count(seen.lines, 'row')}{rest}"
-        if seen.lines > len(seen.first)
-        else count(seen.lines, "row") + rest
-    )
-    body = "".join(_line(number, values) for number, values in enumerate(seen.first, 1))
-    return parts.panel("As it will be", line, body)
+    if not seen.lines:
+        return parts.empty(
+            "No row is approved yet", "Send the rows on Review, approve some in Argilla, pull the verdicts.",
+            "Or take rows that nobody has reviewed.",
+        )  # fmt: skip
+    rest = f", {none}" if seen.passed_over else ""
+    few = len(seen.first) < seen.lines
+    line = f"first {len(seen.first)} of {count(seen.lines, 'row')}" if few else count(seen.lines, "row")
+    body = "".join(_line_of(number, values) for number, values in enumerate(seen.first, 1))
+    return parts.panel("As it will be", line + rest, body)
 
 
-def _line(number: int, values: dict[str, Any]) -> str:
+def _line_of(number: int, values: dict[str, Any]) -> str:
     long = {name: value for name, value in values.items() if name in TEXTS}
     keys = "".join(
         f'<div class="kv"><span class="k">"{t(name)}"</span><span class="v">{t(json.dumps(value, ensure_ascii=False))}</span></div>'
@@ -131,18 +125,17 @@ def _line(number: int, values: dict[str, Any]) -> str:
 
 
 def made(look: Look) -> str:
-    """The file that was made last in this place, to take away."""
-    file = look.place.get("file")
-    if not file or look.run is None or not Path(file).is_file() or look.run.id not in file:
+    """The file that was made last, to take away."""
+    last = look.desk.store.runs.last_export(look.run.id) if look.run else None
+    path = Path(str(last["path"])) if last else None
+    if last is None or path is None or not path.is_file() or path.parent.parent != look.desk.settings.data / "exports":
         return ""
-    path = Path(file)
     size = path.stat().st_size
     human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 0.1):.1f} KB"
     address = f"/exports/{quote(path.parent.name)}/{quote(path.name)}"
-    rows = look.counts["exported"]
     return (
         f'<section class="panel slim"><div class="argilla-line"><div><b class="mono">{t(path.name)}</b>'
-        f'<p class="note">{count(rows, "row")}, {human}</p></div>'
+        f'<p class="note">{count(int(last["rows"]), "row")}, {human}, {parts.ago(str(last["created"]))}</p></div>'
         f'<a class="download" href="{t(address)}" download>Download</a></div></section>'
     )
 
@@ -155,4 +148,4 @@ def export(act: Act) -> Done:
     ending = kind if kind in WRITERS else "jsonl"
     path = act.desk.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"
     workflow.export(act.desk.store, run, Export(format=to.format, unreviewed=to.unreviewed, path=str(path)))
-    return Done(place={"file": str(path)})
+    return Done()

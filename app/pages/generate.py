@@ -21,6 +21,7 @@ from tasks.errors import ClaywrightError
 
 SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset")]
 LATEST = 3
+RESUMABLE = ("paused", "stopped", "interrupted")
 
 
 def build(board: Board) -> None:
@@ -30,6 +31,7 @@ def build(board: Board) -> None:
         board.button(lambda look: "Stop" if look.working else "", stop, forms=False, min_width=90, elem_id="stop")
         board.button(again_words, lambda act: Done(run="", place={"offset": 0, "row": ""}), forms=False, min_width=90)
         board.button(preview_words, preview, min_width=120, elem_id="preview")
+        board.button(resume_words, resume, primary=True, min_width=130, elem_id="resume")
         board.button(run_words, run, primary=True, min_width=130, elem_id="run")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes=["side", "card"]):
@@ -222,11 +224,10 @@ def _examined(act: Act, filled: draft.Filled) -> Done:
         raise FormError("inputs", str(error)) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
     names = draft.columns_of(task)[:SLOTS]
-    chosen = {
-        f"inputs.column{k}": ours if ours in seen.columns else filled.get(f"inputs.column{k}") or ""
-        for k, ours in enumerate(names)
-    }
-    chosen = {slot: column if column in seen.columns else "" for slot, column in chosen.items()}
+    chosen = {}
+    for k, ours in enumerate(names):
+        theirs = filled.get(f"inputs.column{k}")
+        chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
     has = {"name": name, "rows": seen.rows, "columns": list(seen.columns)}
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
 
@@ -283,22 +284,31 @@ def facts(look: Look) -> str:
 def preview_words(look: Look) -> str:
     if look.busy:
         return ""
+    if look.standing in RESUMABLE:
+        return ""
     if look.same and (look.standing != "draft" or look.counts.get("answered")):
         return ""
     return f"Preview {PREVIEW_ROWS} rows"
 
 
 def again_words(look: Look) -> str:
-    return "New run" if look.standing == "done" and look.same and not look.busy else ""
+    ended = look.standing in RESUMABLE or (look.standing == "done" and look.same)
+    return "New run" if ended and not look.busy else ""
+
+
+def resume_words(look: Look) -> str:
+    """A run that was cut off goes on as the same run, whatever the forms say by now."""
+    if look.busy or look.standing not in RESUMABLE:
+        return ""
+    left = (look.total or 0) - look.counts.get("answered", 0)
+    return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
 
 
 def run_words(look: Look) -> str:
     """The primary action, with its number."""
-    if look.busy:
+    if look.busy or look.standing in RESUMABLE:
         return ""
     made, rows = look.counts.get("answered", 0), look.desk.expected(look.wanted) if look.wanted else None
-    if look.standing in ("paused", "stopped", "interrupted") and look.same:
-        return f"Resume, {count(rows - made, 'row')} to go" if rows and rows > made else "Resume"
     if look.standing == "done" and look.same:
         return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
     return f"Run {count(rows, 'row')}" if rows else "Run"
@@ -307,7 +317,8 @@ def run_words(look: Look) -> str:
 def progress(look: Look) -> str:
     if look.run is None:
         return ""
-    troubled = look.run.reason or look.counts["failed"] or look.counts["dropped"]
+    failed = look.job is not None and look.job.what in ("preview", "work") and look.job.trouble
+    troubled = failed or look.run.reason or look.counts["failed"] or look.counts["dropped"]
     if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
         return ""
     return progress_card(look)
@@ -357,8 +368,16 @@ def preview(act: Act) -> Done:
     return Done(run=begun.id, place={"offset": 0, "row": ""})
 
 
+def resume(act: Act) -> Done:
+    """Goes on with the run that is shown: with more rows or another labeller, if the forms say so, else as it was."""
+    look = act.look
+    if look.run is not None:
+        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted if look.same else look.recipe)
+    return Done()
+
+
 def run(act: Act) -> Done:
-    """Runs, resumes or extends, as the button says."""
+    """Runs what the forms describe; more of the run that is shown, if that is the same."""
     look = act.look
     if look.run is not None and look.standing != "draft" and look.same:
         act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
@@ -374,7 +393,10 @@ def stop(act: Act) -> Done:
 
 
 def retry(act: Act) -> Done:
-    """Works what failed again."""
+    """Works what failed again; of a run that is not done, the rest as well."""
     found = act.desk.store.runs.get(act.run_id)
+    if found.state == "draft":
+        act.desk.jobs.preview(found, act.desk.keys(act.browser), PREVIEW_ROWS)
+        return Done()
     act.desk.jobs.work(found, act.desk.keys(act.browser), workflow.recipe_of(found), retry_failed=True)
     return Done()

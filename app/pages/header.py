@@ -17,7 +17,7 @@ TONES = {
     "new": "plain", "draft": "plain", "running": "busy", "done": "ok", "paused": "warn", "stopped": "warn", "interrupted": "warn",
     "in review": "info",
 }  # fmt: skip
-MOST_RUNS = 40
+MOST_RUNS = 200
 
 
 def build(board: Board) -> None:
@@ -72,9 +72,7 @@ def _step(word: str, number: int, total: int) -> str:
 def _menu(look: Look) -> str:
     runs = look.desk.store.runs.all()
     items = "".join(_entry(run, look) for run in runs[:MOST_RUNS])
-    more = (
-        f'<p class="note">and {len(runs) - MOST_RUNS} older ones: claywright runs</p>' if len(runs) > MOST_RUNS else ""
-    )
+    more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
     return (
         f'<div class="menu"><ul>{items or "<li><p class=note>No runs yet.</p></li>"}</ul>{more}'
         f'<div class="menu-foot">{parts.button("New run", act="new")}</div></div>'

@@ -9,12 +9,15 @@ from app.desk import Look
 from app.pages.board import Board
 from app.parts import count
 
+NAMES = {"preview": "preview", "work": "run", "rate": "rating"}
+
 
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(
             lambda look: parts.page_head("Insights", "What the labeller thinks, what people said, and what it took.")
         )
+    board.problem("insights")
     board.part(numbers)
     board.part(panels)
 
@@ -61,7 +64,7 @@ def panels(look: Look) -> str:
 
 
 def _took(look: Look) -> str:
-    """Calls, tokens and time of each time that the run was worked."""
+    """Calls and tokens of each time that the run was worked."""
     assert look.run is not None
     works = look.desk.store.runs.workings(look.run.id)
     rows = [

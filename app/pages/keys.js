@@ -9,7 +9,7 @@
     if (event.key === 'Escape' && open) { open.open = false; open.querySelector('summary').focus(); return; }
     if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!steps[event.key]) return;
-    const all = [...document.querySelectorAll('.list li button')];
+    const all = [...document.querySelectorAll('.list li button')].filter((button) => button.offsetParent);
     all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
   });
 

@@ -11,6 +11,7 @@ from app import draft, parts
 from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
 from app.forms import add_fields
+from app.keys import key_variables
 from app.pages.board import Act, Board, Done
 from app.parts import t
 from app.trial import Trial, try_out
@@ -35,6 +36,7 @@ def build(board: Board) -> None:
             lambda look: parts.page_head("Models", "Who writes, who answers, who rates. Keys are named, never kept.")
         )
         board.button(lambda look: "Test all", test_all, primary=True, min_width=100, elem_id="test-all")
+    board.problem("models")
     with gr.Row(elem_classes="three", equal_height=True):
         with gr.Column(elem_classes="card"):
             _role(board, "generator")
@@ -53,7 +55,7 @@ def _role(board: Board, role: str) -> None:
     board.problem(role)
     with gr.Row(elem_classes="test"):
         made = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
-    board.act(made.click, lambda act: test(act, [role]), forms=True, extra=[typed])
+    board.act(made.click, lambda act: test(act, role), forms=True, extra=[typed])
     board.part(lambda look: _probe(look, role))
 
 
@@ -70,7 +72,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
         key = form.add(
             f"{role}.key_env",
             gr.Dropdown(
-                _key_choices(""),
+                [("none needed", "")],
                 value="",
                 label="Key from",
                 interactive=True,
@@ -113,6 +115,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
     for event in (typed.blur, typed.submit):
         board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
     board.changes(f"{role}.preset", lambda act: preset_chosen(act, role))
+    board.changes(f"{role}.key_env", lambda act: key_chosen(act, role))
     return typed
 
 
@@ -139,18 +142,19 @@ def _responders(board: Board) -> None:
 # -- fields as they should look
 
 
-def _key_choices(preset: str) -> list[tuple[str, str]]:
-    named = dict.fromkeys(p.key_env for p in [PRESETS[preset]] if p.key_env) if preset in PRESETS else {}
-    known = dict.fromkeys(p.key_env for p in PRESETS.values() if p.key_env and os.environ.get(p.key_env))
+def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
+    """Names of variables; a key that is pasted here by mistake counts as typed (Desk.keep)."""
+    preset, chosen = PRESETS.get(look.filled[f"{role}.preset"]), look.filled[f"{role}.key_env"]
+    names = dict.fromkeys([preset.key_env if preset else None, chosen if chosen != TYPED else None, *key_variables()])
     return [
         ("none needed", ""), ("typed, kept in memory only", TYPED),
-        *((f"{name} {'✓' if os.environ.get(name) else '(not set)'}", name) for name in {**named, **known} if name),
+        *((f"{name} {'✓' if os.environ.get(name) else '(not set)'}", name) for name in names if name),
     ]  # fmt: skip
 
 
 def _key_field(look: Look, role: str) -> Any:
-    preset = look.filled[f"{role}.preset"]
-    return gr.update(visible=preset not in WITHOUT_ADDRESS, choices=_key_choices(preset))
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, choices=_key_choices(look, role))
 
 
 def _address_field(look: Look, role: str) -> Any:
@@ -167,7 +171,7 @@ def _model_field(look: Look, role: str) -> Any:
 
 
 def _typed_field(look: Look, role: str) -> Any:
-    spec = _spec(look, role)
+    spec = look.described(role)
     held = spec is not None and look.desk.keys(look.browser).typed(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, placeholder="typed ✓ until Claywright ends" if held else "paste the key here")
@@ -176,22 +180,22 @@ def _typed_field(look: Look, role: str) -> Any:
 def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model of the one before."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
-    own = {"key_env": preset.key_env or "", "url": ""} if preset else {}
-    return Done(fill={**act.filled, f"{role}.model": "", **draft.prefixed(role, own)})
+    own = {"key_env": (preset.key_env if preset else "") or "", "url": "", "model": ""}
+    return Done(fill={**act.filled, **draft.prefixed(role, own)})
+
+
+def key_chosen(act: Act, role: str) -> Done:
+    """A key that is no longer to be typed is forgotten."""
+    if act.filled[f"{role}.key_env"] != TYPED and (spec := act.look.described(role)) is not None:
+        act.desk.keys(act.browser).type(spec, "")
+    return Done(fill=dict(act.filled))
 
 
 # -- keys and trials
 
 
-def _spec(look: Look, role: str) -> ModelSpec | None:
-    try:
-        return draft.model_of(draft.part(look.filled, role), role)
-    except FormError:
-        return None
-
-
 def _trial(look: Look, role: str) -> Trial | None:
-    spec = _spec(look, role)
+    spec = look.described(role)
     return look.trial(spec) if spec else None
 
 
@@ -204,13 +208,10 @@ def take_key(act: Act, role: str) -> Done | None:
     return Done()
 
 
-def test(act: Act, roles: Sequence[str]) -> Done:
-    """Asks the models what they can do."""
-    for role in roles:
-        if len(act.extra) == 1:
-            take_key(act, role)
-    specs = [draft.model_of(draft.part(act.filled, role), role) for role in roles]
-    _try(act, specs)
+def test(act: Act, role: str) -> Done:
+    """Asks the model what it can do."""
+    take_key(act, role)
+    _try(act, [draft.model_of(draft.part(act.filled, role), role)])
     return Done()
 
 
@@ -258,7 +259,7 @@ def drop_responder(act: Act) -> Done:
 
 
 def _pill(look: Look, role: str) -> str:
-    spec = _spec(look, role)
+    spec = look.described(role)
     if spec is None:
         return parts.pill("not set up", "warn")
     if spec.preset == "local" and look.desk.standby.model.state != "ready":
@@ -298,7 +299,7 @@ def responders(look: Look) -> str:
 
 
 def _probe(look: Look, role: str) -> str:
-    spec = _spec(look, role)
+    spec = look.described(role)
     trial = look.trial(spec) if spec else None
     if spec is not None and spec.preset == "local" and look.desk.standby.model.state == "off":
         return f'<div class="probe">{parts.problem(look.desk.standby.model.words)}</div>'

@@ -62,6 +62,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else "")
+            board.part(trouble)
             board.part(ratings)
             board.part(unreadable)
 
@@ -75,6 +76,12 @@ def _judge(look: Look) -> UltraFeedback | None:
         return draft.rating_of(look.filled)
     except FormError:
         return None
+
+
+def trouble(look: Look) -> str:
+    """Why the last rating ended."""
+    job = look.job
+    return parts.notice(job.trouble, "warn") if job is not None and job.what == "rate" and not look.busy else ""
 
 
 def head(look: Look) -> str:
@@ -92,12 +99,11 @@ def words(look: Look) -> str:
 def to_rate(look: Look) -> int:
     """Rows that the judge as it is set up here has not rated."""
     answered = look.counts.get("answered", 0)
-    wanted = look.wanted
-    judge = _judge(look)
-    if look.recipe is None or wanted is None or judge is None:
+    judge, labeller, made = _judge(look), look.described("labeller"), look.recipe
+    if made is None or judge is None or labeller is None:
         return answered
-    if look.recipe.rating == judge and look.recipe.labeller == wanted.labeller:
-        return answered - look.counts["rated"] + look.counts["failed_ratings"]
+    if made.rating == judge and made.labeller.identity == labeller.identity:
+        return answered - look.counts["rated"] + look.counts["rows_to_rate_again"]
     return answered
 
 
@@ -173,10 +179,10 @@ def unreadable(look: Look) -> str:
 
 
 def rate(act: Act) -> Done:
-    made = act.desk.recipe(act.filled)
+    labeller = draft.model_of(draft.part(act.filled, "labeller"), "labeller")
     judge = draft.rating_of(act.filled)
     found = act.desk.store.runs.get(act.run_id)
-    act.desk.jobs.rate(found, act.desk.keys(act.browser), judge, made.labeller)
+    act.desk.jobs.rate(found, act.desk.keys(act.browser), judge, labeller)
     return Done()
 
 

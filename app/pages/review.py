@@ -1,5 +1,7 @@
 """Review: what will be sent to Argilla and how, one click that sends it, how far people are, and the rows to read."""
 
+from typing import Any
+
 import gradio as gr
 
 from app import draft, parts, workflow
@@ -19,7 +21,7 @@ def build(board: Board) -> None:
             lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
         )
         board.button(
-            lambda look: "Pull verdicts" if look.counts.get("sent") and not look.busy else "",
+            lambda look: "Pull verdicts" if not look.busy and _pushes(look) else "",
             pull,
             forms=False,
             min_width=110,
@@ -65,7 +67,7 @@ def _waiting(look: Look) -> int:
         name = workflow.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
     except FormError:
         return look.counts["answered"]
-    return look.desk.store.reviews.waiting(look.run.id, name)
+    return look.desk.store.reviews.waiting(look.run.id, workflow.argilla_name(look.desk.settings), name)
 
 
 def send_words(look: Look) -> str:
@@ -107,8 +109,17 @@ def _job_words(look: Look) -> str:
     return ""
 
 
+def _pushes(look: Look) -> list[dict[str, Any]]:
+    """What was sent of the run to the Argilla of now, the newest first."""
+    if look.run is None:
+        return []
+    here = workflow.argilla_name(look.desk.settings)
+    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
+
+
 def _dataset(look: Look) -> str:
-    if look.run is None or not (pushes := look.desk.store.reviews.pushes(look.run.id)):
+    pushes = _pushes(look)
+    if look.run is None or not pushes:
         return ""
     last, argilla, counts = pushes[0], look.desk.standby.argilla, look.counts
     link = ""

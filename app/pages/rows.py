@@ -63,7 +63,7 @@ def _entry(judged: Judged, number: int, here: bool, sent: bool) -> str:
 
 
 def _status(judged: Judged, sent: bool) -> str:
-    who = ", ".join(dict.fromkeys(v.reviewer for v in judged.submitted))
+    who = ", ".join(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None

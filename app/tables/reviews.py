@@ -63,12 +63,15 @@ class Reviews:
 
         self.db.write(write)
 
-    def finish_push(self, push: int, began: str) -> None:
-        """The push is whole: every row of it is in Argilla as it was at the time `began`."""
+    def finish_push(self, push: int, began: str, refused: Sequence[str]) -> None:
+        """The push is whole: every row of it but the `refused` is in Argilla as it was at the time `began`."""
 
         def write(c: sqlite3.Connection) -> None:
             c.execute("UPDATE pushes SET finished=? WHERE id=?", (now(), push))
-            c.execute("UPDATE pushed SET sent=max(sent, ?) WHERE push=?", (began, push))
+            c.execute(
+                f"UPDATE pushed SET sent=max(sent, ?) WHERE push=? AND row NOT IN ({marks(refused)})",
+                (began, push, *refused),
+            )
 
         self.db.write(write)
 
@@ -76,12 +79,12 @@ class Reviews:
         """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished."""
         return [dict(r) for r in self.db.all("SELECT * FROM pushes WHERE run=? ORDER BY id DESC", run_id)]
 
-    def waiting(self, run_id: str, dataset: str) -> int:
-        """How many answered rows are not in that dataset of Argilla as they are now, as far as is known here."""
+    def waiting(self, run_id: str, server: str, dataset: str) -> int:
+        """How many answered rows are not in that dataset of that Argilla as they are now, as far as is known here."""
         (found,) = self.db.all(
             "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND stage='answered' AND NOT EXISTS(SELECT 1 FROM pushed"
-            " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.dataset=?"
-            " AND pushed.sent>=rows.updated)", run_id, dataset,
+            " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.server=?"
+            " AND pushes.dataset=? AND pushed.sent>=rows.updated)", run_id, server, dataset,
         )  # fmt: skip
         return int(found["n"])
 

@@ -98,7 +98,7 @@ class Runs:
         self.db.write(lambda c: c.execute("DELETE FROM runs WHERE id=?", (run_id,)))
 
     def add_working(self, run_id: str, what: str, rows: int, rated: int, tally: Tally) -> None:
-        """What one working of the run took: `what` is "preview" or "work"."""
+        """What one working of the run took: `what` is "preview", "work" or "rate"."""
         values = (
             run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
             tally.completion_tokens, tally.seconds, now(),
@@ -118,8 +118,9 @@ class Runs:
     def counts(self, run_id: str) -> dict[str, int]:
         """How far the run has come.
 
-        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected and exported (the last file) count
-        rows or units; ratings, unrated and failed_ratings count ratings.
+        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, seen (not only drafted)
+        and exported (the last file) count rows or units; ratings, unrated and failed_ratings count ratings;
+        rows_to_rate_again are the rated rows that some of the failed ones are of.
         """
         one = self.db.reader.execute(
             "SELECT (SELECT count(*) FROM units WHERE run=:r) units,"
@@ -132,7 +133,8 @@ class Runs:
             {"r": run_id},
         ).fetchone()
         ratings = self.db.reader.execute(
-            "SELECT count(*) ratings, coalesce(sum(status='unrated'), 0) unrated, coalesce(sum(status='failed'), 0) failed_ratings"
+            "SELECT count(*) ratings, coalesce(sum(status='unrated'), 0) unrated, coalesce(sum(status='failed'), 0) failed_ratings,"
+            " count(DISTINCT CASE WHEN status='failed' AND rated_by<>'' THEN row END) rows_to_rate_again"
             " FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
             f" WHERE run=? AND judge={LAST_JUDGE}", (run_id,),
         ).fetchone()  # fmt: skip
@@ -144,10 +146,18 @@ class Runs:
             "SELECT count(*) reviewed, coalesce(sum(said>0 AND against=0), 0) approved, coalesce(sum(against>0), 0) rejected"
             f" FROM ({DECIDED})", (run_id,),
         ).fetchone()  # fmt: skip
-        exported = self.db.all("SELECT rows FROM exports WHERE run=? ORDER BY id DESC LIMIT 1", run_id)
-        return {
-            **dict(one), **dict(ratings), "sent": sent, **dict(reviewed), "exported": exported[0]["rows"] if exported else 0,
-        }  # fmt: skip
+        seen = self.db.all(
+            "SELECT count(DISTINCT row) n FROM verdicts JOIN rows ON rows.id=verdicts.row"
+            " WHERE run=? AND rows.state='kept' AND gone IS NULL AND status<>'draft'", run_id,
+        )[0]["n"]  # fmt: skip
+        last = self.last_export(run_id)
+        exported = last["rows"] if last else 0
+        return {**dict(one), **dict(ratings), "sent": sent, **dict(reviewed), "seen": seen, "exported": exported}
+
+    def last_export(self, run_id: str) -> dict[str, Any] | None:
+        """The newest of what `add_export` was told."""
+        found = self.db.all("SELECT * FROM exports WHERE run=? ORDER BY id DESC LIMIT 1", run_id)
+        return dict(found[0]) if found else None
 
     def drop_reasons(self, run_id: str) -> dict[str, int]:
         found = self.db.all(
