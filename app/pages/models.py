@@ -180,7 +180,7 @@ def _typed_field(look: Look, role: str) -> Any:
 def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model of the one before."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
-    own = {"key_env": (preset.key_env if preset else "") or "", "url": "", "model": ""}
+    own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
     return Done(fill={**act.filled, **draft.prefixed(role, own)})
 
 
