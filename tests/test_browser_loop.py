@@ -29,6 +29,9 @@ def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer
 
         # configure
         curator.tab("Models")
+        curator.choose("generator-preset", "Built-in small model")
+        curator.write("generator-temperature", "1")
+        curator.write("generator-concurrency", "8")
         curator.write("generator-max_tokens", "32")
         curator.press("test-generator")
         expect(page.locator(".badges li.yes", has_text="raw prompts").first).to_be_visible(timeout=60_000)
@@ -36,6 +39,7 @@ def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer
         curator.tab("Rate")
         page.get_by_label("Rate rows as they are made").uncheck()
         curator.tab("Generate")
+        page.get_by_text("Chats from the model alone; no input").click()
         page.get_by_text("Settings of Magpie").click()
         curator.write("magpie-max_instruction_tokens", "64")
         curator.write("rows", "4")
