@@ -37,5 +37,11 @@
     if (top.dataset.run) url.searchParams.set('run', top.dataset.run); else url.searchParams.delete('run');
     history.replaceState(history.state, '', url);
   };
+  // Gradio's client can lose the answer to its first question; then the page is opened anew, once
+  const there = () => document.querySelector('[data-run]');
+  setTimeout(() => {
+    if (there()) sessionStorage.removeItem('again');
+    else if (!sessionStorage.getItem('again')) { sessionStorage.setItem('again', 'yes'); location.reload(); }
+  }, 15000);
   new MutationObserver(() => { unfold(); remember(); }).observe(document.body, { childList: true, subtree: true });
 }
