@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from app import services, workflow
+from app import reviewing, services, workflow
 from app.config import settings
 from app.execution import Execution
 from app.recipe import Recipe, load
@@ -62,7 +62,7 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None) -> Pushed:
     """Sends the rows of a run to Argilla, as `dataset` or under the run's own name."""
     here = settings(data)
     with services.stopping(here), Store(here.data) as store:
-        where = workflow.argilla(here, _unheard)
+        where = reviewing.argilla(here, _unheard)
         return workflow.push(store, store.runs.get(run_id), where, lambda done, total: None, dataset=dataset).pushed
 
 
@@ -70,7 +70,7 @@ def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
     """Brings back what people said of a run's rows."""
     here = settings(data)
     with services.stopping(here), Store(here.data) as store:
-        return workflow.pull(store, store.runs.get(run_id), workflow.argilla(here, _unheard))
+        return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, _unheard))
 
 
 def export(

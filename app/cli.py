@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import recipe, services, terminal, workflow
+from app import recipe, reviewing, services, terminal, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.recipe import Recipe
@@ -132,7 +132,7 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
         "dropped": store.runs.drop_reasons(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
-        "for_trying": workflow.for_trying(workflow.recipe_of(run)),
+        "for_trying": reviewing.for_trying(workflow.recipe_of(run)),
     }
 
 
@@ -166,7 +166,7 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _push(here: Settings, store: Store, run: Run, dataset: str, workspace: str) -> dict[str, Any]:
-    where = workflow.argilla(here, terminal.say)
+    where = reviewing.argilla(here, terminal.say)
     with terminal.sending() as watch:
         sent = workflow.push(store, run, where, watch, dataset=dataset, workspace=workspace)
     return {
@@ -229,7 +229,7 @@ def push(
 def pull(run_id: RunId, as_json: AsJson = False) -> None:
     """Bring back what people said in Argilla."""
     with opened() as (here, store):
-        done = workflow.pull(store, store.runs.get(run_id), workflow.argilla(here, terminal.say))
+        done = workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, terminal.say))
         if as_json:
             terminal.show_json(asdict(done))
         else:

@@ -81,7 +81,7 @@ def fill(made: Recipe) -> Filled:
         filled.update(prefixed(role, fill_model(getattr(made, role))))
     filled.update(prefixed("new", fill_model(ModelSpec(preset="openai"))))
     filled["answers.by"] = "others" if made.responders else "generator"
-    filled["responders"] = [plain(spec) for spec in made.responders]
+    filled["responders"] = [recipe.changed(spec) for spec in made.responders]
     filled["task.kind"] = made.kind
     for kind, task in TASKS.items():
         own = made.task if kind == made.kind else None
@@ -226,11 +226,6 @@ def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:
 def part(filled: Mapping[str, Any], prefix: str) -> Filled:
     """The values whose names begin with `prefix.`, without it."""
     return {name[len(prefix) + 1 :]: value for name, value in filled.items() if name.startswith(f"{prefix}.")}
-
-
-def plain(spec: ModelSpec) -> dict[str, Any]:
-    """A model's settings that are not at their default."""
-    return recipe.changed(spec)
 
 
 def _part(cls: type[T], values: Mapping[str, Any], place: str) -> T:

@@ -35,13 +35,14 @@ class Form:
     def when_changed(self, without: Collection[str]) -> list[Callable[..., Any]]:
         """The events that say that a person changed something: a choice at once, a text when it is left."""
         events: list[Callable[..., Any]] = []
+        component: Any
         for name, component in self.fields.items():
             if name in without:
                 continue
             if isinstance(component, gr.Textbox | gr.Number):
                 events.append(component.blur)
             elif not isinstance(component, gr.State):
-                events.append(component.input)  # type: ignore[attr-defined]
+                events.append(component.input)
         return events
 
 

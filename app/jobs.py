@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app import workflow
+from app import reviewing, workflow
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution, words
@@ -121,7 +121,7 @@ class Jobs:
 
     def push(self, run: Run, dataset: str = "", workspace: str = "") -> Job:
         def send(job: Job) -> None:
-            where = workflow.argilla(self.settings, job.say)
+            where = reviewing.argilla(self.settings, job.say)
             job.sent = workflow.push(self.store, run, where, job.sending, dataset=dataset, workspace=workspace)
             job.pushed = job.sent.pushed
 
@@ -129,7 +129,7 @@ class Jobs:
 
     def pull(self, run: Run) -> Job:
         def fetch(job: Job) -> None:
-            job.pulled = workflow.pull(self.store, run, workflow.argilla(self.settings, job.say))
+            job.pulled = workflow.pull(self.store, run, reviewing.argilla(self.settings, job.say))
 
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
 
@@ -161,7 +161,7 @@ class Jobs:
             job.state, job.trouble = "stopped", str(error)
         except ClaywrightError as error:
             job.state, job.trouble = "failed", str(error)
-        except Exception as error:
+        except Exception as error:  # whatever it is ends this job alone, and is written down
             log.exception("a job ended with a fault")
             job.state, job.trouble = "failed", words(error)
 

@@ -55,7 +55,7 @@ class Recipe:
                 f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}."
             )
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
-            raise SettingsError("rows must be at least 1, and no more than a disk can hold.")
+            raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
             raise SettingsError("seed must be a whole number of at most 64 bits.")
         if self.rows is None and self.task.draws and not self.inputs.given:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -229,7 +229,7 @@ def test_any_text_survives(tmp_path: Path) -> None:
 def test_a_unit_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         row = with_row(store)
-        bad = replace(SAID, id="bad", unit=1, messages=(object(),))  # type: ignore[arg-type]
+        bad = replace(SAID, id="bad", unit=1, messages=cast(Any, (object(),)))
         with pytest.raises(TypeError):
             asyncio.run(store.rows.keep_unit("r", 1, [replace(SAID, id="good", unit=1), bad], []))
         assert [r.id for r in store.rows.walk("r", "1")] == [row.id]

@@ -48,6 +48,12 @@ class Done:
     toast: str = ""
 
 
+def stop(act: Act) -> Done:
+    """Ends the job of the run that is shown."""
+    act.desk.jobs.stop(act.run_id)
+    return Done(toast="Stopping: what was sent is waited for and kept.")
+
+
 Do = Callable[[Act], Done | None]
 
 

@@ -1,25 +1,20 @@
 """Generate: what to make, from which input; a preview of the first rows; the run, with its progress and its failures."""
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app import draft, forecast, parts, uploads, workflow
+from app import forecast, parts, workflow
 from app.desk import PREVIEW_ROWS, Look
-from app.draft import SLOTS, FormError
 from app.forms import add_fields
-from app.pages.board import Act, Board, Done
+from app.pages import inputs
+from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card, row_card, waiting_card
 from app.parts import count
 from tasks import TASKS
 from tasks.answers import Answers
-from tasks.base import Task
-from tasks.errors import ClaywrightError
 
-SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset")]
 LATEST = 3
 RESUMABLE = ("paused", "stopped", "interrupted")
 
@@ -56,9 +51,9 @@ def _settings(board: Board) -> None:
             elem_id="task",
         ),
     )
-    with gr.Column(visible=False) as inputs:
-        _inputs(board)
-    board.dress(inputs, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
+    with gr.Column(visible=False) as given:
+        inputs.build(board)
+    board.dress(given, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
     with gr.Row():
         rows = form.add(
             "rows", gr.Number(8, label="Rows", precision=0, minimum=1, interactive=True, min_width=100, elem_id="rows")
@@ -101,135 +96,8 @@ def _settings(board: Board) -> None:
             )
 
 
-def _inputs(board: Board) -> None:
-    form = board.form
-    form.add(
-        "inputs.source",
-        gr.Radio(SOURCES, value="paste", label="Input", elem_classes="inline", interactive=True, elem_id="source"),
-    )
-    text = form.add(
-        "inputs.text",
-        gr.Textbox(
-            "", label="Pasted input", show_label=False, lines=5, max_lines=12, interactive=True, elem_id="pasted"
-        ),
-    )
-    board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
-    upload = gr.UploadButton("Upload a file", size="sm", visible=False, elem_id="upload")
-    board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
-    form.add("inputs.path", gr.Textbox("", label="File", visible=False))
-    for name in ("found", "columns", "drawn_from"):
-        form.add(f"inputs.{name}", gr.State({}))
-    with gr.Row(visible=False) as hub:
-        form.add(
-            "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
-        )
-        form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
-    board.dress(hub, lambda look: gr.update(visible=_from(look, "dataset")))
-    board.part(found)
-    with gr.Row():
-        for k in range(SLOTS):
-            column = form.add(
-                f"inputs.column{k}",
-                gr.Dropdown(
-                    [""],
-                    value="",
-                    label="Column",
-                    visible=False,
-                    interactive=True,
-                    min_width=120,
-                    allow_custom_value=True,
-                ),
-            )
-            board.dress(column, partial(_column, k))
-    board.act(upload.upload, take_file, forms=True, extra=[upload])
-    for name in ("inputs.text", "inputs.dataset", "inputs.split", "inputs.source", "task.kind"):
-        board.changes(name, examine)
-
-
-# -- input
-
-
-def _task(look: Look) -> Task | None:
-    try:
-        return draft.task_of(look.filled)
-    except FormError:
-        return None
-
-
-def _from(look: Look, source: str) -> bool:
-    return bool(look.filled["inputs.source"] == source)
-
-
-def _paste_hint(look: Look) -> str:
-    task = _task(look)
-    needed = draft.columns_of(task)[:2] if task else ()
-    if len(needed) < 2 or (task is not None and not task.required_columns()):
-        return f"One {needed[0] if needed else 'instruction'} a line; or JSON Lines, or CSV with a header."
-    return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or JSON Lines, or CSV."
-
-
-def found(look: Look) -> str:
-    """What the input holds, in a line."""
-    has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
-    if not has.get("rows"):
-        named = look.filled["inputs.source"] == "upload" and path
-        return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
-    columns = parts.t(", ".join(has["columns"][:12]))
-    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>'
-
-
 def _only_for(kind: str) -> Callable[[Look], Any]:
     return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
-
-
-def _column(k: int, look: Look) -> Any:
-    """The choice of the input's column for the k-th of the task's."""
-    task, has = _task(look), look.filled.get("inputs.found") or {}
-    names = draft.columns_of(task)[:SLOTS] if task else ()
-    if k >= len(names) or not has.get("columns") or (task is not None and task.draws):
-        return gr.update(visible=False)
-    needed = task is not None and names[k] in task.required_columns()
-    choices = has["columns"] if needed else [("none", ""), *((name, name) for name in has["columns"])]
-    return gr.update(visible=True, label=f"Column: {names[k]}", choices=choices)
-
-
-def take_file(act: Act) -> Done:
-    """An uploaded file becomes the input."""
-    if not act.extra or not act.extra[0]:
-        return Done()
-    kept = uploads.keep_file(Path(str(act.extra[0])), act.desk.settings)
-    return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}})
-
-
-def examine(act: Act) -> Done:
-    """Looks at the input that is named, so that its columns can be chosen."""
-    filled = {**act.filled, "inputs.drawn_from": False, "inputs.columns": {}}
-    task = draft.task_of(filled)
-    source = filled["inputs.source"]
-    named = {"paste": filled["inputs.text"], "upload": filled["inputs.path"], "dataset": filled["inputs.dataset"]}[
-        source
-    ]
-    if task.draws or not str(named or "").strip():
-        return Done(fill=filled)
-    return _examined(act, act.desk.with_input(filled))
-
-
-def _examined(act: Act, filled: draft.Filled) -> Done:
-    task = draft.task_of(filled)
-    blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
-    given = draft.inputs_of({**filled, **blank}, task)
-    try:
-        seen = uploads.look(given)
-    except ClaywrightError as error:
-        raise FormError("inputs", str(error)) from error
-    name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
-    names = draft.columns_of(task)[:SLOTS]
-    chosen = {}
-    for k, ours in enumerate(names):
-        theirs = filled.get(f"inputs.column{k}")
-        chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
-    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns)}
-    return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
 
 
 # -- what the page says
@@ -385,11 +253,6 @@ def run(act: Act) -> Done:
     begun, made = act.desk.begin(act.filled, act.run_id)
     act.desk.jobs.work(begun, act.desk.keys(act.browser), made)
     return Done(run=begun.id, place={"offset": 0, "row": ""})
-
-
-def stop(act: Act) -> Done:
-    act.desk.jobs.stop(act.run_id)
-    return Done(toast="Stopping: what was sent is waited for and kept.")
 
 
 def retry(act: Act) -> Done:

@@ -2,7 +2,7 @@
 
 import json
 
-from app import parts, workflow
+from app import draft, parts, workflow
 from app.desk import Look, named_model
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
@@ -21,14 +21,13 @@ MOST_RUNS = 200
 
 
 def build(board: Board) -> None:
-    board.part(header, act, elem_id="top")
+    board.part(header, choose, elem_id="top")
 
 
-def act(act: Act) -> Done:
+def choose(act: Act) -> Done:
+    """Another run, with the forms as its recipe has them; or a new one."""
     if act.data.get("act") == "run":
         run = act.desk.store.runs.get(str(act.data["id"]))
-        from app import draft
-
         filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
         return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
     return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})

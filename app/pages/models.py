@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, parts
+from app import draft, parts, recipe
 from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
 from app.forms import add_fields
@@ -178,7 +178,8 @@ def _typed_field(look: Look, role: str) -> Any:
 
 
 def preset_chosen(act: Act, role: str) -> Done:
-    """Another provider: its own address and key variable, and no model of the one before."""
+    """Another provider: its own address and key variable, and no model of the one before. An address of one's own keeps
+    what stands there, but never the key of a provider."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
     own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
     return Done(fill={**act.filled, **draft.prefixed(role, own)})
@@ -246,7 +247,7 @@ def add_responder(act: Act) -> Done:
         raise FormError(
             "new", "A row has at most eight responses, so more than eight models would never have their turn."
         )
-    return Done(fill={**act.filled, "responders": [*listed, draft.plain(spec)], "new.model": ""})
+    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], "new.model": ""})
 
 
 def drop_responder(act: Act) -> Done:

@@ -7,7 +7,7 @@ import gradio as gr
 from app import draft, forecast, parts
 from app.desk import Look, named_model
 from app.draft import FormError
-from app.pages.board import Act, Board, Done
+from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
@@ -184,8 +184,3 @@ def rate(act: Act) -> Done:
     found = act.desk.store.runs.get(act.run_id)
     act.desk.jobs.rate(found, act.desk.keys(act.browser), judge, labeller)
     return Done()
-
-
-def stop(act: Act) -> Done:
-    act.desk.jobs.stop(act.run_id)
-    return Done(toast="Stopping: what was sent is waited for and kept.")

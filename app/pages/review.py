@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, parts, workflow
+from app import draft, parts, reviewing, workflow
 from app.desk import Look
 from app.draft import FormError
 from app.forms import add_fields
@@ -64,10 +64,10 @@ def _waiting(look: Look) -> int:
     if pulled is not None and pulled.missing:
         return look.counts["answered"]
     try:
-        name = workflow.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
+        name = reviewing.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
     except FormError:
         return look.counts["answered"]
-    return look.desk.store.reviews.waiting(look.run.id, workflow.argilla_name(look.desk.settings), name)
+    return look.desk.store.reviews.waiting(look.run.id, reviewing.argilla_name(look.desk.settings), name)
 
 
 def send_words(look: Look) -> str:
@@ -113,7 +113,7 @@ def _pushes(look: Look) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
-    here = workflow.argilla_name(look.desk.settings)
+    here = reviewing.argilla_name(look.desk.settings)
     return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
 
 
@@ -143,7 +143,7 @@ def _dataset(look: Look) -> str:
 
 
 def _way_in(look: Look) -> str:
-    way = workflow.way_in(look.desk.settings)
+    way = reviewing.way_in(look.desk.settings)
     if way is None:
         return ""
     return parts.fold(
@@ -159,7 +159,7 @@ def shape(look: Look) -> str:
     seen = look.desk.store.rows.page(look.run.id, 0, 50)
     if not seen:
         return ""
-    words = workflow.described(shape_of(seen), look.recipe)
+    words = reviewing.described(shape_of(seen), look.recipe)
     fields, questions = ("".join(f"<li>{t(word)}</li>" for word in part) for part in (words.fields, words.questions))
     guide = parts.fold("Guidelines that reviewers read", t(look.filled.get("review.guidelines") or words.guidelines))
     lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"

@@ -80,7 +80,7 @@ def keep_type_adapters() -> None:
             kept[id(kind)] = (kind, pydantic.TypeAdapter(kind))
         return kept[id(kind)][1]
 
-    importlib.import_module(owner).TypeAdapter = adapter  # type: ignore[attr-defined]
+    vars(importlib.import_module(owner))["TypeAdapter"] = adapter
 
 
 def skip_unheard_events() -> None:
