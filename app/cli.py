@@ -101,7 +101,8 @@ def run(
             result["sent"] = _push(here, store, done, dataset, "")
         except ClaywrightError as error:
             _report(result, as_json)
-            raise type(error)(f"{error}\nThe rows are kept. To send them: claywright push {done.id}") from error
+            error.terminal = _also(error, f"The rows are kept. To send them: claywright push {done.id}")
+            raise
         result["seconds"] = round(time.monotonic() - began, 2)
         _report(result, as_json)
         if not as_json:
@@ -119,7 +120,13 @@ def _generate(
     except ClaywrightError as error:
         if store.runs.get(run.id).state not in ("paused", "stopped"):
             raise
-        raise type(error)(f"{error}\nWhat was made is kept. To go on: claywright run --resume {run.id}") from error
+        error.terminal = _also(error, f"What was made is kept. To go on: claywright run --resume {run.id}")
+        raise
+
+
+def _also(error: ClaywrightError, words: str) -> str:
+    """What to type about the error, and more."""
+    return f"{error.terminal}\n{words}".strip()
 
 
 def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
@@ -368,9 +375,10 @@ def main() -> None:
     try:
         app()
     except ClaywrightError as error:
-        terminal.say(f"Error: {error}")
+        words = f"{error}\n{error.terminal}".strip()
+        terminal.say(f"Error: {words}")
         if "--json" in sys.argv:
-            terminal.show_json({"error": str(error), "kind": type(error).__name__})
+            terminal.show_json({"error": words, "kind": type(error).__name__})
         sys.exit(1)
     except KeyboardInterrupt:
         terminal.say("Stopped.")

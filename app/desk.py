@@ -5,6 +5,7 @@ A `Look` is one glance at a run for one browser; pages only show it. Nothing her
 
 import contextlib
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,8 @@ from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 
 PREVIEW_ROWS = 3
+COUNT_WITHIN = 0.2
+"""Seconds that a glance waits for how many rows an input holds."""
 
 
 @dataclass
@@ -37,10 +40,13 @@ class Desk:
     jobs: Jobs
     standby: Standby
     ring: KeyRing = field(default_factory=KeyRing)
-    trials: dict[tuple[str, str], Trial] = field(default_factory=dict)
+    trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
+    """By browser, endpoint and the key's variable."""
     _filled: dict[str, Filled] = field(default_factory=dict)
-    _expected: dict[str, int | None] = field(default_factory=dict)
+    _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _starting: threading.Lock = field(default_factory=threading.Lock)
+    _filling: threading.Lock = field(default_factory=threading.Lock)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     # -- what a browser has in its forms
 
@@ -50,17 +56,20 @@ class Desk:
             self._filled[browser] = {**draft.fill(recipe.example()), **self.store.forms.get(browser)}
         return self._filled[browser]
 
-    def keep(self, browser: str, filled: Filled) -> None:
-        """Keeps what the forms hold. A key that was pasted where a variable's name belongs counts as typed."""
-        for name in [name for name in filled if name.endswith(".key_env")]:
-            if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
-                filled = {**filled, name: TYPED}
-                role = name.partition(".")[0]
-                with contextlib.suppress(FormError):
-                    self.keys(browser).type(draft.model_of(draft.part(filled, role), role), stray)
-        if filled != self._filled.get(browser):
-            self._filled[browser] = filled
-            self.store.forms.keep(browser, filled)
+    def keep(self, browser: str, changes: Filled) -> None:
+        """Keeps what was changed in the forms. A key that was pasted where a variable's name belongs counts as typed."""
+        with self._filling:
+            before = self.filled(browser)
+            filled = {**before, **changes}
+            for name in [name for name in changes if name.endswith(".key_env")]:
+                if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
+                    filled[name] = TYPED
+                    role = name.partition(".")[0]
+                    with contextlib.suppress(FormError):
+                        self.keys(browser).type(draft.model_of(draft.part(filled, role), role), stray)
+            if filled != before:
+                self._filled[browser] = filled
+                self.store.forms.keep(browser, filled)
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)
@@ -104,14 +113,16 @@ class Desk:
                 raise FormError("inputs", str(error)) from error
 
     def expected(self, made: Recipe) -> int | None:
-        """How many rows a recipe gives at most; its inputs are read once."""
+        """How many rows a recipe gives at most; its inputs are read once, and not waited for for long."""
         known = workflow.recipe_text(replace(made, rating=None, labeller=made.generator))
-        if known not in self._expected:
-            try:
-                self._expected[known] = workflow.expected(made)
-            except (ClaywrightError, OSError):
-                self._expected[known] = made.rows
-        return self._expected[known]
+        with self._counting:
+            if known not in self._expected:
+                self._expected[known] = Future()
+                threading.Thread(target=_count, args=(made, self._expected[known]), daemon=True).start()
+        try:
+            return self._expected[known].result(COUNT_WITHIN)
+        except TimeoutError:
+            return made.rows
 
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
         try:
@@ -119,6 +130,17 @@ class Desk:
         except RunError:
             run = None
         return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, place)
+
+
+def _count(made: Recipe, counted: "Future[int | None]") -> None:
+    """Reads the inputs of a recipe to their end; where that fails, the recipe's own number is what can be told."""
+    number = made.rows
+    try:
+        number = workflow.expected(made)
+    except (ClaywrightError, OSError):
+        pass
+    finally:
+        counted.set_result(number)
 
 
 @dataclass
@@ -203,7 +225,7 @@ class Look:
 
     def trial(self, spec: ModelSpec) -> Trial | None:
         """What came of this browser's last trial of that model."""
-        return self.desk.trials.get((self.browser, spec.identity))
+        return self.desk.trials.get((self.browser, spec.identity, spec.key_variable))
 
 
 def named_model(spec: ModelSpec) -> str:

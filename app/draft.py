@@ -93,6 +93,7 @@ def fill(made: Recipe) -> Filled:
         "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "split": made.inputs.split,
         "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {}, "columns": dict(made.inputs.columns),
         "drawn_from": made.task.draws and made.inputs.given,
+        **{f"column{k}": "" for k in range(SLOTS)},
         **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
     }))  # fmt: skip
     filled["answers.n"] = made.answers.n if made.answers else None

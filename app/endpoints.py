@@ -63,9 +63,8 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
     key = keys.of(spec)
     if variable and not key:
         raise SettingsError(
-            f"The model {spec.model or spec.preset} needs the key in the environment variable {variable}, which is not set. "
-            f"{keys.advice}; what was made is kept."
+            f"The model {spec.model or spec.preset or spec.address} {keys.missing(spec)}; what was made is kept."
         )
     if not spec.model and not spec.url:
         raise SettingsError(f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.")
-    return OpenAIEndpoint(spec, key=key)
+    return OpenAIEndpoint(spec, key=key, refused=keys.refused(spec))

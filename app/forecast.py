@@ -15,7 +15,7 @@ TOKENS_OF_A_RATING = 80
 
 @dataclass(frozen=True)
 class Forecast:
-    """For `rows` rows. Tokens and seconds are None where nothing was measured yet."""
+    """For `rows` rows that are still to be made. Tokens and seconds are None where nothing was measured yet."""
 
     rows: int
     calls: int
@@ -23,25 +23,27 @@ class Forecast:
     seconds: float | None
 
 
-def forecast(store: Store, run: Run, made: Recipe, rows: int, rating: UltraFeedback | None) -> Forecast | None:
-    """From what the previews of the run took; None before its first row."""
+def forecast(store: Store, run: Run, made: Recipe, rows: int) -> Forecast | None:
+    """For a run that is to have `rows` rows, from what its previews took; None before its first row."""
     took = [w for w in store.runs.workings(run.id) if w["what"] == "preview" and w["rows"]]
     asked = sum(w["answered"] for w in took)
-    seen = store.rows.page(run.id, 0, 3)
+    seen, counts, rating = store.rows.page(run.id, 0, 3), store.runs.counts(run.id), made.rating
     if not seen:
         return None
-    ratings = ratings_of(seen[0], rating) if rating else 0
-    tokens_rating = sum(tokens_of_rating(row, rating) for row in seen) / len(seen) if rating else 0.0
+    to_make = max(rows - counts["answered"], 0)
+    ratings = ratings_of(seen[0], rating) * max(rows - counts["rated"], 0) if rating else 0
     if not asked:
-        return Forecast(rows, rows * (1 + ratings), None, None)
+        return Forecast(to_make, to_make + ratings, None, None)
     per_row = (asked + sum(w["recalled"] for w in took)) / sum(w["rows"] for w in took)
-    tokens = per_row * sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / asked
+    tokens = to_make * per_row * sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / asked
     a_call = sum(w["seconds"] for w in took) / asked
-    at_once = max(1, min(made.generator.concurrency, rows))
-    seconds = rows * per_row * a_call / at_once
-    if rating:
-        seconds += rows * ratings * a_call / max(1, min(made.labeller.concurrency, rows * ratings))
-    return Forecast(rows, round(rows * (per_row + ratings)), round(rows * (tokens + tokens_rating)), seconds)
+    seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
+    if rating and ratings:
+        tokens += (
+            ratings * sum(tokens_of_rating(row, rating) for row in seen) / sum(ratings_of(row, rating) for row in seen)
+        )
+        seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
+    return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds)
 
 
 def ratings_of(row: Row, rating: UltraFeedback) -> int:

@@ -20,7 +20,7 @@ class Form:
 
     def add(self, name: str, component: Component) -> Component:
         self.fields[name] = component
-        if not component.elem_id and not isinstance(component, gr.State):
+        if not component.elem_id:
             component.elem_id = name.replace(".", "-")
         return component
 
@@ -41,7 +41,7 @@ class Form:
                 continue
             if isinstance(component, gr.Textbox | gr.Number):
                 events.append(component.blur)
-            elif not isinstance(component, gr.State):
+            else:
                 events.append(component.input)
         return events
 

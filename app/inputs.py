@@ -17,6 +17,7 @@ from tasks.settings import setting
 
 LONGEST_LINE = 10_000_000
 MOST_ROWS = 10**12
+PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv")
 Rows = Iterator[dict[str, Any]]
 
 
@@ -60,7 +61,7 @@ def rows(inputs: Inputs) -> Rows:
     taken = itertools.islice(found, inputs.skip, end)
     if (first := next(taken, None)) is None:
         behind = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
-        raise InputError(f"{inputs.path or inputs.dataset} holds no rows{behind}.")
+        raise InputError(f"{called(inputs.path) or inputs.dataset} holds no rows{behind}.")
     return (_renamed(row, inputs.columns) for row in itertools.chain([first], taken))
 
 
@@ -72,14 +73,21 @@ def fingerprint(inputs: Inputs) -> str:
         with Path(inputs.path).expanduser().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{inputs.path} can't be read: {error.strerror}.") from error
+        raise InputError(f"{called(inputs.path)} can't be read: {error.strerror}.") from error
+
+
+def called(path: str | Path) -> str:
+    """A file as people know it: by its name; what was pasted into the page has none."""
+    name = Path(path).name or str(path)
+    return "The pasted text" if name in PASTED else name
 
 
 def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     if missing := [theirs for theirs in columns.values() if theirs not in row]:
         have = ", ".join(map(str, row)) or "none"
         raise InputError(
-            f"The input has no column '{missing[0]}', which [inputs.columns] names (columns there: {have})."
+            f"The input has no column '{missing[0]}' (columns there: {have}). Choose another one.",
+            terminal="It is named under [inputs.columns] in the recipe.",
         )
     others = {name: value for name, value in row.items() if name not in columns and name not in columns.values()}
     return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
@@ -92,17 +100,17 @@ def _file(path: Path) -> Rows:
     reader = readers.get(path.suffix.lower())
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder, a file is needed.")
+            raise InputError(f"{called(path)} is a folder, a file is needed.")
         if reader is None:
-            raise InputError(f"{path} has an ending that is not known. It can be {', '.join(readers)}.")
+            raise InputError(f"{called(path)} has an ending that is not known. It can be {', '.join(readers)}.")
         if path.stat().st_size == 0:
-            raise InputError(f"{path} is empty.")
+            raise InputError(f"{called(path)} is empty.")
         found = reader(path)
         first = next(found, None)
     except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise InputError(f"{called(path)} can't be read: {error.strerror or error}.") from error
     if first is None:
-        raise InputError(f"{path} holds no rows.")
+        raise InputError(f"{called(path)} holds no rows.")
     return itertools.chain([first], found)
 
 
@@ -114,20 +122,20 @@ def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
             number += 1
             if len(line) > LONGEST_LINE:
                 raise InputError(
-                    f"{path}, line {number} is longer than {LONGEST_LINE // 10**6} MB. Is it the kind of file it says?"
+                    f"{called(path)}, line {number} is longer than {LONGEST_LINE // 10**6} MB. Is it the kind of file it says?"
                 )
             yield number, _decoded(path, number, line)
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
     if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path} is UTF-16. Save it as UTF-8.")
+        raise InputError(f"{called(path)} is UTF-16. Save it as UTF-8.")
     if b"\0" in line:
-        raise InputError(f"{path}, line {number} holds binary data, not text. Is it the kind of file it says?")
+        raise InputError(f"{called(path)}, line {number} holds binary data, not text. Is it the kind of file it says?")
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}, line {number} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
+        raise InputError(f"{called(path)}, line {number} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
 
 
 def _jsonl(path: Path) -> Rows:
@@ -138,7 +146,7 @@ def _jsonl(path: Path) -> Rows:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{path}, line {number} is not JSON: {error}. Each line must be one JSON object."
+                f"{called(path)}, line {number} is not JSON: {error}. Each line must be one JSON object."
             ) from error
         yield _object(path, f"line {number}", row)
 
@@ -148,18 +156,20 @@ def _json(path: Path) -> Rows:
         with path.open("rb") as file:
             found = json.load(file)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}. A file with an object a line should end in .jsonl.") from error
+        raise InputError(
+            f"{called(path)} is not JSON: {error}. A file with an object a line should end in .jsonl."
+        ) from error
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), found)
     if not isinstance(found, list):
-        raise InputError(f"{path} must hold a list of objects.")
+        raise InputError(f"{called(path)} must hold a list of objects.")
     for number, row in enumerate(found, 1):
         yield _object(path, f"entry {number}", row)
 
 
 def _object(path: Path, place: str, row: Any) -> dict[str, Any]:
     if not isinstance(row, dict):
-        raise InputError(f"{path}, {place} is not an object with columns but {str(row)[:40]!r}.")
+        raise InputError(f"{called(path)}, {place} is not an object with columns but {str(row)[:40]!r}.")
     return row
 
 
@@ -170,13 +180,15 @@ def _csv(path: Path) -> Rows:
     try:
         header = list(reader.fieldnames or ())
         if twice := [name for name in header if name and header.count(name) > 1]:
-            raise InputError(f"{path} has two columns named '{twice[0]}'. Rename one of them.")
+            raise InputError(f"{called(path)} has two columns named '{twice[0]}'. Rename one of them.")
         for row in reader:
             if None in row:
-                raise InputError(f"{path}, line {reader.reader.line_num} has more cells than the header names columns.")
+                raise InputError(
+                    f"{called(path)}, line {reader.reader.line_num} has more cells than the header names columns."
+                )
             yield {str(name): value for name, value in row.items()}
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.reader.line_num} can't be read as CSV: {error}.") from error
+        raise InputError(f"{called(path)}, line {reader.reader.line_num} can't be read as CSV: {error}.") from error
 
 
 def _lines(path: Path) -> Rows:
@@ -195,7 +207,7 @@ def _parquet(path: Path) -> Rows:
             yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:  # a damaged page is an OSError
         words = " ".join(str(error).split())[:200].rstrip(".")
-        raise InputError(f"{path} can't be read as Parquet: {words}.") from error
+        raise InputError(f"{called(path)} can't be read as Parquet: {words}.") from error
 
 
 def _dataset(name: str, split: str) -> Rows:

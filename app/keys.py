@@ -14,16 +14,23 @@ from tasks.models.spec import ModelSpec
 class Keys:
     """The keys of the environment, by the variable that a model names."""
 
-    advice = "Set it and start again"
-
     def of(self, spec: ModelSpec) -> str | None:
         return (os.environ.get(spec.key_variable) if spec.key_variable else None) or None
+
+    def missing(self, spec: ModelSpec) -> str:
+        """What to say where the key of `spec` is not there."""
+        return (
+            f"needs the key in the environment variable {spec.key_variable}, which is not set. Set it and start again"
+        )
+
+    def refused(self, spec: ModelSpec) -> str:
+        """What to do about a key that the endpoint did not take, or wanted and did not get."""
+        named = f"in the environment variable {spec.key_variable}" if spec.key_variable else ""
+        return f"Check the key {named}." if named else "No key was given: name its environment variable as key_env."
 
 
 class TypedKeys(Keys):
     """The same, with what one browser typed before it."""
-
-    advice = "Type it on the page Models, or set it and start Claywright again"
 
     def __init__(self) -> None:
         self._typed: dict[str, str] = {}
@@ -40,6 +47,17 @@ class TypedKeys(Keys):
 
     def of(self, spec: ModelSpec) -> str | None:
         return self._typed.get(spec.address) or super().of(spec)
+
+    def missing(self, spec: ModelSpec) -> str:
+        if spec.key_variable == variable_for(spec.address):
+            return f"needs the key for {spec.address}. Type it on the page Models"
+        named = f"needs the key in the environment variable {spec.key_variable}, which is not set"
+        return f"{named}. Type it on the page Models, or set it and start Claywright again"
+
+    def refused(self, spec: ModelSpec) -> str:
+        if self.typed(spec):
+            return "Type it again on the page Models."
+        return super().refused(spec) if spec.key_variable else "No key was given: type it on the page Models."
 
 
 class KeyRing:

@@ -96,6 +96,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         for wanted in (port,) if port else (PORT, 0):
             try:
                 listener.bind((HOST, wanted))
+                listener.listen()  # now, as two may bind, and only one of them listen
                 break
             except OSError as error:
                 if wanted == port or not wanted:

@@ -39,6 +39,7 @@ INHERITED = (
 # A parent-death signal comes when the *thread* that started the process ends: one thread that never does starts them all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="services")
 _own: "dict[str, subprocess.Popen[bytes]]" = {}
+_under_way: "set[subprocess.Popen[bytes]]" = set()
 _guard = threading.Lock()
 
 
@@ -100,7 +101,7 @@ def ensure(service: Service, settings: Settings, say: Say, port: int = 0) -> Run
             if running := find(service, settings):  # another process was faster
                 return running
             python = install(service, settings, say)
-            return _starter.submit(_start, service, settings, python, port, say).result()
+            return _start(service, settings, python, port, say)
     except OSError as error:
         raise ServiceError(f"{service.title} can't be started in {folder}: {error.strerror or error}.") from error
 
@@ -136,9 +137,13 @@ def install(service: Service, settings: Settings, say: Say) -> Path:
         say(f"Installing {service.title} (once) ...")
         command = [uv.find_uv_bin(), "sync", "--active", "--script", str(service.script), "--python", sys.executable]
         asked = {**os.environ, "VIRTUAL_ENV": str(environment), "UV_PYTHON_DOWNLOADS": "never"}
-        done = subprocess.run(command, env=asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["uv said nothing"])[-1]
+        process = subprocess.Popen(
+            command, env=asked, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        with _waited_for(process):
+            _, said = process.communicate()
+        if process.returncode:
+            why = (said.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1]
             raise ServiceError(
                 f"{service.title} could not be installed: {why}. Is there a network, or room on the disk?"
             )
@@ -170,11 +175,12 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     say(f"Starting {service.title} ...")
     log = folder / f"{service.name}.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, env=environment, cwd=folder, start_new_session=True,
+        process = _starter.submit(
+            subprocess.Popen, command, env=environment, cwd=folder, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-        )  # fmt: skip
-    line = _first_line(process)
+        ).result()  # fmt: skip
+    with _waited_for(process):
+        line = _first_line(process)
     try:
         details = json.loads(line)
         url, pid = str(details["url"]), int(details["pid"])
@@ -188,6 +194,22 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     write_private(folder / f"{service.name}.json", json.dumps(details))
     _own[service.name] = process
     return Running(url, pid, details, own=True)
+
+
+@contextlib.contextmanager
+def _waited_for(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """While something is installed or started, it can be given up."""
+    _under_way.add(process)
+    try:
+        yield
+    finally:
+        _under_way.discard(process)
+
+
+def give_up() -> None:
+    """Ends what this process is installing or starting at this moment; who waits for it is told that it failed."""
+    for process in list(_under_way):
+        process.terminate()
 
 
 def _first_line(process: "subprocess.Popen[bytes]") -> bytes:

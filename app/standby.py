@@ -42,16 +42,20 @@ class Standby:
             thread.start()
 
     def close(self) -> None:
-        """Nothing is started any more; what is being started is waited for, so that it can be stopped."""
+        """Nothing is started any more; what is being installed or started is given up."""
         self._closed.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(services.START_WITHIN)
+        while any(thread.is_alive() for thread in self._threads):
+            services.give_up()
+            for thread in self._threads:
+                if thread.is_alive():
+                    thread.join(0.2)
 
     def _keep(self, kind: str) -> None:
         """Looks until the app closes; what is off may come back."""
         while not self._closed.is_set():
             found = self._look(kind)
+            if self._closed.is_set():
+                return
             self._tell(kind, found)
             setattr(self, kind, found)
             self._closed.wait(LOOK_AGAIN if found.state == "off" else LOOK_EVERY)

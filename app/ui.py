@@ -6,6 +6,7 @@ that a tab shows are kept in the tab (and in its address), so that neither a rel
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,13 +30,16 @@ PAGES: dict[str, Callable[[Board], None]] = {
     "export": export.build,
 }
 HOME = "generate"
+REMEMBERED = 60
+"""Glances back that a tab's question may be: what its fields held then is remembered."""
 NOT_YET = "?"
 """The run of a tab that has not been told which one it shows."""
 PLACES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
     "answers": "generate", "rating": "rate", "review": "review", "export": "export",
 }  # fmt: skip
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+"""No queue: its one stream for all answers of a page can lose the first, and a page that works alone needs none."""
 LOOK_EVERY, LOOK_WHEN_IDLE = 1.0, 5.0
 """Seconds between two glances: while something is going on, and else, as another process may do something."""
 
@@ -76,7 +80,8 @@ class Tab:
 
     Glances are taken one after the other under `lock`, each of how things stand at that moment, and numbered. The browser
     says the number of the one that it applied last: where answers overtook one another on their way, everything is shown
-    anew.
+    anew. `held` is what the tab's fields held after each of the last glances: a person changed what differs from it, so
+    that two tabs of one browser take nothing back from each other.
     """
 
     run: str = ""
@@ -84,7 +89,17 @@ class Tab:
     page: str = HOME
     place: dict[str, Any] = field(default_factory=dict)
     shown: dict[int, str] = field(default_factory=dict)
+    held: dict[int, draft.Filled] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def told(self, filled: draft.Filled, seen: float) -> draft.Filled:
+        """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
+        base = self.held.setdefault(int(seen), {})
+        changes = {name: value for name, value in filled.items() if name not in base or base[name] != value}
+        for number, held in self.held.items():
+            if number >= seen:
+                self.held[number] = {**held, **changes}
+        return changes
 
 
 class Tabs:
@@ -121,30 +136,33 @@ class Wires:
         form = self.board.form.components
         here = [self.run, self.page, self.seen]
         parts = [component for _, component, _ in self.board.shows]
-        shows = [*here, self.timer, *parts]
-        everything = list(dict.fromkeys([*shows, self.tabs, *form]))
-        demo.load(self.arrive, None, everything, **QUIET)
+        everything = list(dict.fromkeys([*here, self.timer, *parts, *form]))
+        demo.load(self.arrive, None, [*everything, self.tabs], **QUIET)
         demo.unload(self.open.close)
-        self.timer.tick(self.glance, here, shows, trigger_mode="once", **QUIET)
+        self.timer.tick(self.glance, here, everything, trigger_mode="once", **QUIET)
         began = [
-            tab.select(self._opens(name), here, shows, js=_remember(name), **QUIET) for name, tab in opened.items()
+            tab.select(self._opens(name), here, everything, js=_remember(name), **QUIET) for name, tab in opened.items()
         ]
         for event in self.board.form.when_changed(self.board.own):
-            began.append(event(self.changed, [*here, *form], shows, trigger_mode="always_last", **QUIET))
+            began.append(event(self.changed, [*here, *form], everything, trigger_mode="always_last", **QUIET))
         for action in self.board.actions:
             inputs = [*here, *(form if action.forms else []), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra]))
             began.append(action.event(self._does(action), inputs, outputs, **QUIET))
         for event in began:
-            event.then(self.glance, here, shows, **QUIET)
+            event.then(self.glance, here, everything, **QUIET)
 
     # -- what a tab is given
 
-    def show(self, tab: Tab, browser: str, seen: float) -> dict[Any, Any]:
-        """The parts of the header and the page that differ from what the tab has. Only under the tab's lock."""
+    def show(self, tab: Tab, browser: str, seen: float, *, fill: bool = False) -> dict[Any, Any]:
+        """What differs from what the tab has: parts of the header and the page, and fields. Only under the tab's lock.
+
+        `fill`: all fields, where it is not known what they hold.
+        """
         if seen != tab.glances:
             tab.shown = {}
         tab.glances += 1
+        held = tab.held.get(int(seen), {} if fill else None)
         look = self.desk.look(browser, tab.run, tab.place)
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
@@ -155,10 +173,20 @@ class Wires:
             if tab.shown.get(number) != digest:
                 tab.shown[number] = digest
                 out[component] = value
+        values: dict[Any, Any] = {}
+        if held is not None:
+            wanted = {name: look.filled[name] for name in self.board.form.fields}
+            values = {
+                self.board.form.fields[name]: value
+                for name, value in wanted.items()
+                if name not in held or held[name] != value
+            }
+            tab.held = {number: was for number, was in tab.held.items() if number > tab.glances - REMEMBERED}
+            tab.held[tab.glances] = wanted
         awake = look.busy or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
         every = LOOK_EVERY if awake else LOOK_WHEN_IDLE
         return {
-            **out,
+            **_both(values, out),
             self.timer: gr.Timer(every, active=True),
             self.run: tab.run,
             self.page: tab.page,
@@ -173,14 +201,13 @@ class Wires:
         run = self.desk.look(browser, str(query.get("run") or (newest.id if newest else "")), {}).run
         made = self.desk.look(browser, run.id, {}).recipe if run else None
         if made is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, {**self.desk.filled(browser), **draft.fill(made)})
+            self.desk.keep(browser, draft.fill(made))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
             tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
-            tab.place = {}
-            fields = self._filling(self.desk.filled(browser))
-            return {self.tabs: gr.Tabs(selected=tab.page), **_both(fields, self.show(tab, browser, -1))}
+            tab.place, tab.held = {}, {}
+            return {self.tabs: gr.Tabs(selected=tab.page), **self.show(tab, browser, -1, fill=True)}
 
     def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
         if run == NOT_YET:
@@ -195,8 +222,8 @@ class Wires:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             with tab.lock:
-                tab.page = name
-                return self.show(tab, browser_of(request), -1)
+                tab.page, tab.shown = name, {}
+                return self.show(tab, browser_of(request), seen)
 
         return opens
 
@@ -205,9 +232,9 @@ class Wires:
         browser, tab = browser_of(request), self.open.of(request, run, page)
         filled = self.board.form.filled(values)
         with tab.lock:
-            if filled != self.desk.filled(browser):
+            if changes := tab.told(filled, seen):
                 tab.place = {**tab.place, "problems": {}}
-            self.desk.keep(browser, filled)
+                self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
 
     # -- what a tab can do
@@ -220,22 +247,22 @@ class Wires:
         ) -> dict[Any, Any]:
             browser, tab = browser_of(request), self.open.of(request, run, page)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
-            held = form.filled(values) if action.forms else {}
             if action.forms:
-                self.desk.keep(browser, held)
+                with tab.lock:
+                    self.desk.keep(browser, tab.told(form.filled(values), seen))
             data = event._data if isinstance(event._data, dict) else {}
-            pressed = Act(self.desk, browser, tab.run, self.desk.filled(browser), tab.place, data, extra)
-            done, problems = self._done(action, pressed, tab.page)
-            if done.toast:
-                gr.Info(done.toast, duration=3)
-            fields = self._filling(done.fill, held or pressed.filled) if done.fill is not None else {}
+            filled = self.desk.filled(browser)
+            done, problems = self._done(
+                action, Act(self.desk, browser, tab.run, filled, tab.place, data, extra), tab.page
+            )
             with tab.lock:
                 if done.fill is not None:
-                    self.desk.keep(browser, done.fill)
+                    self.desk.keep(browser, {k: v for k, v in done.fill.items() if k not in filled or filled[k] != v})
                 tab.run = tab.run if done.run is None else done.run
-                tab.place = {**tab.place, **done.place, "problems": problems}
+                said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
+                tab.place = {**tab.place, **done.place, **said, "problems": problems}
                 emptied = {} if problems else dict.fromkeys(action.extra)
-                return {**emptied, **_both(fields, self.show(tab, browser, seen))}
+                return _both(emptied, self.show(tab, browser, seen, fill=done.fill is not None))
 
         return does
 
@@ -244,18 +271,13 @@ class Wires:
         try:
             return action.do(act) or Done(), {}
         except FormError as error:
-            words = str(error)
+            words = str(error)[:1].upper() + str(error)[1:]
             if PLACES.get(error.place, page) == page:
                 return Done(), {error.place: words}
             where = f"{PLACES[error.place].capitalize()}, {error.place.replace('new', 'response models')}"
             return Done(), {error.place: words, page: f"{where}: {words}"}
         except ClaywrightError as error:
             return Done(), {page: str(error)}
-
-    def _filling(self, filled: draft.Filled, has: Mapping[str, Any] | None = None) -> dict[Any, Any]:
-        """What to write into the forms' fields: only what they don't hold already, as somebody may be typing by now."""
-        new = {name: value for name, value in filled.items() if has is None or name not in has or has[name] != value}
-        return {component: new[name] for name, component in self.board.form.fields.items() if name in new}
 
 
 def _both(values: dict[Any, Any], shows: dict[Any, Any]) -> dict[Any, Any]:

@@ -199,7 +199,7 @@ async def _worked(
     """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
     if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
-            f"The input file {made.inputs.path} is not what it was when the run {run.id} began. "
+            f"The input file {inputs.called(made.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run) as hold:
@@ -283,7 +283,10 @@ def push(
     shape = shape_of(store.rows.walk(run.id))
     population = store.runs.counts(run.id)["answered"]
     if not population:
-        raise RunError(f"The run {run.id} has no rows to send yet. Make some first: claywright run --resume {run.id}")
+        raise RunError(
+            f"The run {run.name} has no rows to send yet. Make some first.",
+            terminal=f"claywright run --resume {run.id}",
+        )
     name = dataset or dataset_of(store, run, made.review)
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
     words = guidelines_of(made)
@@ -329,7 +332,9 @@ def pull(store: Store, run: Run, where: Argilla) -> Pulled:
     """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to."""
     pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
-        raise RunError(f"The run {run.id} was not sent to {where.url} yet: claywright push {run.id}")
+        raise RunError(
+            f"The run {run.name} was not sent to {where.url} yet. Send it first.", terminal=f"claywright push {run.id}"
+        )
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
         for dataset_id in {str(push["dataset_id"]) for push in pushes}:

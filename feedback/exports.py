@@ -262,7 +262,7 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
             temporary.replace(path)
     except OSError as error:
         raise ExportError(
-            f"{path} can't be written: {error.strerror or error}. Name another place with --to."
+            f"{path} can't be written: {error.strerror or error}. Name another place.", terminal="With --to FILE."
         ) from error
     finally:
         if temporary is not None:
@@ -271,7 +271,8 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
         why = f" ({done.passed_over} approved rows gave no {to.format} line)" if done.passed_over else ""
         raise ExportError(
             f"There is nothing to export yet{why}: no row that can be used was approved. Review in Argilla, then pull; "
-            "or take unreviewed rows with --unreviewed."
+            "or take rows that nobody has reviewed.",
+            terminal="With --unreviewed.",
         )
     return done
 

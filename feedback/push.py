@@ -56,7 +56,8 @@ def target(server: Server, name: str, review: Review, shape: Shape, guidelines: 
         elif problem := _difference(dataset.settings, wanted):
             raise DatasetMismatch(
                 f"Argilla has a dataset '{name}' in workspace '{workspace}' that these rows do not fit: {problem}. "
-                "Send them under another name: --dataset NAME."
+                "Send them under another name.",
+                terminal="With --dataset NAME.",
             )
     found = server.get(f"/api/v1/datasets/{dataset.id}/questions")
     questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
@@ -139,7 +140,8 @@ def _addressed(record: dict[str, Any], questions: Mapping[str, str]) -> dict[str
         name = suggestion["question"]
         if name not in questions:
             raise ArgillaError(
-                f"The dataset in Argilla lost its question '{name}'. Send under another name: --dataset NAME."
+                f"The dataset in Argilla lost its question '{name}'. Send under another name.",
+                terminal="With --dataset NAME.",
             )
         rest = {key: value for key, value in suggestion.items() if key != "question"}
         suggestions.append({"question_id": questions[name], **rest})

@@ -53,7 +53,8 @@ class Task:
             have = ", ".join(sorted(map(str, row))) or "none"
             raise InputError(
                 f"Input row {index + 1} has no column '{column}', which {self.title} needs (columns there: {have}). "
-                f'Rename it, or map yours in the recipe: [inputs.columns] {column} = "your column".'
+                "Rename one of them, or choose which of them it is.",
+                terminal=f'In the recipe: [inputs.columns] {column} = "your column".',
             )
 
     def required_columns(self) -> tuple[str, ...]:

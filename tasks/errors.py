@@ -19,7 +19,14 @@ ClaywrightError                what a user reads: one sentence that says what is
 
 
 class ClaywrightError(Exception):
-    """A sentence for the user. Shown as it is, without a traceback."""
+    """A sentence for the user. Shown as it is, without a traceback.
+
+    `terminal` says what to type about it, for those who are at a terminal.
+    """
+
+    def __init__(self, message: str, *, terminal: str = "") -> None:
+        super().__init__(message)
+        self.terminal = terminal
 
 
 class SettingsError(ClaywrightError):

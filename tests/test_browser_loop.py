@@ -30,6 +30,7 @@ def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer
         # configure
         curator.tab("Models")
         curator.choose("generator-preset", "Built-in small model")
+        curator.choose("labeller-preset", "Built-in small model")
         curator.write("generator-temperature", "1")
         curator.write("generator-concurrency", "8")
         curator.write("generator-max_tokens", "32")

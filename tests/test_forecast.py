@@ -45,14 +45,19 @@ def previewed(store: Store, tally: Tally = PREVIEW, rows: int = 3) -> Run:
     return store.runs.get("r")
 
 
+def rated(judge: UltraFeedback) -> Recipe:
+    return replace(MADE, rating=judge)
+
+
 def test_there_is_none_before_the_first_row(store: Store) -> None:
-    assert forecast(store, store.runs.get("r"), MADE, 100, None) is None
+    assert forecast(store, store.runs.get("r"), MADE, 100) is None
     store.runs.add_working("r", "preview", 0, 0, Tally(sent=3))
-    assert forecast(store, store.runs.get("r"), MADE, 100, UltraFeedback()) is None
+    assert forecast(store, store.runs.get("r"), rated(UltraFeedback()), 100) is None
 
 
-def test_rows_take_what_those_of_the_preview_took(store: Store) -> None:
-    assert forecast(store, previewed(store), MADE, 100, None) == Forecast(100, 200, 15_000, 100.0)
+def test_rows_that_are_still_to_be_made_take_what_those_of_the_preview_took(store: Store) -> None:
+    assert forecast(store, previewed(store), MADE, 103) == Forecast(100, 200, 15_000, 100.0)
+    assert forecast(store, store.runs.get("r"), MADE, 2) == Forecast(0, 0, 0, 0.0)
 
 
 def test_several_previews_count_together(store: Store) -> None:
@@ -61,17 +66,16 @@ def test_several_previews_count_together(store: Store) -> None:
         "r", "preview", 1, 0, Tally(answered=4, prompt_tokens=50, completion_tokens=100, seconds=8.0)
     )
     store.runs.add_working("r", "preview", 0, 0, Tally(sent=99, failed_attempts=99))
-    assert forecast(store, run, MADE, 8, None) == Forecast(8, 20, 1200, 10.0)
+    assert forecast(store, run, MADE, 11) == Forecast(8, 20, 1200, 10.0)
 
 
-def test_ratings_are_added_to_the_calls(store: Store) -> None:
+def test_ratings_of_all_rows_are_added_to_the_calls(store: Store) -> None:
     judge = UltraFeedback(aspects=("helpfulness", "honesty"), repeats=2)
-    told = forecast(store, previewed(store), MADE, 100, judge)
+    told = forecast(store, previewed(store), rated(judge), 103)
     assert told is not None and told.tokens is not None
-    assert (told.rows, told.calls, told.seconds) == (100, 200 + 400, 100.0 + 400 * 2.0 / 10)
-    assert told.tokens == round(
-        100 * (150 + sum(tokens_of_rating(row, judge) for row in store.rows.page("r", 0, 3)) / 3)
-    )
+    assert (told.rows, told.calls, told.seconds) == (100, 200 + 412, 100.0 + 412 * 2.0 / 10)
+    of_a_row = sum(tokens_of_rating(row, judge) for row in store.rows.page("r", 0, 3)) / 3
+    assert told.tokens == round(100 * 150 + 103 * of_a_row)
 
 
 def test_ratings_together_or_one_by_one() -> None:
@@ -92,12 +96,11 @@ def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
 
 def test_where_nothing_was_measured_only_calls_are_told(store: Store) -> None:
     run = previewed(store, Tally(recalled=6))
-    assert forecast(store, run, MADE, 100, None) == Forecast(100, 100, None, None)
-    assert forecast(store, run, MADE, 100, UltraFeedback(repeats=3)) == Forecast(100, 400, None, None)
+    assert forecast(store, run, MADE, 103) == Forecast(100, 100, None, None)
+    assert forecast(store, run, rated(UltraFeedback(repeats=3)), 103) == Forecast(100, 100 + 309, None, None)
 
 
 def test_no_more_calls_run_at_once_than_there_are_rows(store: Store) -> None:
     run = previewed(store)
     wide = replace(MADE, generator=replace(MODEL, concurrency=1000))
-    assert forecast(store, run, wide, 2, None) == Forecast(2, 4, 300, 4.0)
-    assert forecast(store, run, wide, 0, UltraFeedback()) == Forecast(0, 0, 0, 0.0)
+    assert forecast(store, run, wide, 5) == Forecast(2, 4, 300, 4.0)

@@ -84,9 +84,7 @@ def test_columns_skip_and_limit(tmp_path: Path) -> None:
     assert [row["x"] for row in read(path, skip=9, limit=5)] == [9]
     with pytest.raises(InputError, match=r"no rows behind the first 10"):
         read(path, skip=10)
-    with pytest.raises(
-        InputError, match=r"no column 'question', which \[inputs.columns\] names \(columns there: q, instruction, x\)"
-    ):
+    with pytest.raises(InputError, match=r"no column 'question' \(columns there: q, instruction, x\)"):
         read(path, columns={"instruction": "question"})
 
 
@@ -139,7 +137,7 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, words: str) -> Non
     path.write_bytes(content)
     with pytest.raises(InputError, match=words) as caught:
         read(path)
-    assert str(caught.value).startswith(str(path)) and str(caught.value).endswith((".", "?"))
+    assert str(caught.value).startswith(path.name) and str(caught.value).endswith((".", "?"))
     assert len(str(caught.value)) < 500
 
 
@@ -205,6 +203,6 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, ending: str, content: byt
     try:
         found = read(path)
     except InputError as error:
-        assert str(path) in str(error)
+        assert path.name in str(error)
     else:
         assert found and all(isinstance(row, dict) for row in found)

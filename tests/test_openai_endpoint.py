@@ -132,7 +132,7 @@ def test_any_text_can_be_sent(text: str) -> None:
         (said(422, "temperature must be positive"), CallRefused, "temperature must be positive"),
         ((400, {}, '{"error": "it is wrong"}'), CallRefused, "it is wrong"),
         ((422, {}, '{"detail": [{"msg": "bad thing"}]}'), CallRefused, "bad thing"),
-        (said(401, "Incorrect API key provided"), EndpointRefused, "Check the key in the environment variable FAKE_KEY"),
+        (said(401, "Incorrect API key provided"), EndpointRefused, "Check the key."),
         (said(403, f"{KEY} may not do this"), EndpointRefused, "*** may not do this"),
         (said(402, "You are out of credits"), EndpointRefused, "wants to be paid (402: You are out of credits)"),
         (said(429, "You exceeded your quota", code="insufficient_quota"), EndpointRefused, "wants to be paid"),

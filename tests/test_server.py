@@ -188,6 +188,9 @@ def test_who_never_opened_the_page_runs_nothing(client: TestClient, desk: Desk) 
     preview = next(dep for dep in known["dependencies"] if labels.get(dep["targets"][0][0]) == "preview")
     values = {component["id"]: component["props"].get("value") for component in known["components"]}
     data = [values[number] for number in preview["inputs"]]
+    for dep, given in [(handlers["load"], []), (preview, data)]:
+        asked = {"fn_index": dep["id"], "data": given, "session_hash": "nobody"}
+        assert client.post("/gradio_api/run/predict", json=asked).status_code == 500
     for number, (dep, given) in enumerate([(handlers["load"], []), (preview, data)]):
         refused = happened(client, dep["id"], given, f"nobody{number}")
         assert refused["success"] is False and "this browser is not known here" in refused["output"]["error"]
@@ -195,6 +198,8 @@ def test_who_never_opened_the_page_runs_nothing(client: TestClient, desk: Desk) 
     assert desk.store.db.all("SELECT * FROM forms") == []
     assert client.get("/").cookies
     assert happened(client, handlers["load"]["id"], [], "somebody")["success"] is True
+    asked = {"fn_index": handlers["load"]["id"], "data": [], "session_hash": "somebody"}
+    assert client.post("/gradio_api/run/predict", json=asked).status_code == 200
 
 
 def test_events_have_no_names_for_programs(client: TestClient) -> None:

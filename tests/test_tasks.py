@@ -407,10 +407,9 @@ def test_existing_rows_drop_what_asks_nothing(inputs: dict[str, Any]) -> None:
 )
 def test_a_missing_column_is_named(task: Task, column: str) -> None:
     good = {"instruction": "a", "question": "a", "input": "a", "title": "a", "content": "a"}
-    with pytest.raises(
-        InputError, match=rf"row 2 has no column '{column}'.*columns there: other.*\[inputs.columns\] {column} ="
-    ):
+    with pytest.raises(InputError, match=rf"row 2 has no column '{column}'.*columns there: other") as caught:
         list(task.units([good, {"other": 1}]))
+    assert f"[inputs.columns] {column} =" in caught.value.terminal
 
 
 @pytest.mark.parametrize(

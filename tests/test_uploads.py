@@ -80,7 +80,7 @@ def test_binary_data_in_what_says_it_is_json_is_named(here: Settings) -> None:
 
 
 def test_broken_json_is_named_with_its_line(here: Settings) -> None:
-    with pytest.raises(InputError, match=r"pasted\.jsonl, line 2 is not JSON"):
+    with pytest.raises(InputError, match=r"The pasted text, line 2 is not JSON"):
         pasted('{"instruction": "a"}\n{"instruction": ', ONE, here)
 
 

@@ -56,7 +56,7 @@ def _settings(board: Board) -> None:
     board.dress(given, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
     with gr.Row():
         rows = form.add(
-            "rows", gr.Number(8, label="Rows", precision=0, minimum=1, interactive=True, min_width=100, elem_id="rows")
+            "rows", gr.Number(8, label="Rows", precision=0, interactive=True, min_width=100, elem_id="rows")
         )
         board.dress(
             rows,
@@ -68,8 +68,6 @@ def _settings(board: Board) -> None:
                 None,
                 label="Answers each",
                 precision=0,
-                minimum=0,
-                maximum=8,
                 interactive=True,
                 min_width=100,
                 placeholder="one",
@@ -89,7 +87,7 @@ def _settings(board: Board) -> None:
         with gr.Row():
             form.add(
                 "inputs.skip",
-                gr.Number(0, label="Input rows to skip", precision=0, minimum=0, interactive=True, min_width=100),
+                gr.Number(0, label="Input rows to skip", precision=0, interactive=True, min_width=100),
             )
             form.add(
                 "inputs.limit", gr.Number(None, label="Most input rows", precision=0, interactive=True, min_width=100)
@@ -140,10 +138,10 @@ def facts(look: Look) -> str:
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
     rows = look.desk.expected(look.wanted)
-    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows or 0, look.wanted.rating) if rows else None
+    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows) if rows else None
     if told is None:
         return ""
-    cells: list[tuple[object, str]] = [(f"{told.rows:,}", "rows"), (f"{told.calls:,}", "calls")]
+    cells: list[tuple[object, str]] = [(f"{told.rows:,}", "more rows"), (f"{told.calls:,}", "calls")]
     if told.tokens is not None and told.seconds is not None:
         cells += [(f"{told.tokens:,}", "tokens"), (parts.duration(told.seconds), "time")]
     return parts.facts(cells, "Forecast from the preview")

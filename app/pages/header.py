@@ -1,6 +1,7 @@
 """The header: which run, how far its rows have come, and whether models and Argilla are there."""
 
 import json
+import time
 
 from app import draft, parts, workflow
 from app.desk import Look, named_model
@@ -18,10 +19,13 @@ TONES = {
     "in review": "info",
 }  # fmt: skip
 MOST_RUNS = 200
+TOAST = 4.0
+"""Seconds that a word about what was done stays."""
 
 
 def build(board: Board) -> None:
     board.part(header, choose, elem_id="top")
+    board.part(toast, elem_id="toast")
 
 
 def choose(act: Act) -> Done:
@@ -31,6 +35,12 @@ def choose(act: Act) -> Done:
         filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
         return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
     return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
+
+
+def toast(look: Look) -> str:
+    """A word about what was just done; it goes by itself."""
+    said, when = look.place.get("toast", ("", 0.0))
+    return f'<p role="status">{t(said)}</p>' if time.monotonic() - when < TOAST else ""
 
 
 def header(look: Look) -> str:

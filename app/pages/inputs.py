@@ -34,8 +34,6 @@ def build(board: Board) -> None:
     upload = gr.UploadButton("Upload a file", size="sm", visible=False, elem_id="upload")
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
     form.add("inputs.path", gr.Textbox("", label="File", visible=False))
-    for name in ("found", "columns", "drawn_from"):
-        form.add(f"inputs.{name}", gr.State({}))
     with gr.Row(visible=False) as hub:
         form.add(
             "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)

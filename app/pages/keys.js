@@ -17,7 +17,8 @@
   const unfolded = new Set();
   const key = (fold) => {
     const part = fold.closest('.block[id]');
-    return part ? `${part.id}/${[...part.querySelectorAll('details')].indexOf(fold)}` : '';
+    const of = fold.closest('li, article')?.querySelector('b, h2, h3')?.textContent ?? '';
+    return part ? [part.id, of, fold.querySelector('summary').textContent].join('/') : '';
   };
   document.addEventListener('toggle', (event) => {
     const name = event.target.isConnected && key(event.target);
@@ -37,11 +38,5 @@
     if (top.dataset.run) url.searchParams.set('run', top.dataset.run); else url.searchParams.delete('run');
     history.replaceState(history.state, '', url);
   };
-  // Gradio's client can lose the answer to its first question; then the page is opened anew, once
-  const there = () => document.querySelector('[data-run]');
-  setTimeout(() => {
-    if (there()) sessionStorage.removeItem('again');
-    else if (!sessionStorage.getItem('again')) { sessionStorage.setItem('again', 'yes'); location.reload(); }
-  }, 15000);
   new MutationObserver(() => { unfold(); remember(); }).observe(document.body, { childList: true, subtree: true });
 }

@@ -102,11 +102,11 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
         )
         form.add(
             f"{role}.max_tokens",
-            gr.Number(1024, label="Longest answer", precision=0, minimum=0, interactive=True, min_width=80),
+            gr.Number(1024, label="Longest answer", precision=0, interactive=True, min_width=80),
         )
         form.add(
             f"{role}.concurrency",
-            gr.Number(16, label="At once", precision=0, minimum=1, interactive=True, min_width=80),
+            gr.Number(16, label="At once", precision=0, interactive=True, min_width=80),
         )
     board.dress(key, lambda look: _key_field(look, role))
     board.dress(address, lambda look: _address_field(look, role))
@@ -129,7 +129,6 @@ def _responders(board: Board) -> None:
             value="generator", label="Who answers", interactive=True, elem_classes="stack", elem_id="answers-by",
         ),
     )  # fmt: skip
-    form.add("responders", gr.State([]))
     board.part(responders, drop_responder)
     with gr.Column(visible=False) as new:
         typed = _model_fields(board, "new")
@@ -226,15 +225,15 @@ def test_all(act: Act) -> Done:
 
 def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     desk, keys = act.desk, act.desk.keys(act.browser)
-    different = {spec.identity: spec for spec in specs}
+    different = {(spec.identity, spec.key_variable): spec for spec in specs}
 
     async def all_of_them() -> list[Trial]:
         return await asyncio.gather(
             *(try_out(spec, desk.store, desk.settings, lambda words: None, keys) for spec in different.values())
         )
 
-    for identity, trial in zip(different, asyncio.run(all_of_them()), strict=True):
-        desk.trials[act.browser, identity] = trial
+    for which, trial in zip(different, asyncio.run(all_of_them()), strict=True):
+        desk.trials[act.browser, *which] = trial
 
 
 def add_responder(act: Act) -> Done:

@@ -56,10 +56,11 @@ class Runs:
             )
             if len(found) == 2 and found[0]["id"] != run_id:
                 raise RunError(
-                    f"More than one run begins with '{run_id}'. Give more of its id (claywright runs lists them)."
+                    f"More than one run begins with '{run_id}'. Give more of its id.",
+                    terminal="'claywright runs' lists them.",
                 )
         if not found:
-            raise RunError(f"There is no run '{run_id}'. 'claywright runs' lists those that there are.")
+            raise RunError(f"There is no run '{run_id}'.", terminal="'claywright runs' lists those that there are.")
         return Run(**dict(found[0]))
 
     def all(self) -> list[Run]:

@@ -43,7 +43,9 @@ NO_MODEL = re.compile(r"model", re.IGNORECASE)
 class OpenAIEndpoint:
     """One model at one OpenAI-compatible address."""
 
-    def __init__(self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "") -> None:
+    def __init__(
+        self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
+    ) -> None:
         import openai
 
         self.spec = spec
@@ -53,6 +55,7 @@ class OpenAIEndpoint:
         self.template = spec.template or None
         self.concurrency = spec.concurrency
         self.timeout = spec.timeout
+        self._refused = refused or ("Check the key." if key else "No key was given.")
         self._key = key = (key or "").strip() or None
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
@@ -164,9 +167,7 @@ class OpenAIEndpoint:
         words = self._clean(str(said or error.response.text or error.message))
         code = str(body.get("code") or body.get("type") or "")
         if status == 401 or status == 403:
-            source = f"the environment variable {self.spec.key_variable}" if self.spec.key_variable else "key_env"
-            given = f"Check the key in {source}." if self._key else f"No key was given: name it with {source}."
-            return EndpointRefused(f"{where} refused the key ({status}: {words}). {given}")
+            return EndpointRefused(f"{where} refused the key ({status}: {words}). {self._refused}")
         if status == 402 or code == "insufficient_quota":
             return EndpointRefused(f"{where} wants to be paid ({status}: {words}).")
         if status == 404 or (status == 400 and ("model_not_found" in code or "invalid_model" in code)):
