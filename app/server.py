@@ -72,8 +72,7 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             jobs = Jobs(store, settings)
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:
-                standby.start()
-                _run(create(Desk(store, settings, jobs, standby)), listener, url, say, browse)
+                _run(create(Desk(store, settings, jobs, standby)), listener, url, say, browse, standby.start)
             finally:
                 standby.close()
                 jobs.close()
@@ -106,7 +105,8 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bool) -> None:
+def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bool, then: Callable[[], None]) -> None:
+    """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
@@ -122,6 +122,7 @@ def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bo
         say(f"Claywright is at {url}   (Ctrl-C ends it)")
         if browse and _has_desktop():
             webbrowser.open(url)
+        then()
 
     threading.Thread(target=tell, daemon=True).start()
     server.run(sockets=[listener])

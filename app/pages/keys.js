@@ -38,5 +38,12 @@
     if (top.dataset.run) url.searchParams.set('run', top.dataset.run); else url.searchParams.delete('run');
     history.replaceState(history.state, '', url);
   };
-  new MutationObserver(() => { unfold(); remember(); }).observe(document.body, { childList: true, subtree: true });
+  // a list of choices that was renewed opens by itself; it closes unless somebody is at its field
+  const fold = () => {
+    for (const list of document.querySelectorAll('ul[role=listbox]')) {
+      const input = list.closest('.block')?.querySelector('input');
+      if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
+    }
+  };
+  new MutationObserver(() => { unfold(); remember(); fold(); }).observe(document.body, { childList: true, subtree: true });
 }
