@@ -109,7 +109,9 @@ def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bo
     """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=75)
+    )
 
     # the open streams of pages that are still there are cut at the end, which is no fault to tell anybody of
     logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)

@@ -32,6 +32,8 @@ PAGES: dict[str, Callable[[Board], None]] = {
 HOME = "generate"
 REMEMBERED = 60
 """Glances back that a tab's question may be: what its fields held then is remembered."""
+NEW = "new"
+"""The run in the address of a tab that shows none yet."""
 NOT_YET = "?"
 """The run of a tab that has not been told which one it shows."""
 PLACES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
@@ -198,7 +200,8 @@ class Wires:
         browser = browser_of(request)
         query = request.query_params
         newest = self.desk.newest()
-        run = self.desk.look(browser, str(query.get("run") or (newest.id if newest else "")), {}).run
+        asked = str(query.get("run") or (newest.id if newest else ""))
+        run = self.desk.look(browser, "" if asked == NEW else asked, {}).run
         made = self.desk.look(browser, run.id, {}).recipe if run else None
         if made is not None and not self.desk.store.forms.get(browser):
             self.desk.keep(browser, draft.fill(made))

@@ -96,6 +96,11 @@ class Person:
         expect(self.page.locator("h1").first).to_be_visible(timeout=SLOW)
         expect(self.page.locator("[data-run]")).to_be_visible()
 
+    def fresh(self, url: str) -> None:
+        """Opens the app with a new run, whatever run is the newest."""
+        self.open(f"{url}?run=new")
+        expect(self.page.locator("[data-run]")).to_have_attribute("data-run", "")
+
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name, exact=True).click()
         expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()

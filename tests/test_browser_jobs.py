@@ -41,11 +41,7 @@ def run_under_way(app: App, browser: Browser, server: FakeOpenAI, file: Path) ->
 def set_up(curator: Person, app: App, server: FakeOpenAI, file: Path) -> None:
     """The forms for answering the file's rows with the fake endpoint."""
     page = curator.page
-    curator.open(app.url)
-    if page.locator("[data-run]").get_attribute("data-run"):
-        page.locator("details.switch summary").click()
-        page.locator(".menu-foot button").click()
-    expect(page.locator("[data-run]")).to_have_attribute("data-run", "")
+    curator.fresh(app.url)
     curator.tab("Models")
     curator.choose("generator-preset", "Another address")
     curator.write("generator-url", server.url)
@@ -59,7 +55,7 @@ def set_up(curator: Person, app: App, server: FakeOpenAI, file: Path) -> None:
     with page.expect_file_chooser() as choosing:
         page.locator("#upload").click()
     choosing.value.set_files(file)
-    curator.wait(f"{ROWS} rows")
+    curator.wait(f"{file.name}: {ROWS} rows")
     curator.write("rows", "")
     expect(page.locator("#run")).to_have_text(f"Run {ROWS} rows")
 

@@ -23,7 +23,7 @@ def app(services_data: Settings, local_model: services.Running, argilla: Argilla
 
 
 def set_up(curator: Person, app: App, server: FakeOpenAI) -> None:
-    curator.open(app.url)
+    curator.fresh(app.url)
     curator.tab("Models")
     curator.choose("generator-preset", "Another address")
     curator.write("generator-url", server.url)

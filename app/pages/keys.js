@@ -34,8 +34,9 @@
     const top = document.querySelector('[data-run]');
     if (!top) return;
     const url = new URL(location);
-    if ((url.searchParams.get('run') ?? '') === top.dataset.run) return;
-    if (top.dataset.run) url.searchParams.set('run', top.dataset.run); else url.searchParams.delete('run');
+    const run = top.dataset.run || 'new';
+    if (url.searchParams.get('run') === run) return;
+    url.searchParams.set('run', run);
     history.replaceState(history.state, '', url);
   };
   // a list of choices that was renewed opens by itself; it closes unless somebody is at its field
