@@ -108,14 +108,14 @@ def test_a_run_is_found_again_after_a_reload(data: Path, browser: Browser, tmp_p
 
 def test_a_run_goes_on_while_the_tab_is_closed(data: Path, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.2) as server,
+        FakeOpenAI(latency=0.5) as server,
         running(data) as app,
         run_under_way(app, browser, server, tmp_path / "closed.jsonl") as curator,
     ):
         address, before = curator.page.url, len(server.calls)
         curator.page.close()
         waiting = curator.context.new_page()
-        waiting.wait_for_timeout(3000)
+        waiting.wait_for_timeout(10_000)
         assert len(server.calls) > before + 5
         curator.page = waiting
         curator.open(address)
