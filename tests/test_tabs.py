@@ -1,0 +1,125 @@
+"""Two tabs of one browser: each tells what a person changed in it, and takes back nothing that was done in the other."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from app.config import Settings
+from app.desk import Desk
+from app.jobs import Jobs
+from app.pages.board import Board
+from app.standby import Standby
+from app.store import Store
+from app.ui import Tab, Wires
+
+BROWSER = "somebody"
+
+
+@dataclass
+class Page:
+    """A browser's side of a tab: what its fields show, and the last answer that it applied."""
+
+    wires: Wires
+    session: str
+    fields: dict[str, Any]
+    seen: float = 0
+
+    @property
+    def request(self) -> Any:
+        return SimpleNamespace(session_hash=self.session, cookies={"claywright_browser": BROWSER}, query_params={})
+
+    def apply(self, answer: dict[Any, Any]) -> dict[str, Any]:
+        """Shows an answer; returns the fields that it filled."""
+        names = {component: name for name, component in self.wires.board.form.fields.items()}
+        filled = {names[component]: value for component, value in answer.items() if component in names}
+        self.fields.update(filled)
+        self.seen = answer.get(self.wires.seen, self.seen)
+        return filled
+
+    def open(self) -> "Page":
+        self.apply(self.wires.arrive(self.request))
+        return self
+
+    def change(self, **values: Any) -> dict[str, Any]:
+        return self.apply(self.send(**values))
+
+    def send(self, **values: Any) -> dict[Any, Any]:
+        """What the app answers to a change, not applied yet."""
+        self.fields.update(values)
+        return self.wires.changed("", "generate", self.seen, self.request, *self.fields.values())
+
+    def glance(self) -> dict[str, Any]:
+        return self.apply(self.wires.glance("", "generate", self.seen, self.request))
+
+
+@pytest.fixture
+def wires(here: Settings, store: Store) -> Iterator[Wires]:
+    jobs = Jobs(store, here)
+    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+
+    async def made() -> Wires:
+        board = Board()
+        with gr.Blocks(analytics_enabled=False):
+            for name in ("name", "rows"):
+                board.form.add(name, gr.Textbox())
+            return Wires(desk, board, gr.Textbox(), gr.Textbox(), gr.Number(), gr.Tabs(), gr.Timer(active=False))
+
+    yield asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
+    jobs.close()
+
+
+def page(wires: Wires, session: str) -> Page:
+    return Page(wires, session, {"name": None, "rows": None}).open()
+
+
+def test_what_one_tab_changes_the_other_shows_and_keeps(wires: Wires) -> None:
+    one, other = page(wires, "1"), page(wires, "2")
+    assert one.fields == other.fields
+    assert one.change(name="mine") == {}
+    assert other.change(rows=20) == {"name": "mine"}
+    assert one.glance() == {"rows": 20} and one.glance() == {}
+    assert one.fields == other.fields == {"name": "mine", "rows": 20}
+    kept = wires.desk.filled(BROWSER)
+    assert (kept["name"], kept["rows"]) == ("mine", 20)
+
+
+def test_an_answer_on_its_way_takes_nothing_back(wires: Wires) -> None:
+    tab = page(wires, "1")
+    late = tab.send(name="first")
+    answer = tab.send(name="second")
+    tab.apply(late)
+    assert tab.apply(answer) == {}
+    assert tab.glance() == {} and tab.fields["name"] == wires.desk.filled(BROWSER)["name"] == "second"
+
+
+def test_answers_that_overtake_one_another_end_with_what_is_kept(wires: Wires) -> None:
+    one, other = page(wires, "1"), page(wires, "2")
+    other.change(name="theirs")
+    early = one.send(rows=3)
+    newer = one.wires.glance("", "generate", one.seen, one.request)
+    one.apply(newer)
+    one.apply(early)
+    one.glance()
+    assert one.fields == {"name": "theirs", "rows": 3}
+
+
+def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(wires: Wires) -> None:
+    tab = page(wires, "1")
+    tab.change(name="mine")
+    wires.open.close(tab.request)
+    tab.fields["name"] = "typed meanwhile"
+    assert tab.glance() == {}
+    assert tab.change(rows=5) == {}
+    assert wires.desk.filled(BROWSER)["name"] == "typed meanwhile"
+
+
+def test_told_is_what_differs_from_what_the_tab_had() -> None:
+    tab = Tab(held={4: {"a": 1, "b": 2}, 5: {"a": 1, "b": 3}})
+    assert tab.told({"a": 9, "b": 2}, 4) == {"a": 9}
+    assert tab.held == {4: {"a": 9, "b": 2}, 5: {"a": 9, "b": 3}}
+    assert tab.told({"a": 9, "b": 3}, 5) == {}
