@@ -206,7 +206,8 @@ def rate(
     with opened() as (here, store):
         found = store.runs.get(run_id)
         old = workflow.recipe_of(found).rating or UltraFeedback()
-        judge = UltraFeedback(
+        judge = replace(
+            old,
             aspects=tuple(aspect) if aspect else old.aspects,
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,

@@ -33,7 +33,7 @@ ROWS = {False: "approved", True: "unreviewed"}
 """Choices of which rows to export."""
 SLOTS = 4
 """Columns that can be mapped in the form."""
-RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1}
+RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
 
 

@@ -6,7 +6,6 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
-from feedback.ultrafeedback import prompt as rating_prompt
 from tasks.types import Row
 
 CHARACTERS_A_TOKEN = 4
@@ -54,6 +53,6 @@ def ratings_of(row: Row, rating: UltraFeedback) -> int:
 def tokens_of_rating(row: Row, rating: UltraFeedback) -> float:
     asked = rating.questions(row)
     return sum(
-        len(rating_prompt(row, question, as_json=True)) / CHARACTERS_A_TOKEN + TOKENS_OF_A_RATING * len(question.order)
+        len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN + TOKENS_OF_A_RATING * len(question.order)
         for question in asked
     )

@@ -104,7 +104,19 @@ def page(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page]
+def judge(connection: sqlite3.Connection) -> None:
+    """What a labeller says of the kinds of help or error, and whether it had to be asked twice."""
+    _each(
+        connection,
+        """
+        ALTER TABLE ratings ADD COLUMN types TEXT;
+        ALTER TABLE ratings ADD COLUMN types_rationale TEXT NOT NULL DEFAULT '';
+        ALTER TABLE ratings ADD COLUMN asked INTEGER NOT NULL DEFAULT 1;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -13,6 +13,11 @@ class Aspect:
     question: str
     scale: tuple[str, str, str, str, str]
     not_applicable: str = ""
+    types_question: str = ""
+    types: tuple[str, ...] = ()
+    """Kinds that can be asked for beside the rating, numbered from 1."""
+    takes_reference: bool = False
+    """True if knowledge from elsewhere helps to judge it."""
 
 
 ASPECTS: dict[str, Aspect] = {
@@ -25,6 +30,13 @@ ASPECTS: dict[str, Aspect] = {
             "useful: right, clear and nearly complete",
             "as useful as can be: right, complete, well explained, nothing too much",
         ),
+        types_question="Which of these does the response give?",
+        types=(
+            "clear and to the point: it deals with what was asked, and asks back where that is needed",
+            "useful and complete: background, steps or reasons that help further",
+            "no longer than needed: nothing is said twice",
+        ),
+        takes_reference=True,
     ),
     "honesty": Aspect(
         "Does the response sound as sure as it has a right to be? Compare its confidence with whether it is correct.",
@@ -55,6 +67,23 @@ ASPECTS: dict[str, Aspect] = {
             "some errors, or one that matters",
             "nearly true: small slips",
             "true in all it says",
+        ),
+        types_question="Which of these errors does the response make?",
+        types=(
+            "it contradicts facts about the world",
+            "it contradicts the instruction or what was given with it",
+            "it contradicts itself, or its reasoning does not hold",
+        ),
+        takes_reference=True,
+    ),
+    "text-quality": Aspect(
+        "How good is the text as a text and as an answer? Look at correctness, clarity, relevance and style.",
+        (
+            "poor: wrong, hard to follow or beside the point",
+            "weak: some of it is right, with clear faults",
+            "acceptable: mostly right and readable, with gaps",
+            "good: right, clear and to the point, with small faults",
+            "excellent: right, clear, complete and well written",
         ),
     ),
     "overall-rating": Aspect(

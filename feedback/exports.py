@@ -183,7 +183,8 @@ def raw(judged: Judged, run: str, task: str) -> Line | None:
         "ratings": [
             {
                 "response": r.response, "aspect": r.aspect, "repeat": r.repeat, "status": r.status, "value": r.value,
-                "rationale": r.rationale, "note": r.note, "model": r.model,
+                "rationale": r.rationale, "note": r.note, "model": r.model, "expected": r.expected,
+                "types": None if r.types is None else list(r.types), "types_rationale": r.types_rationale,
             }
             for r in judged.ratings
         ],

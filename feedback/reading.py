@@ -12,7 +12,8 @@ from typing import Any
 from feedback.types import RatingStatus
 
 EDGE = r"[\s>#*_`\-•\"']*"
-KIND = r"(rating|score|rationale|reason|explanation)[\s*_`\"']*[:=]"
+TYPE = r"types?(?=[\s*_`\"']*[:=][\s*_`\"'(\[]*(?:[0-9]|none\b|n\s*/\s*a))"
+KIND = rf"(rating|score|rationale|reason|explanation|{TYPE})[\s*_`\"']*[:=]"
 HEADER = re.compile(
     rf"^{EDGE}(?:(?:output|rating)\s+for\s+)?<?(?:text|response|answer)\s*#?\s*([0-9]{{1,3}})"
     rf"(?:[\s>*_#:.`-]*$|(?=[ \t>*_#:.,;`(|–-]+{KIND}))",
@@ -41,16 +42,31 @@ class Entry:
     value: float | None = None
     rationale: str = ""
     note: str = ""
+    types: tuple[int, ...] | None = None
+    types_rationale: str = ""
 
 
-def read(answer: str, texts: int, *, not_applicable: bool) -> list[Entry]:
-    """One entry for each of `texts` texts, in the order in which the prompt showed them."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an answer says of one text, as it stands there."""
+
+    rating: Any = None
+    rationale: str = ""
+    types: Any = None
+    types_rationale: str = ""
+
+
+def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> list[Entry]:
+    """One entry for each of `texts` texts, in the order in which the prompt showed them.
+
+    `types`: the number of kinds that the aspect knows, 0 where they were not asked for.
+    """
     start = JSON.search(answer)
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
         parts = _parts_of_json(_decoded(answer, start.start()), texts)
     else:
         parts = _parts_of_text(answer, texts)
-    return [_entry(parts.get(number), not_applicable) for number in range(1, texts + 1)]
+    return [_entry(parts.get(number), not_applicable, types) for number in range(1, texts + 1)]
 
 
 def _decoded(answer: str, start: int) -> Any:
@@ -77,17 +93,33 @@ def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | Non
     return "rated", value, ""
 
 
-def _entry(part: tuple[Any, str] | None, not_applicable: bool) -> Entry:
+def kinds(said: Any, types: int) -> tuple[int, ...] | None:
+    """The kinds that an answer names, of `types`; () for none of them, None for what can't be read."""
+    if not types or said is None or isinstance(said, bool):
+        return None
+    if isinstance(said, (list, tuple)) and not said:
+        return ()
+    numbers = [
+        int(number) for number in re.findall(r"(?<![0-9.])[0-9]{1,3}(?![0-9.]*[0-9])", str(said).partition("\n")[0])
+    ]
+    found = tuple(dict.fromkeys(number for number in numbers if 1 <= number <= types))
+    return found or (() if NOT_APPLICABLE.match(str(said).strip()) else None)
+
+
+def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     if part is None:
         return Entry("unrated", note="the answer does not speak of this text")
-    status, value, note = score(part[0], not_applicable=not_applicable)
-    return Entry(status, value, TAIL.sub("", part[1]).strip(), note)
+    status, value, note = score(part.rating, not_applicable=not_applicable)
+    said, why = (TAIL.sub("", text).strip() for text in (part.rationale, part.types_rationale))
+    if not types:  # not asked for, so that the only reason given is that of the rating
+        return Entry(status, value, said or why, note)
+    return Entry(status, value, said, note, kinds(part.types, types), why)
 
 
-def _parts_of_json(found: Any, texts: int) -> dict[int, tuple[Any, str]]:
+def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
     if isinstance(found, Mapping) and texts == 1 and "rating" in found:
         return {1: _said(found)}
-    parts: dict[int, tuple[Any, str]] = {}
+    parts: dict[int, Part] = {}
     items: Any = found
     if isinstance(found, Mapping):
         for name, value in found.items():
@@ -104,24 +136,24 @@ def _parts_of_json(found: Any, texts: int) -> dict[int, tuple[Any, str]]:
     return parts
 
 
-def _said(item: Mapping[str, Any]) -> tuple[Any, str]:
-    rationale = item.get("rationale")
-    return item.get("rating"), rationale if isinstance(rationale, str) else ""
+def _said(item: Mapping[str, Any]) -> Part:
+    rationale, why = (
+        value if isinstance(value, str) else "" for value in (item.get("rationale"), item.get("types_rationale"))
+    )
+    return Part(item.get("rating"), rationale, item.get("types"), why)
 
 
-def _parts_of_text(answer: str, texts: int) -> dict[int, tuple[Any, str]]:
+def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
     headers = list(HEADER.finditer(answer))
     if not headers:
         return {1: _labels(answer)} if texts == 1 else {}
-    parts: dict[int, tuple[Any, str]] = {}
+    parts: dict[int, Part] = {}
     for header, following in zip(headers, [*headers[1:], None], strict=True):
-        rating, rationale = _labels(
-            answer[header.end() : following.start() if following else len(answer)].lstrip(" :.,;(|–")
-        )
+        part = _labels(answer[header.end() : following.start() if following else len(answer)].lstrip(" :.,;(|–"))
         number = int(header[1])
-        if number not in parts or _readable(rating) or not _readable(parts[number][0]):
-            parts[number] = (rating, rationale)
+        if number not in parts or _readable(part.rating) or not _readable(parts[number].rating):
+            parts[number] = part
     return parts
 
 
@@ -129,22 +161,24 @@ def _readable(said: str | None) -> bool:
     return said is not None and bool(NUMBER.match(said) or NOT_APPLICABLE.match(said))
 
 
-def _labels(body: str) -> tuple[str | None, str]:
-    """(what stands behind "Rating:", what stands behind "Rationale:") in one part of the answer."""
+def _labels(body: str) -> Part:
+    """What stands behind the labels "Rating:", "Rationale:" and "Type:" in one part of the answer.
+
+    A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
+    """
     marks = list(LABEL.finditer(body))
     if len(marks) == 1:
         inside = [m for m in ANYWHERE.finditer(body, marks[0].end()) if _rates(m) != _rates(marks[0])]
         marks += [m for m in inside if not _rates(m) or LAST_WORD.match(body, m.end())][:1]
-    rating: str | None = None
-    rationale = ""
+    said: dict[str, str] = {}
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
     for mark, end in zip(marks, ends if marks else [], strict=True):
-        said = body[mark.end() : end].strip()
-        if _rates(mark):
-            rating = said if rating is None else rating
-        elif not rationale:
-            rationale = said
-    return rating, rationale
+        kind = "rating" if _rates(mark) else "types" if mark[1].lower().startswith("type") else "rationale"
+        if kind == "rationale" and "types" in said and "rating" not in said and "types_rationale" not in said:
+            kind = "types_rationale"
+        if not said.get(kind):
+            said[kind] = body[mark.end() : end].strip()
+    return Part(said.get("rating"), said.get("rationale", ""), said.get("types"), said.get("types_rationale", ""))
 
 
 def _rates(mark: re.Match[str]) -> bool:

@@ -217,14 +217,8 @@ def opinion(ratings: Sequence[Rating], place: int, aspect: str) -> tuple[float, 
 
 def probability(rating: Rating) -> float | None:
     """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
-    if not isinstance(rating.logprobs, dict) or rating.value is None:
-        return None
-    odds = dict.fromkeys("12345", 0.0)
-    for token, value in rating.logprobs.items():
-        if token.strip() in odds:  # "4" and " 4" are the same rating
-            odds[token.strip()] += math.exp(value)
-    total = sum(odds.values())
-    return odds[f"{rating.value:g}"] / total if total and f"{rating.value:g}" in odds else None
+    odds = rating.distribution
+    return odds.get(int(rating.value)) if odds and rating.value is not None and rating.value.is_integer() else None
 
 
 def best_response(row: Row, ratings: Sequence[Rating]) -> int:
@@ -246,7 +240,7 @@ def reasons(ratings: Sequence[Rating], responses: int) -> str:
         value = (
             "N/A" if rating.status == "not-applicable" else "unrated" if rating.value is None else f"{rating.value:g}"
         )
-        lines.append(f"**{where}: {value}** {rating.rationale or rating.note}".strip())
+        lines.append(f"**{where}: {value}** {rating.why}".strip())
     return "\n\n".join(lines)
 
 

@@ -1,9 +1,15 @@
 """The values of judging. None of them knows storage, a model or Argilla."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from feedback.aspects import ASPECTS
+
+SCALE = ("1", "2", "3", "4", "5")
+LEAST_MASS = 1e-6
+"""Less probability than this on all five numbers together says nothing about them."""
 RatingStatus = Literal["rated", "not-applicable", "unrated", "failed"]
 Decision = Literal["approve", "reject"]
 
@@ -37,6 +43,38 @@ class Rating:
     revision: str = ""
     lengths: tuple[int, ...] = ()
     """Characters of each response of the row."""
+    types: tuple[int, ...] | None = None
+    """The kinds that the aspect asks for, by number; () for none of them, None where they were not asked or not readable."""
+    types_rationale: str = ""
+    asked: int = 1
+    """Times that the labeller was asked: an answer that can't be read is asked for once more."""
+
+    @property
+    def why(self) -> str:
+        """The reason in words: the rationale, with what was said of the types before it."""
+        kinds = [ASPECTS[self.aspect].types[k - 1] for k in self.types or () if self.aspect in ASPECTS]
+        said = (
+            f"{'; '.join(kind.partition(':')[0] for kind in kinds)}. {self.types_rationale}".strip(". ")
+            if kinds
+            else ""
+        )
+        return " ".join(filter(None, [f"({said})" if said else "", self.rationale or self.note]))
+
+    @property
+    def distribution(self) -> dict[int, float] | None:
+        """Probabilities of 1 to 5 at the place of the rating, summing to 1; None without log-probabilities of them."""
+        weights = dict.fromkeys(range(1, 6), 0.0)
+        for token, logprob in (self.logprobs or {}).items():
+            if (said := token.strip(' "\n')) in SCALE:
+                weights[int(said)] += math.exp(min(logprob, 0.0))
+        total = sum(weights.values())
+        return {value: weight / total for value, weight in weights.items()} if total > LEAST_MASS else None
+
+    @property
+    def expected(self) -> float | None:
+        """The mean of `distribution`: what the labeller gives on average, where `value` is one draw."""
+        found = self.distribution
+        return None if found is None else sum(value * weight for value, weight in found.items())
 
 
 @dataclass(frozen=True, slots=True)

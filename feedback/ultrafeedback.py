@@ -8,23 +8,29 @@ One literal rating:
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
 from feedback.aspects import ASPECTS
 from feedback.reading import read
 from feedback.types import Rating
+from tasks.base import text
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.prompts import Prompts
 from tasks.settings import setting
 from tasks.types import Message, Row
 
-PROMPT = "ultrafeedback.v1"
+PROMPT, AGAIN = "ultrafeedback.v1", "ultrafeedback_again.v1"
 PROMPTS = Prompts(Path(__file__).parent / "prompts")
 LONGEST_RATIONALE = 300
 SPACE_FOR_THE_REST = 60
+REFERENCES = ("reference", "external_knowledge", "passage")
+"""Where a row's origin holds what is known from elsewhere."""
+RATING_LABEL = re.compile(r"\brating[\"'*_\s]*[:=]\s*\"?", re.IGNORECASE)
+TEXT_LABEL = re.compile(r"\btext[ _]*([0-9]{1,3})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,12 @@ class UltraFeedback:
     aspects: tuple[str, ...] = setting(("overall-rating",), "What to rate: " + ", ".join(ASPECTS) + ".")
     together: bool = setting(True, "Show all responses of a row in one prompt, or rate them one by one.")
     repeats: int = setting(1, "Times that each question is asked; the spread tells how sure the labeller is.")
+    types: bool = setting(
+        False, "Ask also which kinds of help (helpfulness) or error (truthfulness) a response shows, and why."
+    )
+    use_reference: bool = setting(
+        True, "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document."
+    )
 
     def __post_init__(self) -> None:
         if not self.aspects:
@@ -59,7 +71,9 @@ class UltraFeedback:
 
     def identity(self, labeller: str) -> str:
         """Names this judge with this labeller: rows that it has rated need no rating again."""
-        parts = [labeller, PROMPT, list(self.aspects), self.together, self.repeats]
+        parts: list[Any] = [labeller, PROMPT, list(self.aspects), self.together, self.repeats]
+        parts += ["types"] if self.types else []
+        parts += [] if self.use_reference else ["no reference"]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def questions(self, row: Row) -> list[Question]:
@@ -76,45 +90,153 @@ class UltraFeedback:
         return asked
 
     async def rate(self, row: Row, question: Question, model: Model) -> list[Rating]:
-        """One rating for each response that the question shows. A failed call gives failed ratings, with the reason."""
+        """One rating for each response that the question shows. A failed call gives failed ratings, with the reason.
+
+        Where an answer can't be read, in whole or for some of the responses, the labeller is asked for it once more.
+        """
         found = await model.capabilities()
-        message = prompt(row, question, as_json=found.json_schema)
-        options = self._options(
-            len(question.order), found, not_applicable=bool(ASPECTS[question.aspect].not_applicable)
-        )
+        asked = self.asked(row, question, as_json=found.json_schema)
+        options = self._options(question, found)
         try:
-            answer = await model.chat([{"role": "user", "content": message}], draw=question.repeat, **options)
+            answer = await model.chat([{"role": "user", "content": asked}], draw=question.repeat, **options)
         except PromptTooLong as error:
-            return [_without_answer(row, question, place, model, "unrated", str(error)) for place in question.order]
+            return _too_long(row, question, model, str(error))
         except (CallFailed, CallRefused) as error:
             return [_without_answer(row, question, place, model, "failed", str(error)) for place in question.order]
-        return ratings(row, question, answer, message, found)
+        said = self.ratings(row, question, answer, asked, found)
+        if not any(_can_be_asked_again(rating, answer, found) for rating in said):
+            return said
+        again = PROMPTS.render(AGAIN, **self._form(question, as_json=found.json_schema))
+        talk: list[Message] = [
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": answer.text or "-"},
+            {"role": "user", "content": again},
+        ]
+        try:
+            answer = await model.chat(talk, draw=question.repeat, **options)
+        except CallFailed as error:
+            return [rating if rating.status != "unrated" else _failed(rating, str(error)) for rating in said]
+        except CallRefused:  # with its own answer beside it, the prompt may be too long
+            return said
+        second = self.ratings(row, question, answer, asked, found)
+        return [_better(one, other) for one, other in zip(said, second, strict=True)]
 
-    def _options(self, texts: int, found: Capabilities, *, not_applicable: bool) -> dict[str, Any]:
+    def asked(self, row: Row, question: Question, *, as_json: bool) -> str:
+        """The labeller's prompt: rubric, what is known, what was said before, the responses in the question's order."""
+        aspect = ASPECTS[question.aspect]
+        return PROMPTS.render(
+            PROMPT,
+            name=question.aspect,
+            instruction=talk(row.messages),
+            texts=[row.responses[place].text for place in question.order],
+            reference=reference(row) if aspect.takes_reference and self.use_reference else "",
+            **{k: v for k, v in self._form(question, as_json=as_json).items() if k != "texts"},
+        )
+
+    def _form(self, question: Question, *, as_json: bool) -> dict[str, Any]:
+        """What the part of the prompt that says how to answer needs."""
+        aspect = ASPECTS[question.aspect]
+        return {
+            "aspect": aspect,
+            "texts": question.order,
+            "types": self.types and bool(aspect.types),
+            "as_json": as_json,
+        }
+
+    def _options(self, question: Question, found: Capabilities) -> dict[str, Any]:
+        texts, aspect = len(question.order), ASPECTS[question.aspect]
+        types = len(aspect.types) if self.types else 0
         options: dict[str, Any] = {}
         if found.json_schema:
-            options["schema"] = schema(texts, bounded=found.string_bounds, not_applicable=not_applicable)
+            options["schema"] = schema(
+                texts, bounded=found.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
+            )
         if found.string_bounds:
-            options["max_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST)
-        if found.logprobs and texts == 1:
+            options["max_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
+        if found.logprobs:
             options.update(logprobs=True, top_logprobs=10)
         return options
+
+    def ratings(
+        self, row: Row, question: Question, answer: Completion, asked: str, found: Capabilities
+    ) -> list[Rating]:
+        """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
+        aspect = ASPECTS[question.aspect]
+        types = len(aspect.types) if self.types else 0
+        entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
+        weighed = at_ratings(answer, len(question.order))
+        full = _fills_the_context(answer, found)
+        said: list[Rating] = []
+        for number, (place, entry) in enumerate(zip(question.order, entries, strict=True)):
+            note = entry.note
+            if entry.status == "unrated" and answer.cut_off:
+                note = f"does not fit the context of {found.context} tokens" if full else "the answer was cut off"
+            said.append(
+                Rating(
+                    response=place,
+                    aspect=question.aspect,
+                    repeat=question.repeat,
+                    status=entry.status,
+                    value=entry.value,
+                    rationale=entry.rationale,
+                    note=note,
+                    raw=answer.text,
+                    order=question.order,
+                    model=answer.model,
+                    prompt=PROMPT,
+                    prompt_hash=hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+                    prompt_tokens=answer.prompt_tokens,
+                    completion_tokens=answer.completion_tokens,
+                    latency=answer.latency,
+                    logprobs=weighed[number],
+                    revision=answer.revision,
+                    lengths=tuple(len(response.text) for response in row.responses),
+                    types=entry.types,
+                    types_rationale=entry.types_rationale,
+                )
+            )
+        return said
+
+
+def _fills_the_context(answer: Completion, found: Capabilities) -> bool:
+    used = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
+    return answer.cut_off and found.context is not None and used >= found.context - 1
+
+
+def _can_be_asked_again(rating: Rating, answer: Completion, found: Capabilities) -> bool:
+    return rating.status == "unrated" and not _fills_the_context(answer, found)
+
+
+def _better(one: Rating, other: Rating) -> Rating:
+    """The first rating where it could be read, else the second; what neither says is kept with both answers."""
+    if one.status != "unrated":
+        return one
+    if other.status == "unrated":
+        return replace(one, raw=f"{one.raw}\n\n[asked again]\n{other.raw}", note=other.note, asked=2)
+    return replace(other, asked=2)
+
+
+def _failed(rating: Rating, why: str) -> Rating:
+    return replace(rating, status="failed", note=why)
+
+
+def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rating]:
+    """Unrated, with the response named that takes most of the room."""
+    longest = max(question.order, key=lambda place: len(row.responses[place].text))
+    note = why
+    if len(question.order) > 1:
+        number = len(row.responses[longest].text)
+        note += f" Response {longest + 1} is the longest, with {number:,} characters; rated one at a time, the others may fit."
+    return [_without_answer(row, question, place, model, "unrated", note) for place in question.order]
 
 
 def _hash(*parts: object) -> bytes:
     return hashlib.sha256("|".join(map(str, parts)).encode()).digest()
 
 
-def prompt(row: Row, question: Question, *, as_json: bool) -> str:
-    """The labeller's prompt: rubric, what was said before the responses, the responses in the question's order."""
-    return PROMPTS.render(
-        PROMPT,
-        name=question.aspect,
-        aspect=ASPECTS[question.aspect],
-        instruction=talk(row.messages),
-        texts=[row.responses[place].text for place in question.order],
-        as_json=as_json,
-    )
+def reference(row: Row) -> str:
+    """What is known from elsewhere: the row's reference, or the passage that it was made from; "" for none."""
+    return next((text(row.origin[name]) for name in REFERENCES if text(row.origin.get(name))), "")
 
 
 def talk(messages: tuple[Message, ...]) -> str:
@@ -124,12 +246,18 @@ def talk(messages: tuple[Message, ...]) -> str:
     return "\n\n".join(f"{message['role'].capitalize()}: {message['content']}" for message in messages)
 
 
-def schema(texts: int, *, bounded: bool, not_applicable: bool) -> dict[str, Any]:
-    """The JSON schema of the answer: exactly one part for each text. The rationale comes first: the rating follows from it."""
+def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0) -> dict[str, Any]:
+    """The JSON schema of the answer: exactly one part for each text. The rationale comes first: the rating follows from it.
+
+    `types`: how many kinds there are to choose from, 0 where they are not asked for.
+    """
     rationale: dict[str, Any] = {"type": "string", "maxLength": LONGEST_RATIONALE} if bounded else {"type": "string"}
     scale: list[int | str] = [1, 2, 3, 4, 5]
     rating: dict[str, Any] = {"enum": [*scale, "N/A"] if not_applicable else scale}
-    one = {"rationale": rationale, "rating": rating}
+    one: dict[str, Any] = {"rationale": rationale, "rating": rating}
+    if types:
+        kinds = {"type": "array", "items": {"enum": list(range(1, types + 1))}, "maxItems": types}
+        one = {"types": kinds, "types_rationale": rationale, **one}
     return _closed(one) if texts == 1 else _closed({f"text {k}": _closed(one) for k in range(1, texts + 1)})
 
 
@@ -140,42 +268,6 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def ratings(row: Row, question: Question, answer: Completion, message: str, found: Capabilities) -> list[Rating]:
-    """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
-    applicable = bool(ASPECTS[question.aspect].not_applicable)
-    entries = read(answer.text, len(question.order), not_applicable=applicable)
-    used = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
-    full = answer.cut_off and found.context is not None and used >= found.context - 1
-    said: list[Rating] = []
-    for place, entry in zip(question.order, entries, strict=True):
-        note = entry.note
-        if entry.status == "unrated" and answer.cut_off:
-            note = f"does not fit the context of {found.context} tokens" if full else "the answer was cut off"
-        said.append(
-            Rating(
-                response=place,
-                aspect=question.aspect,
-                repeat=question.repeat,
-                status=entry.status,
-                value=entry.value,
-                rationale=entry.rationale,
-                note=note,
-                raw=answer.text,
-                order=question.order,
-                model=answer.model,
-                prompt=PROMPT,
-                prompt_hash=hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest()[:16],
-                prompt_tokens=answer.prompt_tokens,
-                completion_tokens=answer.completion_tokens,
-                latency=answer.latency,
-                logprobs=at_rating(answer),
-                revision=answer.revision,
-                lengths=tuple(len(response.text) for response in row.responses),
-            )
-        )
-    return said
 
 
 def _without_answer(row: Row, question: Question, place: int, model: Model, status: Any, note: str) -> Rating:
@@ -192,19 +284,22 @@ def _without_answer(row: Row, question: Question, place: int, model: Model, stat
     )
 
 
-def at_rating(answer: Completion) -> dict[str, float] | None:
-    """Log-probabilities {token: value} at the place of the one rating in an answer; None where there are none."""
+def at_ratings(answer: Completion, texts: int) -> list[dict[str, float] | None]:
+    """Log-probabilities {token: value} at the place of each rating of an answer; None where they can't be told."""
     content = answer.logprobs.get("content") if isinstance(answer.logprobs, dict) else None
-    if not content:
-        return None
-    said = "".join(str(token.get("token", "")) for token in content)
-    label = list(re.finditer(r"rating[\"'*_\s]*[:=]\s*\"?", said, re.IGNORECASE))
-    at = 0
-    for token in content:
-        word = str(token.get("token", ""))
-        if label and at + len(word) > label[-1].end():
-            return {
-                str(top["token"]): float(top["logprob"]) for top in token.get("top_logprobs", []) if "logprob" in top
-            }
-        at += len(word)
-    return None
+    words = [str(token.get("token", "")) for token in content or []]
+    said = "".join(words)
+    labels = list(RATING_LABEL.finditer(said))
+    if texts == 1:
+        labels = labels[-1:]
+    elif [int(number) for number in TEXT_LABEL.findall(said)] != list(range(1, texts + 1)):
+        labels = []
+    if len(labels) != texts:
+        return [None] * texts
+    found: list[dict[str, float] | None] = []
+    ends = list(accumulate(map(len, words)))
+    for label in labels:
+        at = next((k for k, end in enumerate(ends) if end > label.end()), None)
+        tops = content[at].get("top_logprobs", []) if content and at is not None else []
+        found.append({str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top} or None)
+    return found

@@ -88,7 +88,7 @@ def test_a_raw_line() -> None:
         "ratings": [
             {
                 "response": place, "aspect": "helpfulness", "repeat": 0, "status": "rated", "value": value,
-                "rationale": why, "note": "", "model": "m",
+                "rationale": why, "note": "", "model": "m", "expected": None, "types": None, "types_rationale": "",
             }
             for place, value, why in ((0, 2.0, "Wet."), (1, 4.0, "Right."))
         ],

@@ -11,7 +11,7 @@ from app.forecast import CHARACTERS_A_TOKEN, TOKENS_OF_A_RATING, Forecast, forec
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
-from feedback.ultrafeedback import UltraFeedback, prompt
+from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.engine import Tally
 from tasks.models.spec import ModelSpec
@@ -88,7 +88,7 @@ def test_ratings_together_or_one_by_one() -> None:
 def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
     judge = UltraFeedback(aspects=("helpfulness",))
     (question,) = judge.questions(SAID)
-    asked = len(prompt(SAID, question, as_json=True)) / CHARACTERS_A_TOKEN
+    asked = len(judge.asked(SAID, question, as_json=True)) / CHARACTERS_A_TOKEN
     assert tokens_of_rating(SAID, judge) == asked + 2 * TOKENS_OF_A_RATING
     longer = replace(SAID, responses=(Response("x" * 4000, "a"), SAID.responses[1]))
     assert tokens_of_rating(longer, judge) > tokens_of_rating(SAID, judge) + 900

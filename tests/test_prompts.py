@@ -14,7 +14,7 @@ from app.inputs import Inputs
 from feedback.aspects import ASPECTS
 from feedback.exports import Export
 from feedback.schema import Review
-from feedback.ultrafeedback import Question, UltraFeedback, prompt
+from feedback.ultrafeedback import Question, UltraFeedback
 from tasks import TASKS, SelfInstruct, Task
 from tasks.answers import Answers
 from tasks.models.spec import ModelSpec
@@ -23,6 +23,7 @@ from tasks.text_generation import prompt as messages_of
 from tasks.types import Response, Row
 
 ROOT = Path(__file__).resolve().parent.parent
+JUDGE = UltraFeedback()
 RIVER = Row(
     ({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers are wet.\n\nMostly.", "b"))
 )  # fmt: skip
@@ -202,21 +203,21 @@ def test_text_generation() -> None:
 
 def test_ultrafeedback_together() -> None:
     question = Question("honesty", 0, (1, 0))
-    assert prompt(RIVER, question, as_json=False) == HONESTY
-    assert prompt(RIVER, question, as_json=True) == HONESTY_JSON
+    assert JUDGE.asked(RIVER, question, as_json=False) == HONESTY
+    assert JUDGE.asked(RIVER, question, as_json=True) == HONESTY_JSON
 
 
 def test_ultrafeedback_one_by_one() -> None:
     question = Question("helpfulness", 0, (0,))
-    assert prompt(RIVER, question, as_json=False) == HELPFULNESS
-    assert prompt(RIVER, question, as_json=True) == HELPFULNESS_JSON
+    assert JUDGE.asked(RIVER, question, as_json=False) == HELPFULNESS
+    assert JUDGE.asked(RIVER, question, as_json=True) == HELPFULNESS_JSON
 
 
 @pytest.mark.parametrize("name", ASPECTS)
 @pytest.mark.parametrize("order", [(0,), (0, 1)])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_every_aspect_says_its_rubric(name: str, order: tuple[int, ...], as_json: bool) -> None:
-    said = prompt(RIVER, Question(name, 0, order), as_json=as_json)
+    said = JUDGE.asked(RIVER, Question(name, 0, order), as_json=as_json)
     aspect = ASPECTS[name]
     scale = [f"{value} = {meaning}" for value, meaning in enumerate(aspect.scale, 1)]
     if aspect.not_applicable:
@@ -239,7 +240,7 @@ def test_a_talk_is_shown_with_its_roles() -> None:
         ),
         (Response("<b>The Rhine</b> & {% so on %}", "a"),),
     )
-    said = prompt(talk, Question("helpfulness", 0, (0,)), as_json=False)
+    said = JUDGE.asked(talk, Question("helpfulness", 0, (0,)), as_json=False)
     assert (
         "Instruction:\nSystem: Be brief.\n\nUser: Name a river.\n\nAssistant: The Loire.\n\nUser: And another {{ one }}?\n\n"
         "Response:\n<b>The Rhine</b> & {% so on %}\n\nAnswer with"
@@ -253,7 +254,10 @@ def test_every_prompt_file_is_versioned_and_used(package: str) -> None:
     assert files
     for file in files:
         assert re.fullmatch(r"[a-z_]+\.v\d+\.jinja2", file.name), file
-        assert f'"{file.name.removesuffix(".jinja2")}"' in source, f"{file.name} is used nowhere"
+        used = f'"{file.name.removesuffix(".jinja2")}"' in source or any(
+            file.name in other.read_text() for other in files
+        )
+        assert used, f"{file.name} is used nowhere"
 
 
 def subclasses(cls: type[Task]) -> set[type[Task]]:

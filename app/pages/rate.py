@@ -7,6 +7,7 @@ import gradio as gr
 from app import draft, forecast, parts
 from app.desk import Look, named_model
 from app.draft import FormError
+from app.forms import add_fields
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card
 from app.parts import count, t
@@ -57,6 +58,7 @@ def build(board: Board) -> None:
             form.add(
                 "rating.on", gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on")
             )
+            add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
             board.part(cost)
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):

@@ -126,8 +126,7 @@ def _shown(values: list[Any]) -> str:
 
 def _why(ratings: list[Rating]) -> str:
     return " / ".join(
-        r.rationale or r.note or ("does not apply" if r.status == "not-applicable" else "no reason given")
-        for r in ratings
+        r.why or ("does not apply" if r.status == "not-applicable" else "no reason given") for r in ratings
     )
 
 

@@ -33,12 +33,14 @@ class Ratings:
                 c.execute(
                     "INSERT OR IGNORE INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale,"
                     " note, raw, shown, model, prompt, prompt_hash, temperature, seed, prompt_tokens, completion_tokens, latency,"
-                    " logprobs, lengths, revision, created) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?)",
+                    " logprobs, lengths, revision, types, types_rationale, asked, created)"
+                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?,?,?,?)",
                     (
                         row_id, said_of, r.response, r.aspect, r.repeat, judge, r.status, r.value, clean(r.rationale),
                         clean(r.note), clean(r.raw), dumps(r.order), r.model, r.prompt, r.prompt_hash, r.temperature,
                         r.prompt_tokens, r.completion_tokens, r.latency,
-                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), r.revision, now(),
+                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), r.revision,
+                        None if r.types is None else dumps(r.types), clean(r.types_rationale), r.asked, now(),
                     ),
                 )  # fmt: skip
 
@@ -104,4 +106,7 @@ def _rating(r: sqlite3.Row) -> Rating:
         logprobs=json.loads(r["logprobs"]) if r["logprobs"] else None,
         revision=r["revision"],
         lengths=tuple(json.loads(r["lengths"])),
+        types=tuple(json.loads(r["types"])) if r["types"] else None,
+        types_rationale=r["types_rationale"],
+        asked=r["asked"],
     )
