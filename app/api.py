@@ -21,10 +21,12 @@ from app.tables.runs import Run
 from feedback.exports import Export, Exported
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
-from tasks import Genstruct, Magpie, SelfInstruct, TextGeneration
+from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, TextGeneration
 
 __all__ = [
+    "EvolInstruct",
     "Genstruct",
+    "InstructionResponse",
     "Magpie",
     "Recipe",
     "SelfInstruct",
@@ -76,7 +78,7 @@ def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
 def export(
     run_id: str, path: str | Path, *, format: str = "sft", unreviewed: bool = False, data: Path | None = None
 ) -> Exported:
-    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), as sft, preference or raw."""
+    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), in one of the formats of `Export`."""
     here = settings(data)
     with Store(here.data) as store:
         return workflow.export(

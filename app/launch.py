@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.api import (
+        EvolInstruct,
         Genstruct,
+        InstructionResponse,
         Magpie,
         Recipe,
         SelfInstruct,
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "EvolInstruct",
     "Genstruct",
+    "InstructionResponse",
     "Magpie",
     "Recipe",
     "SelfInstruct",

@@ -1,4 +1,4 @@
-"""Reading what models answer: JSON that may be wrapped in prose or a fence, and lists written in any of the usual ways."""
+"""Reading what models answer: JSON that may be wrapped in prose or a fence, lists written in any of the usual ways, one text."""
 
 import json
 import re
@@ -12,6 +12,21 @@ MARKER = re.compile(
     rf"\A\s*(?:[-*•–+]\s+|\*\*{NUMBER}\*\*\s*|{NUMBER}\s*|\(?[a-z][.)]\s+|#{{1,6}}\s+|>\s+)+", re.IGNORECASE
 )
 PAIRS = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
+WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
+WHOLE_BOLD = re.compile(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
+MADE = r"(?:rewritten|re-written|revised|created|evolved|new|updated|modified|improved)"
+ANNOUNCED = re.compile(
+    rf"(?:#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}:?"
+    rf"|^[ \t>*_#]{{0,12}}(?:the[ \t]+|your[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t*_#]*:[*_]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+LABEL = re.compile(r"\A[ \t>*_#]*(?:instruction|prompt)[ \t*_#]*:[*_]*", re.IGNORECASE)
+COURTESY = r"(?:sure|certainly|of course|absolutely|okay|ok|great)"
+INTRODUCTION = re.compile(
+    rf"\A(?:{COURTESY}[^\w\n]+)?here(?:['’]s| is)\b[^\n:]{{0,40}}\b(?:{MADE}|more \w+)\b[^\n:]{{0,80}}:[*_]*"
+    rf"|\A{COURTESY}[!.,:]*[ \t]*\n",
+    re.IGNORECASE,
+)
 MARKUP = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
 
 
@@ -57,7 +72,29 @@ def introduces(line: str) -> bool:
 def bare(line: str) -> str:
     """One item without its marker, its emphasis and the quotes around it."""
     item = MARKER.sub("", line).strip()
-    item = MARKUP.sub(r"\1", item).strip()
+    return unquoted(MARKUP.sub(r"\1", item).strip())
+
+
+def unquoted(item: str) -> str:
+    """A text without the quotes around all of it."""
     while len(item) > 1 and PAIRS.get(item[0]) == item[-1] and item[0] not in item[1:-1]:
         item = item[1:-1].strip()
     return item
+
+
+def text_in(answer: str) -> str:
+    """The one text that an answer gives: what follows its last marker, without introduction, label, fence and quotes around it.
+
+    >>> text_in("Sure! Here is the rewritten instruction:\\n\\n\"Name a river in Peru.\"")
+    'Name a river in Peru.'
+    """
+    found, before = answer.strip(), ""
+    while found != before:
+        before = found
+        found = INTRODUCTION.sub("", found, count=1).strip()
+        found = ANNOUNCED.split(found)[-1].strip()
+        found = LABEL.sub("", found, count=1).strip()
+        for wrapped in (WHOLE_FENCE, WHOLE_BOLD):
+            found = wrapped.sub(r"\1", found).strip()
+        found = unquoted(found)
+    return found

@@ -17,7 +17,16 @@ from feedback.aspects import ASPECTS
 from feedback.exports import FORMATS, Export
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
-from tasks import TASKS, ExistingRows, Genstruct, Magpie, SelfInstruct, TextGeneration
+from tasks import (
+    TASKS,
+    EvolInstruct,
+    ExistingRows,
+    Genstruct,
+    InstructionResponse,
+    Magpie,
+    SelfInstruct,
+    TextGeneration,
+)
 from tasks.answers import Answers
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
@@ -128,17 +137,24 @@ wheres = st.one_of(
     st.builds(lambda name, key: {"preset": name, "key_env": f"MY_{key}"}, st.sampled_from(list(PRESETS)), variables),
 )
 specs = st.builds(lambda where, rest: build(ModelSpec, {**rest, **where}, ""), wheres, sampling)
+system_prompts = (
+    plain_words | st.just("") | st.lists(words, min_size=1, max_size=3) | st.dictionaries(words, words, min_size=1)
+)
 tasks: dict[str, st.SearchStrategy[Any]] = {
     "magpie": st.builds(
         Magpie, n_turns=st.integers(1, 9), only_instruction=st.booleans(), end_with_user=st.booleans(),
-        include_system_prompt=st.booleans(), max_instruction_tokens=st.integers(1, 10**6),
-        system_prompt=plain_words | st.just("") | st.lists(words, min_size=1, max_size=3)
-        | st.dictionaries(words, words, min_size=1),
+        include_system_prompt=st.booleans(), max_instruction_tokens=st.integers(1, 10**6), system_prompt=system_prompts,
     ),
+    "instruction-response": st.builds(InstructionResponse, n_turns=st.integers(1, 9), system_prompt=system_prompts),
     "self-instruct": st.builds(
         SelfInstruct, num_instructions=st.integers(1, 9), application_description=words, criteria_for_query_generation=words
     ),
     "genstruct": st.builds(Genstruct, max_answer_tokens=st.integers(1, 10**6)),
+    "evol-instruct": st.builds(
+        EvolInstruct, num_evolutions=st.integers(1, 20), seed=st.integers(-(2**40), 2**40), store_evolutions=st.booleans(),
+        include_original_instruction=st.booleans(), generate_answers=st.booleans(), check_gain=st.booleans(),
+        mutation_templates=st.dictionaries(words, words.map("{}<PROMPT>".format), max_size=3),
+    ),
     "text-generation": st.builds(
         TextGeneration, template=st.sampled_from(["{{ a }}", "[{{ a }}] {{ b }}", "{{a}}{{b}}{{c}}"]), system_prompt=words,
         num_generations=st.integers(1, 8),

@@ -160,7 +160,7 @@ def wrong(**tables: Any) -> dict[str, Any]:
     [
         ({}, "[task]", "needs a table"),
         ({"task": 3}, "[task]", "table of settings"),
-        ({"task": {}}, "[task]", "one of: magpie, self-instruct"),
+        ({"task": {}}, "[task]", "one of: magpie, instruction-response"),
         ({"task": {"kind": "nope"}}, "[task]", "'nope'"),
         ({"task": {"kind": ["magpie"]}}, "[task]", "one of"),
         ({"task": {"kind": "magpie"}}, "rows", "draws for ever"),

@@ -1,0 +1,70 @@
+"""Which evolved instructions can't be used: the elimination rules of WizardLM (Xu et al. 2023, arXiv 2304.12244, section 3.2).
+
+What only a model can judge, that an instruction gains nothing over the one before it, is in `evol_instruct`; here is what
+can be told from the words. A word that the instruction had before counts against nothing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+SHORT = 80
+"""Words: an apology in a text that is not shorter belongs to the instruction."""
+WORD = re.compile(r"\w+")
+STOP_WORDS = frozenset(
+    WORD.findall(
+        """a about above after again all also am an and any are as at be because been before being below between both but by can
+        could d did do does doing don down during each few for from further had has have having he her here hers him his how i
+        if in into is it its itself just let ll m me more most my no nor not now of off on once only or other our out over own
+        please re s same shall she should so some such t than that the their them then there these they this those through to
+        too under until up us ve very was we were what when where which while who whom why will with would you your"""
+    )
+)
+LEAKED = re.compile(r"\b(?:given|rewritten|created)[ _-](?:prompt|instruction)\b", re.IGNORECASE)
+WE = r"(?:i|we)"
+REFUSED = re.compile(
+    rf"""(?:\A|[.!?]\s{{1,3}})[*_>\s]{{0,6}}(?:
+        (?:{WE}\s?(?:['’](?:m|re)|am|are)\s+)?(?:so\s+|very\s+|really\s+|truly\s+)?sorry
+          (?:\s*[,.!;:—–-]|\s+(?:but|that\s+{WE}|{WE})\b|\s+for\s+(?:the|any)\s+(?:confusion|inconvenience)|\s*\Z)
+        | {WE}\s+(?:must\s+)?apologi[sz]e\s*(?:[,.]|but\b|for\s+(?:the|any)\s+(?:confusion|inconvenience))
+        | (?:unfortunately,?\s+)?{WE}\s?(?:can(?:no|['’])t|can\ not|won['’]t|will\ not|(?:['’]m|am)\ (?:unable|not\ able)\ to)\s+
+          (?:(?:help|assist)(?:\s+you)?\s+with\s+(?:that|this|your)\b
+            |(?:\w+\s+){{1,3}}?(?:that|this|your|the|such)\s+(?:\w+\s+)?(?:request|prompt|instruction)s?\b)
+        | as\ an?\ (?:AI|(?:AI\ |large\ )?language\ model)\b[^.!?\n]*\b{WE}\b
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def why_not(instruction: str, earlier: Sequence[str], *, adds: bool) -> str | None:
+    """Why an evolved instruction can't be used, or None. `earlier` are those it comes from, the newest last.
+
+    `adds` is True for an operation that only adds to an instruction: one that has no more words than before is then no gain.
+    """
+    said, before = words(instruction), earlier[-1]
+    if not set(said) - STOP_WORDS:
+        return "only stop words or punctuation"
+    if refuses(instruction) and not refuses(before):
+        return "a refusal"
+    if leaks(instruction) - leaks(before):
+        return "copies words of the prompt"
+    if any(said == words(other) for other in earlier):
+        return "a copy of an earlier one"
+    if adds and Counter(said) <= Counter(words(before)):
+        return "no gain: not a word was added"
+    return None
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, whatever their case and what stands between them."""
+    return WORD.findall(text.casefold())
+
+
+def refuses(text: str) -> bool:
+    """True for a short text that apologises or declines in a sentence of its own, not for one that is about an apology."""
+    return len(text.split()) < SHORT and REFUSED.search(text) is not None
+
+
+def leaks(text: str) -> set[str]:
+    """The words of an evolving prompt that a text repeats."""
+    return {found.casefold() for found in LEAKED.findall(text)}
