@@ -29,7 +29,10 @@ class Export:
 
     title: ClassVar[str] = "export"
 
-    format: str = setting("sft", "sft (messages), preference (prompt, chosen, rejected) or raw (everything).")
+    format: str = setting(
+        "sft",
+        "sft (messages), preference (prompt, chosen, rejected), raw (everything) or plain (instruction, response).",
+    )
     path: str = setting("", "File to write: .jsonl, .parquet or .csv.")
     unreviewed: bool = setting(False, "Take rows that nobody has reviewed as well; they are marked.")
 
@@ -131,6 +134,16 @@ def sft(judged: Judged, run: str, task: str) -> Line | None:
     return {"messages": [*messages, answer], **extra, **provenance(judged, run, task)}
 
 
+def plain(judged: Judged, run: str, task: str) -> Line | None:
+    """`instruction` and `response` as two texts, as `sft` has them; None for a talk of several turns, which they can't hold."""
+    line = sft(judged, run, task)
+    if line is None or [m["role"] for m in line["messages"] if m["role"] != "system"] != ["user", "assistant"]:
+        return None
+    *system, asked, answer = line.pop("messages")
+    prompt = "\n\n".join(message["content"] for message in system) or None
+    return {"instruction": asked["content"], "response": answer["content"], "system_prompt": prompt, **line}
+
+
 def preference(judged: Judged, run: str, task: str) -> Line | None:
     """`prompt`, `chosen`, `rejected` as chat. None where nothing tells two different texts apart.
 
@@ -217,7 +230,12 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
     }
 
 
-FORMATS: dict[str, Callable[[Judged, str, str], Line | None]] = {"sft": sft, "preference": preference, "raw": raw}
+FORMATS: dict[str, Callable[[Judged, str, str], Line | None]] = {
+    "sft": sft,
+    "preference": preference,
+    "raw": raw,
+    "plain": plain,
+}
 
 
 @dataclass

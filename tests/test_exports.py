@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.errors import ExportError
-from feedback.exports import FORMATS, Export, Exported, Judged, export, preference, raw, sft
+from feedback.exports import FORMATS, Export, Exported, Judged, export, plain, preference, raw, sft
 from feedback.schema import MOST_RESPONSES, Shape, best_response, item, opinion, probability, reasons, shape_of
 from feedback.types import Rating, Verdict
 from tasks.types import Message, Response, Row
@@ -66,6 +66,19 @@ def test_an_sft_line() -> None:
         "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": False, "response_corrected": False,
         **PROVENANCE,
     }  # fmt: skip
+
+
+def test_an_instruction_and_its_response() -> None:
+    assert line(plain, verdict(corrected_instruction="Name two.")) == {
+        "instruction": "Name two.", "response": "The Loire.", "system_prompt": "Be brief.",
+        "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": True, "response_corrected": False,
+        **PROVENANCE,
+    }  # fmt: skip
+    alone = line(plain, verdict(), row=replace(ROW, messages=(ASKED,)))
+    assert list(alone)[:3] == ["instruction", "response", "system_prompt"] and alone["system_prompt"] is None
+    talk = replace(ROW, messages=(ASKED, {"role": "assistant", "content": "The Loire."}, ASKED))
+    for other in (talk, replace(ROW, responses=())):
+        assert plain(judged(verdict(), row=other), "run", "Task") is None
 
 
 def test_a_preference_line() -> None:
@@ -248,7 +261,9 @@ def test_files_can_be_read_back(tmp_path: Path, form: str, ending: str) -> None:
     elif ending == "csv":
         with path.open(encoding="utf-8", newline="") as file:
             found = list(csv.DictReader(line.replace("\0", "") for line in file))
-        assert all(json.loads(one["messages" if form != "preference" else "prompt"])[1] == ASKED for one in found)
+        asked = {"preference": "prompt", "plain": "instruction"}.get(form, "messages")
+        texts = [one[asked] if asked == "instruction" else json.loads(one[asked])[1]["content"] for one in found]
+        assert texts == [ASKED["content"]] * 3
     else:
         found = pq.read_table(path).to_pylist()
         assert found[0] == FORMATS[form](some(4)[1], "run", "Task")

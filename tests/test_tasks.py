@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import TASKS, ExistingRows, Genstruct, Magpie, SelfInstruct, Task, TextGeneration
+from tasks import TASKS, ExistingRows, Genstruct, InstructionResponse, Magpie, SelfInstruct, Task, TextGeneration
 from tasks.answers import Answers
 from tasks.engine import Call, Engine
 from tasks.errors import InputError, SettingsError, Unsupported
@@ -304,6 +304,22 @@ def test_magpie_refuses_an_endpoint_without_raw_prompts() -> None:
     family.template = "llama3"
     assert row(made(Magpie(), model=family)).instruction
     assert family.prompts[0] == "<|start_header_id|>user<|end_header_id|>\n\n"
+
+
+# -- InstructionResponse
+
+
+def test_instruction_response() -> None:
+    model = Model()
+    writer = "You are a creative AI Assistant writer."
+    one = row(made(InstructionResponse(), model=model))
+    assert [message["role"] for message in one.messages] == ["user"] and len(one.responses) == 1
+    assert one.origin == {"system_prompt": writer}
+    assert model.prompts[0].startswith(f"<|im_start|>system\n{writer}<|im_end|>\n")
+    preset = row(made(Magpie(system_prompt=writer)))
+    assert (one.messages, one.responses) == (preset.messages, preset.responses)
+    plain = InstructionResponse(system_prompt="", n_turns=2)
+    assert len(row(made(plain)).messages) == 3 and row(made(plain)).origin == {}
 
 
 # -- ExistingRows

@@ -18,9 +18,21 @@ FORMATS = [
     ("Chat messages (SFT)", "sft"),
     ("Preference pairs (DPO)", "preference"),
     ("All responses with ratings", "raw"),
+    ("Instruction and response", "plain"),
 ]
 KINDS = [("JSON Lines", "jsonl"), ("Parquet", "parquet"), ("CSV", "csv")]
-TEXTS = ("messages", "prompt", "chosen", "rejected", "responses", "ratings", "verdicts", "origin")
+TEXTS = (
+    "messages",
+    "instruction",
+    "response",
+    "prompt",
+    "chosen",
+    "rejected",
+    "responses",
+    "ratings",
+    "verdicts",
+    "origin",
+)
 
 
 def build(board: Board) -> None:
@@ -93,7 +105,9 @@ def preview(look: Look) -> str:
     none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
     if not seen.lines and seen.passed_over:
         return parts.empty(
-            "Nothing fits this format", f"{none}. A pair needs two responses with different ratings, or a correction."
+            "Nothing fits this format",
+            f"{none}. A pair needs two responses with different ratings, or a correction; "
+            "instruction and response need a talk of one turn.",
         )
     if not seen.lines:
         return parts.empty(
