@@ -78,7 +78,7 @@ def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
 def export(
     run_id: str, path: str | Path, *, format: str = "sft", unreviewed: bool = False, data: Path | None = None
 ) -> Exported:
-    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), in one of the formats of `Export`."""
+    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), as sft, preference, raw or plain."""
     here = settings(data)
     with Store(here.data) as store:
         return workflow.export(

@@ -137,10 +137,11 @@ def sft(judged: Judged, run: str, task: str) -> Line | None:
 def plain(judged: Judged, run: str, task: str) -> Line | None:
     """`instruction` and `response` as two texts, as `sft` has them; None for a talk of several turns, which they can't hold."""
     line = sft(judged, run, task)
-    if line is None or [m["role"] for m in line["messages"] if m["role"] != "system"] != ["user", "assistant"]:
+    roles = [message["role"] for message in line["messages"]] if line else []
+    if line is None or roles not in (["user", "assistant"], ["system", "user", "assistant"]):
         return None
     *system, asked, answer = line.pop("messages")
-    prompt = "\n\n".join(message["content"] for message in system) or None
+    prompt = system[0]["content"] if system else None
     return {"instruction": asked["content"], "response": answer["content"], "system_prompt": prompt, **line}
 
 

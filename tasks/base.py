@@ -3,13 +3,14 @@
 The form in the page and the keys in a recipe come from the fields (tasks/settings.py).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.errors import InputError
 from tasks.models.base import Model
-from tasks.types import Dropped, Row, Unit
+from tasks.types import Dropped, Message, Row, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,3 +69,36 @@ class Task:
 def text(value: Any) -> str:
     """A cell of the input as text; nothing for a missing one."""
     return "" if value is None else str(value).strip()
+
+
+def chat(value: Any) -> list[Message]:
+    """A cell of the input as a chat: the messages of an OpenAI list, or of a JSON text of one; nothing for anything else."""
+    return [
+        {"role": message["role"], "content": _content(message.get("content"))}
+        for message in listed(value)
+        if isinstance(message, Mapping) and message.get("role") in ("system", "user", "assistant")
+    ]
+
+
+def _content(value: Any) -> str:
+    """A message's content as text; of a list of parts, those that are text."""
+    if isinstance(value, (list, tuple)):
+        return "".join(text(part.get("text")) for part in value if isinstance(part, Mapping))
+    return text(value)
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, a JSON text of one read, anything else as a list of one; nothing for nothing."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return [value]
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def plain(value: Any) -> bool:
+    """True for a cell that can be kept beside a row."""
+    return isinstance(value, (str, int, float, bool))

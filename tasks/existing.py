@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tasks.base import Task, text
+from tasks.base import Task, chat, listed, plain, text
 from tasks.models.base import Model
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
@@ -46,17 +46,13 @@ class ExistingRows(Task):
         if not any(message["role"] == "user" and message["content"] for message in messages):
             return [Dropped("no instruction", json.dumps(dict(unit.inputs), default=str)[:2000])]
         known = {"instruction", "input", "system_prompt", "messages", "response", "responses"}
-        rest = {str(name): value for name, value in unit.inputs.items() if name not in known and _plain(value)}
+        rest = {str(name): value for name, value in unit.inputs.items() if name not in known and plain(value)}
         return [Row(tuple(messages), tuple(answer for answer in answers if answer.text), rest)]
 
     def read(self, inputs: Mapping[str, Any]) -> tuple[list[Message], list[Response]]:
         """(messages up to the user's last turn, responses) of one row of input."""
         answers: list[Response] = []
-        messages: list[Message] = []
-        talk = inputs.get("messages")
-        for message in _listed(talk):
-            if isinstance(message, Mapping) and message.get("role") in ("system", "user", "assistant"):
-                messages.append({"role": message["role"], "content": _content(message.get("content"))})
+        messages = chat(inputs.get("messages"))
         while messages and messages[-1]["role"] == "assistant":
             answers.insert(0, Response(messages.pop()["content"], self.model))
         if not messages:
@@ -65,32 +61,9 @@ class ExistingRows(Task):
             asked = [part for part in (text(inputs.get("instruction")), text(inputs.get("input"))) if part]
             messages.append({"role": "user", "content": "\n\n".join(asked)})
         one = inputs.get("response")
-        for answer in [*([one] if isinstance(one, str) else _listed(one)), *_listed(inputs.get("responses"))]:
+        for answer in [*([one] if isinstance(one, str) else listed(one)), *listed(inputs.get("responses"))]:
             if isinstance(answer, Mapping):
                 answers.append(Response(text(answer.get("text")), text(answer.get("model")) or self.model))
             else:
                 answers.append(Response(text(answer), self.model))
         return messages, answers
-
-
-def _content(value: Any) -> str:
-    """A message's content as text; of a list of parts, those that are text."""
-    if isinstance(value, (list, tuple)):
-        return "".join(text(part.get("text")) for part in value if isinstance(part, Mapping))
-    return text(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    """A list as it is, a JSON text of one read, anything else as a list of one; nothing for nothing."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return [value]
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float, bool))

@@ -6,28 +6,35 @@ One literal row, from the input {"instruction": "Name a river."}:
 """
 
 import asyncio
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tasks.base import Task, text
+from tasks.base import Task, chat, plain, text
 from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
+ONE_COLUMN = re.compile(r"\s*\{\{-?\s*(\w+)\s*-?\}\}\s*")
+"""A template that is one column and nothing else."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextGeneration(Task):
-    """Answers a prompt made from each input row.
+    """Answers a prompt made from each input row, or the chat that a row brings.
 
-    Columns in: those that the template names, and `system_prompt` where a row has its own. Rows out: one a row of input,
-    with `num_generations` responses.
+    Columns in: those that the template names, or `messages` (an OpenAI chat that ends with the user's turn) in rows without
+    them; `system_prompt` where a row has its own. Rows out: one a row of input, with `num_generations` responses; columns
+    that the prompt does not use stay in its origin.
     """
 
     title: ClassVar[str] = "Text generation"
     summary: ClassVar[str] = "Answers to a prompt made from your columns"
+    optional_columns: ClassVar[tuple[str, ...]] = ("system_prompt", "messages")
 
     template: str = setting(
         "{{ instruction }}", "The prompt: text with the columns of the input in {{ }}.", multiline=True, label="Prompt"
@@ -47,26 +54,60 @@ class TextGeneration(Task):
         return columns_in(self.template)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
-        super().check(row, index)
-        render_foreign(self.template, dict(row))
+        if talk(self.template, row) is None:
+            super().check(row, index)
+            _rendered(self.template, row)
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         messages = prompt(self.template, self.system_prompt, unit.inputs)
+        if messages[-1]["role"] != "user":
+            return [Dropped("the chat does not end with the user's turn", json.dumps(messages, ensure_ascii=False))]
         if not messages[-1]["content"].strip():
             return [Dropped("empty prompt")]
         answers = await asyncio.gather(*(model.chat(messages) for _ in range(self.num_generations)))
-        if empty := [answer for answer in answers if not answer.text.strip()]:
-            return [Dropped("empty answer", answer.reasoning or "") for answer in empty]
-        return [Row(tuple(messages), tuple(response(answer) for answer in answers))]
+        empty = [Dropped("empty answer", answer.reasoning or "") for answer in answers if not answer.text.strip()]
+        said = tuple(response(answer) for answer in answers if answer.text.strip())
+        rest = unused(self.template, unit.inputs)
+        return [*([Row(tuple(messages), said, {"columns": rest} if rest else {})] if said else []), *empty]
 
 
 def prompt(template: str, system_prompt: str, inputs: Mapping[str, Any]) -> list[Message]:
-    """The messages for one input row; a row's own system prompt wins."""
-    messages: list[Message] = []
+    """The messages for one input row; a chat's own system message wins, then the row's system prompt."""
+    messages = talk(template, inputs)
+    if messages is None:
+        nothing = all(_blank(inputs.get(name)) for name in columns_in(template))
+        messages = [{"role": "user", "content": "" if nothing else _rendered(template, inputs)}]
     if system := text(inputs.get("system_prompt")) or system_prompt:
-        messages.append({"role": "system", "content": system})
-    messages.append({"role": "user", "content": render_foreign(template, dict(inputs))})
+        own = any(message["role"] == "system" for message in messages)
+        messages = messages if own else [{"role": "system", "content": system}, *messages]
     return messages
+
+
+def talk(template: str, inputs: Mapping[str, Any]) -> list[Message] | None:
+    """The chat that a row brings, None if there is none: a list in the column that is the whole template, or `messages`.
+
+    `messages` count only where the row has nothing in the template's columns: many datasets have both.
+    """
+    names = columns_in(template)
+    if ONE_COLUMN.fullmatch(template) and isinstance(given := inputs.get(names[0]), (list, tuple)):
+        return chat(given) or None
+    if all(_blank(inputs.get(name)) for name in names):
+        return chat(inputs.get("messages")) or None
+    return None
+
+
+def unused(template: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row that its prompt does not show: ids, topics and the like."""
+    used = {*columns_in(template), "system_prompt", "messages"}
+    return {str(name): value for name, value in inputs.items() if name not in used and plain(value)}
+
+
+def _rendered(template: str, inputs: Mapping[str, Any]) -> str:
+    return render_foreign(template, {name: "" if value is None else value for name, value in inputs.items()})
+
+
+def _blank(value: Any) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
 def response(answer: Completion) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -118,6 +119,93 @@ def test_text_generation_with_a_template() -> None:
 
 def test_text_generation_drops_an_empty_answer() -> None:
     assert dropped(made(TextGeneration(), {"instruction": "x"}, Model([("x", "  \n")]))) == ("empty answer", "")
+
+
+class Absent(Model):
+    """Its second answer is empty: all of it was thinking."""
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        answer = await super().send(kind, body, draw)
+        return replace(answer, text="", reasoning="Hm.") if len(self.asked) == 2 else answer
+
+
+def test_text_generation_keeps_the_answers_that_are_not_empty() -> None:
+    found = made(TextGeneration(num_generations=3), {"instruction": "Name a river."}, Absent([("river", "The Loire.")]))
+    one, drop = found
+    assert isinstance(one, Row) and [answer.text for answer in one.responses] == ["The Loire."] * 2
+    assert drop == Dropped("empty answer", "Hm.")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "messages"),
+    [
+        ({"system_prompt": "Own."}, [("system", "Own."), ("user", "A?")]),
+        ({"system_prompt": " "}, [("system", "Task's."), ("user", "A?")]),
+        ({"system_prompt": None}, [("system", "Task's."), ("user", "A?")]),
+        ({}, [("system", "Task's."), ("user", "A?")]),
+    ],
+)
+def test_text_generation_prefers_the_rows_system_prompt(
+    inputs: dict[str, Any], messages: list[tuple[str, str]]
+) -> None:
+    one = row(made(TextGeneration(system_prompt="Task's."), {"instruction": "A?", **inputs}))
+    assert said(one.messages) == messages
+
+
+TALK: list[Message] = [
+    {"role": "user", "content": "A?"},
+    {"role": "assistant", "content": "B."},
+    {"role": "user", "content": "And?"},
+]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "messages"),
+    [
+        ({"messages": TALK}, said(TALK)),
+        ({"messages": json.dumps(TALK)}, said(TALK)),
+        ({"messages": TALK, "instruction": None}, said(TALK)),
+        ({"messages": TALK, "instruction": " "}, said(TALK)),
+        ({"messages": TALK, "instruction": "C?"}, [("user", "C?")]),
+        ({"instruction": TALK}, said(TALK)),
+        ({"instruction": tuple(TALK)}, said(TALK)),
+        ({"instruction": TALK, "system_prompt": "S"}, [("system", "S"), *said(TALK)]),
+        ({"messages": [{"role": "system", "content": "Own."}, *TALK], "system_prompt": "S"}, [("system", "Own."), *said(TALK)]),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "A?"}]}]}, [("user", "A?")]),
+        ({"instruction": ["a", "b"]}, [("user", "['a', 'b']")]),
+        ({"instruction": 0}, [("user", "0")]),
+    ],
+)  # fmt: skip
+def test_text_generation_takes_a_chat(inputs: dict[str, Any], messages: list[tuple[str, str]]) -> None:
+    model = Model()
+    one = row(made(TextGeneration(), inputs, model))
+    assert said(one.messages) == messages and one.responses
+    assert said(model.asked[0][1]["messages"]) == messages
+
+
+def test_text_generation_drops_a_chat_that_asks_nothing() -> None:
+    answered = TALK[:2]
+    reason, raw = dropped(made(TextGeneration(), {"messages": answered}))
+    assert reason == "the chat does not end with the user's turn" and json.loads(raw) == answered
+    assert dropped(made(TextGeneration(), {"messages": [{"role": "user", "content": ""}]})) == ("empty prompt", "")
+    for nothing in (None, [], "x", [{"role": "tool", "content": "x"}]):
+        with pytest.raises(InputError, match="no column 'instruction'"):
+            list(TextGeneration().units([{"messages": nothing}]))
+
+
+def test_text_generation_shows_nothing_for_a_missing_value() -> None:
+    task = TextGeneration(template="About {{ topic }}: {{ question | upper }}")
+    assert row(made(task, {"topic": None, "question": "why?"})).instruction == "About : WHY?"
+    assert row(made(task, {"topic": 0, "question": None})).instruction == "About 0: "
+    for nothing in (None, "", " \n"):
+        assert made(task, {"topic": None, "question": nothing}) == [Dropped("empty prompt")]
+        assert made(TextGeneration(), {"instruction": nothing}) == [Dropped("empty prompt")]
+
+
+def test_text_generation_keeps_the_other_columns() -> None:
+    inputs = {"instruction": "A?", "id": 7, "prompt": "x", "tags": ["a"], "none": None, "system_prompt": "S"}
+    assert row(made(TextGeneration(), inputs)).origin == {"columns": {"id": 7, "prompt": "x"}}
+    assert row(made(TextGeneration(), {"instruction": "A?"})).origin == {}
 
 
 @pytest.mark.parametrize("template", ["", "no column", "{{ x", "{% include 'x' %}", "{{ range(3) }}"])

@@ -22,17 +22,8 @@ FORMATS = [
 ]
 KINDS = [("JSON Lines", "jsonl"), ("Parquet", "parquet"), ("CSV", "csv")]
 TEXTS = (
-    "messages",
-    "instruction",
-    "response",
-    "prompt",
-    "chosen",
-    "rejected",
-    "responses",
-    "ratings",
-    "verdicts",
-    "origin",
-)
+    "messages", "instruction", "response", "prompt", "chosen", "rejected", "responses", "ratings", "verdicts", "origin",
+)  # fmt: skip
 
 
 def build(board: Board) -> None:

@@ -74,8 +74,8 @@ def _from(look: Look, source: str) -> bool:
 
 def _paste_hint(look: Look) -> str:
     task = _task(look)
-    needed = draft.columns_of(task)[:2] if task else ()
-    if len(needed) < 2 or (task is not None and not task.required_columns()):
+    needed = task.required_columns()[:2] if task else ()
+    if len(needed) < 2:
         return f"One {needed[0] if needed else 'instruction'} a line; or JSON Lines, or CSV with a header."
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or JSON Lines, or CSV."
 
