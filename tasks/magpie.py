@@ -6,19 +6,30 @@ An aligned model that is given its template up to the place where the user speak
     messages: [{"role": "user", "content": "How do tides work?"}]   responses: ["The moon pulls ..."]
 """
 
+import asyncio
 import hashlib
+import math
+import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import accumulate, chain, count
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
 from tasks.errors import SettingsError, Unsupported
-from tasks.models.base import Completion, Model
-from tasks.models.chat_templates import clean, open_user_turn, resolve
+from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
+from tasks.models.chat_templates import OpenTurn, Template, clean, fold, open_user_turn, resolve
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Message, Response, Row, Unit
+
+NUMBERED = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+LONGEST_REPEATED, FEWEST_COPIES, FEWEST_SHORT_COPIES, FEWEST_SENTENCES = 60, 5, 12, 6
+"""Words of a phrase whose repeats are looked for; copies that make a loop: of a phrase, of one or two words, of a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +52,10 @@ class Magpie(Task):
     include_system_prompt: bool = setting(
         False, "Keep the system prompt in the row's messages.", label="Keep the system prompt"
     )
-    system_prompt: str | list[str] | dict[str, str] = setting(
+    system_prompt: str | list[str] | dict[str, str | tuple[str, float]] = setting(
         "",
-        "Steers what users ask about: a text, several to choose from, or several with names.",
+        'Steers what users ask about: a text, several to choose from, or several with names, as {"maths": "You teach ..."}, '
+        'where a weight may stand with a text, as {"maths": ["You teach ...", 0.3]}.',
         multiline=True,
     )
     max_instruction_tokens: int = setting(
@@ -55,6 +67,11 @@ class Magpie(Task):
             raise SettingsError("n_turns must be at least 1.")
         if self.max_instruction_tokens < 1:
             raise SettingsError("max_instruction_tokens must be at least 1.")
+        weights = [weight for _, _, weight in self._choices()]
+        if any(not math.isfinite(weight) or weight < 0 for weight in weights):
+            raise SettingsError("A weight in system_prompt must be a number from 0 up.")
+        if weights and not sum(weights):
+            raise SettingsError("At least one weight in system_prompt must be above 0.")
 
     @property
     def wants_answers(self) -> bool:
@@ -69,12 +86,7 @@ class Magpie(Task):
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         found = await model.capabilities()
-        if not found.raw_prompts:
-            raise Unsupported(
-                f"Magpie needs raw prompts, which {model.name} does not take (it has no /completions). "
-                "vLLM, SGLang, TGI, llama.cpp and the built-in model do."
-            )
-        template = resolve(model.template, found, model.name)
+        template = await _template(model, found)
         key, system = self.chosen_system_prompt(unit)
         talk: list[Message] = [{"role": "system", "content": system}] if system else []
         answer: Response | None = None
@@ -82,20 +94,29 @@ class Magpie(Task):
             if answer is not None:
                 talk.append({"role": "assistant", "content": answer.text})
                 answer = None
-            opened = open_user_turn(template, found, talk)
-            said = await model.complete(opened.prompt, stop=list(opened.stop), max_tokens=self.max_instruction_tokens)
+            opened = open_user_turn(template, talk) if template else OpenTurn("", ())
+            said = await self._user_turn(model, found, opened, talk)
             instruction = clean(said.text)
             if reason := why_not(instruction, said, talk):
                 return [Dropped(f"user turn {turn + 1}: {reason}", said.text)]
             talk.append({"role": "user", "content": instruction})
             last = turn + 1 == self.n_turns
             if not self.only_instruction and not (last and self.end_with_user):
-                answer = response(await model.chat(talk))
+                answer = response(await model.chat(fold(talk) if opened.folded else talk))
                 if not answer.text:
                     return [Dropped(f"answer {turn + 1}: empty", answer.reasoning or "")]
         origin = {"system_prompt": system, "system_prompt_key": key} if key else {"system_prompt": system}
         kept = talk if self.include_system_prompt else [m for m in talk if m["role"] != "system"]
         return [Row(tuple(kept), (answer,) if answer else (), origin if system else {})]
+
+    async def _user_turn(self, model: Model, found: Capabilities, opened: OpenTurn, talk: list[Message]) -> Completion:
+        """What the model says in the user's place: on the raw prompt, or over chat where only that leaves a turn open."""
+        stop = {"stop": list(opened.stop)} if opened.stop else {}
+        if found.raw_prompts:
+            return await model.complete(opened.prompt, **stop, max_tokens=self.max_instruction_tokens)
+        asked: list[Message] = [*talk, {"role": "user", "content": ""}]
+        asked = fold(asked) if opened.folded else asked
+        return await model.chat(asked, **stop, max_tokens=self.max_instruction_tokens, **OPEN_TURN)
 
     def chosen_system_prompt(self, unit: Unit) -> tuple[str, str]:
         """(its name or "", its text) for one draw: a row's own wins, else the choice depends on the draw alone."""
@@ -103,12 +124,44 @@ class Magpie(Task):
             return "", own
         if isinstance(self.system_prompt, str):
             return "", self.system_prompt
-        given = self.system_prompt
-        pairs = list(given.items()) if isinstance(given, dict) else [("", prompt) for prompt in given]
-        if not pairs:
+        if not (choices := self._choices()):
             return "", ""
         number = int.from_bytes(hashlib.sha256(f"system prompt of draw {unit.index}".encode()).digest()[:8])
-        return pairs[number % len(pairs)]
+        weights = [weight for _, _, weight in choices]
+        if len(set(weights)) == 1:
+            name, chosen, _ = choices[number % len(choices)]
+            return name, chosen
+        sums = list(accumulate(weight / max(weights) for weight in weights))
+        name, chosen, _ = choices[min(bisect_right(sums, number / 2**64 * sums[-1]), sums.index(sums[-1]))]
+        return name, chosen
+
+    def _choices(self) -> list[tuple[str, str, float]]:
+        """(name, text, weight) of each system prompt to choose from; a text without a weight has 1."""
+        given = self.system_prompt
+        if isinstance(given, str):
+            return []
+        if not isinstance(given, dict):
+            return [("", prompt, 1.0) for prompt in given]
+        return [(name, *((one, 1.0) if isinstance(one, str) else (one[0], one[1]))) for name, one in given.items()]
+
+
+async def _template(model: Model, found: Capabilities) -> Template | None:
+    """The model's template; None over chat, where it is not known and the server renders it anyway.
+
+    Raises Unsupported where the endpoint lets nobody speak in the user's place.
+    """
+    if not found.raw_prompts and not found.continues_turns:
+        raise Unsupported(
+            f"Magpie needs raw prompts, which {model.name} does not take (it has no /completions), or a chat that goes on "
+            "with the user's turn (continue_final_message). vLLM, SGLang, TGI, llama.cpp and the built-in model take "
+            "raw prompts."
+        )
+    try:
+        return await asyncio.to_thread(resolve, model.template, found, model.name)
+    except Unsupported:
+        if found.raw_prompts:
+            raise
+        return None
 
 
 def why_not(instruction: str, said: Completion, talk: list[Message]) -> str | None:
@@ -117,6 +170,40 @@ def why_not(instruction: str, said: Completion, talk: list[Message]) -> str | No
         return "empty"
     if said.cut_off:
         return "cut off at the token limit"
+    if repeats_itself(instruction):
+        return "repeats itself"
     if any(m["role"] == "user" and m["content"] == instruction for m in talk):
         return "repeats an earlier turn"
     return None
+
+
+def repeats_itself(turn: str) -> bool:
+    """True for a turn that is mostly one phrase or one sentence over and over, as models that loop write it.
+
+    Numbers in front of lines do not tell copies apart, and what stands in fenced code does not count. Lists, poems with
+    refrains, tables and rows of numbers pass.
+    """
+    words = NUMBERED.sub("", FENCED.sub("", turn)).casefold().split()
+    for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):
+        fewest = FEWEST_COPIES if length > 2 else FEWEST_SHORT_COPIES
+        if _longest_run(words, length) >= max(length * fewest, len(words) / 2):
+            return True
+    sentences = Counter(
+        " ".join(s.casefold().split()) for s in SENTENCE_END.split(NUMBERED.sub("", FENCED.sub("", turn)))
+    )
+    sentence, times = max(sentences.items(), key=lambda pair: pair[1], default=("", 0))
+    size = len(sentence.split())
+    return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(words)
+
+
+def _longest_run(words: list[str], length: int) -> int:
+    """Words in the longest stretch that is one phrase of `length` words, said again and again; it has to hold letters."""
+    longest = same = 0
+    last_lettered = -1
+    for at, word in enumerate(words):
+        if any(map(str.isalpha, word)):
+            last_lettered = at
+        same = same + 1 if at >= length and word == words[at - length] else 0
+        if same > longest and last_lettered > at - length:
+            longest = same
+    return longest + length if longest else 0

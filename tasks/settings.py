@@ -43,7 +43,8 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     except SettingsError as error:
         raise (error if where in str(error) else SettingsError(f"{where}: {error}")) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "list", "dict")))
+        first = max(error.errors(), key=lambda one: len(one["loc"]))  # of several forms, the one that fits furthest
+        forms = ("function", "list[", "dict[", "tuple[")
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(forms))
         said = first["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{f'{where} {place}'.strip()}: {said} (given: {str(first['input'])[:60]!r}).") from error

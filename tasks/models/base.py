@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 from tasks.types import Message
 
 Kind = Literal["chat", "complete"]
+OPEN_TURN: Mapping[str, bool] = {"add_generation_prompt": False, "continue_final_message": True}
+"""Fields of a chat request that leave the last message open, where Capabilities.continues_turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,15 @@ class Capabilities:
     string_bounds: bool = False
     """It honours maxLength inside a JSON schema (some refuse the word)."""
     logprobs: bool = False
+    continues_turns: bool = False
+    """Over chat, it leaves the user's last message open where it is told to, so that the model goes on as the user."""
     chat_template: str | None = None
     bos_token: str = ""
     eos_token: str = ""
     context: int | None = None
     models: tuple[str, ...] = ()
+    weights: str = ""
+    """Which model on the Hub it says to serve, whatever name it serves it under."""
 
 
 class Model(Protocol):
@@ -65,7 +71,7 @@ class Model(Protocol):
 
     @property
     def template(self) -> str | None:
-        """The user's own chat template or the name of a family, if given."""
+        """The user's own chat template, or where it is: a family, a model on the Hub, a folder."""
         ...
 
     async def capabilities(self) -> Capabilities: ...

@@ -1,104 +1,209 @@
 """Chat templates as text, for Magpie: the prompt up to an open user turn, and what ends that turn.
 
-A template comes from the user, from the server, or from the table of families below; it is foreign code and runs in
-Jinja's immutable sandbox only.
+A template comes from the user, from the server, from the Hub's tokenizer config, or from the built-in families; it is
+foreign code and runs in Jinja's immutable sandbox only.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tasks.errors import SettingsError, Unsupported
+from tasks.models import hub
 from tasks.models.base import Capabilities
+from tasks.models.families import FAMILIES, Family, family_of
 from tasks.prompts import RENDERING_ERRORS
 from tasks.types import Message
 
-BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>")
-MARK = "CLAYWRIGHT-OPEN-USER-TURN"
-CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]|<eos>|<bos>")
+BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>", "<|startoftext|>")
+"""Begin-of-text tokens that a template may hold as plain text."""
+MARK, SYSTEM_MARK, BOS_MARK = "CLAYWRIGHT-OPEN-USER-TURN", "CLAYWRIGHT-SYSTEM-TEXT", "CLAYWRIGHT-BEGIN-OF-TEXT"
+DAY = datetime(2024, 7, 26)
+"""The date that templates are told. A fixed one: with today's, a run that is resumed tomorrow would ask other questions."""
+MOST_STOPS = 4
+REPO = re.compile(r"[\w.-]+/[\w.-]+")
+CONTROL = re.compile(
+    r"<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|<(?:start|end)_of_turn>|<\|turn>|<turn\|>|<[be]os>|<(?:BOS|EOS)_TOKEN>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>|</?think(?:ing)?>"
+)
+STRUCK = re.compile(r"<s>(?!\s*\[INST\])(?:(?!</?s>).)*</s>", re.DOTALL)
+"""HTML's way of striking words out, which looks like the begin and end tokens of some models."""
 
-_CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-_LLAMA3 = (
-    "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>{% endfor %}"
-    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
-)
-_ZEPHYR = (
-    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}</s>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
 
-FAMILIES: dict[str, str] = {"chatml": _CHATML, "llama3": _LLAMA3, "zephyr": _ZEPHYR}
-NAMES: tuple[tuple[str, str], ...] = (
-    (r"llama-?3", "llama3"),
-    (r"qwen-?[23]|qwen2|smollm|chatml|hermes|yi-", "chatml"),
-    (r"zephyr|notus", "zephyr"),
-)
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template's source and the tokens it is rendered with.
+
+    `stop` are strings known to end the user's turn, beside those that its rendering shows. `adds_bos` is False where the
+    model's tokenizer is known to put no begin-of-text token before a prompt, so that the prompt has to carry it.
+    """
+
+    source: str
+    bos: str = ""
+    eos: str = ""
+    stop: tuple[str, ...] = ()
+    adds_bos: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """A raw prompt that ends where the user is about to speak, and the strings that end the turn."""
+    """A raw prompt that ends where the user is about to speak, and the strings that end the turn.
+
+    `folded` says that the template knows no system text, which therefore stands at the beginning of the first user turn.
+    """
 
     prompt: str
     stop: tuple[str, ...]
+    folded: bool = False
 
 
-def resolve(own: str | None, found: Capabilities, model: str) -> str:
-    """The template's source. Raises Unsupported where none of the three places has one."""
+def resolve(
+    own: str | None, found: Capabilities, model: str, *, tokenizer: Callable[[str], hub.Tokenizer] = hub.tokenizer
+) -> Template:
+    """The template, from the user, else the server, else the Hub, else the family that the model's name reveals.
+
+    May wait for the network. Raises Unsupported where no place has one, SettingsError where the user's own can't be had.
+    """
     if own:
-        return FAMILIES.get(own, own)
+        return _own(own, found, tokenizer)
     if found.chat_template:
-        return found.chat_template
-    for pattern, family in NAMES:
-        if re.search(pattern, model, re.IGNORECASE):
-            return FAMILIES[family]
+        return Template(found.chat_template, found.bos_token, found.eos_token)
+    reasons = []
+    for place in dict.fromkeys([found.weights, model.partition(":")[0]]):  # what follows a colon names a provider
+        if REPO.fullmatch(place) or _is_folder(place):
+            try:
+                return _of_tokenizer(tokenizer(place))
+            except hub.NotThere as reason:
+                reasons.append(f"{place}: {reason}")
+    if name := family_of(model) or family_of(found.weights):
+        return _of_family(FAMILIES[name], found)
+    asked = f"the Hub does not give it ({'; '.join(reasons)})" if reasons else "it is no name of a model on the Hub"
     raise Unsupported(
-        f"Magpie needs the chat template of {model}, which its server does not tell and its name does not reveal. "
-        f"Give it as template in [generator]: a family ({', '.join(FAMILIES)}) or Jinja source."
+        f"Magpie needs the chat template of {model}: its server does not tell it, {asked}, and its name reveals no family. "
+        f"Give it as template in [generator]: a family ({', '.join(FAMILIES)}), a model on the Hub (owner/name), "
+        "a folder, or Jinja source."
     )
 
 
-def open_user_turn(template: str, found: Capabilities, messages: Sequence[Message]) -> OpenTurn:
+def _own(own: str, found: Capabilities, tokenizer: Callable[[str], hub.Tokenizer]) -> Template:
+    if own in FAMILIES:
+        return _of_family(FAMILIES[own], found)
+    if "{" in own:
+        return Template(own, found.bos_token, found.eos_token)
+    if not (REPO.fullmatch(own) or _is_folder(own)):
+        raise SettingsError(
+            f"The template '{own[:60]}' is no family ({', '.join(FAMILIES)}), no model on the Hub (owner/name), no folder "
+            "and no Jinja source."
+        )
+    try:
+        return _of_tokenizer(tokenizer(own))
+    except hub.NotThere as reason:
+        raise SettingsError(f"The template of {own} can't be had: {reason}.") from reason
+
+
+def _of_tokenizer(found: hub.Tokenizer) -> Template:
+    return Template(found.chat_template, found.bos_token, found.eos_token, adds_bos=found.adds_bos)
+
+
+def _of_family(family: Family, found: Capabilities) -> Template:
+    return Template(family.source, family.bos, family.eos or found.eos_token, family.stop)
+
+
+def _is_folder(place: str) -> bool:
+    try:
+        return bool(place) and Path(place).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def open_user_turn(template: Template, messages: Sequence[Message]) -> OpenTurn:
     """`messages` as the model's own template renders them, up to the place where the user speaks next.
 
     No assistant header stands before it, and no begin-of-text token at its start: servers put that there themselves.
+    A system text that the template refuses or leaves out opens the first user turn.
     """
-    rendered = _render(template, found, [*messages, {"role": "user", "content": MARK}])
+    talk: list[Message] = [*messages, {"role": "user", "content": MARK}]
+    folded = messages[:1] != [] and messages[0]["role"] == "system" and not _takes_system(template)
+    if folded:
+        talk = fold(talk)
+    before, _ = _around_mark(template, talk, asked=False)
+    _, after = _around_mark(template, talk, asked=True)
+    before = before.removeprefix(BOS_MARK) if template.adds_bos else before
+    before = before.replace(BOS_MARK, template.bos)
+    if template.adds_bos:
+        before = before.removeprefix(next((b for b in BEGINNINGS if before.startswith(b)), ""))
+    plain = after.strip() if not template.stop else ""
+    ends = CONTROL.findall(after)[:2] or [plain]
+    stop = dict.fromkeys([*template.stop, *ends, template.eos, *CONTROL.findall(before)[-1:]])
+    return OpenTurn(before, tuple(s for s in stop if s)[:MOST_STOPS], folded)
+
+
+def fold(messages: Sequence[Message]) -> list[Message]:
+    """The talk without its system message, whose text opens the first user turn, for models that know no system text."""
+    if not messages or messages[0]["role"] != "system":
+        return list(messages)
+    system, first, *rest = messages
+    return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+
+
+def clean(turn: str) -> str:
+    """A generated user turn, cut at the first control token and trimmed."""
+    struck = [match.span() for match in STRUCK.finditer(turn)]
+    for found in CONTROL.finditer(turn):
+        if found[0] in ("<s>", "</s>") and any(start <= found.start() < end for start, end in struck):
+            continue
+        return turn[: found.start()].strip()
+    return turn.strip()
+
+
+def _takes_system(template: Template) -> bool:
+    """True if a system text is rendered at all."""
+    try:
+        return SYSTEM_MARK in _render(
+            template, [{"role": "system", "content": SYSTEM_MARK}, {"role": "user", "content": MARK}], asked=False
+        )
+    except SettingsError:
+        return False
+
+
+def _around_mark(template: Template, talk: Sequence[Message], *, asked: bool) -> tuple[str, str]:
+    """The rendered talk before and after the user's last words; `asked` opens the model's turn after them."""
+    rendered = _render(template, talk, asked=asked)
     if MARK not in rendered:
         raise SettingsError(
             "The chat template leaves out the user's text, so there is no user turn for Magpie to open."
         )
     before, _, after = rendered.rpartition(MARK)
-    beginning = next((b for b in (found.bos_token, *BEGINNINGS) if b and before.startswith(b)), "")
-    before = before.removeprefix(beginning)
-    ends = CONTROL.findall(after)[:1] or ([after.strip()] if after.strip() else [])
-    stop = dict.fromkeys([*ends, *CONTROL.findall(before)[-2:], found.eos_token])
-    return OpenTurn(before, tuple(s for s in stop if s)[:4])
+    return before, after
 
 
-def clean(turn: str) -> str:
-    """A generated user turn, cut at the first control token and trimmed."""
-    found = CONTROL.search(turn)
-    return (turn[: found.start()] if found else turn).strip()
+class _Generation(Extension):
+    """`{% generation %}`, with which some templates mark what the model wrote: as if it were not there."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _render(template: str, found: Capabilities, messages: Sequence[Message]) -> str:
+def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> str:
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
     )
-    environment.globals.update(raise_exception=_refuse, strftime_now=_now)
-    values: dict[str, Any] = {"messages": messages, "add_generation_prompt": False, "tools": None}
+    environment.globals.update(raise_exception=_refuse, strftime_now=_day)
+    values: dict[str, Any] = {"messages": messages, "add_generation_prompt": asked, "tools": None}
     try:
-        return environment.from_string(template).render(
-            **values, bos_token=found.bos_token, eos_token=found.eos_token, enable_thinking=False
+        return environment.from_string(template.source).render(
+            **values, bos_token=BOS_MARK, eos_token=template.eos, enable_thinking=False
         )
     except RENDERING_ERRORS as error:
         raise SettingsError(f"The chat template can't be rendered: {str(error) or type(error).__name__}.") from error
@@ -108,5 +213,5 @@ def _refuse(message: str) -> str:
     raise TemplateError(message)
 
 
-def _now(form: str) -> str:
-    return datetime.now().strftime(form)
+def _day(form: str) -> str:
+    return DAY.strftime(form)

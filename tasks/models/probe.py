@@ -1,14 +1,16 @@
 """Finds out what an endpoint can do, by asking it as little as possible.
 
-Four small requests at most. What an endpoint refuses here is a capability that it lacks; a wrong key, an unknown model or
+Six small requests at most. What an endpoint refuses here is a capability that it lacks; a wrong key, an unknown model or
 a dead address is an error.
 """
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, EndpointRefused, ServerFault, Unreachable
-from tasks.models.base import Capabilities
+from tasks.models.base import OPEN_TURN, Capabilities
+from tasks.types import Message
 
 if TYPE_CHECKING:
     from tasks.models.openai import OpenAIEndpoint
@@ -19,6 +21,13 @@ _SCHEMA = {
     "required": ["word"],
     "additionalProperties": False,
 }
+OPEN_TALK: list[Message] = [
+    {"role": "user", "content": "Name a river."},
+    {"role": "assistant", "content": "The Loire."},
+    {"role": "user", "content": ""},
+]
+MOST_END_TOKENS = 8
+REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
 
 
@@ -29,21 +38,24 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     be asked again: that says nothing of what it can do.
     """
     listed = await _get(endpoint, "/models")
-    models, context = _models(listed, endpoint.spec.model)
+    models, context, weights = _models(listed, endpoint.spec.model)
     props = await _get(endpoint, "/props", root=True)
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
     slot = _table(props.get("default_generation_settings")).get("n_ctx")
     bounded = await _takes_schema(endpoint, _SCHEMA)
+    raw_prompts = await _takes_raw_prompts(endpoint)
     return Capabilities(
-        raw_prompts=await _takes_raw_prompts(endpoint),
+        raw_prompts=raw_prompts,
         json_schema=bounded or await _takes_schema(endpoint, _UNBOUNDED),
         string_bounds=bounded,
         logprobs=await _gives_logprobs(endpoint),
+        continues_turns=not raw_prompts and await _continues_turns(endpoint),
         chat_template=template,
         bos_token=str(props.get("bos_token") or ""),
         eos_token=str(props.get("eos_token") or ""),
         context=slot if isinstance(slot, int) else context,
         models=models,
+        weights=weights,
     )
 
 
@@ -70,17 +82,20 @@ def _table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int | None]:
+def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int | None, str]:
+    """(their names, the wanted one's context, the model on the Hub that it is)."""
     data = listed.get("data")
     entries = [
         m for m in (data if isinstance(data, list) else []) if isinstance(m, dict) and isinstance(m.get("id"), str)
     ]
-    context: int | None = None
+    context, weights = None, ""
     for entry in entries:
         if entry["id"] == wanted or len(entries) == 1:
             found = entry.get("max_model_len") or entry.get("context_length") or _table(entry.get("meta")).get("n_ctx")
             context = found if isinstance(found, int) else None
-    return tuple(entry["id"] for entry in entries), context
+            root = entry.get("root")  # of vLLM and SGLang; a path on the server's disk is of no use here
+            weights = root if isinstance(root, str) and REPO.fullmatch(root) else ""
+    return tuple(entry["id"] for entry in entries), context, weights
 
 
 async def _takes_raw_prompts(endpoint: "OpenAIEndpoint") -> bool:
@@ -90,6 +105,25 @@ async def _takes_raw_prompts(endpoint: "OpenAIEndpoint") -> bool:
     except (CallRefused, ServerFault, EndpointRefused):
         return False
     return True
+
+
+async def _continues_turns(endpoint: "OpenAIEndpoint") -> bool:
+    """True if the user's last, empty message is left open where that is asked for.
+
+    An endpoint that does not know the fields may pass over them, so its 200 says nothing. But a turn that is left open
+    lacks what ends it: the same messages count fewer tokens than with the turn closed, and as many where the field is
+    passed over. No template lets more than a few tokens end a turn; a greater difference would have another cause.
+    """
+    counts = []
+    for is_open in (True, False):
+        body = endpoint.request("chat", OPEN_TALK, {"max_tokens": 1, **OPEN_TURN, "continue_final_message": is_open})
+        try:
+            answer = await endpoint.send("chat", body, 0)
+        except (CallRefused, ServerFault):
+            return False
+        counts.append(answer.prompt_tokens or 0)
+    left_open, closed = counts
+    return left_open > 0 and 0 < closed - left_open <= MOST_END_TOKENS
 
 
 async def _takes_schema(endpoint: "OpenAIEndpoint", schema: dict[str, Any]) -> bool:

@@ -29,7 +29,10 @@ class ModelSpec:
     max_tokens: int = setting(1024, "Most tokens in one answer; 0 leaves it to the endpoint.")
     concurrency: int = setting(16, "Most calls at the same time.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
-    template: str = setting("", "Chat template for raw prompts: Jinja source or a family (chatml, llama3, ...).")
+    template: str = setting(
+        "",
+        "Chat template for raw prompts: a family (chatml, llama3.1, ...), a model on the Hub, a folder, or Jinja source.",
+    )
     extra: dict[str, Any] = setting({}, "More fields of the request, passed on as they are.")
 
     def __post_init__(self) -> None:
