@@ -1,13 +1,27 @@
 """The raw prompt for Magpie: a model's own template up to the open user turn, whatever the template does."""
 
-import re
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.errors import SettingsError, Unsupported
+from tasks.models import hub
 from tasks.models.base import Capabilities
-from tasks.models.chat_templates import FAMILIES, NAMES, clean, open_user_turn, resolve
+from tasks.models.chat_templates import CONTROL, Template, clean, fold, open_user_turn, resolve
+from tasks.models.families import FAMILIES
 from tasks.types import Message
+from tests.conftest import ROOT
 
 SMOL = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -37,7 +51,6 @@ MISTRAL = (
     "<s>{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
     "{% else %}{{ m.content }}</s>{% endif %}{% endfor %}"
 )
-FOUND = Capabilities(raw_prompts=True, bos_token="<|begin_of_text|>", eos_token="<|eot_id|>")
 SYSTEM: Message = {"role": "system", "content": "You talk about tides."}
 PAIR: list[Message] = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "The moon."}]
 TALKS: list[list[Message]] = [[], [SYSTEM], PAIR, [SYSTEM, *PAIR]]
@@ -48,13 +61,17 @@ HEADERS = {
     "smol": "<|im_start|>{role}\n",
     "llama": "<|start_header_id|>{role}<|end_header_id|>\n\n",
 }
-TEMPLATES = {**FAMILIES, "smol": SMOL, "llama": LLAMA}
+TEMPLATES = {**{name: FAMILIES[name].source for name in ("chatml", "llama3", "zephyr")}, "smol": SMOL, "llama": LLAMA}
+
+
+def template(source: str, bos: str = "<|begin_of_text|>", eos: str = "<|eot_id|>") -> Template:
+    return Template(source, bos, eos)
 
 
 @pytest.mark.parametrize("family", TEMPLATES)
 @pytest.mark.parametrize("talk", TALKS)
 def test_the_prompt_ends_in_an_open_user_turn(family: str, talk: list[Message]) -> None:
-    opened = open_user_turn(TEMPLATES[family], FOUND, talk)
+    opened = open_user_turn(template(TEMPLATES[family], eos="</s>"), talk)
     header = HEADERS[family]
     assert opened.prompt.endswith(header.format(role="user"))
     assert opened.prompt.count(header.format(role="assistant")) == sum(m["role"] == "assistant" for m in talk)
@@ -72,39 +89,77 @@ def test_the_prompt_ends_in_an_open_user_turn(family: str, talk: list[Message]) 
         ("smol", "<|im_end|>"),
         ("llama3", "<|eot_id|>"),
         ("llama", "<|eot_id|>"),
-        ("zephyr", "</s>"),
+        ("zephyr", "<|endoftext|>"),
     ],
 )
 @pytest.mark.parametrize("talk", TALKS)
 def test_the_turn_stops_where_the_template_ends_it(family: str, ends: str, talk: list[Message]) -> None:
-    opened = open_user_turn(TEMPLATES[family], Capabilities(eos_token="<end>"), talk)
+    opened = open_user_turn(template(TEMPLATES[family], eos="<|endoftext|>"), talk)
     assert opened.stop[0] == ends
-    assert "<end>" in opened.stop
+    assert "<|endoftext|>" in opened.stop
     assert 2 <= len(opened.stop) <= 4 and len(set(opened.stop)) == len(opened.stop)
     assert all(opened.stop)
 
 
 def test_whole_prompts() -> None:
-    assert open_user_turn("{{ bos_token }}" + FAMILIES["llama3"], FOUND, []).prompt == (
+    assert open_user_turn(template("{{ bos_token }}" + TEMPLATES["llama3"]), []).prompt == (
         "<|start_header_id|>user<|end_header_id|>\n\n"
     )
-    assert open_user_turn(FAMILIES["chatml"], FOUND, [SYSTEM, *PAIR]).prompt == (
-        "<|im_start|>system\nYou talk about tides.<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n"
-        "<|im_start|>assistant\nThe moon.<|im_end|>\n<|im_start|>user\n"
-    )
-    assert open_user_turn(SMOL, FOUND, []).prompt == "<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n"
-    opened = open_user_turn(MISTRAL, Capabilities(), PAIR)
+    assert open_user_turn(template(SMOL), []).prompt == ("<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n")
+    opened = open_user_turn(Template(MISTRAL), PAIR)
     assert opened.prompt == "[INST] Why? [/INST]The moon.</s>[INST] "
     assert opened.stop[0] == "[/INST]"
 
 
-def test_a_turn_that_ends_in_plain_words_stops_there() -> None:
-    template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\nEND\n{% endfor %}"
-    assert open_user_turn(template, Capabilities(), []).stop == ("END",)
+def test_a_begin_of_text_token_that_the_template_does_not_write_is_not_cut_off() -> None:
+    """SmolLM2 names <|im_start|> as its own, which is the beginning of every turn too."""
+    assert open_user_turn(template(SMOL, bos="<|im_start|>"), []).prompt.startswith("<|im_start|>system\n")
+
+
+def test_a_begin_of_text_token_inside_the_talk_stays() -> None:
+    source = "{% for m in messages %}{{ bos_token }}{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}"
+    assert (
+        open_user_turn(template(source, bos="<s>"), PAIR).prompt
+        == "user\nWhy?</s>\n<s>assistant\nThe moon.</s>\n<s>user\n"
+    )
+    assert open_user_turn(template(source, bos=""), PAIR).prompt.endswith("The moon.</s>\nuser\n")
+    keeps = Template(source, "<s>", "</s>", adds_bos=False)
+    assert open_user_turn(keeps, []).prompt == "<s>user\n"
 
 
 @pytest.mark.parametrize(
-    "template",
+    "source",
+    [
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+        "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}",
+    ],
+    ids=["refused", "left out"],
+)
+def test_a_system_text_that_the_template_has_no_place_for_opens_the_first_user_turn(source: str) -> None:
+    opened = open_user_turn(template(source), [SYSTEM])
+    assert (opened.prompt, opened.folded) == ("<|user|>You talk about tides.\n\n", True)
+    opened = open_user_turn(template(source), [SYSTEM, *PAIR])
+    assert opened.prompt == "<|user|>You talk about tides.\n\nWhy?<|end|><|assistant|>The moon.<|end|><|user|>"
+    assert not open_user_turn(template(source), PAIR).folded
+    assert fold(PAIR) == PAIR and fold([]) == [] and fold([SYSTEM, *PAIR])[1:] == PAIR[1:]
+
+
+def test_a_template_may_mark_what_the_model_wrote() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}!{% endgeneration %}"
+        "{% else %}<|{{ m.role }}|>{{ m.content }}{% endif %}{% endfor %}"
+    )
+    assert open_user_turn(template(source), PAIR).prompt == "<|user|>Why?The moon.!<|user|>"
+
+
+def test_a_turn_that_ends_in_plain_words_stops_there() -> None:
+    source = "{% for m in messages %}{{ m.role }}: {{ m.content }}\nEND\n{% endfor %}"
+    assert open_user_turn(Template(source), []).stop == ("END",)
+
+
+@pytest.mark.parametrize(
+    "source",
     [
         "{{ messages.__class__.__mro__[1].__subclasses__() }}{{ messages[0].content }}",
         "{{ ''.__class__.__base__.__subclasses__() }}{{ messages[0].content }}",
@@ -126,13 +181,14 @@ def test_a_turn_that_ends_in_plain_words_stops_there() -> None:
         "",
     ],
 )
-def test_a_hostile_or_broken_template_is_a_wrong_setting(template: str) -> None:
+def test_a_hostile_or_broken_template_is_a_wrong_setting(source: str) -> None:
     with pytest.raises(SettingsError, match=r"chat template .*\.$"):
-        open_user_turn(template, FOUND, [])
+        open_user_turn(template(source), [])
 
 
 def test_a_template_finds_neither_files_nor_our_own_things() -> None:
-    seen = open_user_turn("{{ raise_exception.__globals__ }}|{{ self.__init__ }}|{{ messages[0].content }}", FOUND, [])
+    source = "{{ raise_exception.__globals__ }}|{{ self.__init__ }}|{{ messages[0].content }}"
+    seen = open_user_turn(template(source), [])
     assert seen.prompt == "||"
 
 
@@ -147,29 +203,220 @@ def test_a_template_finds_neither_files_nor_our_own_things() -> None:
         ("Why? [/INST] So.", "Why?"),
         ("<|im_end|>", ""),
         ("", ""),
+        ("Why?<｜Assistant｜>So.", "Why?"),
+        ("Why?<|User|>", "Why?"),
+        ("Why?<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|>", "Why?"),
+        ("Why?<|end|>\n<|assistant|>", "Why?"),
+        ("<|reserved_special_token_0|>", ""),
+        ("Why?<｜end▁of▁sentence｜>", "Why?"),
+        ("Why?[SYSTEM_PROMPT]", "Why?"),
+        ("<<SYS>> Be brief.", ""),
+        ("<think>They ask why.</think>Why?", ""),
+        ("Why?<s>[INST] So.</s>", "Why?"),
+        ("Why?<s>", "Why?"),
+        ("Why <s>old</s> new?</s> So.", "Why <s>old</s> new?"),
         ("Is a < b | c > d?", "Is a < b | c > d?"),
         ("What does <s1> mean?", "What does <s1> mean?"),
+        ("Fix <s>7</s> 8 in this page.", "Fix <s>7</s> 8 in this page."),
+        ("let f = g <| h |> i", "let f = g <| h |> i"),
+        ("| a <| b |> c |\n|---|---|", "| a <| b |> c |\n|---|---|"),
+        ("Read [INSTALL] and [this](x).", "Read [INSTALL] and [this](x)."),
+        ("<div><end></div> <user> <system>", "<div><end></div> <user> <system>"),
+        ("cat << EOF > x\n<<SYSTEM>>", "cat << EOF > x\n<<SYSTEM>>"),
     ],
 )
 def test_clean(turn: str, words: str) -> None:
     assert clean(turn) == words
 
 
-def test_the_users_template_wins_over_the_servers_over_the_name() -> None:
-    told = Capabilities(chat_template="told")
-    assert resolve("chatml", told, "Llama-3-8B") == FAMILIES["chatml"]
-    assert resolve("my own {{ messages }}", told, "Llama-3-8B") == "my own {{ messages }}"
-    assert resolve(None, told, "Llama-3-8B") == "told"
-    assert resolve("", Capabilities(), "meta/Llama-3.1-8B-Instruct") == FAMILIES["llama3"]
-    assert (
-        resolve(None, Capabilities(), "Qwen2.5-7B")
-        == resolve(None, Capabilities(), "SmolLM2-135M")
-        == FAMILIES["chatml"]
-    )
-    with pytest.raises(Unsupported, match=r"chat template of gpt-nobody.*chatml"):
-        resolve(None, Capabilities(), "gpt-nobody")
+PIECES = ["<|", "|>", "<s>", "</s>", "[INST]", "<｜", "｜>", "User", " ", "\n", "a", "<think>", "<|im_end|>", "[/INST]"]
 
 
-def test_every_name_leads_to_a_family() -> None:
-    assert {family for _, family in NAMES} == set(FAMILIES)
-    assert all(re.compile(pattern) for pattern, _ in NAMES)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_what_is_cleaned_is_the_beginning_of_what_was_said(turn: str) -> None:
+    cleaned = clean(turn)
+    assert turn.strip().startswith(cleaned) and cleaned == cleaned.strip() and clean(cleaned) == cleaned
+    assert all(token in ("<s>", "</s>") for token in CONTROL.findall(cleaned))
+
+
+# -- where the template comes from
+
+
+class Places:
+    """The Hub, with what it has and what it was asked for."""
+
+    def __init__(self, **has: hub.Tokenizer) -> None:
+        self.has = {name.replace("__", "/"): tokenizer for name, tokenizer in has.items()}
+        self.asked: list[str] = []
+
+    def __call__(self, place: str) -> hub.Tokenizer:
+        self.asked.append(place)
+        if place not in self.has:
+            raise hub.NotThere("the Hub has no such model, or it is private")
+        return self.has[place]
+
+
+THEIRS = hub.Tokenizer("the hub's", "<s>", "</s>")
+
+
+def test_the_users_template_wins_over_the_servers_over_the_hubs_over_the_name() -> None:
+    places = Places(meta__Llama_3_8B=THEIRS)
+    told = Capabilities(chat_template="told", bos_token="<b>", eos_token="<e>")
+    assert resolve("chatml", told, "meta/Llama_3_8B", tokenizer=places).source == FAMILIES["chatml"].source
+    own = resolve("my own {{ messages }}", told, "meta/Llama_3_8B", tokenizer=places)
+    assert own == Template("my own {{ messages }}", "<b>", "<e>")
+    assert resolve(None, told, "meta/Llama_3_8B", tokenizer=places) == Template("told", "<b>", "<e>")
+    assert places.asked == []
+    assert resolve(None, Capabilities(), "meta/Llama_3_8B", tokenizer=places) == Template("the hub's", "<s>", "</s>")
+    assert resolve("meta/Llama_3_8B", told, "x", tokenizer=places).source == "the hub's"
+    llama = resolve("", Capabilities(), "meta/Llama-3.1-8B-Instruct", tokenizer=places)
+    assert llama.source == FAMILIES["llama3.1"].source and llama.stop[0] == "<|eot_id|>"
+    assert resolve(None, Capabilities(), "Qwen2.5-7B", tokenizer=places).source == FAMILIES["qwen2.5"].source
+    assert places.asked == ["meta/Llama_3_8B", "meta/Llama_3_8B", "meta/Llama-3.1-8B-Instruct"]
+
+
+def test_the_hub_is_asked_for_what_the_server_says_it_serves() -> None:
+    places = Places(own__tuned=THEIRS)
+    assert resolve(None, Capabilities(weights="own/tuned"), "best", tokenizer=places).source == "the hub's"
+    served = resolve(None, Capabilities(weights="own/Llama-3-secret"), "best", tokenizer=places)
+    assert served.source == FAMILIES["llama3"].source
+    routed = resolve(None, Capabilities(), "own/tuned:cheapest", tokenizer=places)
+    assert routed.source == "the hub's"
+
+
+def test_where_no_place_has_a_template_each_says_why() -> None:
+    with pytest.raises(Unsupported, match=r"chat template of gpt-nobody: .*no name of a model on the Hub.*chatml"):
+        resolve(None, Capabilities(), "gpt-nobody", tokenizer=Places())
+    with pytest.raises(
+        Unsupported, match=r"the Hub does not give it \(a/nobody: the Hub has no such model.*\).*owner/name"
+    ):
+        resolve(None, Capabilities(), "a/nobody", tokenizer=Places())
+    with pytest.raises(SettingsError, match=r"template of a/nobody can't be had: the Hub has no such model"):
+        resolve("a/nobody", Capabilities(chat_template="told"), "x", tokenizer=Places())
+    with pytest.raises(SettingsError, match=r"'llama9' is no family \(.*llama3\.1.*no Jinja source"):
+        resolve("llama9", Capabilities(), "x", tokenizer=Places())
+
+
+def folder(path: Path, config: Any = None, jinja: str | None = None) -> str:
+    path.mkdir(exist_ok=True)
+    if config is not None:
+        (path / "tokenizer_config.json").write_text(
+            config if isinstance(config, str) else json.dumps(config), encoding="utf-8"
+        )
+    if jinja is not None:
+        (path / "chat_template.jinja").write_text(jinja, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "jinja", "read"),
+    [
+        ({"chat_template": "t"}, None, hub.Tokenizer("t")),
+        ({"chat_template": "old", "bos_token": "<s>"}, "new", hub.Tokenizer("new", "<s>")),
+        (None, "alone", hub.Tokenizer("alone")),
+        (
+            {"chat_template": "t", "bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_bos_token": False},
+            None,
+            hub.Tokenizer("t", "<s>", "</s>", adds_bos=False),
+        ),
+        (
+            {"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "t"}]},
+            None,
+            hub.Tokenizer("t"),
+        ),
+        ({"chat_template": "t", "bos_token": None, "eos_token": 7, "add_bos_token": None}, None, hub.Tokenizer("t")),
+    ],
+)
+def test_a_tokenizer_config_is_read(tmp_path: Path, config: Any, jinja: str | None, read: hub.Tokenizer) -> None:
+    assert hub.tokenizer(folder(tmp_path / "model", config, jinja)) == read
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, "no chat template"), ({}, "no chat template"), ("[1]", "no chat template"), ("{", "can't be read"),
+        ({"chat_template": [{"name": "tool_use", "template": "x"}, 7]}, "no chat template"),
+        ({"chat_template": 7}, "no chat template"),
+    ],
+)  # fmt: skip
+def test_a_folder_without_a_template_says_so(tmp_path: Path, config: Any, words: str) -> None:
+    with pytest.raises(hub.NotThere, match=words):
+        hub.tokenizer(folder(tmp_path / "model", config))
+
+
+def test_without_the_hub_the_next_place_is_asked(tmp_path: Path) -> None:
+    """Tests run with HF_HUB_OFFLINE: the real client says that it can't ask."""
+    with pytest.raises(hub.NotThere, match="can't be reached"):
+        hub.tokenizer("nobody/nothing")
+    assert resolve(None, Capabilities(), "nobody/zephyr-7b-beta").source == FAMILIES["zephyr"].source
+    place = folder(tmp_path / "served", {"chat_template": "here"})
+    assert resolve(None, Capabilities(), place).source == resolve(place, Capabilities(), "x").source == "here"
+
+
+@contextmanager
+def hub_server(files: dict[str, bytes]) -> Iterator[str]:
+    """The Hub's way of handing out files, over real HTTP; what it lacks is a missing file or, for gated/, a refusal."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            content = files.get(self.path)
+            gated = self.path.startswith("/gated/")
+            self.send_response(200 if content is not None else 403 if gated else 404)
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("ETag", '"1"')
+            if content is None:
+                self.send_header("X-Error-Code", "GatedRepo" if gated else "EntryNotFound")
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            if self.command == "GET" and content:
+                self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return None
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_the_real_client_of_the_hub_fetches_a_template(tmp_path: Path) -> None:
+    """In a process of its own, as the client reads its settings once."""
+    program = """
+from tasks.models import hub
+for place in ("a/model", "gated/model", "a/bare"):
+    try:
+        print(hub.tokenizer(place))
+    except hub.NotThere as reason:
+        print(reason)
+"""
+    config = json.dumps({"chat_template": "from the hub", "eos_token": "</s>"}).encode()
+    with hub_server({"/a/model/resolve/main/tokenizer_config.json": config}) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={
+                **os.environ,
+                "HF_HUB_OFFLINE": "0",
+                "HF_ENDPOINT": url,
+                "HF_HOME": str(tmp_path),
+                "NO_PROXY": "127.0.0.1",
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.stdout.splitlines() == [
+        "Tokenizer(chat_template='from the hub', bos_token='', eos_token='</s>', adds_bos=True)",
+        "it is gated: accept its licence on the Hub and set HF_TOKEN",
+        "it has no chat template there",
+    ], done.stderr
