@@ -183,14 +183,13 @@ def repeats_itself(turn: str) -> bool:
     Numbers in front of lines do not tell copies apart, and what stands in fenced code does not count. Lists, poems with
     refrains, tables and rows of numbers pass.
     """
-    words = NUMBERED.sub("", FENCED.sub("", turn)).casefold().split()
+    told = NUMBERED.sub("", FENCED.sub("", turn)).casefold()
+    words = told.split()
     for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):
         fewest = FEWEST_COPIES if length > 2 else FEWEST_SHORT_COPIES
         if _longest_run(words, length) >= max(length * fewest, len(words) / 2):
             return True
-    sentences = Counter(
-        " ".join(s.casefold().split()) for s in SENTENCE_END.split(NUMBERED.sub("", FENCED.sub("", turn)))
-    )
+    sentences = Counter(" ".join(part.split()) for part in SENTENCE_END.split(told) if any(map(str.isalpha, part)))
     sentence, times = max(sentences.items(), key=lambda pair: pair[1], default=("", 0))
     size = len(sentence.split())
     return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(words)

@@ -21,6 +21,9 @@ class FakeOpenAI:
     What a request gets depends on its body and draw header alone. `latency` is in seconds. `faults(body, number)`, with
     the running number of the request from 0, may return None (answer), a status, "drop" (hang up), "hang" (never answer) or
     (status, headers, body). `chat_only` has no /completions, `json_schema=False` answers response_format with 400.
+
+    `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
+    the last message open, and answers in the user's place where that is the user's; "strict" refuses unknown fields.
     """
 
     def __init__(
@@ -30,13 +33,17 @@ class FakeOpenAI:
         faults: Callable[[dict[str, Any], int], Fault] | None = None,
         chat_only: bool = False,
         json_schema: bool = True,
+        continues: str = "",
         model: str = "fake",
+        root: str = "",
     ) -> None:
         self.latency = latency
         self.faults = faults
         self.chat_only = chat_only
         self.json_schema = json_schema
+        self.continues = continues
         self.model = model
+        self.root = root
         self.url = ""
         self._calls: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -102,7 +109,8 @@ class FakeOpenAI:
         sent = await reader.readexactly(int(headers.get("content-length", 0)))
         path = path.partition("?")[0]
         if method == "GET" and path == "/v1/models":
-            await _respond(writer, 200, {"object": "list", "data": [{"id": self.model, "object": "model"}]})
+            listed = {"id": self.model, "object": "model", **({"root": self.root} if self.root else {})}
+            await _respond(writer, 200, {"object": "list", "data": [listed]})
             return True
         if method != "POST" or path not in PATHS:
             await _respond(writer, 404, _error("There is no such path."))
@@ -142,7 +150,23 @@ class FakeOpenAI:
             return 404, {}, _error("There is no such path.")
         if not self.json_schema and "response_format" in body:
             return 400, {}, _error("response_format is not known here.")
+        if self.continues and body.keys() & {"continue_final_message", "add_generation_prompt"}:
+            return self._continued(body, draw)
         return 200, {}, protocol(reply(body, draw), body)
+
+    def _continued(self, body: dict[str, Any], draw: str) -> tuple[int, Mapping[str, str], Any]:
+        """A chat request with vLLM's two fields: its prompt is rendered as ChatML, and counted as rendered."""
+        if self.continues == "strict":
+            return 400, {}, _error("Unrecognized request argument supplied: add_generation_prompt")
+        is_open, asked = body.get("continue_final_message", False), body.get("add_generation_prompt", True)
+        if is_open and asked:
+            return 400, {}, _error("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
+        prompt = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in body["messages"])
+        prompt = prompt.removesuffix("<|im_end|>\n") if is_open else prompt + "<|im_start|>assistant\n" * asked
+        role = re.findall(r"<\|im_start\|>(\w+)\n", prompt)[-1]
+        said = protocol(reply({**body, "prompt": prompt} if role == "user" else body, draw), body)
+        said["usage"]["prompt_tokens"] = len(re.findall(r"<\|\w+\|>|\w+|[^\w ]", prompt))
+        return 200, {}, said
 
 
 def _error(words: str) -> dict[str, Any]:
@@ -166,7 +190,7 @@ def protocol(text: str | None, body: Mapping[str, Any], **message: Any) -> dict[
         choice["message"] = {"role": "assistant", "content": text, **message}
     else:
         choice["text"] = text
-    asked = len(json.dumps(body)) // 4
+    asked = len(json.dumps(body.get("messages") or body.get("prompt"))) // 4
     usage = {"prompt_tokens": asked, "completion_tokens": 8, "total_tokens": asked + 8}
     return {"id": "fake", "created": 0, "model": body.get("model", "fake"), "choices": [choice], "usage": usage}
 

@@ -304,6 +304,44 @@ def test_probe() -> None:
         assert asking(server.url, probed) == Capabilities(models=("fake",))
 
 
+@pytest.mark.parametrize(("continues", "found"), [("vllm", True), ("", False), ("strict", False)])
+def test_a_probe_tells_a_turn_left_open_from_a_field_passed_over(continues: str, found: bool) -> None:
+    """Both answer with 200 where the field is passed over; only the count of the prompt's tokens tells them apart."""
+    with FakeOpenAI(chat_only=True, continues=continues) as server:
+        assert asking(server.url, probed).continues_turns is found
+        asked = [call["body"] for call in server.calls if "continue_final_message" in call["body"]]
+        assert [body["continue_final_message"] for body in asked] == [True, False][: 1 if continues == "strict" else 2]
+        assert all(body["max_tokens"] == 1 and body["messages"][-1]["content"] == "" for body in asked)
+    with FakeOpenAI(continues="vllm") as server:
+        assert not asking(server.url, probed).continues_turns  # not asked: raw prompts do better
+        assert not any("continue_final_message" in call["body"] for call in server.calls)
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [((20, 22), True), ((20, 20), False), ((22, 20), False), ((8, 40), False), ((0, 0), False), ((None, None), False)],
+)
+def test_only_a_few_tokens_fewer_mean_an_open_turn(counts: tuple[int | None, int | None], found: bool) -> None:
+    def faults(body: dict[str, Any], number: int) -> Fault:
+        if "continue_final_message" not in body:
+            return None
+        said = protocol("x", body)
+        said["usage"] = {"prompt_tokens": counts[0 if body["continue_final_message"] else 1]}
+        return 200, {}, said
+
+    with FakeOpenAI(chat_only=True, faults=faults) as server:
+        assert asking(server.url, probed).continues_turns is found
+
+
+@pytest.mark.parametrize(
+    ("root", "weights"),
+    [("Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct"), ("/models/qwen", ""), ("../x/y", ""), ("", "")],
+)
+def test_a_probe_says_which_model_of_the_hub_is_served(root: str, weights: str) -> None:
+    with FakeOpenAI(root=root) as server:
+        assert asking(server.url, probed).weights == weights
+
+
 @pytest.mark.parametrize("status", [401, 403, 402])
 def test_a_probe_tells_a_wrong_key(status: int) -> None:
     with FakeOpenAI(faults=lambda body, number: status) as server, pytest.raises(EndpointRefused, match=str(status)):
