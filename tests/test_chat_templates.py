@@ -284,6 +284,16 @@ def test_the_hub_is_asked_for_what_the_server_says_it_serves() -> None:
     assert routed.source == "the hub's"
 
 
+def test_a_server_can_not_point_at_a_folder_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path / "own", {})
+    folder(tmp_path / "own" / "tuned", {"chat_template": "mine"})
+    monkeypatch.chdir(tmp_path)
+    for name in ("own/tuned", str(tmp_path / "own" / "tuned"), "../x"):
+        with pytest.raises(Unsupported):
+            resolve(None, Capabilities(weights=name), "best")
+    assert resolve(None, Capabilities(), "own/tuned").source == "mine"
+
+
 def test_where_no_place_has_a_template_each_says_why() -> None:
     with pytest.raises(Unsupported, match=r"chat template of gpt-nobody: .*no name of a model on the Hub.*chatml"):
         resolve(None, Capabilities(), "gpt-nobody", tokenizer=Places())

@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
@@ -29,12 +31,11 @@ MARK, SYSTEM_MARK, BOS_MARK = "CLAYWRIGHT-OPEN-USER-TURN", "CLAYWRIGHT-SYSTEM-TE
 DAY = datetime(2024, 7, 26)
 """The date that templates are told. A fixed one: with today's, a run that is resumed tomorrow would ask other questions."""
 MOST_STOPS = 4
-REPO = re.compile(r"[\w.-]+/[\w.-]+")
 CONTROL = re.compile(
     r"<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|<(?:start|end)_of_turn>|<\|turn>|<turn\|>|<[be]os>|<(?:BOS|EOS)_TOKEN>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>|</?think(?:ing)?>"
 )
-STRUCK = re.compile(r"<s>(?!\s*\[INST\])(?:(?!</?s>).)*</s>", re.DOTALL)
+STRUCK = re.compile(r"<s>((?:(?!</?s>).)*)</s>", re.DOTALL)
 """HTML's way of striking words out, which looks like the begin and end tokens of some models."""
 
 
@@ -77,12 +78,11 @@ def resolve(
     if found.chat_template:
         return Template(found.chat_template, found.bos_token, found.eos_token)
     reasons = []
-    for place in dict.fromkeys([found.weights, model.partition(":")[0]]):  # what follows a colon names a provider
-        if REPO.fullmatch(place) or _is_folder(place):
-            try:
-                return _of_tokenizer(tokenizer(place))
-            except hub.NotThere as reason:
-                reasons.append(f"{place}: {reason}")
+    for place in _places(found, model):
+        try:
+            return _of_tokenizer(tokenizer(place))
+        except hub.NotThere as reason:
+            reasons.append(f"{place}: {reason}")
     if name := family_of(model) or family_of(found.weights):
         return _of_family(FAMILIES[name], found)
     asked = f"the Hub does not give it ({'; '.join(reasons)})" if reasons else "it is no name of a model on the Hub"
@@ -93,12 +93,20 @@ def resolve(
     )
 
 
+def _places(found: Capabilities, model: str) -> list[str]:
+    """Where the tokenizer may be. What a server names is looked for on the Hub alone, never on this machine's disk."""
+    if _is_folder(model):
+        return [model]
+    names = (found.weights, model.partition(":")[0])  # what follows a colon names a provider
+    return [name for name in dict.fromkeys(names) if hub.REPO.fullmatch(name) and not _is_folder(name)]
+
+
 def _own(own: str, found: Capabilities, tokenizer: Callable[[str], hub.Tokenizer]) -> Template:
     if own in FAMILIES:
         return _of_family(FAMILIES[own], found)
     if "{" in own:
         return Template(own, found.bos_token, found.eos_token)
-    if not (REPO.fullmatch(own) or _is_folder(own)):
+    if not (hub.REPO.fullmatch(own) or _is_folder(own)):
         raise SettingsError(
             f"The template '{own[:60]}' is no family ({', '.join(FAMILIES)}), no model on the Hub (owner/name), no folder "
             "and no Jinja source."
@@ -156,7 +164,7 @@ def fold(messages: Sequence[Message]) -> list[Message]:
 
 def clean(turn: str) -> str:
     """A generated user turn, cut at the first control token and trimmed."""
-    struck = [match.span() for match in STRUCK.finditer(turn)]
+    struck = [match.span() for match in STRUCK.finditer(turn) if not CONTROL.search(match[1])]
     for found in CONTROL.finditer(turn):
         if found[0] in ("<s>", "</s>") and any(start <= found.start() < end for start, end in struck):
             continue
@@ -164,6 +172,7 @@ def clean(turn: str) -> str:
     return turn.strip()
 
 
+@lru_cache(maxsize=64)
 def _takes_system(template: Template) -> bool:
     """True if a system text is rendered at all."""
     try:
@@ -195,14 +204,19 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> str:
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> JinjaTemplate:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
     )
     environment.globals.update(raise_exception=_refuse, strftime_now=_day)
+    return environment.from_string(source)
+
+
+def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> str:
     values: dict[str, Any] = {"messages": messages, "add_generation_prompt": asked, "tools": None}
     try:
-        return environment.from_string(template.source).render(
+        return _compiled(template.source).render(
             **values, bos_token=BOS_MARK, eos_token=template.eos, enable_thinking=False
         )
     except RENDERING_ERRORS as error:

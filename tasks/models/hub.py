@@ -1,6 +1,7 @@
 """The tokenizer's settings that a model keeps on the Hub, or in a folder: its chat template and special tokens."""
 
 import json
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 FORGOTTEN_AFTER = 300.0
 """Seconds until the Hub is asked again, also for what it did not have."""
+REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+"""How the name of a model on the Hub looks."""
 FILES = ("tokenizer_config.json", "chat_template.jinja")
 _one_at_a_time = threading.Lock()
 

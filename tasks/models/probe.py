@@ -5,11 +5,11 @@ a dead address is an error.
 """
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, EndpointRefused, ServerFault, Unreachable
 from tasks.models.base import OPEN_TURN, Capabilities
+from tasks.models.hub import REPO
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ OPEN_TALK: list[Message] = [
     {"role": "user", "content": ""},
 ]
 MOST_END_TOKENS = 8
-REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
 
 
