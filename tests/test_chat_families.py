@@ -1,11 +1,17 @@
 """Prompts by built-in family against what the models' own templates render, up to the open user turn.
 
-Each prompt below was rendered once from the chat template that the model itself is published with (as copies of it in
-public repositories hold it), with what transformers gives a template: no tools, no thinking, and 26 July 2024 as the day.
-It is written without the begin-of-text token at its start, which servers add. None of it comes from our own sources.
+Each prompt below was rendered once, outside this project, from a copy of the model's own chat template, with what
+transformers gives a template: no tools, no thinking, and 26 July 2024 as the day. It is written without the
+begin-of-text token at its start, which servers add. None of it comes from our own sources.
 
-Of three templates only the parts that talks without tools reach were at hand: SmolLM3, Granite 3.1 and DeepSeek V3. The
-one of Gemma 3 is the copy in Unsloth's package, that of SmolLM2 the one inside the built-in model's weights.
+How near the copies are to the originals:
+- SmolLM2's is the one inside the built-in model's weights. Most others are files that llama.cpp keeps for its tests, under
+  the models' names; the one of Mistral v3 is said there to be modified as to the system text.
+- Gemma 3 and Yi 34B are as Unsloth's package has them. Qwen 1.5 and 2, Phi 4 mini, OLMo 2 (of its SFT model), DeepSeek V3,
+  Granite 3.1 and SmolLM3 are as other public code quotes them under the model's name; of the last three only what talks
+  without tools reach was taken over.
+- Zephyr's and Yi 1.5's are quoted widely, but not under the name of the very model.
+- Granite 3.3's differs between copies: spaces here, line breaks elsewhere, in its default system text.
 Not in the table, as their own templates were not found: Notus (documented as Zephyr's format), DeepSeek V2.5 and R1 itself
 (its distilled models are), DeepSeek V3.1 (copies differ in the mark of an empty thought), Granite 3.2.
 Mistral Small 3 opens a talk without a system text with one of its own, about a page long, which is not built in: those two
