@@ -22,7 +22,7 @@ class InstructionResponse(Magpie):
     title: ClassVar[str] = "Instruction and response"
     summary: ClassVar[str] = "Pairs from a creative writer; no input"
 
-    system_prompt: str | list[str] | dict[str, str] = setting(
+    system_prompt: str | list[str] | dict[str, str | tuple[str, float]] = setting(
         "You are a creative AI Assistant writer.",
         "Steers what users ask about: a text, several to choose from, or several with names.",
         multiline=True,
