@@ -98,6 +98,7 @@ def fill(made: Recipe) -> Filled:
     }))  # fmt: skip
     filled["answers.n"] = made.answers.n if made.answers else None
     filled["answers.system_prompt"] = made.answers.system_prompt if made.answers else ""
+    filled["answers.principles"] = shown(made.answers.principles) if made.answers else ""
     judge = made.rating
     filled["rating.on"] = judge is not None
     filled.update(prefixed("rating", asdict(judge) if judge else RATING))
@@ -188,9 +189,9 @@ def recipe_from(filled: Filled) -> Recipe:
     """The recipe that the forms describe. Raises FormError."""
     task = task_of(filled)
     answers = None
-    if filled.get("answers.n") is not None or filled.get("answers.system_prompt"):
+    if filled.get("answers.n") is not None or filled.get("answers.system_prompt") or filled.get("answers.principles"):
         number = 1 if filled["answers.n"] is None else filled["answers.n"]
-        answers = _part(Answers, {"n": number, "system_prompt": filled["answers.system_prompt"]}, "answers")
+        answers = _part(Answers, {**part(filled, "answers"), "n": number}, "answers")
     responders = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
     try:
         return Recipe(

@@ -163,7 +163,7 @@ class Execution:
     async def _respond(self, row: Row, place: int) -> None:
         endpoint = self.answers.turn(place, self.responders or [self.generator])
         model = self.engine.bind(endpoint, f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}")
-        response = await self.answers.respond(row, model)
+        response = await self.answers.respond(row, place, model)
         if not response.text:
             raise CallRefused(f"{response.model} gave an empty answer.")
         await self.store.rows.keep_response(row.id, place, response)

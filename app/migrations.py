@@ -105,13 +105,14 @@ def page(connection: sqlite3.Connection) -> None:
 
 
 def judge(connection: sqlite3.Connection) -> None:
-    """What a labeller says of the kinds of help or error, and whether it had to be asked twice."""
+    """What a labeller says of the kinds of help or error, and whether it had to be asked twice; what a response was told."""
     _each(
         connection,
         """
         ALTER TABLE ratings ADD COLUMN types TEXT;
         ALTER TABLE ratings ADD COLUMN types_rationale TEXT NOT NULL DEFAULT '';
         ALTER TABLE ratings ADD COLUMN asked INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE responses ADD COLUMN principle TEXT NOT NULL DEFAULT '';
     """,
     )
 

@@ -16,6 +16,7 @@ from feedback.errors import ExportError
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response, clean
 from feedback.types import Decision, Rating, Verdict
 from tasks.errors import SettingsError
+from tasks.marks import marks
 from tasks.settings import setting
 from tasks.types import Message, Row
 
@@ -192,7 +193,11 @@ def raw(judged: Judged, run: str, task: str) -> Line | None:
     return {
         "messages": list(row.messages),
         "responses": [
-            {"text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason} for r in row.responses
+            {
+                "text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason,
+                "principle": r.principle, "marks": marks(r),
+            }
+            for r in row.responses
         ],
         "ratings": [
             {

@@ -1,15 +1,16 @@
 """Answering: the responses to rows that have none, or too few, from one or several response models.
 
 UltraFeedback (arXiv 2310.01377, section 2.2) lets several models answer one instruction so that there is something to
-compare; here the models take turns over the responses of a row.
+compare, and tells each what to value; here the models take turns over the responses of a row.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tasks.errors import SettingsError
 from tasks.models.base import Endpoint, Model
+from tasks.principles import choose, weights
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Message, Response, Row
@@ -23,10 +24,15 @@ class Answers:
 
     n: int = setting(1, "Responses for each row, those that it came with included.")
     system_prompt: str = setting("", "System prompt for answering rows that have none.", multiline=True)
+    principles: str | dict[str, float] = setting(
+        "", "What each response is told to value: balanced, the name of one principle, or several with weights as JSON.",
+        label="Principles",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if not 0 <= self.n <= 8:
             raise SettingsError("n of [answers] must be from 0 to 8: a reviewer compares no more than eight responses.")
+        weights(self.principles)
 
     def missing(self, places: Collection[int]) -> list[int]:
         """The places of the responses that are still to be made, given those that are there."""
@@ -36,9 +42,11 @@ class Answers:
         """The endpoint whose turn it is at `place`."""
         return endpoints[place % len(endpoints)]
 
-    async def respond(self, row: Row, model: Model) -> Response:
-        """One response to `row`."""
+    async def respond(self, row: Row, place: int, model: Model) -> Response:
+        """The response to `row` at `place`. Its principle depends on unit, position and place alone."""
         messages: list[Message] = list(row.messages)
-        if self.system_prompt and not any(message["role"] == "system" for message in messages):
-            messages.insert(0, {"role": "system", "content": self.system_prompt})
-        return response(await model.chat(messages))
+        name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{place}")
+        own = next((message["content"] for message in messages if message["role"] == "system"), self.system_prompt)
+        if system := "\n\n".join(filter(None, (own, principle))):
+            messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
+        return replace(response(await model.chat(messages)), principle=name)

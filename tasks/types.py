@@ -38,6 +38,8 @@ class Response:
     finish_reason: str = "stop"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    principle: str = ""
+    """What the model was told to value (tasks/principles.py)."""
 
 
 @dataclass(frozen=True, slots=True)

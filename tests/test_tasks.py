@@ -701,10 +701,10 @@ def test_answers() -> None:
     model = Model([("river", " The Loire. ")])
     task = Answers(n=3, system_prompt="Be brief.")
     bound = Engine(Memo()).bind(model, "s")
-    assert do(task.respond(talk, bound)).text == "The Loire."
+    assert do(task.respond(talk, 0, bound)).text == "The Loire."
     assert said(model.asked[0][1]["messages"]) == [("system", "Be brief."), ("user", "Name a river.")]
     own = Row(({"role": "system", "content": "Sing."}, {"role": "user", "content": "Name a river."}))
-    do(task.respond(own, bound))
+    do(task.respond(own, 0, bound))
     assert said(model.asked[1][1]["messages"]) == said(own.messages)
     assert task.missing({0, 2}) == [1] and task.missing([]) == [0, 1, 2] and Answers(n=0).missing([]) == []
     for n in (-1, 9):

@@ -6,6 +6,7 @@ from collections import Counter
 from app import parts
 from app.desk import PREVIEW_ROWS, Look
 from app.parts import count, t
+from tasks.marks import marks
 from tasks.types import Response, Row
 
 
@@ -40,8 +41,7 @@ def _answer(response: Response, named: bool) -> str:
         thinking = parts.fold(
             "Thinking", t(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
         )
-    note = response.model if named else ""
-    note += (" · " if note else "") + "cut off" if response.finish_reason == "length" else ""
+    note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
     return parts.bubble("assistant", response.text, note, thinking)
 
 

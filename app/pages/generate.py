@@ -83,7 +83,7 @@ def _settings(board: Board) -> None:
             "seed",
             gr.Number(None, label="Seed", info="Empty: another run makes other rows.", precision=0, interactive=True),
         )
-        add_fields(form, "answers", Answers, ["system_prompt"])
+        add_fields(form, "answers", Answers, ["system_prompt", "principles"])
         with gr.Row():
             form.add(
                 "inputs.skip",

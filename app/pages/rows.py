@@ -110,7 +110,8 @@ def _response(judged: Judged, place: int) -> str:
         for aspect, ratings in said.items()
     )
     people = judged.rated_by_people(place)
-    note = f'<span class="note">{f"people: {people:g}" if people is not None else ""}</span>'
+    notes = [response.principle, *marks(response), f"people: {people:g}" if people is not None else ""]
+    note = f'<span class="note">{t(" · ".join(filter(None, notes)))}</span>'
     mean = judged.labelled(place)
     score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
     return (

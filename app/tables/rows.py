@@ -219,10 +219,11 @@ def _insert_responses(
 ) -> None:
     for place, r in responses:
         c.execute(
-            "INSERT OR IGNORE INTO responses VALUES(?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR IGNORE INTO responses(row, place, revision, text, model, reasoning, finish_reason, prompt_tokens,"
+            " completion_tokens, created, principle) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row_id, place, revision, clean(r.text), clean(r.model), None if r.reasoning is None else clean(r.reasoning),
-                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(),
+                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(), r.principle,
             ),
         )  # fmt: skip
 
@@ -238,6 +239,7 @@ def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[
                 r["finish_reason"],
                 r["prompt_tokens"],
                 r["completion_tokens"],
+                r["principle"],
             )
         )
     return found
