@@ -7,6 +7,7 @@ from helpfulness, truthfulness, honesty and verbalized calibration. The wording 
 import hashlib
 import math
 from collections.abc import Mapping
+from itertools import accumulate
 
 from tasks.errors import SettingsError
 
@@ -66,9 +67,8 @@ def choose(shares: Mapping[str, float], place: str) -> tuple[str, str]:
         return "", ""
     digest = hashlib.sha256(f"principle of {place}".encode()).digest()
     at = int.from_bytes(digest[:8]) / 2**64 * sum(shares.values())
-    for name, share in shares.items():
-        at -= share
-        if at < 0:
-            break
+    name = next(
+        (name for name, upto in zip(shares, accumulate(shares.values()), strict=True) if at < upto), list(shares)[-1]
+    )
     texts = PRINCIPLES[name]
     return name, texts[int.from_bytes(digest[8:16]) % len(texts)]

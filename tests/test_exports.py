@@ -95,8 +95,13 @@ def test_a_raw_line() -> None:
     assert line(raw, verdict(corrected_instruction="Name two.")) == {
         "messages": [SYSTEM, ASKED],
         "responses": [
-            {"text": "Rivers are wet.", "model": "b", "reasoning": "Hm.", "finish_reason": "length"},
-            {"text": "The Loire.", "model": "a", "reasoning": None, "finish_reason": "stop"},
+            {
+                "text": "Rivers are wet.", "model": "b", "reasoning": "Hm.", "finish_reason": "length", "principle": "",
+                "marks": ["cut off"],
+            },
+            {
+                "text": "The Loire.", "model": "a", "reasoning": None, "finish_reason": "stop", "principle": "", "marks": [],
+            },
         ],
         "ratings": [
             {

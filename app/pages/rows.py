@@ -9,6 +9,7 @@ from app.desk import Look
 from app.parts import attrs, t
 from feedback.exports import Judged
 from feedback.types import Rating
+from tasks.marks import marks
 
 PAGE = 10
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
