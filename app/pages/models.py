@@ -318,6 +318,7 @@ def _probe(look: Look, role: str) -> str:
     badges = [
         ("raw prompts", found.raw_prompts), ("JSON schema", found.json_schema), ("log-probs", found.logprobs),
         ("chat template", bool(found.chat_template)),
+        *([("open user turns", True)] if found.continues_turns else []),
     ]  # fmt: skip
     marks = "".join(
         f'<li class="{"yes" if able else "no"}">{t(name)}<span class="sr">{": yes" if able else ": no"}</span></li>'
