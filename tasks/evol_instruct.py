@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tasks import local
 from tasks.base import Task, text
 from tasks.elimination import why_not
 from tasks.errors import SettingsError
@@ -74,7 +75,8 @@ class EvolInstruct(Task):
     )
     generate_answers: bool = setting(True, "Answer the instructions, as a step of its own.", label="Answer them")
     check_gain: bool = setting(
-        True, "Ask the generator, in a short call, to tell each evolution from the one before; drop what is equal.",
+        True, "Ask the generator, in a short call, to tell each evolution from the one before; drop what is equal. The "
+        "built-in model is not asked: it calls everything equal.",
         label="Check for a gain",
     )  # fmt: skip
     mutation_templates: dict[str, str] = setting(
@@ -137,7 +139,9 @@ class EvolInstruct(Task):
         reason, gain = incomplete(answer, instruction, longest), ""
         if reason is None:
             reason = why_not(instruction, earlier, adds=not own and OPERATIONS[operation] == DEPTH)
-        if reason is None and self.check_gain:
+        if reason is None and self.check_gain and model.name == local.NAME:
+            gain = "left out: the built-in model is too small to judge it"
+        elif reason is None and self.check_gain:
             judged = await compared(before, instruction, model)
             same = equal(judged.text)
             reason = "no gain: judged equal to the one before" if same else None

@@ -340,6 +340,12 @@ def test_as_json() -> None:
     assert compare["schema"]["properties"] == {"verdict": {"enum": ["equal", "different"]}}
 
 
+def test_the_built_in_model_is_not_asked_for_a_gain() -> None:
+    model = Model(name="smollm2-135m-instruct")
+    one = row(made(EvolInstruct(**DEEP), {"instruction": RIVER}, model))
+    assert one.origin["gain_check"].startswith("left out") and len(model.asked) == 1
+
+
 def test_every_row_tells_where_it_comes_from() -> None:
     task = EvolInstruct(num_evolutions=2, store_evolutions=True, include_original_instruction=True, **DEEP)
     found = made(task, {"instruction": RIVER}, scripted(*GROWS))
