@@ -90,8 +90,9 @@ def fill(made: Recipe) -> Filled:
         )
     filled.update(prefixed("inputs", {
         "source": "dataset" if made.inputs.dataset else "upload" if made.inputs.path else "paste",
-        "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "split": made.inputs.split,
-        "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {}, "columns": dict(made.inputs.columns),
+        "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "config": made.inputs.config,
+        "split": made.inputs.split, "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
+        "columns": dict(made.inputs.columns),
         "drawn_from": made.task.draws and made.inputs.given,
         **{f"column{k}": "" for k in range(SLOTS)},
         **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
@@ -158,11 +159,12 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
     for k, ours in enumerate(slots):
         if (theirs := filled.get(f"inputs.column{k}")) and theirs != ours:
             mapping[ours] = theirs
-    where = {"dataset": str(filled["inputs.dataset"]).strip(), "split": str(filled["inputs.split"]).strip() or "train"}
+    where = {name: str(filled.get(f"inputs.{name}") or "").strip() for name in ("dataset", "config", "split")}
+    where["split"] = where["split"] or "train"
     if source != "dataset":
         where = {"path": filled["inputs.path"]}
     if not (where.get("path") or where.get("dataset")):
-        missing = {"dataset": "Name a dataset.", "upload": "Upload a file.", "paste": "Paste some input."}
+        missing = {"dataset": "Name a dataset.", "upload": "Upload a file or several.", "paste": "Paste some input."}
         raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
     numbers = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
     return _part(Inputs, {**where, "columns": mapping, **numbers}, "inputs")

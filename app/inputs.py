@@ -1,24 +1,26 @@
-"""Reading the input of a run: a file of rows, or a dataset by its id.
+"""Reading the input of a run: files of rows, documents, a folder or a zip of them, or a dataset by its id.
 
-Files are read as streams, so that their size does not matter; every error names file and line.
+What is in a file is read by app/formats.py (rows) and app/documents.py (texts with a title).
 """
 
-import csv
-import hashlib
 import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from app import documents, formats
+from app.formats import Rows
+from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, called, sources, words
+from app.sources import fingerprint as fingerprint_of
 from tasks.errors import InputError, SettingsError
 from tasks.settings import setting
 
-LONGEST_LINE = 10_000_000
 MOST_ROWS = 10**12
-PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv")
-Rows = Iterator[dict[str, Any]]
+KNOWN = tuple(dict.fromkeys([*formats.READERS, *documents.READERS]))
+"""Endings of the files that can be read."""
+DOCUMENT = "content"
+"""Where a task wants this column, a .txt file is one document; elsewhere each of its lines is a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +29,13 @@ class Inputs:
 
     title: ClassVar[str] = "inputs"
 
-    path: str = setting("", "A file: .jsonl, .json, .csv, .tsv, .parquet or .txt (a line a row, column 'instruction').")
-    dataset: str = setting("", "A dataset of the Hugging Face Hub, or a folder that 'datasets' wrote.")
+    path: str = setting(
+        "",
+        "A file of rows (.jsonl, .json, .csv, .tsv, .parquet; .txt: a line a row, column 'instruction'), a document (.md, .html, "
+        ".pdf, .docx; .txt for tasks on documents; columns 'title' and 'content'), or a folder or .zip of them.",
+    )
+    dataset: str = setting("", "A dataset of the Hugging Face Hub, or a folder with one.")
+    config: str = setting("", "The configuration of that dataset, where it has several.")
     split: str = setting("train", "The split of that dataset.")
     columns: dict[str, str] = setting({}, "The task's name of a column = your name of it.")
     skip: int = setting(0, "Rows to leave out at the beginning.")
@@ -49,12 +56,17 @@ class Inputs:
         return bool(self.path or self.dataset)
 
 
-def rows(inputs: Inputs) -> Rows:
-    """The rows, with the columns renamed. Raises InputError; yields nothing where no input is named."""
+def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None) -> Rows:
+    """The rows, with the columns renamed. Yields nothing where no input is named.
+
+    `wanted` are the columns that the task needs, which decide how a .txt file is read. `say` is told what is left out of a
+    folder or a zip. Raises InputError.
+    """
     if inputs.path:
-        found = _file(Path(inputs.path).expanduser())
+        as_documents = DOCUMENT in {inputs.columns.get(column, column) for column in wanted}
+        found = _files(Path(inputs.path).expanduser(), as_documents, say)
     elif inputs.dataset:
-        found = _dataset(inputs.dataset, inputs.split)
+        found = _dataset(inputs)
     else:
         return iter(())
     end = None if inputs.limit is None else inputs.skip + inputs.limit
@@ -66,20 +78,13 @@ def rows(inputs: Inputs) -> Rows:
 
 
 def fingerprint(inputs: Inputs) -> str:
-    """Names the content of an input file, so that a resumed run can tell that it is still the same; "" for others."""
+    """Names the content of an input file or folder, so that a resumed run can tell that it is the same; "" for others."""
     if not inputs.path:
         return ""
     try:
-        with Path(inputs.path).expanduser().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return fingerprint_of(Path(inputs.path).expanduser(), KNOWN)
     except OSError as error:
-        raise InputError(f"{called(inputs.path)} can't be read: {error.strerror}.") from error
-
-
-def called(path: str | Path) -> str:
-    """A file as people know it: by its name; what was pasted into the page has none."""
-    name = Path(path).name or str(path)
-    return "The pasted text" if name in PASTED else name
+        raise InputError(f"{called(inputs.path)} can't be read: {error.strerror or error}.") from error
 
 
 def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -93,129 +98,51 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
     return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
 
 
-def _file(path: Path) -> Rows:
-    readers: dict[str, Callable[[Path], Rows]] = {
-        ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".txt": _lines,
-    }  # fmt: skip
-    reader = readers.get(path.suffix.lower())
+def _files(path: Path, as_documents: bool, say: Say) -> Rows:
+    """The rows of a file, or of the files in a folder or a zip. There, a document that can't be read is left out, and said."""
     try:
-        if path.is_dir():
-            raise InputError(f"{called(path)} is a folder, a file is needed.")
-        if reader is None:
-            raise InputError(f"{called(path)} has an ending that is not known. It can be {', '.join(readers)}.")
-        if path.stat().st_size == 0:
+        if path.suffix.lower() in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
-        found = reader(path)
-        first = next(found, None)
+        with sources(path, KNOWN) as (found, left):
+            for sentence in left:
+                say(sentence)
+            unread: list[str] = []
+            empty = True
+            for source in found:
+                if source.suffix in formats.READERS and not (as_documents and source.suffix in documents.READERS):
+                    for row in formats.READERS[source.suffix](source):
+                        empty = False
+                        yield row
+                    continue
+                try:
+                    title, content = documents.document(source)
+                except InputError as error:
+                    if not source.inside:
+                        raise
+                    unread.append(str(error))
+                    say(f"{error} It is left out.")
+                    continue
+                empty = False
+                yield {"title": title, "content": content, "file": source.inside or source.name}
+            if empty:
+                raise InputError(unread[0] if unread else f"{called(path)} holds no rows.")
+    except DAMAGED as error:
+        raise InputError(f"{called(path)} is damaged: {words(error)}. Pack it again.") from error
     except OSError as error:
         raise InputError(f"{called(path)} can't be read: {error.strerror or error}.") from error
-    if first is None:
-        raise InputError(f"{called(path)} holds no rows.")
-    return itertools.chain([first], found)
 
 
-def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, line) of a UTF-8 file, a byte order mark left out."""
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                raise InputError(
-                    f"{called(path)}, line {number} is longer than {LONGEST_LINE // 10**6} MB. Is it the kind of file it says?"
-                )
-            yield number, _decoded(path, number, line)
-
-
-def _decoded(path: Path, number: int, line: bytes) -> str:
-    if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{called(path)} is UTF-16. Save it as UTF-8.")
-    if b"\0" in line:
-        raise InputError(f"{called(path)}, line {number} holds binary data, not text. Is it the kind of file it says?")
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{called(path)}, line {number} is not UTF-8 ({error.reason}). Save it as UTF-8.") from error
-
-
-def _jsonl(path: Path) -> Rows:
-    for number, line in _text_lines(path):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{called(path)}, line {number} is not JSON: {error}. Each line must be one JSON object."
-            ) from error
-        yield _object(path, f"line {number}", row)
-
-
-def _json(path: Path) -> Rows:
-    try:
-        with path.open("rb") as file:
-            found = json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{called(path)} is not JSON: {error}. A file with an object a line should end in .jsonl."
-        ) from error
-    if isinstance(found, dict):
-        found = next((value for value in found.values() if isinstance(value, list)), found)
-    if not isinstance(found, list):
-        raise InputError(f"{called(path)} must hold a list of objects.")
-    for number, row in enumerate(found, 1):
-        yield _object(path, f"entry {number}", row)
-
-
-def _object(path: Path, place: str, row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise InputError(f"{called(path)}, {place} is not an object with columns but {str(row)[:40]!r}.")
-    return row
-
-
-def _csv(path: Path) -> Rows:
-    csv.field_size_limit(LONGEST_LINE)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader((line for _, line in _text_lines(path)), delimiter=delimiter, strict=True)
-    try:
-        header = list(reader.fieldnames or ())
-        if twice := [name for name in header if name and header.count(name) > 1]:
-            raise InputError(f"{called(path)} has two columns named '{twice[0]}'. Rename one of them.")
-        for row in reader:
-            if None in row:
-                raise InputError(
-                    f"{called(path)}, line {reader.reader.line_num} has more cells than the header names columns."
-                )
-            yield {str(name): value for name, value in row.items()}
-    except csv.Error as error:
-        raise InputError(f"{called(path)}, line {reader.reader.line_num} can't be read as CSV: {error}.") from error
-
-
-def _lines(path: Path) -> Rows:
-    for _, line in _text_lines(path):
-        if line.strip():
-            yield {"instruction": line.strip()}
-
-
-def _parquet(path: Path) -> Rows:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        for batch in file.iter_batches(batch_size=500):
-            yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:  # a damaged page is an OSError
-        words = " ".join(str(error).split())[:200].rstrip(".")
-        raise InputError(f"{called(path)} can't be read as Parquet: {words}.") from error
-
-
-def _dataset(name: str, split: str) -> Rows:
+def _dataset(inputs: Inputs) -> Rows:
+    """Not streamed: a run reads its input several times, also when it is resumed, and a copy on disk serves them all."""
     import datasets
 
+    name, split = inputs.dataset, inputs.split
     try:
         folder = Path(name).expanduser()
-        found = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(name)
+        if any((folder / made).is_file() for made in WRITTEN_BY_DATASETS):
+            found = datasets.load_from_disk(str(folder))
+        else:
+            found = datasets.load_dataset(str(folder) if folder.is_dir() else name, inputs.config or None)
         if isinstance(found, dict):
             if split not in found:
                 raise InputError(f"The dataset {name} has no split '{split}', it has {', '.join(map(str, found))}.")

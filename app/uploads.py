@@ -22,18 +22,20 @@ PARTS = re.compile(r"^\s*---+\s*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Found:
-    """What an input holds: its columns, as its first rows have them, and how many rows."""
+    """What an input holds: its columns, as its first rows have them, and how many rows; sentences about what is left out."""
 
     columns: tuple[str, ...]
     rows: int
+    left: tuple[str, ...] = ()
 
 
-def look(given: Inputs) -> Found:
-    """Reads an input to its end. Raises InputError."""
-    rows = inputs.rows(replace(given, columns={}, skip=0, limit=None))
+def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
+    """Reads an input to its end, as a task that needs the columns `wanted` would. Raises InputError."""
+    left: list[str] = []
+    rows = inputs.rows(replace(given, columns={}, skip=0, limit=None), wanted, left.append)
     first = list(itertools.islice(rows, LOOKED_AT))
     columns = dict.fromkeys(str(name) for row in first for name in row)
-    return Found(tuple(columns), len(first) + sum(1 for _ in rows))
+    return Found(tuple(columns), len(first) + sum(1 for _ in rows), tuple(left))
 
 
 def keep_file(path: Path, settings: Settings) -> Path:
@@ -46,6 +48,31 @@ def keep_file(path: Path, settings: Settings) -> Path:
         raise StoreError(
             f"The file {path.name} can't be kept: {error.strerror or error}. Make room and try again."
         ) from error
+
+
+def keep_files(paths: Sequence[Path], settings: Settings) -> Path:
+    """One file as `keep_file` keeps it; several as one folder, each under its name."""
+    if len(paths) == 1:
+        return keep_file(paths[0], settings)
+    try:
+        whole = hashlib.sha256()
+        for path in paths:
+            with path.open("rb") as file:
+                whole.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        return _kept(
+            settings, whole.hexdigest()[:16], f"{len(paths)} files", lambda part: _copied(paths, part), shutil.rmtree
+        )
+    except OSError as error:
+        raise StoreError(f"The files can't be kept: {error.strerror or error}. Make room and try again.") from error
+
+
+def _copied(paths: Sequence[Path], folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    for path in paths:
+        target, again = folder / path.name, 2
+        while target.exists():
+            target, again = folder / f"{path.stem} ({again}){path.suffix}", again + 1
+        shutil.copyfile(path, target)
 
 
 def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
@@ -69,8 +96,14 @@ def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
         ) from error
 
 
-def _kept(settings: Settings, digest: str, name: str, write: Callable[[Path], object]) -> Path:
-    """The file of that name and content, written whole or not at all."""
+def _kept(
+    settings: Settings,
+    digest: str,
+    name: str,
+    write: Callable[[Path], object],
+    remove: Callable[[Path], object] = Path.unlink,
+) -> Path:
+    """The file or folder of that name and content, written whole or not at all."""
     target = settings.data / "inputs" / digest / name
     if not target.exists():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +112,8 @@ def _kept(settings: Settings, digest: str, name: str, write: Callable[[Path], ob
             write(part)
             part.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            if part.exists():
+                remove(part)
     return target
 
 

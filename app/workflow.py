@@ -30,6 +30,7 @@ from app.keys import Keys
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.services import Say
+from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps, now
@@ -106,13 +107,18 @@ def recipe_of(run: Run) -> Recipe:
     return recipe.parse(json.loads(run.recipe))
 
 
-def expected(made: Recipe) -> int | None:
+def expected(made: Recipe, say: Say = lambda words: None) -> int | None:
     """How many rows a recipe will give at most; None if that can't be told. Reads the inputs to their end."""
     if not made.inputs.given:
         return made.rows
-    units = sum(1 for _ in made.task.units(inputs.rows(made.inputs)))
+    units = sum(1 for _ in units_of(made, say))
     most = units * made.task.rows_per_unit
     return most if made.rows is None else min(most, made.rows)
+
+
+def units_of(made: Recipe, say: Say = lambda words: None) -> Iterator[Unit]:
+    """What a recipe's task works on. `say` is told which files of a folder or a zip are left out."""
+    return made.task.units(inputs.rows(made.inputs, made.task.required_columns(), say))
 
 
 def standing(run: Run) -> str:
@@ -145,8 +151,8 @@ async def generate(
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
             store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
-            watch(execution, await asyncio.to_thread(expected, made))
-            units = made.task.units(inputs.rows(made.inputs))
+            watch(execution, await asyncio.to_thread(expected, made, say))
+            units = units_of(made)
             await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
         except BaseException:
             state, reason = before if only_made else ("stopped", "interrupted")
@@ -176,7 +182,7 @@ async def preview(
         store.rows.reopen(run.id, surplus=True, failed=True)
         store.runs.set(run.id, reason="")
         watch(execution, few.rows)
-        await execution.work(few.task.units(inputs.rows(few.inputs)))
+        await execution.work(units_of(few))
     if execution.trouble is not None:
         raise execution.trouble
     return store.runs.get(run.id)
@@ -199,7 +205,7 @@ async def _worked(
     """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
     if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
-            f"The input file {inputs.called(made.inputs.path)} is not what it was when the run {run.name} began. "
+            f"The input file {called(made.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run) as hold:

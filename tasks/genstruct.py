@@ -6,12 +6,16 @@ One literal row, from the input {"title": "Tides", "content": "The moon's pull r
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar
 
-from tasks.base import Task, text
-from tasks.errors import SettingsError
-from tasks.models.base import Completion, Model
+from tasks.base import Task, plain, text
+from tasks.errors import PromptTooLong, SettingsError
+from tasks.models.base import Capabilities, Completion, Model
+from tasks.models.chat_templates import clean
+from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
 from tasks.reading import json_in
 from tasks.settings import setting
@@ -20,7 +24,10 @@ from tasks.types import Dropped, Response, Row, Unit
 
 PROMPT, NATIVE = "genstruct.v1", "genstruct_native.v1"
 KEYS = (("question", "answer"), ("user", "assistant"))
+FOUND_BY = ("file", "source", "url", "id")
+"""Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
+MARKERS = re.compile(r"\[\[\[\s*(user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
 LABELS = re.compile(
     r"(?:^[\s*#>\[]*|\[\[\[)(user|assistant)(?:\]\]\]|[*_]*[ \t]*:[*_]*|[*_]*[ \t]*$)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
@@ -31,41 +38,81 @@ LABELS = re.compile(
 class Genstruct(Task):
     """Writes an instruction that a passage inspires, and an answer that the passage supports.
 
-    Columns in: `title` and `content`. Rows out: one a document; the passage stays in the row's origin.
+    Columns in: `title` and `content`. A document that is longer than a passage may be gives several, and each passage is a
+    unit of its own: a preview pays for its first passages alone, and a failure costs one of them. Where a document is cut
+    therefore must not depend on the model, which may be another one when a run is resumed.
+
+    Rows out: one a passage; its origin keeps title, passage and place.
     """
 
     title: ClassVar[str] = "Genstruct"
     summary: ClassVar[str] = "Questions and answers from documents"
     columns: ClassVar[tuple[str, ...]] = ("title", "content")
 
+    passage_tokens: int = setting(
+        1000,
+        "A longer document is cut at paragraphs into passages of at most about so many tokens (of four bytes). Passage and answer "
+        "together have to fit the model's context.",
+        label="Longest passage, tokens",
+    )
     max_answer_tokens: int = setting(
         700, "Most tokens for question and answer together.", label="Longest answer, tokens"
     )
 
     def __post_init__(self) -> None:
-        if self.max_answer_tokens < 1:
-            raise SettingsError("max_answer_tokens must be at least 1.")
+        for name in ("passage_tokens", "max_answer_tokens"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1.")
+
+    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+        """One unit for each passage, in order; a document without any text is one too. Raises InputError."""
+        numbers = count()
+        for index, row in enumerate(inputs):
+            self.check(row, index)
+            content = "" if row["content"] is None else str(row["content"])
+            document = {"title": text(row["title"]), **{name: row[name] for name in FOUND_BY if plain(row.get(name))}}
+            found = list(passages(content, self.passage_tokens)) or [Passage("", 0, 0)]
+            for number, passage in enumerate(found, 1):
+                place: dict[str, Any] = {"document": index + 1, "start": passage.start, "end": passage.end}
+                if len(found) > 1:
+                    place["place"] = f"passage {number} of {len(found)}"
+                yield Unit(next(numbers), {**document, "content": passage.text, "where": place})
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         title, passage = text(unit.inputs["title"]), text(unit.inputs["content"])
         if not passage:
             return [Dropped("empty document")]
         found = await model.capabilities()
-        native = "genstruct" in model.name.lower()
-        options: dict[str, Any] = {"max_tokens": self.max_answer_tokens}
-        as_json = found.json_schema and not native
-        if as_json:
-            options["schema"] = schema(bounded=found.string_bounds)
-            options["max_tokens"] = max(self.max_answer_tokens, LONGEST_USER + LONGEST_ASSISTANT + 40)
-        name = NATIVE if native else PROMPT
-        message = PROMPTS.render(name, title=title, passage=passage, as_json=as_json)
-        answer = await model.chat([{"role": "user", "content": message}], **options)
+        name = NATIVE if is_genstruct(model, found) else PROMPT
+        try:
+            answer = await self._ask(name, title, passage, model, found)
+        except PromptTooLong as error:
+            raise PromptTooLong(f"{error} A smaller passage_tokens or a model with a longer context helps.") from error
         pair = read(answer.text)
         if pair is None:
             reason = "cut off at the token limit" if answer.cut_off else "no question and answer in it"
             return [Dropped(reason, answer.text)]
-        origin = {"title": title, "passage": passage, "prompt": name}
+        where = {name: unit.inputs[name] for name in FOUND_BY if name in unit.inputs}
+        origin = {"title": title, "passage": passage, **unit.inputs.get("where", {}), **where, "prompt": name}
         return [Row(({"role": "user", "content": pair[0]},), (_response(answer, pair[1]),), origin)]
+
+    async def _ask(self, name: str, title: str, passage: str, model: Model, found: Capabilities) -> Completion:
+        options: dict[str, Any] = {"max_tokens": self.max_answer_tokens}
+        as_json = found.json_schema and name == PROMPT
+        if as_json:
+            options["schema"] = schema(bounded=found.string_bounds)
+            options["max_tokens"] = max(self.max_answer_tokens, LONGEST_USER + LONGEST_ASSISTANT + 40)
+        prompt = PROMPTS.render(name, title=title, passage=passage, as_json=as_json)
+        if name == NATIVE:
+            prompt += " "  # the model was trained to go on behind this space, as its card says
+            if found.raw_prompts:  # its own chat template takes a title and a content, and would wrap the prompt again
+                return await model.complete(prompt, **options)
+        return await model.chat([{"role": "user", "content": prompt}], **options)
+
+
+def is_genstruct(model: Model, found: Capabilities) -> bool:
+    """True for NousResearch/Genstruct-7B and its quantized copies, which know nothing but their own markup."""
+    return "genstruct" in f"{model.name} {found.weights}".lower()
 
 
 def _response(answer: Completion, said: str) -> Response:
@@ -86,16 +133,31 @@ def schema(*, bounded: bool) -> dict[str, Any]:
 
 
 def read(answer: str) -> tuple[str, str] | None:
-    """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); None without both."""
+    """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); None without both.
+
+    What a model writes behind its answer (further turns, the tokens that end one) is cut off.
+    """
     found = json_in(answer)
     keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
     if keys is not None:
-        user, assistant = found[keys[0]], found[keys[1]]
+        user, assistant = (_unmarked(found[key]) for key in keys)
     else:
-        parts = LABELS.split(answer)
-        said = {label.lower(): body for label, body in zip(parts[-2::-2], parts[:0:-2], strict=True)}
-        user, assistant = said.get("user", parts[0]), said.get("assistant")
-    if not isinstance(user, str) or not isinstance(assistant, str):
-        return None
-    user, assistant = user.strip(), assistant.strip()
+        user, assistant = _parts(answer, MARKERS) or _parts(answer, LABELS) or ("", "")
+    user, assistant = clean(user), clean(assistant)
     return (user, assistant) if user and assistant else None
+
+
+def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str] | None:
+    """What stands around the first label of the assistant: up to it from the label before, which has to be the user's."""
+    found = list(labels.finditer(answer))
+    at = next((k for k, label in enumerate(found) if label[1].lower() == "assistant"), None)
+    if at is None or (at and found[at - 1][1].lower() != "user"):
+        return None
+    begin = found[at - 1].end() if at else 0
+    end = found[at + 1].start() if at + 1 < len(found) else len(answer)
+    return answer[begin : found[at].start()], answer[found[at].end() : end]
+
+
+def _unmarked(value: Any) -> str:
+    """A text of a JSON answer without a marker before it, and without what follows one; nothing for what is no text."""
+    return next((part for part in MARKERS.split(value)[::2] if part.strip()), "") if isinstance(value, str) else ""

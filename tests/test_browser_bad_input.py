@@ -170,7 +170,8 @@ def test_bad_files(app: App, browser: Browser, tmp_path: Path) -> None:
             ("binary.jsonl", b"\x00\x01\x02\xff" * 100, "binary", "the kind of file it says"),
             ("utf16.jsonl", LINES.encode("utf-16"), "UTF-16", "Save it as UTF-8"),
             ("broken.jsonl", b'{"instruction": "a"}\nnot json\n', "line 2", "is not JSON", "one JSON object"),
-            ("text.docx", b"PK\x03\x04 text", "ending", "It can be .jsonl"),
+            ("picture.png", b"\x89PNG", "ending", "It can be .jsonl"),
+            ("text.docx", b"PK\x03\x04 text", "can't be read as a Word file", "Save it again"),
             ("damaged.parquet", b"PAR1 text", "can't be read as Parquet"),
         ):
             (tmp_path / name).write_bytes(content)

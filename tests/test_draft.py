@@ -60,7 +60,9 @@ RECIPES = {
     "columns of a template": Recipe(
         task=TextGeneration(template="{{ a }} and {{ b }}", num_generations=2), inputs=replace(FILE, columns={"b": "x y"})
     ),
-    "dataset": Recipe(task=ExistingRows(), inputs=Inputs(dataset="owner/name", split="test"), rating=UltraFeedback()),
+    "dataset": Recipe(
+        task=ExistingRows(), inputs=Inputs(dataset="owner/name", config="small", split="test"), rating=UltraFeedback()
+    ),
     "responders": Recipe(
         task=SelfInstruct(criteria_for_query_generation="[1] Short.\n{2} Clear."), inputs=FILE,
         responders=(ModelSpec(preset="ollama", model="a"), ModelSpec(url=OWN, model="b", temperature=0.5, extra=EXTRA)),
@@ -149,7 +151,7 @@ tasks: dict[str, st.SearchStrategy[Any]] = {
     "self-instruct": st.builds(
         SelfInstruct, num_instructions=st.integers(1, 9), application_description=words, criteria_for_query_generation=words
     ),
-    "genstruct": st.builds(Genstruct, max_answer_tokens=st.integers(1, 10**6)),
+    "genstruct": st.builds(Genstruct, max_answer_tokens=st.integers(1, 10**6), passage_tokens=st.integers(1, 10**6)),
     "evol-instruct": st.builds(
         EvolInstruct, num_evolutions=st.integers(1, 20), seed=st.integers(-(2**40), 2**40), store_evolutions=st.booleans(),
         include_original_instruction=st.booleans(), generate_answers=st.booleans(), check_gain=st.booleans(),

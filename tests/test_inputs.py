@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.inputs import LONGEST_LINE, Inputs, fingerprint, rows
+from app.formats import LONGEST_LINE
+from app.inputs import Inputs, fingerprint, rows
 from tasks.errors import InputError, SettingsError
 
 TWO = [{"instruction": "Name a river.", "n": "1"}, {"instruction": "Why, é?", "n": "2"}]
@@ -66,8 +67,21 @@ def test_a_dataset_on_disk(tmp_path: Path) -> None:
     assert list(rows(Inputs(dataset=str(tmp_path / "both"), split="test"))) == TWO[1:]
     with pytest.raises(InputError, match=r"no split 'dev', it has train, test\.$"):
         list(rows(Inputs(dataset=str(tmp_path / "both"), split="dev")))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="can't be loaded"):
-        list(rows(Inputs(dataset=str(tmp_path))))
+        list(rows(Inputs(dataset=str(tmp_path / "empty"))))
+
+
+def test_a_dataset_with_configurations(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: rivers\n  data_files: a.jsonl\n- config_name: lakes\n  data_files: b.jsonl\n---\n"
+    )
+    for name, of in (("a", TWO), ("b", TWO[1:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in of))
+    assert list(rows(Inputs(dataset=str(tmp_path), config="lakes"))) == TWO[1:]
+    for config, words in (("", "rivers|lakes"), ("seas", "seas")):
+        with pytest.raises(InputError, match=f"can't be loaded: .*({words})"):
+            list(rows(Inputs(dataset=str(tmp_path), config=config)))
 
 
 def test_columns_skip_and_limit(tmp_path: Path) -> None:
@@ -127,7 +141,7 @@ def test_without_input_there_are_no_rows() -> None:
         ("a.parquet", b"", "is empty"),
         ("a.txt", b"\xff\xff", "line 1 is not UTF-8"),
         ("a.txt", b"\n\n", "holds no rows"),
-        ("a.docx", b"x", r"ending that is not known. It can be \.jsonl"),
+        ("a.png", b"x", r"ending that is not known. It can be \.jsonl, .*\.zip, or a folder"),
         ("a", b"x", "ending that is not known"),
     ],
     ids=lambda value: None if isinstance(value, str) else "",

@@ -21,7 +21,10 @@ FORBIDDEN = {
     "feedback": {"app", "gradio"},
     "app": set(),
 }
-HEAVY = {"argilla", "datasets", "pandas", "gradio", "pyarrow", "openai"}
+HEAVY = {
+    "argilla", "datasets", "pandas", "gradio", "pyarrow", "openai",
+    "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
+}  # fmt: skip
 
 
 def modules(package: str) -> Iterator[Path]:

@@ -274,7 +274,8 @@ def test_self_instruct_drops() -> None:
 def test_genstruct() -> None:
     model = Model()
     one = row(made(Genstruct(), {"title": "Tides", "content": "The moon pulls."}, model))
-    assert one.origin == {"title": "Tides", "passage": "The moon pulls.", "prompt": "genstruct.v1"}
+    whole = {"document": 1, "start": 0, "end": 15}
+    assert one.origin == {"title": "Tides", "passage": "The moon pulls.", "prompt": "genstruct.v1", **whole}
     assert len(one.messages) == len(one.responses) == 1 and one.responses[0].text
     assert model.asked[0][1]["schema"]["required"] == ["question", "answer"]
     text = Model([("Passage", "User: Why?\nAssistant: So.")], json_schema=False)

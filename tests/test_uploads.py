@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app import inputs, uploads
 from app.config import Settings
 from app.errors import StoreError
+from app.formats import LONGEST_LINE
 from app.inputs import Inputs
 from tasks.errors import InputError
 
@@ -85,7 +86,7 @@ def test_broken_json_is_named_with_its_line(here: Settings) -> None:
 
 
 def test_a_huge_line_is_refused_where_it_is_read(here: Settings) -> None:
-    kept = uploads.keep_text("x" * (inputs.LONGEST_LINE + 1), ONE, here)
+    kept = uploads.keep_text("x" * (LONGEST_LINE + 1), ONE, here)
     with pytest.raises(InputError, match="line 1 is longer than 10 MB"):
         uploads.look(Inputs(path=str(kept)))
 

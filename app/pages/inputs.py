@@ -9,11 +9,13 @@ import gradio as gr
 from app import draft, parts, uploads
 from app.desk import Look
 from app.draft import SLOTS, FormError
+from app.inputs import KNOWN
 from app.pages.board import Act, Board, Done
 from app.parts import count
-from tasks.base import Task
+from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
 
+SHOWN_LEFT = 5
 SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset")]
 
 
@@ -31,12 +33,17 @@ def build(board: Board) -> None:
         ),
     )
     board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
-    upload = gr.UploadButton("Upload a file", size="sm", visible=False, elem_id="upload")
+    upload = gr.UploadButton("Upload files", size="sm", visible=False, elem_id="upload", file_count="multiple")
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
+    board.part(_endings)
     form.add("inputs.path", gr.Textbox("", label="File", visible=False))
     with gr.Row(visible=False) as hub:
         form.add(
             "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
+        )
+        form.add(
+            "inputs.config",
+            gr.Textbox("", label="Configuration", placeholder="default", interactive=True, min_width=80),
         )
         form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
     board.dress(hub, lambda look: gr.update(visible=_from(look, "dataset")))
@@ -56,8 +63,8 @@ def build(board: Board) -> None:
                 ),
             )
             board.dress(column, partial(_column, k))
-    board.act(upload.upload, take_file, forms=True, extra=[upload])
-    for name in ("inputs.text", "inputs.dataset", "inputs.split", "inputs.source", "task.kind"):
+    board.act(upload.upload, take_files, forms=True, extra=[upload])
+    for name in ("inputs.text", "inputs.dataset", "inputs.config", "inputs.split", "inputs.source", "task.kind"):
         board.changes(name, examine)
 
 
@@ -80,14 +87,24 @@ def _paste_hint(look: Look) -> str:
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or JSON Lines, or CSV."
 
 
+def _endings(look: Look) -> str:
+    """What can be uploaded, where nothing is yet."""
+    if not _from(look, "upload") or look.filled["inputs.path"]:
+        return ""
+    return f'<p class="note">Files that end in {", ".join([*KNOWN, ".zip"])}</p>'
+
+
 def found(look: Look) -> str:
-    """What the input holds, in a line."""
+    """What the input holds, in a line, and what is left out of it, in others."""
     has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
     if not has.get("rows"):
         named = look.filled["inputs.source"] == "upload" and path
         return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
     columns = parts.t(", ".join(has["columns"][:12]))
-    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>'
+    left = list(has.get("left") or ())
+    more = [f"and {len(left) - SHOWN_LEFT} more like this"] if len(left) > SHOWN_LEFT else []
+    said = "".join(f'<p class="note">{parts.t(sentence)}</p>' for sentence in [*left[:SHOWN_LEFT], *more])
+    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>{said}'
 
 
 def _column(k: int, look: Look) -> Any:
@@ -101,11 +118,11 @@ def _column(k: int, look: Look) -> Any:
     return gr.update(visible=True, label=f"Column: {names[k]}", choices=choices)
 
 
-def take_file(act: Act) -> Done:
-    """An uploaded file becomes the input."""
+def take_files(act: Act) -> Done:
+    """The uploaded files become the input."""
     if not act.extra or not act.extra[0]:
         return Done()
-    kept = uploads.keep_file(Path(str(act.extra[0])), act.desk.settings)
+    kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
     return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}})
 
 
@@ -127,7 +144,7 @@ def _examined(act: Act, filled: draft.Filled) -> Done:
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     given = draft.inputs_of({**filled, **blank}, task)
     try:
-        seen = uploads.look(given)
+        seen = uploads.look(given, task.required_columns())
     except ClaywrightError as error:
         raise FormError("inputs", str(error)) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
@@ -136,5 +153,5 @@ def _examined(act: Act, filled: draft.Filled) -> Done:
     for k, ours in enumerate(names):
         theirs = filled.get(f"inputs.column{k}")
         chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
-    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns)}
+    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns), "left": list(seen.left)}
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})

@@ -1,0 +1,207 @@
+"""Documents: a file that is one text with a title. Markdown, plain text, HTML, PDF and Word files.
+
+One literal row, from a file tides.html:
+
+    {"title": "Tides", "content": "# Tides\\n\\nThe moon's pull raises ...", "file": "tides.html"}
+"""
+
+import io
+import logging
+import re
+import warnings
+import zipfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any
+
+from app.formats import decoded, text_lines
+from app.sources import DAMAGED, Source, words
+from tasks.errors import InputError
+
+LARGEST = 100 * 10**6
+"""Bytes of one document; for a Word file, also of what is read of it unpacked."""
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    OSError,
+    *DAMAGED,
+)
+"""What the libraries raise for a damaged file, beside their own errors."""
+LONGEST_TITLE = 200
+NO_TITLE = re.compile(
+    r"untitled|unbenannt|sans titre|document\s*\d*|microsoft \w+ -.*|.*\.\w{2,5}|\W*|[\d\W]+", re.IGNORECASE
+)
+"""What programs write where a title belongs: nothing, a file's name, a number."""
+HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t]*#*[ \t]*$|^(\S[^\n]*)\n(?:=+|-+)[ \t]*$", re.MULTILINE)
+FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
+FRONT_TITLE = re.compile(r"""^title:[ \t]*(["']?)(\S.*?)\1[ \t]*$""", re.MULTILINE)
+NOT_TEXT = ("script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "form", "button", "select")
+CORE = "docProps/core.xml"
+CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
+
+
+@lru_cache(maxsize=32)
+def document(source: Source) -> tuple[str, str]:
+    """(title, content). A run reads its input several times, and a PDF file takes long. Raises InputError or OSError."""
+    title, content = READERS[source.suffix](source)
+    return title or PurePosixPath(source.inside or source.name).stem, content
+
+
+def _text(source: Source) -> tuple[str, str]:
+    return "", "".join(line for _, line in text_lines(source)).replace("\r\n", "\n").strip()
+
+
+def _markdown(source: Source) -> tuple[str, str]:
+    _, content = _text(source)
+    title = None
+    if front := FRONT_MATTER.match(content):
+        title = FRONT_TITLE.search(front[1] or "")
+        content = content[front.end() :].strip()
+    return _title(title[2]) if title else _heading(content), content
+
+
+def _heading(content: str) -> str:
+    """The first heading of a text in Markdown."""
+    found = HEADING.search(FENCED.sub("", content))
+    return _title((found[1] or found[2]).strip("*_` ")) if found else ""
+
+
+def _html(source: Source) -> tuple[str, str]:
+    raw = _whole(source)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = _as_declared(source, raw)
+    if "\0" in text:
+        raise InputError(f"{source.name} holds binary data, not text. Is it the kind of file it says?")
+    return _page(source, text)
+
+
+def _as_declared(source: Source, raw: bytes) -> str:
+    """A page in the encoding that it names itself."""
+    from bs4.dammit import EncodingDetector
+
+    try:
+        return raw.decode(EncodingDetector.find_declared_encoding(raw, is_html=True) or "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        return "".join(decoded(source, number, line) for number, line in enumerate(raw.splitlines(keepends=True), 1))
+
+
+def _page(source: Source, text: str) -> tuple[str, str]:
+    """(title, content as Markdown) of HTML: without scripts, navigation, links and pictures."""
+    from bs4 import BeautifulSoup
+    from markdownify import MarkdownConverter
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # bs4 wonders whether a short text is a file's name, whether XHTML is XML
+        try:
+            soup = BeautifulSoup(text, "html.parser")
+            title = next(
+                (_title(tag.get_text()) for tag in soup.find_all(["title", "h1"]) if _title(tag.get_text())), ""
+            )
+            for tag in soup.find_all([*NOT_TEXT, "title"]):
+                tag.decompose()
+            main = soup.find("main")
+            part = main if main is not None and main.get_text(strip=True) else soup
+            converter = MarkdownConverter(
+                heading_style="ATX", bullets="-", strip=["a", "img"],
+                escape_asterisks=False, escape_underscores=False, escape_misc=False,
+            )  # fmt: skip
+            content = str(converter.convert_soup(part))
+        except RecursionError as error:
+            raise InputError(f"{source.name} is nested too deeply to be read. Save its text as Markdown.") from error
+        except BROKEN as error:
+            raise InputError(
+                f"{source.name} can't be read as HTML: {words(error)}. Save its text as Markdown."
+            ) from error
+    return title, re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", content, flags=re.MULTILINE)).strip()
+
+
+def _pdf(source: Source) -> tuple[str, str]:
+    from pypdf import PdfReader
+    from pypdf.errors import DependencyError, PyPdfError
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it warns of each fault that it can read past
+    raw = _whole(source)
+    try:
+        pdf = PdfReader(io.BytesIO(raw))
+        if pdf.is_encrypted and not pdf.decrypt(""):
+            raise InputError(f"{source.name} is encrypted. Save it without a password.")
+        pages = [page.extract_text().strip() for page in pdf.pages]
+        title = str(pdf.metadata.title or "") if pdf.metadata else ""
+    except DependencyError as error:
+        raise InputError(f"{source.name} is encrypted. Save it without a password.") from error
+    except (PyPdfError, *BROKEN) as error:
+        raise InputError(f"{source.name} can't be read as PDF: {words(error)}. Save it again, or as text.") from error
+    content = "\n\n".join(page for page in pages if page).replace("\0", "")
+    if not content:
+        raise InputError(
+            f"{source.name} holds no text, only pictures of its pages. Run text recognition (OCR) on it first."
+        )
+    return _title(title), content
+
+
+def _word(source: Source) -> tuple[str, str]:
+    """A Word file as Markdown, by way of HTML."""
+    import mammoth
+
+    raw = _whole(source)
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            if (
+                sum(entry.file_size for entry in packed.infolist() if not entry.filename.startswith("word/media/"))
+                > LARGEST
+            ):
+                raise InputError(f"{source.name} would unpack to more than {LARGEST // 10**6} MB. Split it.")
+            core = packed.read(CORE) if CORE in packed.namelist() else b""
+        html = mammoth.convert_to_html(io.BytesIO(raw), convert_image=_no_picture, external_file_access=False).value
+    except BROKEN as error:
+        if raw.startswith(b"\xd0\xcf\x11\xe0"):
+            raise InputError(
+                f"{source.name} is encrypted, or of Word's older kind. Save it as .docx without a password."
+            ) from error
+        raise InputError(
+            f"{source.name} can't be read as a Word file: {words(error)}. Save it again as .docx."
+        ) from error
+    heading, content = _page(source, html)
+    return _core_title(core) or heading or _heading(content), content
+
+
+def _no_picture(picture: Any) -> list[Any]:
+    return []
+
+
+def _core_title(core: bytes) -> str:
+    """The title in a Word file's properties."""
+    from xml.etree import ElementTree
+
+    try:
+        return _title(ElementTree.fromstring(core).findtext(CORE_TITLE) or "") if core else ""
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return ""
+
+
+def _whole(source: Source) -> bytes:
+    with source.open() as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise InputError(f"{source.name} is larger than {LARGEST // 10**6} MB. Split it.")
+    return raw
+
+
+def _title(found: str) -> str:
+    """A title on one line; "" for what is none."""
+    title = " ".join(found.replace("\0", "").split())
+    return "" if len(title) > LONGEST_TITLE or NO_TITLE.fullmatch(title) else title
+
+
+READERS: dict[str, Callable[[Source], tuple[str, str]]] = {
+    ".md": _markdown, ".markdown": _markdown, ".html": _html, ".htm": _html, ".pdf": _pdf, ".docx": _word, ".txt": _text,
+}  # fmt: skip
