@@ -102,7 +102,7 @@ def _page(source: Source, text: str) -> tuple[str, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 wonders whether a short text is a file's name, whether XHTML is XML
         try:
-            soup = BeautifulSoup(text, "html.parser")
+            soup = BeautifulSoup(text, "lxml")
             title = next(
                 (_title(tag.get_text()) for tag in soup.find_all(["title", "h1"]) if _title(tag.get_text())), ""
             )
@@ -150,6 +150,8 @@ def _pdf(source: Source) -> tuple[str, str]:
 
 def _word(source: Source) -> tuple[str, str]:
     """A Word file as Markdown, by way of HTML."""
+    from xml.parsers.expat import ExpatError
+
     import mammoth
 
     raw = _whole(source)
@@ -162,7 +164,7 @@ def _word(source: Source) -> tuple[str, str]:
                 raise InputError(f"{source.name} would unpack to more than {LARGEST // 10**6} MB. Split it.")
             core = packed.read(CORE) if CORE in packed.namelist() else b""
         html = mammoth.convert_to_html(io.BytesIO(raw), convert_image=_no_picture, external_file_access=False).value
-    except BROKEN as error:
+    except (ExpatError, *BROKEN) as error:
         if raw.startswith(b"\xd0\xcf\x11\xe0"):
             raise InputError(
                 f"{source.name} is encrypted, or of Word's older kind. Save it as .docx without a password."

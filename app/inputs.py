@@ -150,5 +150,6 @@ def _dataset(inputs: Inputs) -> Rows:
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise InputError(f"The dataset {name} can't be loaded: {str(error).splitlines()[0][:200]}") from error
+        hint = " Name one as config." if "config" in str(error).lower() else ""
+        raise InputError(f"The dataset {name} can't be loaded: {words(error)}.{hint}") from error
     return (dict(row) for row in found)
