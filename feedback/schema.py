@@ -175,7 +175,9 @@ def item(
     else:
         shows["instruction"] = row.instruction
     if shape.passage and row.origin.get("passage"):
-        shows["passage"] = "\n\n".join(filter(None, (str(row.origin.get("title") or ""), str(row.origin["passage"]))))
+        found_in = ", ".join(str(row.origin[name]) for name in ("file", "place") if row.origin.get(name))
+        heading = " ".join(filter(None, (str(row.origin.get("title") or ""), found_in and f"({found_in})")))
+        shows["passage"] = "\n\n".join(filter(None, (heading, str(row.origin["passage"]))))
     suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, generator)]
     if shown:
         best = shown[best_response(row, ratings)]

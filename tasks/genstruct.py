@@ -140,10 +140,11 @@ def read(answer: str) -> tuple[str, str] | None:
     found = json_in(answer)
     keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
     if keys is not None:
-        user, assistant = (_unmarked(found[key]) for key in keys)
+        user, assistant = found[keys[0]], found[keys[1]]
     else:
-        user, assistant = _parts(answer, MARKERS) or _parts(answer, LABELS) or ("", "")
-    user, assistant = clean(user), clean(assistant)
+        own = any(marker[1].lower() == "assistant" for marker in MARKERS.finditer(answer))
+        user, assistant = _parts(answer, MARKERS if own else LABELS) or ("", "")
+    user, assistant = clean(_unmarked(user)), clean(_unmarked(assistant))
     return (user, assistant) if user and assistant else None
 
 
@@ -159,5 +160,5 @@ def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str] | None:
 
 
 def _unmarked(value: Any) -> str:
-    """A text of a JSON answer without a marker before it, and without what follows one; nothing for what is no text."""
+    """A text without a marker before it, and without what follows one; nothing for what is no text."""
     return next((part for part in MARKERS.split(value)[::2] if part.strip()), "") if isinstance(value, str) else ""

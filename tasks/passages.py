@@ -3,6 +3,7 @@
 The cut depends on the text and the size alone, never on a model or a run: the same document always gives the same passages.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,8 +37,8 @@ def passages(document: str, tokens: int) -> Iterator[Passage]:
         return
     from semantic_text_splitter import TextSplitter
 
-    fewest = -(-len(trimmed) // most)
-    splitter = TextSplitter((max(1, min(-(-len(trimmed) // fewest), most * 3 // 4)), most))
+    number = math.ceil(len(trimmed) / most)
+    splitter = TextSplitter((math.ceil(len(trimmed) / number), most))
     whole = shown.decode("utf-8")  # as long as the document: a lone surrogate is a question mark in it
     for begin, end in _slabs(whole, max(SLAB, 4 * most)):
         for at, found in splitter.chunk_indices(whole[begin:end]):

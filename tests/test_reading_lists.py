@@ -112,6 +112,14 @@ def test_self_instruct(answer: str, kept: list[str], surplus: list[str]) -> None
         '{"question": "Why?", "answer": "So."}',
         '```json\n{"user": " Why?", "assistant": "So.\\n"}\n```',
         'Here it is:\n{"user": "Why?",\n "assistant": "So."}',
+        "Why? [[[Assistant]]] So. [[[User]]] And?\n[[[Assistant]]] Well.",
+        "[[[User]]] [[[User]]] Why?\n[[[ASSISTANT]]] So.",
+        "[[[Title]]] Tides\n[[[Content]]] The moon.\n\n[[[User]]] Why?\n[[[Assistant]]] So. [[[Title]]] Salt",
+        "Why?\n[[[Assistant]]] So.</s>",
+        "Why?\n[[[Assistant]]] So.<|im_end|>\n<|im_start|>user\nAnd?",
+        "User: Why?\nAssistant: So. [[[Title]]] Salt",
+        '{"question": "[[[User]]] Why?", "answer": "[[[Assistant]]] So. [[[User]]] And?"}',
+        '{"user": "Why?", "assistant": "So.<|eot_id|>"}',
     ],
 )
 def test_genstruct(answer: str) -> None:
@@ -125,6 +133,8 @@ def test_genstruct(answer: str) -> None:
         ("User: Who?\nAssistant: An\nassistant professor\nuser X", ("Who?", "An\nassistant professor\nuser X")),
         ('User: A?\nAssistant: {"user": "x", "assistant": "y"}', ("A?", '{"user": "x", "assistant": "y"}')),
         ("User: A?\nAssistant: One.\n\nTwo.", ("A?", "One.\n\nTwo.")),
+        ("Who logs in?\nUser: root\n[[[Assistant]]] These:\nUser: root", ("Who logs in?\nUser: root", "These:\nUser: root")),
+        ("What is <s>struck</s> out? [[[Assistant]]] Words.", ("What is <s>struck</s> out?", "Words.")),
     ],
 )  # fmt: skip
 def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str]) -> None:
@@ -136,7 +146,8 @@ def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str])
     [
         "", "I can't.", "User: Why?", "Assistant: So.", "User:\nAssistant: So.", "User: Why?\nAssistant:", '{"user": "Why?"}',
         '{"user": "", "assistant": "So."}', '{"user": 1, "assistant": "So."}', '{"user": "Why?", "assistant": "S', "{", "[]",
-        "[[[User]]] [[[Assistant]]]",
+        "[[[User]]] [[[Assistant]]]", "[[[Content]]] The moon. [[[Assistant]]] So.", "[[[Assistant]]] So. [[[User]]] Why?",
+        '{"question": "[[[User]]]", "answer": "So."}', "Why? [[[Assistant]]] </s>",
     ],
 )  # fmt: skip
 def test_genstruct_without_a_pair(answer: str) -> None:
@@ -148,7 +159,7 @@ pieces = st.sampled_from(
         "1. ", "2) ", "- ", "* ", "a) ", "# ", "> ", '"', "'", "“", "”", "**", "__", "`", "```", "```json\n", "\n",
         "\r", ":", "{", "}", "[", "]",
         '{"instructions": ["', '", "', '"]}', '{"user": "', '"assistant": "', "User:", "Assistant: ",
-        "[[[User]]]", "[[[Assistant]]]",
+        "[[[User]]]", "[[[Assistant]]]", "[[[title]]]", "</s>", "<|im_end|>", "question",
         "name it", "Here:", "\ud800", "\0",
     ]
 )  # fmt: skip
@@ -171,7 +182,7 @@ def test_any_answer_is_read_and_nothing_is_invented(answer: str, number: int) ->
         assert item.replace("**", "") in bare or json.dumps(item, ensure_ascii=False)[1:-1] in strings
     pair = genstruct.read(answer)
     for part in pair or ():
-        assert part
+        assert part and part == part.strip() and not genstruct.MARKERS.search(part)
         assert part in answer or json.dumps(part, ensure_ascii=False)[1:-1] in strings
 
 

@@ -284,12 +284,24 @@ def test_genstruct() -> None:
     assert text.asked[0][1]["max_tokens"] == 700 and "schema" not in text.asked[0][1]
 
 
+NATIVE = (
+    "[[[Title]]] Tides\n[[[Content]]] The moon pulls.\n\n"
+    "The following is an interaction between a user and an AI assistant that is related to the above text.\n\n[[[User]]] "
+)
+
+
 def test_genstruct_in_its_own_models_words() -> None:
-    model = Model([("Content", " Why?\n[[[Assistant]]] So.")], name="NousResearch/Genstruct-7B")
-    one = row(made(Genstruct(), {"title": "Tides", "content": "The moon pulls."}, model))
-    assert (one.instruction, one.responses[0].text, one.origin["prompt"]) == ("Why?", "So.", "genstruct_native.v1")
-    assert model.prompts[0].startswith("[[[Title]]] Tides\n[[[Content]]] The moon pulls.")
-    assert "schema" not in model.asked[0][1]
+    """As a raw prompt, exactly as its card has it, with the space at the end; over chat where nothing else is to be had."""
+    script = [("Content", " Why?\n[[[Assistant]]] So.")]
+    for model, kind in (
+        (Model(script, name="NousResearch/Genstruct-7B"), "complete"),
+        (Model(script, name="m", weights="someone/genstruct-7b-gguf"), "complete"),
+        (Model(script, name="Genstruct", raw_prompts=False), "chat"),
+    ):
+        one = row(made(Genstruct(), {"title": " Tides\n", "content": "The moon pulls.\n"}, model))
+        assert (one.instruction, one.responses[0].text, one.origin["prompt"]) == ("Why?", "So.", "genstruct_native.v1")
+        assert model.prompts == [NATIVE]
+        assert [asked[0] for asked in model.asked] == [kind] and "schema" not in model.asked[0][1]
 
 
 def test_genstruct_drops() -> None:
@@ -678,6 +690,7 @@ def test_a_missing_column_is_named(task: Task, column: str) -> None:
         ("magpie", {"n_turns": 0}),
         ("magpie", {"max_instruction_tokens": 0}),
         ("genstruct", {"max_answer_tokens": 0}),
+        ("genstruct", {"passage_tokens": 0}),
     ],
 )
 def test_settings_that_can_not_be(kind: str, values: dict[str, Any]) -> None:

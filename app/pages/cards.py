@@ -49,9 +49,9 @@ def _source(row: Row) -> str:
     """Where a row comes from: its document, its seed or its system prompt, folded."""
     origin = row.origin
     if passage := origin.get("passage"):
-        return parts.fold(
-            str(origin.get("title") or "Document"), t(passage), count(len(str(passage)), "character"), "source"
-        )
+        told = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
+        note = ", ".join([*told, count(len(str(passage)), "character")])
+        return parts.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
     if seed := origin.get("seed"):
         return parts.fold(f"From the seed: {str(seed)[:60]}", t(seed), kind="source")
     if system := origin.get("system_prompt"):
