@@ -8,10 +8,11 @@ One literal row, from a file tides.html:
 import io
 import logging
 import re
+import threading
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -47,11 +48,28 @@ CORE = "docProps/core.xml"
 CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 
-@lru_cache(maxsize=32)
+MOST_REMEMBERED = 30 * 10**6
+"""Characters of documents that are kept in memory."""
+_remembered: OrderedDict[Source, tuple[str, str]] = OrderedDict()
+_remembering = threading.Lock()
+
+
 def document(source: Source) -> tuple[str, str]:
-    """(title, content). A run reads its input several times, and a PDF file takes long. Raises InputError or OSError."""
+    """(title, content). Remembered for a while: a run reads its input several times, and a page or a PDF file takes long.
+
+    Raises InputError or OSError.
+    """
+    with _remembering:
+        if source in _remembered:
+            _remembered.move_to_end(source)
+            return _remembered[source]
     title, content = READERS[source.suffix](source)
-    return title or PurePosixPath(source.inside or source.name).stem, content
+    found = title or PurePosixPath(source.inside or source.name).stem, content
+    with _remembering:
+        _remembered[source] = found
+        while sum(len(text) for _, text in _remembered.values()) > MOST_REMEMBERED:
+            _remembered.popitem(last=False)
+    return found
 
 
 def _text(source: Source) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from app import documents, formats
 from app.formats import Rows
-from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, called, sources, words
+from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, called, sources, words
 from app.sources import fingerprint as fingerprint_of
 from tasks.errors import InputError, SettingsError
 from tasks.settings import setting
@@ -99,37 +99,44 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
 
 
 def _files(path: Path, as_documents: bool, say: Say) -> Rows:
-    """The rows of a file, or of the files in a folder or a zip. There, a document that can't be read is left out, and said."""
+    """The rows of a file, or of the files in a folder or a zip.
+
+    There, a file that can't be read is left out, and said; one that turns out to be damaged behind its first row is an error.
+    """
     try:
         if path.suffix.lower() in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
         with sources(path, KNOWN) as (found, left):
             for sentence in left:
                 say(sentence)
-            unread: list[str] = []
-            empty = True
+            reason, empty = "", True
             for source in found:
-                if source.suffix in formats.READERS and not (as_documents and source.suffix in documents.READERS):
-                    for row in formats.READERS[source.suffix](source):
-                        empty = False
-                        yield row
-                    continue
                 try:
-                    title, content = documents.document(source)
+                    rows = _rows_of(source, as_documents)
+                    if (first := next(rows, None)) is None:
+                        raise InputError(f"{source.name} holds no rows.")
                 except InputError as error:
                     if not source.inside:
                         raise
-                    unread.append(str(error))
                     say(f"{error} It is left out.")
+                    reason = reason or str(error)
                     continue
                 empty = False
-                yield {"title": title, "content": content, "file": source.inside or source.name}
+                yield from itertools.chain([first], rows)
             if empty:
-                raise InputError(unread[0] if unread else f"{called(path)} holds no rows.")
+                raise InputError(reason)
     except DAMAGED as error:
         raise InputError(f"{called(path)} is damaged: {words(error)}. Pack it again.") from error
     except OSError as error:
         raise InputError(f"{called(path)} can't be read: {error.strerror or error}.") from error
+
+
+def _rows_of(source: Source, as_documents: bool) -> Rows:
+    """Many of a file of rows, one of a document."""
+    if source.suffix in formats.READERS and not (as_documents and source.suffix in documents.READERS):
+        return formats.READERS[source.suffix](source)
+    title, content = documents.document(source)
+    return iter([{"title": title, "content": content, "file": source.inside or source.name}])
 
 
 def _dataset(inputs: Inputs) -> Rows:

@@ -180,7 +180,7 @@ BROKEN = {
     "a zip without a document": ("a.zip", packed({"a.png": b"x", "b": b"x", "c.zip": b""}),
                                  r"holds no file .* 2 files are left out, .*\(1 \.png, 1 without one\).* 1 zip file in it is not"),
     "a zip of a broken document": ("a.zip", packed({"a.pdf": b"x"}), r"^a\.pdf in a\.zip can't be read as PDF"),
-    "a zip of an empty file of rows": ("a.zip", packed({"a.jsonl": b"\n"}), "a.zip holds no rows"),
+    "a zip of an empty file of rows": ("a.zip", packed({"a.jsonl": b"\n"}), r"a\.jsonl in a\.zip holds no rows"),
     "a zip of a broken file of rows": ("a.zip", packed({"b.jsonl": b"{"}), r"^b\.jsonl in a\.zip, line 1 is not JSON"),
 }  # fmt: skip
 
@@ -225,6 +225,15 @@ def test_a_folder_and_a_zip_of_it_hold_the_same(tmp_path: Path) -> None:
         assert read(path, skip=1, limit=2) == FOUND[1:3]
         found = uploads.look(Inputs(path=str(path)), WANTED)
         assert found == Found(("title", "content", "file"), 5, tuple(said))
+
+
+def test_a_file_of_rows_in_a_folder_is_left_out_unless_it_has_begun(tmp_path: Path) -> None:
+    folder = written(tmp_path / "f", {"a.md": "A.", "package.json": '{"name": "x"}', "rows.csv": "title,content\n"})
+    left = ["package.json must hold a list of objects. It is left out.", "rows.csv holds no rows. It is left out."]
+    assert [row["file"] for row in read(folder, left)] == ["a.md"]
+    written(folder, {"rows.jsonl": '{"title": "T", "content": "C."}\n{'})
+    with pytest.raises(InputError, match=r"^rows\.jsonl, line 2 is not JSON"):
+        read(folder)
 
 
 def test_parquet_in_a_zip(tmp_path: Path) -> None:
@@ -319,6 +328,14 @@ def test_a_changed_document_is_read_again(tmp_path: Path) -> None:
     assert read(path)[0]["content"] == "A."
     written(tmp_path, {"a.md": "Another."})
     assert read(path)[0]["content"] == "Another."
+
+
+def test_what_is_remembered_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MOST_REMEMBERED", 25)
+    folder = written(tmp_path, {f"{n}.md": f"{n}" * 10 for n in range(5)})
+    for _ in range(2):
+        assert [row["content"] for row in read(folder)] == [f"{n}" * 10 for n in range(5)]
+        assert [text for _, text in documents._remembered.values()] == ["3" * 10, "4" * 10]
 
 
 contents = st.binary(max_size=80) | st.sampled_from([pdf("The moon"), HEADED, packed({"a.md": "T."}), PAGE.encode()])

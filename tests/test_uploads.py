@@ -131,6 +131,37 @@ def test_an_uploaded_file_is_kept_once_under_its_name(tmp_path: Path, here: Sett
     assert not list((here.data / "inputs").rglob("*.part"))
 
 
+def test_several_uploaded_files_are_kept_as_one_folder(tmp_path: Path, here: Settings) -> None:
+    given_files = [tmp_path / "x" / "a.md", tmp_path / "y" / "a.md", tmp_path / "y" / "b.html"]
+    for number, path in enumerate(given_files):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"<p>Text {number}.")
+    kept = uploads.keep_files(given_files, here)
+    assert kept.name == "3 files" and sorted(path.name for path in kept.iterdir()) == ["a (2).md", "a.md", "b.html"]
+    assert kept.stat().st_mode & 0o777 == 0o700 and kept.is_relative_to(here.data / "inputs")
+    assert uploads.look(Inputs(path=str(kept)), TWO) == uploads.Found(("title", "content", "file"), 3)
+    assert uploads.keep_files(given_files, here) == kept != uploads.keep_files(given_files[:2], here)
+    assert uploads.keep_files(given_files[:1], here).is_file()
+    with pytest.raises(StoreError, match="The files can't be kept: No such file"):
+        uploads.keep_files([*given_files, tmp_path / "gone.md"], here)
+    assert not list((here.data / "inputs").rglob(".*"))
+
+
+def test_a_folder_half_copied_is_removed(tmp_path: Path, here: Settings) -> None:
+    """What can be read for its digest and not copied: a file that is gone by then."""
+    (tmp_path / "a.md").write_text("A.")
+    with pytest.raises(StoreError, match="can't be kept"):
+        uploads.keep_files([tmp_path / "a.md", tmp_path], here)
+    assert not (here.data / "inputs").exists()
+
+
+def test_a_look_reads_as_the_task_would(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One.\nTwo.")
+    given_inputs = Inputs(path=str(tmp_path / "a.txt"))
+    assert uploads.look(given_inputs, ONE) == uploads.Found(("instruction",), 2)
+    assert uploads.look(given_inputs, TWO) == uploads.Found(("title", "content", "file"), 1)
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path, here: Settings) -> None:
     with pytest.raises(StoreError, match=r"gone\.csv can't be kept: No such file"):
         uploads.keep_file(tmp_path / "gone.csv", here)
