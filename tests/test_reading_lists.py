@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks import genstruct, self_instruct
+from tasks.models.chat_templates import clean
 from tasks.reading import json_in, lines_in
 
 TWO = ["Name a river.", "Why is rain wet?"]
@@ -182,7 +183,7 @@ def test_any_answer_is_read_and_nothing_is_invented(answer: str, number: int) ->
         assert item.replace("**", "") in bare or json.dumps(item, ensure_ascii=False)[1:-1] in strings
     pair = genstruct.read(answer)
     for part in pair or ():
-        assert part and part == part.strip() and not genstruct.MARKERS.search(part)
+        assert part and part == part.strip() and not genstruct.MARKERS.search(part) and clean(part) == part
         assert part in answer or json.dumps(part, ensure_ascii=False)[1:-1] in strings
 
 

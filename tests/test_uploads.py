@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from app import inputs, uploads
 from app.config import Settings
+from app.desk import Desk
 from app.errors import StoreError
 from app.formats import LONGEST_LINE
 from app.inputs import Inputs
+from app.jobs import Jobs
+from app.standby import Standby
+from app.store import Store
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")
@@ -153,6 +157,33 @@ def test_a_folder_half_copied_is_removed(tmp_path: Path, here: Settings) -> None
     with pytest.raises(StoreError, match="can't be kept"):
         uploads.keep_files([tmp_path / "a.md", tmp_path], here)
     assert not (here.data / "inputs").exists()
+
+
+def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Settings, store: Store) -> None:
+    from app.pages import inputs as page
+    from app.pages.board import Act
+
+    for name, content in (("a.md", "# A\n\nText."), ("b.pdf", "x"), ("<c>.png", "x")):
+        (tmp_path / name).write_text(content)
+    jobs = Jobs(store, here)
+    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
+    look = desk.look("me", "", {})
+    assert page.found(look) == ""
+    files = [str(path) for path in sorted(tmp_path.iterdir()) if path.is_file()]
+    done = page.take_files(Act(desk, "me", "", look.filled, {}, extra=[files]))
+    assert done.fill is not None
+    desk.keep("me", done.fill)
+    look = desk.look("me", "", {})
+    said = page.found(look)
+    for words in (
+        "3 files: 1 row, columns title, content, file",
+        "1 file is left out",
+        "b.pdf can&#x27;t be read as PDF",
+    ):
+        assert words in said
+    assert look.wanted is not None and desk.expected(look.wanted) == 1
+    jobs.close()
 
 
 def test_a_look_reads_as_the_task_would(tmp_path: Path) -> None:
