@@ -6,30 +6,50 @@ Whatever the answer looks like, there is one entry for each text that was asked 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feedback.types import RatingStatus
 
 EDGE = r"[\s>#*_`\-•\"']*"
-TYPE = r"types?(?=[\s*_`\"']*[:=][\s*_`\"'(\[]*(?:[0-9]|none\b|n\s*/\s*a))"
-KIND = rf"(rating|score|rationale|reason|explanation|{TYPE})[\s*_`\"']*[:=]"
+COLON = r"[\s*_`\"']*[:=：]"
+TYPE = rf"types?(?={COLON}[\s*_`\"'(\[]*(?:[0-9]|none\b|n\s*/\s*a))"
+KIND = rf"(rating|score|rationale|reason|explanation|{TYPE}){COLON}"
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+TEXT = rf"<?(?:text|response|answer)\s*#?\s*([0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
 HEADER = re.compile(
-    rf"^{EDGE}(?:(?:output|rating)\s+for\s+)?<?(?:text|response|answer)\s*#?\s*([0-9]{{1,3}})"
-    rf"(?:[\s>*_#:.`-]*$|(?=[ \t>*_#:.,;`(|–-]+{KIND}))",
+    rf"^{EDGE}(?:(?:output|rating|score)\s+(?:for|of)\s+)?{TEXT}"
+    rf"(?:[\s>*_#:：.`-]*$|(?=[ \t>*_#:：.,;`(|–-]+{KIND}))",
     re.I | re.M,
 )
-LABEL = re.compile(rf"^{EDGE}{KIND}[ \t*_`]*", re.I | re.M)
+OWN = re.compile(rf"^{EDGE}(?:rating|score)\s+(?:for|of)\s+{TEXT}{COLON}[ \t*_`]*(?=[^\s])", re.I | re.M)
+"""The rating and its text in one label: "Rating for Text 2: 4"."""
+INLINE = re.compile(rf"(?<=[.!?;|])[ \t]+{TEXT}(?=[ \t>*_#:：.,;`(|–-]+(?:rating|score){COLON})", re.I)
+"""A header in the middle of a line, right before its rating."""
+ITEM = re.compile(rf"^[\s>*_]*([0-9]{{1,2}})[.)][\s*_]+(?=(?:rating|score){COLON})", re.I | re.M)
+"""A number of a list right before a rating."""
+LABEL = re.compile(
+    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]+[-–—]?[ \t*_`]*(?:[0-9]|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
+    r"|(rationale|reason|explanation)[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
+    re.I | re.M,
+)
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
+ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
+BARE = re.compile(r"\A[\s*_`]*[0-9](?:\.[0-9]+)?(?:\s*/\s*5)?[ \t*_`.]*(?:\n|\Z)")
 LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
 KEY = re.compile(r"(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
 NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[]*([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[a-z]+\d|\s*(?:[-–—~]|to|or)\s*\d)"
+    r"\A[\s*_`\"'(\[<{]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[a-z]+\d|\s*(?:[-–—~]|to|or)\s*\d)"
     r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?))?\s*(%)?",
     re.I,
 )
 NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a|not applicable|none)\b", re.I)
 
+COLUMNS = {
+    "text": ("text", "response", "answer", "output"),
+    "rating": ("rating", "score"),
+    "rationale": ("rationale", "reason", "explanation"),
+}
 JSON = re.compile(r'\{\s*"|\[\s*\{')
 TAIL = re.compile(r"(?:\s*(?:</?(?:text|response)(?:\s*[0-9]*)>|<\|[^|<>]{1,40}\|>|</s>|```))+\s*\Z", re.I)
 
@@ -145,15 +165,57 @@ def _said(item: Mapping[str, Any]) -> Part:
 
 def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
-    headers = list(HEADER.finditer(answer))
+    if table := _parts_of_table(answer):
+        return table
+    headers = _headers(answer, texts)
     if not headers:
         return {1: _labels(answer)} if texts == 1 else {}
     parts: dict[int, Part] = {}
-    for header, following in zip(headers, [*headers[1:], None], strict=True):
-        part = _labels(answer[header.end() : following.start() if following else len(answer)].lstrip(" :.,;(|–"))
-        number = int(header[1])
-        if number not in parts or _readable(part.rating) or not _readable(parts[number].rating):
+    for (number, _, start), following in zip(headers, [*headers[1:], None], strict=True):
+        part = _labels(answer[start : following[1] if following else len(answer)].lstrip(" :：.,;(|–"))
+        old = parts.get(number)
+        if old is not None and part.rating is None and not old.rationale:
+            parts[number] = replace(old, rationale=part.rationale)
+        elif old is None or _readable(part.rating) or not _readable(old.rating):
             parts[number] = part
+    return parts
+
+
+def _headers(answer: str, texts: int) -> list[tuple[int, int, int]]:
+    """(number of the text, where its header begins, where its part begins), in the order of the answer."""
+    found = {match.start(): (_number(match), match.start(), match.end()) for match in HEADER.finditer(answer)}
+    for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
+        found[match.start()] = (_number(match), match.start(), match.start())
+    named = {number for number, _, _ in found.values()}
+    for match in INLINE.finditer(answer):
+        if _number(match) not in named:
+            found[match.start()] = (_number(match), match.start(), match.end())
+    if not found and texts > 1:
+        items = list(ITEM.finditer(answer))
+        if [int(match[1]) for match in items] == list(range(1, texts + 1)):
+            found = {match.start(): (int(match[1]), match.start(), match.end()) for match in items}
+    return [found[at] for at in sorted(found)]
+
+
+def _number(match: re.Match[str]) -> int:
+    said = match[1].lower()
+    return NUMBERS.index(said) + 1 if said in NUMBERS else int(said)
+
+
+def _parts_of_table(answer: str) -> dict[int, Part]:
+    """A Markdown table with a column of ratings and one of texts; {} where there is none."""
+    rows = [[cell.strip(" *_`") for cell in match[1].split("|")] for match in ROW.finditer(answer)]
+    if not rows:
+        return {}
+    names = [re.sub(r"[^a-z]", "", cell.lower()) for cell in rows[0]]
+    places = {kind: next((k for k, name in enumerate(names) if name in known), None) for kind, known in COLUMNS.items()}
+    text, rating, why = (places[kind] for kind in ("text", "rating", "rationale"))
+    parts: dict[int, Part] = {}
+    for row in rows[1:]:
+        if text is None or rating is None or len(row) != len(names):
+            continue
+        if (number := KEY.fullmatch(row[text])) and int(number[1]) not in parts:
+            parts[int(number[1])] = Part(row[rating], "" if why is None else row[why])
     return parts
 
 
@@ -166,14 +228,18 @@ def _labels(body: str) -> Part:
 
     A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
     """
+    if own := OWN.match(body):
+        return replace(_labels(body[own.end() :].partition("\n")[2]), rating=body[own.end() :].partition("\n")[0])
     marks = list(LABEL.finditer(body))
+    if not marks and (bare := BARE.match(body)):
+        return Part(bare[0].strip(), body[bare.end() :].strip())
     if len(marks) == 1:
         inside = [m for m in ANYWHERE.finditer(body, marks[0].end()) if _rates(m) != _rates(marks[0])]
         marks += [m for m in inside if not _rates(m) or LAST_WORD.match(body, m.end())][:1]
     said: dict[str, str] = {}
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
     for mark, end in zip(marks, ends if marks else [], strict=True):
-        kind = "rating" if _rates(mark) else "types" if mark[1].lower().startswith("type") else "rationale"
+        kind = "rating" if _rates(mark) else "types" if _word(mark).startswith("type") else "rationale"
         if kind == "rationale" and "types" in said and "rating" not in said and "types_rationale" not in said:
             kind = "types_rationale"
         if not said.get(kind):
@@ -182,4 +248,8 @@ def _labels(body: str) -> Part:
 
 
 def _rates(mark: re.Match[str]) -> bool:
-    return mark[1].lower() in ("rating", "score")
+    return _word(mark) in ("rating", "score")
+
+
+def _word(mark: re.Match[str]) -> str:
+    return next(group for group in mark.groups() if group).lower()

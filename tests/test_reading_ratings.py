@@ -35,6 +35,28 @@ def said(entries: list[Entry]) -> list[tuple[str, float | None, str]]:
         pytest.param(
             ASKED.replace("Rating:", "rating :").replace("Rationale:", "RATIONALE:"), id="other case and spacing"
         ),
+        pytest.param(
+            "Rating for Text 1: 4\nRationale: Good.\nRating for Text 2: 2\nRationale: Bad.",
+            id="one label for text and rating",
+        ),
+        pytest.param(
+            "Text 1 Rating: 4\nText 1 Rationale: Good.\n\nText 2 Rating: 2\nText 2 Rationale: Bad.",
+            id="the text in each label",
+        ),
+        pytest.param(
+            "| Text | Rating | Rationale |\n|---|:-:|---|\n| Text 1 | **4** | Good. |\n| Text 2 | 2 | Bad. |",
+            id="table",
+        ),
+        pytest.param(
+            ASKED.replace(": 4", " - 4").replace(": 2", " – 2").replace("Rationale:", "Rationale -"), id="dashes"
+        ),
+        pytest.param("Text 1: Rating: 4. Rationale: Good. Text 2: Rating: 2. Rationale: Bad.", id="all on one line"),
+        pytest.param("1. Rating: 4\n   Rationale: Good.\n2. Rating: 2\n   Rationale: Bad.", id="a numbered list"),
+        pytest.param(ASKED.replace("Text 1", "Text one").replace("Text 2", "Text Two"), id="numbers of texts in words"),
+        pytest.param(ASKED.replace(":", "："), id="full-width colons"),
+        pytest.param(ASKED.replace("Rating: 4", "Rating: \\boxed{4}").replace("Rating: 2", "Rating: <2>"), id="boxed"),
+        pytest.param(ASKED.replace("Rating: ", "").replace("Rationale: ", ""), id="no labels"),
+        pytest.param(ASKED.replace("\n", "\n> ").replace("####", "> ####", 1), id="quoted"),
         pytest.param(ASKED.replace("Rating:", "Score:").replace("Rationale:", "Reason:"), id="other words"),
         pytest.param(ASKED.replace("Rating: ", "Rating:\n"), id="number on the next line"),
         pytest.param(
@@ -131,7 +153,19 @@ def test_ways_to_say_the_same(answer: str) -> None:
             [("unrated", None, "I thought of a rating: 3 at first."), BOTH[1]],
             id="a rating spoken of only",
         ),
-        pytest.param("| Text | Rating |\n|---|---|\n| 1 | 4 |\n| 2 | 2 |", [SILENT, SILENT], id="table"),
+        pytest.param(
+            "| Text | Mark |\n|---|---|\n| 1 | 4 |\n| 2 | 2 |", [SILENT, SILENT], id="table of something else"
+        ),
+        pytest.param('[{"rating": 4}, {"rating": 2}]', [SILENT, SILENT], id="a list that does not say of which text"),
+        pytest.param(
+            "1. Rating: 4\n2. Rationale: Good.\n1. Rating: 2", [SILENT, SILENT], id="numbers of fields, not of texts"
+        ),
+        pytest.param(
+            ASKED.replace("Good.", "Better. Text 2: Rating: 5 would be wrong."),
+            [("rated", 4.0, "Better. Text 2: Rating: 5 would be wrong."), BOTH[1]],
+            id="another text's rating spoken of",
+        ),
+        pytest.param("Text 1: good.\nText 2: 3 errors.", [SILENT, SILENT], id="numbers that are no ratings"),
         pytest.param(
             '{"ratings": [{"text": 1, "rationale": "Rating: 3", "rating": 4}, {"text": 2, "rationale": "B',
             [SILENT, SILENT],
@@ -185,7 +219,10 @@ def test_what_is_not_there_is_unrated(answer: str, expected: list[tuple[str, flo
         ('{"rationale": "I gave it a rating: 3', SILENT),
         ('```json\n{"rationale": "I gave it\nRating: 3', SILENT),
         ("#### Output for Text 2\nRating: 4", SILENT),
-        ("4", SILENT),
+        ("4", ("rated", 4.0, "")),
+        ("**4/5**\n\nGood.", ("rated", 4.0, "Good.")),
+        ("4 errors are in it.", SILENT),
+        ("14", SILENT),
     ],
 )
 def test_one_text(answer: str, expected: tuple[str, float | None, str]) -> None:
@@ -228,7 +265,7 @@ pieces = st.sampled_from(
 anything = st.lists(pieces | st.text(max_size=4), max_size=40).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(answer=anything, texts=st.integers(1, 4), not_applicable=st.booleans())
 @example("[" * 5000, 2, True)
 @example('{"a":' * 5000, 2, True)
@@ -256,7 +293,7 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(data=st.data(), parts=st.lists(part, min_size=2, max_size=5))
 def test_well_formed_answers_come_back_in_any_order(data: st.DataObject, parts: list[tuple[float | None, str]]) -> None:
     shown = data.draw(st.permutations(list(enumerate(parts, 1))))
@@ -287,7 +324,7 @@ def test_well_formed_answers_come_back_in_any_order(data: st.DataObject, parts: 
             assert entry.status == ("not-applicable" if value is None else "rated")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(ratings=st.lists(st.integers(1, 5), min_size=2, max_size=4), noise=st.lists(anything, min_size=4, max_size=4))
 def test_a_mangled_block_moves_no_rating_to_another_text(ratings: list[int], noise: list[str]) -> None:
     """Whatever stands in the first block, if it holds no header, the blocks after it say what they say."""
