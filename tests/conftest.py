@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from app import services
 from app.config import Settings
 from app.store import Store
+
+# what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)
+hypothesis.settings.register_profile("suite", max_examples=150, deadline=None)
+hypothesis.settings.register_profile("bench", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import recipe, workflow
@@ -206,7 +206,6 @@ pieces = st.sampled_from(
 anything = st.lists(pieces | st.text(max_size=4), max_size=40).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
 @given(answer=anything, as_json=st.booleans())
 @example("[" * 5000 + '"', True)
 @example('{"instruction":' * 5000, True)
@@ -224,7 +223,6 @@ def test_any_answer_is_read_and_nothing_is_invented(answer: str, as_json: bool) 
     assert equal(answer) in (True, False, None)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     words=st.lists(st.from_regex(r"[a-z]{2,8}", fullmatch=True), min_size=1, max_size=12).map(" ".join),
     form=st.sampled_from(

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feedback.reading import Entry, read, score
@@ -265,7 +265,6 @@ pieces = st.sampled_from(
 anything = st.lists(pieces | st.text(max_size=4), max_size=40).map("".join)
 
 
-@settings(deadline=None)
 @given(answer=anything, texts=st.integers(1, 4), not_applicable=st.booleans())
 @example("[" * 5000, 2, True)
 @example('{"a":' * 5000, 2, True)
@@ -293,7 +292,6 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-@settings(deadline=None)
 @given(data=st.data(), parts=st.lists(part, min_size=2, max_size=5))
 def test_well_formed_answers_come_back_in_any_order(data: st.DataObject, parts: list[tuple[float | None, str]]) -> None:
     shown = data.draw(st.permutations(list(enumerate(parts, 1))))
@@ -324,7 +322,6 @@ def test_well_formed_answers_come_back_in_any_order(data: st.DataObject, parts: 
             assert entry.status == ("not-applicable" if value is None else "rated")
 
 
-@settings(deadline=None)
 @given(ratings=st.lists(st.integers(1, 5), min_size=2, max_size=4), noise=st.lists(anything, min_size=4, max_size=4))
 def test_a_mangled_block_moves_no_rating_to_another_text(ratings: list[int], noise: list[str]) -> None:
     """Whatever stands in the first block, if it holds no header, the blocks after it say what they say."""
