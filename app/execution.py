@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app import inputs
 from app.errors import StoreError
+from app.pool import Pool
 from app.quota import Quota
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
+from app.turns import Turns
 from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
 from tasks.errors import CallRefused, ClaywrightError, EndpointRefused, SettingsError, Stopped, Unsupported
@@ -22,6 +25,8 @@ from tasks.models.base import Endpoint
 from tasks.types import Dropped, Row, Unit
 
 Job = Callable[[], Awaitable[None]]
+WAITING = 4
+"""How many times as many units are under way where they are kept in order, so that a slow one seldom holds the others up."""
 PAUSES = (Stopped, EndpointRefused, Unsupported, SettingsError, StoreError)
 """What ends the work on a run, as no other unit would fare better."""
 
@@ -56,7 +61,11 @@ class Execution:
         self.answers = self.recipe.answering
         self.judge = self.recipe.rating
         self.judge_id = self.judge.identity(self.labeller.identity) if self.judge and self.labeller else ""
-        self.quota = Quota(self.recipe.rows, self.recipe.task.rows_per_unit, self.recipe.task.draws)
+        task = self.recipe.task
+        self.quota = Quota(self.recipe.rows, task.rows_per_unit, task.draws or task.endless)
+        self.in_order = task.near_duplicate is not None or task.round > 0
+        self.turns = Turns()
+        self.pool: Pool | None = None
 
     def stop(self) -> None:
         """Sends no more calls; those in flight are waited for and kept."""
@@ -73,6 +82,7 @@ class Execution:
         self.quota.resume(*self.store.rows.worked(self.run.id))
         jobs = self._jobs(iter(units))
         width = 2 * sum(e.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
+        width *= WAITING if self.in_order else 1
         workers = [asyncio.create_task(self._worker(jobs)) for _ in range(width)]
         try:
             await asyncio.gather(*workers)
@@ -102,8 +112,41 @@ class Execution:
 
     # -- one unit
 
+    async def begin(self, unit: Unit) -> Unit:
+        """The unit as it is worked: with the examples that it is shown, once the rounds before its own are over.
+
+        Raises Stopped if they will not be, this time.
+        """
+        task, seed = self.recipe.task, self.run.seed
+        if self.in_order and self.pool is None:
+            self.pool = await asyncio.to_thread(self._read_pool)
+        if self.pool is not None and task.round:
+            first = unit.index - unit.index % task.round
+            await self.turns.past(first)
+            unit = task.shown(unit, self.pool.seeds, self.pool.before(first), f"{seed}/unit/{unit.index}")
+        self.quota.start()
+        self.turns.start(unit.index)
+        return unit
+
+    def _read_pool(self) -> Pool:
+        task = self.recipe.task
+        return Pool(
+            task.near_duplicate, task.seeds(inputs.rows(self.recipe.inputs)), self.store.rows.as_made(self.run.id)
+        )
+
     async def work_unit(self, unit: Unit) -> None:
-        rows: list[Row] = []
+        try:
+            rows = await self._rows_of(unit)
+        except BaseException:
+            self.turns.give_up(unit.index)
+            raise
+        self.turns.over(unit.index)
+        self.progress.units += 1
+        self.quota.finish(unit.index, len(rows))
+        await together(self.finish(row) for row in rows)
+
+    async def _rows_of(self, unit: Unit) -> list[Row]:
+        """The unit's rows, kept; none if it failed. Where rows depend on earlier ones, it is kept when its turn has come."""
         try:
             model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}")
             made = await self.recipe.task.rows(unit, model)
@@ -112,15 +155,16 @@ class Execution:
         except Exception as error:  # noqa: BLE001 - whatever it is costs this unit alone, and is kept with it
             await self.store.rows.fail_unit(self.run.id, unit.index, words(error))
             self.progress.failed += 1
-        else:
-            rows = self._named(unit, made)
-            drops = [drop for drop in made if isinstance(drop, Dropped)]
-            await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops)
-            self.progress.rows += len(rows)
-            self.progress.dropped += len(drops)
-        self.progress.units += 1
-        self.quota.finish(unit.index, len(rows))
-        await together(self.finish(row) for row in rows)
+            return []
+        if self.pool is not None:
+            await self.turns.past(unit.index)
+            made = self.pool.sieve(unit.index, made)
+        rows = self._named(unit, made)
+        drops = [drop for drop in made if isinstance(drop, Dropped)]
+        await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops)
+        self.progress.rows += len(rows)
+        self.progress.dropped += len(drops)
+        return rows
 
     def _named(self, unit: Unit, made: Sequence[Row | Dropped]) -> list[Row]:
         """The rows with their ids: run, unit and position, for ever."""
@@ -215,7 +259,11 @@ class Queue:
             while True:
                 if self.execution.engine.stopping:
                     raise StopAsyncIteration
-                if (job := await self._next()) is not None:
+                try:
+                    job = await self._next()
+                except Stopped:
+                    raise StopAsyncIteration from None
+                if job is not None:
                     return job
 
     async def _next(self) -> Job | None:
@@ -236,8 +284,8 @@ class Queue:
         if not await run.quota.room():
             run.quota.worked(unit.index, 0)
             return None
-        run.quota.start()
-        return lambda: run.work_unit(unit)
+        begun = await run.begin(unit)
+        return lambda: run.work_unit(begun)
 
 
 def words(error: Exception) -> str:

@@ -58,7 +58,7 @@ class Recipe:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
             raise SettingsError("seed must be a whole number of at most 64 bits.")
-        if self.rows is None and self.task.draws and not self.inputs.given:
+        if self.rows is None and (self.task.endless or (self.task.draws and not self.inputs.given)):
             raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.")
 
     @property

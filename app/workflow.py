@@ -111,7 +111,11 @@ def expected(made: Recipe, say: Say = lambda words: None) -> int | None:
     """How many rows a recipe will give at most; None if that can't be told. Reads the inputs to their end."""
     if not made.inputs.given:
         return made.rows
-    units = sum(1 for _ in units_of(made, say))
+    found = units_of(made, say)
+    if made.task.endless:
+        next(found)  # it looks at all of the input before it draws
+        return made.rows
+    units = sum(1 for _ in found)
     most = units * made.task.rows_per_unit
     return most if made.rows is None else min(most, made.rows)
 

@@ -4,7 +4,7 @@ The form in the page and the keys in a recipe come from the fields (tasks/settin
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,29 @@ class Task:
     def wants_answers(self) -> bool:
         """True if the rows come without a response, so that answering follows."""
         return False
+
+    @property
+    def endless(self) -> bool:
+        """True if it draws for ever, though it works on input."""
+        return False
+
+    @property
+    def near_duplicate(self) -> float | None:
+        """The similarity (ROUGE-L, 0 to 1) to a seed or an earlier row from which on a row is dropped; None: rows may be alike."""
+        return None
+
+    @property
+    def round(self) -> int:
+        """How many units are shown the same earlier rows, those made before the first of them; 0 if units are shown none."""
+        return 0
+
+    def seeds(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        """The texts of the input that rows are compared with, and that stand beside earlier rows. Raises InputError."""
+        return iter(())
+
+    def shown(self, unit: Unit, seeds: Sequence[str], rows: Sequence[str], chance: str) -> Unit:
+        """The unit with what it is shown of the seeds and of the rows before its round, chosen by a hash of `chance`."""
+        return unit
 
     def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
         """One unit for each input row, in order. Raises InputError where a column is missing."""

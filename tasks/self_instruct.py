@@ -1,23 +1,30 @@
-"""SelfInstruct (Wang et al. 2022, arXiv 2212.10560): new instructions from a seed.
+"""SelfInstruct (Wang et al. 2022, arXiv 2212.10560): new instructions from seeds, none of them like one that is there.
 
-One literal row, from the input {"input": "What is the relation between the given pairs?"}:
+A seed at a time, or the paper's own loop (section 2.2): a pool that grows in rounds, and prompts that show what is in it. One
+literal row, from the input {"input": "What is the relation between the given pairs?"}:
 
     messages: [{"role": "user", "content": "List three pairs of words that are opposites."}]   responses: none yet
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
-from tasks.errors import SettingsError
+from tasks.errors import InputError, SettingsError
 from tasks.models.base import Model
 from tasks.prompts import PROMPTS
 from tasks.reading import json_in, lines_in, means_json
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
-PROMPT = "self_instruct.v1"
+PROMPT, POOL_PROMPT = "self_instruct.v1", "self_instruct_pool.v1"
+EXAMPLES, MADE_EXAMPLES = 8, 2
+"""Instructions that a prompt of the paper's loop shows: in all, and of them those that a model made."""
+ROUND = 16
+"""Prompts of one round. The paper leaves it open; more give the model longer to wait for what it is shown."""
 LONGEST = 240
 CRITERIA = """\
 Begin with different verbs.
@@ -31,7 +38,7 @@ class SelfInstruct(Task):
     """Writes new instructions in the spirit of a seed.
 
     Columns in: `input`, the seed instruction or a piece of context. Rows out: at most `num_instructions` a seed, each an
-    instruction without a response; answering follows.
+    instruction without a response; answering follows. With `bootstrap`, as many rows as are asked for from all seeds.
     """
 
     title: ClassVar[str] = "Self-Instruct"
@@ -39,6 +46,18 @@ class SelfInstruct(Task):
     columns: ClassVar[tuple[str, ...]] = ("input",)
 
     num_instructions: int = setting(5, "New instructions for each seed.", label="New instructions a seed")
+    similarity: float = setting(
+        0.7,
+        "An instruction that is as similar as this (ROUGE-L) to a seed or to an earlier one is dropped; 1 drops only those "
+        "of the same words.",
+        label="Too similar from",
+    )
+    bootstrap: bool = setting(
+        False,
+        f"Show the model {EXAMPLES} instructions at a time, seeds and new ones mixed, and ask for more, until there are as "
+        "many rows as wanted. Otherwise it sees one seed at a time.",
+        label="Grow the pool in rounds",
+    )
     application_description: str = setting(
         "AI assistant", "What the instructions will be put to.", label="Instructions for"
     )
@@ -49,6 +68,8 @@ class SelfInstruct(Task):
     def __post_init__(self) -> None:
         if not 1 <= self.num_instructions <= 50:
             raise SettingsError("num_instructions must be from 1 to 50.")
+        if not 0 < self.similarity <= 1:
+            raise SettingsError("similarity must be above 0, and at most 1.")
 
     @property
     def rows_per_unit(self) -> int:
@@ -58,12 +79,49 @@ class SelfInstruct(Task):
     def wants_answers(self) -> bool:
         return True
 
+    @property
+    def endless(self) -> bool:
+        return self.bootstrap
+
+    @property
+    def near_duplicate(self) -> float | None:
+        return self.similarity
+
+    @property
+    def round(self) -> int:
+        return ROUND if self.bootstrap else 0
+
+    def seeds(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        for index, row in enumerate(inputs):
+            self.check(row, index)
+            if seed := text(row["input"]):
+                yield seed
+
+    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+        """One unit a seed; with `bootstrap` draws for ever, after a look at all seeds."""
+        if not self.bootstrap:
+            yield from super().units(inputs)
+            return
+        if not sum(1 for _ in self.seeds(inputs)):
+            raise InputError("The input holds no seed: its column 'input' is empty in every row.")
+        yield from (Unit(index) for index in count())
+
+    def shown(self, unit: Unit, seeds: Sequence[str], rows: Sequence[str], chance: str) -> Unit:
+        """The unit with its examples: two that were made, where there are, the others seeds, in an order of their own."""
+        made = chosen(rows, MADE_EXAMPLES, f"{chance}/made")
+        examples = chosen(seeds, EXAMPLES - len(made), f"{chance}/seeds") + made
+        return Unit(unit.index, {"examples": chosen(examples, len(examples), f"{chance}/order")})
+
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
-        seed = text(unit.inputs["input"])
-        if not seed:
-            return [Dropped("empty seed")]
+        origin: dict[str, Any]
+        if self.bootstrap:
+            origin = {"examples": list(unit.inputs["examples"]), "round": unit.index // ROUND, "prompt": POOL_PROMPT}
+        else:
+            origin = {"seed": text(unit.inputs["input"]), "prompt": PROMPT}
+            if not origin["seed"]:
+                return [Dropped("empty seed")]
         found = await model.capabilities()
-        message = PROMPTS.render(PROMPT, task=self, seed=seed, as_json=found.json_schema)
+        message = PROMPTS.render(origin["prompt"], task=self, as_json=found.json_schema, **origin)
         options: dict[str, Any] = {}
         if found.json_schema:
             options["schema"] = schema(self.num_instructions, bounded=found.string_bounds)
@@ -72,15 +130,20 @@ class SelfInstruct(Task):
         answer = await model.chat([{"role": "user", "content": message}], **options)
         instructions, surplus = read(answer.text, self.num_instructions)
         if not instructions:
-            return [
-                Dropped(
-                    "no list in the answer" if not answer.cut_off else "cut off at the token limit",
-                    answer.text,
-                )
-            ]
-        origin = {"seed": seed, "prompt": PROMPT}
+            reason = "no list in the answer" if not answer.cut_off else "cut off at the token limit"
+            return [Dropped(reason, answer.text)]
         rows: list[Row | Dropped] = [Row(({"role": "user", "content": i},), (), origin) for i in instructions]
         return rows + [Dropped("more than asked for, or said twice", item) for item in surplus]
+
+
+def chosen(texts: Sequence[str], number: int, chance: str) -> list[str]:
+    """So many of the texts (all, if there are no more), none twice, in the order in which a hash of `chance` draws them."""
+    drawn: dict[int, None] = {}
+    for n in count():
+        if len(drawn) >= min(number, len(texts)):
+            break
+        drawn[int.from_bytes(hashlib.sha256(f"{chance}/{n}".encode()).digest()[:8]) % len(texts)] = None
+    return [texts[place] for place in drawn]
 
 
 def schema(number: int, *, bounded: bool) -> dict[str, Any]:

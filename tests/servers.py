@@ -18,9 +18,10 @@ PATHS = ("/v1/chat/completions", "/v1/completions")
 class FakeOpenAI:
     """`with FakeOpenAI() as server:` serves at `server.url` from a thread of its own, also to other processes.
 
-    What a request gets depends on its body and draw header alone. `latency` is in seconds. `faults(body, number)`, with
-    the running number of the request from 0, may return None (answer), a status, "drop" (hang up), "hang" (never answer) or
-    (status, headers, body). `chat_only` has no /completions, `json_schema=False` answers response_format with 400.
+    What a request gets depends on its body and draw header alone. `latency` is in seconds, or says them of a body.
+    `faults(body, number)`, with the running number of the request from 0, may return None (answer), a status, "drop" (hang
+    up), "hang" (never answer) or (status, headers, body). `chat_only` has no /completions, `json_schema=False` answers
+    response_format with 400.
 
     `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
     the last message open, and answers in the user's place where that is the user's; "strict" refuses unknown fields.
@@ -29,7 +30,7 @@ class FakeOpenAI:
     def __init__(
         self,
         *,
-        latency: float = 0.0,
+        latency: float | Callable[[dict[str, Any]], float] = 0.0,
         faults: Callable[[dict[str, Any], int], Fault] | None = None,
         chat_only: bool = False,
         json_schema: bool = True,
@@ -133,8 +134,8 @@ class FakeOpenAI:
         if fault == "hang":
             await reader.read()  # until the client has had enough, or the server ends
             return False
-        if self.latency:
-            await asyncio.sleep(self.latency)
+        if latency := self.latency(body) if callable(self.latency) else self.latency:
+            await asyncio.sleep(latency)
         status, extra, said = self._said(path, body, str(call["draw"]), fault)
         with self._lock:
             call["status"] = status

@@ -99,7 +99,8 @@ texts = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "河", "x1"
 @example(pool=["a b", "b a b", "b a"], asked=["b a", "a a b b"], threshold=0.7)
 def test_the_index_decides_like_comparing_all_pairs(pool: list[str], asked: list[str], threshold: float) -> None:
     """Also while it grows: each text is asked for before it is taken in."""
-    known, there = Novelty(threshold), []
+    known = Novelty(threshold)
+    there: list[str] = []
     for text in [*pool, *asked]:
         ours, best = text.split(), None
         for other in there:
@@ -116,7 +117,8 @@ def test_the_index_decides_like_comparing_all_pairs(pool: list[str], asked: list
 def test_longer_texts_of_many_words_too() -> None:
     dice = random.Random(5)
     vocabulary = [f"w{number}" for number in range(60)]
-    known, there = Novelty(0.7), []
+    known = Novelty(0.7)
+    there: list[str] = []
     for count in range(300):
         found = dice.choices(vocabulary, weights=[1 / (rank + 1) for rank in range(60)], k=dice.randint(1, 40))
         if there and count % 2:

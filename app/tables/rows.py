@@ -130,6 +130,21 @@ class Rows:
                 return
             unit, position = page[-1]["unit"], page[-1]["position"]
 
+    def as_made(self, run_id: str) -> Iterator[Row]:
+        """All rows of a run in unit order, whatever became of them, with the messages that they had at birth. No responses."""
+        unit, position = -1, -1
+        while True:
+            page = self.db.all(
+                "SELECT unit, position, coalesce((SELECT messages FROM revisions WHERE row=rows.id AND revision=0), messages)"
+                f" messages FROM rows WHERE run=? AND (unit, position) > (?, ?) ORDER BY unit, position LIMIT {PAGE}",
+                run_id, unit, position,
+            )  # fmt: skip
+            for found in page:
+                unit, position = found["unit"], found["position"]
+                yield Row(tuple(json.loads(found["messages"])), unit=unit, position=position)
+            if len(page) < PAGE:
+                return
+
     def page(self, run_id: str, offset: int, limit: int) -> list[Row]:
         """Some rows of a run that are kept, answered or not, in unit order."""
         page = self.db.all(

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.database import Database
 from app.errors import RunError
+from app.pool import NEAR_DUPLICATE
 from app.tables.ratings import LAST_JUDGE
 from app.tables.reviews import DECIDED
 from app.tables.text import now
@@ -161,7 +162,9 @@ class Runs:
         return dict(found[0]) if found else None
 
     def drop_reasons(self, run_id: str) -> dict[str, int]:
+        """How many answers were dropped, by reason; near-duplicates are one, whatever they are like."""
         found = self.db.all(
-            "SELECT reason, count(*) n FROM drops WHERE run=? GROUP BY reason ORDER BY n DESC, reason", run_id
-        )
-        return {r["reason"]: r["n"] for r in found}
+            "SELECT CASE WHEN reason LIKE ? THEN ? ELSE reason END why, count(*) n FROM drops WHERE run=?"
+            " GROUP BY why ORDER BY n DESC, why", f"{NEAR_DUPLICATE} (%", NEAR_DUPLICATE, run_id,
+        )  # fmt: skip
+        return {r["why"]: r["n"] for r in found}

@@ -1,0 +1,60 @@
+"""The pool of a run whose rows must be new, or whose prompts show earlier rows: its seeds and all rows that were made.
+
+Rows count as they were made, whatever became of them: one that was edited, that failed to be answered or that is beyond the
+rows asked for stays in the pool as it was. So the same rows are dropped whenever a run is stopped, looked at or extended.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+
+from tasks.novelty import Novelty
+from tasks.types import Dropped, Row
+
+NEAR_DUPLICATE = "near-duplicate"
+SHOWN = 300
+"""Characters of the other text in a reason."""
+
+
+class Pool:
+    """`similarity` is what makes a row a near-duplicate, None where rows may be alike."""
+
+    def __init__(self, similarity: float | None, seeds: Iterable[str], rows: Iterable[Row]) -> None:
+        self.seeds: list[str] = []
+        self._known = None if similarity is None else Novelty(similarity)
+        self._rows: list[tuple[int, int, str]] = []
+        for seed in seeds:
+            self.seeds.append(seed)
+            if self._known is not None:
+                self._known.add(seed)
+        for row in rows:
+            self._add(row.unit, row.position, row.instruction)
+
+    def sieve(self, unit: int, made: Sequence[Row | Dropped]) -> list[Row | Dropped]:
+        """What a unit gave, without near-duplicates of what is there, its own earlier rows included. The rest joins it."""
+        sieved: list[Row | Dropped] = []
+        position = 0
+        for one in made:
+            if isinstance(one, Row):
+                if (near := self._near(one.instruction)) is not None:
+                    one = Dropped(near, one.instruction)
+                else:
+                    self._add(unit, position, one.instruction)
+                    position += 1
+            sieved.append(one)
+        return sieved
+
+    def before(self, unit: int) -> Sequence[str]:
+        """The rows of the units before that one, in unit order."""
+        return [text for _, _, text in self._rows[: bisect_left(self._rows, (unit, 0, ""))]]
+
+    def _near(self, text: str) -> str | None:
+        """What a text is a near-duplicate of, or None."""
+        if self._known is None or (near := self._known.nearest(text)) is None:
+            return None
+        value, other = near
+        return f"{NEAR_DUPLICATE} (ROUGE-L {value:.2f}) of: {other[:SHOWN]}"
+
+    def _add(self, unit: int, position: int, text: str) -> None:
+        insort(self._rows, (unit, position, text))
+        if self._known is not None:
+            self._known.add(text)
