@@ -149,7 +149,8 @@ tasks: dict[str, st.SearchStrategy[Any]] = {
     ),
     "instruction-response": st.builds(InstructionResponse, n_turns=st.integers(1, 9), system_prompt=system_prompts),
     "self-instruct": st.builds(
-        SelfInstruct, num_instructions=st.integers(1, 9), application_description=words, criteria_for_query_generation=words
+        SelfInstruct, num_instructions=st.integers(1, 9), application_description=words, criteria_for_query_generation=words,
+        similarity=st.floats(0.01, 1.0), bootstrap=st.just(False),
     ),
     "genstruct": st.builds(Genstruct, max_answer_tokens=st.integers(1, 10**6), passage_tokens=st.integers(1, 10**6)),
     "evol-instruct": st.builds(

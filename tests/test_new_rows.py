@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tasks.novelty import similarity
 from tasks.self_instruct import ROUND
 from tasks.types import Dropped, Row
 from tests.servers import FakeOpenAI, Fault, protocol
+from tests.test_kill import kill_when, resume
 
 SEEDS = ("Name a river.", "Why is rain wet?", "Write a poem about a small town.", "", "List two kinds of bread.")
 WORDS = [
@@ -202,6 +204,25 @@ def test_a_refused_key_in_the_middle_changes_nothing(tmp_path: Path, fresh: Any,
         assert in_order(store, run) and store.runs.get(run.id).state == "paused"
         far.refuse_from = None
         assert made(store, work(here, store, store.runs.get(run.id))) == once
+
+
+@pytest.mark.parametrize(("rounds", "share"), [(False, 0.3), (True, 0.6)])
+def test_a_run_killed_in_the_middle_makes_the_same_rows(tmp_path: Path, fresh: Any, rounds: bool, share: float) -> None:
+    once = whole(tmp_path, fresh, rounds)
+    environment = {**os.environ, "CLAYWRIGHT_DATA": str(tmp_path / "killed")}
+    with Far(8).serve() as server:
+        given = in_rounds(tmp_path, "URL") if rounds else values(tmp_path, "URL")
+        file = tmp_path / "recipe.json"
+        file.write_text(json.dumps({**given, "generator": {**given["generator"], "url": server.url}}))
+        at = int(share * len(once[0]))
+        assert kill_when(["run", str(file), "--no-push"], environment, lambda: len(server.calls) >= at)
+        with Store(tmp_path / "killed") as store:
+            (run,) = store.runs.all()
+            assert in_order(store, run)
+        resume(["run", "--resume", "last", "--no-push"], environment)
+        assert server.repeated() <= 4
+    with Store(tmp_path / "killed") as store:
+        assert made(store, store.runs.get(run.id)) == once
 
 
 def test_preview_rows_and_more_rows_are_the_runs_first_rows(tmp_path: Path, fresh: Any) -> None:

@@ -167,6 +167,35 @@ The Loire.
 Answer as JSON: an object with "rationale", your reason in one or two sentences, and then "rating", a number from 1 to 5."""
 
 
+SELF_INSTRUCT_POOL = """\
+You write requests that people could send to the following application: AI assistant.
+
+Some requests that have been sent already:
+1. Name a river.
+2. Sort these words: b a
+
+Write 3 new requests. They should be as different as possible, from these and from each other.
+
+What a good request is like:
+Begin with different verbs.
+Each can be answered by writing text, and is one or two sentences long.
+Each is complete in itself: it refers to nothing that is not in it.
+Some are questions, some are requests.
+
+Write one request a line, without numbers, bullets or quotation marks, and nothing else."""
+
+
+def test_self_instruct_with_a_pool() -> None:
+    task, examples = SelfInstruct(num_instructions=3), ["Name a river.", "Sort these words:\n  b\n  a"]
+    said = PROMPTS.render("self_instruct_pool.v1", task=task, examples=examples, as_json=False)
+    assert said == SELF_INSTRUCT_POOL
+    line = "Write one request a line, without numbers, bullets or quotation marks, and nothing else."
+    as_json = SELF_INSTRUCT_POOL.replace(
+        line, 'Answer as JSON: an object with the list "instructions", one text for each request.'
+    )
+    assert PROMPTS.render("self_instruct_pool.v1", task=task, examples=examples, as_json=True) == as_json
+
+
 def test_self_instruct() -> None:
     task = SelfInstruct(num_instructions=3)
     assert PROMPTS.render("self_instruct.v1", task=task, seed="Name a river.", as_json=False) == SELF_INSTRUCT

@@ -268,6 +268,35 @@ def test_self_instruct_drops() -> None:
     assert dropped(made(SelfInstruct(), {"input": "x"}, cut)) == ("cut off at the token limit", '{"instructions": ["a')
 
 
+def test_self_instruct_shows_examples() -> None:
+    task, seeds = SelfInstruct(bootstrap=True, num_instructions=2), [f"Seed {n}." for n in range(30)]
+    units = task.units({"input": seed} for seed in seeds)
+    unit = task.shown(next(units), seeds, [], "7/unit/0")
+    assert len(set(unit.inputs["examples"])) == 8 and set(unit.inputs["examples"]) <= set(seeds)
+    later = task.shown(Unit(16), seeds, ["Made 0.", "Made 1.", "Made 2."], "7/unit/16")
+    assert sum(example.startswith("Made") for example in later.inputs["examples"]) == 2
+    assert len(set(later.inputs["examples"])) == 8
+    assert task.shown(Unit(16), seeds, ["Made 0.", "Made 1.", "Made 2."], "7/unit/16") == later
+    assert task.shown(Unit(17), seeds, ["Made 0.", "Made 1.", "Made 2."], "7/unit/17").inputs != later.inputs
+    assert sorted(task.shown(Unit(0), seeds[:3], ["Made 0."], "x").inputs["examples"]) == ["Made 0.", *seeds[:3]]
+    model = Model()
+    bound = Engine(Memo()).bind(model, "7/unit/16")
+    found = do(task.rows(later, bound))
+    assert [type(one) for one in found] == [Row, Row]
+    assert found[0].origin == {
+        "examples": list(later.inputs["examples"]), "round": 1, "prompt": "self_instruct_pool.v1",
+    }  # fmt: skip
+    assert "\n8. " in model.prompts[0] and "\n9. " not in model.prompts[0]
+
+
+def test_every_seed_is_shown_now_and_then_and_in_any_place() -> None:
+    task, seeds = SelfInstruct(bootstrap=True), [f"Seed {n}." for n in range(20)]
+    shown = [task.shown(Unit(n), seeds, ["Made."], f"3/unit/{n}").inputs["examples"] for n in range(200)]
+    times = Counter(itertools.chain.from_iterable(shown))
+    assert times["Made."] == 200 and all(40 <= times[seed] <= 110 for seed in seeds)  # 70 is the mean
+    assert len({examples.index("Made.") for examples in shown}) == 8
+
+
 # -- Genstruct
 
 
@@ -687,6 +716,9 @@ def test_a_missing_column_is_named(task: Task, column: str) -> None:
         ("text-generation", {"num_generations": 0}),
         ("self-instruct", {"num_instructions": 0}),
         ("self-instruct", {"num_instructions": 51}),
+        ("self-instruct", {"similarity": 0.0}),
+        ("self-instruct", {"similarity": 1.01}),
+        ("self-instruct", {"similarity": float("nan")}),
         ("magpie", {"n_turns": 0}),
         ("magpie", {"max_instruction_tokens": 0}),
         ("genstruct", {"max_answer_tokens": 0}),

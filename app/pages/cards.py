@@ -46,7 +46,7 @@ def _answer(response: Response, named: bool) -> str:
 
 
 def _source(row: Row) -> str:
-    """Where a row comes from: its document, its seed or its system prompt, folded."""
+    """Where a row comes from: its document, its seed, its examples or its system prompt, folded."""
     origin = row.origin
     if passage := origin.get("passage"):
         told = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
@@ -54,6 +54,8 @@ def _source(row: Row) -> str:
         return parts.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
     if seed := origin.get("seed"):
         return parts.fold(f"From the seed: {str(seed)[:60]}", t(seed), kind="source")
+    if examples := origin.get("examples"):
+        return parts.fold(f"From {count(len(examples), 'example')}", t("\n".join(map(str, examples))), kind="source")
     if system := origin.get("system_prompt"):
         return parts.fold("System prompt", t(system), str(origin.get("system_prompt_key") or ""), "source")
     return ""
