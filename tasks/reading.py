@@ -1,4 +1,4 @@
-"""Reading what models answer: JSON that may be wrapped in prose or a fence, lists written in any of the usual ways, one text."""
+"""Reading what models answer: JSON that may be wrapped in prose or a fence, or one text. Lists are read by lists.py."""
 
 import json
 import re
@@ -7,11 +7,9 @@ from typing import Any
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
 FENCE_LINE = re.compile(r"```[\w-]*")
 JSON = re.compile(r"^[ \t]*(?=\{\s*[\"}]|\[\s*[\"\[{\]])", re.MULTILINE)
-NUMBER = r"\(?\d{1,3}[.):](?!\d)"
-MARKER = re.compile(
-    rf"\A\s*(?:[-*•–+]\s+|\*\*{NUMBER}\*\*\s*|{NUMBER}\s*|\(?[a-z][.)]\s+|#{{1,6}}\s+|>\s+)+", re.IGNORECASE
-)
-PAIRS = {'"': '"', "'": "'", "“": "”", "«": "»", "`": "`"}
+PAIRS = {
+    '"': '"', "'": "'", "“": "”", "«": "»", "`": "`", "„": "“", "‘": "’", "‹": "›", "「": "」", "『": "』", "＂": "＂",
+}  # fmt: skip
 WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
 WHOLE_BOLD = re.compile(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
 MADE = r"(?:rewritten|re-written|revised|created|evolved|new|updated|modified|improved)"
@@ -47,32 +45,6 @@ def means_json(text: str) -> bool:
     start = JSON.search(text)
     before = [line for line in text[: start.start()].splitlines() if line.strip()] if start else []
     return start is not None and sum(not FENCE_LINE.fullmatch(line.strip()) for line in before) <= 1
-
-
-def lines_in(text: str) -> list[str]:
-    """The items of a list, one a line: without numbers, bullets, quotes, fences and introductory lines.
-
-    >>> lines_in("Sure! Here are two:\\n1. Name a river.\\n2) \\"Why is rain wet?\\"")
-    ['Name a river.', 'Why is rain wet?']
-    """
-    found = FENCE.match(text)
-    lines = [line.strip() for line in (found[1] if found else text).replace("\r", "\n").split("\n")]
-    lines = [line for line in lines if line and not set(line) <= set("-=*_`#~ ") and not FENCE_LINE.fullmatch(line)]
-    if sum(bool(MARKER.match(line)) for line in lines) >= 2:
-        lines = [line for line in lines if MARKER.match(line)]
-    items = [bare(line) for line in lines if not introduces(line)]
-    return [item for item in items if item]
-
-
-def introduces(line: str) -> bool:
-    """True for "Here are five questions:" and its like."""
-    return line.rstrip("*_ ").endswith(":") and not MARKER.match(line)
-
-
-def bare(line: str) -> str:
-    """One item without its marker, its emphasis and the quotes around it."""
-    item = MARKER.sub("", line).strip()
-    return unquoted(MARKUP.sub(r"\1", item).strip())
 
 
 def unquoted(item: str) -> str:

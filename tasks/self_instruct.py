@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from tasks.base import Task, text
 from tasks.errors import InputError, SettingsError
+from tasks.lists import items_in
 from tasks.models.base import Model
 from tasks.prompts import PROMPTS
-from tasks.reading import json_in, lines_in, means_json
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
@@ -26,6 +26,7 @@ EXAMPLES, MADE_EXAMPLES = 8, 2
 ROUND = 16
 """Prompts of one round. The paper leaves it open; more give the model longer to wait for what it is shown."""
 LONGEST = 240
+CUT_OFF = "cut off at the token limit"
 CRITERIA = """\
 Begin with different verbs.
 Each can be answered by writing text, and is one or two sentences long.
@@ -128,12 +129,13 @@ class SelfInstruct(Task):
         if found.string_bounds:
             options["max_tokens"] = self.num_instructions * (LONGEST + 8) + 40
         answer = await model.chat([{"role": "user", "content": message}], **options)
-        instructions, surplus = read(answer.text, self.num_instructions)
+        instructions, surplus, unfinished = read(answer.text, self.num_instructions, cut_off=answer.cut_off)
         if not instructions:
-            reason = "no list in the answer" if not answer.cut_off else "cut off at the token limit"
+            reason = "no list in the answer" if not answer.cut_off else CUT_OFF
             return [Dropped(reason, answer.text)]
         rows: list[Row | Dropped] = [Row(({"role": "user", "content": i},), (), origin) for i in instructions]
-        return rows + [Dropped("more than asked for, or said twice", item) for item in surplus]
+        rows += [Dropped("more than asked for, or said twice", item) for item in surplus]
+        return rows + [Dropped(CUT_OFF if answer.cut_off else "not readable", unfinished)] * bool(unfinished)
 
 
 def chosen(texts: Sequence[str], number: int, chance: str) -> list[str]:
@@ -155,15 +157,9 @@ def schema(number: int, *, bounded: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read(answer: str, number: int) -> tuple[list[str], list[str]]:
-    """(at most `number` different instructions, the rest of the list)."""
-    found = json_in(answer)
-    if isinstance(found, Mapping):
-        found = next((value for value in found.values() if isinstance(value, list)), None)
-    if isinstance(found, list):
-        items = [item.strip() for item in found if isinstance(item, str)]
-    else:
-        items = [] if means_json(answer) else lines_in(answer)
+def read(answer: str, number: int, *, cut_off: bool = False) -> tuple[list[str], list[str], str]:
+    """(at most `number` different instructions, the rest of the list, what is left of an item that does not end)."""
+    items, unfinished = items_in(answer, cut_off=cut_off)
     kept: dict[str, str] = {}
     rest: list[str] = []
     for item in items:
@@ -172,4 +168,4 @@ def read(answer: str, number: int) -> tuple[list[str], list[str]]:
             kept[key] = item
         elif key:
             rest.append(item)
-    return list(kept.values()), rest
+    return list(kept.values()), rest, unfinished
