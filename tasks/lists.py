@@ -10,85 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.markers import (
+    FIRST_LETTERS,
+    INTRODUCTION,
+    LABEL,
+    REFUSAL,
+    REMARK,
+    TAG,
+    Line,
+    bare,
+    introduces,
+    is_label,
+    is_rule,
+    is_sentence,
+    line_of,
+    untitled,
+)
 from tasks.reading import FENCE, JSON, MARKUP, WHOLE_BOLD, means_json, unquoted
 
-ROMAN = r"(?:x{0,2}(?:ix|iv|v?i{1,3}|v)|x{1,3})"
-WORDS = r"(?:(?:user|new)\s+)?(?:query|question|request|instruction|prompt|task|item|example|q)"
-NUMBER = re.compile(
-    rf"""(?P<open>\*\*|__)?(?:
-      (?:{WORDS})\s*(?:\#|no\.)?\s*\d{{1,3}}\s*(?:(?:\*\*|__)\s*[:.)：–-]?|[:.)：](?:\*\*|__)?|\s[–-](?=\s)|\s*\Z)
-    | \#\d{{1,3}}(?:[:.)]|(?=\s))
-    | [\[(（【]?(?P<number>\d{{1,3}})(?:\\?[.)]|[:：、．）】]|\](?=\s))(?!\d)
-    | \d\ufe0f?\u20e3 | 第?[（(]?[一二三四五六七八九十]{{1,3}}[、．.)）:：] | 第\d{{1,3}}[题條条个個]?[、.:：]
-    | [\u2460-\u2473\u2474-\u2487\u2776-\u277f]
-    )(?P<close>\*\*|__)?\s*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-LABEL = re.compile(rf"\A(?:{WORDS}|user)\s*[:：]\s*", re.IGNORECASE)
-BULLET = re.compile(
-    r"(?:[-*+•▪▫◦‣⁃●○■□►▶➤➢✓✔✅★☆→·–—]|👉|🔹|🔸|🔷|🔶|✏️|❓)(?:\s+|(?<=[•●■►▶✅→👉🔹🔸])\s*)(?:\[[ xX]?\]\s+)?"
-)
-LETTER = re.compile(rf"(?:\(?[^\W\d_][.)]|\(?{ROMAN}[.)])\s+", re.IGNORECASE)
-FIRST_LETTERS = frozenset(["a", "i", "α", "а", "א", "ا", "أ", "가", "ア", "あ", "क", "ก", "甲", "A", "I"])
-QUOTE, HEADING = re.compile(r">\s+"), re.compile(r"#{1,6}\s+")
-TAG = re.compile(r"\A</?(?:ol|ul|li|requests?|quer(?:y|ies)|instructions?|list|items?)>\Z", re.IGNORECASE)
-TAGGED = re.compile(r"\A<(\w+)>\s*(.*?)\s*</\1>\Z", re.DOTALL)
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
-EMPHASIS = re.compile(r"\A([*_])(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1\Z")
-TITLE = re.compile(r"\A\*\*([^*\n]{1,60}?)(?::\s*\*\*|\*\*\s*(?::|\s[–—-](?=\s)))\s*")
-SMALL = frozenset(("and", "or", "of", "for", "in", "to", "with", "on", "the", "vs", "vs.", "&", "/", "-"))
-CARRIES_ON = frozenset(
-    ["a", "an", "the", "this", "that", "these", "those", "it", "they", "its", "their", "include", "and", "but"]
-)
-COURTESY = (
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|great|got it|no problem|here you go|understood|yes"
-    r"|happy to help)"
-)
-LISTED = (
-    r"(?:requests?|quer(?:y|ies)|questions?|instructions?|prompts?|tasks?|examples?|ideas|suggestions|list|items|ones)"
-)
-INTRODUCTION = re.compile(
-    rf"""\A(?:
-      {COURTESY}[^\w\n]*
-    | (?:{COURTESY}\b[^\w\n]*)?(?:here(?:['’]s|\ is|\ are)|below\ (?:is|are)|the\ following|these\ are)\b.*\b{LISTED}\b[^?]*
-    | {COURTESY}\b.*\b(?:help|happy|glad)\b[^?]*
-    | (?:my|the)?\s*(?:output|answer|response|(?:new\s)?{LISTED})\s*
-    )\Z""",
-    re.IGNORECASE | re.VERBOSE,
-)
-REMARK = re.compile(
-    rf"""\A\W*(?:
-      (?:please\ )?let\ me\ know\ (?:if|whether|which)\ (?:you|these|this|that|any|there|one|of)\b
-    | (?:i\ )?hope\ (?:this|these|that|it|you)\b | enjoy\W*\Z | is\ there\ anything\ else\b | do\ you\ want\ me\ to\b
-    | feel\ free\ to\ (?:ask|adjust|adapt|change|customi[sz]e|edit|let|modify|reach|tell|tweak|use)\b
-    | would\ you\ like\ (?:me|more|any|another|other|some)\b | (?:please\ )?note(?:\ that\b|\s*:)
-    | if\ you(?:['’]d\ like|\ need|\ want|\ would\ like)\ (?:more|any|another|other|further|additional|me|different|changes)\b
-    | these\ (?:\w+\ ){{0,3}}{LISTED}\b | each\ (?:of\ these|{LISTED})\ (?:is|are|has|was|can|covers|starts|begins)\b
-    | (?:i['’]m\ )?happy\ to\ (?:help|provide|write|give|make|add)\b | i\ can\ (?:also\ )?(?:write|give|make|add|provide)\b
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-REFUSAL = re.compile(
-    r"\A(?:(?:i['’]m|i am|we['’]re)?\s*(?:very |so )?sorry,? but (?:i|as)\b|as an ai\b"
-    r"|(?:unfortunately, )?i (?:can['’]?t|cannot|am unable to|am not able to|won['’]t) (?:\w+ )?"
-    r"(?:help|assist|fulfil|comply|provide))",
-    re.IGNORECASE,
-)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
 DECODER = json.JSONDecoder(strict=False)
-RULES = frozenset("-=*_`#~ ")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of an answer. `kind` is what marks it: number, bullet, letter, quote, heading, fence or nothing."""
-
-    indent: int
-    text: str
-    kind: str = ""
-    rest: str = ""
-    number: int = 0
 
 
 @dataclass(slots=True)
@@ -123,7 +66,7 @@ def lines_in(text: str) -> list[str]:
     text = re.sub("\r\n?", "\n", text)
     if (cells := _cells(text)) is not None:
         return [item for item in map(bare, cells) if item]
-    lines = [_line(line) for line in _one_a_line(_unfenced(text)).split("\n")]
+    lines = [line_of(line) for line in _one_a_line(_unfenced(text)).split("\n")]
     items = [item for item in (_marked(lines) or _plain(lines)) if any(map(str.isalnum, item)) or len(item) > 3]
     labels = [LABEL.match(item) for item in items]
     if len(items) > 1 and all(labels):
@@ -137,7 +80,7 @@ def lines_in(text: str) -> list[str]:
 def _json_items(text: str) -> tuple[list[str], str] | None:
     """The items of the JSON in `text`; None if there is none that means the answer."""
     start = JSON.search(text)
-    if start is None or any(_line(line).kind == "number" for line in text[: start.start()].split("\n")):
+    if start is None or any(line_of(line).kind == "number" for line in text[: start.start()].split("\n")):
         return None  # JSON in an item of a list in prose is not the list
     values: list[Any] = []
     at = start.end()
@@ -184,7 +127,7 @@ def _text(value: Any) -> str:
 
 def _bare_of_json(items: list[str]) -> list[str]:
     """Without numbers or bullets, where each has one."""
-    if items and all(_line(item).kind in ("number", "bullet") for item in items):
+    if items and all(line_of(item).kind in ("number", "bullet") for item in items):
         return [item for item in map(bare, items) if item]
     return items
 
@@ -220,33 +163,10 @@ def _unfenced(text: str) -> str:
     return found[1] if found else text
 
 
-def _line(text: str) -> Line:
-    """What marks a line, and what it says without that."""
-    told = text.expandtabs(4)
-    stripped = told.strip()
-    indent = len(told) - len(told.lstrip())
-    if stripped.startswith("```"):
-        return Line(indent, stripped, "fence", stripped)
-    if whole := WHOLE_BOLD.match(stripped):
-        stripped = whole[1] if NUMBER.match(whole[1]) else stripped
-    rest, kind, number = stripped, "", 0
-    for pattern, name in ((QUOTE, "quote"), (BULLET, "bullet"), (HEADING, "heading")):
-        if found := pattern.match(rest):
-            rest, kind = rest[found.end() :], name
-    if found := NUMBER.match(rest):
-        rest = rest[found.end() :]
-        opened = found["open"] == "**" and found[0].count("**") == 1 and "**" in rest
-        number = int(found["number"]) if found["number"] else 1
-        return Line(indent, stripped, "number", "**" * opened + rest, number)
-    if not kind and (found := LETTER.match(rest)):
-        return Line(indent, stripped, "letter", rest[found.end() :])
-    return Line(indent, stripped, kind, rest)
-
-
 def _one_a_line(text: str) -> str:
     """A list that stands on one line, "1) a 2) b", as lines."""
     lines = text.split("\n")
-    if sum(_line(line).kind == "number" for line in lines) > 1:
+    if sum(line_of(line).kind == "number" for line in lines) > 1:
         return text
     for place, line in enumerate(lines):
         for pattern in (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)"):
@@ -271,7 +191,7 @@ def _marked(lines: Sequence[Line]) -> list[str]:
         marked = [line for line in lines if line.kind in kinds]
         least = min((line.indent for line in marked), default=0)
         top = [line for line in marked if line.indent < least + 2]
-        first = next((line for line in lines if line.text and not introduces(line) and not _is_rule(line.text)), None)
+        first = next((line for line in lines if line.text and not introduces(line) and not is_rule(line.text)), None)
         alone = len(top) == 1 and top[0] is first and kind in ("number", "bullet") and len(marked) == 1
         if kind == "letter" and top and top[0].text.lstrip("(")[0].casefold() not in FIRST_LETTERS:
             continue
@@ -295,7 +215,7 @@ def _grouped(lines: Sequence[Line], top: Sequence[Line]) -> Iterator[Item]:
         elif fenced or (line.text and line.indent > item.line.indent + 1):
             item.more.append(line)
             fenced ^= line.kind == "fence"
-        elif not line.text or _is_rule(line.text):
+        elif not line.text or is_rule(line.text):
             after_blank = True
             continue
         elif _carries_on(item, line, after_blank):
@@ -329,12 +249,12 @@ def _said(item: Item) -> list[str]:
     if more and _is_title(item.line.rest):
         inner = [line for line in more if line.text]
         least = min(line.indent for line in inner)
-        if all(line.kind in ("number", "bullet", "letter") and _is_sentence(line.rest) for line in inner):
+        if all(line.kind in ("number", "bullet", "letter") and is_sentence(line.rest) for line in inner):
             return [text for line in inner if (text := bare(line.rest))]
-        if WHOLE_BOLD.match(item.line.rest.strip()) and not inner[0].kind and _is_sentence(bare(inner[0].text)):
+        if WHOLE_BOLD.match(item.line.rest.strip()) and not inner[0].kind and is_sentence(bare(inner[0].text)):
             return [_joined("", inner, least)]
     least = min((line.indent for line in more if line.text), default=0)
-    text = _joined(bare(item.line.rest) if not more else _untitled(item.line.rest), more, least)
+    text = _joined(bare(item.line.rest) if not more else untitled(item.line.rest), more, least)
     return [text] if text else []
 
 
@@ -348,24 +268,13 @@ def _is_title(text: str) -> bool:
     said = WHOLE_BOLD.sub(r"\1", text.strip())
     if said.endswith((".", "?", "!")):
         return False
-    return _is_label(said.rstrip(": "))
-
-
-def _is_label(said: str) -> bool:
-    """True for a few words that are written like a title."""
-    words = said.split()
-    return 0 < len(words) <= 5 and all(word in SMALL or not word[0].islower() for word in words)
-
-
-def _is_sentence(text: str) -> bool:
-    said = bare(text)
-    return said.endswith((".", "?", "!", "。", "？", "！")) and not said[:1].islower() and len(said.split()) > 1
+    return is_label(said.rstrip(": "))
 
 
 def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
     told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
-    shown = [line for line in told if line.text and not _is_rule(line.text) and not REFUSAL.match(line.text)]
+    shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
     while shown and introduces(shown[0]):
         shown.pop(0)
     while len(shown) > 1 and REMARK.match(shown[-1].text):
@@ -376,7 +285,7 @@ def _plain(lines: Sequence[Line]) -> list[str]:
         if not introduces(line):
             items.append(bare(line.text))
         elif len(line.text.split()) > 4 and not line.text.endswith("**") and (below := _below(told, line)) is not None:
-            items.append(_joined(_untitled(line.text), [below], below.indent))
+            items.append(_joined(untitled(line.text), [below], below.indent))
             next(rest, None)
     return [item for item in items if item]
 
@@ -404,44 +313,6 @@ def _cells(text: str) -> list[str] | None:
         return None
     column = max(range(width), key=lambda place: sum(len(row[place]) for row in rows))
     return [row[column] for row in rows]
-
-
-def introduces(line: Line) -> bool:
-    """True for "Here are five questions:" and its like."""
-    said = line.text.strip("*_# ")
-    return bool(not line.kind or line.kind == "heading") and (
-        said.endswith((":", "：")) or INTRODUCTION.match(said) is not None
-    )
-
-
-def _is_rule(text: str) -> bool:
-    return set(text) <= RULES or TAG.match(text) is not None
-
-
-def bare(text: str) -> str:
-    """One item without its marker, its title, its emphasis and the quotes around it."""
-    item, before = text.strip(), None
-    while item != before:
-        before = item
-        line = _line(item)
-        item = line.rest.strip() if line.kind not in ("", "fence", "letter") else item
-        item = TAGGED.sub(r"\2", item)
-        item = item[:-1] if item.endswith('",') and item.startswith('"') else item
-        item = unquoted(EMPHASIS.sub(r"\2", MARKUP.sub(r"\1", _untitled(item))).strip())
-    return item
-
-
-def _untitled(item: str) -> str:
-    """An item without the bold title before it, where the rest says it all."""
-    found = TITLE.match(item)
-    if found is None or not _is_label(found[1]):
-        return item
-    rest = item[found.end() :]
-    words = rest.split()
-    if words and LABEL.match(f"{found[1]}:"):
-        return rest
-    whole = len(words) >= 3 and not words[0][0].islower() and words[0].casefold().strip('"“') not in CARRIES_ON
-    return rest if whole or not found[1].strip() else item
 
 
 def _flat(text: str) -> str:

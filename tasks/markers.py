@@ -1,0 +1,152 @@
+"""What marks the lines of the lists that models write: numbers in many scripts, bullets, labels, titles, what is said around."""
+
+import re
+from dataclasses import dataclass
+
+from tasks.reading import MARKUP, WHOLE_BOLD, unquoted
+
+ROMAN = r"(?:x{0,2}(?:ix|iv|v?i{1,3}|v)|x{1,3})"
+WORDS = r"(?:(?:user|new)\s+)?(?:query|question|request|instruction|prompt|task|item|example|q)"
+NUMBER = re.compile(
+    rf"""(?P<open>\*\*|__)?(?:
+      (?:{WORDS})\s*(?:\#|no\.)?\s*\d{{1,3}}\s*(?:(?:\*\*|__)\s*[:.)：–-]?|[:.)：](?:\*\*|__)?|\s[–-](?=\s)|\s*\Z)
+    | \#\d{{1,3}}(?:[:.)]|(?=\s))
+    | [\[(（【]?(?P<number>\d{{1,3}})(?:\\?[.)]|[:：、．）】]|\](?=\s))(?!\d)
+    | \d\ufe0f?\u20e3 | 第?[（(]?[一二三四五六七八九十]{{1,3}}[、．.)）:：] | 第\d{{1,3}}[题條条个個]?[、.:：]
+    | [\u2460-\u2473\u2474-\u2487\u2776-\u277f]
+    )(?P<close>\*\*|__)?\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+LABEL = re.compile(rf"\A(?:{WORDS}|user)\s*[:：]\s*", re.IGNORECASE)
+BULLET = re.compile(
+    r"(?:[-*+•▪▫◦‣⁃●○■□►▶➤➢✓✔✅★☆→·–—]|👉|🔹|🔸|🔷|🔶|✏️|❓)(?:\s+|(?<=[•●■►▶✅→👉🔹🔸])\s*)(?:\[[ xX]?\]\s+)?"
+)
+LETTER = re.compile(rf"(?:\(?[^\W\d_][.)]|\(?{ROMAN}[.)])\s+", re.IGNORECASE)
+FIRST_LETTERS = frozenset(["a", "i", "α", "а", "א", "ا", "أ", "가", "ア", "あ", "क", "ก", "甲", "A", "I"])
+QUOTE, HEADING = re.compile(r">\s+"), re.compile(r"#{1,6}\s+")
+TAG = re.compile(r"\A</?(?:ol|ul|li|requests?|quer(?:y|ies)|instructions?|list|items?)>\Z", re.IGNORECASE)
+TAGGED = re.compile(r"\A<(\w+)>\s*(.*?)\s*</\1>\Z", re.DOTALL)
+EMPHASIS = re.compile(r"\A([*_])(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1\Z")
+TITLE = re.compile(r"\A\*\*([^*\n]{1,60}?)(?::\s*\*\*|\*\*\s*(?::|\s[–—-](?=\s)))\s*")
+SMALL = frozenset(("and", "or", "of", "for", "in", "to", "with", "on", "the", "vs", "vs.", "&", "/", "-"))
+CARRIES_ON = frozenset(
+    ["a", "an", "the", "this", "that", "these", "those", "it", "they", "its", "their", "include", "and", "but"]
+)
+COURTESY = (
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|great|got it|no problem|here you go|understood|yes"
+    r"|happy to help)"
+)
+LISTED = (
+    r"(?:requests?|quer(?:y|ies)|questions?|instructions?|prompts?|tasks?|examples?|ideas|suggestions|list|items|ones)"
+)
+INTRODUCTION = re.compile(
+    rf"""\A(?:
+      {COURTESY}[^\w\n]*
+    | (?:{COURTESY}\b[^\w\n]*)?(?:here(?:['’]s|\ is|\ are)|below\ (?:is|are)|the\ following|these\ are)\b.*\b{LISTED}\b[^?]*
+    | {COURTESY}\b.*\b(?:help|happy|glad)\b[^?]*
+    | (?:my|the)?\s*(?:output|answer|response|(?:new\s)?{LISTED})\s*
+    )\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+REMARK = re.compile(
+    rf"""\A\W*(?:
+      (?:please\ )?let\ me\ know\ (?:if|whether|which)\ (?:you|these|this|that|any|there|one|of)\b
+    | (?:i\ )?hope\ (?:this|these|that|it|you)\b | enjoy\W*\Z | is\ there\ anything\ else\b | do\ you\ want\ me\ to\b
+    | feel\ free\ to\ (?:ask|adjust|adapt|change|customi[sz]e|edit|let|modify|reach|tell|tweak|use)\b
+    | would\ you\ like\ (?:me|more|any|another|other|some)\b | (?:please\ )?note(?:\ that\b|\s*:)
+    | if\ you(?:['’]d\ like|\ need|\ want|\ would\ like)\ (?:more|any|another|other|further|additional|me|different|changes)\b
+    | these\ (?:\w+\ ){{0,3}}{LISTED}\b | each\ (?:of\ these|{LISTED})\ (?:is|are|has|was|can|covers|starts|begins)\b
+    | (?:i['’]m\ )?happy\ to\ (?:help|provide|write|give|make|add)\b | i\ can\ (?:also\ )?(?:write|give|make|add|provide)\b
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+REFUSAL = re.compile(
+    r"\A(?:(?:i['’]m|i am|we['’]re)?\s*(?:very |so )?sorry,? but (?:i|as)\b|as an ai\b"
+    r"|(?:unfortunately, )?i (?:can['’]?t|cannot|am unable to|am not able to|won['’]t) (?:\w+ )?"
+    r"(?:help|assist|fulfil|comply|provide))",
+    re.IGNORECASE,
+)
+RULES = frozenset("-=*_`#~ ")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an answer. `kind` is what marks it: number, bullet, letter, quote, heading, fence or nothing."""
+
+    indent: int
+    text: str
+    kind: str = ""
+    rest: str = ""
+    number: int = 0
+
+
+def line_of(text: str) -> Line:
+    """What marks a line, and what it says without that."""
+    told = text.expandtabs(4)
+    stripped = told.strip()
+    indent = len(told) - len(told.lstrip())
+    if stripped.startswith("```"):
+        return Line(indent, stripped, "fence", stripped)
+    if whole := WHOLE_BOLD.match(stripped):
+        stripped = whole[1] if NUMBER.match(whole[1]) else stripped
+    rest, kind, number = stripped, "", 0
+    for pattern, name in ((QUOTE, "quote"), (BULLET, "bullet"), (HEADING, "heading")):
+        if found := pattern.match(rest):
+            rest, kind = rest[found.end() :], name
+    if found := NUMBER.match(rest):
+        rest = rest[found.end() :]
+        opened = found["open"] == "**" and found[0].count("**") == 1 and "**" in rest
+        number = int(found["number"]) if found["number"] else 1
+        return Line(indent, stripped, "number", "**" * opened + rest, number)
+    if not kind and (found := LETTER.match(rest)):
+        return Line(indent, stripped, "letter", rest[found.end() :])
+    return Line(indent, stripped, kind, rest)
+
+
+def introduces(line: Line) -> bool:
+    """True for "Here are five questions:" and its like."""
+    said = line.text.strip("*_# ")
+    return bool(not line.kind or line.kind == "heading") and (
+        said.endswith((":", "：")) or INTRODUCTION.match(said) is not None
+    )
+
+
+def is_rule(text: str) -> bool:
+    return set(text) <= RULES or TAG.match(text) is not None
+
+
+def bare(text: str) -> str:
+    """One item without its marker, its title, its emphasis and the quotes around it."""
+    item, before = text.strip(), None
+    while item != before:
+        before = item
+        line = line_of(item)
+        item = line.rest.strip() if line.kind not in ("", "fence", "letter") else item
+        item = TAGGED.sub(r"\2", item)
+        item = item[:-1] if item.endswith('",') and item.startswith('"') else item
+        item = unquoted(EMPHASIS.sub(r"\2", MARKUP.sub(r"\1", untitled(item))).strip())
+    return item
+
+
+def untitled(item: str) -> str:
+    """An item without the bold title before it, where the rest says it all."""
+    found = TITLE.match(item)
+    if found is None or not is_label(found[1]):
+        return item
+    rest = item[found.end() :]
+    words = rest.split()
+    if words and LABEL.match(f"{found[1]}:"):
+        return rest
+    whole = len(words) >= 3 and not words[0][0].islower() and words[0].casefold().strip('"“') not in CARRIES_ON
+    return rest if whole or not found[1].strip() else item
+
+
+def is_label(said: str) -> bool:
+    """True for a few words that are written like a title."""
+    words = said.split()
+    return 0 < len(words) <= 5 and all(word in SMALL or not word[0].islower() for word in words)
+
+
+def is_sentence(text: str) -> bool:
+    said = bare(text)
+    return said.endswith((".", "?", "!", "。", "？", "！")) and not said[:1].islower() and len(said.split()) > 1
