@@ -133,7 +133,13 @@ class SelfInstruct(Task):
         if not instructions:
             reason = "no list in the answer" if not answer.cut_off else CUT_OFF
             return [Dropped(reason, answer.text)]
-        rows: list[Row | Dropped] = [Row(({"role": "user", "content": i},), (), origin) for i in instructions]
+        longest = LONGEST if "schema" in options and found.string_bounds else None
+        rows: list[Row | Dropped] = [
+            Row(({"role": "user", "content": one},), (), origin)
+            if longest is None or len(one) < longest
+            else Dropped("cut off at the length limit", one)
+            for one in instructions
+        ]
         rows += [Dropped("more than asked for, or said twice", item) for item in surplus]
         return rows + [Dropped(CUT_OFF if answer.cut_off else "not readable", unfinished)] * bool(unfinished)
 

@@ -84,6 +84,10 @@ def in_rounds(folder: Path, url: str, rows: int = 45) -> dict[str, Any]:
     return values(folder, url, units=5, rows=rows, task={"bootstrap": True})
 
 
+def given_for(folder: Path, rounds: bool, **more: Any) -> dict[str, Any]:
+    return in_rounds(folder, "URL", **more) if rounds else values(folder, "URL", **more)
+
+
 def made(store: Store, run: Run) -> Made:
     """The rows of a run and what was dropped, without what differs between runs."""
     rows = store.db.all(
@@ -145,7 +149,7 @@ def whole(tmp_path: Path, fresh: Any, rounds: bool, **more: Any) -> Made:
     """What a run that nobody interrupts makes."""
     here, store = fresh()
     with Far(0).serve() as server:
-        given = in_rounds(tmp_path, "URL") if rounds else values(tmp_path, "URL", **more)
+        given = given_for(tmp_path, rounds, **more)
         done = work(here, store, begun(here, store, given, server))
         assert done.state == "done", done.reason
         return made(store, done)
@@ -176,7 +180,7 @@ def test_a_run_stopped_anywhere_makes_the_same_rows(tmp_path: Path, fresh: Any, 
     once, dice = whole(tmp_path, fresh, rounds), random.Random(seed)
     here, store = fresh()
     with Far(seed + 1).serve() as server:
-        given = in_rounds(tmp_path, "URL") if rounds else values(tmp_path, "URL")
+        given = given_for(tmp_path, rounds)
         run = begun(here, store, given, server)
         for _ in range(5):
             work(here, store, store.runs.get(run.id), stop_after=dice.randint(1, 15), server=server)
@@ -198,7 +202,7 @@ def test_a_refused_key_in_the_middle_changes_nothing(tmp_path: Path, fresh: Any,
     here, store = fresh()
     far = Far(3, refuse_from=9)
     with far.serve() as server:
-        run = begun(here, store, in_rounds(tmp_path, "URL") if rounds else values(tmp_path, "URL"), server)
+        run = begun(here, store, given_for(tmp_path, rounds), server)
         with pytest.raises(EndpointRefused):
             work(here, store, run)
         assert in_order(store, run) and store.runs.get(run.id).state == "paused"
@@ -211,7 +215,7 @@ def test_a_run_killed_in_the_middle_makes_the_same_rows(tmp_path: Path, fresh: A
     once = whole(tmp_path, fresh, rounds)
     environment = {**os.environ, "CLAYWRIGHT_DATA": str(tmp_path / "killed")}
     with Far(8).serve() as server:
-        given = in_rounds(tmp_path, "URL") if rounds else values(tmp_path, "URL")
+        given = given_for(tmp_path, rounds)
         file = tmp_path / "recipe.json"
         file.write_text(json.dumps({**given, "generator": {**given["generator"], "url": server.url}}))
         at = int(share * len(once[0]))
@@ -225,12 +229,13 @@ def test_a_run_killed_in_the_middle_makes_the_same_rows(tmp_path: Path, fresh: A
         assert made(store, store.runs.get(run.id)) == once
 
 
-def test_preview_rows_and_more_rows_are_the_runs_first_rows(tmp_path: Path, fresh: Any) -> None:
+@pytest.mark.parametrize("rounds", [False, True])
+def test_preview_rows_and_more_rows_are_the_runs_first_rows(tmp_path: Path, fresh: Any, rounds: bool) -> None:
     """Rows beyond those asked for are compared with too, so that asking for more later changes nothing."""
-    once = whole(tmp_path, fresh, False, rows=20)
+    once = whole(tmp_path, fresh, rounds, rows=20)
     here, store = fresh()
     with Far(5).serve() as server:
-        run = begun(here, store, values(tmp_path, "URL", rows=20), server)
+        run = begun(here, store, given_for(tmp_path, rounds, rows=20), server)
         for rows in (2, 5):
             asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda _: None, rows=rows))
             kept = [row for row in made(store, run)[0] if row[2] == "kept"]

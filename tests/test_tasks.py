@@ -268,6 +268,19 @@ def test_self_instruct_drops() -> None:
     assert dropped(made(SelfInstruct(), {"input": "x"}, cut)) == ("cut off at the token limit", '{"instructions": ["a')
 
 
+def test_self_instruct_drops_what_the_limits_cut() -> None:
+    said = json.dumps({"instructions": ["Name a river.", "a" * 240, "Sing."]})
+    one, two, three = made(SelfInstruct(), {"input": "x"}, Model([("x", said)]))
+    assert isinstance(one, Row) and two == Dropped("cut off at the length limit", "a" * 240) and isinstance(three, Row)
+    assert len(made(SelfInstruct(), {"input": "x"}, Model([("x", said)], string_bounds=False))) == 3
+    plain = Model([("x", "1. Name a river.\n2. Why is ra")], json_schema=False, string_bounds=False, cut="Why")
+    kept, cut = made(SelfInstruct(), {"input": "x"}, plain)
+    assert isinstance(kept, Row) and kept.instruction == "Name a river."
+    assert cut == Dropped("cut off at the token limit", "Why is ra")
+    odd = Model([("x", '{"instructions": ["Name a river.", "Say "hi"."]}')])
+    assert made(SelfInstruct(), {"input": "x"}, odd)[1:] == [Dropped("not readable", '"Say "hi"."]}')]
+
+
 def test_self_instruct_shows_examples() -> None:
     task, seeds = SelfInstruct(bootstrap=True, num_instructions=2), [f"Seed {n}." for n in range(30)]
     units = task.units({"input": seed} for seed in seeds)
