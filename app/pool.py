@@ -19,12 +19,11 @@ class Pool:
     """`similarity` is what makes a row a near-duplicate, None where rows may be alike."""
 
     def __init__(self, similarity: float | None, seeds: Iterable[str], rows: Iterable[Row]) -> None:
-        self.seeds: list[str] = []
+        self.seeds = list(dict.fromkeys(seeds))
         self._known = None if similarity is None else Novelty(similarity)
         self._rows: list[tuple[int, int, str]] = []
-        for seed in seeds:
-            self.seeds.append(seed)
-            if self._known is not None:
+        if self._known is not None:
+            for seed in self.seeds:
                 self._known.add(seed)
         for row in rows:
             self._add(row.unit, row.position, row.instruction)

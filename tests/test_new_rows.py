@@ -367,7 +367,8 @@ def test_the_pool_compares_with_seeds_rows_and_a_units_own() -> None:
     def row(text: str) -> Row:
         return Row(({"role": "user", "content": text},))
 
-    pool = Pool(0.7, ["Name a river."], [])
+    pool = Pool(0.7, ["Name a river.", "Name a river."], [])
+    assert pool.seeds == ["Name a river."]
     came = pool.sieve(
         4, [row("Name a river!"), row("Sing a song."), Dropped("no list", "x"), row("sing a SONG"), row("Go on.")]
     )
