@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks import genstruct, self_instruct
@@ -367,7 +367,6 @@ def strings_in(answer: str) -> str:
     return "\n".join(found)
 
 
-@settings(max_examples=150, deadline=None)
 @given(answer=anything, number=st.integers(1, 5), cut_off=st.booleans())
 @example("[" * 5000 + '"', 3, False)
 @example('{"a":' * 5000, 3, True)
@@ -419,7 +418,6 @@ around = {
 }
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     items=st.lists(words, min_size=2, max_size=12, unique_by=str.casefold),
     form=st.sampled_from([*marks, "json", "fence"]),
@@ -438,7 +436,6 @@ def test_lists_come_back_as_they_went(items: list[str], form: str, wrapped: str,
     assert read(answer, 1) == (items[:1], items[1:])
 
 
-@settings(max_examples=50, deadline=None)
 @given(user=words, assistant=st.lists(words, min_size=1, max_size=3).map("\n\n".join), form=st.integers(0, 3))
 def test_pairs_come_back_as_they_went(user: str, assistant: str, form: int) -> None:
     answer = [
