@@ -19,8 +19,8 @@ from tasks.evol_instruct import OPERATIONS, equal, prompt, read
 from tasks.prompts import PROMPTS
 from tasks.reading import json_in, text_in
 from tasks.types import Dropped, Row
+from tests.scripts import Model, dropped, made, row
 from tests.servers import FakeOpenAI
-from tests.test_tasks import Model, dropped, made, row
 
 RIVER = "Name a river."
 HARDER = "Name a river that crosses two borders."
