@@ -45,16 +45,17 @@ class Desk:
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _starting: threading.Lock = field(default_factory=threading.Lock)
-    _filling: threading.Lock = field(default_factory=threading.Lock)
+    _filling: threading.RLock = field(default_factory=threading.RLock)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     # -- what a browser has in its forms
 
     def filled(self, browser: str) -> Filled:
         """What the browser's forms hold: as they were left, else as for the built-in example."""
-        if browser not in self._filled:
-            self._filled[browser] = {**draft.fill(recipe.example()), **self.store.forms.get(browser)}
-        return self._filled[browser]
+        with self._filling:
+            if browser not in self._filled:
+                self._filled[browser] = {**draft.fill(recipe.example()), **self.store.forms.get(browser)}
+            return self._filled[browser]
 
     def keep(self, browser: str, changes: Filled) -> None:
         """Keeps what was changed in the forms. A key that was pasted where a variable's name belongs counts as typed."""
@@ -113,16 +114,24 @@ class Desk:
                 raise FormError("inputs", str(error)) from error
 
     def expected(self, made: Recipe) -> int | None:
-        """How many rows a recipe gives at most; its inputs are read once, and not waited for for long."""
-        known = workflow.recipe_text(replace(made, rating=None, labeller=made.generator))
+        """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""
+        if made.task.draws or made.task.endless or not made.inputs.given:
+            return made.rows
+        known = workflow.recipe_text(Recipe(task=made.task, inputs=made.inputs))
         with self._counting:
             if known not in self._expected:
                 self._expected[known] = Future()
                 threading.Thread(target=_count, args=(made, self._expected[known]), daemon=True).start()
         try:
-            return self._expected[known].result(COUNT_WITHIN)
+            most = self._expected[known].result(COUNT_WITHIN)
         except TimeoutError:
             return made.rows
+        return made.rows if most is None else most if made.rows is None else min(most, made.rows)
+
+    @property
+    def counting(self) -> bool:
+        """True while an input is being counted."""
+        return any(not counted.done() for counted in list(self._expected.values()))
 
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
         try:
@@ -133,10 +142,10 @@ class Desk:
 
 
 def _count(made: Recipe, counted: "Future[int | None]") -> None:
-    """Reads the inputs of a recipe to their end; where that fails, the recipe's own number is what can be told."""
-    number = made.rows
+    """Reads the input of a recipe to its end; None where that fails."""
+    number = None
     try:
-        number = workflow.expected(made)
+        number = workflow.expected(replace(made, rows=None))
     except (ClaywrightError, OSError):
         pass
     finally:

@@ -21,6 +21,9 @@ PATIENCE = 900.0
 """Seconds for one call to the built-in model: on a small machine, prompts wait for one another."""
 
 
+ANEW = "It was started anew: stop Claywright and start it again."
+
+
 class LocalEndpoint(OpenAIEndpoint):
     """The built-in model, found again where the process that had started it has ended."""
 
@@ -28,7 +31,7 @@ class LocalEndpoint(OpenAIEndpoint):
         running = services.ensure(services.MODEL, settings, say)
         spec = replace(spec, model=local_model.NAME, timeout=max(spec.timeout, PATIENCE))
         identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
-        super().__init__(spec, url=running.url, key=str(running.details["key"]), identity=identity)
+        super().__init__(spec, url=running.url, key=str(running.details["key"]), identity=identity, refused=ANEW)
         self._ensure = lambda: services.ensure(services.MODEL, settings, say)
         self._looking = asyncio.Lock()
 

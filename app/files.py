@@ -4,8 +4,12 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+LOOK_AGAIN = 0.05
+"""Seconds between two tries at a lock."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -17,11 +21,20 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def exclusively(path: Path) -> Iterator[None]:
-    """Waits for its turn at the lock file `path`. The system frees it when the process dies."""
+def exclusively(path: Path, still: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Waits for its turn at the lock file `path`. The system frees it when the process dies.
+
+    `still` is called while it waits, and may raise to end that.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor, wait=True)
+        while True:
+            still()
+            try:
+                _lock(descriptor)
+                break
+            except OSError:
+                time.sleep(LOOK_AGAIN)
         yield
     finally:
         os.close(descriptor)
@@ -33,7 +46,7 @@ def only_one(path: Path) -> Iterator[bool]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            _lock(descriptor, wait=False)
+            _lock(descriptor)
         except OSError:
             yield False
             return
@@ -49,7 +62,7 @@ def held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        _lock(descriptor, wait=False)
+        _lock(descriptor)
     except OSError:
         return True
     finally:
@@ -57,12 +70,13 @@ def held(path: Path) -> bool:
     return False
 
 
-def _lock(descriptor: int, *, wait: bool) -> None:
+def _lock(descriptor: int) -> None:
+    """Raises OSError where another process has it."""
     if sys.platform == "win32":
         import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,15 +1,19 @@
 """What a run will take, told from its preview: calls, tokens and time of the rows that are still to be made and rated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
+from tasks.models.spec import ModelSpec
 from tasks.types import Row
 
 CHARACTERS_A_TOKEN = 4
 TOKENS_OF_A_RATING = 80
+LOOKED_AT, SEEN = 10, 3
+"""Rows that are looked at, and answered ones among them that are enough to tell from."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,19 @@ class Forecast:
     seconds: float | None
 
 
-def forecast(store: Store, run: Run, made: Recipe, rows: int) -> Forecast | None:
-    """For a run that is to have `rows` rows, from what its previews took; None before its first row."""
+def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None = None) -> Forecast | None:
+    """For a run that is to have `rows` rows, from what its previews took; None before its first row.
+
+    `old` is the recipe by which it was worked so far: what its judge has rated is not rated again.
+    """
     took = [w for w in store.runs.workings(run.id) if w["what"] == "preview" and w["rows"]]
     asked = sum(w["answered"] for w in took)
-    seen, counts, rating = store.rows.page(run.id, 0, 3), store.runs.counts(run.id), made.rating
-    if not seen:
+    counts, rating = store.runs.counts(run.id), made.rating
+    if not (seen := [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses][:SEEN]):
         return None
     to_make = max(rows - counts["answered"], 0)
-    ratings = ratings_of(seen[0], rating) * max(rows - counts["rated"], 0) if rating else 0
+    again = to_rate(counts, old, rating, made.labeller) if rating else 0
+    ratings = round(sum(ratings_of(row, rating) for row in seen) / len(seen) * (to_make + again)) if rating else 0
     if not asked:
         return Forecast(to_make, to_make + ratings, None, None)
     per_row = (asked + sum(w["recalled"] for w in took)) / sum(w["rows"] for w in took)
@@ -43,6 +51,13 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int) -> Forecast | None
         )
         seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
     return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds)
+
+
+def to_rate(counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:
+    """How many rows that are there this judge with this labeller has not rated, if a run was worked by `old` so far."""
+    if old is not None and old.rating == judge and old.labeller.identity == labeller.identity:
+        return counts["answered"] - counts["rated"] + counts["rows_to_rate_again"]
+    return counts["answered"]
 
 
 def ratings_of(row: Row, rating: UltraFeedback) -> int:

@@ -122,9 +122,9 @@ def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bo
                 return
             time.sleep(0.05)
         say(f"Claywright is at {url}   (Ctrl-C ends it)")
+        then()
         if browse and _has_desktop():
             webbrowser.open(url)
-        then()
 
     threading.Thread(target=tell, daemon=True).start()
     server.run(sockets=[listener])
@@ -160,7 +160,7 @@ def create(desk: Desk) -> "FastAPI":
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
-    demo = build(desk).queue(default_concurrency_limit=20, max_size=400)
+    demo = build(desk)
     app.add_middleware(Hardened)
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)

@@ -41,6 +41,7 @@ _starter = ThreadPoolExecutor(1, thread_name_prefix="services")
 _own: "dict[str, subprocess.Popen[bytes]]" = {}
 _under_way: "set[subprocess.Popen[bytes]]" = set()
 _guard = threading.Lock()
+_ending = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def ensure(service: Service, settings: Settings, say: Say, port: int = 0) -> Run
     folder = settings.services
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with exclusively(folder / f"{service.name}.start"):
+        with exclusively(folder / f"{service.name}.start", lambda: _go_on(service)):
             if running := find(service, settings):  # another process was faster
                 return running
             python = install(service, settings, say)
@@ -129,7 +130,7 @@ def install(service: Service, settings: Settings, say: Say) -> Path:
     ready = environment / "ready"
     if ready.exists():
         return python
-    with exclusively(settings.services / f"{service.name}.install"):
+    with exclusively(settings.services / f"{service.name}.install", lambda: _go_on(service)):
         if ready.exists():
             return python
         import uv
@@ -142,6 +143,7 @@ def install(service: Service, settings: Settings, say: Say) -> Path:
         )
         with _waited_for(process):
             _, said = process.communicate()
+        _go_on(service)
         if process.returncode:
             why = (said.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1]
             raise ServiceError(
@@ -181,6 +183,8 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
         ).result()  # fmt: skip
     with _waited_for(process):
         line = _first_line(process)
+    if not line:
+        _go_on(service)
     try:
         details = json.loads(line)
         url, pid = str(details["url"]), int(details["pid"])
@@ -206,10 +210,20 @@ def _waited_for(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         _under_way.discard(process)
 
 
-def give_up() -> None:
-    """Ends what this process is installing or starting at this moment; who waits for it is told that it failed."""
+def give_up(*, at_once: bool = False) -> None:
+    """Nothing is installed or started any more, as this process ends; who waits for it is told so.
+
+    `at_once`: what is under way is not asked to end but ended.
+    """
+    _ending.set()
     for process in list(_under_way):
-        process.terminate()
+        process.kill() if at_once else process.terminate()
+
+
+def _go_on(service: Service) -> None:
+    """Raises ServiceError where this process is about to end."""
+    if _ending.is_set():
+        raise ServiceError(f"Claywright ended while {service.title} was being made ready. Start it again.")
 
 
 def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
@@ -263,6 +277,7 @@ def stop_own(settings: Settings) -> None:
 @contextlib.contextmanager
 def stopping(settings: Settings) -> Iterator[None]:
     """Stops what this process starts inside, however the block ends."""
+    _ending.clear()
     try:
         yield
     finally:

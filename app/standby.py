@@ -1,6 +1,7 @@
 """The local services beside the app: started when it opens, looked after while it is open, in a thread of their own."""
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from feedback.server import Server
 from tasks.errors import ClaywrightError
 
 LOOK_EVERY, LOOK_AGAIN = 5.0, 30.0
+ASKED = 5.0
+"""Seconds that what is being installed or started has to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Standby:
     def close(self) -> None:
         """Nothing is started any more; what is being installed or started is given up."""
         self._closed.set()
+        began = time.monotonic()
+        services.give_up()
         while any(thread.is_alive() for thread in self._threads):
-            services.give_up()
+            services.give_up(at_once=time.monotonic() - began > ASKED)
             for thread in self._threads:
                 if thread.is_alive():
                     thread.join(0.2)

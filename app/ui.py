@@ -92,6 +92,11 @@ class Tab:
     place: dict[str, Any] = field(default_factory=dict)
     shown: dict[int, str] = field(default_factory=dict)
     held: dict[int, draft.Filled] = field(default_factory=dict)
+    acted: draft.Filled = field(default_factory=dict)
+    """What each field held when its own action last ran: leaving a field is no choice."""
+    begun: int = 0
+    said: int = 0
+    """The number of the last action that began, and of the one whose problems are shown."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def told(self, filled: draft.Filled, seen: float) -> draft.Filled:
@@ -103,22 +108,32 @@ class Tab:
                 self.held[number] = {**held, **changes}
         return changes
 
+    def problems(self, turn: int, found: dict[str, str]) -> dict[str, str]:
+        """What is to be said once the action of that number has ended: one that began later is not talked over."""
+        if turn < self.said:
+            return {**found, **self.place.get("problems", {})}
+        self.said = turn
+        return found
+
 
 class Tabs:
     """The open pages by Gradio's session. A page that this process does not know yet says itself what it shows."""
 
     def __init__(self) -> None:
-        self._tabs: dict[str, Tab] = {}
+        self._tabs: dict[tuple[str, str], Tab] = {}
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
+        """Raises gr.Error for a browser that never opened the page."""
+        which = browser_of(request), str(request.session_hash)
         with self._lock:
-            return self._tabs.setdefault(str(request.session_hash), Tab(run, page=page))
+            return self._tabs.setdefault(which, Tab(run, page=page))
 
     def close(self, request: gr.Request) -> None:
         """Its jobs go on."""
         with self._lock:
-            self._tabs.pop(str(request.session_hash), None)
+            for which in [which for which in self._tabs if which[1] == str(request.session_hash)]:
+                del self._tabs[which]
 
 
 @dataclass
@@ -150,21 +165,22 @@ class Wires:
         for action in self.board.actions:
             inputs = [*here, *(form if action.forms else []), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra]))
-            began.append(action.event(self._does(action), inputs, outputs, **QUIET))
+            often: Any = "always_last" if action.field else "once"
+            began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **QUIET))
         for event in began:
             event.then(self.glance, here, everything, **QUIET)
 
     # -- what a tab is given
 
-    def show(self, tab: Tab, browser: str, seen: float, *, fill: bool = False) -> dict[Any, Any]:
+    def show(self, tab: Tab, browser: str, seen: float, base: draft.Filled | None = None) -> dict[Any, Any]:
         """What differs from what the tab has: parts of the header and the page, and fields. Only under the tab's lock.
 
-        `fill`: all fields, where it is not known what they hold.
+        `base`: what its fields held, where the glance `seen` is too long ago.
         """
         if seen != tab.glances:
             tab.shown = {}
         tab.glances += 1
-        held = tab.held.get(int(seen), {} if fill else None)
+        held = tab.held.get(int(seen), base)
         look = self.desk.look(browser, tab.run, tab.place)
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
@@ -185,7 +201,12 @@ class Wires:
             }
             tab.held = {number: was for number, was in tab.held.items() if number > tab.glances - REMEMBERED}
             tab.held[tab.glances] = wanted
-        awake = look.busy or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
+            tab.acted.update({name: wanted[name] for name in wanted if self.board.form.fields[name] in values})
+        awake = (
+            look.busy
+            or self.desk.counting
+            or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
+        )
         every = LOOK_EVERY if awake else LOOK_WHEN_IDLE
         return {
             **_both(values, out),
@@ -210,7 +231,7 @@ class Wires:
             tab.run = run.id if run else ""
             tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
             tab.place, tab.held = {}, {}
-            return {self.tabs: gr.Tabs(selected=tab.page), **self.show(tab, browser, -1, fill=True)}
+            return {self.tabs: gr.Tabs(selected=tab.page), **self.show(tab, browser, -1, {})}
 
     def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
         if run == NOT_YET:
@@ -232,7 +253,10 @@ class Wires:
 
     def changed(self, run: str, page: str, seen: float, request: gr.Request, *values: Any) -> dict[Any, Any]:
         """A field was changed: the forms are kept, and what depends on them is shown anew."""
-        browser, tab = browser_of(request), self.open.of(request, run, page)
+        browser = browser_of(request)
+        if run == NOT_YET:
+            return {self.page: gr.skip()}
+        tab = self.open.of(request, run, page)
         filled = self.board.form.filled(values)
         with tab.lock:
             if changes := tab.told(filled, seen):
@@ -248,24 +272,35 @@ class Wires:
         def does(
             run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
         ) -> dict[Any, Any]:
-            browser, tab = browser_of(request), self.open.of(request, run, page)
+            browser = browser_of(request)
+            if run == NOT_YET:
+                return {self.page: gr.skip()}
+            tab = self.open.of(request, run, page)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
-            if action.forms:
-                with tab.lock:
-                    self.desk.keep(browser, tab.told(form.filled(values), seen))
+            with tab.lock:
+                shown, before = form.filled(values) if action.forms else {}, self.desk.filled(browser)
+                if action.forms:
+                    self.desk.keep(browser, tab.told(shown, seen))
+                if action.field:
+                    before = {**before, **tab.acted}
+                    tab.acted[action.field] = shown[action.field]
+                    if shown[action.field] == before[action.field]:  # somebody left it as it was
+                        return self.show(tab, browser, seen)
+                tab.begun += 1
+                turn, base = tab.begun, tab.held.get(int(seen))
             data = event._data if isinstance(event._data, dict) else {}
-            filled = self.desk.filled(browser)
-            done, problems = self._done(
-                action, Act(self.desk, browser, tab.run, filled, tab.place, data, extra), tab.page
-            )
+            filled = {**self.desk.filled(browser), **shown}
+            was = before.get(action.field) if action.field else None
+            act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
+            done, problems = self._done(action, act, tab.page)
             with tab.lock:
                 if done.fill is not None:
                     self.desk.keep(browser, {k: v for k, v in done.fill.items() if k not in filled or filled[k] != v})
                 tab.run = tab.run if done.run is None else done.run
                 said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
-                tab.place = {**tab.place, **done.place, **said, "problems": problems}
+                tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
                 emptied = {} if problems else dict.fromkeys(action.extra)
-                return _both(emptied, self.show(tab, browser, seen, fill=done.fill is not None))
+                return _both(emptied, self.show(tab, browser, seen, base))
 
         return does
 
@@ -274,7 +309,8 @@ class Wires:
         try:
             return action.do(act) or Done(), {}
         except FormError as error:
-            words = str(error)[:1].upper() + str(error)[1:]
+            first, _, rest = str(error).partition(" ")
+            words = f"{first.capitalize() if first.isalpha() and first.islower() else first} {rest}".strip()
             if PLACES.get(error.place, page) == page:
                 return Done(), {error.place: words}
             where = f"{PLACES[error.place].capitalize()}, {error.place.replace('new', 'response models')}"
@@ -288,8 +324,7 @@ def _both(values: dict[Any, Any], shows: dict[Any, Any]) -> dict[Any, Any]:
     both = {**values, **shows}
     for component in values.keys() & shows.keys():
         if isinstance(shows[component], dict) and "value" not in shows[component]:
-            value = values[component]
-            both[component] = {**shows[component], **(value if isinstance(value, dict) else {"value": value})}
+            both[component] = {**shows[component], "value": values[component]}
     return both
 
 

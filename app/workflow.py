@@ -209,7 +209,7 @@ async def _worked(
     """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
     if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
-            f"The input file {called(made.inputs.path)} is not what it was when the run {run.name} began. "
+            f"{called(made.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run) as hold:

@@ -287,7 +287,7 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
             temporary.replace(path)
     except OSError as error:
         raise ExportError(
-            f"{path} can't be written: {error.strerror or error}. Name another place.", terminal="With --to FILE."
+            f"{path} can't be written: {error.strerror or error}.", terminal="Name another place with --to FILE."
         ) from error
     finally:
         if temporary is not None:

@@ -26,6 +26,7 @@ from tasks.types import Message, Row
 PROMPT, AGAIN = "ultrafeedback.v1", "ultrafeedback_again.v1"
 PROMPTS = Prompts(Path(__file__).parent / "prompts")
 LONGEST_RATIONALE = 300
+MOST_REPEATS = 20
 SPACE_FOR_THE_REST = 60
 REFERENCES = ("reference", "external_knowledge", "passage")
 """Where a row's origin holds what is known from elsewhere."""
@@ -66,8 +67,8 @@ class UltraFeedback:
                 raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.")
         if len(set(self.aspects)) < len(self.aspects):
             raise SettingsError("Rating names an aspect twice. Ask a question several times with repeats.")
-        if not 1 <= self.repeats <= 20:
-            raise SettingsError("repeats must be from 1 to 20.")
+        if not 1 <= self.repeats <= MOST_REPEATS:
+            raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.")
 
     def identity(self, labeller: str) -> str:
         """Names this judge with this labeller: rows that it has rated need no rating again."""

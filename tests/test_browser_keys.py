@@ -78,7 +78,7 @@ def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
 def in_file(path: Path) -> bool:
     try:
         return KEY.encode() in path.read_bytes()
-    except OSError:
+    except FileNotFoundError:  # a temporary one, gone by now
         return False
 
 

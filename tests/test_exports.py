@@ -307,7 +307,7 @@ def test_places_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder.jsonl").mkdir()
     for path in (tmp_path / "file" / "out.jsonl", tmp_path / "folder.jsonl"):
-        with pytest.raises(ExportError, match=r"can't be written: .*Name another place"):
+        with pytest.raises(ExportError, match=r"can't be written: "):
             export(some(3), Export(), path, "run", "Task")
     with pytest.raises(ExportError, match=r"should end in one of: \.jsonl, \.parquet, \.csv"):
         export(some(3), Export(), tmp_path / "out.xls", "run", "Task")

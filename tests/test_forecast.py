@@ -78,6 +78,24 @@ def test_ratings_of_all_rows_are_added_to_the_calls(store: Store) -> None:
     assert told.tokens == round(100 * 150 + 103 * of_a_row)
 
 
+def test_rows_that_this_judge_has_rated_are_not_rated_again(store: Store) -> None:
+    judge = UltraFeedback(aspects=("helpfulness",))
+    run, made = previewed(store), rated(judge)
+    asyncio.run(store.ratings.done("r-0-0", "j"))
+    told = forecast(store, run, made, 103, made)
+    assert told is not None and told.calls == 200 + 102
+    other = forecast(store, run, made, 103, rated(UltraFeedback(aspects=("honesty",))))
+    assert other is not None and other.calls == 200 + 103
+
+
+def test_rows_that_are_not_answered_yet_tell_nothing(store: Store) -> None:
+    async def keep() -> None:
+        await store.rows.keep_unit("r", 0, [replace(SAID, responses=(), unit=0)], [])
+
+    asyncio.run(keep())
+    assert forecast(store, store.runs.get("r"), MADE, 100) is None
+
+
 def test_ratings_together_or_one_by_one() -> None:
     aspects = ("helpfulness", "honesty", "truthfulness")
     assert ratings_of(SAID, UltraFeedback(aspects=aspects)) == 3

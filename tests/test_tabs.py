@@ -12,7 +12,7 @@ import pytest
 from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
-from app.pages.board import Board
+from app.pages.board import Act, Action, Board, Done
 from app.standby import Standby
 from app.store import Store
 from app.ui import Tab, Wires
@@ -55,6 +55,12 @@ class Page:
 
     def glance(self) -> dict[str, Any]:
         return self.apply(self.wires.glance("", "generate", self.seen, self.request))
+
+    def act(self, action: Action, **values: Any) -> dict[str, Any]:
+        self.fields.update(values)
+        event = SimpleNamespace(_data={})
+        does = self.wires._does(action)
+        return self.apply(does("", "generate", self.seen, self.request, event, *self.fields.values()))
 
 
 @pytest.fixture
@@ -123,3 +129,49 @@ def test_told_is_what_differs_from_what_the_tab_had() -> None:
     assert tab.told({"a": 9, "b": 2}, 4) == {"a": 9}
     assert tab.held == {4: {"a": 9, "b": 2}, 5: {"a": 9, "b": 3}}
     assert tab.told({"a": 9, "b": 3}, 5) == {}
+
+
+def test_leaving_a_field_as_it_was_is_no_choice(wires: Wires) -> None:
+    chosen: list[tuple[Any, Any]] = []
+
+    def choose(act: Act) -> Done:
+        chosen.append((act.was, act.filled["name"]))
+        return Done(fill={**act.filled, "rows": 7})
+
+    one, other = page(wires, "1"), page(wires, "2")
+    action = Action(None, choose, True, [], "name")  # type: ignore[arg-type]
+    start = one.fields["name"]
+    assert one.act(action) == {} and chosen == []
+    assert one.act(action, name="mine") == {"rows": 7} and chosen == [(start, "mine")]
+    one.change(rows=9)
+    assert one.act(action) == {} and chosen == [(start, "mine")]
+    assert other.glance() == {"name": "mine", "rows": 9}
+    assert other.act(action) == {} and len(chosen) == 1
+    assert one.act(action, name=start) == {"rows": 7} and chosen[1:] == [("mine", start)]
+
+
+def test_an_action_works_with_what_its_tab_shows(wires: Wires) -> None:
+    worked: list[Any] = []
+
+    def work(act: Act) -> None:
+        worked.append(act.filled["rows"])
+
+    one, other = page(wires, "1"), page(wires, "2")
+    shown = other.fields["rows"]
+    one.change(rows=20)
+    other.act(Action(None, work, True, []))  # type: ignore[arg-type]
+    assert worked == [shown] != [20] and other.fields["rows"] == 20
+
+
+def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
+    tab = Tab(place={"problems": {"inputs": "Nothing was pasted yet."}}, said=2)
+    assert tab.problems(1, {}) == {"inputs": "Nothing was pasted yet."}
+    assert tab.problems(1, {"models": "No."}) == {"inputs": "Nothing was pasted yet.", "models": "No."}
+    assert tab.problems(3, {}) == {}
+
+
+def test_a_page_that_does_not_show_anything_yet_changes_nothing(wires: Wires) -> None:
+    tab = page(wires, "1")
+    before = dict(wires.desk.filled(BROWSER))
+    tab.wires.changed("?", "generate", 0, tab.request, "built", 1)
+    assert wires.desk.filled(BROWSER) == before

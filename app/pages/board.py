@@ -32,6 +32,8 @@ class Act:
     place: dict[str, Any]
     data: Mapping[str, Any] = field(default_factory=dict)
     extra: Sequence[Any] = ()
+    was: Any = None
+    """What the field held before, where the action is that field's own."""
 
     @property
     def look(self) -> Look:
@@ -50,8 +52,14 @@ class Done:
 
 def stop(act: Act) -> Done:
     """Ends the job of the run that is shown."""
+    job = act.desk.jobs.of(act.run_id)
     act.desk.jobs.stop(act.run_id)
-    return Done(toast="Stopping: what was sent is waited for and kept.")
+    batch = job is not None and job.what == "push"
+    return Done(
+        toast="Stopping after the batch that is on its way."
+        if batch
+        else "Stopping: what was sent is waited for and kept."
+    )
 
 
 Do = Callable[[Act], Done | None]
@@ -63,6 +71,7 @@ class Action:
     do: Do
     forms: bool
     extra: list[Component]
+    field: str = ""
 
 
 @dataclass
@@ -113,7 +122,8 @@ class Board:
         """The field of that name has an action of its own when a person changes it."""
         component: Any = self.form.fields[name]
         self.own.add(name)
-        self.act(component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input, do, forms=True)
+        event = component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input
+        self.actions.append(Action(event, do, True, [], name))
 
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""

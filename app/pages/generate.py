@@ -23,7 +23,7 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(head)
         board.part(facts, scale=0, min_width=400)
-        board.button(lambda look: "Stop" if look.working else "", stop, forms=False, min_width=90, elem_id="stop")
+        board.button(stop_words, stop, forms=False, min_width=90, elem_id="stop")
         board.button(again_words, lambda act: Done(run="", place={"offset": 0, "row": ""}), forms=False, min_width=90)
         board.button(preview_words, preview, min_width=120, elem_id="preview")
         board.button(resume_words, resume, primary=True, min_width=130, elem_id="resume")
@@ -138,13 +138,17 @@ def facts(look: Look) -> str:
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
     rows = look.desk.expected(look.wanted)
-    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows) if rows else None
-    if told is None:
+    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    if told is None or not told.calls:
         return ""
     cells: list[tuple[object, str]] = [(f"{told.rows:,}", "more rows"), (f"{told.calls:,}", "calls")]
     if told.tokens is not None and told.seconds is not None:
         cells += [(f"{told.tokens:,}", "tokens"), (parts.duration(told.seconds), "time")]
     return parts.facts(cells, "Forecast from the preview")
+
+
+def stop_words(look: Look) -> str:
+    return "Stop" if look.working and look.job is not None and look.job.what != "pull" else ""
 
 
 def preview_words(look: Look) -> str:

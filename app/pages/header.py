@@ -40,7 +40,7 @@ def choose(act: Act) -> Done:
 def toast(look: Look) -> str:
     """A word about what was just done; it goes by itself."""
     said, when = look.place.get("toast", ("", 0.0))
-    return f'<p role="status">{t(said)}</p>' if time.monotonic() - when < TOAST else ""
+    return f'<p role="status" data-at="{when}">{t(said)}</p>' if time.monotonic() - when < TOAST else ""
 
 
 def header(look: Look) -> str:

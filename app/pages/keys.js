@@ -16,6 +16,7 @@
   // what is folded open stays open when its part is shown anew
   const unfolded = new Set();
   const key = (fold) => {
+    if (fold.matches('.switch')) return 'switch';
     const part = fold.closest('.block[id]');
     const of = fold.closest('li, article')?.querySelector('b, h2, h3')?.textContent ?? '';
     return part ? [part.id, of, fold.querySelector('summary').textContent].join('/') : '';

@@ -185,9 +185,13 @@ def preset_chosen(act: Act, role: str) -> Done:
 
 
 def key_chosen(act: Act, role: str) -> Done:
-    """A key that is no longer to be typed is forgotten."""
-    if act.filled[f"{role}.key_env"] != TYPED and (spec := act.look.described(role)) is not None:
-        act.desk.keys(act.browser).type(spec, "")
+    """A key that is no longer to be typed is forgotten, unless another model at that address needs it."""
+    spec = act.look.described(role)
+    if act.was == TYPED and act.filled[f"{role}.key_env"] != TYPED and spec is not None:
+        others = [act.look.described(other) for other in (*ROLES, "new") if act.filled[f"{other}.key_env"] == TYPED]
+        others += [ModelSpec(**values) for values in act.filled["responders"]]
+        if spec.address not in [other.address for other in others if other is not None]:
+            act.desk.keys(act.browser).type(spec, "")
     return Done(fill=dict(act.filled))
 
 

@@ -12,7 +12,7 @@ from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
-from feedback.ultrafeedback import UltraFeedback
+from feedback.ultrafeedback import MOST_REPEATS, UltraFeedback
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]
 
@@ -47,7 +47,7 @@ def build(board: Board) -> None:
                 "rating.repeats",
                 gr.Slider(
                     1,
-                    5,
+                    MOST_REPEATS,
                     value=1,
                     step=1,
                     label="Ask how many times",
@@ -104,9 +104,7 @@ def to_rate(look: Look) -> int:
     judge, labeller, made = _judge(look), look.described("labeller"), look.recipe
     if made is None or judge is None or labeller is None:
         return answered
-    if made.rating == judge and made.labeller.identity == labeller.identity:
-        return answered - look.counts["rated"] + look.counts["rows_to_rate_again"]
-    return answered
+    return forecast.to_rate(look.counts, made, judge, labeller)
 
 
 def cost(look: Look) -> str:

@@ -8,7 +8,7 @@ from app import draft, parts, reviewing, workflow
 from app.desk import Look
 from app.draft import FormError
 from app.forms import add_fields
-from app.pages.board import Act, Board, Done
+from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
 from feedback.schema import Review, shape_of
@@ -186,8 +186,3 @@ def send(act: Act) -> Done:
 def pull(act: Act) -> Done:
     act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
     return Done()
-
-
-def stop(act: Act) -> Done:
-    act.desk.jobs.stop(act.run_id)
-    return Done(toast="Stopping after the batch that is on its way.")
