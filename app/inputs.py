@@ -84,7 +84,7 @@ def fingerprint(inputs: Inputs) -> str:
     try:
         return fingerprint_of(Path(inputs.path).expanduser(), KNOWN)
     except OSError as error:
-        raise InputError(f"{called(inputs.path)} can't be read: {error.strerror or error}.") from error
+        raise _unreadable(Path(inputs.path), error) from error
 
 
 def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -128,7 +128,13 @@ def _files(path: Path, as_documents: bool, say: Say) -> Rows:
     except DAMAGED as error:
         raise InputError(f"{called(path)} is damaged: {words(error)}. Pack it again.") from error
     except OSError as error:
-        raise InputError(f"{called(path)} can't be read: {error.strerror or error}.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{called(path)} can't be read: {error.strerror or error}.", terminal=f"It was looked for at {path.absolute()}."
+    )
 
 
 def _rows_of(source: Source, as_documents: bool) -> Rows:
