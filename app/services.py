@@ -183,14 +183,16 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
         ).result()  # fmt: skip
     with _waited_for(process):
         line = _first_line(process)
-    if not line:
-        _go_on(service)
     try:
         details = json.loads(line)
         url, pid = str(details["url"]), int(details["pid"])
     except (ValueError, KeyError, TypeError):
         process.kill()
         code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        _go_on(service)
         said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = said[-1] if said else f"it ended with code {code} and said nothing"
         raise ServiceError(f"{service.title} did not start: {why}") from None

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 
 from app import services
 from app.config import Settings
+from app.errors import ServiceError
+from app.files import exclusively
+from app.standby import Standby
 from tests.conftest import ArgillaServer, Command, claywright
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -111,3 +115,45 @@ def test_credentials_are_private_and_the_model_wants_its_key(
     assert argilla.password != "12345678" and argilla.api_key != "argilla.apikey"
     assert httpx.get(f"{local_model.url}/models").status_code == 401
     assert httpx.get(f"{argilla.url}/api/v1/me").status_code == 401
+
+
+@pytest.fixture
+def starting_again() -> Iterator[None]:
+    """What a test gives up can be started by the next one."""
+    yield
+    services._ending.clear()
+
+
+def test_an_ending_process_waits_for_no_other_one(data: Path, starting_again: None) -> None:
+    here = Settings(data=data, owner="tester")
+    said: list[str] = []
+
+    def wait() -> None:
+        with pytest.raises(ServiceError) as caught:
+            services.ensure(services.MODEL, here, said.append)
+        said.append(str(caught.value))
+
+    with exclusively(here.services / "model.start"):  # another process starts it, and takes its time
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive() and said == []
+        services.give_up()
+        waiting.join(10)
+        assert not waiting.is_alive()
+    assert said == ["Claywright ended while built-in model was being made ready. Start it again."]
+
+
+def test_an_ending_process_gives_up_what_it_is_starting(data: Path, starting_again: None) -> None:
+    here = Settings(data=data, owner="tester")
+    said: list[str] = []
+    standby = Standby(here, said.append)
+    with services.stopping(here):
+        standby.start()
+        while not services._under_way:
+            time.sleep(0.01)
+        standby.close()
+        assert not services._under_way and not any(thread.is_alive() for thread in standby._threads)
+    assert not any("is at" in words for words in said)
+    with services.stopping(here):  # and nothing of it is in the way of the next one
+        assert services.ensure(services.MODEL, here, said.append).own
