@@ -104,11 +104,13 @@ def test_the_readme_names_every_module() -> None:
                 assert f"{path.name}/" in tree, f"README's tree lacks {package}/{path.name}/"
 
 
-def test_the_readmes_recipe_is_one() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    made = recipe.parse(tomllib.loads(block))
-    assert made.kind == "self-instruct" and len(made.responders) == 2
-    assert recipe.parse(made.dump()) == made
+def test_the_readmes_recipes_are_such() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    first, *others = [recipe.parse(tomllib.loads(block)) for block in blocks]
+    assert first.kind == "self-instruct" and len(first.responders) == 2
+    assert sorted(made.kind for made in others) == sorted(TASKS)  # an example of each task
+    for made in (first, *others):
+        assert recipe.parse(made.dump()) == made
 
 
 def commands() -> list[str]:
