@@ -8,6 +8,7 @@ One literal rating:
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -165,7 +166,7 @@ class UltraFeedback:
         aspect = ASPECTS[question.aspect]
         types = len(aspect.types) if self.types else 0
         entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
-        weighed = at_ratings(answer, len(question.order))
+        weighed = at_ratings(answer, [entry.value for entry in entries])
         full = _fills_the_context(answer, found)
         said: list[Rating] = []
         for number, (place, entry) in enumerate(zip(question.order, entries, strict=True)):
@@ -237,7 +238,9 @@ def _hash(*parts: object) -> bytes:
 
 def reference(row: Row) -> str:
     """What is known from elsewhere: the row's reference, or the passage that it was made from; "" for none."""
-    return next((text(row.origin[name]) for name in REFERENCES if text(row.origin.get(name))), "")
+    columns = row.origin.get("columns")  # where a task keeps those that it did not use
+    known = {**(columns if isinstance(columns, Mapping) else {}), **row.origin}
+    return next((text(known[name]) for name in REFERENCES if text(known.get(name))), "")
 
 
 def talk(messages: tuple[Message, ...]) -> str:
@@ -285,22 +288,31 @@ def _without_answer(row: Row, question: Question, place: int, model: Model, stat
     )
 
 
-def at_ratings(answer: Completion, texts: int) -> list[dict[str, float] | None]:
-    """Log-probabilities {token: value} at the place of each rating of an answer; None where they can't be told."""
+def at_ratings(answer: Completion, values: Sequence[float | None]) -> list[dict[str, float] | None]:
+    """Log-probabilities {token: value} at the place of each rating that was read of an answer; None where that can't be told."""
     content = answer.logprobs.get("content") if isinstance(answer.logprobs, dict) else None
     words = [str(token.get("token", "")) for token in content or []]
-    said = "".join(words)
+    said, unknown = "".join(words), [None] * len(values)
     labels = list(RATING_LABEL.finditer(said))
-    if texts == 1:
-        labels = labels[-1:]
-    elif [int(number) for number in TEXT_LABEL.findall(said)] != list(range(1, texts + 1)):
-        labels = []
-    if len(labels) != texts:
-        return [None] * texts
+    if (
+        len(values) == 1
+    ):  # a rationale may speak of another rating; where it comes first, that is before the rating itself
+        labels = [label for label in labels if _stands(values[0], said[label.end() :])]
+        labels = labels[-1:] if said.lstrip().startswith("{") else labels[:1]
+    elif [int(number) for number in TEXT_LABEL.findall(said)] != list(range(1, len(values) + 1)):
+        return [*unknown]
+    if len(labels) != len(values):
+        return [*unknown]
     found: list[dict[str, float] | None] = []
     ends = list(accumulate(map(len, words)))
-    for label in labels:
+    for label, value in zip(labels, values, strict=True):
         at = next((k for k, end in enumerate(ends) if end > label.end()), None)
         tops = content[at].get("top_logprobs", []) if content and at is not None else []
-        found.append({str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top} or None)
+        odds = {str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top}
+        found.append(odds if odds and _stands(value, said[label.end() :]) else None)
     return found
+
+
+def _stands(value: float | None, words: str) -> bool:
+    """True if that rating is what the words begin with."""
+    return value is not None and re.match(rf"[\s*_`\"'(\[<]*{re.escape(f'{value:g}')}(?![0-9])", words) is not None

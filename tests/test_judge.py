@@ -166,7 +166,7 @@ def test_types_by_schema() -> None:
     [
         ("1", (1,)), ("1, 2, 3", (1, 2, 3)), ("[3, 1]", (3, 1)), ("1 and 3", (1, 3)), ("None", ()), ("N/A", ()), ("none.", ()),
         ([], ()), ([2, 2], (2,)), ("4", None), ("0, 2", (2,)), ("1.5", None), ("one", None), ("", None), (None, None), (True, None),
-        ("2\nRating: 1", (2,)), ("12", None),
+        ("2\nRating: 1", (2,)), ("12", None), ("1 and 2, not 3", (1, 2)), ("[1] it contradicts 2 facts", (1,)), ("1-3", None),
     ],
 )  # fmt: skip
 def test_kinds(said: object, expected: tuple[int, ...] | None) -> None:
@@ -211,7 +211,7 @@ def test_the_distribution_of_one_rating() -> None:
     answer = weighed(
         [('{"rationale": "A rating: 1", "rating": ', {}), ("4", {"4": 0.6, " 5": 0.2, "x": 0.2}), ("}", {})]
     )
-    (found,) = at_ratings(answer, 1)
+    (found,) = at_ratings(answer, [4.0])
     rating = Rating(0, "helpfulness", 0, "rated", 4.0, logprobs=found)
     assert rating.distribution == pytest.approx({1: 0, 2: 0, 3: 0, 4: 0.75, 5: 0.25})
     assert rating.expected == pytest.approx(4.25)
@@ -222,7 +222,7 @@ def test_the_distributions_of_several_ratings() -> None:
         ('{"text 1": {"rationale": "a", "rating": ', {}), ("2", {"2": 1.0}), ('}, "text 2": {"rationale": "b", "rating": ', {}),
         ("5", {"5": 0.5, "4": 0.5}), ("}}", {}),
     ]  # fmt: skip
-    first, second = at_ratings(weighed(parts), 2)
+    first, second = at_ratings(weighed(parts), [2.0, 5.0])
     assert first == {"2": 0.0} and second is not None and set(second) == {"4", "5"}
 
 
@@ -233,8 +233,27 @@ def test_where_places_can_not_be_told_there_are_no_log_probabilities() -> None:
         ("\n#### Output for Text 1\nRating: ", {}),
         ("5", {"5": 1.0}),
     ]
-    assert at_ratings(weighed(swapped), 2) == [None, None]
-    assert at_ratings(weighed([("Rating: ", {}), ("2", {"2": 1.0})]), 2) == [None, None]
-    assert at_ratings(Completion("Rating: 2", "judge"), 1) == [None]
+    assert at_ratings(weighed(swapped), [5.0, 2.0]) == [None, None]
+    assert at_ratings(weighed([("Rating: ", {}), ("2", {"2": 1.0})]), [2.0, None]) == [None, None]
+    assert at_ratings(Completion("Rating: 2", "judge"), [2.0]) == [None]
     assert Rating(0, "helpfulness", 0, "rated", 4.0, logprobs={"x": -0.1}).expected is None
     assert Rating(0, "helpfulness", 0, "rated", 4.0).distribution is None
+
+
+def test_a_rationale_that_speaks_of_another_rating_weighs_nothing() -> None:
+    said = [
+        ("Rating: ", {}),
+        ("4", {"4": 0.9}),
+        ("\nRationale: I gave this rating: ", {}),
+        ("2", {"2": 0.5}),
+        (" at first.", {}),
+    ]
+    (found,) = at_ratings(weighed(said), [4.0])
+    assert found is not None and set(found) == {"4"}
+    assert at_ratings(weighed(said), [3.0]) == [None]
+    assert at_ratings(weighed(said), [None]) == [None]
+
+
+def test_a_reference_among_the_columns_that_a_task_did_not_use_is_shown() -> None:
+    row = replace(RIVER, origin={"columns": {"reference": "The Loire is a river in France.", "topic": "rivers"}})
+    assert "France" in UltraFeedback().asked(row, Question("truthfulness", 0, (0,)), as_json=False)

@@ -165,6 +165,32 @@ def test_ways_to_say_the_same(answer: str) -> None:
             [("rated", 4.0, "Better. Text 2: Rating: 5 would be wrong."), BOTH[1]],
             id="another text's rating spoken of",
         ),
+        pytest.param(
+            ASKED.replace(
+                "Good.", "It quotes\n| Response | Score |\n|---|---|\n| 1 | 5 |\n| 2 | 3 |\nwhich is made up."
+            ),
+            [
+                ("rated", 4.0, "It quotes\n| Response | Score |\n|---|---|\n| 1 | 5 |\n| 2 | 3 |\nwhich is made up."),
+                BOTH[1],
+            ],
+            id="a table that is quoted",
+        ),
+        pytest.param(
+            ASKED + " Better would be\nText 1: Rating: 5 if it were shorter.",
+            [BOTH[0], ("rated", 2.0, "Bad. Better would be\nText 1: Rating: 5 if it were shorter.")],
+            id="a remark behind it about a text that has its rating",
+        ),
+        pytest.param(
+            "Text 1\nRating: four\nRationale: Good.\nText 2\nRating: 2\nRationale: Bad.\nText 1: Rating: 5 would be too much.",
+            [("unrated", None, "Good."), BOTH[1]],
+            id="a remark does not stand in for a rating that can't be read",
+        ),
+        pytest.param(
+            "#### Output for Text 1\nRating: 4\nRationale: Good.\nText 2 rating: 5 is deserved.\n\n"
+            "#### Output for Text 2\nRationale: Bad.",
+            [("rated", 4.0, "Good.\nText 2 rating: 5 is deserved."), ("unrated", None, "Bad.")],
+            id="a remark about the other text",
+        ),
         pytest.param("Text 1: good.\nText 2: 3 errors.", [SILENT, SILENT], id="numbers that are no ratings"),
         pytest.param(
             '{"ratings": [{"text": 1, "rationale": "Rating: 3", "rating": 4}, {"text": 2, "rationale": "B',
@@ -232,11 +258,15 @@ def test_one_text(answer: str, expected: tuple[str, float | None, str]) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
+        ("2 out of a possible 10", None), ("4 out of ten", None), ("3 stars out of 10", None), ("4, on a scale of 1 to 10", None),
+        ("1 = very poor, 2 = poor. I give 4", None), ("1 (poor) ... 5 (good): 4", None), ("1 point off, so 4", None),
+        ("4½", None), ("1st: 4", None), ("4 out of five", 4.0), ("4, because 2 of the facts are right", 4.0), ("4 Good", 4.0),
+        ("4 very helpful", 4.0), ("4 out of 5 stars", 4.0), ("None of it is useful, so 1", None), ([4, 2], None),
         ("4", 4.0), ("4.5", 4.5), ("3.5/5", 3.5), ("4 / 5", 4.0), ("4 out of 5", 4.0), ("4 of 5", 4.0), ("**4**", 4.0),
         ("(4)", 4.0), ("4 - Good", 4.0), ("4 stars", 4.0), ("4, because of that", 4.0), ("4.", 4.0), (4, 4.0), (3.5, 3.5),
         ("1", 1.0), ("5", 5.0), ("7/10", None), ("4/10", None), ("4 out of 10", None), ("4 (out of 10)", None), ("10", None),
         ("0", None), ("-1", None), ("6", None), ("80%", None), ("4 %", None), ("four", None), ("4-5", None), ("4 to 5", None),
-        ("3 or 4", None), ("4,5", None), ("4e3", None), ("4.5.6", None), ("1 2", 1.0), ("a number from 1 to 5", None), ("", None),
+        ("3 or 4", None), ("4,5", None), ("4e3", None), ("4.5.6", None), ("1 2", None), ("a number from 1 to 5", None), ("", None),
         ("٤", None), (True, None), (False, None), (None, None), ({"value": 4}, None), (10**400, None), (float("nan"), None),
     ],
 )  # fmt: skip
@@ -330,3 +360,11 @@ def test_a_mangled_block_moves_no_rating_to_another_text(ratings: list[int], noi
     blocks[0] = f"#### Output for Text 1\n{noise[0]}"
     entries = read("\n\n".join(blocks), len(ratings), not_applicable=True)
     assert [entry.value for entry in entries[1:]] == ratings[1:]
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", "\r\n", "-\n", "> \n", " ", "```\n", "1. ", "| ", "Text 1\n", "Rating: 4\n", '{ "', ". "]
+)
+def test_an_answer_that_loops_is_read_too(unit: str) -> None:
+    for before in ("", "Rating: 4\nRationale: x"):
+        assert len(read(before + unit * (40_000 // len(unit)), 4, not_applicable=True, types=3)) == 4
