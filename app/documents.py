@@ -5,13 +5,14 @@ One literal row, from a file tides.html:
     {"title": "Tides", "content": "# Tides\\n\\nThe moon's pull raises ...", "file": "tides.html"}
 """
 
+import codecs
 import io
 import logging
 import re
 import threading
 import warnings
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -36,13 +37,23 @@ BROKEN = (
 """What the libraries raise for a damaged file, beside their own errors."""
 LONGEST_TITLE = 200
 NO_TITLE = re.compile(
-    r"untitled|unbenannt|sans titre|document\s*\d*|microsoft \w+ -.*|.*\.\w{2,5}|\W*|[\d\W]+", re.IGNORECASE
+    r"untitled|unbenannt|sans titre|document\s*\d*|microsoft \w+ -.*|\S*\.\w{2,5}|\W*|[\d\W]+", re.IGNORECASE
 )
 """What programs write where a title belongs: nothing, a file's name, a number."""
-HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t]*#*[ \t]*$|^(\S[^\n]*)\n(?:=+|-+)[ \t]*$", re.MULTILINE)
-FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
+# Titles are trimmed by Python: a pattern for blanks behind anything goes through a line of blanks once for each of them.
+HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*)|^(\S[^\n]*)\n(?:=+|-+)[ \t]*$", re.MULTILINE)
+FENCED = re.compile(r"^(`{3,20}|~{3,20}).*?^\1", re.MULTILINE | re.DOTALL)
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
-FRONT_TITLE = re.compile(r"""^title:[ \t]*(["']?)(\S.*?)\1[ \t]*$""", re.MULTILINE)
+FRONT_TITLE = re.compile(r"^title:(.*)", re.MULTILINE)
+ENCODING = re.compile(
+    r"ascii|utf-8(-sig)?|iso8859-\d+|cp(125\d|437|7\d\d|8[56]\d|874|9\d\d|1006|1125)|koi8-\w|mac-\w+|tis-620|kz1048|ptcp154"
+    r"|big5\w*|gb\w+|hz|euc_\w+|shift_jis\w*|iso2022_\w+|johab"
+)
+"""What a page may name as its encoding, as Python calls it. Other codecs obey escapes, are not text, or not that of a page."""
+HEAD = 100_000
+"""Bytes of a page of which the first twentieth is looked through for the name of its encoding."""
+BLANKS = re.compile(r"(\s{200})\s+")
+"""What markdownify looks through once for each blank in it; nobody means so many."""
 NOT_TEXT = ("script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "form", "button", "select")
 CORE = "docProps/core.xml"
 CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
@@ -51,6 +62,7 @@ CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 MOST_REMEMBERED = 30 * 10**6
 """Characters of documents that are kept in memory."""
 _remembered: OrderedDict[Source, tuple[str, str]] = OrderedDict()
+_held = Counter(characters=0)  # counted along: there may be 100,000 documents, too many to add up for each of them
 _remembering = threading.Lock()
 
 
@@ -66,9 +78,12 @@ def document(source: Source) -> tuple[str, str]:
     title, content = READERS[source.suffix](source)
     found = title or PurePosixPath(source.inside or source.name).stem, content
     with _remembering:
-        _remembered[source] = found
-        while sum(len(text) for _, text in _remembered.values()) > MOST_REMEMBERED:
-            _remembered.popitem(last=False)
+        if source not in _remembered:
+            _remembered[source] = found
+            _held["characters"] += len(content)
+        while _held["characters"] > MOST_REMEMBERED:
+            _, (_, forgotten) = _remembered.popitem(last=False)
+            _held["characters"] -= len(forgotten)
     return found
 
 
@@ -78,17 +93,25 @@ def _text(source: Source) -> tuple[str, str]:
 
 def _markdown(source: Source) -> tuple[str, str]:
     _, content = _text(source)
-    title = None
+    title = ""
     if front := FRONT_MATTER.match(content):
-        title = FRONT_TITLE.search(front[1] or "")
+        found = FRONT_TITLE.search(front[1] or "")
+        title = found[1].strip() if found else ""
+        if len(title) > 1 and title[0] in "\"'" and title[0] == title[-1]:
+            title = title[1:-1]
         content = content[front.end() :].strip()
-    return _title(title[2]) if title else _heading(content), content
+    return _title(title) if title else _heading(content), content
 
 
 def _heading(content: str) -> str:
-    """The first heading of a text in Markdown."""
-    found = HEADING.search(FENCED.sub("", content))
-    return _title((found[1] or found[2]).strip("*_` ")) if found else ""
+    """The first heading of a text in Markdown that has words."""
+    for found in HEADING.finditer(FENCED.sub("", content)):
+        words = (found[1] or found[2] or "").rstrip()
+        if found[1] and (opened := words.rstrip("#"))[-1:] in ("", " ", "\t"):
+            words = opened  # signs that close the heading, not those of "C#"
+        if words := words.strip("*_` \t"):
+            return _title(words)
+    return ""
 
 
 def _html(source: Source) -> tuple[str, str]:
@@ -107,20 +130,23 @@ def _as_declared(source: Source, raw: bytes) -> str:
     from bs4.dammit import EncodingDetector
 
     try:
-        return raw.decode(EncodingDetector.find_declared_encoding(raw, is_html=True) or "utf-8")
-    except (LookupError, UnicodeDecodeError):
+        name = EncodingDetector.find_declared_encoding(raw[:HEAD], is_html=True) or ""
+        if not ENCODING.fullmatch(codecs.lookup(name).name):
+            raise LookupError(name)
+        return raw.decode(name)
+    except (LookupError, ValueError):
         return "".join(decoded(source, number, line) for number, line in enumerate(raw.splitlines(keepends=True), 1))
 
 
 def _page(source: Source, text: str) -> tuple[str, str]:
-    """(title, content as Markdown) of HTML: without scripts, navigation, links and pictures."""
+    """(title, content as Markdown) of HTML: without scripts, navigation, links, pictures and the rest of endless blanks."""
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 wonders whether a short text is a file's name, whether XHTML is XML
         try:
-            soup = BeautifulSoup(text, "lxml")
+            soup = BeautifulSoup(BLANKS.sub(r"\1", text), "lxml")
             title = next(
                 (_title(tag.get_text()) for tag in soup.find_all(["title", "h1"]) if _title(tag.get_text())), ""
             )
@@ -139,7 +165,8 @@ def _page(source: Source, text: str) -> tuple[str, str]:
             raise InputError(
                 f"{source.name} can't be read as HTML: {words(error)}. Save its text as Markdown."
             ) from error
-    return title, re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", content, flags=re.MULTILINE)).strip()
+    lines = "\n".join(line.rstrip(" \t") for line in content.split("\n"))
+    return title, re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
 def _pdf(source: Source) -> tuple[str, str]:

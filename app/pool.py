@@ -1,7 +1,9 @@
 """The pool of a run whose rows must be new, or whose prompts show earlier rows: its seeds and all rows that were made.
 
 Rows count as they were made, whatever became of them: one that was edited, that failed to be answered or that is beyond the
-rows asked for stays in the pool as it was. So the same rows are dropped whenever a run is stopped, looked at or extended.
+rows asked for stays in the pool as it was. So the same rows are dropped whenever a run is stopped, looked at or extended,
+as long as no unit fails. One that failed and is tried again comes behind units that follow it: its rows are compared with
+theirs too, so that other rows may be dropped than in a run in which it had not failed.
 """
 
 from bisect import bisect_left, insort

@@ -162,18 +162,23 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _entries(opened: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The files of a zip by their places, as said to people: without "..", drive letters and the like."""
+    """The files of a zip by their places, as said to people: without "..", drive letters and the like.
+
+    Another file at the same place stands under again-1/, the next one under again-2/.
+    """
     if len(opened.infolist()) > MOST_FILES:
         raise InputError(f"{called(path)} holds more than {MOST_FILES:,} files. Pack fewer of them.")
     found: dict[str, zipfile.ZipInfo] = {}
+    again: Counter[str] = Counter()
     for entry in opened.infolist():
         parts = [
             part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
         ]
         if not entry.is_dir() and parts and not _hidden(parts):
-            place = "/".join(parts)
+            place = own = "/".join(parts)
             while place in found:
-                place = f"again/{place}"
+                again[own] += 1
+                place = f"again-{again[own]}/{own}"
             found[place] = entry
     return found
 

@@ -60,6 +60,7 @@ class Novelty:
         self.threshold = threshold
         self._texts: list[str] = []
         self._words: list[array[int]] = []
+        self._longest = 0
         self._numbers: dict[tuple[str, int], int] = {}
         self._with: dict[int, array[int]] = {}  # the texts that a word is among the first of, with its place there
 
@@ -79,6 +80,7 @@ class Novelty:
             self._with.setdefault(word, array("Q")).append(number << BITS | min(place, MOST))
         self._texts.append(text)
         self._words.append(array("L", [self._numbers[word, 1] for word in found]))
+        self._longest = max(self._longest, len(found))
 
     def nearest(self, text: str) -> tuple[float, str] | None:
         """(similarity, the text) of the most similar one, the earliest of several, if it reaches the threshold."""
@@ -111,9 +113,13 @@ class Novelty:
         return (best, self._texts[which]) if which >= 0 else None
 
     def _lengths(self, length: int) -> tuple[int, int]:
-        """The fewest and the most words of a text that can be similar to one of `length` words, with room for rounding."""
-        share = self.threshold / (2 - self.threshold)
-        return max(1, math.ceil(length * share - 1e-6)), math.floor(length / share + 1e-6)
+        """The fewest and the most words of a known text that can be similar to one of `length` words, with room for rounding.
+
+        The most are never more than the longest known text has: by a low threshold alone they would be without end.
+        """
+        fewest = length * self.threshold / (2 - self.threshold)
+        most = length * (2 - self.threshold) / self.threshold
+        return max(1, math.ceil(fewest - 1e-6)), math.floor(min(most + 1e-6, self._longest))
 
     def _shared(self, both: int) -> int:
         """The fewest words that two similar texts of so many words together have in common."""

@@ -5,7 +5,6 @@ from helpfulness, truthfulness, honesty and verbalized calibration. The wording 
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from itertools import accumulate
 
@@ -39,6 +38,7 @@ PRINCIPLES: dict[str, tuple[str, ...]] = {
 }
 BALANCED = ("helpfulness", "truthfulness", "honesty", "verbalized-calibration")
 """Those of the paper, in equal parts."""
+HEAVIEST = 10**9
 
 
 def weights(asked: str | Mapping[str, float]) -> dict[str, float]:
@@ -46,19 +46,27 @@ def weights(asked: str | Mapping[str, float]) -> dict[str, float]:
 
     Raises SettingsError for an unknown name or a weight that can't be one.
     """
+    named: dict[str, float]
     if isinstance(asked, str):
-        named = dict.fromkeys(BALANCED, 1.0) if asked == "balanced" else {asked: 1.0} if asked else {}
+        one = _name(asked)
+        named = dict.fromkeys(BALANCED, 1.0) if one == "balanced" else {one: 1.0} if one else {}
     else:
-        named = {str(name): weight for name, weight in asked.items()}
-    named = {name.strip().lower().replace("_", "-").replace(" ", "-"): weight for name, weight in named.items()}
+        named = {_name(str(name)): weight for name, weight in asked.items()}
     for name, weight in named.items():
         if name not in PRINCIPLES:
             raise SettingsError(f"There is no principle '{name}'. Known: balanced, {', '.join(PRINCIPLES)}.")
-        if not (math.isfinite(weight) and weight >= 0):
-            raise SettingsError(f"The weight of the principle '{name}' must be a number from 0 up.")
+        if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 <= weight <= HEAVIEST:
+            raise SettingsError(
+                f"The weight of the principle '{name}' must be a number from 0 up, at most {HEAVIEST:,}."
+            )
     if named and not any(named.values()):
         raise SettingsError("The weights of the principles must not all be 0.")
     return named
+
+
+def _name(asked: str) -> str:
+    """The name as it stands in PRINCIPLES, however somebody writes it."""
+    return asked.strip().lower().replace("_", "-").replace(" ", "-")
 
 
 def choose(shares: Mapping[str, float], place: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ EXAMPLES, MADE_EXAMPLES = 8, 2
 ROUND = 16
 """Prompts of one round. The paper leaves it open; more give the model longer to wait for what it is shown."""
 LONGEST = 240
+LEAST_SIMILAR = 0.01
 CUT_OFF = "cut off at the token limit"
 CRITERIA = """\
 Begin with different verbs.
@@ -69,8 +70,10 @@ class SelfInstruct(Task):
     def __post_init__(self) -> None:
         if not 1 <= self.num_instructions <= 50:
             raise SettingsError("num_instructions must be from 1 to 50.")
-        if not 0 < self.similarity <= 1:
-            raise SettingsError("similarity must be above 0, and at most 1.")
+        if not LEAST_SIMILAR <= self.similarity <= 1:
+            raise SettingsError(
+                f"similarity must be from {LEAST_SIMILAR} to 1: below it, one word in common makes instructions alike."
+            )
 
     @property
     def rows_per_unit(self) -> int:

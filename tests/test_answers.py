@@ -74,15 +74,35 @@ def test_weights_decide_the_shares() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "shares"),
+    [
+        ("Balanced", dict.fromkeys(BALANCED, 1.0)),
+        (" BALANCED ", dict.fromkeys(BALANCED, 1.0)),
+        ("Verbalized Calibration", {"verbalized-calibration": 1.0}),
+        (" ", {}),
+        ({"Honesty": 1, " helpfulness": 0.5}, {"honesty": 1, "helpfulness": 0.5}),
+    ],
+)
+def test_principles_are_known_however_they_are_written(asked: Any, shares: dict[str, float]) -> None:
+    assert weights(asked) == shares and Answers(principles=asked).principles == asked
+
+
+@pytest.mark.parametrize(
     ("asked", "words"),
     [
         ("kindness", "no principle 'kindness'.*balanced"),
         ({"helpfulness": -1.0}, "from 0 up"),
         ({"helpfulness": float("nan")}, "from 0 up"),
+        ({"helpfulness": float("inf")}, "from 0 up"),
+        ({"helpfulness": 10**400}, "from 0 up"),
+        ({"honesty": "1"}, "weight of the principle 'honesty' must be a number from 0 up"),
+        ({"honesty": "x"}, "from 0 up"),
+        ({"honesty": None}, "from 0 up"),
+        ({"honesty": True}, "from 0 up"),
         ({"helpfulness": 0.0, "honesty": 0.0}, "all be 0"),
     ],
 )
-def test_principles_that_can_not_be(asked: str | dict[str, float], words: str) -> None:
+def test_principles_that_can_not_be(asked: Any, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Answers(principles=asked)
 

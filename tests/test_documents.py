@@ -126,14 +126,27 @@ HEADED = word(paragraph("Tides &amp; more", "Heading1") + paragraph("The moon pu
 GOOD = {
     "Markdown": ("a.md", "Intro.\n\n```\n# no\n```\n\n# The *tides* #\n\nText.\n", "The *tides",
                  "Intro.\n\n```\n# no\n```\n\n# The *tides* #\n\nText."),
+    "a heading without words": ("a.md", "#  \n## ##\n# About C# ##", "About C#", "#  \n## ##\n# About C# ##"),
+    "a heading that ends in a sign": ("a.md", "# About C#", "About C#", "# About C#"),
+    "a heading that ends like a file": ("a.md", "# Start with Node.js", "Start with Node.js", "# Start with Node.js"),
+    "a heading that ends in a version": ("a.md", "# New in Python 3.12", "New in Python 3.12", "# New in Python 3.12"),
+    "a heading that is a file's name": ("Tides.md", "# tides.final.docx", "Tides", "# tides.final.docx"),
+    "a heading with many blanks": ("a.md", "# a" + " " * 2000 + "b #", "a b", "# a" + " " * 2000 + "b #"),
+    "a long fence": ("a.md", "`" * 2000 + "\n# A\n" + "x\n" * 50_000 + "# B", "A", "`" * 2000 + "\n# A\n" + "x\n" * 50_000 + "# B"),
     "an underlined heading": ("a.markdown", "The tides\n=========\n\nText.", "The tides", "The tides\n=========\n\nText."),
     "Markdown without a heading": ("About tides.md", "Text.", "About tides", "Text."),
     "front matter": ("a.md", '---\r\ntitle: "The tides"\r\ndraft: true\r\n---\r\n\r\n# Other\r\n', "The tides", "# Other"),
+    "a quoted title": ("a.md", "---\ntitle:  'a" + " " * 20_000 + "b'  \n---\nText.", "a b", "Text."),
+    "half a quoted title": ("a.md", "---\ntitle: \"a\n---\n# Other", '"a', "# Other"),
+    "no title": ("a.md", "---\ntitle:\n---\n# Other", "Other", "# Other"),
     "text": ("The tides.txt", "\ufeffFirst.\r\n\r\nSecond.\n", "The tides", "First.\n\nSecond."),
     "HTML": ("a.html", PAGE, "The tides", READ),
     "a page with a main part": ("a.htm", "<h1>Tides</h1><footer>no</footer><main><p>Yes.</main>", "Tides", "Yes."),
     "a page that is no page": ("a.html", "just words", "a", "just words"),
     "a page in Latin-1": ("a.html", '<meta charset="iso-8859-1"><p>é'.encode("latin-1"), "a", "é"),
+    "a page of blanks": ("a.html", "<pre>a" + " " * 20_000 + "b \t</pre>c", "a", "```\na" + " " * 200 + "b\n```\n\nc"),
+    "a paragraph of blanks": ("a.html", "<p>a" + " \n" * 10_000 + "b" + " " * 20_000 + "c", "a", "a\nb c"),
+    "a page of tags": ("a.html", b'<meta charset="cp1252"><p>\xe9' + b"<meta " * 2000, "a", "é"),
     "PDF": ("a.pdf", pdf("The moon", "", "pulls.", title="The tides"), "The tides", "The moon\n\npulls."),
     "a PDF whose title is a file's name": ("Tides.pdf", pdf("The moon", title="Microsoft Word - tides.doc"), "Tides", "The moon"),
     "a PDF that only forbids to print": ("a.pdf", pdf("The moon", password=""), "a", "The moon"),
@@ -170,6 +183,11 @@ BROKEN = {
     "an encrypted Word file": ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "is encrypted, or of Word's older"),
     "a nested page": ("a.html", "<div>" * 20_000 + "x", "nested too deeply"),
     "a page of unknown signs": ("a.html", b"<p>\xe9", "line 1 is not UTF-8"),
+    **{
+        f"a page in {name}": ("a.html", f'<meta charset="{name}"><p>'.encode() + b"\\x41\xe9", "line 1 is not UTF-8")
+        for name in ("undefined", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "utf-7", "utf-16-le", "hex",
+                     "rot13", "zlib", "utf-8", "no such", "\N{LATIN SMALL LETTER E WITH ACUTE}", "")
+    },
     "a page in UTF-16": ("a.html", "<p>a".encode("utf-16"), "UTF-16"),
     "a page of zeros": ("a.html", b"<p>\0", "binary data"),
     "text of unknown signs": ("a.md", b"# a\n\xe9", "line 2 is not UTF-8"),
@@ -227,6 +245,14 @@ def test_a_folder_and_a_zip_of_it_hold_the_same(tmp_path: Path) -> None:
         assert found == Found(("title", "content", "file"), 5, tuple(said))
 
 
+def test_a_page_of_no_encoding_costs_nothing_but_itself(tmp_path: Path) -> None:
+    files = {"a.html": b'<meta charset="undefined"><p>\xe9', "b.html": "<p>Text."}
+    written(tmp_path, {"f.zip": packed(files)})
+    for path, inside in ((written(tmp_path / "f", files), ""), (tmp_path / "f.zip", " in f.zip")):
+        left = f"a.html{inside}, line 1 is not UTF-8 (unexpected end of data). Save it as UTF-8. It is left out."
+        assert [row["file"] for row in read(path, [left])] == ["b.html"]
+
+
 def test_a_file_of_rows_in_a_folder_is_left_out_unless_it_has_begun(tmp_path: Path) -> None:
     folder = written(tmp_path / "f", {"a.md": "A.", "package.json": '{"name": "x"}', "rows.csv": "title,content\n"})
     left = ["package.json must hold a list of objects. It is left out.", "rows.csv holds no rows. It is left out."]
@@ -256,6 +282,22 @@ def test_a_zip_is_never_unpacked_by_the_names_in_it(tmp_path: Path) -> None:
     assert sorted(found.values()) == sorted(n.replace("\\", os.sep) if os.sep == "\\" else n for n in names)
     assert not any(".." in file or file.startswith("/") for file in found) and len(found) == len(names)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.zip", "here"]
+
+
+def test_files_of_one_name_in_a_zip_have_numbered_places(tmp_path: Path) -> None:
+    """However many there are, and where others have such a place already."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as out, pytest.warns(UserWarning, match="Duplicate"):
+        for name in ["again-2/b.md", *["b.md"] * 4, "again-2/b.md"]:
+            out.writestr(name, "Text.")
+        for _ in range(300):
+            out.writestr("c.md", "Text.")
+    path = written(tmp_path, {"a.zip": made.getvalue()}) / "a.zip"
+    found = [row["file"] for row in read(path)]
+    assert [file for file in found if "b.md" in file] == sorted(
+        ["b.md", "again-1/b.md", "again-2/b.md", "again-3/b.md", "again-4/b.md", "again-1/again-2/b.md"]
+    )
+    assert {file for file in found if "c.md" in file} == {"c.md", *(f"again-{n}/c.md" for n in range(1, 300))}
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,6 +378,7 @@ def test_what_is_remembered_has_an_end(tmp_path: Path, monkeypatch: pytest.Monke
     for _ in range(2):
         assert [row["content"] for row in read(folder)] == [f"{n}" * 10 for n in range(5)]
         assert [text for _, text in documents._remembered.values()] == ["3" * 10, "4" * 10]
+        assert documents._held["characters"] == 20
 
 
 contents = st.binary(max_size=80) | st.sampled_from([pdf("The moon"), HEADED, packed({"a.md": "T."}), PAGE.encode()])

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.errors import SettingsError
 from tasks.novelty import Novelty, similarity, words
+from tasks.self_instruct import SelfInstruct
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,28 @@ def test_at_one_only_the_same_words_are_similar() -> None:
     known.add("Name a river.")
     assert known.nearest("name a river?") == (1.0, "Name a river.")
     assert known.nearest("name a big river") is None and known.nearest("a river name") is None
+
+
+@pytest.mark.parametrize("threshold", [1e-6, 1e-12, 5e-324])
+def test_a_threshold_near_nothing_takes_no_more_than_the_texts_do(threshold: float) -> None:
+    known = Novelty(threshold)
+    assert known.nearest("one two three four five") is None
+    known.add("six five seven")
+    known.add("one two " + "x " * 100)
+    assert known.nearest("one two three four five") == (2 * 1 / 8, "six five seven")
+    assert known.nearest("eight nine") is None
+    assert known._lengths(5) == (1, 102)
+
+
+@pytest.mark.parametrize("least", [0.01, 0.1, 1.0])
+def test_similarities_that_can_be_asked_for(least: float) -> None:
+    assert SelfInstruct(similarity=least).near_duplicate == least
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-6, 5e-324, 0.009, -1.0, 1.01, float("nan"), float("inf")])
+def test_similarities_that_can_not_be_asked_for(least: float) -> None:
+    with pytest.raises(SettingsError, match=r"similarity must be from 0\.01 to 1: below it, .*alike\."):
+        SelfInstruct(similarity=least)
 
 
 def brute(one: list[str], other: list[str]) -> int:
