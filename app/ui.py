@@ -30,6 +30,8 @@ PAGES: dict[str, Callable[[Board], None]] = {
     "export": export.build,
 }
 HOME = "generate"
+MUDDLED = 3
+"""Glances that show everything anew once answers have overtaken one another."""
 REMEMBERED = 60
 """Glances back that a tab's question may be: what its fields held then is remembered."""
 NEW = "new"
@@ -97,6 +99,8 @@ class Tab:
     begun: int = 0
     said: int = 0
     """The number of the last action that began, and of the one whose problems are shown."""
+    muddled: int = 0
+    """Glances that still show everything anew, as answers overtook one another: the browser may have mixed their parts."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def told(self, filled: draft.Filled, seen: float) -> draft.Filled:
@@ -177,7 +181,8 @@ class Wires:
 
         `base`: what its fields held, where the glance `seen` is too long ago.
         """
-        if seen != tab.glances:
+        tab.muddled = MUDDLED if seen != tab.glances else max(tab.muddled - 1, 0)
+        if tab.muddled:
             tab.shown = {}
         tab.glances += 1
         held = tab.held.get(int(seen), base)

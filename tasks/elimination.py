@@ -5,12 +5,15 @@ can be told from the words. A word that the instruction had before counts agains
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+
+from tasks.reading import unbold
 
 SHORT = 80
 """Words: an apology in a text that is not shorter belongs to the instruction."""
 WORD = re.compile(r"\w+")
+PUNCTUATION = ".,;:!?…'\"“”„‘’‚«»‹›`()[]{}。、，；：！？「」『』（）—–"
+"""What may stand around a word and be no part of it; "C++", "C#" and "-2" are not "C" and "2"."""
 STOP_WORDS = frozenset(
     WORD.findall(
         """a about above after again all also am an and any are as at be because been before being below between both but by can
@@ -42,7 +45,7 @@ def why_not(instruction: str, earlier: Sequence[str], *, adds: bool) -> str | No
     `adds` is True for an operation that only adds to an instruction: one that has no more words than before is then no gain.
     """
     said, before = words(instruction), earlier[-1]
-    if not set(said) - STOP_WORDS:
+    if not set(WORD.findall(instruction.casefold())) - STOP_WORDS:
         return "only stop words or punctuation"
     if refuses(instruction) and not refuses(before):
         return "a refusal"
@@ -50,14 +53,20 @@ def why_not(instruction: str, earlier: Sequence[str], *, adds: bool) -> str | No
         return "copies words of the prompt"
     if any(said == words(other) for other in earlier):
         return "a copy of an earlier one"
-    if adds and Counter(said) <= Counter(words(before)):
+    if adds and _within(said, words(before)):
         return "no gain: not a word was added"
     return None
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, whatever their case and what stands between them."""
-    return WORD.findall(text.casefold())
+    """The words and symbols of a text, whatever their case and the punctuation around them."""
+    return [word for token in unbold(text).casefold().split() if (word := token.strip(PUNCTUATION))]
+
+
+def _within(said: Sequence[str], before: Sequence[str]) -> bool:
+    """True if all these words stand among those before, in the same order."""
+    rest = iter(before)
+    return all(word in rest for word in said)
 
 
 def refuses(text: str) -> bool:

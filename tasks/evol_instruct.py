@@ -37,8 +37,11 @@ OPERATIONS = {
 PLACE = "<PROMPT>"
 ROOM = 500
 """Characters that one evolution may add where the endpoint can hold an answer to a length."""
-EQUAL = re.compile(r"(?<!\bnot )(?<!n't )(?<!n’t )\bequal\b", re.IGNORECASE)
-DIFFERENT = re.compile(r"\b(?:different|unequal)\b|(?:\bnot|n['’]t)\b[^.\n]{0,30}\bequal\b", re.IGNORECASE)
+EQUAL = re.compile(r"(?<!\bnot )(?<!n't )(?<!n’t )\bequal\b(?!\s*\?)|\bequal\s*\?\W{0,9}yes\b", re.IGNORECASE)
+DIFFERENT = re.compile(
+    r"\b(?:different|unequal)\b(?!\s*\?)|(?:\bnot|n['’]t)\b[^.\n]{0,30}\bequal\b|\bequal\s*\?\W{0,9}(?:no|not)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +200,14 @@ def _closed(name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(answer: str, *, as_json: bool) -> str:
-    """The instruction in an answer, nothing if there is none. Text is taken where JSON was asked for and not written."""
+    """The instruction in an answer, nothing if there is none. Text is taken where JSON was asked for and not written.
+
+    A value in JSON is the instruction as it stands: what looks like a marker in it belongs to it.
+    """
     if as_json and means_json(answer):
         found = json_in(answer)
         said = found.get("instruction") if isinstance(found, Mapping) else None
-        return text_in(said) if isinstance(said, str) else ""
+        return said.strip() if isinstance(said, str) else ""
     return text_in(answer)
 
 

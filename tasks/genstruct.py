@@ -27,11 +27,18 @@ KEYS = (("question", "answer"), ("user", "assistant"))
 FOUND_BY = ("file", "source", "url", "id")
 """Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-MARKERS = re.compile(r"\[\[\[\s*(user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
+MARKERS = re.compile(r"\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
 LABELS = re.compile(
-    r"(?:^[\s*#>\[]*|\[\[\[)(user|assistant)(?:\]\]\]|[*_]*[ \t]*:[*_]*|[*_]*[ \t]*$)[ \t]*",
-    re.IGNORECASE | re.MULTILINE,
+    r"""(?:^[ \t*>-]{0,12}(?P<marked>(?:\*\*|__|\#{1,6}[ \t]|\[)[ \t*_\#\[]{0,8})?|\[\[\[)(?P<who>user|assistant)
+      (?:\]\]\] | [*_\]]{0,8}[ \t]*+:[*_]* | (?(marked)[*_\]]{0,8}[ \t\#]*+\r?$|(?!)))[ \t]*""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+"""Without a colon, only what is bold, a heading or in brackets is a label: else it is a word that a line begins with."""
+MOST_ENDS, LONGEST_END = 4, 50
+ENDS = re.compile(
+    r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
+)
+"""A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,28 +142,39 @@ def schema(*, bounded: bool) -> dict[str, Any]:
 def read(answer: str) -> tuple[str, str] | None:
     """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); None without both.
 
-    What a model writes behind its answer (further turns, the tokens that end one) is cut off.
+    What a model writes behind its answer (further turns, the tokens that end one) is cut off. A text in JSON ends where its
+    quotes do, so that it loses but the tokens at its very end.
     """
     found = json_in(answer)
     keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
     if keys is not None:
-        user, assistant = found[keys[0]], found[keys[1]]
+        user, assistant = (_ended(_unmarked(found[key])) for key in keys)
     else:
-        own = any(marker[1].lower() == "assistant" for marker in MARKERS.finditer(answer))
-        user, assistant = _parts(answer, MARKERS if own else LABELS) or ("", "")
-    user, assistant = clean(_unmarked(user)), clean(_unmarked(assistant))
+        own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
+        parts = _parts(answer, MARKERS if own else LABELS) or ("", "")
+        user, assistant = (clean(_unmarked(part)) for part in parts)
     return (user, assistant) if user and assistant else None
 
 
 def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str] | None:
     """What stands around the first label of the assistant: up to it from the label before, which has to be the user's."""
     found = list(labels.finditer(answer))
-    at = next((k for k, label in enumerate(found) if label[1].lower() == "assistant"), None)
-    if at is None or (at and found[at - 1][1].lower() != "user"):
+    at = next((k for k, label in enumerate(found) if label["who"].lower() == "assistant"), None)
+    if at is None or (at and found[at - 1]["who"].lower() != "user"):
         return None
     begin = found[at - 1].end() if at else 0
     end = found[at + 1].start() if at + 1 < len(found) else len(answer)
     return answer[begin : found[at].start()], answer[found[at].end() : end]
+
+
+def _ended(text: str) -> str:
+    """A text without the tokens that end a turn behind it."""
+    text = text.strip()
+    for _ in range(MOST_ENDS):
+        if (found := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
+            break
+        text = text[: found.start()].rstrip()
+    return text
 
 
 def _unmarked(value: Any) -> str:

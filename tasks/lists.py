@@ -6,29 +6,36 @@ to it stay, and what is said around the list is no item. Where it is not clear w
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tasks.markers import (
     FIRST_LETTERS,
     INTRODUCTION,
     LABEL,
+    LIST_KEY,
+    LONGEST_INTRODUCTION,
+    OPENING,
     REFUSAL,
     REMARK,
     TAG,
     Line,
+    announces,
     bare,
     introduces,
+    is_caption,
     is_label,
     is_rule,
     is_sentence,
     line_of,
     untitled,
 )
-from tasks.reading import FENCE, JSON, MARKUP, WHOLE_BOLD, means_json, unquoted
+from tasks.reading import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
 
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
+IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
 DECODER = json.JSONDecoder(strict=False)
@@ -83,35 +90,63 @@ def _json_items(text: str) -> tuple[list[str], str] | None:
     if start is None or any(line_of(line).kind == "number" for line in text[: start.start()].split("\n")):
         return None  # JSON in an item of a list in prose is not the list
     values: list[Any] = []
-    at = start.end()
-    while True:
+    before, said, end = text[: start.start()], [], start.start()
+    while start is not None:
+        said.append(text[end : start.start()])
         try:
-            value, end = DECODER.raw_decode(text, at)
+            value, stop = DECODER.raw_decode(text, start.end())
         except (ValueError, RecursionError):
+            if not values:
+                return _unfinished(text[start.end() :]) if means_json(text) else None
+            end = len(text)  # cut off: no more is said
             break
-        line, _, _ = text[end:].partition("\n")
-        if line.strip("` \t,;"):
-            return None if not values else (_texts(values), "")
+        line = text.find("\n", stop)
+        if text[stop : line if line >= 0 else len(text)].strip("` \t,;"):
+            break
         values.append(value)
-        if (start := JSON.search(text, end)) is None:
-            break
-        at = start.end()
-    if values:
-        if items := _texts(values):
-            return items, ""
-        return ([], "") if means_json(text) else None
-    return _unfinished(text[at:]) if means_json(text) else None
+        end, start = stop, JSON.search(text, stop)
+    said.append(text[end:])
+    items = _texts(values)
+    if not values or not _is_answer(text, before, "\n".join(said), items):
+        return None
+    return (items, "") if items or means_json(text) else None
+
+
+def _is_answer(text: str, before: str, behind: str, items: Sequence[str]) -> bool:
+    """Whether JSON with these items is the list: it begins the answer, and what is said behind it are but remarks.
+
+    One other line may follow where the items are sentences; values in a request hardly are.
+    """
+    if not means_json(text) and _others(before):
+        return False
+    others = [line for line in _others(behind) if len(line.text.split()) > 1]
+    return len(others) <= (1 if _requests(items) * 2 > len(items) else 0)
+
+
+def _others(text: str) -> list[Line]:
+    """The lines around a list that are more than fences, titles, introductions and remarks."""
+    lines = [line_of(line.strip(" \t,;")) for line in text.split("\n")]
+    told = [line for line in lines if line.text and line.kind != "fence" and not is_rule(line.text)]
+    titles = {id(line) for line in told if line.kind == "heading" and is_label(line.rest)}
+    told = [line for line in told if id(line) not in titles and not introduces(line) and not REMARK.match(line.text)]
+    return [line for line in told if "?" in line.text or not OPENING.match(line.text)]
+
+
+def _requests(values: Iterable[Any]) -> int:
+    """How many of these look like requests: texts of three words and more."""
+    return sum(len(_text(value).split()) > 2 for value in values)
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """The items that JSON values hold: of a list, of the list in an object, of one object a line."""
+    """The items that JSON values hold: of a list, of the list in an object (the one named so), of one object a line."""
     found: list[Any] = []
     for value in values:
         if isinstance(value, list):
             found += value
         elif isinstance(value, Mapping):
-            if (inner := next((one for one in value.values() if isinstance(one, list)), None)) is not None:
-                found += inner
+            if lists := {key: one for key, one in value.items() if isinstance(one, list)}:
+                named = next((one for key, one in lists.items() if LIST_KEY.fullmatch(key)), None)
+                found += max(lists.values(), key=_requests) if named is None else named
             elif value and all(NUMBERED_KEY.fullmatch(key) and isinstance(one, str) for key, one in value.items()):
                 found += value.values()
             elif len(values) > 1:
@@ -146,11 +181,12 @@ def _unfinished(text: str) -> tuple[list[str], str]:
             value, end = DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             break
-        if text[end:].lstrip()[:1] not in ("", ",", "]"):
+        while end < len(text) and text[end].isspace():
+            end += 1
+        if text[end : end + 1] not in ("", ",", "]"):
             break
         values.append(value)
-        at = end if text[end:].lstrip().startswith(",") else -1
-        text = text[:end] + text[end:].lstrip() if at >= 0 else ""
+        at = end if text[end : end + 1] == "," else -1
     return _texts([values]), text[at:].strip() if at >= 0 else ""
 
 
@@ -166,18 +202,18 @@ def _unfenced(text: str) -> str:
 def _one_a_line(text: str) -> str:
     """A list that stands on one line, "1) a 2) b", as lines."""
     lines = text.split("\n")
-    if sum(line_of(line).kind == "number" for line in lines) > 1:
-        return text
     for place, line in enumerate(lines):
-        for pattern in (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)"):
-            found = list(re.finditer(pattern, line))
+        for pattern in IN_A_LINE if len(line) > 5 else ():
+            found = list(pattern.finditer(line))
             numbers = [one[1] for one in found]
             in_order = numbers == [str(n + 1) for n in range(len(found))] or set(numbers) <= set("•●▪")
             if len(found) < 2 or not in_order or len({one[2] for one in found}) > 1:
                 continue
             before = line[: found[0].start()].strip()
-            if before and not INTRODUCTION.match(before.rstrip(": ")):
+            if before and (len(before) > LONGEST_INTRODUCTION or not INTRODUCTION.match(before.rstrip(": "))):
                 continue
+            if sum(line_of(line).kind == "number" for line in lines) > 1:
+                return text
             ends = [one.start() for one in found[1:]] + [len(line)]
             lines[place] = "\n".join(line[one.start() : end].strip() for one, end in zip(found, ends, strict=True))
             return "\n".join(lines)
@@ -186,12 +222,12 @@ def _one_a_line(text: str) -> str:
 
 def _marked(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are marked, all in one way; none if it is no such list."""
+    first = next((line for line in lines if line.text and not introduces(line) and not is_rule(line.text)), None)
     for kind in ("number", "bullet", "letter", "quote", "heading"):
         kinds = ("quote", "heading") if kind in ("quote", "heading") else (kind,)
         marked = [line for line in lines if line.kind in kinds]
         least = min((line.indent for line in marked), default=0)
         top = [line for line in marked if line.indent < least + 2]
-        first = next((line for line in lines if line.text and not introduces(line) and not is_rule(line.text)), None)
         alone = len(top) == 1 and top[0] is first and kind in ("number", "bullet") and len(marked) == 1
         if kind == "letter" and top and top[0].text.lstrip("(")[0].casefold() not in FIRST_LETTERS:
             continue
@@ -260,7 +296,7 @@ def _said(item: Item) -> list[str]:
 
 def _joined(first: str, more: Sequence[Line], indent: int) -> str:
     lines = [" " * max(line.indent - indent, 0) + line.text for line in more]
-    return unquoted(MARKUP.sub(r"\1", "\n".join([first, *lines] if first else lines)).strip())
+    return unquoted(unbold("\n".join([first, *lines] if first else lines)).strip())
 
 
 def _is_title(text: str) -> bool:
@@ -275,39 +311,35 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
     told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
     shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
-    while shown and introduces(shown[0]):
-        shown.pop(0)
     while len(shown) > 1 and REMARK.match(shown[-1].text):
         shown.pop()
+    below = {id(line): under for line, under in pairwise(told) if under.text}
     rest = iter(shown)
-    items = []
+    items: list[str] = []
+    opens = True
     for line in rest:
+        under = below.get(id(line))
         if not introduces(line):
             items.append(bare(line.text))
-        elif len(line.text.split()) > 4 and not line.text.endswith("**") and (below := _below(told, line)) is not None:
-            items.append(_joined(untitled(line.text), [below], below.indent))
+            opens = False
+        elif under and not is_caption(line) and not (opens and announces(line)):
+            items.append(_joined(untitled(line.text), [under], under.indent))
             next(rest, None)
+            opens = False
     return [item for item in items if item]
 
 
-def _below(lines: Sequence[Line], line: Line) -> Line | None:
-    """The line right below another."""
-    place = next(place for place, one in enumerate(lines) if one is line)
-    found = lines[place + 1] if place + 1 < len(lines) else None
-    return found if found is not None and found.text else None
-
-
 def _cells(text: str) -> list[str] | None:
-    """The column of a table that says the most; None if there is no table."""
-    lines = text.split("\n")
-    rule = next((place for place, line in enumerate(lines) if RULE.match(line)), None)
-    if rule is None:
+    """The column of a table that says the most; None if there is no table, or more around it than introductions and remarks."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if lines and lines[-1].lstrip().startswith("|") and not ROW.match(lines[-1]):
+        lines.pop()  # cut off
+    rules = {place for place, line in enumerate(lines) if RULE.match(line)}
+    if not rules or _others("\n".join(line for line in lines if not ROW.match(line))):
         return None
-    rows = []
-    for line in lines[rule + 1 :]:
-        if not ROW.match(line):
-            break
-        rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])])
+    passed = rules | {place - 1 for place in rules}
+    shown = [line for place, line in enumerate(lines) if ROW.match(line) and place not in passed]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])] for line in shown]
     width = min(map(len, rows), default=0)
     if not width:
         return None

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, chain, count
+from operator import eq
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
@@ -25,7 +26,7 @@ from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Message, Response, Row, Unit
 
-NUMBERED = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
+NUMBERED = re.compile(r"^[ \t]*\d+[.)]\s+", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 LONGEST_REPEATED, FEWEST_COPIES, FEWEST_SHORT_COPIES, FEWEST_SENTENCES = 60, 5, 12, 6
@@ -185,9 +186,12 @@ def repeats_itself(turn: str) -> bool:
     """
     told = NUMBERED.sub("", FENCED.sub("", turn)).casefold()
     words = told.split()
+    lettered = [any(map(str.isalpha, word)) for word in words]
     for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):
         fewest = FEWEST_COPIES if length > 2 else FEWEST_SHORT_COPIES
-        if _longest_run(words, length) >= max(length * fewest, len(words) / 2):
+        least = max(length * fewest, len(words) / 2)
+        same = list(map(eq, words[length:], words))
+        if sum(same) + length >= least and _longest_run(same, lettered, length) >= least:
             return True
     sentences = Counter(" ".join(part.split()) for part in SENTENCE_END.split(told) if any(map(str.isalpha, part)))
     sentence, times = max(sentences.items(), key=lambda pair: pair[1], default=("", 0))
@@ -195,14 +199,17 @@ def repeats_itself(turn: str) -> bool:
     return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(words)
 
 
-def _longest_run(words: list[str], length: int) -> int:
-    """Words in the longest stretch that is one phrase of `length` words, said again and again; it has to hold letters."""
+def _longest_run(repeated: list[bool], lettered: list[bool], length: int) -> int:
+    """Words in the longest stretch that is one phrase of `length` words, said again and again; it has to hold letters.
+
+    `repeated` says of each word from the one at `length` on whether it is the one so many words before.
+    """
     longest = same = 0
-    last_lettered = -1
-    for at, word in enumerate(words):
-        if any(map(str.isalpha, word)):
+    last_lettered = max((at for at in range(length) if lettered[at]), default=-1)
+    for at, again in enumerate(repeated, length):
+        if lettered[at]:
             last_lettered = at
-        same = same + 1 if at >= length and word == words[at - length] else 0
+        same = same + 1 if again else 0
         if same > longest and last_lettered > at - length:
             longest = same
     return longest + length if longest else 0

@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from tasks.reading import MARKUP, WHOLE_BOLD, unquoted
+from tasks.reading import ROUNDS, WHOLE_BOLD, unbold, unquoted
 
 ROMAN = r"(?:x{0,2}(?:ix|iv|v?i{1,3}|v)|x{1,3})"
 WORDS = r"(?:(?:user|new)\s+)?(?:query|question|request|instruction|prompt|task|item|example|q)"
 NUMBER = re.compile(
     rf"""(?P<open>\*\*|__)?(?:
-      (?:{WORDS})\s*(?:\#|no\.)?\s*\d{{1,3}}\s*(?:(?:\*\*|__)\s*[:.)：–-]?|[:.)：](?:\*\*|__)?|\s[–-](?=\s)|\s*\Z)
+      (?:{WORDS})\s*+(?:(?:\#|no\.)\s*+)?\d{{1,3}}\s*+(?:(?:\*\*|__)\s*+[:.)：–-]?|[:.)：](?:\*\*|__)?|(?<=\s)[–-](?=\s)|\Z)
     | \#\d{{1,3}}(?:[:.)]|(?=\s))
     | [\[(（【]?(?P<number>\d{{1,3}})(?:\\?[.)]|[:：、．）】]|\](?=\s))(?!\d)
     | \d\ufe0f?\u20e3 | 第?[（(]?[一二三四五六七八九十]{{1,3}}[、．.)）:：] | 第\d{{1,3}}[题條条个個]?[、.:：]
@@ -25,7 +25,7 @@ LETTER = re.compile(rf"(?:\(?[^\W\d_][.)]|\(?{ROMAN}[.)])\s+", re.IGNORECASE)
 FIRST_LETTERS = frozenset(["a", "i", "α", "а", "א", "ا", "أ", "가", "ア", "あ", "क", "ก", "甲", "A", "I"])
 QUOTE, HEADING = re.compile(r">\s+"), re.compile(r"#{1,6}\s+")
 TAG = re.compile(r"\A</?(?:ol|ul|li|requests?|quer(?:y|ies)|instructions?|list|items?)>\Z", re.IGNORECASE)
-TAGGED = re.compile(r"\A<(\w+)>\s*(.*?)\s*</\1>\Z", re.DOTALL)
+TAGGED = re.compile(r"\A<(\w+)>(.*)</\1>\Z", re.DOTALL)
 EMPHASIS = re.compile(r"\A([*_])(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1\Z")
 TITLE = re.compile(r"\A\*\*([^*\n]{1,60}?)(?::\s*\*\*|\*\*\s*(?::|\s[–—-](?=\s)))\s*")
 SMALL = frozenset(("and", "or", "of", "for", "in", "to", "with", "on", "the", "vs", "vs.", "&", "/", "-"))
@@ -48,6 +48,16 @@ INTRODUCTION = re.compile(
     )\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
+OPENING = re.compile(
+    rf"\A(?:{COURTESY}\W|here\b|below\b|these are\b|the following (?:is|are)\b|as (?:requested|you)\b"
+    r"|i(?:['’]ve| have| made| wrote| prepared)\b)",
+    re.IGNORECASE,
+)
+MANY = re.compile(
+    r"\b(?:requests|queries|questions|instructions|prompts|tasks|examples|ideas|suggestions)\b", re.IGNORECASE
+)
+POINTING = re.compile(r"\b(?:following|this|these|below|next)\b", re.IGNORECASE)
+LIST_KEY = re.compile(rf"(?:\w*[ _-])?{LISTED}", re.IGNORECASE)
 REMARK = re.compile(
     rf"""\A\W*(?:
       (?:please\ )?let\ me\ know\ (?:if|whether|which)\ (?:you|these|this|that|any|there|one|of)\b
@@ -61,12 +71,16 @@ REMARK = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 REFUSAL = re.compile(
-    r"\A(?:(?:i['’]m|i am|we['’]re)?\s*(?:very |so )?sorry,? but (?:i|as)\b|as an ai\b"
-    r"|(?:unfortunately, )?i (?:can['’]?t|cannot|am unable to|am not able to|won['’]t) (?:\w+ )?"
-    r"(?:help|assist|fulfil|comply|provide))",
+    r"\A(?:(?:(?:i['’]m |i am |we['’]re )?(?:very |so )?sorry,? (?:but )?)?as an ai(?: (?:language )?model| assistant)?,? i\b"
+    r"|(?:(?:i['’]m |i am |we['’]re )?(?:very |so )?sorry,? (?:but )?|unfortunately,? )?"
+    r"(?:i|we)(?: can['’]?t| cannot| can not|(?: a|['’])m unable to|(?: a|['’])m not able to| won['’]t) (?:\w+ )?"
+    r"(?:help|assist|fulfil|comply|provide|create|generate|write|answer|continue|do (?:this|that)))",
     re.IGNORECASE,
 )
+MARKERS = (QUOTE, BULLET, HEADING, NUMBER)
 RULES = frozenset("-=*_`#~ ")
+LONGEST_INTRODUCTION = 400
+"""Characters: a line that is longer introduces nothing, unless it ends in a colon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,8 @@ class Line:
 
 def line_of(text: str) -> Line:
     """What marks a line, and what it says without that."""
+    if not text or text.isspace():
+        return Line(0, "")
     told = text.expandtabs(4)
     stripped = told.strip()
     indent = len(told) - len(told.lstrip())
@@ -107,8 +123,22 @@ def introduces(line: Line) -> bool:
     """True for "Here are five questions:" and its like."""
     said = line.text.strip("*_# ")
     return bool(not line.kind or line.kind == "heading") and (
-        said.endswith((":", "：")) or INTRODUCTION.match(said) is not None
+        said.endswith((":", "：")) or (len(said) <= LONGEST_INTRODUCTION and INTRODUCTION.match(said) is not None)
     )
+
+
+def announces(line: Line) -> bool:
+    """True for a line that introduces a list, not for a request that its material follows: "Translate this sentence:"."""
+    said = line.text.strip("*_# ").rstrip(":： ")
+    if line.kind == "heading" or INTRODUCTION.match(said[:LONGEST_INTRODUCTION]):
+        return True
+    return OPENING.match(said) is not None or (MANY.search(said) is not None and POINTING.search(said) is None)
+
+
+def is_caption(line: Line) -> bool:
+    """True for the few words over a part of a list: "Places:"."""
+    words = line.text.split()
+    return line.text.endswith("**") or len(words) < 3 or (len(words) <= 4 and POINTING.search(line.text) is None)
 
 
 def is_rule(text: str) -> bool:
@@ -117,15 +147,27 @@ def is_rule(text: str) -> bool:
 
 def bare(text: str) -> str:
     """One item without its marker, its title, its emphasis and the quotes around it."""
-    item, before = text.strip(), None
-    while item != before:
+    item = unmarked(text)
+    for _ in range(ROUNDS):
         before = item
         line = line_of(item)
         item = line.rest.strip() if line.kind not in ("", "fence", "letter") else item
-        item = TAGGED.sub(r"\2", item)
+        item = TAGGED.sub(r"\2", item).strip()
         item = item[:-1] if item.endswith('",') and item.startswith('"') else item
-        item = unquoted(EMPHASIS.sub(r"\2", MARKUP.sub(r"\1", untitled(item))).strip())
+        item = unmarked(unquoted(EMPHASIS.sub(r"\2", unbold(untitled(item))).strip()))
+        if item == before:
+            break
     return item
+
+
+def unmarked(text: str) -> str:
+    """A text without the markers before it, however many there are; one that opens something bold stays."""
+    told, at = text.strip(), 0
+    while found := next((found for pattern in MARKERS if (found := pattern.match(told, at))), None):
+        if found.re is NUMBER and found["open"]:
+            break
+        at = found.end()
+    return told[at:]
 
 
 def untitled(item: str) -> str:

@@ -14,18 +14,25 @@ WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext)?[ \t]*\r?\n((
 WHOLE_BOLD = re.compile(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
 MADE = r"(?:rewritten|re-written|revised|created|evolved|new|updated|modified|improved)"
 ANNOUNCED = re.compile(
-    rf"(?:#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}:?"
-    rf"|^[ \t>*_#]{{0,12}}(?:the[ \t]+|your[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t*_#]*:[*_]*)",
+    rf"^[ \t>*_#]{{0,12}}(?:the[ \t]+|your[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t*_#]*:[*_]*",
     re.IGNORECASE | re.MULTILINE,
+)
+MARKED = re.compile(rf"#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}:?", re.IGNORECASE)
+"""The paper's own marker, which no instruction holds."""
+GIVEN = re.compile(
+    r"\A[ \t>*_#]{0,12}(?:the[ \t]+)?(?:given|original)[ \t]+(?:prompt|instruction)[ \t*_#]*:", re.IGNORECASE
 )
 LABEL = re.compile(r"\A[ \t>*_#]*(?:instruction|prompt)[ \t*_#]*:[*_]*", re.IGNORECASE)
 COURTESY = r"(?:sure|certainly|of course|absolutely|okay|ok|great)"
 INTRODUCTION = re.compile(
     rf"\A(?:{COURTESY}[^\w\n]+)?here(?:['’]s| is)\b[^\n:]{{0,40}}\b(?:{MADE}|more \w+)\b[^\n:]{{0,80}}:[*_]*"
-    rf"|\A{COURTESY}[!.,:]*[ \t]*\n",
+    rf"|\A(?:{COURTESY}\b[^\w\n]*)?i(?:['’]ve| have)?[ \t]+(?:{MADE}|rewrote|made|added|changed)\b[^\n]*\n"
+    rf"|\A{COURTESY}(?:[!.,:]+[ \t\r]*\n|[ \t\r]*\n[ \t\r]*\n)",
     re.IGNORECASE,
 )
-MARKUP = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
+BOLD_BEGINS, BOLD_ENDS = re.compile(r"(?<![\w*])\*\*(?=[^\s*])"), re.compile(r"(?<=[^\s*])\*\*(?![\w*])")
+ROUNDS = 8
+"""Layers of wrapping that are taken off one text: nobody wraps more, and a hostile answer costs no more time."""
 
 
 def json_in(text: str) -> Any:
@@ -54,19 +61,41 @@ def unquoted(item: str) -> str:
     return item
 
 
+def unbold(text: str) -> str:
+    """A text without the asterisks around what is bold, in a time that grows with its length alone."""
+    return "\n".join(_unbold(line) if "**" in line else line for line in text.split("\n"))
+
+
+def _unbold(line: str) -> str:
+    parts, at = [], 0
+    while begins := BOLD_BEGINS.search(line, at):
+        if (ends := BOLD_ENDS.search(line, begins.end() + 1)) is None:
+            break
+        parts += [line[at : begins.start()], line[begins.end() : ends.start()]]
+        at = ends.end()
+    return "".join([*parts, line[at:]])
+
+
 def text_in(answer: str) -> str:
-    """The one text that an answer gives: what follows its last marker, without introduction, label, fence and quotes around it.
+    """The one text that an answer gives, without introduction, label, fence and quotes around it.
+
+    A marker ("Rewritten instruction:") counts where it opens the answer, or follows an introduction or the text as it was
+    given; behind one of those the last one counts. Further on it belongs to the text.
 
     >>> text_in("Sure! Here is the rewritten instruction:\\n\\n\"Name a river in Peru.\"")
     'Name a river in Peru.'
     """
-    found, before = answer.strip(), ""
-    while found != before:
+    found = answer.strip()
+    for _ in range(ROUNDS):
         before = found
         found = INTRODUCTION.sub("", found, count=1).strip()
-        found = ANNOUNCED.split(found)[-1].strip()
+        found = MARKED.split(found)[-1].strip()
+        if GIVEN.match(found) or ANNOUNCED.match(found):
+            found = ANNOUNCED.split(found)[-1].strip()
         found = LABEL.sub("", found, count=1).strip()
         for wrapped in (WHOLE_FENCE, WHOLE_BOLD):
             found = wrapped.sub(r"\1", found).strip()
         found = unquoted(found)
+        if found == before:
+            break
     return found

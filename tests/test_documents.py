@@ -246,7 +246,7 @@ def test_a_folder_and_a_zip_of_it_hold_the_same(tmp_path: Path) -> None:
 
 
 def test_a_page_of_no_encoding_costs_nothing_but_itself(tmp_path: Path) -> None:
-    files = {"a.html": b'<meta charset="undefined"><p>\xe9', "b.html": "<p>Text."}
+    files: dict[str, str | bytes] = {"a.html": b'<meta charset="undefined"><p>\xe9', "b.html": "<p>Text."}
     written(tmp_path, {"f.zip": packed(files)})
     for path, inside in ((written(tmp_path / "f", files), ""), (tmp_path / "f.zip", " in f.zip")):
         left = f"a.html{inside}, line 1 is not UTF-8 (unexpected end of data). Save it as UTF-8. It is left out."

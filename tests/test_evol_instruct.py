@@ -142,6 +142,8 @@ def test_a_prompt_of_ones_own() -> None:
         f"Sure! Here is the rewritten instruction:\n\n> Rewritten instruction: {HARDER}",
         f"Certainly!\n\n{HARDER}",
         f'Sure, here is the new prompt:\n```\n"{HARDER}"\n```',
+        f"Sure\n\n{HARDER}",
+        f"I made it harder, as you asked.\n\nRewritten instruction: {HARDER}",
     ],
 )
 def test_an_instruction_in_many_forms(answer: str) -> None:
@@ -164,6 +166,9 @@ def test_an_instruction_in_many_forms(answer: str) -> None:
         "What makes a prompt: its words or its order?",
         "Write a new prompt for a painter.",
         "# A title\nContinue this essay.",
+        "Update the function.\nNew instruction: add a test.",
+        "Rewrite the memo.\n\nUpdated instruction: Ship on Monday.\n\nMake it formal.",
+        "Okay\nis a word. Explain.",
     ],
 )
 def test_what_belongs_to_an_instruction_stays(instruction: str) -> None:
@@ -176,7 +181,12 @@ def test_what_belongs_to_an_instruction_stays(instruction: str) -> None:
     [
         ('{"instruction": "Name a river."}', RIVER),
         ('```json\n{"instruction": " Name a river. "}\n```', RIVER),
-        ('Here it is:\n{"instruction": "#Rewritten Prompt#: Name a river."}', RIVER),
+        ('Here it is:\n{"instruction": "Name a river."}', RIVER),
+        (
+            '{"instruction": "Update the function.\\nNew instruction: add a test."}',
+            "Update the function.\nNew instruction: add a test.",
+        ),
+        ('{"instruction": "**Prompt:** \\"Draw a cat.\\" "}', '**Prompt:** "Draw a cat."'),
         ('{"instruction": "Na', ""),
         ('{"instruction": 3}', ""),
         ('{"prompt": "Name a river."}', ""),
@@ -213,6 +223,9 @@ anything = st.lists(pieces | st.text(max_size=4), max_size=40).map("".join)
 @example("Here is " * 10_000, False)
 @example("**" * 50_000, False)
 @example("x." + " " * 100_000 + "x", False)
+@example("Sure!\n" * 35_000, False)
+@example("Instruction:" * 17_000, True)
+@example(" **a" * 50_000, False)
 def test_any_answer_is_read_and_nothing_is_invented(answer: str, as_json: bool) -> None:
     found = read(answer, as_json=as_json)
     value = json_in(answer) if as_json else None
@@ -240,6 +253,7 @@ def test_an_instruction_comes_back_as_it_went(words: str, form: str) -> None:
         ("different", False), ("Different.", False), ('{"verdict": "different"}', False), ("Not equal", False),
         ("They are not equal.", False), ("These aren't equal.", False), ("unequal", False),
         ("", None), ("Well.", None), ("equal or different", None), ("They are not exactly equal.", None), ("Equality", None),
+        ("Equal? No.", False), ("Equal? Not quite.", False), ("Equal? Yes.", True), ("Are they equal?", None),
     ],
 )  # fmt: skip
 def test_what_was_judged(answer: str, verdict: bool | None) -> None:
@@ -273,7 +287,8 @@ def test_what_was_judged(answer: str, verdict: bool | None) -> None:
         ("The rewritten instruction is to name a river in Peru.", "copies words of the prompt"),
         ("Assemble the boat by the given instructions.", None),
         ("name A  RIVER!!", "a copy of an earlier one"),
-        ("River: name a.", "no gain: not a word was added"),
+        ("Name river.", "no gain: not a word was added"),
+        ("River: name a.", None),
         ("Name 一条河 in China.", None),
         ("一条河", None),
         ("2 + 2 = ?", None),
@@ -289,6 +304,21 @@ def test_elimination_counts_only_what_is_new() -> None:
     assert why_not("Sorry, I'm new here. What is a river, and what a brook?", [asked], adds=True) is None
     assert why_not("Name a river, now.", ["Name a river now.", HARDER], adds=False) == "a copy of an earlier one"
     assert why_not("A river.", [RIVER], adds=False) is None  # one of your own operations may shorten
+
+
+@pytest.mark.parametrize(
+    ("evolved", "before"),
+    [
+        ("Write code in C++.", "Write code in C."),
+        ("Write code in C#.", "Write code in C."),
+        ("What is 2 + 2 ?", "What is 2 - 2 ?"),
+        ("Is -3 < 2?", "Is 3 < 2?"),
+        ("Translate from English to French.", "Translate from French to English."),
+    ],
+)
+def test_symbols_and_the_order_of_words_tell_instructions_apart(evolved: str, before: str) -> None:
+    assert why_not(evolved, [before], adds=True) is None
+    assert why_not(f"**{before}**", [before], adds=True) == "a copy of an earlier one"
 
 
 def test_a_long_text_with_an_apology_is_no_refusal() -> None:

@@ -252,6 +252,11 @@ def test_lists_code_tables_and_poems_do_not_repeat_themselves(turn: str) -> None
     assert not repeats_itself(turn)
 
 
+@pytest.mark.parametrize("part", ["\n", "\r\n", "-\n", "> \n", "```\n", "1. ", "* ", "| ", "a b "])
+def test_a_long_hostile_turn_is_read(part: str) -> None:
+    assert repeats_itself(part * (200_000 // len(part))) is (part == "a b ")
+
+
 @given(st.text(alphabet="ab \n.`1") | st.text())
 def test_looking_for_loops_never_fails(turn: str) -> None:
     assert repeats_itself(turn) in (True, False)

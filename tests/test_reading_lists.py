@@ -244,6 +244,43 @@ MESSY = {
     "JSON with numbers in it": ('["1. Name a river.", "2. Why is rain wet?"]', TWO),
     "JSON with a comma too many": ('{"instructions": [\n"Name a river.",\n"Why is rain wet?",\n]}', TWO),
     "JSON with a line end in a text": ('["Name a river.", "Fix:\nHe go."]', ["Name a river.", "Fix:\nHe go."]),
+    "a table in an item": (
+        "1. Which row is wrong?\n\n   | a | b |\n   |---|---|\n   | 1 | 2 |\n\n2. Name a river.\n3. Name a lake.",
+        ["Which row is wrong?\n| a | b |\n|---|---|\n| 1 | 2 |", "Name a river.", "Name a lake."],
+    ),
+    "two tables": (
+        "### Easy\n| # | Query |\n|---|---|\n| 1 | Name a river. |\n\n### Hard\n| # | Query |\n|---|---|\n| 2 | Why is rain wet? |",
+        TWO,
+    ),
+    "JSON in a plain list": (
+        'Sum the numbers in this JSON object.\n{"a": ["1", "2"]}\nName a river.\nName a lake.',
+        ["Sum the numbers in this JSON object.", '{"a": ["1", "2"]}', "Name a river.", "Name a lake."],
+    ),
+    "JSON with a note": ('{"note":["x"],"instructions":["Name a river."]}', ["Name a river."]),
+    "JSON with words and requests": ('{"kinds":["a","b"],"found":["Name a river.","Why is rain wet?"]}', TWO),
+    "JSON with a sentence behind": ('["Name a river.", "Why is rain wet?"]\n\nThe two of them differ in kind.', TWO),
+    "a first item with its material": (
+        'Translate the following sentence into French:\n"Good morning"\nName a river.',
+        ['Translate the following sentence into French:\n"Good morning"', "Name a river."],
+    ),
+    "an introduction of many words": ("Five requests a user might send:\nName a river.\nWhy is rain wet?", TWO),
+    "an apology that is part of it": (
+        "I'm sorry, but as a customer I want a refund. Write a letter.",
+        ["I'm sorry, but as a customer I want a refund. Write a letter."],
+    ),
+    "an AI that is part of it": (
+        "As an AI researcher, I need a plan. Write one.\nName a river.",
+        ["As an AI researcher, I need a plan. Write one.", "Name a river."],
+    ),
+    "a short first item with its material": (
+        "Translate this sentence:\nIl pleut.\nName a river.",
+        ["Translate this sentence:\nIl pleut.", "Name a river."],
+    ),
+    "a table with a sentence before": (
+        "I made you a table.\n\n| # | Query |\n|---|---|\n| 1 | Name a river. |\n| 2 | Why is rain wet? |", TWO,
+    ),
+    "a refusal without a but": ("I'm sorry, I can't help with that.", []),
+    "a refusal by an AI": ("I'm sorry, but as an AI language model, I can't do that.", []),
 }  # fmt: skip
 
 
@@ -251,7 +288,7 @@ MESSY = {
 def test_messy_answers(name: str) -> None:
     answer, items = MESSY[name]
     assert read(answer, 50) == (items, [])
-    if not name.startswith("JSON"):
+    if "JSON" not in name or name == "JSON in an item":
         assert read(answer.replace("\n", "\r\n"), 50) == (items, [])
 
 
@@ -320,6 +357,14 @@ def test_genstruct(answer: str) -> None:
         ("User: A?\nAssistant: One.\n\nTwo.", ("A?", "One.\n\nTwo.")),
         ("Who logs in?\nUser: root\n[[[Assistant]]] These:\nUser: root", ("Who logs in?\nUser: root", "These:\nUser: root")),
         ("What is <s>struck</s> out? [[[Assistant]]] Words.", ("What is <s>struck</s> out?", "Words.")),
+        (
+            '{"question": "What is [INST]?", "answer": "Tokens like [INST] mark turns."}',
+            ("What is [INST]?", "Tokens like [INST] mark turns."),
+        ),
+        ('{"question": "Which token is it? </s>", "answer": "It is <|im_end|>"}', ("Which token is it?", "It is <|im_end|>")),
+        ("User: How does an\nassistant\nwork?\nAssistant: It helps.", ("How does an\nassistant\nwork?", "It helps.")),
+        ("**User**\nHow?\n\n[Assistant]\nSo.", ("How?", "So.")),
+        ("* User: How?\n* Assistant: So.", ("How?", "So.")),
     ],
 )  # fmt: skip
 def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str]) -> None:
@@ -385,8 +430,24 @@ def test_any_answer_is_read_and_nothing_is_invented(answer: str, number: int, cu
     strings = json.dumps(value, ensure_ascii=False) if value is not None else ""
     pair = genstruct.read(answer)
     for part in pair or ():
-        assert part and part == part.strip() and not genstruct.MARKERS.search(part) and clean(part) == part
+        assert part and part == part.strip() and not genstruct.MARKERS.search(part)
+        assert clean(part) == part or isinstance(value, dict)
         assert part in answer or json.dumps(part, ensure_ascii=False)[1:-1] in strings
+
+
+HOSTILE = [
+    "\n", "\r\n", "-\n", "> \n", "```\n", "1. ", "* ", "> ", "| ", "|-|\n", " **a", "a:\n", "<a> ", "query ", "query 1 ", '["a",',
+    '["a"]\n', '{"a": "b"}\n', "Here are items ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+@pytest.mark.parametrize("begin", ["", "1. a\n2. "])
+def test_a_long_hostile_answer_is_read(part: str, begin: str) -> None:
+    answer = begin + part * (200_000 // len(part)) + "?x"
+    kept, surplus, _ = self_instruct.read(answer, 2, cut_off=True)
+    assert len(kept) <= 2 and all(kept) and all(surplus)
+    assert genstruct.read(answer) is None
 
 
 words = st.lists(st.from_regex(r"[A-Za-z]{2,8}", fullmatch=True), min_size=3, max_size=6).map(

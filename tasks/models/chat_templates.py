@@ -164,9 +164,10 @@ def fold(messages: Sequence[Message]) -> list[Message]:
 
 def clean(turn: str) -> str:
     """A generated user turn, cut at the first control token and trimmed."""
-    struck = [match.span() for match in STRUCK.finditer(turn) if not CONTROL.search(match[1])]
+    spans = [match.span() for match in STRUCK.finditer(turn) if not CONTROL.search(match[1])]
+    struck = {at for start, end in spans for at in (start, end - len("</s>"))}
     for found in CONTROL.finditer(turn):
-        if found[0] in ("<s>", "</s>") and any(start <= found.start() < end for start, end in struck):
+        if found[0] in ("<s>", "</s>") and found.start() in struck:
             continue
         return turn[: found.start()].strip()
     return turn.strip()
