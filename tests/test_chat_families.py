@@ -21,8 +21,10 @@ the first user turn.
 
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
+from app import services
 from tasks.models.base import Capabilities
 from tasks.models.chat_templates import CONTROL, DAY, MOST_STOPS, clean, open_user_turn, resolve
 from tasks.models.families import FAMILIES, family_of
@@ -634,3 +636,13 @@ def test_a_prompt_never_begins_with_the_token_that_servers_add(family: str) -> N
 def test_a_models_name_reveals_its_family_or_nothing(model: str, family: str | None) -> None:
     """A name whose template is another than its family's reveals nothing: better asked than guessed."""
     assert family_of(model) == family
+
+
+@pytest.mark.parametrize("case", TALKS)
+def test_the_built_in_models_own_server_renders_the_same(case: str, local_model: services.Running) -> None:
+    asked = [*TALKS[case], {"role": "user", "content": "HERE"}]
+    key = {"Authorization": f"Bearer {local_model.details['key']}"}
+    said = httpx.post(f"{local_model.url.removesuffix('/v1')}/apply-template", json={"messages": asked}, headers=key)
+    before, here, _ = said.raise_for_status().json()["prompt"].rpartition("HERE")
+    template = resolve(None, Capabilities(), "smollm2-135m-instruct")
+    assert here and before == open_user_turn(template, TALKS[case]).prompt

@@ -127,9 +127,13 @@ def _shown(values: list[Any]) -> str:
 
 
 def _why(ratings: list[Rating]) -> str:
-    return " / ".join(
-        r.why or ("does not apply" if r.status == "not-applicable" else "no reason given") for r in ratings
-    )
+    none = {True: "does not apply", False: "no reason given"}
+    return " / ".join(_expected(r) + r.why if r.why else none[r.status == "not-applicable"] for r in ratings)
+
+
+def _expected(rating: Rating) -> str:
+    """What the labeller gives on average, where its log-probabilities tell."""
+    return f"(on average {rating.expected:.1f}) " if rating.expected is not None else ""
 
 
 def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> str:
