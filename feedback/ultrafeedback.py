@@ -54,10 +54,14 @@ class UltraFeedback:
     together: bool = setting(True, "Show all responses of a row in one prompt, or rate them one by one.")
     repeats: int = setting(1, "Times that each question is asked; the spread tells how sure the labeller is.")
     types: bool = setting(
-        False, "Ask also which kinds of help (helpfulness) or error (truthfulness) a response shows, and why."
+        False,
+        "Ask also which kinds of help (helpfulness) or error (truthfulness) a response shows, and why.",
+        label="Kinds of help and error",
     )
     use_reference: bool = setting(
-        True, "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document."
+        True,
+        "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document.",
+        label="Show what is known",
     )
 
     def __post_init__(self) -> None:
