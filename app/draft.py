@@ -223,6 +223,11 @@ def _whole(filled: Filled, name: str) -> int | None:
     return None if value is None else int(value)
 
 
+def differing(filled: Filled, from_: Filled) -> Filled:
+    """What the forms hold that is not in `from_`, or otherwise there."""
+    return {name: value for name, value in filled.items() if name not in from_ or from_[name] != value}
+
+
 def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:
     return {f"{prefix}.{name}": value for name, value in values.items()}
 

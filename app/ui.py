@@ -106,7 +106,7 @@ class Tab:
     def told(self, filled: draft.Filled, seen: float) -> draft.Filled:
         """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
         base = self.held.setdefault(int(seen), {})
-        changes = {name: value for name, value in filled.items() if name not in base or base[name] != value}
+        changes = draft.differing(filled, base)
         for number, held in self.held.items():
             if number >= seen:
                 self.held[number] = {**held, **changes}
@@ -199,14 +199,11 @@ class Wires:
         values: dict[Any, Any] = {}
         if held is not None:
             wanted = {name: look.filled[name] for name in self.board.form.fields}
-            values = {
-                self.board.form.fields[name]: value
-                for name, value in wanted.items()
-                if name not in held or held[name] != value
-            }
+            new = draft.differing(wanted, held)
+            values = {self.board.form.fields[name]: value for name, value in new.items()}
             tab.held = {number: was for number, was in tab.held.items() if number > tab.glances - REMEMBERED}
             tab.held[tab.glances] = wanted
-            tab.acted.update({name: wanted[name] for name in wanted if self.board.form.fields[name] in values})
+            tab.acted.update(new)
         awake = (
             look.busy
             or self.desk.counting
@@ -300,7 +297,7 @@ class Wires:
             done, problems = self._done(action, act, tab.page)
             with tab.lock:
                 if done.fill is not None:
-                    self.desk.keep(browser, {k: v for k, v in done.fill.items() if k not in filled or filled[k] != v})
+                    self.desk.keep(browser, draft.differing(done.fill, filled))
                 tab.run = tab.run if done.run is None else done.run
                 said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
                 tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}

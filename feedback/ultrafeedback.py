@@ -121,7 +121,7 @@ class UltraFeedback:
         try:
             answer = await model.chat(talk, draw=question.repeat, **options)
         except CallFailed as error:
-            return [rating if rating.status != "unrated" else _failed(rating, str(error)) for rating in said]
+            return [replace(one, status="failed", note=str(error)) if one.status == "unrated" else one for one in said]
         except CallRefused:  # with its own answer beside it, the prompt may be too long
             return said
         second = self.ratings(row, question, answer, asked, found)
@@ -134,9 +134,11 @@ class UltraFeedback:
             PROMPT,
             name=question.aspect,
             instruction=talk(row.messages),
-            texts=[row.responses[place].text for place in question.order],
             reference=reference(row) if aspect.takes_reference and self.use_reference else "",
-            **{k: v for k, v in self._form(question, as_json=as_json).items() if k != "texts"},
+            **{
+                **self._form(question, as_json=as_json),
+                "texts": [row.responses[place].text for place in question.order],
+            },
         )
 
     def _form(self, question: Question, *, as_json: bool) -> dict[str, Any]:
@@ -220,10 +222,6 @@ def _better(one: Rating, other: Rating) -> Rating:
     if other.status == "unrated":
         return replace(one, raw=f"{one.raw}\n\n[asked again]\n{other.raw}", note=other.note, asked=2)
     return replace(other, asked=2)
-
-
-def _failed(rating: Rating, why: str) -> Rating:
-    return replace(rating, status="failed", note=why)
 
 
 def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rating]:

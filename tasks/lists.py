@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tasks.markers import (
+from tasks.list_lines import (
     FIRST_LETTERS,
     INTRODUCTION,
     LABEL,

@@ -40,7 +40,7 @@ What to keep to:
 Answer with the rewritten instruction and nothing else.
 
 Given instruction:
-Name a river."""  # noqa: E501
+Name a river."""  # noqa: E501 - a line of the prompt as it is sent
 
 HOW = {
     "CONSTRAINTS": "add one requirement or limit that the answer has to meet.",
@@ -80,7 +80,7 @@ Name a river.
 Second instruction:
 Give me the name of a river.
 
-Answer with one word, equal or different."""  # noqa: E501
+Answer with one word, equal or different."""  # noqa: E501 - a line of the prompt as it is sent
 
 
 # -- prompts

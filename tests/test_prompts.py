@@ -42,7 +42,7 @@ Some are questions, some are requests.
 Write one request a line, without numbers, bullets or quotation marks, and nothing else.
 
 Context:
-Name a river."""  # noqa: E501
+Name a river."""  # noqa: E501 - a line of the prompt as it is sent
 
 GENSTRUCT = """\
 Read the passage and write one question or task that a curious reader could put to an assistant after reading it, and the assistant's answer.
@@ -57,7 +57,7 @@ Title: Tides
 Passage:
 The moon pulls.
 
-So does the sun."""  # noqa: E501
+So does the sun."""  # noqa: E501 - a line of the prompt as it is sent
 
 GENSTRUCT_NATIVE = """\
 [[[Title]]] Tides
@@ -124,7 +124,7 @@ Mostly.
 The Loire.
 </text 2>
 
-Rate every text by itself. Answer as JSON: an object with a part for each text, "text 1" to "text 2", and in each part "rationale", your reason in one or two sentences, and then "rating", a number from 1 to 5 or "N/A"."""  # noqa: E501
+Rate every text by itself. Answer as JSON: an object with a part for each text, "text 1" to "text 2", and in each part "rationale", your reason in one or two sentences, and then "rating", a number from 1 to 5 or "N/A"."""  # noqa: E501 - a line of the prompt as it is sent
 
 HELPFULNESS = """\
 You rate a response to an instruction for one aspect: helpfulness.

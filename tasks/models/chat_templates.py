@@ -198,7 +198,7 @@ def _around_mark(template: Template, talk: Sequence[Message], *, asked: bool) ->
 class _Generation(Extension):
     """`{% generation %}`, with which some templates mark what the model wrote: as if it were not there."""
 
-    tags = {"generation"}  # noqa: RUF012
+    tags = {"generation"}  # noqa: RUF012 - Jinja reads it from the class
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
