@@ -20,6 +20,7 @@ from typing import Any
 
 from app.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
+from feedback.judged import Merging
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
@@ -46,6 +47,7 @@ class Recipe:
     answers: Answers | None = None
     rating: UltraFeedback | None = None
     review: Review = field(default_factory=Review)
+    merge: Merging = field(default_factory=Merging)
     export: Export = field(default_factory=Export)
 
     def __post_init__(self) -> None:
@@ -82,7 +84,7 @@ class Recipe:
         if self.rating is not None or self.labeller != self.generator:
             plain["labeller"] = changed(self.labeller)
         plain["task"] = {"kind": self.kind, **changed(self.task)}
-        for key in ("inputs", "answers", "rating", "review", "export"):
+        for key in ("inputs", "answers", "rating", "review", "merge", "export"):
             part = getattr(self, key)
             if part is not None and (key in ("answers", "rating") or changed(part)):
                 plain[key] = changed(part)
@@ -129,7 +131,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
         "generator": ModelSpec, "labeller": ModelSpec, "inputs": Inputs, "answers": Answers,
-        "rating": UltraFeedback, "review": Review, "export": Export,
+        "rating": UltraFeedback, "review": Review, "merge": Merging, "export": Export,
     }  # fmt: skip
     for key, cls in classes.items():
         if key in values:

@@ -36,8 +36,9 @@ from app.tables.runs import Run
 from app.tables.text import clean, dumps, now
 from app.workers import at_work, working_on
 from feedback.errors import Missing
-from feedback.exports import Export, Exported, Judged, chosen
+from feedback.exports import Export, Exported, chosen
 from feedback.exports import export as write_file
+from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, Target, target
 from feedback.push import push as push_items
@@ -396,21 +397,22 @@ def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit)))
+    return list(_judged(store, store.rows.page(run.id, offset, limit), recipe_of(run).merge))
 
 
 def judged_rows(store: Store, run: Run) -> Iterator[Judged]:
     """The answered rows of a run in unit order, with their ratings and verdicts."""
     page: list[Row] = []
+    merging = recipe_of(run).merge
     for row in store.rows.walk(run.id):
         page.append(row)
         if len(page) == PAGE:
-            yield from _judged(store, page)
+            yield from _judged(store, page, merging)
             page = []
-    yield from _judged(store, page)
+    yield from _judged(store, page, merging)
 
 
-def _judged(store: Store, rows: list[Row]) -> Iterator[Judged]:
+def _judged(store: Store, rows: list[Row], merging: Merging) -> Iterator[Judged]:
     ids = [row.id for row in rows]
     ratings, verdicts = store.ratings.of(ids), store.reviews.verdicts(ids)
-    return (Judged(row, ratings[row.id], verdicts[row.id]) for row in rows)
+    return (Judged(row, ratings[row.id], verdicts[row.id], merging) for row in rows)

@@ -6,19 +6,18 @@ A format is a function from a judged row to a line, and an entry in FORMATS.
 import csv
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any, ClassVar
 
 from feedback.errors import ExportError
-from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response, clean
-from feedback.types import Decision, Rating, Verdict
+from feedback.judged import Judged
+from feedback.schema import clean
 from tasks.errors import SettingsError
 from tasks.marks import marks
 from tasks.settings import setting
-from tasks.types import Message, Row
+from tasks.types import Message
 
 Line = dict[str, Any]
 WRITERS = ("jsonl", "parquet", "csv")
@@ -44,73 +43,6 @@ class Export:
             raise SettingsError(
                 f"The export file '{self.path}' should end in one of: {', '.join('.' + w for w in WRITERS)}."
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A row with everything that was said of it."""
-
-    row: Row
-    ratings: Sequence[Rating]
-    verdicts: Sequence[Verdict]
-
-    @property
-    def submitted(self) -> list[Verdict]:
-        return [verdict for verdict in self.verdicts if verdict.status == "submitted"]
-
-    @property
-    def decision(self) -> Decision | None:
-        """Approved if everybody who submitted a decision approves; rejected if anybody rejects; None if nobody said."""
-        said = {verdict.decision for verdict in self.submitted} - {None}
-        return "reject" if "reject" in said else "approve" if said else None
-
-    @property
-    def unseen(self) -> bool:
-        """True if nobody has finished with it: no answer, or drafts only."""
-        return all(verdict.status == "draft" for verdict in self.verdicts)
-
-    def changes(self, question: str) -> Iterator[tuple[str, str | None]]:
-        """(text, what stood there before) where a reviewer who approved changed it, the newest first."""
-        for verdict in sorted(self.submitted, key=lambda v: v.updated_at, reverse=True):
-            said, shown = verdict.answers.get(question), verdict.shown.get(question)
-            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != shown:
-                yield said, shown
-
-    def corrected_instruction(self) -> str | None:
-        """The newest correction of the instruction; None if it stands."""
-        original = clean(self.row.instruction)
-        return next((said for said, _ in self.changes(CORRECTED_INSTRUCTION) if said != original), None)
-
-    def corrected_response(self) -> tuple[str, int] | None:
-        """(the newest correction of a response, the place of what it corrects); None if all stand."""
-        texts = [clean(response.text) for response in self.row.responses]
-        for said, shown in self.changes(CORRECTED_RESPONSE):
-            if texts and said not in texts:
-                return said, texts.index(shown) if shown in texts else best_response(self.row, self.ratings)
-        return None
-
-    def labelled(self, place: int) -> float | None:
-        values = [r.value for r in self.ratings if r.response == place and r.value is not None]
-        return round(fmean(values), 4) if values else None
-
-    def rated_by_people(self, place: int) -> float | None:
-        said = [verdict.answers.get(f"rating-{place + 1}") for verdict in self.submitted]
-        values = [value for value in said if isinstance(value, int)]
-        return round(fmean(values), 4) if values else None
-
-    def score(self, place: int) -> float | None:
-        """What a response is worth: people's rating before the labeller's."""
-        people = self.rated_by_people(place)
-        return self.labelled(place) if people is None else people
-
-    def messages(self) -> tuple[list[Message], bool]:
-        """(the messages with the instruction as corrected, whether it was)."""
-        corrected = self.corrected_instruction()
-        messages: list[Message] = [{"role": m["role"], "content": m["content"]} for m in self.row.messages]
-        if corrected is not None:
-            last = max(k for k, m in enumerate(messages) if m["role"] == "user")
-            messages[last] = {"role": "user", "content": corrected}
-        return messages, corrected is not None
 
 
 def sft(judged: Judged, run: str, task: str) -> Line | None:

@@ -1,6 +1,7 @@
 """The values of judging. None of them knows storage, a model or Argilla."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +12,10 @@ SCALE = ("1", "2", "3", "4", "5")
 LEAST_MASS = 1e-6
 """Less probability than this on all five numbers together says nothing about them."""
 RatingStatus = Literal["rated", "not-applicable", "unrated", "failed"]
-Decision = Literal["approve", "reject"]
+Decision = Literal["approve", "reject", "unsure"]
+RATED = re.compile(r"([a-z-]+)-(\d+)")
+"""Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1."""
+RANKING = "ranking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +104,33 @@ class Verdict:
     @property
     def decision(self) -> Decision | None:
         said = self.answers.get("decision")
-        return said if said in ("approve", "reject") else None
+        return said if said in ("approve", "reject", "unsure") else None
+
+    @property
+    def ratings(self) -> dict[tuple[str, int], int]:
+        """{(aspect, place of the response): 1 to 5}; the aspect is "" where the question names none."""
+        found = {}
+        for question, said in self.answers.items():
+            if isinstance(said, int) and (named := RATED.fullmatch(question)):
+                aspect, number = named.groups()
+                found["" if aspect == "rating" else aspect, int(number) - 1] = said
+        return found
+
+    @property
+    def ranking(self) -> dict[int, int]:
+        """{place of a response: its rank, 1 for the best}; empty where none was given."""
+        said = self.answers.get(RANKING)
+        if not isinstance(said, list):
+            return {}
+        ranked = ((str(one.get("value", "")), one.get("rank")) for one in said if isinstance(one, dict))
+        return {
+            int(name.rpartition("-")[2]) - 1: rank
+            for name, rank in ranked
+            if name.rpartition("-")[2].isdecimal() and isinstance(rank, int)
+        }
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the row is as it is, of the reasons to choose from."""
+        said = self.answers.get("reasons")
+        return [str(one) for one in said] if isinstance(said, list) else []

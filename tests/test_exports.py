@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.errors import ExportError
-from feedback.exports import FORMATS, Export, Exported, Judged, export, plain, preference, raw, sft
+from feedback.exports import FORMATS, Export, Exported, export, plain, preference, raw, sft
+from feedback.judged import Judged, Merging
 from feedback.schema import MOST_RESPONSES, Shape, best_response, item, opinion, probability, reasons, shape_of
 from feedback.types import Rating, Verdict
+from tasks.errors import SettingsError
 from tasks.types import Message, Response, Row
 
 SYSTEM: Message = {"role": "system", "content": "Be brief."}
@@ -171,7 +173,10 @@ def test_unreviewed_rows_are_those_that_nobody_has_finished_with(tmp_path: Path)
         ((verdict(),), "approve"),
         ((verdict("reject"),), "reject"),
         ((verdict(), verdict(who="bob")), "approve"),
-        ((verdict(), verdict("reject", who="bob")), "reject"),
+        ((verdict(), verdict("reject", who="bob")), "unsure"),
+        ((verdict(), verdict("reject", who="bob"), verdict("reject", who="eve")), "reject"),
+        ((verdict(), verdict("unsure", who="bob")), "approve"),
+        ((verdict("unsure"),), "unsure"),
         ((verdict(None),), None),
         ((verdict(None), verdict(who="bob")), "approve"),
         ((verdict(status="draft"),), None),
@@ -181,6 +186,25 @@ def test_unreviewed_rows_are_those_that_nobody_has_finished_with(tmp_path: Path)
 )
 def test_the_decision_of_several_reviewers(verdicts: tuple[Verdict, ...], decision: str | None) -> None:
     assert judged(*verdicts).decision == decision
+
+
+def test_one_rejection_is_enough_where_all_must_agree() -> None:
+    split = (verdict(), verdict(who="bob"), verdict("reject", who="eve"))
+    assert judged(*split).decision == "approve"
+    assert replace(judged(*split), merging=Merging(decision="unanimous")).decision == "reject"
+    assert replace(judged(*split[:2]), merging=Merging(decision="unanimous")).decision == "approve"
+
+
+def test_the_corrections_of_the_chosen_reviewer_count_before_later_ones() -> None:
+    said = (
+        verdict(corrected_response="Ann's.", at="10:00"),
+        verdict(corrected_response="Bob's.", who="bob", at="11:00"),
+    )
+    assert judged(*said).corrected_response() == ("Bob's.", 1)
+    assert replace(judged(*said), merging=Merging(text="ann")).corrected_response() == ("Ann's.", 1)
+    assert replace(judged(*said), merging=Merging(text="nobody")).corrected_response() == ("Bob's.", 1)
+    with pytest.raises(SettingsError):
+        Merging(text=" ")
 
 
 def test_no_pair_where_nothing_tells_two_texts_apart() -> None:

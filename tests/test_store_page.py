@@ -74,6 +74,8 @@ def test_how_rows_stand_is_counted(tmp_path: Path) -> None:
             verdict(rows[4], None), verdict(others[0], "approve"),
         ]  # fmt: skip
         store.reviews.keep_verdicts("d", said, whole=True)
+        assert reviewed(store) == (3, 1, 0)  # one for and one against decide nothing
+        store.runs.set("r", recipe='{"merge":{"decision":"unanimous"}}')
         assert reviewed(store) == (3, 1, 1)
         assert store.reviews.reviewers("r") == [("ann", 3), ("bob", 2)]
         store.reviews.keep_verdicts("d", [verdict(rows[0], "reject", at="2026-01-01T11:00:00")], whole=False)
@@ -89,7 +91,7 @@ said_by_people = st.lists(
         st.integers(0, 2),
         st.sampled_from(["ann", "bob"]),
         st.sampled_from(["submitted", "draft", "discarded"]),
-        st.sampled_from(["approve", "reject", None]),
+        st.sampled_from(["approve", "reject", "unsure", None]),
         st.integers(10, 13),
     ),
     max_size=12,

@@ -7,7 +7,7 @@ from typing import Any
 from app import parts, workflow
 from app.desk import Look
 from app.parts import attrs, t
-from feedback.exports import Judged
+from feedback.judged import Judged
 from feedback.types import Rating
 from tasks.marks import marks
 

@@ -16,10 +16,10 @@ _NEWEST = (
     " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept')"
 )
 DECIDED = (
-    "SELECT row, sum(decision IN ('approve', 'reject')) said, sum(decision IS 'reject') against"
+    "SELECT row, sum(decision IS 'approve') approvals, sum(decision IS 'reject') rejections"
     f" FROM ({_NEWEST}) WHERE place=1 AND status='submitted' GROUP BY row"
 )
-"""For each row of a run that somebody submitted an answer to: how many decided, how many of them against it."""
+"""For each row of a run that somebody submitted an answer to: how many are for it, how many against it."""
 
 
 class Reviews:

@@ -145,8 +145,10 @@ class Runs:
             (run_id,),
         ).fetchone()[0]
         reviewed = self.db.reader.execute(
-            "SELECT count(*) reviewed, coalesce(sum(said>0 AND against=0), 0) approved, coalesce(sum(against>0), 0) rejected"
-            f" FROM ({DECIDED})", (run_id,),
+            "SELECT count(*) reviewed, coalesce(sum(approvals>rejections AND (majority OR rejections=0)), 0) approved,"
+            " coalesce(sum(rejections>approvals OR (rejections>0 AND NOT majority)), 0) rejected"
+            f" FROM ({DECIDED}), (SELECT coalesce(json_extract(recipe, '$.merge.decision'), 'majority')='majority' majority"
+            " FROM runs WHERE id=?)", (run_id, run_id),
         ).fetchone()  # fmt: skip
         seen = self.db.all(
             "SELECT count(DISTINCT row) n FROM verdicts JOIN rows ON rows.id=verdicts.row"

@@ -1,0 +1,132 @@
+"""A row with everything that was said of it: the labeller's ratings, and what several people said, merged by a stated rule."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import ClassVar, Literal
+
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response, clean
+from feedback.types import Decision, Rating, Verdict
+from tasks.errors import SettingsError
+from tasks.settings import setting
+from tasks.types import Message, Row
+
+LATEST = "latest"
+RULES = ("majority", "unanimous")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merging:
+    """How what several reviewers said of a row becomes one verdict. Ratings are always averaged."""
+
+    title: ClassVar[str] = "merge"
+
+    decision: Literal["majority", "unanimous"] = setting(
+        "majority",
+        "majority: more approvals than rejections, a tie decides nothing. unanimous: one rejection is enough.",
+    )
+    text: str = setting(
+        LATEST,
+        "Whose corrections count: latest, or the user name of a reviewer (where they corrected nothing: the latest).",
+    )
+
+    def __post_init__(self) -> None:
+        if self.decision not in RULES:
+            raise SettingsError(f"[merge] decision must be one of: {', '.join(RULES)} (given: {self.decision!r}).")
+        if not self.text.strip():
+            raise SettingsError(f"[merge] text must be {LATEST} or a reviewer's user name.")
+
+    def decided(self, approvals: int, rejections: int) -> Decision:
+        """What so many votes come to; "unsure" where they decide nothing."""
+        if self.decision == "unanimous" and rejections:
+            return "reject"
+        return "approve" if approvals > rejections else "reject" if rejections > approvals else "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row with everything that was said of it."""
+
+    row: Row
+    ratings: Sequence[Rating]
+    verdicts: Sequence[Verdict]
+    merging: Merging = field(default_factory=Merging)
+
+    @property
+    def submitted(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.status == "submitted"]
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the reviewers who submitted a decision come to; None if nobody did."""
+        said = [verdict.decision for verdict in self.submitted if verdict.decision is not None]
+        return self.merging.decided(said.count("approve"), said.count("reject")) if said else None
+
+    @property
+    def unseen(self) -> bool:
+        """True if nobody has finished with it: no answer, or drafts only."""
+        return all(verdict.status == "draft" for verdict in self.verdicts)
+
+    def changes(self, question: str) -> Iterator[tuple[str, str | None]]:
+        """(text, what stood there before) where a reviewer who approved changed it, the one that counts most first."""
+        newest = sorted(self.submitted, key=lambda v: v.updated_at, reverse=True)
+        for verdict in sorted(newest, key=lambda v: v.reviewer != self.merging.text):
+            said, shown = verdict.answers.get(question), verdict.shown.get(question)
+            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != shown:
+                yield said, shown
+
+    def corrected_instruction(self) -> str | None:
+        """The correction of the instruction that counts; None if it stands."""
+        original = clean(self.row.instruction)
+        return next((said for said, _ in self.changes(CORRECTED_INSTRUCTION) if said != original), None)
+
+    def corrected_response(self) -> tuple[str, int] | None:
+        """(the correction of a response that counts, the place of what it corrects); None if all stand."""
+        texts = [clean(response.text) for response in self.row.responses]
+        for said, shown in self.changes(CORRECTED_RESPONSE):
+            if texts and said not in texts:
+                return said, texts.index(shown) if shown in texts else best_response(self.row, self.ratings)
+        return None
+
+    def labelled(self, place: int) -> float | None:
+        """The labeller's mean rating of a response over aspects and repeats, 1 to 5."""
+        values = [r.value for r in self.ratings if r.response == place and r.value is not None]
+        return round(fmean(values), 4) if values else None
+
+    def said_of(self, place: int, aspect: str | None = None) -> list[float]:
+        """Each reviewer's rating of a response, 1 to 5: under one aspect, or over all that they rated."""
+        found: list[float] = []
+        for verdict in self.submitted:
+            values = [value for (name, at), value in verdict.ratings.items() if at == place and aspect in (None, name)]
+            if values:
+                found.append(fmean(values))
+        return found
+
+    def rated_by_people(self, place: int) -> float | None:
+        """The mean of the reviewers' ratings of a response."""
+        values = self.said_of(place)
+        return round(fmean(values), 4) if values else None
+
+    def spread_of_people(self, place: int) -> float | None:
+        """The distance between the highest and the lowest of the reviewers' ratings; None for fewer than two."""
+        values = self.said_of(place)
+        return round(max(values) - min(values), 4) if len(values) > 1 else None
+
+    def ranked_by_people(self, place: int) -> float | None:
+        """The mean rank that reviewers gave a response, 1 for the best."""
+        ranks = [verdict.ranking[place] for verdict in self.submitted if place in verdict.ranking]
+        return round(fmean(ranks), 4) if ranks else None
+
+    def score(self, place: int) -> float | None:
+        """What a response is worth: people's rating before the labeller's."""
+        people = self.rated_by_people(place)
+        return self.labelled(place) if people is None else people
+
+    def messages(self) -> tuple[list[Message], bool]:
+        """(the messages with the instruction as corrected, whether it was)."""
+        corrected = self.corrected_instruction()
+        messages: list[Message] = [{"role": m["role"], "content": m["content"]} for m in self.row.messages]
+        if corrected is not None:
+            last = max(k for k, m in enumerate(messages) if m["role"] == "user")
+            messages[last] = {"role": "user", "content": corrected}
+        return messages, corrected is not None
