@@ -19,9 +19,10 @@ from app.errors import RunError
 from app.execution import Execution, words
 from app.keys import Keys
 from app.recipe import Recipe
+from app.sending import Sent
 from app.store import Store
 from app.tables.runs import Run
-from app.workflow import Pulled, Sent
+from app.workflow import Pulled
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, Stopped

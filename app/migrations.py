@@ -117,7 +117,25 @@ def judge(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge]
+def samples(connection: sqlite3.Connection) -> None:
+    """The audit and the queue of a push, drawn before anything of it is sent; what of Argilla was pulled already."""
+    _each(
+        connection,
+        """
+        -- seed: of the audit's draw; about: what all records share, as hash; activity: Argilla's time of the last pull
+        ALTER TABLE pushes ADD COLUMN seed INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE pushes ADD COLUMN about TEXT NOT NULL DEFAULT '';
+        ALTER TABLE pushes ADD COLUMN activity TEXT NOT NULL DEFAULT '';
+        -- sent is '' for what is only planned; withdrawn: when the record was taken out of Argilla again
+        ALTER TABLE pushed ADD COLUMN batch INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE pushed ADD COLUMN priority REAL NOT NULL DEFAULT 0;
+        ALTER TABLE pushed ADD COLUMN withdrawn TEXT;
+        CREATE INDEX pushed_place ON pushed(push, place);
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

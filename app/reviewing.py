@@ -59,8 +59,8 @@ class Described:
 
 def described(shape: Shape, made: Recipe) -> Described:
     """What a push makes of rows of that shape."""
-    words = guidelines_of(made)
-    return Described([part.title for part in fields(shape)], [part.title for part in questions(shape)], words)
+    asked = questions(shape, made.review, made.rating.aspects if made.rating else ())
+    return Described([part.title for part in fields(shape)], [part.title for part in asked], guidelines_of(made))
 
 
 def guidelines_of(made: Recipe) -> str:

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app import inputs, recipe
+from app import inputs, recipe, sending
 from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError
@@ -29,20 +29,20 @@ from app.execution import Execution
 from app.keys import Keys
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
+from app.sending import Sent
 from app.services import Say
 from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
-from app.tables.text import clean, dumps, now
+from app.tables.text import clean, dumps
 from app.workers import at_work, working_on
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, chosen
 from feedback.exports import export as write_file
 from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
-from feedback.push import Pushed, Target, target
-from feedback.push import push as push_items
-from feedback.schema import Review, item, shape_of
+from feedback.push import Pushed, target
+from feedback.schema import Review, shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
@@ -269,14 +269,6 @@ async def rate(
     return await generate(store, settings, run, watch, say, keys=keys, changed=made, retry_failed=True, only_made=True)
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What a push did, and where it went."""
-
-    to: Target
-    pushed: Pushed
-
-
 def push(
     store: Store,
     run: Run,
@@ -285,12 +277,14 @@ def push(
     *,
     dataset: str = "",
     workspace: str = "",
+    withdraw: bool = False,
 ) -> Sent:
     """Sends the rows of a run to Argilla. Rows that are there already, unchanged, are not sent again.
 
-    Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
+    `withdraw` takes the records of rows that the run does not have any more out of Argilla. Raises RunError if there is
+    nothing to send, ArgillaError and its kind otherwise.
     """
-    began, made = now(), recipe_of(run)
+    made = recipe_of(run)
     shape = shape_of(store.rows.walk(run.id))
     population = store.runs.counts(run.id)["answered"]
     if not population:
@@ -300,23 +294,14 @@ def push(
         )
     name = dataset or dataset_of(store, run, made.review)
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
-    words = guidelines_of(made)
-    about = {
-        "aspect": made.rating.aspects[0] if made.rating else "",
-        "run": run.id,
-        "task": made.kind,
-        "generator": (made.generator.model or made.generator.preset) if made.task.calls_model else "input",
-    }
-    items = (item(judged.row, judged.ratings, shape, **about) for judged in judged_rows(store, run))
+    labelled = made.rating.aspects if made.rating else ()
     with Server(where.url, where.key) as server:
-        to = target(server, name, review, shape, words)
-        number = store.reviews.begin_push(run.id, where.name, to.id, to.name, to.workspace)
-        pushed = push_items(
-            server, to, items, store.reviews.sent(number),
-            lambda sent: store.reviews.keep_sent(number, sent, population), lambda done: watch(done, population),
+        to = target(server, name, review, shape, labelled, guidelines_of(made))
+        return sending.send(
+            store, run, made, shape, server, where.name, to,
+            lambda: judged_rows(store, run), lambda ids: judged_of(store, run, ids),
+            lambda done: watch(done, population), withdraw=withdraw,
         )  # fmt: skip
-    store.reviews.finish_push(number, began, [row for row, _ in pushed.refused])
-    return Sent(to, pushed)
 
 
 def set_review(store: Store, run: Run, review: Review) -> Run:
@@ -334,13 +319,18 @@ class Pulled:
     rows_reviewed: int = 0
     approved: int = 0
     rejected: int = 0
+    undecided: int = 0
+    """Rows on which the reviewers' decisions come to nothing: a tie, or nobody was sure."""
     sent: int = 0
     missing: int = 0
     """Datasets that are no longer there; what was pulled from them before is kept."""
 
 
-def pull(store: Store, run: Run, where: Argilla) -> Pulled:
-    """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to."""
+def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) -> Pulled:
+    """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to.
+
+    A dataset in which nobody did anything since the last pull is passed over, but with `everything`.
+    """
     pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
         raise RunError(
@@ -348,18 +338,26 @@ def pull(store: Store, run: Run, where: Argilla) -> Pulled:
         )
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
-        for dataset_id in {str(push["dataset_id"]) for push in pushes}:
+        for push in pushes:
+            dataset_id = str(push["dataset_id"])
             try:
+                activity = server.activity(
+                    dataset_id
+                )  # before the responses: what is said meanwhile is pulled next time
+                if activity == push["activity"] and not everything:
+                    continue
                 found = list(pull_verdicts(server, dataset_id))
             except Missing:
                 done.missing += 1
                 continue
             done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
+            store.reviews.pulled(push["id"], activity)
     for judged in judged_rows(store, run):
         done.submitted += len(judged.submitted)
         done.rows_reviewed += bool(judged.submitted)
         done.approved += judged.decision == "approve"
         done.rejected += judged.decision == "reject"
+        done.undecided += judged.decision == "unsure"
     return done
 
 
@@ -398,6 +396,11 @@ def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
     return list(_judged(store, store.rows.page(run.id, offset, limit), recipe_of(run).merge))
+
+
+def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
+    """Some rows by their ids."""
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), recipe_of(run).merge)}
 
 
 def judged_rows(store: Store, run: Run) -> Iterator[Judged]:

@@ -29,7 +29,11 @@ class Missing(ArgillaError):
 
 
 class DatasetMismatch(ArgillaError):
-    """A dataset of that name is there and has other fields or questions."""
+    """A dataset of that name is there and has other fields or questions. `free` is a name that nothing has."""
+
+    def __init__(self, message: str, *, terminal: str = "", free: str = "") -> None:
+        super().__init__(message, terminal=terminal)
+        self.free = free
 
 
 class ExportError(ClaywrightError):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from feedback.errors import ExportError
 from feedback.judged import Judged
-from feedback.schema import clean
+from feedback.records import clean
 from tasks.errors import SettingsError
 from tasks.marks import marks
 from tasks.settings import setting

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
 
-from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, best_response, clean
+from feedback.opinions import best_response
+from feedback.records import clean
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE
 from feedback.types import Decision, Rating, Verdict
 from tasks.errors import SettingsError
 from tasks.settings import setting

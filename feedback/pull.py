@@ -8,11 +8,14 @@ from feedback.types import Verdict
 
 
 def pull(server: Server, dataset_id: str) -> Iterator[Verdict]:
-    """All responses in a dataset, drafts and discarded ones too. Raises Missing if it was deleted, ArgillaError."""
+    """All responses in a dataset, drafts and discarded ones too. Raises Missing if it was deleted, ArgillaError.
+
+    Only records that somebody responded to are asked for.
+    """
     names = server.usernames()
     found = server.get(f"/api/v1/datasets/{dataset_id}/questions")
     questions = {str(question["id"]): str(question["name"]) for question in found["items"]}
-    for record in server.records(dataset_id):
+    for record in server.answered(dataset_id):
         for response in record.get("responses") or []:
             yield verdict(record, response, names, questions)
 

@@ -6,9 +6,9 @@ People's responses are never touched: an upsert replaces fields, metadata and su
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from feedback.errors import ArgillaError, DatasetMismatch
@@ -17,6 +17,10 @@ from feedback.server import BATCH, Server
 
 if TYPE_CHECKING:
     import argilla as rg
+
+
+Item = tuple[dict[str, Any], str]
+"""A record, and the hash of what was sent of it before ("" for nothing)."""
 
 
 @dataclass
@@ -39,12 +43,12 @@ class Target:
     questions: Mapping[str, str]
 
 
-def target(server: Server, name: str, review: Review, shape: Shape, guidelines: str) -> Target:
+def target(server: Server, name: str, review: Review, shape: Shape, labelled: Sequence[str], guidelines: str) -> Target:
     """The dataset `name`, made if it is not there. Raises DatasetMismatch if it is there and does not fit."""
     import argilla as rg
 
     workspace = server.workspace(review.workspace)
-    wanted = settings(shape, review, guidelines)
+    wanted = settings(shape, review, labelled, guidelines)
     with server.translated():
         dataset = _there(server, name, workspace)
         if dataset is not None and _is_half_made(server, dataset, wanted):
@@ -56,13 +60,26 @@ def target(server: Server, name: str, review: Review, shape: Shape, guidelines: 
         elif problem := _difference(dataset.settings, wanted):
             raise DatasetMismatch(
                 f"Argilla has a dataset '{name}' in workspace '{workspace}' that these rows do not fit: {problem}. "
-                "Send them under another name.",
-                terminal="With --dataset NAME.",
+                f"Send them under another name: '{(free := _free_name(server, name, workspace))}' is free.",
+                terminal=f"With --dataset {free}",
+                free=free,
             )
     found = server.get(f"/api/v1/datasets/{dataset.id}/questions")
     questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
-    address = f"{server.url}/dataset/{dataset.id}/annotation-mode"
-    return Target(str(dataset.id), name, workspace, address, questions)
+    return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions)
+
+
+def review_address(url: str, dataset_id: str, row: int | None = None) -> str:
+    """Where people review in Argilla's own page: the most urgent record first, or the record of one row of the run."""
+    place = "sort=metadata.priority.desc" if row is None else f"metadata=row.ge{row}.le{row}"
+    return f"{url}/dataset/{dataset_id}/annotation-mode?{place}"
+
+
+def _free_name(server: Server, name: str, workspace: str) -> str:
+    """The name with the first number behind it that no dataset of the workspace has."""
+    with server.translated():
+        taken = {dataset.name for dataset in server.client.workspaces(workspace).datasets}
+    return next(f"{name[:190]}-{k}" for k in count(2) if f"{name[:190]}-{k}" not in taken)
 
 
 def _there(server: Server, name: str, workspace: str) -> "rg.Dataset | None":
@@ -105,33 +122,41 @@ def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
 def push(
     server: Server,
     to: Target,
-    items: Iterable[dict[str, Any]],
-    known: Mapping[str, str],
+    batches: Iterable[tuple[list[Item], int]],
     keep: Callable[[list[tuple[str, str]]], None],
     watch: Callable[[Pushed], None],
-) -> Pushed:
-    """Sends what `known` ({row id: hash of what was sent}) does not have yet, in batches.
+    done: Pushed,
+) -> None:
+    """Sends what changed, in batches of (records with the hash that was sent of each, how many more are known to be there).
 
     `keep` gets (row id, hash) of each batch once the server has it; `watch` is told after each batch.
     """
-    done = Pushed()
-    rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
-        new: list[tuple[str, str, dict[str, Any]]] = []
-        for record in batch:
+    full: list[tuple[str, str, dict[str, Any]]] = []
+
+    def send() -> None:
+        while full:
+            some = full[:BATCH]
+            refused = server.upsert(to.id, [record for _, _, record in some])
+            names = {row_id for row_id, _ in refused}
+            keep([(row_id, digest) for row_id, digest, _ in some if row_id not in names])
+            done.sent += len(some) - len(refused)
+            done.refused += refused
+            del full[:BATCH]
+            watch(done)
+
+    for items, known in batches:
+        done.unchanged += known
+        for record, sent in items:
             digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-            if known.get(record["external_id"]) == digest:
+            if digest == sent:
+                keep([(record["external_id"], digest)])
                 done.unchanged += 1
             else:
-                new.append((record["external_id"], digest, _addressed(record, to.questions)))
-        if new:
-            refused = server.upsert(to.id, [record for _, _, record in new])
-            names = {row_id for row_id, _ in refused}
-            keep([(row_id, digest) for row_id, digest, _ in new if row_id not in names])
-            done.sent += len(new) - len(refused)
-            done.refused += refused
+                full.append((record["external_id"], digest, _addressed(record, to.questions)))
+        if len(full) >= BATCH:
+            send()
         watch(done)
-    return done
+    send()
 
 
 def _addressed(record: dict[str, Any], questions: Mapping[str, str]) -> dict[str, Any]:

@@ -100,6 +100,8 @@ class Verdict:
     reviewer_id: str = ""
     inserted_at: str = ""
     updated_at: str = ""
+    blind: bool = False
+    """True if the labeller's ratings and reasons were not shown."""
 
     @property
     def decision(self) -> Decision | None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from feedback.errors import ExportError
 from feedback.exports import FORMATS, Export, Exported, export, plain, preference, raw, sft
 from feedback.judged import Judged, Merging
-from feedback.schema import MOST_RESPONSES, Shape, best_response, item, opinion, probability, reasons, shape_of
 from feedback.types import Rating, Verdict
 from tasks.errors import SettingsError
 from tasks.types import Message, Response, Row
@@ -37,9 +35,6 @@ PROVENANCE = {
     "row_id": "r-0-0", "run": "run", "task": "Task", "prompt_version": "self_instruct.v1", "decision": "approve",
     "reviewers": ["ann"], "reviewed_at": "2026-01-01T10:00", "labeller": "m",
 }  # fmt: skip
-
-
-ABOUT = {"aspect": "helpfulness", "run": "run", "task": "Task", "generator": "gen"}
 
 
 def verdict(
@@ -336,123 +331,3 @@ def test_places_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"should end in one of: \.jsonl, \.parquet, \.csv"):
         export(some(3), Export(), tmp_path / "out.xls", "run", "Task")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.jsonl"]
-
-
-# -- what Argilla shows
-
-
-def test_a_record() -> None:
-    shape = shape_of([ROW])
-    assert shape == Shape(2, True, False)
-    record = item(ROW, RATINGS, shape, **ABOUT)
-    assert record == {
-        "external_id": "r-0-0",
-        "fields": {
-            "conversation": [SYSTEM, ASKED],
-            "response-1": "Rivers are wet.",
-            "response-2": "The Loire.",
-        },
-        "metadata": {
-            "run": "run", "task": "Task", "models": ["a", "b"], "rating-mean": 3.0, "rating-lowest": 2.0, "length": 15,
-        },
-        "suggestions": [
-            {"question": "corrected-instruction", "value": "Name a river.", "score": None, "agent": "gen"},
-            {"question": "corrected-response", "value": "The Loire.", "score": None, "agent": "a"},
-            {"question": "rating-1", "value": 2, "score": None, "agent": "m"},
-            {"question": "rating-2", "value": 4, "score": None, "agent": "m"},
-            {
-                "question": "rationale", "score": None, "agent": "m",
-                "value": "**Response 1, helpfulness: 2** Wet.\n\n**Response 2, helpfulness: 4** Right.",
-            },
-        ],
-    }  # fmt: skip
-
-
-def test_a_record_without_responses_or_ratings() -> None:
-    bare = Row((ASKED,), (), {"passage": "Water.", "title": "Rivers"}, id="r-1-0")
-    shape = shape_of([bare])
-    assert shape == Shape(0, False, True)
-    record = item(bare, (), shape, **ABOUT)
-    assert record["fields"] == {"instruction": "Name a river.", "passage": "Rivers\n\nWater."}
-    assert [suggestion["question"] for suggestion in record["suggestions"]] == ["corrected-instruction"]
-    assert record["metadata"] == {"run": "run", "task": "Task", "models": []}
-
-
-def test_a_record_can_be_sent_whatever_its_texts_hold() -> None:
-    odd = replace(
-        ROW, messages=({"role": "user", "content": "a\0b\ud800"},), responses=(Response("\ud800\0", "m\ud800"),)
-    )
-    sent = json.dumps(item(odd, (replace(RATINGS[0], rationale="\0\ud800"),), shape_of([odd]), **ABOUT))
-    assert "\\ud800" not in sent and "\\u0000" not in sent
-    sent.encode()
-
-
-def test_a_shape_fits_all_rows() -> None:
-    many = replace(ROW, messages=(ASKED,), responses=(Response("x", "m"),) * 20)
-    assert shape_of([many]) == Shape(MOST_RESPONSES, False, False)
-    assert shape_of([many, ROW, replace(ROW, origin={"passage": "p"})]) == Shape(MOST_RESPONSES, True, True)
-    assert shape_of([]) == Shape()
-    beyond = (replace(RATINGS[0], response=15, value=5.0),)
-    record = item(many, beyond, shape_of([many]), **ABOUT)
-    assert len([name for name in record["fields"] if name.startswith("response-")]) == MOST_RESPONSES
-
-
-def rated(*values: float | None, place: int = 0, logprobs: Any = None) -> list[Rating]:
-    return [
-        Rating(place, "honesty", k, "rated" if value is not None else "unrated", value, model="m", logprobs=logprobs)
-        for k, value in enumerate(values)
-    ]
-
-
-def test_an_opinion_and_how_sure_it_is() -> None:
-    assert opinion([], 0, "honesty") is None
-    assert opinion(rated(None, None), 0, "honesty") is None
-    assert opinion(rated(4.0), 0, "helpfulness") is None
-    assert opinion(rated(4.0), 1, "honesty") is None
-    assert opinion(rated(4.0), 0, "honesty") == (4.0, None, "m")
-    assert opinion(rated(4.0, 4.0), 0, "honesty") == (4.0, 1.0, "m")
-    assert opinion(rated(4.0, 4.0, 5.0), 0, "honesty") == (13 / 3, 0.6667, "m")
-    assert opinion(rated(1.0, 5.0, None), 0, "honesty") == (3.0, 0.0, "m")
-    assert opinion(rated(4.0, logprobs={"4": math.log(0.6), "5": math.log(0.2)}), 0, "honesty") == (4.0, 0.75, "m")
-
-
-@pytest.mark.parametrize(
-    ("value", "logprobs", "expected"),
-    [
-        (4.0, {"4": math.log(0.5), "5": math.log(0.5)}, 0.5),
-        (4.0, {" 4": math.log(0.3), "4": math.log(0.3), "2": math.log(0.2)}, 0.75),
-        (4.0, {"4": math.log(0.5), "four": math.log(0.4), '"': math.log(0.1), "44": -9.0}, 1.0),
-        (3.0, {"4": -0.1}, 0.0),
-        (4.5, {"4": -0.1}, None),
-        (4.0, {"x": -0.1}, None),
-        (4.0, {"4": -math.inf}, None),
-        (4.0, {}, None),
-        (4.0, None, None),
-        (None, {"4": -0.1}, None),
-    ],
-)
-def test_probability(value: float | None, logprobs: Any, expected: float | None) -> None:
-    (rating,) = rated(value, logprobs=logprobs)
-    found = probability(rating)
-    assert found == (None if expected is None else pytest.approx(expected))
-
-
-def test_the_best_response_is_the_first_of_the_highest() -> None:
-    three = replace(ROW, responses=(Response("x", "m"),) * 3)
-    assert best_response(three, []) == 0
-    assert best_response(three, [*rated(2.0), *rated(4.0, 2.0, place=1), *rated(3.0, place=2)]) == 1
-    assert best_response(three, rated(None, place=0) + rated(1.0, place=2)) == 2
-    assert best_response(replace(ROW, responses=()), []) == 0
-
-
-def test_reasons() -> None:
-    said = [
-        Rating(0, "honesty", 0, "not-applicable", None, "It claims nothing."),
-        Rating(0, "truthfulness", 0, "unrated", None, note="the answer was cut off"),
-        Rating(0, "helpfulness", 0, "rated", 4.5, "Right."),
-        Rating(7, "helpfulness", 0, "rated", 1.0, "Not shown."),
-    ]
-    assert reasons(said, 1) == (
-        "**honesty: N/A** It claims nothing.\n\n**truthfulness: unrated** the answer was cut off\n\n**helpfulness: 4.5** Right."
-    )
-    assert reasons([], 1) == ""

@@ -339,6 +339,6 @@ def test_a_run_that_is_no_draft_or_was_sent_is_never_replaced(tmp_path: Path, st
     worked = workflow.draft(store, here, made, None)
     store.runs.set(worked.id, state="stopped")
     fresh = workflow.draft(store, here, made, store.runs.get(worked.id))
-    store.reviews.begin_push(fresh.id, "http://a", "d", "rivers", "w")
+    store.reviews.begin_push(fresh.id, "http://a", "d", "rivers", "w", 1, "")
     other = workflow.draft(store, here, replace(made, seed=5), fresh)
     assert {run.id for run in store.runs.all()} == {worked.id, fresh.id, other.id} and other.seed == 5

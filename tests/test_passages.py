@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from app import recipe, workflow
 from app.config import Settings
 from app.store import Store
-from feedback.schema import item, shape_of
+from feedback.records import About, Place, item
+from feedback.schema import shape_of
 from tasks import Genstruct
 from tasks.errors import InputError
 from tasks.passages import BYTES_PER_TOKEN, SLAB, Passage, passages
@@ -137,7 +138,7 @@ def test_a_preview_pays_for_its_first_passages_and_a_run_goes_on_behind_them(
     assert [row.origin["file"] for row in rows] == ["a.txt", "b.md", "b.md", "b.md"]
     assert json.loads(json.dumps(rows[1].origin))["start"] == 0
     assert said == ["The folder papers: 1 file is left out, of an ending that is not known (1 .png)."]
-    shown = item(rows[1], [], shape_of(rows), aspect="", run="r", task="genstruct", generator="g")
+    shown = item(rows[1], [], shape_of(rows), About("r", "genstruct", "g", ("",), ()), Place("queue", 0.0, 2))
     assert json.dumps(shown).count("Long (b.md, passage 1 of 3)") == 1
     (tmp_path / "papers" / "d.md").write_text("More.")
     with pytest.raises(InputError, match="papers is not what it was"):

@@ -338,19 +338,6 @@ def test_a_withdrawn_verdict_is_gone_until_it_comes_back(tmp_path: Path) -> None
         assert len(store.reviews.verdicts([row.id])[row.id]) == 2
 
 
-def test_what_was_sent_is_remembered_once(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        row = with_row(store)
-        push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w")
-        store.reviews.keep_sent(push, [(row.id, "one")], 1)
-        store.reviews.finish_push(push, "2026-01-01", [])
-        assert store.reviews.begin_push("r", "http://a", "d", "rivers", "w") == push
-        store.reviews.keep_sent(push, [(row.id, "two")], 1)
-        assert store.reviews.sent(push) == {row.id: "two"}
-        assert store.runs.counts("r")["sent"] == 1
-        assert store.reviews.begin_push("r", "http://a", "e", "rivers", "w") != push
-
-
 def test_probes_are_remembered_for_a_while(tmp_path: Path) -> None:
     found = Capabilities(raw_prompts=True, chat_template="x", models=("a", "b"))
     with Store(tmp_path) as store:

@@ -1,8 +1,11 @@
 """What was sent to Argilla, and what people said there: every version of it that was seen."""
 
 import json
+import math
+import random
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.database import Database
@@ -21,76 +24,206 @@ DECIDED = (
 )
 """For each row of a run that somebody submitted an answer to: how many are for it, how many against it."""
 
+THERE = "sent<>'' AND withdrawn IS NULL"
+"""A row of a push that Argilla has."""
+AUDIT_SHARE, AUDIT_LEAST = 0.2, 50
+AUDIT_FIRST = 3.0
+"""The priority of audit rows: above that of any row of the queue, so that they are reviewed first and in random order."""
+ORDER = "audit, then priority v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A run's push to one dataset. `seed` draws its audit."""
+
+    id: int
+    run: str
+    seed: int
+
+
+def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> set[str]:
+    """Which of the `new` rows are audit, so that of all `rows` a fifth is, at least 50 where there are that many.
+
+    `audits` were drawn before. The draw depends on the ids, the seed and nothing else.
+    """
+    wanted = max(math.ceil(AUDIT_SHARE * rows), min(AUDIT_LEAST, rows)) - audits
+    return set(random.Random(f"{seed} {audits}").sample(sorted(new), min(max(wanted, 0), len(new))))
+
 
 class Reviews:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def begin_push(self, run_id: str, server: str, dataset_id: str, dataset: str, workspace: str) -> int:
-        """The push of this run to that dataset: the one that is there, or a new one."""
+    def begin_push(
+        self, run_id: str, server: str, dataset_id: str, dataset: str, workspace: str, seed: int, about: str
+    ) -> Push:
+        """The push of this run to that dataset: the one that is there, or a new one. `seed` is kept by a new one only.
+
+        `about` names what all its records share: where that changed, nothing counts as sent.
+        """
 
         def write(c: sqlite3.Connection) -> int:
-            found = c.execute("SELECT id FROM pushes WHERE run=? AND dataset_id=?", (run_id, dataset_id)).fetchone()
+            found = c.execute(
+                "SELECT id, about FROM pushes WHERE run=? AND dataset_id=?", (run_id, dataset_id)
+            ).fetchone()
             if found:
-                c.execute("UPDATE pushes SET finished=NULL WHERE id=?", (found["id"],))
+                c.execute("UPDATE pushes SET finished=NULL, about=? WHERE id=?", (about, found["id"]))
+                if found["about"] != about:
+                    c.execute("UPDATE pushed SET sent=min(sent, ' ') WHERE push=?", (found["id"],))
                 return int(found["id"])
             done = c.execute(
-                "INSERT INTO pushes(run, server, dataset_id, dataset, workspace, created) VALUES(?,?,?,?,?,?)",
-                (run_id, server, dataset_id, dataset, workspace, now()),
+                "INSERT INTO pushes(run, server, dataset_id, dataset, workspace, created, seed, about) VALUES(?,?,?,?,?,?,?,?)",
+                (run_id, server, dataset_id, dataset, workspace, now(), seed, about),
             )
             return int(done.lastrowid or 0)
 
-        return self.db.write(write)
+        number = self.db.write(write)
+        (found,) = self.db.all("SELECT id, run, seed FROM pushes WHERE id=?", number)
+        return Push(found["id"], found["run"], found["seed"])
 
-    def sent(self, push: int) -> dict[str, str]:
-        """{row id: hash of what was sent of it} of one push."""
-        return {
-            r["row"]: r["content_hash"] for r in self.db.all("SELECT row, content_hash FROM pushed WHERE push=?", push)
-        }
+    def plan(self, push: Push, rows: Mapping[str, float], *, blind_audit: bool) -> None:
+        """Seals what the rows of a run ({id: priority}, in unit order) are in that push, before the first of them is sent.
 
-    def keep_sent(self, push: int, sent: Sequence[tuple[str, str]], population: int) -> None:
-        """(row id, content hash) of what Argilla has now. The kind and the place of a row in a push are set once."""
+        What is there already stays what it is, only a queue's priorities change. Of the others a random sample is the
+        audit; a row that was sent to another dataset of the run's stays what it was there.
+        """
 
         def write(c: sqlite3.Connection) -> None:
-            at = c.execute("SELECT count(*) FROM pushed WHERE push=?", (push,)).fetchone()[0]
-            for place, (row_id, said) in enumerate(sent, at):
+            there = {r["row"] for r in c.execute("SELECT row FROM pushed WHERE push=?", (push.id,))}
+            c.executemany(
+                "UPDATE pushed SET priority=? WHERE push=? AND row=? AND kind='queue' AND priority<>?",
+                [(priority, push.id, row, priority) for row, priority in rows.items() if row in there],
+            )
+            new = [row for row in rows if row not in there]
+            if not new:
+                return
+            before = {
+                r["row"]: (r["kind"], r["chance"])
+                for r in c.execute(
+                    "SELECT row, kind, chance FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND push<>?"
+                    " AND kind IN ('audit', 'queue') ORDER BY push DESC", (push.run, push.id),
+                )
+            }  # fmt: skip
+            (at, last, audits) = c.execute(
+                "SELECT count(*), coalesce(max(batch), 0), coalesce(sum(kind='audit'), 0) FROM pushed WHERE push=?",
+                (push.id,),
+            ).fetchone()
+            audits += sum(before[row][0] == "audit" for row in new if row in before)
+            drawn = drawn_for_audit([row for row in new if row not in before], len(there) + len(new), audits, push.seed)
+            chance = len(drawn) / max(sum(row not in before for row in new), 1)
+            kinds = {row: before.get(row) or (("audit" if row in drawn else "queue"), chance) for row in new}
+            audit = [row for row in new if kinds[row][0] == "audit"]
+            random.Random(f"{push.seed} order").shuffle(audit)
+            queue = sorted((row for row in new if kinds[row][0] == "queue"), key=lambda row: -rows[row])
+            for place, row in enumerate([*audit, *queue], at):
+                kind, odds = kinds[row]
                 c.execute(
                     "INSERT INTO pushed(push, row, content_hash, kind, place, why, chance, population, order_version,"
-                    " suggestions_shown, sent) VALUES(?,?,?,'all',?,'every row of the run',1.0,?,'unit order v1',1,?)"
-                    " ON CONFLICT(push, row) DO UPDATE SET content_hash=excluded.content_hash, sent=excluded.sent",
-                    (push, row_id, said, place, population, now()),
-                )
+                    " suggestions_shown, sent, batch, priority) VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?)",
+                    (
+                        push.id, row, kind, place,
+                        "random sample" if kind == "audit" else "the other opinions against its decision", odds,
+                        len(new), ORDER, not (blind_audit and kind == "audit"), last + 1,
+                        AUDIT_FIRST if kind == "audit" else rows[row],
+                    ),
+                )  # fmt: skip
 
         self.db.write(write)
 
-    def finish_push(self, push: int, began: str, refused: Sequence[str]) -> None:
+    def planned(self, push: Push) -> Iterator[list[sqlite3.Row]]:
+        """What a push sends, in the order of sending, in pages: row, kind, priority, batch, suggestions_shown, content_hash, and
+        `known`, true where Argilla has the row as it is now. Rows that the run does not have any more are left out."""
+        place, last = -1, ""
+        while True:
+            page = self.db.all(
+                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, place,"
+                " withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
+                " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
+                f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, place, last,
+            )  # fmt: skip
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            place, last = page[-1]["place"], page[-1]["row"]
+
+    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str]]) -> None:
+        """(row id, hash of its record) of what Argilla has now."""
+        self.db.write(
+            lambda c: c.executemany(
+                "UPDATE pushed SET content_hash=?, sent=?, withdrawn=NULL WHERE push=? AND row=?",
+                [(said, now(), push.id, row) for row, said in sent],
+            )
+        )
+
+    def forget_sent(self, push: Push, rows: Collection[str]) -> None:
+        """These rows are no longer in Argilla, as somebody deleted them there."""
+        gone = [(push.id, row) for row in rows]
+        self.db.write(
+            lambda c: c.executemany("UPDATE pushed SET sent='', content_hash='' WHERE push=? AND row=?", gone)
+        )
+
+    def sent_to(self, push: Push) -> set[str]:
+        """The rows that Argilla has by that push, as far as is known here."""
+        return {r["row"] for r in self.db.all(f"SELECT row FROM pushed WHERE push=? AND {THERE}", push.id)}
+
+    def dropped(self, push: Push) -> list[str]:
+        """Rows that Argilla has by that push and the run has not any more."""
+        found = self.db.all(
+            f"SELECT row FROM pushed LEFT JOIN rows ON rows.id=pushed.row WHERE push=? AND {THERE}"
+            " AND NOT (state IS 'kept' AND stage IS 'answered') ORDER BY place", push.id,
+        )  # fmt: skip
+        return [r["row"] for r in found]
+
+    def withdrawn(self, push: Push, rows: Collection[str]) -> None:
+        """These rows were taken out of Argilla."""
+        done = [(now(), push.id, row) for row in rows]
+        self.db.write(lambda c: c.executemany("UPDATE pushed SET withdrawn=? WHERE push=? AND row=?", done))
+
+    def finish_push(self, push: Push, began: str, refused: Sequence[str]) -> None:
         """The push is whole: every row of it but the `refused` is in Argilla as it was at the time `began`."""
 
         def write(c: sqlite3.Connection) -> None:
-            c.execute("UPDATE pushes SET finished=? WHERE id=?", (now(), push))
-            c.execute(
-                f"UPDATE pushed SET sent=max(sent, ?) WHERE push=? AND row NOT IN ({marks(refused)})",
-                (began, push, *refused),
+            c.execute("UPDATE pushes SET finished=? WHERE id=?", (now(), push.id))
+            left = set(refused)
+            there = [r["row"] for r in c.execute(f"SELECT row FROM pushed WHERE push=? AND {THERE}", (push.id,))]
+            c.executemany(
+                "UPDATE pushed SET sent=max(sent, ?) WHERE push=? AND row=?",
+                [(began, push.id, row) for row in there if row not in left],
             )
 
         self.db.write(write)
 
     def pushes(self, run_id: str) -> list[dict[str, Any]]:
-        """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished."""
+        """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished, seed, activity."""
         return [dict(r) for r in self.db.all("SELECT * FROM pushes WHERE run=? ORDER BY id DESC", run_id)]
+
+    def pulled(self, push: int, activity: str) -> None:
+        """Everything that people did in its dataset up to `activity` (Argilla's time) is here."""
+        self.db.write(lambda c: c.execute("UPDATE pushes SET activity=? WHERE id=?", (activity, push)))
 
     def waiting(self, run_id: str, server: str, dataset: str) -> int:
         """How many answered rows are not in that dataset of that Argilla as they are now, as far as is known here."""
         (found,) = self.db.all(
             "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND stage='answered' AND NOT EXISTS(SELECT 1 FROM pushed"
             " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.server=?"
-            " AND pushes.dataset=? AND pushed.sent>=rows.updated)", run_id, server, dataset,
+            " AND pushes.dataset=? AND pushed.sent>=rows.updated AND withdrawn IS NULL)", run_id, server, dataset,
         )  # fmt: skip
         return int(found["n"])
 
     def were_sent(self, row_ids: Sequence[str]) -> set[str]:
-        """Those of the rows that were sent anywhere."""
-        return {r["row"] for r in self.db.all(f"SELECT row FROM pushed WHERE row IN ({marks(row_ids)})", *row_ids)}
+        """Those of the rows that Argilla has, by any push."""
+        found = self.db.all(f"SELECT row FROM pushed WHERE {THERE} AND row IN ({marks(row_ids)})", *row_ids)
+        return {r["row"] for r in found}
+
+    def samples(self, run_id: str) -> dict[str, tuple[int, int]]:
+        """{"audit": (rows sent, rows of them that somebody submitted an answer to), "queue": ...} of a run."""
+        found = self.db.all(
+            "SELECT kind, count(*) n, sum(row IN (SELECT row FROM verdicts WHERE gone IS NULL AND status='submitted')) seen"
+            f" FROM (SELECT DISTINCT row, kind FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND {THERE}) GROUP BY kind",
+            run_id,
+        )
+        return {r["kind"]: (r["n"], r["seen"]) for r in found}
 
     def reviewers(self, run_id: str) -> list[tuple[str, int]]:
         """(name, rows that they submitted an answer to) of everybody who did, the busiest first."""
@@ -110,10 +243,11 @@ class Reviews:
                 added += c.execute(
                     "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
                     " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
-                    " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,1,? FROM rows WHERE id=?",
+                    " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,coalesce((SELECT suggestions_shown FROM pushed JOIN pushes"
+                    " ON pushes.id=push WHERE row=rows.id AND dataset_id=?), 1),? FROM rows WHERE id=?",
                     (
                         v.reviewer, v.reviewer_id, v.status, dumps(dict(v.answers)), dumps(dict(v.shown)), dataset_id,
-                        v.record_id, v.response_id, v.inserted_at, v.updated_at, now(), v.row,
+                        v.record_id, v.response_id, v.inserted_at, v.updated_at, dataset_id, now(), v.row,
                     ),
                 ).rowcount  # fmt: skip
             if whole:
@@ -147,7 +281,7 @@ class Reviews:
                     Verdict(
                         v["row"], v["reviewer"], v["status"], json.loads(v["answers"]), json.loads(v["shown"]),
                         v["record_id"], v["response_id"],
-                        v["reviewer_id"], v["inserted_at"], v["updated_at"],
+                        v["reviewer_id"], v["inserted_at"], v["updated_at"], blind=v["suggestions_shown"] == 0,
                     )
                 )  # fmt: skip
         return found

@@ -156,6 +156,12 @@ class Rows:
         responses = _responses(self.db.reader, [found["id"] for found in page])
         return [_row(found, responses[found["id"]]) for found in page]
 
+    def of(self, row_ids: Sequence[str]) -> list[Row]:
+        """The rows of those ids, in unit order."""
+        found = self.db.all(f"SELECT * FROM rows WHERE id IN ({marks(row_ids)}) ORDER BY unit, position", *row_ids)
+        responses = _responses(self.db.reader, row_ids)
+        return [_row(row, responses[row["id"]]) for row in found]
+
     def latest(self, run_id: str, limit: int) -> list[Row]:
         """The rows that were answered last, the newest first."""
         found = self.db.all(

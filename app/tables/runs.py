@@ -9,7 +9,7 @@ from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
 from app.tables.ratings import LAST_JUDGE
-from app.tables.reviews import DECIDED
+from app.tables.reviews import DECIDED, THERE
 from app.tables.text import now
 from tasks.engine import Tally
 
@@ -141,7 +141,7 @@ class Runs:
             f" WHERE run=? AND judge={LAST_JUDGE}", (run_id,),
         ).fetchone()  # fmt: skip
         sent = self.db.reader.execute(
-            "SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=?",
+            f"SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND {THERE}",
             (run_id,),
         ).fetchone()[0]
         reviewed = self.db.reader.execute(

@@ -1,0 +1,105 @@
+"""How the rows of a run go to Argilla: which are audit and which the queue, in which order, what is there already."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.reviews import Push
+from app.tables.runs import Run
+from app.tables.text import now
+from feedback import push as to_argilla
+from feedback.judged import Judged
+from feedback.opinions import priority
+from feedback.push import Pushed, Target
+from feedback.records import About, Place, item
+from feedback.schema import Shape
+from feedback.server import Server
+
+Walk = Callable[[], Iterator[Judged]]
+Of = Callable[[list[str]], dict[str, Judged]]
+
+
+@dataclass
+class Sent:
+    """What a push did, and where it went. `dropped` rows are in Argilla and no longer in the run."""
+
+    to: Target
+    pushed: Pushed = field(default_factory=Pushed)
+    dropped: int = 0
+    withdrawn: int = 0
+
+
+def about_of(run: Run, made: Recipe) -> About:
+    labelled = made.rating.aspects if made.rating else ()
+    generator = (made.generator.model or made.generator.preset) if made.task.calls_model else "input"
+    return About(run.id, made.kind, generator, made.review.rated(labelled), labelled, made.review.ranking)
+
+
+def send(
+    store: Store,
+    run: Run,
+    made: Recipe,
+    shape: Shape,
+    server: Server,
+    name: str,
+    to: Target,
+    walk: Walk,
+    of: Of,
+    watch: Callable[[Pushed], None],
+    *,
+    withdraw: bool,
+) -> Sent:
+    """Sends to `to` what it does not have yet. `walk` gives the run's rows in unit order, `of` some of them by id.
+
+    What is audit and what is queue is sealed before the first row is sent; the audit goes first, in random order, then the
+    queue by priority. With `withdraw`, records of rows that the run does not have any more are taken out.
+    """
+    began, about, done = now(), about_of(run, made), Sent(to)
+    said = json.dumps([asdict(about), asdict(shape)])
+    push = store.reviews.begin_push(
+        run.id, name, to.id, to.name, to.workspace, secrets.randbits(31), hashlib.sha256(said.encode()).hexdigest()[:16]
+    )
+    numbers: dict[str, int] = {}
+    priorities: dict[str, float] = {}
+    aspect = about.labelled[0] if about.labelled else ""
+    for number, judged in enumerate(walk(), 1):
+        numbers[judged.row.id] = number
+        priorities[judged.row.id] = priority(judged.row, judged.ratings, aspect)
+    store.reviews.plan(push, priorities, blind_audit=made.review.blind_audit)
+    _forget_what_is_gone(store, push, server, to)
+
+    def batches() -> Iterator[tuple[list[to_argilla.Item], int]]:
+        for page in store.reviews.planned(push):
+            rest = [planned for planned in page if not planned["known"]]
+            judged = of([planned["row"] for planned in rest])
+            yield [
+                (
+                    item(
+                        judged[p["row"]].row, judged[p["row"]].ratings, shape, about,
+                        Place(p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"]),
+                    ),
+                    p["content_hash"],
+                )
+                for p in rest if p["row"] in numbers and p["row"] in judged
+            ], len(page) - len(rest)  # fmt: skip
+
+    to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent), watch, done.pushed)
+    store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])
+    left = store.reviews.dropped(push)
+    if withdraw and left:
+        server.delete_records(to.id, left)
+        store.reviews.withdrawn(push, left)
+        done.withdrawn = len(left)
+    done.dropped = len(left) - done.withdrawn
+    return done
+
+
+def _forget_what_is_gone(store: Store, push: Push, server: Server, to: Target) -> None:
+    """Records that somebody deleted in Argilla are sent again."""
+    known = store.reviews.sent_to(push)
+    if known and server.count(to.id) < len(known):
+        store.reviews.forget_sent(push, known - set(server.record_ids(to.id)))

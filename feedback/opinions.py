@@ -1,0 +1,115 @@
+"""What the labeller thinks of a row, all its ratings together: per response, of the whole row, and how sure it is."""
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from feedback.types import Rating
+from tasks.types import Row
+
+MOST_RESPONSES = 8
+KEEP = 4.0
+"""A row whose best response is rated so high would be kept."""
+MIDDLE = 3.5
+"""Between what is kept and what is not."""
+
+
+def opinion(ratings: Sequence[Rating], place: int, aspect: str) -> tuple[float, float | None, str] | None:
+    """(mean rating, how sure, model) of one response under one aspect; None where it is unrated.
+
+    How sure: the share of repeats that agree with the mean, or the probability that the labeller gave its one rating;
+    None where there is neither.
+    """
+    said = _rated(ratings, place, aspect)
+    if not said:
+        return None
+    mean = fmean(r.value for r in said if r.value is not None)
+    if len(said) > 1:
+        sure = fmean(abs((r.value or 0) - mean) < 0.5 for r in said)
+    elif (sure_of := probability(said[0])) is None:
+        return mean, None, said[0].model
+    else:
+        sure = sure_of
+    return mean, round(sure, 4), said[0].model
+
+
+def rounded(mean: float) -> int:
+    """A mean rating as the whole number that is suggested to people."""
+    return math.floor(mean + 0.5)
+
+
+def probability(rating: Rating) -> float | None:
+    """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
+    odds = rating.distribution
+    return odds.get(int(rating.value)) if odds and rating.value is not None and rating.value.is_integer() else None
+
+
+def means(ratings: Sequence[Rating], responses: int) -> list[float | None]:
+    """The mean rating of each response over aspects and repeats; None where it is unrated."""
+    return [_mean(r.value for r in ratings if r.response == place) for place in range(responses)]
+
+
+def best_response(row: Row, ratings: Sequence[Rating]) -> int:
+    """The place of the response with the highest mean rating among those that are shown, the first of several or of none."""
+    found = means(ratings, min(len(row.responses), MOST_RESPONSES))
+    return max(range(len(found)), key=lambda place: (found[place] or 0.0, -place)) if found else 0
+
+
+def kept(row: Row, ratings: Sequence[Rating], aspect: str) -> bool | None:
+    """Whether the labeller would keep the row: its best response is rated 4 or more. None where that is unrated."""
+    said = opinion(ratings, best_response(row, ratings), aspect)
+    return None if said is None else rounded(said[0]) >= KEEP
+
+
+def priority(row: Row, ratings: Sequence[Rating], aspect: str) -> float:
+    """How strongly the labeller's other opinions of a row speak against its decision, from -2.5 to 2.5; 0 without others.
+
+    The decision is the rating of the best response under `aspect`: 4 or more keeps the row. m is the mean of the other
+    opinions of that response (the mean of the other aspects, of the repeats, the expected rating): `3.5 - m` where the
+    rating keeps the row, `m - 3.5` where it doesn't.
+    """
+    keeps, best = kept(row, ratings, aspect), best_response(row, ratings)
+    if keeps is None:
+        return 0.0
+    said = _rated(ratings, best, aspect)
+    others = [
+        _mean(r.value for r in ratings if r.response == best and r.aspect != aspect),
+        _mean(r.value for r in said) if len(said) > 1 else None,
+        _mean(r.expected for r in said),
+    ]
+    if (m := _mean(others)) is None:
+        return 0.0
+    return round(MIDDLE - m if keeps else m - MIDDLE, 4)
+
+
+def spread(ratings: Sequence[Rating]) -> float | None:
+    """The widest distance between repeats of one question; None where nothing was asked twice."""
+    asked: dict[tuple[int, str], list[float]] = {}
+    for r in ratings:
+        if r.value is not None:
+            asked.setdefault((r.response, r.aspect), []).append(r.value)
+    widths = [max(values) - min(values) for values in asked.values() if len(values) > 1]
+    return max(widths) if widths else None
+
+
+def reasons(ratings: Sequence[Rating], place: int) -> str:
+    """The labeller's rationales of one response as Markdown, each with its aspect and rating where there are several."""
+    own = [r for r in ratings if r.response == place]
+    if len(own) == 1 and own[0].value is not None:
+        return own[0].why
+    lines = []
+    for rating in own:
+        value = (
+            "N/A" if rating.status == "not-applicable" else "unrated" if rating.value is None else f"{rating.value:g}"
+        )
+        lines.append(f"**{rating.aspect}: {value}** {rating.why}".strip())
+    return "\n\n".join(lines)
+
+
+def _rated(ratings: Sequence[Rating], place: int, aspect: str) -> list[Rating]:
+    return [r for r in ratings if r.response == place and r.aspect == aspect and r.value is not None]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return fmean(found) if found else None

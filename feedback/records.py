@@ -1,0 +1,129 @@
+"""A row as one record of Argilla. The record's id (Argilla's `external_id`) is the row's id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feedback.opinions import best_response, means, opinion, reasons, rounded, spread
+from feedback.schema import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    RANKED_FROM,
+    Shape,
+    rating_question,
+    rationale_question,
+)
+from feedback.types import RANKING, Rating
+from feedback.ultrafeedback import reference
+from tasks.types import Row
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What all records of a push share. `aspects` are those that people rate, `labelled` those that the labeller rated."""
+
+    run: str
+    task: str
+    generator: str
+    aspects: tuple[str, ...]
+    labelled: tuple[str, ...]
+    ranking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How one row stands in what is sent: audit or queue, its priority, its number in the run, the batch it came with."""
+
+    sample: str
+    priority: float
+    number: int
+    batch: int = 1
+    blind: bool = False
+    """True where people are to judge without the labeller's ratings and reasons."""
+
+
+def item(row: Row, ratings: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
+    """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
+    said = [] if place.blind else [r for r in ratings if r.response < shape.responses]
+    record: dict[str, Any] = {
+        "external_id": row.id,
+        "fields": _fields(row, shape),
+        "metadata": _metadata(row, said, shape, about, place),
+        "suggestions": _suggestions(row, said, shape, about),
+    }
+    return {name: clean(value) for name, value in record.items()}
+
+
+def _fields(row: Row, shape: Shape) -> dict[str, Any]:
+    shows: dict[str, Any] = {}
+    if shape.talk:
+        shows["conversation"] = [dict(message) for message in row.messages]
+    else:
+        shows["instruction"] = row.instruction
+    if shape.passage and row.origin.get("passage"):
+        found_in = ", ".join(str(row.origin[name]) for name in ("file", "place") if row.origin.get(name))
+        heading = " ".join(filter(None, (str(row.origin.get("title") or ""), found_in and f"({found_in})")))
+        shows["passage"] = "\n\n".join(filter(None, (heading, str(row.origin["passage"]))))
+    if shape.reference and not row.origin.get("passage") and (known := reference(row)):
+        shows["reference"] = known
+    shows.update({f"response-{k}": r.text or " " for k, r in enumerate(row.responses[: shape.responses], 1)})
+    return shows
+
+
+def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About) -> list[dict[str, Any]]:
+    shown = row.responses[: shape.responses]
+    found = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
+    if shown:
+        best = shown[best_response(row, said)]
+        found.append(_suggestion(CORRECTED_RESPONSE, best.text, None, best.model))
+    for place in range(len(shown)):
+        for aspect in about.aspects:
+            if (rated := opinion(said, place, aspect)) is not None:
+                mean, sure, agent = rated
+                found.append(_suggestion(rating_question(aspect, place), rounded(mean), sure, agent))
+        if about.labelled and (why := reasons(said, place)):
+            main = opinion(said, place, about.labelled[0])
+            found.append(_suggestion(rationale_question(place), why, main[1] if main else None, said[0].model))
+    ranked = means(said, len(shown))
+    if about.ranking and shape.responses == len(shown) >= RANKED_FROM and None not in ranked and len(set(ranked)) > 1:
+        ranks = [{"value": f"response-{k}", "rank": _rank(ranked, mean)} for k, mean in enumerate(ranked, 1)]
+        found.append(_suggestion(RANKING, ranks, None, said[0].model))
+    return found
+
+
+def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
+    """1 for the best; equal ones share a rank."""
+    return 1 + sum((other or 0.0) > (mean or 0.0) for other in ranked)
+
+
+def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
+    shown = row.responses[: shape.responses]
+    found: dict[str, Any] = {
+        "priority": place.priority, "sample": place.sample, "row": place.number, "run": about.run, "batch": place.batch,
+        "task": about.task, "length-instruction": len(row.instruction),
+        **{f"model-{k}": response.model for k, response in enumerate(shown, 1)},
+    }  # fmt: skip
+    if shown:
+        found["length"] = max(len(response.text) for response in shown)
+    values = [r.value for r in said if r.value is not None]
+    each = [mean for mean in means(said, len(shown)) if mean is not None]
+    if values:
+        found.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})
+    if len(each) > 1:
+        found["rating-spread"] = round(max(each) - min(each), 3)
+    if (wide := spread(said)) is not None:
+        found["repeat-spread"] = wide
+    return found
+
+
+def _suggestion(question: str, value: Any, score: float | None, agent: str) -> dict[str, Any]:
+    return {"question": question, "value": value, "score": score, "agent": agent}
+
+
+def clean(value: Any) -> Any:
+    """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: clean(inner) for name, inner in value.items()}
+    return [clean(inner) for inner in value] if isinstance(value, list) else value
