@@ -178,7 +178,9 @@ class Reviews:
     def withdrawn(self, push: Push, rows: Collection[str]) -> None:
         """These rows were taken out of Argilla."""
         done = [(now(), push.id, row) for row in rows]
-        self.db.write(lambda c: c.executemany("UPDATE pushed SET withdrawn=? WHERE push=? AND row=?", done))
+        self.db.write(
+            lambda c: c.executemany("UPDATE pushed SET withdrawn=?, content_hash='' WHERE push=? AND row=?", done)
+        )
 
     def finish_push(self, push: Push, began: str, refused: Sequence[str]) -> None:
         """The push is whole: every row of it but the `refused` is in Argilla as it was at the time `began`."""

@@ -13,6 +13,9 @@ from feedback.local.home import Home
 
 ENGINE_NAME = "embedded"
 
+LONGEST_MESSAGE = 2_000_000
+"""Characters of one message of a chat; the server's own limit of 20,000 would refuse a talk about a long document."""
+
 
 def settle(home: Home) -> None:
     """Give argilla_server our settings only; those of another installation on this computer are put aside."""
@@ -28,6 +31,7 @@ def settle(home: Home) -> None:
             "ARGILLA_SEARCH_ENGINE": ENGINE_NAME,
             "ARGILLA_AUTH_SECRET_KEY": home.auth_secret(),
             "ARGILLA_CORS_ORIGINS": "[]",
+            "ARGILLA_MAX_MESSAGE_LENGTH": str(LONGEST_MESSAGE),
             "ARGILLA_SHOW_HUGGINGFACE_SPACE_PERSISTENT_STORAGE_WARNING": "false",
             "HF_HUB_DISABLE_TELEMETRY": "1",
         }

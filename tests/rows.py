@@ -1,0 +1,146 @@
+"""Runs whose rows, ratings and answers of people are there without any model: what reviewing and exporting start from."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from app import recipe, workflow
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.rows import content_hash
+from app.tables.runs import Run
+from feedback.types import Rating
+from tasks.types import Response, Row
+from tests.conftest import ArgillaServer
+
+Rate = Callable[[int, int], Sequence[Rating]]
+JUDGE = "judge"
+
+
+def made_of(**parts: Any) -> Recipe:
+    """A recipe that rates by two aspects; its input is never read."""
+    values: dict[str, Any] = {
+        "name": "rivers",
+        "generator": {"preset": "scripted", "model": "pen"},
+        "labeller": {"preset": "scripted", "model": "judge"},
+        "task": {"kind": "existing"},
+        "inputs": {"path": "rivers.jsonl"},
+        "rating": {"aspects": ["helpfulness", "honesty"]},
+    }
+    return recipe.parse(values | parts)
+
+
+def rated(number: int, responses: int) -> list[Rating]:
+    """Helpfulness 1 to 5 in turn, honesty always 3."""
+    said = []
+    for place in range(responses):
+        value = float((number + place) % 5 + 1)
+        said.append(Rating(place, "helpfulness", 0, "rated", value, f"Help {value:g}.", model="judge"))
+        said.append(Rating(place, "honesty", 0, "rated", 3.0, "Fair.", model="judge"))
+    return said
+
+
+def with_run(
+    store: Store,
+    rows: int,
+    made: Recipe | None = None,
+    *,
+    responses: int = 1,
+    rate: Rate = rated,
+    name: str = "rivers-1",
+) -> Run:
+    """A run with so many answered rows, one a unit, rated as `rate` says."""
+    made = made or made_of()
+    run = store.runs.create(name, made.name, "me", workflow.recipe_text(made), 7, "")
+    store.runs.set(run.id, state="done")
+    add_rows(store, run, 0, rows, responses=responses, rate=rate)
+    return store.runs.get(run.id)
+
+
+def add_rows(store: Store, run: Run, first: int, after: int, *, responses: int = 1, rate: Rate = rated) -> None:
+    async def one(number: int) -> None:
+        answers = tuple(Response(f"River {number}, said by {k}.", f"model-{k}") for k in range(responses))
+        row = Row(
+            ({"role": "user", "content": f"Name river number {number}."},),
+            answers,
+            {},
+            f"{run.id}-{number:06}-0",
+            number,
+        )
+        await store.rows.keep_unit(run.id, number, [row], [])
+        await store.rows.answered(row)
+        if ratings := rate(number, responses):
+            await store.ratings.keep(row.id, content_hash(row), JUDGE, ratings)
+            await store.ratings.done(row.id, JUDGE)
+
+    async def all_of_them() -> None:
+        for at in range(first, after, 200):
+            await asyncio.gather(*(one(number) for number in range(at, min(at + 200, after))))
+
+    asyncio.run(all_of_them())
+
+
+def edit(store: Store, row_id: str, text: str) -> None:
+    """Other words in the first response."""
+    row = store.rows.get(row_id)
+    store.rows.edit(replace(row, responses=(replace(row.responses[0], text=text), *row.responses[1:])), "tester")
+
+
+class Reviewer:
+    """Somebody who answers records through Argilla's API."""
+
+    def __init__(self, argilla: ArgillaServer, key: str = "", name: str = "") -> None:
+        self.name = name or argilla.username
+        self.http = httpx.Client(
+            base_url=argilla.url, headers={"X-Argilla-Api-Key": key or argilla.api_key}, timeout=60
+        )
+
+    def __enter__(self) -> "Reviewer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        found = self.http.get("/api/v1/me/datasets").json()["items"]
+        (one,) = [dataset for dataset in found if dataset["name"] == name]
+        return dict(one)
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """The records of a dataset in the order in which they were inserted, with suggestions and responses."""
+        include: dict[str, str | list[str]] = {"include": ["responses", "suggestions"], "limit": "500"}
+        answer = self.http.get(f"/api/v1/datasets/{self.dataset(name)['id']}/records", params=include)
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    def say(self, record: dict[str, Any], status: str = "submitted", **values: Any) -> dict[str, Any]:
+        """A response to a record; names of questions with an underscore for the dash."""
+        said = {name.replace("_", "-"): {"value": value} for name, value in values.items()}
+        done = self.http.post(f"/api/v1/records/{record['id']}/responses", json={"values": said, "status": status})
+        assert done.status_code == 201, done.text
+        return dict(done.json())
+
+    def change(self, response: dict[str, Any], status: str = "submitted", **values: Any) -> None:
+        said = {name.replace("_", "-"): {"value": value} for name, value in values.items()}
+        done = self.http.put(f"/api/v1/responses/{response['id']}", json={"values": said, "status": status})
+        assert done.status_code == 200, done.text
+
+    def take_back(self, response: dict[str, Any]) -> None:
+        assert self.http.delete(f"/api/v1/responses/{response['id']}").status_code == 200
+
+
+def another(argilla: ArgillaServer, name: str, role: str = "annotator") -> Reviewer:
+    """A new user of Argilla in the workspace `default`."""
+    with Reviewer(argilla) as owner:
+        made = owner.http.post(
+            "/api/v1/users", json={"username": name, "first_name": name, "password": "a long password", "role": role}
+        )
+        assert made.status_code == 201, made.text
+        workspaces = owner.http.get("/api/v1/me/workspaces").json()["items"]
+        (workspace,) = [w for w in workspaces if w["name"] == "default"]
+        joined = owner.http.post(f"/api/v1/workspaces/{workspace['id']}/users", json={"user_id": made.json()["id"]})
+        assert joined.status_code == 201, joined.text
+    return Reviewer(argilla, made.json()["api_key"], name)

@@ -1,0 +1,253 @@
+"""Rows go to the real Argilla: audit and queue, each once; what changed changes there, what was deleted comes back."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import workflow
+from app.config import Settings
+from app.reviewing import Argilla
+from app.sending import Sent
+from app.store import Store
+from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
+from app.tables.runs import Run
+from feedback.errors import DatasetMismatch
+from feedback.opinions import priority
+from feedback.schema import Review
+from tasks.types import Message
+from tests.conftest import ArgillaServer
+from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
+
+
+@pytest.fixture(scope="module")
+def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
+    with Reviewer(argilla) as owner:
+        yield owner
+
+
+@pytest.fixture
+def where(argilla: ArgillaServer) -> Argilla:
+    return Argilla(argilla.url, argilla.api_key, own=True)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A dataset's name of the test's own."""
+    return f"{request.node.name[:60]}-{random.randrange(10**9)}".replace("_", "-").lower()
+
+
+def pushed(store: Store, run: Run, where: Argilla, name: str, **more: Any) -> Sent:
+    return workflow.push(store, store.runs.get(run.id), where, lambda done, total: None, dataset=name, **more)
+
+
+def planned(store: Store, run: Run) -> dict[str, dict[str, Any]]:
+    """What is known of each row that was sent, by id, in the order of sending."""
+    found = store.db.all(
+        "SELECT pushed.* FROM pushed JOIN pushes ON pushes.id=push WHERE run=? ORDER BY push, place", run.id
+    )
+    return {r["row"]: dict(r) for r in found}
+
+
+# -- which rows are audit
+
+
+@pytest.mark.parametrize(("rows", "audits"), [(1, 1), (49, 49), (50, 50), (51, 50), (250, 50), (251, 51), (1000, 200)])
+def test_a_fifth_is_audit_and_at_least_fifty(rows: int, audits: int) -> None:
+    ids = [f"r-{k}" for k in range(rows)]
+    drawn = drawn_for_audit(ids, rows, 0, 11)
+    assert len(drawn) == audits and drawn <= set(ids)
+    assert drawn_for_audit(ids[::-1], rows, 0, 11) == drawn  # neither the order nor anything else matters
+    assert rows < 52 or drawn_for_audit(ids, rows, 0, 12) != drawn
+
+
+def test_every_row_has_the_same_chance_to_be_audit() -> None:
+    ids = [f"r-{k}" for k in range(100)]
+    counts = dict.fromkeys(ids, 0)
+    for seed in range(400):
+        for row in drawn_for_audit(ids, 100, 0, seed):
+            counts[row] += 1
+    assert all(140 < n < 260 for n in counts.values())  # 200 expected, 6 standard deviations
+
+
+def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
+    run = with_run(store, 300)
+    push = store.reviews.begin_push(run.id, "a", "d", "n", "w", 5, "")
+    found = {
+        judged.row.id: priority(judged.row, judged.ratings, "helpfulness")
+        for judged in workflow.judged_rows(store, run)
+    }
+    store.reviews.plan(push, found, blind_audit=True)
+    sealed = planned(store, run)
+    audit = [row for row, plan in sealed.items() if plan["kind"] == "audit"]
+    queue = [row for row, plan in sealed.items() if plan["kind"] == "queue"]
+    assert len(audit) == 60 and list(sealed) == audit + queue
+    assert audit != sorted(audit)  # in random order
+    assert [found[row] for row in queue] == sorted((found[row] for row in queue), reverse=True)
+    assert {plan["chance"] for plan in sealed.values()} == {0.2} and {
+        plan["population"] for plan in sealed.values()
+    } == {300}
+    assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in audit} == {0}
+    assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in queue} == {1}
+    assert all(plan["priority"] == (AUDIT_FIRST if row in audit else found[row]) for row, plan in sealed.items())
+    assert store.runs.counts(run.id)["sent"] == 0 and store.reviews.samples(run.id) == {}  # planned, not sent
+
+    store.reviews.plan(push, found, blind_audit=False)
+    assert planned(store, run) == sealed
+    add_rows(store, run, 300, 400)
+    more = {judged.row.id: 0.0 for judged in workflow.judged_rows(store, run)}
+    store.reviews.plan(push, more, blind_audit=False)
+    grown = planned(store, run)
+    assert all(
+        grown[row]["kind"] == plan["kind"] and grown[row]["place"] == plan["place"] for row, plan in sealed.items()
+    )
+    new = [plan for row, plan in grown.items() if row not in sealed]
+    assert [plan["kind"] for plan in new].count("audit") == 20 and {plan["batch"] for plan in new} == {2}
+
+    other = store.reviews.begin_push(run.id, "a", "e", "n", "w", 6, "")
+    store.reviews.plan(other, more, blind_audit=False)
+    found_again = {r["row"]: r["kind"] for r in store.db.all("SELECT row, kind FROM pushed WHERE push=?", other.id)}
+    assert found_again == {row: plan["kind"] for row, plan in grown.items()}  # a sample is drawn once in a run's life
+
+
+# -- what Argilla has
+
+
+def test_records_are_sorted_by_priority_and_audit_comes_first(
+    store: Store, where: Argilla, owner: Reviewer, name: str
+) -> None:
+    run = with_run(store, 60, responses=3)
+    sent = pushed(store, run, where, name)
+    assert (sent.pushed.sent, sent.pushed.refused, sent.dropped) == (60, [], 0)
+    assert sent.to.url.endswith("/annotation-mode?sort=metadata.priority.desc")
+    records = owner.records(name)
+    assert [record["external_id"] for record in records] == list(planned(store, run))
+    metadata = [record["metadata"] for record in records]
+    assert [m["sample"] for m in metadata] == ["audit"] * 50 + ["queue"] * 10
+    assert [m["priority"] for m in metadata] == sorted((m["priority"] for m in metadata), reverse=True)
+    assert sorted(m["row"] for m in metadata) == list(range(1, 61))
+    assert set(metadata[0]) == {
+        "priority", "sample", "row", "run", "batch", "task", "model-1", "model-2", "model-3", "length-instruction", "length",
+        "rating-mean", "rating-lowest", "rating-spread",
+    }  # fmt: skip
+    assert store.reviews.samples(run.id) == {"audit": (50, 0), "queue": (10, 0)}
+
+
+def test_sent_again_changes_and_never_doubles(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    run = with_run(store, 12)
+    pushed(store, run, where, name)
+    again = pushed(store, run, where, name)
+    assert (again.pushed.sent, again.pushed.unchanged) == (0, 12)
+    first = owner.records(name)[0]
+    owner.say(first, decision="approve", reasons=["very good example"])
+    edit(store, first["external_id"], "Other words.")
+    changed = pushed(store, run, where, name)
+    assert (changed.pushed.sent, changed.pushed.unchanged) == (1, 11)
+    found = owner.records(name)
+    assert len(found) == 12 and found[0]["fields"]["response-1"] == "Other words." and len(found[0]["responses"]) == 1
+
+    # another question about the same rows: the dataset does not fit, and a free name is offered
+    workflow.set_review(store, run, Review(aspects=("truthfulness",)))
+    with pytest.raises(DatasetMismatch, match=f"'{name}-2' is free") as caught:
+        pushed(store, run, where, name)
+    assert caught.value.free == f"{name}-2"
+    assert pushed(store, run, where, caught.value.free).pushed.sent == 12
+
+
+def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    run = with_run(store, 5)
+    sent = pushed(store, run, where, name)
+    ids = sorted(planned(store, run))
+
+    # somebody deletes a record in Argilla: it is sent again
+    gone = next(record for record in owner.records(name) if record["external_id"] == ids[0])
+    owner.http.delete(f"/api/v1/datasets/{sent.to.id}/records", params={"ids": gone["id"]}).raise_for_status()
+    again = pushed(store, run, where, name)
+    assert (again.pushed.sent, again.pushed.unchanged) == (1, 4) and len(owner.records(name)) == 5
+
+    # a row that the run dropped stays in Argilla until it is taken out; and comes back when the row does
+    store.db.write(lambda c: c.execute("UPDATE rows SET state='surplus' WHERE id=?", (ids[1],)))
+    left = pushed(store, run, where, name)
+    assert (left.dropped, left.withdrawn, len(owner.records(name))) == (1, 0, 5)
+    out = pushed(store, run, where, name, withdraw=True)
+    assert (out.dropped, out.withdrawn, len(owner.records(name))) == (0, 1, 4)
+    assert store.runs.counts(run.id)["sent"] == 4 and ids[1] not in store.reviews.were_sent(ids)
+    store.db.write(lambda c: c.execute("UPDATE rows SET state='kept' WHERE id=?", (ids[1],)))
+    assert store.reviews.waiting(run.id, "embedded", name) == 1
+    back = pushed(store, run, where, name)
+    assert (back.pushed.sent, back.dropped) == (1, 0) and len(owner.records(name)) == 5
+
+
+def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    run = with_run(store, 55, made_of(review={"blind_audit": True}))
+    pushed(store, run, where, name)
+    for record in owner.records(name):
+        asked = {suggestion["question_id"]: suggestion for suggestion in record["suggestions"]}
+        blind = record["metadata"]["sample"] == "audit"
+        assert len(asked) == (2 if blind else 4)  # the two texts to correct; a rating and its reasons
+        assert ("rating-mean" in record["metadata"]) == (not blind)
+    for record in (owner.records(name)[0], owner.records(name)[-1]):
+        owner.say(record, decision="approve")
+    workflow.pull(store, run, where)
+    said = store.reviews.verdicts(list(planned(store, run)))
+    assert [said[row][0].blind for row in planned(store, run) if said[row]] == [True, False]
+
+
+HOSTILE = {
+    "script": "<script>fetch('http://evil.example/')</script><img src=x onerror=alert(1)> </textarea>",
+    "control": "a\x07b\x1b[31mc\x7f\u0085\u2028\u202e",
+    "surrogate": "half \ud83d of an emoji and \0 nothing",
+    "formula": "=HYPERLINK(\"http://evil.example/\",\"x\")",
+    "long": "word " * 200_000,
+    "markup": "{{ 7*7 }} ${7*7} {% raw %} [x](javascript:alert(1)) ![](http://evil.example/x.png)",
+}  # fmt: skip
+
+
+def test_hostile_texts_are_sent_as_they_are_or_refused_by_name(
+    store: Store, where: Argilla, owner: Reviewer, name: str
+) -> None:
+    run = with_run(store, len(HOSTILE) + 1)
+    rows = store.rows.page(run.id, 0, 50)
+    for row, text in zip(rows, HOSTILE.values(), strict=False):
+        edit(store, row.id, text)
+    sent = pushed(store, run, where, name)
+    assert (sent.pushed.sent, sent.pushed.refused) == (len(rows), [])
+    found = {record["external_id"]: record for record in owner.records(name)}
+    for row, (kind, text) in zip(rows, HOSTILE.items(), strict=False):
+        wanted = text.replace("\ud83d", "?").replace("\0", "\ufffd")
+        assert found[row.id]["fields"]["response-1"] == wanted, kind
+
+
+def test_a_record_that_argilla_refuses_is_named_and_the_rest_goes_through(
+    store: Store, where: Argilla, owner: Reviewer, name: str, tmp_path: Path
+) -> None:
+    run = with_run(store, 9)
+    rows = store.rows.page(run.id, 0, 50)
+    said: Message = {"role": "user", "content": "Again?"}
+    talk = (said,) * 501  # one more than a chat field takes
+    store.rows.edit(replace(rows[4], messages=talk), "tester")
+    sent = pushed(store, run, where, name)
+    assert sent.pushed.sent == 8 and [row for row, _ in sent.pushed.refused] == [rows[4].id]
+    assert len(owner.records(name)) == 8 and store.reviews.waiting(run.id, "embedded", name) == 1
+    assert pushed(store, run, where, name).pushed.unchanged == 8
+
+
+def test_any_rating_of_several_aspects_is_asked(
+    here: Settings, store: Store, where: Argilla, owner: Reviewer, name: str
+) -> None:
+    made = made_of(review={"aspects": ["helpfulness", "honesty"], "min_submitted": 2})
+    run = with_run(store, 3, made, responses=2, rate=rated)
+    sent = pushed(store, run, where, name)
+    assert [q for q in sent.to.questions if q[-1].isdecimal() and not q.startswith("rationale")] == [
+        "helpfulness-1", "honesty-1", "helpfulness-2", "honesty-2",
+    ]  # fmt: skip
+    record = owner.records(name)[0]
+    owner.say(record, decision="unsure", helpfulness_1=5, honesty_1=4, helpfulness_2=1, reasons=["harmful"])
+    done = workflow.pull(store, run, where)
+    assert (done.rows_reviewed, done.approved, done.undecided) == (1, 0, 1)
+    judged = workflow.judged_of(store, run, [record["external_id"]])[record["external_id"]]
+    assert (judged.rated_by_people(0), judged.said_of(0, "honesty"), judged.rated_by_people(1)) == (4.5, [4], 1)
+    assert judged.submitted[0].reasons == ["harmful"]
