@@ -338,6 +338,7 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
         )
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
+        names = server.usernames()
         for push in pushes:
             dataset_id = str(push["dataset_id"])
             try:
@@ -346,11 +347,11 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
                 )  # before the responses: what is said meanwhile is pulled next time
                 if activity == push["activity"] and not everything:
                     continue
-                found = list(pull_verdicts(server, dataset_id))
+                found = list(pull_verdicts(server, dataset_id, names))
             except Missing:
                 done.missing += 1
                 continue
-            done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True)
+            done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True, users=names)
             store.reviews.pulled(push["id"], activity)
     for judged in judged_rows(store, run):
         done.submitted += len(judged.submitted)

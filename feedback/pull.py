@@ -7,12 +7,11 @@ from feedback.server import Server
 from feedback.types import Verdict
 
 
-def pull(server: Server, dataset_id: str) -> Iterator[Verdict]:
+def pull(server: Server, dataset_id: str, names: Mapping[str, str]) -> Iterator[Verdict]:
     """All responses in a dataset, drafts and discarded ones too. Raises Missing if it was deleted, ArgillaError.
 
-    Only records that somebody responded to are asked for.
+    Only records that somebody responded to are asked for. `names` are those of users, by id.
     """
-    names = server.usernames()
     found = server.get(f"/api/v1/datasets/{dataset_id}/questions")
     questions = {str(question["id"]): str(question["name"]) for question in found["items"]}
     for record in server.answered(dataset_id):

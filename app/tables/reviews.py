@@ -236,8 +236,13 @@ class Reviews:
         )
         return [(r["reviewer"], r["n"]) for r in found]
 
-    def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict], *, whole: bool) -> int:
-        """Adds the versions that were not there, and returns how many. With `whole`, what is missing is marked gone."""
+    def keep_verdicts(
+        self, dataset_id: str, verdicts: Sequence[Verdict], *, whole: bool, users: Collection[str] = ()
+    ) -> int:
+        """Adds the versions that were not there, and returns how many. With `whole`, what is missing is marked gone.
+
+        `users` are the ids of Argilla's users, as far as is known: what somebody said who was deleted there since stays.
+        """
 
         def write(c: sqlite3.Connection) -> int:
             added = 0
@@ -255,9 +260,11 @@ class Reviews:
             if whole:
                 seen = {v.response_id for v in verdicts}
                 known = c.execute(
-                    "SELECT DISTINCT response_id FROM verdicts WHERE dataset_id=?", (dataset_id,)
+                    "SELECT DISTINCT response_id, reviewer_id FROM verdicts WHERE dataset_id=?", (dataset_id,)
                 ).fetchall()
-                for (known_id,) in known:
+                for known_id, reviewer in known:
+                    if known_id not in seen and users and reviewer not in users:
+                        continue
                     gone = None if known_id in seen else now()
                     c.execute(
                         "UPDATE verdicts SET gone=iif(? IS NULL, NULL, coalesce(gone, ?)) WHERE response_id=?",
