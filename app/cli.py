@@ -172,13 +172,16 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         terminal.show(_sent_words(result["sent"]))
 
 
-def _push(here: Settings, store: Store, run: Run, dataset: str, workspace: str) -> dict[str, Any]:
+def _push(
+    here: Settings, store: Store, run: Run, dataset: str, workspace: str, *, withdraw: bool = False
+) -> dict[str, Any]:
     where = reviewing.argilla(here, terminal.say)
     with terminal.sending() as watch:
-        sent = workflow.push(store, run, where, watch, dataset=dataset, workspace=workspace)
+        sent = workflow.push(store, run, where, watch, dataset=dataset, workspace=workspace, withdraw=withdraw)
     return {
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
-        "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged,
+        "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
+        "samples": {kind: n for kind, (n, _) in store.reviews.samples(run.id).items()},
         "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
     }  # fmt: skip
 
@@ -187,6 +190,12 @@ def _sent_words(sent: dict[str, Any]) -> str:
     words = f"{sent['sent']} rows sent to Argilla, dataset '{sent['dataset']}' in workspace '{sent['workspace']}'"
     if sent["unchanged"]:
         words += f" ({sent['unchanged']} were there already)"
+    if sent["withdrawn"]:
+        words += f", {sent['withdrawn']} taken out"
+    if sent["dropped"]:
+        words += (
+            f"\n{sent['dropped']} records are of rows that the run does not have any more: --withdraw takes them out"
+        )
     for refused in sent["refused"]:
         words += f"\nArgilla refused the row {refused['row']}: {refused['why']}"
     return words
@@ -222,11 +231,22 @@ def push(
     run_id: RunId,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
     workspace: Annotated[str, typer.Option(help="Workspace in Argilla.")] = "",
+    withdraw: Annotated[bool, typer.Option(help="Take records out of Argilla whose rows the run dropped.")] = False,
+    blind_audit: Annotated[
+        bool | None,
+        typer.Option(
+            "--blind-audit/--open-audit", help="Send the audit sample without ratings and reasons, or with them."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a run to Argilla; what is there already is not sent again."""
     with opened() as (here, store):
-        sent = _push(here, store, store.runs.get(run_id), dataset, workspace)
+        found = store.runs.get(run_id)
+        if blind_audit is not None:
+            review = replace(workflow.recipe_of(found).review, blind_audit=blind_audit)
+            found = workflow.set_review(store, found, review)
+        sent = _push(here, store, found, dataset, workspace, withdraw=withdraw)
         if as_json:
             terminal.show_json(sent)
         else:
@@ -234,21 +254,34 @@ def push(
 
 
 @app.command()
-def pull(run_id: RunId, as_json: AsJson = False) -> None:
+def pull(
+    run_id: RunId,
+    everything: Annotated[bool, typer.Option(help="Ask for all answers, also where nothing happened since.")] = False,
+    watch: Annotated[int, typer.Option(min=0, help="Pull again every so many seconds, until Ctrl-C.")] = 0,
+    as_json: AsJson = False,
+) -> None:
     """Bring back what people said in Argilla."""
     with opened() as (here, store):
-        done = workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, terminal.say))
-        if as_json:
-            terminal.show_json(asdict(done))
-        else:
-            terminal.show(
-                f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected"
-                f" ({done.new} new or changed answers)"
-            )
-            if done.missing:
-                terminal.show(
-                    f"{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
-                )
+        found, where = store.runs.get(run_id), reviewing.argilla(here, terminal.say)
+        while True:
+            done = workflow.pull(store, found, where, everything=everything)
+            if as_json:
+                terminal.show_json(asdict(done))
+            else:
+                terminal.show(_pulled_words(done))
+            if not watch:
+                return
+            time.sleep(watch)
+
+
+def _pulled_words(done: workflow.Pulled) -> str:
+    words = (
+        f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
+        f"{done.undecided} undecided ({done.new} new or changed answers)"
+    )
+    if done.missing:
+        words += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
+    return words
 
 
 @app.command()

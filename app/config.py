@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +18,7 @@ class Settings:
     data: Path
     owner: str
     argilla_url: str = ""
-    argilla_key: str | None = None
+    argilla_key: str | None = field(default=None, repr=False)
     argilla_workspace: str = ""
 
     @property

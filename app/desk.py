@@ -10,19 +10,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from app import draft, recipe, uploads, workflow
+from app import config, draft, recipe, uploads, workflow
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.jobs import Job, Jobs
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
-from app.standby import Standby
+from app.standby import Standby, Standing
 from app.store import Store
 from app.tables.runs import Run
 from app.trial import Trial
 from app.workers import at_work
 from app.workflow import Foreseen
+from feedback.server import Server
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 
@@ -42,6 +43,8 @@ class Desk:
     ring: KeyRing = field(default_factory=KeyRing)
     trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
     """By browser, endpoint and the key's variable."""
+    chose_argilla: bool = False
+    """True while rows go to an Argilla that was typed into the page."""
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -89,6 +92,20 @@ class Desk:
         except InputError as error:
             raise FormError("inputs", str(error)) from error
         return {**filled, "inputs.path": str(path)}
+
+    def use_argilla(self, url: str, key: str) -> None:
+        """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
+        it is again what the environment says. Raises ArgillaError."""
+        named = config.settings(self.settings.data)
+        chosen = (
+            replace(named, argilla_url=url.strip(), argilla_key=key.strip(), argilla_workspace="") if url else named
+        )
+        if url:
+            with Server(chosen.argilla_url, chosen.argilla_key or ""):
+                pass
+        self.settings = self.jobs.settings = self.standby.settings = chosen
+        self.chose_argilla = bool(url)
+        self.standby.argilla = Standing("starting")
 
     # -- runs
 

@@ -16,6 +16,7 @@ from app.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
 from feedback.exports import Export
+from feedback.judged import Merging
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
@@ -49,8 +50,15 @@ def default_of(field: "Field[Any]") -> Any:
     return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
+def is_lines(field: "Field[Any]") -> bool:
+    """True for a setting that is several texts: a form shows one a line."""
+    return str(field.type) == "tuple[str, ...]"
+
+
 def shown(value: Any) -> Any:
     """A setting as a form's field shows it."""
+    if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+        return "\n".join(value)
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False) if value else ""
     return value
@@ -59,6 +67,8 @@ def shown(value: Any) -> Any:
 def given(field: "Field[Any]", value: Any) -> Any:
     """What a form's field holds, as the setting takes it. Emptied numbers mean the default."""
     default = default_of(field)
+    if is_lines(field) and isinstance(value, str):
+        return tuple(filter(None, (line.strip() for line in value.splitlines())))
     if value is None or (value == "" and not isinstance(default, str)):
         return default
     kind = str(field.type)
@@ -104,7 +114,10 @@ def fill(made: Recipe) -> Filled:
     filled["rating.on"] = judge is not None
     filled.update(prefixed("rating", asdict(judge) if judge else RATING))
     filled["rating.aspects"] = list(filled["rating.aspects"])
-    filled.update(prefixed("review", asdict(made.review)))
+    reviewed = {**asdict(made.review), "aspects": list(made.review.aspects), "reasons": shown(made.review.reasons)}
+    filled.update(prefixed("review", reviewed))
+    filled.update(prefixed("merge", asdict(made.merge)))
+    filled["argilla.url"] = ""
     filled.update(
         prefixed("export", {"format": made.export.format, "unreviewed": ROWS[made.export.unreviewed], "kind": "jsonl"})
     )
@@ -181,6 +194,11 @@ def review_of(filled: Filled) -> Review:
     return _part(Review, part(filled, "review"), "review")
 
 
+def merging_of(filled: Filled) -> Merging:
+    """How several reviewers' verdicts become one. Raises FormError."""
+    return _part(Merging, part(filled, "merge"), "merge")
+
+
 def export_of(filled: Filled) -> Export:
     """Which rows go out, in which format; the file is another matter. Raises FormError."""
     unreviewed = filled["export.unreviewed"] == ROWS[True]
@@ -208,6 +226,7 @@ def recipe_from(filled: Filled) -> Recipe:
             answers=answers,
             rating=rating_of(filled) if filled.get("rating.on") else None,
             review=review_of(filled),
+            merge=merging_of(filled),
             export=export_of(filled),
         )
     except FormError:

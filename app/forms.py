@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.draft import Filled, default_of, shown
+from app.draft import Filled, default_of, is_lines, shown
 
 NUMBERS = ("int", "float")
 
@@ -108,5 +108,14 @@ def component_for(f: "Field[Any]") -> Component:
     if _is_number(f):
         precision = 0 if kind.startswith("int") else None
         return gr.Number(default, label=label, info=help_, precision=precision, interactive=True, min_width=100)
+    if choices := f.metadata.get("choices"):
+        options = [(str(choice).replace("-", " ").capitalize(), choice) for choice in choices]
+        if is_lines(f):
+            return gr.CheckboxGroup(options, value=list(default), label=label, info=help_, interactive=True)
+        return gr.Radio(options, value=default, label=label, info=help_, interactive=True)
+    if is_lines(f):
+        return gr.Textbox(
+            shown(default), label=label, info=f"{help_} One a line.", lines=3, max_lines=10, interactive=True
+        )
     lines = 3 if f.metadata.get("multiline") else 1
     return gr.Textbox(shown(default), label=label, info=help_, lines=lines, max_lines=10, interactive=True)

@@ -23,6 +23,7 @@ from app.sending import Sent
 from app.store import Store
 from app.tables.runs import Run
 from app.workflow import Pulled
+from feedback.errors import DatasetMismatch
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, Stopped
@@ -50,6 +51,8 @@ class Job:
     pushed: Pushed = field(default_factory=Pushed)
     sent: Sent | None = None
     pulled: Pulled | None = None
+    free_name: str = ""
+    """A dataset's name to send under, where the rows do not fit the dataset that they were to go to."""
     began: float = field(default_factory=time.time)
     stopping: bool = False
 
@@ -57,6 +60,10 @@ class Job:
         self.execution, self.total = execution, total
         if self.stopping:
             execution.stop()
+
+    @property
+    def seconds(self) -> float:
+        return time.time() - self.began
 
     def say(self, sentence: str) -> None:
         self.saying = sentence
@@ -120,10 +127,14 @@ class Jobs:
             ),
         )  # fmt: skip
 
-    def push(self, run: Run, dataset: str = "", workspace: str = "") -> Job:
+    def push(self, run: Run, dataset: str = "", *, withdraw: bool = False) -> Job:
         def send(job: Job) -> None:
             where = reviewing.argilla(self.settings, job.say)
-            job.sent = workflow.push(self.store, run, where, job.sending, dataset=dataset, workspace=workspace)
+            try:
+                job.sent = workflow.push(self.store, run, where, job.sending, dataset=dataset, withdraw=withdraw)
+            except DatasetMismatch as error:
+                job.free_name = error.free
+                raise
             job.pushed = job.sent.pushed
 
         return self._start(run, "push", lambda job: asyncio.to_thread(send, job))

@@ -304,9 +304,11 @@ def push(
         )  # fmt: skip
 
 
-def set_review(store: Store, run: Run, review: Review) -> Run:
-    """The run, to be sent to Argilla as `review` says from now on."""
-    store.runs.set(run.id, recipe=recipe_text(replace(recipe_of(run), review=review)))
+def set_review(store: Store, run: Run, review: Review | None = None, merge: Merging | None = None) -> Run:
+    """The run, to be sent to Argilla as `review` says from now on, and its verdicts merged as `merge` says."""
+    made = recipe_of(run)
+    made = replace(made, review=review or made.review, merge=merge or made.merge)
+    store.runs.set(run.id, recipe=recipe_text(made))
     return store.runs.get(run.id)
 
 

@@ -25,11 +25,14 @@ class Merging:
 
     decision: Literal["majority", "unanimous"] = setting(
         "majority",
-        "majority: more approvals than rejections, a tie decides nothing. unanimous: one rejection is enough.",
+        "Majority: more approvals than rejections, a tie decides nothing. Unanimous: one rejection is enough.",
+        label="Several decisions",
+        choices=RULES,
     )
     text: str = setting(
         LATEST,
-        "Whose corrections count: latest, or the user name of a reviewer (where they corrected nothing: the latest).",
+        "Whose corrections count: latest, or a reviewer's user name (the latest where that one corrected nothing).",
+        label="Several corrections",
     )
 
     def __post_init__(self) -> None:

@@ -1,17 +1,20 @@
 """Review: what will be sent to Argilla and how, one click that sends it, how far people are, and the rows to read."""
 
-from typing import Any
-
 import gradio as gr
 
 from app import draft, parts, reviewing, workflow
 from app.desk import Look
 from app.draft import FormError
 from app.forms import add_fields
+from app.pages import argilla
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
+from feedback.judged import Merging
 from feedback.schema import Review, shape_of
+
+MANY = 250
+"""From so many rows on, a fifth is enough of an audit to learn from."""
 
 
 def build(board: Board) -> None:
@@ -21,19 +24,25 @@ def build(board: Board) -> None:
             lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
         )
         board.button(
-            lambda look: "Pull verdicts" if not look.busy and _pushes(look) else "",
+            lambda look: "Pull verdicts" if not look.busy and argilla.pushes(look) else "",
             pull,
-            forms=False,
             min_width=110,
             elem_id="pull",
         )
+        board.button(take_out_words, take_out, min_width=130, elem_id="take-out")
+        board.button(rename_words, send_renamed, min_width=130, elem_id="send-renamed")
         board.button(send_words, send, primary=True, min_width=120, elem_id="send")
-    board.problem("review")
-    board.part(state)
+    board.problem("review", "merge")
+    board.part(argilla.state)
+    board.part(advice)
     with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]) as how:
         add_fields(board.form, "review", Review)
         board.part(shape)
-    board.dress(how, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+    with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]) as merged:
+        add_fields(board.form, "merge", Merging)
+    for part in (how, merged):
+        board.dress(part, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+    argilla.build(board)
     board.part(rows, browse)
 
 
@@ -75,81 +84,32 @@ def send_words(look: Look) -> str:
     return f"Send {count(waiting, 'row')}" if waiting else ""
 
 
-def state(look: Look) -> str:
-    """Where the rows are: the dataset in Argilla, the way in, who said what; or what went wrong."""
-    if look.run is None or not (look.counts["sent"] or (look.job is not None and look.job.what in ("push", "pull"))):
-        return ""
-    return f'<section class="panel slim">{_job_words(look)}{_dataset(look)}</section>'
+def rename_words(look: Look) -> str:
+    free = look.job.free_name if look.job is not None and not look.busy else ""
+    return f"Send as {free}" if free else ""
 
 
-def _job_words(look: Look) -> str:
-    job = look.job
-    if job is None or job.what not in ("push", "pull"):
-        return ""
-    if job.trouble:
-        return parts.notice(job.trouble, "warn")
-    if job.state == "working":
-        done = job.pushed.sent + job.pushed.unchanged
-        if job.what == "push" and job.total:
-            return f'<p class="big"><b>{done}</b> of {count(job.total, "row")} sent</p>{parts.track(done, job.total, "Rows sent")}'
-        return parts.notice(job.saying or ("Sending." if job.what == "push" else "Asking Argilla what people said."))
-    if job.what == "push" and job.sent is not None:
-        refused = "".join(parts.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5])
-        known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
-        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}.", "ok") + refused
-    if job.what == "pull" and job.pulled is not None:
-        gone = (
-            f" {count(job.pulled.missing, 'dataset was', 'datasets were')} deleted there; what was pulled before is kept."
-            if job.pulled.missing
-            else ""
+def take_out_words(look: Look) -> str:
+    sent = look.job.sent if look.job is not None and not look.busy else None
+    return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
+
+
+def advice(look: Look) -> str:
+    """Whether the audit should go without suggestions, and what to do about records of rows that are no more."""
+    said = ""
+    sent = look.job.sent if look.job is not None and not look.busy else None
+    if sent is not None and sent.dropped:
+        said += parts.notice(
+            f"{count(sent.dropped, 'record')} in Argilla {'is' if sent.dropped == 1 else 'are'} of rows that the run does not "
+            "have any more. Taking them out deletes what people said of them there; what was pulled stays here."
         )
-        return parts.notice(
-            f"{count(job.pulled.new, 'new or changed answer', 'new or changed answers')} came back.{gone}", "ok"
+    rated = look.counts.get("rated", 0)
+    if rated >= MANY and not look.counts["sent"] and not look.filled.get("review.blind_audit"):
+        said += parts.notice(
+            f"With {count(rated, 'rated row')}, we recommend to send the audit without suggestions (under How rows are sent): "
+            "you learn how people judge on their own, and how far the labeller can be trusted."
         )
-    return ""
-
-
-def _pushes(look: Look) -> list[dict[str, Any]]:
-    """What was sent of the run to the Argilla of now, the newest first."""
-    if look.run is None:
-        return []
-    here = reviewing.argilla_name(look.desk.settings)
-    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
-
-
-def _dataset(look: Look) -> str:
-    pushes = _pushes(look)
-    if look.run is None or not pushes:
-        return ""
-    last, argilla, counts = pushes[0], look.desk.standby.argilla, look.counts
-    link = ""
-    if argilla.url:
-        address = f"{argilla.url}/dataset/{last['dataset_id']}/annotation-mode"
-        link = parts.link("Review in Argilla", address)
-    people = look.desk.store.reviews.reviewers(look.run.id)
-    who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
-    progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
-    cells = [
-        (counts["sent"], "sent"),
-        (counts["reviewed"], "reviewed"),
-        (counts["approved"], "approved"),
-        (counts["rejected"], "rejected"),
-    ]
-    return (
-        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
-        f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
-        f"{parts.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}{link}</div>{progress}{_way_in(look)}"
-    )
-
-
-def _way_in(look: Look) -> str:
-    way = reviewing.way_in(look.desk.settings)
-    if way is None:
-        return ""
-    return parts.fold(
-        "How to sign in", f"User name <b>{t(way.username)}</b>, password <b class=mono>{t(way.password)}</b>. "
-        f"They stay on this machine, in {t(way.file)}",
-    )  # fmt: skip
+    return said
 
 
 def shape(look: Look) -> str:
@@ -175,14 +135,26 @@ def browse(act: Act) -> Done:
     return Done(place={"row": str(act.data["row"])})
 
 
-def send(act: Act) -> Done:
+def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
     found = act.desk.store.runs.get(act.run_id)
-    changed = workflow.set_review(act.desk.store, found, draft.review_of(act.filled))
-    act.desk.jobs.push(changed)
+    changed = workflow.set_review(act.desk.store, found, draft.review_of(act.filled), draft.merging_of(act.filled))
+    act.desk.jobs.push(changed, name, withdraw=withdraw)
     return Done()
 
 
+def send_renamed(act: Act) -> Done:
+    """Sends them to a dataset of a name that nothing has."""
+    free = act.look.job.free_name if act.look.job is not None else ""
+    return send(act, free)
+
+
+def take_out(act: Act) -> Done:
+    """Takes records out of Argilla whose rows the run does not have any more."""
+    return send(act, withdraw=True)
+
+
 def pull(act: Act) -> Done:
-    act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
+    found = act.desk.store.runs.get(act.run_id)
+    act.desk.jobs.pull(workflow.set_review(act.desk.store, found, merge=draft.merging_of(act.filled)))
     return Done()

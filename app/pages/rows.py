@@ -6,6 +6,7 @@ from typing import Any
 
 from app import parts, workflow
 from app.desk import Look
+from app.pages import argilla
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
@@ -71,6 +72,8 @@ def _status(judged: Judged, sent: bool) -> str:
             return parts.pill(f"{'corrected' if changed else 'approved'} · {who}", "ok")
         case "reject":
             return parts.pill(f"rejected · {who}", "bad")
+        case "unsure":
+            return parts.pill("undecided")
     if judged.verdicts:
         return parts.pill(judged.verdicts[0].status)
     return parts.pill("waiting", "info") if sent else parts.pill("not sent")
@@ -89,9 +92,11 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
             f'<div class="text">{t(correction[0])}</div></section>'
         )
     single = "one" if len(row.responses) == 1 and correction is None else ""
+    place = argilla.record_address(look, number) if row.id in sent else ""
+    link = parts.link("Open in Argilla", place) if place else ""
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
-        f"{_status(judged, row.id in sent)}</div>"
+        f"{_status(judged, row.id in sent)}{link}</div>"
         f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div></article>'
     )
 

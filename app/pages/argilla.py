@@ -1,0 +1,160 @@
+"""Which Argilla rows go to: the embedded one or another, the dataset there, the way in, how far people are."""
+
+from typing import Any
+
+import gradio as gr
+
+from app import parts, reviewing
+from app.desk import Look
+from app.pages.board import Act, Board, Done
+from app.parts import count, t
+from feedback.push import review_address
+from tasks.errors import SettingsError
+
+
+def build(board: Board) -> None:
+    """The fields for another Argilla than the one of the environment."""
+    with gr.Accordion("Which Argilla", open=False, elem_classes=["more", "card", "how"]):
+        board.part(which)
+        with gr.Row():
+            board.form.add(
+                "argilla.url",
+                gr.Textbox(
+                    "", label="Address of another one", placeholder="https://argilla.example.org", interactive=True,
+                    elem_id="argilla-url",
+                ),
+            )  # fmt: skip
+            key = gr.Textbox(
+                "", label="Key", type="password", interactive=True, placeholder="of an owner or admin", elem_id="argilla-key",
+                info="It stays in this process, until Claywright ends.",
+                html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+        with gr.Row():
+            use = gr.Button("Use it", scale=0, min_width=90, elem_id="use-argilla")
+            board.button(
+                lambda look: "Back to the one before" if look.desk.chose_argilla else "", leave, min_width=160,
+                elem_id="leave-argilla",
+            )  # fmt: skip
+        board.problem("argilla")
+    board.act(use.click, use_other, forms=True, extra=[key])
+
+
+def which(look: Look) -> str:
+    """Where rows go now."""
+    standing, settings = look.desk.standby.argilla, look.desk.settings
+    name = settings.argilla_url or "the embedded Argilla on this machine"
+    words = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
+    return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(words)}</p>'
+
+
+def use_other(act: Act) -> Done:
+    address, key = str(act.filled.get("argilla.url") or "").strip(), str(act.extra[0] or "").strip()
+    if not address or not key:
+        raise SettingsError("Another Argilla needs its address and the key of an owner or admin.")
+    act.desk.use_argilla(address, key)
+    return Done(toast=f"Rows go to {address} from now on.")
+
+
+def leave(act: Act) -> Done:
+    act.desk.use_argilla("", "")
+    return Done(toast="Rows go where they went before.")
+
+
+def state(look: Look) -> str:
+    """Where the rows are: the dataset in Argilla, the way in, who said what; or what went wrong."""
+    if look.run is None or not (look.counts["sent"] or (look.job is not None and look.job.what in ("push", "pull"))):
+        return ""
+    return f'<section class="panel slim">{_job_words(look)}{_dataset(look)}</section>'
+
+
+def _job_words(look: Look) -> str:
+    job = look.job
+    if job is None or job.what not in ("push", "pull"):
+        return ""
+    if job.trouble:
+        return parts.notice(job.trouble, "warn")
+    if job.state == "working":
+        done = job.pushed.sent + job.pushed.unchanged
+        if job.what == "push" and job.total:
+            speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
+            return (
+                f'<p class="big"><b>{done:,}</b> of {count(job.total, "row")} sent <span class="note">{speed}</span></p>'
+                f"{parts.track(done, job.total, 'Rows sent')}"
+            )
+        return parts.notice(job.saying or ("Sending." if job.what == "push" else "Asking Argilla what people said."))
+    if job.what == "push" and job.sent is not None:
+        refused = "".join(parts.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5])
+        known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
+        out = f", {count(job.sent.withdrawn, 'row')} taken out" if job.sent.withdrawn else ""
+        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.", "ok") + refused
+    if job.what == "pull" and job.pulled is not None:
+        gone = (
+            f" {count(job.pulled.missing, 'dataset was', 'datasets were')} deleted there; what was pulled before is kept."
+            if job.pulled.missing
+            else ""
+        )
+        return parts.notice(
+            f"{count(job.pulled.new, 'new or changed answer', 'new or changed answers')} came back.{gone}", "ok"
+        )
+    return ""
+
+
+def pushes(look: Look) -> list[dict[str, Any]]:
+    """What was sent of the run to the Argilla of now, the newest first."""
+    if look.run is None:
+        return []
+    here = reviewing.argilla_name(look.desk.settings)
+    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
+
+
+def record_address(look: Look, number: int) -> str:
+    """Where one row of the run is in Argilla; "" where that is not known."""
+    sent = pushes(look)
+    url = look.desk.standby.argilla.url
+    return review_address(url, str(sent[0]["dataset_id"]), number) if sent and url else ""
+
+
+def _dataset(look: Look) -> str:
+    sent = pushes(look)
+    if look.run is None or not sent:
+        return ""
+    last, url, counts = sent[0], look.desk.standby.argilla.url, look.counts
+    link = parts.link("Review in Argilla", review_address(url, str(last["dataset_id"]))) if url else ""
+    people = look.desk.store.reviews.reviewers(look.run.id)
+    who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
+    progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
+    cells = [
+        (counts["sent"], "sent"),
+        (counts["reviewed"], "reviewed"),
+        (counts["approved"], "approved"),
+        (counts["rejected"], "rejected"),
+    ]
+    return (
+        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
+        f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
+        f"{parts.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}{link}</div>{progress}"
+        f"{_samples(look)}{_way_in(look)}"
+    )
+
+
+def _samples(look: Look) -> str:
+    """How far the audit and the queue are."""
+    found = look.desk.store.reviews.samples(look.run.id) if look.run else {}
+    if "audit" not in found:
+        return ""
+    sent, seen = found["audit"]
+    words = f"Audit, a random sample that tells how well people and labeller agree: {seen} of {sent} reviewed."
+    if "queue" in found:
+        sent, seen = found["queue"]
+        words += f" Queue, the most doubtful first: {seen} of {sent}."
+    return f'<p class="note">{t(words)}</p>'
+
+
+def _way_in(look: Look) -> str:
+    way = reviewing.way_in(look.desk.settings)
+    if way is None:
+        return ""
+    return parts.fold(
+        "How to sign in", f"User name <b>{t(way.username)}</b>, password <b class=mono>{t(way.password)}</b>. "
+        f"They stay on this machine, in {t(way.file)}",
+    )  # fmt: skip
