@@ -42,8 +42,9 @@ class Review:
     )
     aspects: tuple[str, ...] = setting(
         (),
-        "Aspects that people rate, a question each per response; empty takes the labeller's first.",
+        "What people rate, a question each per response; nothing ticked takes the labeller's first.",
         label="People rate",
+        choices=tuple(ASPECTS),
     )
     reasons: tuple[str, ...] = setting(
         REASONS_TO_CHOOSE, "Reasons that reviewers can tick; none asks for none.", label="Reasons to tick"
@@ -226,7 +227,9 @@ def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool) -> st
     parts = [
         "Read the instruction and every response. **Approve** a row if it should go into the dataset, **reject** it if not; "
         "**unsure** leaves it to others. "
-        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset."
+        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset.",
+        "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
+        "ends it, Enter submits.",
     ]
     if aspects:
         parts.append(

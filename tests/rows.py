@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.conftest import ArgillaServer
 
 Rate = Callable[[int, int], Sequence[Rating]]
 JUDGE = "judge"
+PASSWORD = "a long password"
 
 
 def made_of(**parts: Any) -> Recipe:
@@ -80,7 +82,8 @@ def add_rows(store: Store, run: Run, first: int, after: int, *, responses: int =
         for at in range(first, after, 200):
             await asyncio.gather(*(one(number) for number in range(at, min(at + 200, after))))
 
-    asyncio.run(all_of_them())
+    with ThreadPoolExecutor(1) as thread:  # where a browser is open, this thread has a loop already
+        thread.submit(asyncio.run, all_of_them()).result()
 
 
 def edit(store: Store, row_id: str, text: str) -> None:
@@ -136,7 +139,7 @@ def another(argilla: ArgillaServer, name: str, role: str = "annotator") -> Revie
     """A new user of Argilla in the workspace `default`."""
     with Reviewer(argilla) as owner:
         made = owner.http.post(
-            "/api/v1/users", json={"username": name, "first_name": name, "password": "a long password", "role": role}
+            "/api/v1/users", json={"username": name, "first_name": name, "password": PASSWORD, "role": role}
         )
         assert made.status_code == 201, made.text
         workspaces = owner.http.get("/api/v1/me/workspaces").json()["items"]

@@ -16,19 +16,18 @@ def build(board: Board) -> None:
     """The fields for another Argilla than the one of the environment."""
     with gr.Accordion("Which Argilla", open=False, elem_classes=["more", "card", "how"]):
         board.part(which)
-        with gr.Row():
-            board.form.add(
-                "argilla.url",
-                gr.Textbox(
-                    "", label="Address of another one", placeholder="https://argilla.example.org", interactive=True,
-                    elem_id="argilla-url",
-                ),
-            )  # fmt: skip
-            key = gr.Textbox(
-                "", label="Key", type="password", interactive=True, placeholder="of an owner or admin", elem_id="argilla-key",
-                info="It stays in this process, until Claywright ends.",
-                html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
-            )  # fmt: skip
+        board.form.add(
+            "argilla.url",
+            gr.Textbox(
+                "", label="Address of another one", placeholder="https://argilla.example.org", interactive=True,
+                elem_id="argilla-url",
+            ),
+        )  # fmt: skip
+        key = gr.Textbox(
+            "", label="Key", type="password", interactive=True, placeholder="of an owner or admin", elem_id="argilla-key",
+            info="It stays in this process, until Claywright ends.",
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )  # fmt: skip
         with gr.Row():
             use = gr.Button("Use it", scale=0, min_width=90, elem_id="use-argilla")
             board.button(

@@ -35,14 +35,14 @@ def build(board: Board) -> None:
     board.problem("review", "merge")
     board.part(argilla.state)
     board.part(advice)
-    with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]) as how:
-        add_fields(board.form, "review", Review)
-        board.part(shape)
-    with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]) as merged:
-        add_fields(board.form, "merge", Merging)
-    for part in (how, merged):
-        board.dress(part, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
-    argilla.build(board)
+    with gr.Row(elem_classes="hows") as hows:
+        with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
+            add_fields(board.form, "review", Review)
+            board.part(shape)
+        with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
+            add_fields(board.form, "merge", Merging)
+        argilla.build(board)
+    board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     board.part(rows, browse)
 
 

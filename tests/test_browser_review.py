@@ -1,0 +1,136 @@
+"""People review in Argilla's own page: what they see without scrolling, by keyboard alone, three of them at once."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app import workflow
+from app.reviewing import Argilla
+from app.store import Store
+from app.tables.runs import Run
+from feedback.types import Rating
+from tests.browser import Person, person
+from tests.conftest import ArgillaServer
+from tests.rows import PASSWORD, Reviewer, another, made_of, with_run
+
+WHY = (
+    "The response names the river and says where it flows, which is what was asked, but it leaves out how long it is and "
+    "which sea it reaches, and it adds a remark about bridges that nobody asked for."
+)
+
+
+def rated(number: int, responses: int) -> list[Rating]:
+    return [Rating(place, "helpfulness", 0, "rated", 4.0, WHY, model="judge") for place in range(responses)]
+
+
+@pytest.fixture
+def where(argilla: ArgillaServer) -> Argilla:
+    return Argilla(argilla.url, argilla.api_key, own=True)
+
+
+@pytest.fixture
+def people(argilla: ArgillaServer) -> Iterator[list[Reviewer]]:
+    number = random.randrange(10**9)
+    with ExitStack() as stack:
+        yield [stack.enter_context(another(argilla, f"{name}-{number}")) for name in ("ann", "bob", "eve")]
+
+
+def sent(store: Store, where: Argilla, rows: int, **parts: Any) -> tuple[Run, str]:
+    """The run and the address where people review it."""
+    made = made_of(rating={"aspects": ["helpfulness"]}, **parts)
+    name = f"reviewed-{random.randrange(10**9)}"
+    run = with_run(store, rows, made, rate=rated, name=name)
+    return run, workflow.push(store, run, where, lambda done, total: None).to.url
+
+
+def sign_in(page: Page, address: str, name: str, password: str) -> None:
+    page.goto(address)
+    page.locator("input").first.fill(name)
+    page.locator("input[type=password]").fill(password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/annotation-mode**")
+    expect(page.get_by_text("Keep this row?")).to_be_visible()
+
+
+def test_a_typical_row_is_reviewed_by_keyboard_alone(
+    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
+) -> None:
+    run, address = sent(store, where, 3)
+    with person(browser) as reviewer:
+        page = reviewer.page
+        sign_in(page, address, argilla.username, argilla.password)
+        why = page.get_by_text(WHY[:60]).first
+        expect(why).to_be_visible()
+        submit = page.get_by_role("button", name="Submit").bounding_box()
+        box = why.bounding_box()
+        assert box and submit and box["y"] > 0 and box["y"] + box["height"] < submit["y"], "the reason needs scrolling"
+        expect(page.get_by_text("River", exact=False).first).to_be_in_viewport()
+
+        # the first row: approved, as suggested
+        submitted(page, "1")
+        # the second: rejected, and another rating
+        expect(page.get_by_text("33.33%")).to_be_visible()
+        submitted(page, "2", "2")
+        # the third: approved with another response
+        expect(page.get_by_text("66.67%")).to_be_visible()
+        page.keyboard.press("1")
+        for _ in ("reasons of the labeller", "reasons to tick", "instruction", "response"):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("A better answer.")
+        page.keyboard.press("Escape")
+        submitted(page)
+        assert reviewer.foreign == []
+    workflow.pull(store, run, where)
+    said = list(workflow.judged_rows(store, run))
+    assert sorted(judged.decision or "" for judged in said) == ["approve", "approve", "reject"]
+    (rejected,) = [judged for judged in said if judged.decision == "reject"]
+    assert rejected.rated_by_people(0) == 2
+    assert [c[0] for judged in said if (c := judged.corrected_response())] == ["A better answer."]
+
+
+def submitted(page: Page, *keys: str) -> dict[str, Any]:
+    """Presses the keys, then Enter; gives what the server says of the response that this sends."""
+    with page.expect_response(lambda answer: "/responses" in answer.url and answer.request.method == "POST") as answer:
+        for key in (*keys, "Enter"):
+            page.keyboard.press(key)
+    return dict(answer.value.json())
+
+
+KEYS = {"1": "approve", "2": "reject", "3": "unsure"}
+
+
+def test_three_people_at_once(store: Store, where: Argilla, browser: Browser, people: list[Reviewer]) -> None:
+    run, address = sent(store, where, 4, review={"min_submitted": 2})
+    said: dict[str, list[str]] = {}
+    with ExitStack() as stack:
+        tabs: list[Person] = [stack.enter_context(person(browser)) for _ in people]
+        for tab, who in zip(tabs, people, strict=True):
+            sign_in(tab.page, address, who.name, PASSWORD)
+        # all three have the first record before them; then each goes on with what still needs somebody
+        for keys in ("112", "121", "311"):
+            for tab, key in zip(tabs, keys, strict=True):
+                if not tab.page.get_by_text("Keep this row?").is_visible():
+                    continue  # nothing is left to do for them
+                answer = submitted(tab.page, key)
+                assert answer["values"]["decision"]["value"] == KEYS[key]
+                said.setdefault(answer["record_id"], []).append(KEYS[key])
+                tab.page.wait_for_timeout(700)
+        assert [tab.foreign for tab in tabs] == [[], [], []]
+    assert len(said) >= 3 and max(map(len, said.values())) == 3
+    done = workflow.pull(store, run, where)
+    assert done.submitted == sum(map(len, said.values()))
+    decided = {}
+    for judged in workflow.judged_rows(store, run):
+        if judged.submitted:
+            decided[judged.submitted[0].record_id] = judged.decision
+    wanted = {}
+    for record, decisions in said.items():  # by hand: more for it than against it, or the other way round
+        ahead = decisions.count("approve") - decisions.count("reject")
+        wanted[record] = "approve" if ahead > 0 else "reject" if ahead < 0 else "unsure"
+    assert decided == wanted and set(wanted.values()) >= {"approve"}
