@@ -65,7 +65,9 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None) -> Pushed:
     here = settings(data)
     with services.stopping(here), Store(here.data) as store:
         where = reviewing.argilla(here, _unheard)
-        return workflow.push(store, store.runs.get(run_id), where, lambda done, total: None, dataset=dataset).pushed
+        found = store.runs.get(run_id)
+        vectors = workflow.vectors_for(store, here, found, _unheard)
+        return workflow.push(store, found, where, lambda done, total: None, dataset=dataset, vectors=vectors).pushed
 
 
 def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:

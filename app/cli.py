@@ -177,7 +177,10 @@ def _push(
 ) -> dict[str, Any]:
     where = reviewing.argilla(here, terminal.say)
     with terminal.sending() as watch:
-        sent = workflow.push(store, run, where, watch, dataset=dataset, workspace=workspace, withdraw=withdraw)
+        sent = workflow.push(
+            store, run, where, watch, dataset=dataset, workspace=workspace, withdraw=withdraw,
+            vectors=workflow.vectors_for(store, here, run, terminal.say),
+        )  # fmt: skip
     return {
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
         "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
@@ -245,7 +248,7 @@ def push(
         found = store.runs.get(run_id)
         if blind_audit is not None:
             review = replace(workflow.recipe_of(found).review, blind_audit=blind_audit)
-            found = workflow.set_review(store, found, review)
+            found = workflow.amend(store, found, review=review)
         sent = _push(here, store, found, dataset, workspace, withdraw=withdraw)
         if as_json:
             terminal.show_json(sent)

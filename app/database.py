@@ -111,7 +111,10 @@ class Database:
             for function, future in batch:
                 self._writer.execute("SAVEPOINT one")
                 try:
-                    results.append((future, function(self._writer), None))
+                    said = function(self._writer)
+                    # a cursor that another thread lets go of would disturb this thread's use of the same statement
+                    results.append((future, None if isinstance(said, sqlite3.Cursor) else said, None))
+                    del said
                 except sqlite3.OperationalError:
                     raise
                 except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the thread must live on

@@ -32,6 +32,7 @@ OWN_ADDRESS, TYPED = "url", "typed"
 """Choices that are no preset and no variable: an address of one's own, a key that is typed."""
 ROWS = {False: "approved", True: "unreviewed"}
 """Choices of which rows to export."""
+NOWHERE = "http://localhost"
 SLOTS = 4
 """Columns that can be mapped in the form."""
 RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
@@ -90,6 +91,8 @@ def fill(made: Recipe) -> Filled:
     for role in ROLES:
         filled.update(prefixed(role, fill_model(getattr(made, role))))
     filled.update(prefixed("new", fill_model(ModelSpec(preset="openai"))))
+    near = fill_model(made.embedder or ModelSpec(url=NOWHERE))
+    filled.update(prefixed("embedder", {**near, "url": near["url"] if made.embedder else ""}))
     filled["answers.by"] = "others" if made.responders else "generator"
     filled["responders"] = [recipe.changed(spec) for spec in made.responders]
     filled["task.kind"] = made.kind
@@ -199,6 +202,14 @@ def merging_of(filled: Filled) -> Merging:
     return _part(Merging, part(filled, "merge"), "merge")
 
 
+def embedder_of(filled: Filled) -> ModelSpec | None:
+    """What makes vectors for "find similar"; None where no model is named. Raises FormError."""
+    values = part(filled, "embedder")
+    if not str(values.get("url") or "").strip() and not str(values.get("model") or "").strip():
+        return None
+    return model_of(values, "embedder")
+
+
 def export_of(filled: Filled) -> Export:
     """Which rows go out, in which format; the file is another matter. Raises FormError."""
     unreviewed = filled["export.unreviewed"] == ROWS[True]
@@ -225,6 +236,7 @@ def recipe_from(filled: Filled) -> Recipe:
             inputs=inputs_of(filled, task),
             answers=answers,
             rating=rating_of(filled) if filled.get("rating.on") else None,
+            embedder=embedder_of(filled),
             review=review_of(filled),
             merge=merging_of(filled),
             export=export_of(filled),

@@ -127,11 +127,14 @@ class Jobs:
             ),
         )  # fmt: skip
 
-    def push(self, run: Run, dataset: str = "", *, withdraw: bool = False) -> Job:
+    def push(self, run: Run, keys: Keys, dataset: str = "", *, withdraw: bool = False) -> Job:
         def send(job: Job) -> None:
             where = reviewing.argilla(self.settings, job.say)
+            vectors = workflow.vectors_for(self.store, self.settings, run, job.say, keys)
             try:
-                job.sent = workflow.push(self.store, run, where, job.sending, dataset=dataset, withdraw=withdraw)
+                job.sent = workflow.push(
+                    self.store, run, where, job.sending, dataset=dataset, withdraw=withdraw, vectors=vectors
+                )
             except DatasetMismatch as error:
                 job.free_name = error.free
                 raise

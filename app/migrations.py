@@ -131,6 +131,7 @@ def samples(connection: sqlite3.Connection) -> None:
         ALTER TABLE pushed ADD COLUMN priority REAL NOT NULL DEFAULT 0;
         ALTER TABLE pushed ADD COLUMN withdrawn TEXT;
         CREATE INDEX pushed_place ON pushed(push, place);
+        CREATE TABLE vectors(key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
     """,
     )
 

@@ -34,7 +34,10 @@ BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """`rows` is the number of rows wanted, None for all that the inputs give. Without `rating` nothing is rated."""
+    """`rows` is the number of rows wanted, None for all that the inputs give. Without `rating` nothing is rated.
+
+    With an `embedder`, records in Argilla get a vector of their instruction, for "find similar".
+    """
 
     task: Task
     name: str = "dataset"
@@ -43,6 +46,7 @@ class Recipe:
     generator: ModelSpec = BUILT_IN
     responders: tuple[ModelSpec, ...] = ()
     labeller: ModelSpec = BUILT_IN
+    embedder: ModelSpec | None = None
     inputs: Inputs = field(default_factory=Inputs)
     answers: Answers | None = None
     rating: UltraFeedback | None = None
@@ -83,6 +87,8 @@ class Recipe:
             plain["responders"] = [changed(spec) for spec in self.responders]
         if self.rating is not None or self.labeller != self.generator:
             plain["labeller"] = changed(self.labeller)
+        if self.embedder is not None:
+            plain["embedder"] = changed(self.embedder)
         plain["task"] = {"kind": self.kind, **changed(self.task)}
         for key in ("inputs", "answers", "rating", "review", "merge", "export"):
             part = getattr(self, key)
@@ -130,7 +136,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         raise SettingsError(f"[task] needs a kind that is one of: {', '.join(TASKS)} (given: {kind!r}).")
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
-        "generator": ModelSpec, "labeller": ModelSpec, "inputs": Inputs, "answers": Answers,
+        "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
         "rating": UltraFeedback, "review": Review, "merge": Merging, "export": Export,
     }  # fmt: skip
     for key, cls in classes.items():

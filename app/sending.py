@@ -50,13 +50,15 @@ def send(
     walk: Walk,
     of: Of,
     watch: Callable[[Pushed], None],
+    vectors: Callable[[dict[str, str]], dict[str, list[float]]] | None,
     *,
     withdraw: bool,
 ) -> Sent:
     """Sends to `to` what it does not have yet. `walk` gives the run's rows in unit order, `of` some of them by id.
 
     What is audit and what is queue is sealed before the first row is sent; the audit goes first, in random order, then the
-    queue by priority. With `withdraw`, records of rows that the run does not have any more are taken out.
+    queue by priority. `vectors` gives those of texts by name. With `withdraw`, records of rows that the run does not have
+    any more are taken out.
     """
     began, about, done = now(), about_of(run, made), Sent(to)
     said = json.dumps([asdict(about), asdict(shape)])
@@ -76,11 +78,13 @@ def send(
         for page in store.reviews.planned(push):
             rest = [planned for planned in page if not planned["known"]]
             judged = of([planned["row"] for planned in rest])
+            near = vectors({row: one.row.instruction for row, one in judged.items()}) if vectors and judged else {}
             yield [
                 (
                     item(
                         judged[p["row"]].row, judged[p["row"]].ratings, shape, about,
                         Place(p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"]),
+                        near.get(p["row"]),
                     ),
                     p["content_hash"],
                 )

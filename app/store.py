@@ -1,7 +1,7 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews` and `.forms` are the nouns; app/tables has one module for
-each.
+`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.vectors` and `.forms` are the nouns; app/tables has one
+module for each.
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ from app.tables.ratings import Ratings
 from app.tables.reviews import Reviews
 from app.tables.rows import Rows
 from app.tables.runs import Runs
+from app.tables.vectors import Vectors
 
 
 class Store:
@@ -26,6 +27,7 @@ class Store:
         self.calls = Calls(self.db)
         self.reviews = Reviews(self.db)
         self.forms = Forms(self.db)
+        self.vectors = Vectors(self.db)
 
     def __enter__(self) -> "Store":
         return self

@@ -35,6 +35,7 @@ from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps
+from app.vectors import Vectors
 from app.workers import at_work, working_on
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, chosen
@@ -42,7 +43,7 @@ from feedback.exports import export as write_file
 from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
-from feedback.schema import Review, shape_of
+from feedback.schema import shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from tasks.engine import Engine
@@ -278,11 +279,12 @@ def push(
     dataset: str = "",
     workspace: str = "",
     withdraw: bool = False,
+    vectors: Vectors | None = None,
 ) -> Sent:
     """Sends the rows of a run to Argilla. Rows that are there already, unchanged, are not sent again.
 
-    `withdraw` takes the records of rows that the run does not have any more out of Argilla. Raises RunError if there is
-    nothing to send, ArgillaError and its kind otherwise.
+    `withdraw` takes the records of rows that the run does not have any more out of Argilla; `vectors` are for "find similar"
+    there. Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
     made = recipe_of(run)
     shape = shape_of(store.rows.walk(run.id))
@@ -295,20 +297,26 @@ def push(
     name = dataset or dataset_of(store, run, made.review)
     review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
     labelled = made.rating.aspects if made.rating else ()
+    if vectors is not None:
+        shape = replace(shape, dimensions=vectors.dimensions)
     with Server(where.url, where.key) as server:
         to = target(server, name, review, shape, labelled, guidelines_of(made))
         return sending.send(
             store, run, made, shape, server, where.name, to,
             lambda: judged_rows(store, run), lambda ids: judged_of(store, run, ids),
-            lambda done: watch(done, population), withdraw=withdraw,
+            lambda done: watch(done, population), vectors.of if vectors else None, withdraw=withdraw,
         )  # fmt: skip
 
 
-def set_review(store: Store, run: Run, review: Review | None = None, merge: Merging | None = None) -> Run:
-    """The run, to be sent to Argilla as `review` says from now on, and its verdicts merged as `merge` says."""
-    made = recipe_of(run)
-    made = replace(made, review=review or made.review, merge=merge or made.merge)
-    store.runs.set(run.id, recipe=recipe_text(made))
+def vectors_for(store: Store, settings: Settings, run: Run, say: Say, keys: Keys = ENVIRONMENT) -> Vectors | None:
+    """What makes the vectors of a run's instructions, as its recipe says; None where it says nothing."""
+    spec = recipe_of(run).embedder
+    return Vectors(store, settings, spec, say, keys) if spec is not None else None
+
+
+def amend(store: Store, run: Run, **parts: Any) -> Run:
+    """The run with other parts of its recipe, of those that decide nothing about its rows: review, merge, embedder, export."""
+    store.runs.set(run.id, recipe=recipe_text(replace(recipe_of(run), **parts)))
     return store.runs.get(run.id)
 
 

@@ -114,6 +114,10 @@ def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
     for f in have.fields:
         if f.required and f.name not in ours:
             return f"it wants a field '{f.name}'"
+    vectors = {v.name: v.dimensions for v in have.vectors}
+    for v in wanted.vectors:
+        if vectors.get(v.name) != v.dimensions:
+            return f"it has no vectors of {v.dimensions} numbers"
     if missing := {m.name for m in wanted.metadata} - metadata:
         return f"it has no metadata '{min(missing)}'"
     return ""

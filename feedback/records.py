@@ -9,6 +9,7 @@ from feedback.schema import (
     CORRECTED_INSTRUCTION,
     CORRECTED_RESPONSE,
     RANKED_FROM,
+    VECTOR,
     Shape,
     rating_question,
     rationale_question,
@@ -42,7 +43,9 @@ class Place:
     """True where people are to judge without the labeller's ratings and reasons."""
 
 
-def item(row: Row, ratings: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
+def item(
+    row: Row, ratings: Sequence[Rating], shape: Shape, about: About, place: Place, vector: list[float] | None = None
+) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
     said = [] if place.blind else [r for r in ratings if r.response < shape.responses]
     record: dict[str, Any] = {
@@ -51,6 +54,8 @@ def item(row: Row, ratings: Sequence[Rating], shape: Shape, about: About, place:
         "metadata": _metadata(row, said, shape, about, place),
         "suggestions": _suggestions(row, said, shape, about),
     }
+    if vector is not None:
+        record["vectors"] = {VECTOR: vector}
     return {name: clean(value) for name, value in record.items()}
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import argilla as rg
 
 DECISION, REASONS = "decision", "reasons"
+VECTOR = "like-instruction"
+"""The name of the vector of an instruction."""
 CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
 DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
 REASONS_TO_CHOOSE = (
@@ -84,6 +86,8 @@ class Shape:
     talk: bool = False
     passage: bool = False
     reference: bool = False
+    dimensions: int = 0
+    """Numbers in the vector of an instruction; 0 for none."""
 
     def with_row(self, row: Row) -> "Shape":
         """The shape that also fits `row`."""
@@ -93,6 +97,7 @@ class Shape:
             self.talk or len(row.messages) > 1,
             self.passage or passage,
             self.reference or (not passage and bool(reference(row))),
+            self.dimensions,
         )
 
 
@@ -193,6 +198,9 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
         fields=[made(part) for part in fields(shape)],
         questions=[made(part) for part in questions(shape, review, labelled)],
         metadata=metadata(shape),
+        vectors=[rg.VectorField(name=VECTOR, title="Instruction", dimensions=shape.dimensions)]
+        if shape.dimensions
+        else [],
         distribution=rg.TaskDistribution(min_submitted=review.min_submitted),
     )
 

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 Fault = None | int | str | tuple[int, Mapping[str, str], str | bytes | Mapping[str, Any]]
-PATHS = ("/v1/chat/completions", "/v1/completions")
+PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+DIMENSIONS = 8
 
 
 class FakeOpenAI:
@@ -149,6 +150,9 @@ class FakeOpenAI:
             return fault, {}, _error("injected")
         if self.chat_only and path == "/v1/completions":
             return 404, {}, _error("There is no such path.")
+        if path == "/v1/embeddings":
+            listed = [{"index": k, "embedding": embedding(text)} for k, text in enumerate(body["input"])]
+            return 200, {}, {"object": "list", "data": listed[::-1], "model": body["model"]}
         if not self.json_schema and "response_format" in body:
             return 400, {}, _error("response_format is not known here.")
         if self.continues and body.keys() & {"continue_final_message", "add_generation_prompt"}:
@@ -168,6 +172,15 @@ class FakeOpenAI:
         said = protocol(reply({**body, "prompt": prompt} if role == "user" else body, draw), body)
         said["usage"]["prompt_tokens"] = len(re.findall(r"<\|\w+\|>|\w+|[^\w ]", prompt))
         return 200, {}, said
+
+
+def embedding(text: str) -> list[float]:
+    """A vector of a text: how often letters come in it, in eight groups."""
+    found = [1.0] * DIMENSIONS
+    for letter in text.lower():
+        found[ord(letter) % DIMENSIONS] += 1.0
+    length = sum(x * x for x in found) ** 0.5
+    return [x / length for x in found]
 
 
 def _error(words: str) -> dict[str, Any]:

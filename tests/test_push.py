@@ -150,7 +150,7 @@ def test_sent_again_changes_and_never_doubles(store: Store, where: Argilla, owne
     assert len(found) == 12 and found[0]["fields"]["response-1"] == "Other words." and len(found[0]["responses"]) == 1
 
     # another question about the same rows: the dataset does not fit, and a free name is offered
-    workflow.set_review(store, run, Review(aspects=("truthfulness",)))
+    workflow.amend(store, run, review=Review(aspects=("truthfulness",)))
     with pytest.raises(DatasetMismatch, match=f"'{name}-2' is free") as caught:
         pushed(store, run, where, name)
     assert caught.value.free == f"{name}-2"

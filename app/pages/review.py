@@ -32,18 +32,32 @@ def build(board: Board) -> None:
         board.button(take_out_words, take_out, min_width=130, elem_id="take-out")
         board.button(rename_words, send_renamed, min_width=130, elem_id="send-renamed")
         board.button(send_words, send, primary=True, min_width=120, elem_id="send")
-    board.problem("review", "merge")
+    board.problem("review", "merge", "embedder")
     board.part(argilla.state)
     board.part(advice)
     with gr.Row(elem_classes="hows") as hows:
         with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
             add_fields(board.form, "review", Review)
+            _similar(board)
             board.part(shape)
         with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
             add_fields(board.form, "merge", Merging)
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     board.part(rows, browse)
+
+
+def _similar(board: Board) -> None:
+    """The model that makes vectors for "find similar" in Argilla."""
+    words = {
+        "model": ("Model for “find similar”", "An embedding model; empty makes no vectors.", ""),
+        "url": ("Its address", "Of an OpenAI-compatible endpoint.", "http://localhost:8000/v1"),
+        "key_env": ("Its key's variable", "The environment variable that holds its key; empty for none.", ""),
+    }
+    for name, (label, info, example) in words.items():
+        board.form.add(
+            f"embedder.{name}", gr.Textbox("", label=label, info=info, placeholder=example, interactive=True)
+        )
 
 
 def _sending(look: Look) -> bool:
@@ -138,8 +152,11 @@ def browse(act: Act) -> Done:
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
     found = act.desk.store.runs.get(act.run_id)
-    changed = workflow.set_review(act.desk.store, found, draft.review_of(act.filled), draft.merging_of(act.filled))
-    act.desk.jobs.push(changed, name, withdraw=withdraw)
+    changed = workflow.amend(
+        act.desk.store, found, review=draft.review_of(act.filled), merge=draft.merging_of(act.filled),
+        embedder=draft.embedder_of(act.filled),
+    )  # fmt: skip
+    act.desk.jobs.push(changed, act.desk.keys(act.browser), name, withdraw=withdraw)
     return Done()
 
 
@@ -156,5 +173,5 @@ def take_out(act: Act) -> Done:
 
 def pull(act: Act) -> Done:
     found = act.desk.store.runs.get(act.run_id)
-    act.desk.jobs.pull(workflow.set_review(act.desk.store, found, merge=draft.merging_of(act.filled)))
+    act.desk.jobs.pull(workflow.amend(act.desk.store, found, merge=draft.merging_of(act.filled)))
     return Done()

@@ -87,9 +87,9 @@ class OpenAIEndpoint:
             wanted.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
         if isinstance(content, str):
-            body["prompt"] = _sendable(content)
+            body["prompt"] = sendable(content)
         else:
-            body["messages"] = [{"role": m["role"], "content": _sendable(m["content"])} for m in content]
+            body["messages"] = [{"role": m["role"], "content": sendable(m["content"])} for m in content]
         body.update({name: value for name, value in wanted.items() if value is not None})
         if schema is not None:
             form = {"name": "answer", "strict": True, "schema": schema}
@@ -243,6 +243,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """A text as JSON over HTTP can carry it: lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

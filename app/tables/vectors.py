@@ -1,0 +1,26 @@
+"""Vectors of texts, as 32-bit floats, by the hash of embedding model and text."""
+
+from collections.abc import Mapping, Sequence
+
+from app.database import Database
+from app.tables.text import marks
+
+PAGE = 500
+
+
+class Vectors:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def of(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Those that are known."""
+        found: dict[bytes, bytes] = {}
+        for at in range(0, len(keys), PAGE):
+            some = keys[at : at + PAGE]
+            page = self.db.all(f"SELECT key, vector FROM vectors WHERE key IN ({marks(some)})", *some)
+            found.update({r["key"]: r["vector"] for r in page})
+        return found
+
+    async def keep(self, vectors: Mapping[bytes, bytes]) -> None:
+        rows = list(vectors.items())
+        await self.db.write_async(lambda c: c.executemany("INSERT OR REPLACE INTO vectors VALUES(?,?)", rows))

@@ -1,0 +1,77 @@
+"""Vectors of instructions, for "find similar" in Argilla: asked for once, kept in the store."""
+
+import asyncio
+import hashlib
+from array import array
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from app.config import Settings
+from app.endpoints import endpoint
+from app.keys import Keys
+from app.services import Say
+from app.store import Store
+from tasks.errors import Overloaded, ServerFault, SettingsError, TimedOut, Unreachable
+from tasks.models.embedding import AT_ONCE, embed
+from tasks.models.openai import OpenAIEndpoint
+from tasks.models.spec import ModelSpec
+
+TRIES = 4
+PASSING = (Overloaded, ServerFault, TimedOut, Unreachable)
+
+
+class Vectors:
+    """The vectors that one embedding model gives. What it was asked before it is not asked again."""
+
+    def __init__(self, store: Store, settings: Settings, spec: ModelSpec, say: Say, keys: Keys) -> None:
+        if spec.preset in ("local", "scripted"):
+            raise SettingsError("The built-in model makes no vectors. Name an endpoint with an embedding model.")
+        self.store, self.settings, self.spec, self.say, self.keys = store, settings, spec, say, keys
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector, in numbers. Raises ModelError."""
+        return len(self.of({"": "How long is a vector?"})[""])
+
+    def of(self, texts: Mapping[str, str]) -> dict[str, list[float]]:
+        """{name: vector} for {name: text}. Raises ModelError and its kinds; what came before is kept."""
+        keys = {name: self._key(text) for name, text in texts.items()}
+        known = self.store.vectors.of(list(keys.values()))
+        missing = [name for name, key in keys.items() if key not in known]
+        if missing:
+            with ThreadPoolExecutor(1) as thread:  # a notebook has a loop already
+                found = thread.submit(asyncio.run, self._asked({keys[name]: texts[name] for name in missing})).result()
+            known.update(found)
+        return {name: list(array("f", known[key])) for name, key in keys.items()}
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self.spec.identity}\0{text}".encode("utf-8", "replace")).digest()
+
+    async def _asked(self, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
+        asked = endpoint(self.spec, self.settings, self.say, self.keys)
+        assert isinstance(asked, OpenAIEndpoint)
+        gate, found = asyncio.Semaphore(self.spec.concurrency), {}
+        pairs = list(texts.items())
+
+        async def some(part: list[tuple[bytes, str]]) -> None:
+            async with gate:
+                vectors = await _patiently(asked, [text for _, text in part])
+            packed = {key: array("f", vector).tobytes() for (key, _), vector in zip(part, vectors, strict=True)}
+            await self.store.vectors.keep(packed)
+            found.update(packed)
+
+        try:
+            await asyncio.gather(*(some(pairs[at : at + AT_ONCE]) for at in range(0, len(pairs), AT_ONCE)))
+        finally:
+            await asked.close()
+        return found
+
+
+async def _patiently(asked: OpenAIEndpoint, texts: list[str]) -> list[list[float]]:
+    """What may pass is tried again, a few times, after a longer and longer while."""
+    for number in range(1, TRIES):
+        try:
+            return await embed(asked, texts)
+        except PASSING as error:
+            await asyncio.sleep((error.retry_after if isinstance(error, Overloaded) else None) or 0.3 * 2**number)
+    return await embed(asked, texts)

@@ -1,0 +1,43 @@
+"""Texts as vectors, from any OpenAI-compatible endpoint's /embeddings."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.errors import ServerFault
+from tasks.models.openai import OpenAIEndpoint, sendable
+
+AT_ONCE = 64
+"""Texts in one request; some endpoints take no more."""
+LONGEST = 8_000
+"""Characters of a text that are looked at: an embedding model has a short context, and the beginning tells the topic."""
+
+
+async def embed(endpoint: OpenAIEndpoint, texts: Sequence[str]) -> list[list[float]]:
+    """A vector for each of at most `AT_ONCE` texts, all of one length. Raises ModelError and its kinds."""
+    import openai
+
+    body = {
+        "model": endpoint.spec.model or "default",
+        "input": [sendable(text)[:LONGEST] or " " for text in texts],
+        "encoding_format": "float",
+        **endpoint.spec.extra,
+    }
+    try:
+        answer: Any = await endpoint.client.post("/embeddings", cast_to=object, body=body)
+    except openai.OpenAIError as error:
+        raise endpoint.translated(error) from error
+    except (ValueError, RecursionError) as error:  # what the JSON reader raises comes through the client
+        raise ServerFault(f"{endpoint.url} answered something that is not JSON. Is the address right?") from error
+    try:
+        found = [
+            [float(x) for x in one["embedding"]] for one in sorted(answer["data"], key=lambda one: int(one["index"]))
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServerFault(f"{endpoint.url} answered something that holds no embeddings. Is it such a model?") from error
+    lengths = {len(vector) for vector in found}
+    if len(found) != len(texts) or len(lengths) != 1 or 0 in lengths:
+        raise ServerFault(f"{endpoint.url} gave {len(found)} vectors for {len(texts)} texts. Is it such a model?")
+    if not all(math.isfinite(x) for vector in found for x in vector):
+        raise ServerFault(f"{endpoint.url} gave a vector that holds no numbers.")
+    return found
