@@ -20,6 +20,8 @@ class Settings:
     argilla_url: str = ""
     argilla_key: str | None = field(default=None, repr=False)
     argilla_workspace: str = ""
+    webhook: str = ""
+    """The address at which Argilla reaches this app, ending in /argilla/said; "" where it can't."""
 
     @property
     def services(self) -> Path:
@@ -44,6 +46,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
         argilla_url=environment.get("ARGILLA_API_URL", ""),
         argilla_key=environment.get("ARGILLA_API_KEY"),
         argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
+        webhook=environment.get("CLAYWRIGHT_WEBHOOK", ""),
     )
 
 

@@ -25,6 +25,7 @@ from app.desk import Desk
 from app.errors import ServiceError
 from app.files import only_one, write_private
 from app.jobs import Jobs
+from app.listening import Ear, Listening
 from app.services import Say
 from app.standby import Standby
 from app.store import Store
@@ -70,10 +71,18 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             url = f"http://{HOST}:{listener.getsockname()[1]}"
             standby = Standby(settings, say)
             jobs = Jobs(store, settings)
+            desk = Desk(store, settings, jobs, standby)
+            listening = Listening(store, lambda: desk.settings)
+
+            def then() -> None:
+                standby.start()
+                listening.start()
+
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:
-                _run(create(Desk(store, settings, jobs, standby)), listener, url, say, browse, standby.start)
+                _run(Ear(create(desk), listening), listener, url, say, browse, then)
             finally:
+                listening.close()
                 standby.close()
                 jobs.close()
                 record.unlink(missing_ok=True)
@@ -105,7 +114,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(app: "FastAPI", listener: socket.socket, url: str, say: Say, browse: bool, then: Callable[[], None]) -> None:
+def _run(app: Ear, listener: socket.socket, url: str, say: Say, browse: bool, then: Callable[[], None]) -> None:
     """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 

@@ -79,6 +79,17 @@ class Server:
             answer.raise_for_status()
             return answer.json()
 
+    def post(self, path: str, values: dict[str, Any]) -> Any:
+        """What the server answers to a POST of `values` as JSON."""
+        with self.translated():
+            answer = self.http.post(path, json=values)
+            answer.raise_for_status()
+            return answer.json()
+
+    def delete(self, path: str, **parameters: Any) -> None:
+        with self.translated():
+            self.http.delete(path, params=parameters).raise_for_status()
+
     def workspace(self, name: str) -> str:
         """The workspace of that name, or the first one. A missing one is made, where the key may."""
         import argilla as rg
@@ -126,9 +137,7 @@ class Server:
         wanted = set(external_ids)
         own = [str(r["id"]) for r in self._paged(dataset_id, []) if r["external_id"] in wanted]
         for at in range(0, len(own), DELETED_AT_ONCE):
-            with self.translated():
-                ids = ",".join(own[at : at + DELETED_AT_ONCE])
-                self.http.delete(f"/api/v1/datasets/{dataset_id}/records", params={"ids": ids}).raise_for_status()
+            self.delete(f"/api/v1/datasets/{dataset_id}/records", ids=",".join(own[at : at + DELETED_AT_ONCE]))
 
     def activity(self, dataset_id: str) -> str:
         """When somebody last said something in a dataset, or took it back: Argilla's time."""

@@ -200,6 +200,11 @@ class Reviews:
         """The run's pushes, newest first: id, server, dataset_id, dataset, workspace, created, finished, seed, activity."""
         return [dict(r) for r in self.db.all("SELECT * FROM pushes WHERE run=? ORDER BY id DESC", run_id)]
 
+    def newest_pushes(self, server: str, datasets: Collection[str], most: int) -> list[dict[str, Any]]:
+        """The newest pushes to that Argilla (run, dataset_id, activity), at most so many; with `datasets`, those to them."""
+        found = self.db.all("SELECT run, dataset_id, activity FROM pushes WHERE server=? ORDER BY id DESC", server)
+        return [dict(r) for r in found if not datasets or r["dataset_id"] in datasets][:most]
+
     def pulled(self, push: int, activity: str) -> None:
         """Everything that people did in its dataset up to `activity` (Argilla's time) is here."""
         self.db.write(lambda c: c.execute("UPDATE pushes SET activity=? WHERE id=?", (activity, push)))

@@ -1,0 +1,119 @@
+"""Brings back what people say while the app is open: asks Argilla now and then, or is called by it.
+
+Asking costs one small request a dataset while nobody does anything. Being called needs an address at which Argilla reaches
+this app (`CLAYWRIGHT_WEBHOOK`, ending in /argilla/said); then it is asked only as a safeguard.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app import reviewing, services, workflow
+from app.config import Settings
+from app.store import Store
+from feedback.errors import ArgillaError, Missing
+from feedback.server import Server
+from feedback.webhooks import Webhook, forget, listen
+from tasks.errors import ClaywrightError
+
+ASK_EVERY = 15.0
+ASK_WHEN_CALLED = 300.0
+FEWEST_BETWEEN = 1.0
+"""Seconds between two pulls that calls start: a reviewer's answers come in bursts."""
+WATCHED = 20
+"""So many of the newest datasets are looked after."""
+SAID = "/argilla/said"
+LARGEST = 10_000_000
+
+
+class Listening:
+    """A thread that pulls. `settings` gives those of now: another Argilla may be chosen while it runs."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self.store = store
+        self.settings = settings
+        self.webhook: Webhook | None = None
+        self._called: set[str] = set()
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="listening", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A call of Argilla: what was said is pulled soon. Raises ArgillaError for what is no call of it."""
+        if self.webhook is None:
+            raise ArgillaError("No webhook was set.")
+        if dataset := self.webhook.dataset(headers, body):
+            self._called.add(dataset)
+            self._wake.set()
+
+    def _keep(self) -> None:
+        while not self._closed.is_set():
+            self._wake.wait(ASK_EVERY if self.webhook is None else ASK_WHEN_CALLED)
+            self._wake.clear()
+            with contextlib.suppress(ClaywrightError, OSError):  # it is off, or refuses: the header of the page says so
+                self._attend()
+            self._closed.wait(FEWEST_BETWEEN)
+        if self.webhook is not None:
+            with contextlib.suppress(ClaywrightError), self._server() as server:
+                forget(server, self.webhook)
+
+    def _attend(self) -> None:
+        """Pulls the runs in whose datasets somebody did something: those that called, or all that are watched."""
+        settings = self.settings()
+        if self._closed.is_set() or not (settings.argilla_url or services.find(services.ARGILLA, settings)):
+            return
+        called, self._called = self._called, set()
+        watched = self.store.reviews.newest_pushes(reviewing.argilla_name(settings), called, WATCHED)
+        if not watched and not settings.webhook:
+            return
+        with self._server() as server:
+            if settings.webhook and self.webhook is None:
+                self.webhook = listen(server, settings.webhook)
+            runs = dict.fromkeys(push["run"] for push in watched if self._moved(server, push))
+        for run_id in runs:
+            workflow.pull(self.store, self.store.runs.get(run_id), reviewing.argilla(settings, lambda words: None))
+
+    def _moved(self, server: Server, push: Mapping[str, Any]) -> bool:
+        try:
+            return server.activity(str(push["dataset_id"])) != str(push["activity"])
+        except Missing:
+            return False
+
+    def _server(self) -> Server:
+        where = reviewing.argilla(self.settings(), lambda words: None)
+        return Server(where.url, where.key)
+
+
+class Ear:
+    """Takes Argilla's calls before anything else of the app sees them: they come from another host, and are signed."""
+
+    def __init__(self, app: Callable[..., Any], listening: Listening) -> None:
+        self.app = app
+        self.listening = listening
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        if scope["type"] != "http" or scope["path"] != SAID:
+            await self.app(scope, receive, send)
+            return
+        status = 204
+        body, more = b"", True
+        while more and len(body) <= LARGEST:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self.listening.heard(headers, body)
+        except ArgillaError:
+            status = 403
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,143 @@
+"""What people say comes back by itself: Argilla is asked now and then, or calls, signed; what is not signed is refused."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import uvicorn
+
+from app import workflow
+from app.config import Settings
+from app.listening import SAID, Ear, Listening
+from app.reviewing import Argilla
+from app.store import Store
+from app.tables.runs import Run
+from feedback.errors import ArgillaError
+from feedback.server import Server
+from feedback.webhooks import PATH, Webhook, forget, listen
+from tests.conftest import ArgillaServer
+from tests.rows import Reviewer, with_run
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def wait_until(true: Any) -> None:
+    for _ in range(300):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen")
+
+
+@contextmanager
+def served(listening: Listening) -> Iterator[str]:
+    """An app that has nothing but the ear, at its address."""
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server = uvicorn.Server(uvicorn.Config(Ear(nothing, listening), port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    wait_until(lambda: server.started)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}{SAID}"
+    server.should_exit = True
+    thread.join(10)
+
+
+def sent(store: Store, argilla: ArgillaServer) -> Run:
+    run = with_run(store, 2, name=f"heard-{random.randrange(10**9)}")
+    where = Argilla(argilla.url, argilla.api_key)
+    workflow.push(store, run, where, lambda done, total: None)
+    return run
+
+
+def reviewed(store: Store, run: Run) -> int:
+    return store.runs.counts(run.id)["reviewed"]
+
+
+def test_argilla_is_asked_now_and_then(
+    store: Store, here: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.listening.ASK_EVERY", 0.2)
+    named = replace(here, argilla_url=argilla.url, argilla_key=argilla.api_key)
+    run = sent(store, argilla)
+    listening = Listening(store, lambda: named)
+    listening.start()
+    with Reviewer(argilla) as owner:
+        first, second = owner.records(run.id)
+        owner.say(first, decision="approve")
+        wait_until(lambda: reviewed(store, run) == 1)
+        owner.say(second, decision="reject")
+        wait_until(lambda: reviewed(store, run) == 2)
+    listening.close()
+
+
+def test_argilla_calls_when_somebody_answers(
+    store: Store, here: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.listening.ASK_EVERY", 0.2)
+    settings: list[Settings] = []
+    listening = Listening(store, lambda: settings[0])
+    with served(listening) as address, Reviewer(argilla) as owner:
+        settings.append(replace(here, argilla_url=argilla.url, argilla_key=argilla.api_key, webhook=address))
+        run = sent(store, argilla)
+        listening.start()
+        wait_until(lambda: listening.webhook is not None)
+        (webhook,) = [one for one in owner.http.get(PATH).json()["items"] if one["url"] == address]
+        assert webhook["enabled"] and len(webhook["events"]) == 3
+        owner.say(owner.records(run.id)[0], decision="approve")
+        wait_until(lambda: reviewed(store, run) == 1)  # long before it would be asked again
+        assert owner.http.post(address, content=b"{}").status_code == 403
+        assert owner.http.post(address, content=b"{}", headers={"webhook-id": "x"}).status_code == 403
+        assert owner.http.get(address.replace(SAID, "/")).status_code == 404
+        listening.close()
+        assert address not in [one["url"] for one in owner.http.get(PATH).json()["items"]]
+
+
+def test_an_address_has_one_webhook(argilla: ArgillaServer) -> None:
+    address = f"http://127.0.0.1:9/{random.randrange(10**9)}"
+    with Server(argilla.url, argilla.api_key) as server:
+        first, second = listen(server, address), listen(server, address)
+        assert first.id != second.id
+        assert [one["id"] for one in server.get(PATH)["items"] if one["url"] == address] == [second.id]
+        forget(server, second)
+
+
+def signed(body: bytes, secret: str = SECRET, ago: float = 0.0) -> dict[str, str]:
+    from datetime import UTC, datetime, timedelta
+
+    from standardwebhooks.webhooks import Webhook as Signed
+
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    return {
+        "webhook-id": "msg_1", "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Signed(secret).sign("msg_1", at, body.decode()),
+    }  # fmt: skip
+
+
+SAYS = b'{"type": "response.created", "data": {"record": {"dataset": {"id": "d-1"}}}}'
+
+
+def test_only_what_the_server_signed_is_taken() -> None:
+    webhook = Webhook("w", SECRET)
+    assert webhook.dataset(signed(SAYS), SAYS) == "d-1"
+    other = b'{"type": "record.created", "data": {}}'
+    assert webhook.dataset(signed(other), other) == ""
+    wrong: list[tuple[dict[str, str], bytes]] = [
+        (signed(SAYS, "whsec_AAAA9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), SAYS),
+        (signed(SAYS), SAYS.replace(b"d-1", b"d-2")),
+        (signed(SAYS, ago=3600), SAYS),
+        ({}, SAYS),
+        *((signed(odd), odd) for odd in (b"", b"[]", b"null", b'{"type": "response.created"}', b"x")),
+    ]
+    for headers, body in wrong:
+        with pytest.raises(ArgillaError):
+            webhook.dataset(headers, body)
