@@ -7,6 +7,8 @@ ClaywrightError (tasks.errors)
 │   ├── Missing                it has not what was asked for
 │   └── DatasetMismatch        a dataset of that name has other settings
 └── ExportError                nothing to export, or a file that can't be written
+    ├── HubRefused             the Hugging Face Hub does not take the token, or the token may not do this
+    └── HubDown                the Hub can't be reached, or broke off
 """
 
 from tasks.errors import ClaywrightError
@@ -38,3 +40,11 @@ class DatasetMismatch(ArgillaError):
 
 class ExportError(ClaywrightError):
     """Nothing to export, or nowhere to put it."""
+
+
+class HubRefused(ExportError):
+    """The Hub refuses the token, or what was asked with it."""
+
+
+class HubDown(ExportError):
+    """The Hub can't be reached, or broke off half-way."""

@@ -1,259 +1,245 @@
 """What people approved, as files that trainers read. Corrected texts win; every line says where it comes from.
 
-A format is a function from a judged row to a line, and an entry in FORMATS.
+Which rows go out is decided here; what becomes of them is in formats.py, where they go in writers.py and hub.py.
 """
 
-import csv
-import json
-import tempfile
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 from feedback.errors import ExportError
+from feedback.formats import FORMATS, Format, Line, provenance
 from feedback.judged import Judged
+from feedback.pairs import Rule, best
 from feedback.records import clean
+from feedback.sides import TEST, TRAIN, Sides, number
+from feedback.spool import Spool, without
+from feedback.writers import ENDINGS, UNTYPED, kind_of, write
 from tasks.errors import SettingsError
-from tasks.marks import marks
+from tasks.novelty import Novelty
 from tasks.settings import setting
-from tasks.types import Message
 
-Line = dict[str, Any]
-WRITERS = ("jsonl", "parquet", "csv")
+DECISIONS = {"approved": ("approve",), "rejected": ("reject",), "reviewed": ("approve", "reject", "unsure")}
+REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?")
+LONGEST_NAME = 96
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What to write, and in which form."""
+    """What to write, in which form, and where to."""
 
     title: ClassVar[str] = "export"
 
-    format: str = setting(
-        "sft",
-        "sft (messages), preference (prompt, chosen, rejected), raw (everything) or plain (instruction, response).",
+    format: str = setting("sft", "; ".join(f"{name}: {form.help}" for name, form in FORMATS.items()) + ".")
+    path: str = setting(
+        "", f"File to write: {ENDINGS}; a name without an ending is a folder for datasets.load_from_disk."
     )
-    path: str = setting("", "File to write: .jsonl, .parquet or .csv.")
     unreviewed: bool = setting(False, "Take rows that nobody has reviewed as well; they are marked.")
+    decision: Literal["", "approved", "rejected", "reviewed"] = setting(
+        "", "Which decisions: approved, rejected, or reviewed (any). Empty: approved, and for kto rejected as well."
+    )
+    reviewer: str = setting("", "User name of a reviewer: only rows on which they decided the same.")
+    least_rating: float | None = setting(
+        None, "Only rows whose best response is rated so high, 1 to 5: by people, else by the labeller."
+    )
+    margin: float = setting(0.5, "Least difference between the ratings of a pair, 0 to 4.")
+    original_pairs: bool = setting(True, "A corrected text makes a pair with its original; else only ratings do.")
+    similarity: float | None = setting(
+        None, "Leave out a row whose instruction is so similar (ROUGE-L, above 0 to 1) to an earlier one."
+    )
+    shuffle: bool = setting(False, "Shuffle the lines.")
+    test_share: float = setting(0.0, "Part of the rows to keep for testing, below 1; rows of one origin stay together.")
+    seed: int = setting(0, "Seed of the shuffle and the split.")
+    hub: str = setting("", "Dataset on the Hugging Face Hub to add the rows to: owner/name.")
+    private: bool = setting(True, "The dataset on the Hub is private.")
+    license: str = setting("", "Licence of the dataset on the Hub: cc-by-4.0, say. Empty: to be filled in there.")
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise SettingsError(f"There is no export format '{self.format}'. Known: {', '.join(FORMATS)}.")
-        if self.path and Path(self.path).suffix.lstrip(".").lower() not in WRITERS:
+        if self.path and not kind_of(Path(self.path)):
             raise SettingsError(
-                f"The export file '{self.path}' should end in one of: {', '.join('.' + w for w in WRITERS)}."
+                f"The export file '{self.path}' should end in one of: {ENDINGS}; or have no ending, for a folder."
             )
+        if self.decision not in ("", *DECISIONS):
+            raise SettingsError(f"decision must be empty or one of: {', '.join(DECISIONS)} (given: {self.decision!r}).")
+        for name, low, high in (("least_rating", 1, 5), ("margin", 0, 4)):
+            if (value := getattr(self, name)) is not None and not low <= value <= high:
+                raise SettingsError(f"{name} must be from {low} to {high} (given: {value}).")
+        if self.similarity is not None and not 0 < self.similarity <= 1:
+            raise SettingsError(f"similarity must be above 0 and at most 1, or left empty (given: {self.similarity}).")
+        if not 0 <= self.test_share < 1:
+            raise SettingsError(f"test_share must be from 0 to below 1 (given: {self.test_share}).")
+        if self.hub:
+            name = self.hub.partition("/")[2]
+            if not REPOSITORY.fullmatch(self.hub) or re.search(r"--|\.\.", self.hub) or len(name) > LONGEST_NAME:
+                raise SettingsError(
+                    f"hub must be owner/name, of letters, digits, '-', '_' and '.' (given: {self.hub[:120]!r})."
+                )
+
+    @property
+    def form(self) -> Format:
+        return FORMATS[self.format]
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(self.margin, self.original_pairs)
+
+    def takes(self, judged: Judged) -> bool:
+        """Whether a row is to go out."""
+        decision = judged.decision
+        decided = decision in DECISIONS[self.decision or "approved"] or self._as_bad(judged)
+        if not (self.unreviewed if judged.unseen else decided):
+            return False
+        if self.reviewer and not any(v.reviewer == self.reviewer and v.decision == decision for v in judged.submitted):
+            return False
+        return self.least_rating is None or self._as_bad(judged) or _good(judged, self.least_rating)
+
+    def _as_bad(self, judged: Judged) -> bool:
+        """True for a row that the format takes because it was rejected."""
+        return judged.decision == "reject" and self.form.rejected and not self.decision
 
 
-def sft(judged: Judged, run: str, task: str) -> Line | None:
-    """`messages` ending with the best response (people's ratings first); None for a row without one."""
-    row = judged.row
-    messages, changed = judged.messages()
-    if not row.responses:
-        return None
-    if (correction := judged.corrected_response()) is not None:
-        said, place = correction
-    else:
-        place = max(range(len(row.responses)), key=lambda k: (judged.score(k) or 0.0, -k))
-        said = row.responses[place].text
-    answer: Message = {"role": "assistant", "content": said}
-    extra = {
-        "model": row.responses[place].model,
-        "rating": judged.labelled(place),
-        "rating_by_people": judged.rated_by_people(place),
-        "instruction_corrected": changed,
-        "response_corrected": correction is not None,
-    }
-    return {"messages": [*messages, answer], **extra, **provenance(judged, run, task)}
+def _good(judged: Judged, least: float) -> bool:
+    """Whether the best response is rated so high; a reviewer's own text always is."""
+    found = best(judged)
+    return found is not None and (found.corrected or (judged.score(found.place) or 0.0) >= least)
 
 
-def plain(judged: Judged, run: str, task: str) -> Line | None:
-    """`instruction` and `response` as two texts, as `sft` has them; None for a talk of several turns, which they can't hold."""
-    line = sft(judged, run, task)
-    roles = [message["role"] for message in line["messages"]] if line else []
-    if line is None or roles not in (["user", "assistant"], ["system", "user", "assistant"]):
-        return None
-    *system, asked, answer = line.pop("messages")
-    prompt = system[0]["content"] if system else None
-    return {"instruction": asked["content"], "response": answer["content"], "system_prompt": prompt, **line}
+Seen = Callable[[Judged, list[Line]], None]
 
 
-def preference(judged: Judged, run: str, task: str) -> Line | None:
-    """`prompt`, `chosen`, `rejected` as chat. None where nothing tells two different texts apart.
+@dataclass
+class Passed:
+    """Rows that were to go out and did not: `lineless` give no line in the format, `alike` are like an earlier one."""
 
-    A corrected text is chosen over what it corrects; else the best rated over the worst rated.
+    lineless: int = 0
+    alike: int = 0
+
+
+def lines(
+    rows: Iterable[Judged], to: Export, run: str, task: str, passed: Passed, seen: Seen | None = None
+) -> Iterator[tuple[Judged, list[Line]]]:
+    """Each row that goes out, with its lines, in the order of `rows`. What does not is counted in `passed`."""
+    known = Novelty(to.similarity) if to.similarity is not None else None
+    for judged in rows:
+        if not to.takes(judged):
+            continue
+        made = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+        if not made:
+            passed.lineless += 1
+            continue
+        if known is not None:
+            asked = "\n".join(m["content"] for m in judged.messages()[0] if m["role"] == "user")
+            if known.nearest(asked) is not None:
+                passed.alike += 1
+                continue
+            known.add(asked)
+        yield judged, made
+
+
+@dataclass
+class Gathered:
+    """All lines of an export: `parts` names the lines of {"train"}, or of train and test, in their order."""
+
+    spool: Spool
+    to: Export
+    parts: dict[str, list[int]] = field(default_factory=dict)
+    passed: Passed = field(default_factory=Passed)
+    rows: int = 0
+
+    def of(self, part: str) -> Iterator[Line]:
+        return self.spool.read(self.parts[part])
+
+
+@contextmanager
+def gathered(
+    rows: Iterable[Judged], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None
+) -> Iterator[Gathered]:
+    """The lines of an export, kept in `folder` meanwhile; `seen` is told of each row that goes out.
+
+    Raises ExportError if there are none, OSError if they can't be kept.
     """
-    row = judged.row
-    if not row.responses:
-        return None
-    messages, changed = judged.messages()
-    if (correction := judged.corrected_response()) is not None:
-        said, chosen = correction
-        rejected = chosen
-        texts = said, row.responses[rejected].text
-        because = "a reviewer's correction over the original"
-    else:
-        scored = [(score, -k) for k in range(len(row.responses)) if (score := judged.score(k)) is not None]
-        if len(scored) < 2 or max(scored)[0] == min(scored)[0]:
-            return None
-        chosen, rejected = -max(scored)[1], -min(scored)[1]
-        texts = row.responses[chosen].text, row.responses[rejected].text
-        by_people = judged.rated_by_people(chosen) is not None and judged.rated_by_people(rejected) is not None
-        because = "rated higher by people" if by_people else "rated higher by the labeller"
-    if texts[0].strip() == texts[1].strip():
-        return None
-    return {
-        "prompt": messages,
-        "chosen": [{"role": "assistant", "content": texts[0]}],
-        "rejected": [{"role": "assistant", "content": texts[1]}],
-        "chosen_model": row.responses[chosen].model,
-        "rejected_model": row.responses[rejected].model,
-        "chosen_rating": None if correction is not None else judged.score(chosen),
-        "rejected_rating": judged.score(rejected),
-        "because": because,
-        "instruction_corrected": changed,
-        "response_corrected": correction is not None,
-        **provenance(judged, run, task),
-    }
+    with Spool(folder) as spool:
+        found = Gathered(spool, to)
+        sides = Sides(to.seed, to.test_share)
+        places: list[int] = []  # of each line, which row it is of
+        names: list[str] = []  # of each line, what it is shuffled by
+        for judged, made in lines(rows, to, run, task, found.passed):
+            sides.add(judged.row)
+            for place, line in enumerate(made):
+                spool.add(line)
+                places.append(found.rows)
+                names.append(f"{judged.row.id} {place}")
+            found.rows += 1
+            if seen is not None:
+                seen(judged, made)
+        if not found.rows:
+            raise ExportError(_nothing(to, found.passed), terminal="With --unreviewed.")
+        order = list(range(len(spool)))
+        if to.shuffle:
+            order.sort(key=lambda k: number(to.seed, names[k]))
+        found.parts = {TRAIN: order}
+        if to.test_share:
+            found.parts = {part: [k for k in order if sides.of(places[k]) == part] for part in (TRAIN, TEST)}
+        yield found
 
 
-def raw(judged: Judged, run: str, task: str) -> Line | None:
-    """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
-    row = judged.row
-    messages, changed = judged.messages()
-    correction = judged.corrected_response()
-    return {
-        "messages": list(row.messages),
-        "responses": [
-            {
-                "text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason,
-                "principle": r.principle, "marks": marks(r),
-            }
-            for r in row.responses
-        ],
-        "ratings": [
-            {
-                "response": r.response, "aspect": r.aspect, "repeat": r.repeat, "status": r.status, "value": r.value,
-                "rationale": r.rationale, "note": r.note, "model": r.model, "expected": r.expected,
-                "types": None if r.types is None else list(r.types), "types_rationale": r.types_rationale,
-            }
-            for r in judged.ratings
-        ],
-        "verdicts": [
-            {
-                "reviewer": v.reviewer, "status": v.status, "answers": json.dumps(dict(v.answers), ensure_ascii=False),
-                "updated_at": v.updated_at,
-            }
-            for v in judged.verdicts
-        ],
-        "corrected_instruction": messages[-1]["content"] if changed else None,
-        "corrected_response": correction[0] if correction else None,
-        "origin": json.dumps(dict(row.origin), ensure_ascii=False),
-        **provenance(judged, run, task),
-    }  # fmt: skip
-
-
-def provenance(judged: Judged, run: str, task: str) -> Line:
-    """Where a line comes from and who let it through."""
-    newest = max((v.updated_at for v in judged.submitted), default=None)
-    return {
-        "row_id": judged.row.id,
-        "run": run,
-        "task": task,
-        "prompt_version": judged.row.origin.get("prompt"),
-        "decision": judged.decision,
-        "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
-        "reviewed_at": newest,
-        "labeller": judged.ratings[0].model if judged.ratings else None,
-    }
-
-
-FORMATS: dict[str, Callable[[Judged, str, str], Line | None]] = {
-    "sft": sft,
-    "preference": preference,
-    "raw": raw,
-    "plain": plain,
-}
+def _nothing(to: Export, passed: Passed) -> str:
+    none = f"{passed.lineless} rows gave no {to.format} line. {to.form.needs}".strip()
+    why = f" ({none})" if passed.lineless else ""
+    what = "was approved" if to.decision in ("", "approved") else f"was {to.decision}"
+    narrowed = ", of those that the settings leave" if to.reviewer or to.least_rating is not None else ""
+    return (
+        f"There is nothing to export yet{why}: no row that can be used {what}{narrowed}. Review in Argilla, then pull; "
+        "or take rows that nobody has reviewed."
+    )
 
 
 @dataclass
 class Exported:
-    """`written` lines; `passed_over` rows that were approved and gave none (no response, or no pair)."""
+    """`written` lines, in `files`; `passed_over` rows were to go out and gave no line, `alike` were like an earlier one.
+
+    `parts` counts the lines of train and test. `left_out` are columns that only lines for testing fill: files without types
+    go without them.
+    """
 
     path: Path
     written: int = 0
     passed_over: int = 0
-
-
-def chosen(rows: Iterable[Judged], to: Export, run: str, task: str) -> Iterator[Line | None]:
-    """A line for each row that is to go out; None for one that gives none in this format."""
-    make = FORMATS[to.format]
-    for judged in rows:
-        if judged.decision == "approve" or (to.unreviewed and judged.unseen):
-            yield make(judged, run, task)
+    alike: int = 0
+    files: tuple[Path, ...] = ()
+    parts: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) -> Exported:
     """Writes the file, whole or not at all. Raises ExportError if there is nothing to write or no place for it."""
-    done = Exported(path)
-    kind = path.suffix.lstrip(".").lower()
-    if kind not in WRITERS:
-        raise ExportError(f"The export file '{path}' should end in one of: {', '.join('.' + w for w in WRITERS)}.")
-
-    def lines() -> Iterator[Line]:
-        for line in chosen(rows, to, run, task):
-            if line is None:
-                done.passed_over += 1
-            else:
-                done.written += 1
-                yield line
-
-    temporary: Path | None = None
+    if not (kind := kind_of(path)):
+        raise ExportError(f"The export file '{path}' should end in one of: {ENDINGS}; or have no ending, for a folder.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            temporary = Path(file.name)
-        _write(lines(), temporary, kind)
-        if done.written:
-            temporary.chmod(0o644)
-            temporary.replace(path)
+        with gathered(rows, to, run, task, path.parent) as found:
+            if empty := next((part for part, order in found.parts.items() if not order), None):
+                raise ExportError(
+                    f"With test_share {to.test_share:g} none of the {found.rows} rows is for {empty}ing. "
+                    "Take another share or seed, or none."
+                )
+            hidden = found.spool.untold(*found.parts.values()) if kind in UNTYPED and to.test_share else set[str]()
+            parts = {}
+            for part, order in found.parts.items():
+                read = found.spool.read(found.spool.telling(order) if kind in UNTYPED else order)
+                parts[part] = (without(line, hidden) for line in read) if hidden else read
+            files = write(parts, to.form.columns, path)
+            counts = {part: len(order) for part, order in found.parts.items()}
+            return Exported(
+                files[0], sum(counts.values()), found.passed.lineless, found.passed.alike, files, counts,
+                tuple(sorted({name.removesuffix("[]") for name in hidden})),
+            )  # fmt: skip
     except OSError as error:
         raise ExportError(
             f"{path} can't be written: {error.strerror or error}.", terminal="Name another place with --to FILE."
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    if not done.written:
-        why = f" ({done.passed_over} approved rows gave no {to.format} line)" if done.passed_over else ""
-        raise ExportError(
-            f"There is nothing to export yet{why}: no row that can be used was approved. Review in Argilla, then pull; "
-            "or take rows that nobody has reviewed.",
-            terminal="With --unreviewed.",
-        )
-    return done
-
-
-def _write(lines: Iterator[Line], path: Path, kind: str) -> None:
-    if kind == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if found := [clean(line) for line in lines]:
-            pq.write_table(pa.Table.from_pylist(found), path)
-        return
-    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        if kind == "jsonl":
-            for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        else:
-            writer: csv.DictWriter[str] | None = None
-            for line in lines:
-                if writer is None:
-                    writer = csv.DictWriter(file, list(line))
-                    writer.writeheader()
-                writer.writerow({name: _cell(value) for name, value in line.items()})
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value

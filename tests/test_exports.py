@@ -13,49 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.errors import ExportError
-from feedback.exports import FORMATS, Export, Exported, export, plain, preference, raw, sft
+from feedback.exports import Export, Exported, export
+from feedback.formats import FORMATS, plain, preference, raw, sft
 from feedback.judged import Judged, Merging
+from feedback.records import clean
 from feedback.types import Rating, Verdict
+from feedback.writers import cell
 from tasks.errors import SettingsError
-from tasks.types import Message, Response, Row
-
-SYSTEM: Message = {"role": "system", "content": "Be brief."}
-ASKED: Message = {"role": "user", "content": "Name a river."}
-ROW = Row(
-    (SYSTEM, ASKED),
-    (Response("Rivers are wet.", "b", "Hm.", "length"), Response("The Loire.", "a")),
-    {"prompt": "self_instruct.v1", "seed": "x"},
-    id="r-0-0",
-)
-RATINGS = (
-    Rating(0, "helpfulness", 0, "rated", 2.0, "Wet.", model="m"),
-    Rating(1, "helpfulness", 0, "rated", 4.0, "Right.", model="m"),
-)
-PROVENANCE = {
-    "row_id": "r-0-0", "run": "run", "task": "Task", "prompt_version": "self_instruct.v1", "decision": "approve",
-    "reviewers": ["ann"], "reviewed_at": "2026-01-01T10:00", "labeller": "m",
-}  # fmt: skip
-
-
-def verdict(
-    decision: str | None = "approve", *, who: str = "ann", at: str = "10:00", status: str = "submitted", **answers: Any
-) -> Verdict:
-    """What `who` said; names of questions with an underscore for the dash."""
-    said = {name.replace("_", "-"): value for name, value in answers.items()}
-    return Verdict(
-        "r-0-0", who, status, {"decision": decision, **said} if decision else said, updated_at=f"2026-01-01T{at}"
-    )
-
-
-def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> Judged:
-    return Judged(row, ratings, verdicts)
-
-
-def line(make: Any, *verdicts: Verdict, **more: Any) -> dict[str, Any]:
-    made = make(judged(*verdicts, **more), "run", "Task")
-    assert made is not None
-    return dict(made)
-
+from tasks.types import Response, Row
+from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, fits, judged, line, made_of, some, verdict
 
 def test_an_sft_line() -> None:
     assert line(sft, verdict()) == {
@@ -75,7 +41,7 @@ def test_an_instruction_and_its_response() -> None:
     assert list(alone)[:3] == ["instruction", "response", "system_prompt"] and alone["system_prompt"] is None
     talk = replace(ROW, messages=(ASKED, {"role": "assistant", "content": "The Loire."}, ASKED))
     for other in (talk, replace(ROW, responses=())):
-        assert plain(judged(verdict(), row=other), "run", "Task") is None
+        assert not made_of(plain, judged(verdict(), row=other))
 
 
 def test_a_preference_line() -> None:
@@ -104,6 +70,7 @@ def test_a_raw_line() -> None:
             {
                 "response": place, "aspect": "helpfulness", "repeat": 0, "status": "rated", "value": value,
                 "rationale": why, "note": "", "model": "m", "expected": None, "types": None, "types_rationale": "",
+                "prompt": "", "prompt_hash": "", "temperature": None, "raw": "",
             }
             for place, value, why in ((0, 2.0, "Wet."), (1, 4.0, "Right."))
         ],
@@ -114,7 +81,7 @@ def test_a_raw_line() -> None:
             }
         ],
         "corrected_instruction": "Name two.", "corrected_response": None,
-        "origin": '{"prompt": "self_instruct.v1", "seed": "x"}', **PROVENANCE,
+        "origin": '{"prompt": "self_instruct.v1", "seed": "x"}', "unit": 0, "position": 0, "revision": 0, **PROVENANCE,
     }  # fmt: skip
 
 
@@ -204,7 +171,7 @@ def test_the_corrections_of_the_chosen_reviewer_count_before_later_ones() -> Non
 
 def test_no_pair_where_nothing_tells_two_texts_apart() -> None:
     def none(*verdicts: Verdict, **more: Any) -> bool:
-        return preference(judged(*verdicts, **more), "run", "Task") is None
+        return not made_of(preference, judged(*verdicts, **more))
 
     same = replace(ROW, responses=(Response("The Loire.", "a"), Response(" The Loire.\n", "b")))
     assert none(verdict(), row=same)
@@ -216,7 +183,7 @@ def test_no_pair_where_nothing_tells_two_texts_apart() -> None:
     assert none(verdict(corrected_response="The Loire. "))
     unrated = replace(RATINGS[1], status="not-applicable", value=None)
     assert none(verdict(), ratings=(RATINGS[0], unrated))
-    assert sft(judged(verdict(), row=replace(ROW, responses=()), ratings=()), "run", "Task") is None
+    assert not made_of(sft, judged(verdict(), row=replace(ROW, responses=()), ratings=()))
 
 
 def test_only_the_last_user_turn_is_corrected() -> None:
@@ -254,44 +221,48 @@ def test_no_line_is_made_of_nothing(
     )  # fmt: skip
     verdicts = tuple(Verdict("r-0-0", f"p{k}", "submitted", a, updated_at=f"{k}") for k, a in enumerate(said))
     there = {*responses, *(a.get("corrected-response") for a in said)}
-    for make in FORMATS.values():
-        made = make(Judged(row, ratings, verdicts), "run", "Task")
-        json.dumps(made)
-        if made is not None and make is preference:
-            chosen, rejected = made["chosen"][0]["content"], made["rejected"][0]["content"]
-            assert chosen.strip() != rejected.strip()
-            assert {chosen, rejected} <= there
-        if made is not None and make is sft:
-            assert made["messages"][-1]["content"] in there
-
-
-def some(number: int = 3) -> list[Judged]:
-    """Rows of which the first is rejected, the last has not been seen, the others are approved."""
-    rows = [replace(ROW, id=f"r-{k}-0") for k in range(number)]
-    said: list[tuple[Verdict, ...]] = [(verdict("reject"),), *[(verdict(),)] * (number - 2), ()]
-    return [Judged(row, RATINGS, verdicts) for row, verdicts in zip(rows, said, strict=True)]
+    found = Judged(row, ratings, verdicts)
+    for name, form in FORMATS.items():
+        for made in made_of(form.lines, found):
+            assert fits(form.columns, made), name
+            json.dumps(made)
+            if name in ("preference", "ranking"):
+                texts = (
+                    [made[k][0]["content"] for k in ("chosen", "rejected")]
+                    if name == "preference"
+                    else made["responses"]
+                )
+                assert len({text.strip() for text in texts}) == len(texts) > 1
+                assert {*texts} <= there
+            if name in ("prompt-completion", "kto"):
+                assert made["completion"][0]["content"] in there
+        if name == "kto":
+            labels = [(line["completion"][0]["content"].strip(), line["label"]) for line in made_of(form.lines, found)]
+            assert len({text for text, _ in labels}) == len(labels)
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_files_can_be_read_back(tmp_path: Path, form: str, ending: str) -> None:
-    odd = replace(ROW, responses=(*ROW.responses[:1], Response('a\0b \ud800 "q"\n\u2028, 𝄞', "a")))
+    odd = replace(ROW, responses=(*ROW.responses[:1], Response('a\0b \ud800 "q"\n\u2028, 𝄞', "a")), unit=7)
     path = tmp_path / "new" / f"out.{ending}"
-    done = export([*some(4), judged(verdict(), row=odd)], Export(format=form), path, "run", "Task")
-    assert done == Exported(path, 3, 0)
+    rows = [*some(4), judged(verdict(), row=odd)]
+    done = export(rows, Export(format=form, decision="approved"), path, "run", "Task")
+    lines = [line for one in (rows[1], rows[2], rows[4]) for line in made_of(FORMATS[form].lines, one)]
+    assert done == Exported(path, len(lines), 0, 0, (path,), {"train": len(lines)})
     if ending == "jsonl":
         found = [json.loads(text) for text in path.read_text(encoding="utf-8").split("\n")[:-1]]
-        assert found[0] == FORMATS[form](some(4)[1], "run", "Task")
+        assert found == [clean(line) for line in lines]
     elif ending == "csv":
         with path.open(encoding="utf-8", newline="") as file:
-            found = list(csv.DictReader(line.replace("\0", "") for line in file))
-        asked = {"preference": "prompt", "plain": "instruction"}.get(form, "messages")
-        texts = [one[asked] if asked == "instruction" else json.loads(one[asked])[1]["content"] for one in found]
-        assert texts == [ASKED["content"]] * 3
+            found = list(csv.DictReader(file))
+        assert list(found[0]) == list(FORMATS[form].columns)
+        said = [[cell(clean(value)) for value in line.values()] for line in lines]
+        assert [list(line.values()) for line in found] == [["" if v is None else str(v) for v in line] for line in said]
     else:
         found = pq.read_table(path).to_pylist()
-        assert found[0] == FORMATS[form](some(4)[1], "run", "Task")
-    assert [one["row_id"] for one in found] == ["r-1-0", "r-2-0", "r-0-0"]
+        assert found == [clean(line) for line in lines]
+    assert list(dict.fromkeys(one["row_id"] for one in found)) == ["r-1-0", "r-2-0", "r-0-0"]
     assert [path.name for path in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o644
 
@@ -316,7 +287,7 @@ def test_an_export_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="nothing to export yet: no row that can be used was approved"):
         export(some(3)[:1], Export(), path, "run", "Task")
     empty = replace(ROW, responses=())
-    with pytest.raises(ExportError, match=r"1 approved rows gave no preference line"):
+    with pytest.raises(ExportError, match=r"1 rows gave no preference line\. A pair needs"):
         export([judged(verdict(), row=empty, ratings=())], Export(format="preference"), path, "run", "Task")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

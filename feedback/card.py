@@ -1,0 +1,254 @@
+"""The card (README.md) of a dataset on the Hub, written from the run. What people write into it stays.
+
+Ours is what stands between two marks, one such part for each run and format, and a few entries of the header.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from feedback.errors import ExportError
+from feedback.exports import Export
+from feedback.formats import Line
+from feedback.judged import Judged
+
+HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")
+TAGS = ("claywright", "synthetic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a card says of a run. `recipe` is without secrets and without paths of this machine; models are named for people."""
+
+    run: str
+    name: str
+    task: str
+    recipe: Mapping[str, Any]
+    generator: str
+    responders: Sequence[str] = ()
+    labeller: str = ""
+    rule: str = ""
+    """How what several reviewers say is merged."""
+    for_trying: bool = False
+    """The built-in model rated."""
+
+
+@dataclass
+class Summary:
+    """What the rows that go out come to; rows are added one by one."""
+
+    rows: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    """Rows by decision: approve, reject, unsure, "" for those that nobody reviewed."""
+    reviewers: Counter[str] = field(default_factory=Counter)
+    instructions: int = 0
+    responses: int = 0
+    """Rows with a corrected instruction, with a corrected response."""
+    newest: str = ""
+    rated: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    """(number, sum) of the labeller's ratings by model that answered and aspect."""
+    people: dict[str, list[float]] = field(default_factory=dict)
+    """The same of people's, by model that answered."""
+
+    def add(self, judged: Judged, made: Sequence[Line]) -> None:
+        self.rows += 1
+        self.decisions[judged.decision or ""] += 1
+        self.reviewers.update({verdict.reviewer for verdict in judged.submitted})
+        self.instructions += judged.corrected_instruction() is not None
+        self.responses += judged.corrected_response() is not None
+        self.newest = max([self.newest, *(verdict.updated_at for verdict in judged.submitted)])
+        for rating in judged.ratings:
+            if rating.value is not None and rating.response < len(judged.row.responses):
+                model = judged.row.responses[rating.response].model
+                _count(self.rated, (model, rating.aspect), rating.value)
+        for place, response in enumerate(judged.row.responses):
+            for value in judged.said_of(place):
+                _count(self.people, response.model, value)
+
+
+def _count(sums: dict[Any, list[float]], name: Any, value: float) -> None:
+    found = sums.setdefault(name, [0, 0.0])
+    found[0] += 1
+    found[1] += value
+
+
+def card(old: str, repo: str, to: Export, about: About, summary: Summary, configs: Mapping[str, Sequence[str]]) -> str:
+    """The card with the part of this run and format new, all else as it was. `configs` are the splits of each format.
+
+    Raises ExportError for a card whose header can't be read.
+    """
+    header, text = _parted(old)
+    if not old:
+        text = _opening(to, about)
+    tags = header[1].get("tags") or []
+    wanted = {
+        "configs": _configs(header[1].get("configs"), configs),
+        "tags": [*tags, *(tag for tag in TAGS if tag not in tags)] if isinstance(tags, list) else tags,
+        **({"license": to.license} if to.license else {}),
+    }
+    ours = part(repo, to, about, summary)
+    _, end = _marks(to, about)
+    place = re.compile(rf"<!-- claywright: {re.escape(f'{about.run} {to.format} ')}.*?{re.escape(end)}\n?", re.DOTALL)
+    body, found = place.subn(lambda _: ours, text, count=1)
+    if not found:
+        body = f"{text.rstrip()}\n\n{ours}"
+    return f"---\n{_headed(header, wanted)}---\n\n{body.lstrip()}"
+
+
+def shares(text: str, form: str) -> set[str]:
+    """How earlier exports of a format were split: "SHARE SEED" of each."""
+    return {f"{share} {seed}" for _, made, share, seed in MARK.findall(text) if made == form}
+
+
+def share(to: Export) -> str:
+    """How an export is split, as `shares` gives it."""
+    return f"test_share={to.test_share:g} seed={to.seed if to.test_share else 0}"
+
+
+def is_ours(text: str) -> bool:
+    return MARK.search(text) is not None
+
+
+def _marks(to: Export, about: About) -> tuple[str, str]:
+    name = f"{about.run} {to.format}"
+    return f"<!-- claywright: {name} {share(to)} -->", f"<!-- /claywright: {name} -->"
+
+
+def _opening(to: Export, about: About) -> str:
+    licence = f"`{to.license}`" if to.license else "To be filled in, here and as `license` in the header above."
+    return (
+        f"# {_one_line(about.name)}\n\nMade by models, reviewed by people, with Claywright: the parts below say of each run "
+        "what made it, how it was rated and who reviewed it. What you write outside of their marks stays.\n\n"
+        f"## Licence\n\n{licence}\n"
+    )
+
+
+def part(repo: str, to: Export, about: About, summary: Summary) -> str:
+    """What the card says of one run in one format, between its marks."""
+    begin, end = _marks(to, about)
+    made = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", made)), 3)
+    answering = ", ".join(f"`{_one_line(name)}`" for name in about.responders) or "the same"
+    models = [f"- generator: `{_one_line(about.generator)}`", f"- answers: {answering}"]
+    if about.labeller:
+        models.append(f"- labeller: `{_one_line(about.labeller)}`")
+    sections = [
+        f"## {_one_line(about.name)}: {to.form.label}",
+        f'```python\nload_dataset("{repo}", "{to.format}")\n```',
+        f"{_rows(to, summary)} Every line names its row, run, prompt, decision and reviewers.",
+        f"### Recipe\n\n{fence}json\n{made}\n{fence}",
+        "### Models\n\n" + "\n".join(models),
+        f"### Ratings\n\n{_ratings(summary)}",
+        f"### Review\n\n{_review(about, summary)}",
+    ]
+    if about.for_trying:
+        sections.append(
+            "### Limitations\n\nThe labeller is Claywright's small built-in model, for trying only: its ratings are close to "
+            "chance."
+        )
+    return "\n\n".join([begin, *sections, end]) + "\n"
+
+
+def _rows(to: Export, summary: Summary) -> str:
+    split = f", {to.test_share:.0%} of the origins for testing" if to.test_share else ""
+    chosen = [f"decision: {to.decision or 'approved' + (' and rejected' if to.form.rejected else '')}"]
+    chosen += [f"decided so by {_one_line(to.reviewer)}"] if to.reviewer else []
+    chosen += [f"best response rated {to.least_rating:g} or more"] if to.least_rating is not None else []
+    chosen += [f"instructions less than {to.similarity:g} similar (ROUGE-L)"] if to.similarity is not None else []
+    if to.format == "preference":
+        chosen.append(f"ratings of a pair at least {to.margin:g} apart")
+    unseen = summary.decisions[""]
+    marked = f" **{unseen} of them were not reviewed by anybody** (`reviewed` is false)." if unseen else ""
+    return f"{summary.rows} rows of the run ({'; '.join(chosen)}{split}).{marked}"
+
+
+def _ratings(summary: Summary) -> str:
+    aspects = sorted({aspect for _, aspect in summary.rated})
+    models = sorted({model for model, _ in summary.rated} | summary.people.keys())
+    if not models:
+        return "Nothing was rated."
+
+    def mean(found: list[float] | None) -> str:
+        return f"{found[1] / found[0]:.2f} ({found[0]:g})" if found else ""
+
+    lines = [
+        f"| answers of | {' | '.join([*aspects, 'people'])} |",
+        f"| --- |{' --- |' * (len(aspects) + 1)}",
+        *(
+            f"| {_one_line(model) or 'unknown'} | "
+            + " | ".join([*(mean(summary.rated.get((model, a))) for a in aspects), mean(summary.people.get(model))])
+            + " |"
+            for model in models
+        ),
+    ]
+    return "Mean ratings, 1 to 5, by the labeller and by people (number of ratings):\n\n" + "\n".join(lines)
+
+
+def _review(about: About, summary: Summary) -> str:
+    said = summary.decisions
+    until = f", the last time on {summary.newest[:10]}" if summary.newest else ""
+    return (
+        f"{len(summary.reviewers)} reviewers{until}: {said['approve']} rows approved, {said['reject']} rejected, "
+        f"{said['unsure']} undecided, {said['']} not reviewed. Corrected: {summary.instructions} instructions, "
+        f"{summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
+    )
+
+
+def _one_line(text: str) -> str:
+    """A name as it can stand in a line of Markdown."""
+    return re.sub(r"[`|<>\s]+", " ", text).strip()
+
+
+def _configs(old: Any, ours: Mapping[str, Sequence[str]]) -> list[Any]:
+    """The header's configurations: ours as they are now, others as they were."""
+    kept = [one for one in old or [] if not (isinstance(one, dict) and one.get("config_name") in ours)]
+    made: list[Any] = [
+        {
+            "config_name": form,
+            "data_files": [{"split": split, "path": f"{form}/{split}-*.parquet"} for split in splits],
+        }
+        for form, splits in ours.items()
+    ]
+    if made and not any(isinstance(one, dict) and one.get("default") for one in kept):
+        made[0]["default"] = True
+    return [*kept, *made]
+
+
+def _parted(old: str) -> tuple[tuple[str, dict[str, Any]], str]:
+    """((the header as text, its values), what follows it) of a card."""
+    import yaml
+
+    if (found := HEADER.match(old)) is None:
+        return ("", {}), old.removeprefix("\ufeff")
+    try:
+        values = yaml.safe_load(found.group(1)) or {}
+    except yaml.YAMLError as error:
+        raise ExportError(f"The card's header can't be read: {_one_line(str(error))}. Mend it on the Hub.") from error
+    if not isinstance(values, dict):
+        raise ExportError("The header of the dataset's card is no list of entries. Mend it on the Hub.")
+    return (found.group(1), values), old[found.end() :]
+
+
+def _headed(header: tuple[str, dict[str, Any]], wanted: Mapping[str, Any]) -> str:
+    """The header with the entries `wanted`; others stay as they are written, with their comments, where that can be."""
+    import yaml
+
+    text, values = header
+    for name, value in wanted.items():
+        if values.get(name) == value:
+            continue
+        new = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True)
+        entry = re.compile(rf"^{name}[ \t]*:.*\n(?:(?:[ \t\-].*)?\n)*", re.MULTILINE)
+        text, found = entry.subn(lambda _, new=new: new, text, count=1)  # type: ignore[misc]
+        if not found:
+            text = f"{text.rstrip()}\n{new}".lstrip()
+    merged = {**values, **wanted}
+    try:
+        kept = yaml.safe_load(text) == merged
+    except yaml.YAMLError:
+        kept = False
+    return text if kept else str(yaml.safe_dump(merged, sort_keys=False, allow_unicode=True))

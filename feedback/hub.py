@@ -1,0 +1,263 @@
+"""Rows onto the Hugging Face Hub: a dataset that is made or added to, in one commit, so that half of it is never there.
+
+A dataset holds a folder of Parquet files for each format (`sft/train-00000.parquet`), a configuration of the same name, and
+the card. Adding is a new file: what is there is read, never touched. Rows that are there are not sent again; one that has
+changed since stays as it is there, and is counted.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from feedback.card import About, Summary, card, is_ours, share, shares
+from feedback.errors import ExportError, HubDown, HubRefused
+from feedback.exports import Export, Gathered, gathered
+from feedback.formats import FORMATS, Line
+from feedback.judged import Judged
+from feedback.sides import TEST, TRAIN
+from feedback.writers import parquet
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+CARD = "README.md"
+SHARD = re.compile(rf"({'|'.join(FORMATS)})/({TRAIN}|{TEST})-(\d+)\.parquet")
+BESIDE = re.compile(r"README\.md|\.git\w+|LICEN[SC]E.*", re.IGNORECASE)
+"""Files of a repository that are no data."""
+MOVED_ON = (409, 412)
+"""What the Hub answers where somebody else committed in the meantime."""
+Say = Callable[[str], None]
+
+
+@dataclass
+class Published:
+    """What came of it: `added` lines; rows that were there already, and how many of those have `changed` since."""
+
+    repo: str
+    url: str
+    added: int = 0
+    there: int = 0
+    changed: int = 0
+    passed_over: int = 0
+    alike: int = 0
+    made: bool = False
+    """The dataset is new."""
+    private: bool = True
+    parts: dict[str, int] = field(default_factory=dict)
+    """Added lines of train and test."""
+
+
+@dataclass
+class There:
+    """The dataset as it stands: its newest commit, its files, its card."""
+
+    commit: str
+    private: bool
+    files: list[str]
+    card: str = ""
+    made: bool = False
+
+    def shards(self, form: str) -> list[tuple[str, str, int]]:
+        """(path, split, number) of the files of a format."""
+        found = [SHARD.fullmatch(path) for path in self.files]
+        return [(m.group(), m.group(2), int(m.group(3))) for m in found if m is not None and m.group(1) == form]
+
+
+def publish(rows: Iterable[Judged], to: Export, about: About, say: Say) -> Published:
+    """Adds the rows to the dataset `to.hub`, which is made where there is none.
+
+    The token is that of HF_TOKEN or of `hf auth login`. Raises ExportError and its kinds; then the dataset is as it was,
+    or new and empty.
+    """
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if not to.hub:
+        raise ExportError("Name the dataset on the Hub: owner/name.", terminal="With --hub OWNER/NAME.")
+    token = get_token()
+    if not token:
+        raise HubRefused(
+            "The Hub needs a token that may write: set HF_TOKEN before Claywright starts, or sign in with 'hf auth login'."
+        )
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token)
+    quiet, summary = bool(are_progress_bars_disabled()), Summary()
+    disable_progress_bars()
+    try:
+        with TemporaryDirectory() as room, _gathered(rows, to, about, Path(room), summary) as found:
+            for last in (False, True):
+                try:
+                    return _add(api, to, about, summary, found, Path(room), say)
+                except HfHubHTTPError as error:
+                    if last or error.response.status_code not in MOVED_ON:
+                        raise
+                    say("Somebody else changed the dataset: once more.")
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:  # the last of the upload itself
+        raise _translated(error, to.hub) from error
+    finally:
+        if not quiet:
+            enable_progress_bars()
+    raise AssertionError("the second time returns or raises")
+
+
+def _gathered(
+    rows: Iterable[Judged], to: Export, about: About, room: Path, summary: Summary
+) -> AbstractContextManager[Gathered]:
+    return gathered(rows, to, about.run, about.task, room, summary.add)
+
+
+def _add(api: "HfApi", to: Export, about: About, summary: Summary, found: Gathered, room: Path, say: Say) -> Published:
+    from huggingface_hub import CommitOperationAdd
+
+    there = _there(api, to, room, say)
+    _check(there, to)
+    say("Looking at what is there.")
+    known = _known(api, there, to, room)
+    new, changed = _new(found, known)
+    done = Published(
+        to.hub, f"{api.endpoint}/datasets/{to.hub}", there=found.rows - len(new), changed=changed, made=there.made,
+        passed_over=found.passed.lineless, alike=found.passed.alike, private=there.private,
+    )  # fmt: skip
+    operations = []
+    for part, order in found.parts.items():
+        order = [k for k in order if found.spool.rows[k] in new]
+        done.parts[part] = len(order)
+        if order:
+            number = max((n for _, _, n in there.shards(to.format)), default=-1) + 1
+            path = room / f"{part}.parquet"
+            parquet(found.spool.read(order), to.form.columns, path)
+            operations.append(CommitOperationAdd(f"{to.format}/{part}-{number:05}.parquet", str(path)))
+    done.added = sum(done.parts.values())
+    if not operations:
+        return done
+    configs = {form: {split for _, split, _ in there.shards(form)} for form in FORMATS}
+    configs[to.format] |= {part for part, lines in done.parts.items() if lines}
+    splits = {form: [split for split in (TRAIN, TEST) if split in has] for form, has in configs.items() if has}
+    text = card(there.card, to.hub, to, about, summary, splits)
+    operations.append(CommitOperationAdd(CARD, text.encode("utf-8", "replace")))
+    say(f"Sending {done.added} lines.")
+    api.create_commit(
+        to.hub, operations, repo_type="dataset", parent_commit=there.commit,
+        commit_message=f"Add {done.added} {to.format} lines of {about.run} (Claywright)",
+    )  # fmt: skip
+    return done
+
+
+def _there(api: "HfApi", to: Export, room: Path, say: Say) -> There:
+    """The dataset, made private (or as asked) where there is none."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    made = False
+    try:
+        info = api.dataset_info(to.hub)
+    except RepositoryNotFoundError:
+        say(f"Making the dataset {to.hub}.")
+        api.create_repo(to.hub, repo_type="dataset", private=to.private)
+        info, made = api.dataset_info(to.hub), True
+    there = There(str(info.sha), bool(info.private), [file.rfilename for file in info.siblings or []], made=made)
+    if CARD in there.files:
+        there.card = _file(api, to, there, CARD, room).read_text(encoding="utf-8", errors="replace")
+    return there
+
+
+def _check(there: There, to: Export) -> None:
+    """Raises ExportError where adding would do harm."""
+    if to.private and not there.private:
+        raise ExportError(
+            f"{to.hub} is public. Say that it is not private if all may read these rows, or name another dataset.",
+            terminal="With --public.",
+        )
+    if not is_ours(there.card) and any(not BESIDE.fullmatch(path) for path in there.files):
+        raise ExportError(
+            f"{to.hub} holds data that Claywright did not make; it was not touched. Name another dataset."
+        )
+    splits = shares(there.card, to.format)
+    if there.shards(to.format) and splits and share(to) not in splits:
+        raise ExportError(
+            f"The {to.format} rows of {to.hub} are split by {', '.join(sorted(splits))}. Add with the same, so that rows of "
+            "one origin stay on one side, or name another dataset."
+        )
+
+
+def _known(api: "HfApi", there: There, to: Export, room: Path) -> dict[str, int]:
+    """Of each row of the format that is there, the sum of its lines' digests."""
+    import pyarrow.parquet as pq
+
+    known: Counter[str] = Counter()
+    for path, _, _ in there.shards(to.format):
+        local = _file(api, to, there, path, room)
+        with pq.ParquetFile(local) as file:
+            if file.schema_arrow.names != list(to.form.columns):
+                raise ExportError(
+                    f"{path} in {to.hub} has other columns than {to.format} has now. Name another dataset."
+                )
+            for batch in file.iter_batches(1000):
+                for line in batch.to_pylist():
+                    known[line["row_id"]] += _digest(line)
+        local.unlink()
+    return known
+
+
+def _new(found: Gathered, known: dict[str, int]) -> tuple[set[str], int]:
+    """(the rows that are not there yet, how many of the others have changed since)."""
+    if not known:
+        return set(found.spool.rows), 0
+    ours: Counter[str] = Counter()
+    for line in found.spool.read(range(len(found.spool))):
+        ours[line["row_id"]] += _digest(line)
+    return ours.keys() - known.keys(), sum(known[row] != digest for row, digest in ours.items() if row in known)
+
+
+def _digest(line: Line) -> int:
+    text = json.dumps(line, sort_keys=True).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8])
+
+
+def _file(api: "HfApi", to: Export, there: There, path: str, room: Path) -> Path:
+    return Path(
+        api.hf_hub_download(to.hub, path, repo_type="dataset", revision=there.commit, local_dir=room / there.commit)
+    )
+
+
+def _translated(error: Exception, repo: str) -> ExportError:
+    """What happened, in words that say what to do."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    cause = error.__cause__ if type(error) is RuntimeError and error.__cause__ is not None else error
+    kept = "Nothing was changed there: send again later."
+    if isinstance(cause, OfflineModeIsEnabled):
+        return HubDown("The Hub is switched off by HF_HUB_OFFLINE. Unset it, and start Claywright again.")
+    if isinstance(cause, HFValidationError):
+        return ExportError(
+            f"'{repo}' can't be the name of a dataset: owner/name, of letters, digits, '-', '_' and '.'."
+        )
+    if isinstance(cause, HfHubHTTPError):
+        status = cause.response.status_code
+        said = " ".join(str(cause.server_message or cause.response.headers.get("X-Error-Message") or "").split())[:200]
+        why = f" ({said})" if said else ""
+        if status == 401 and not isinstance(cause, RepositoryNotFoundError):
+            return HubRefused(
+                f"The Hub refuses the token{why}. Set HF_TOKEN to one that is valid and may write, or sign in with 'hf auth login'."
+            )
+        if status in (401, 403, 404):
+            return HubRefused(
+                f"The token may not write to {repo}{why}. Use one with the right to write there, or a dataset of your own."
+            )
+        if status in MOVED_ON:
+            return HubDown(f"{repo} keeps being changed by somebody else. {kept}")
+        return HubDown(f"The Hub answered with an error ({status}{f', {said}' if said else ''}). {kept}")
+    words = " ".join((str(cause) or type(cause).__name__).split())[:200].rstrip(".")
+    if isinstance(cause, OSError) and cause.errno is not None and cause.filename is not None:
+        return ExportError(f"The rows can't be prepared for the Hub: {cause.strerror} ({cause.filename}).")
+    if isinstance(error, ValueError):
+        return HubDown(f"The Hub did not take the rows: {words}. {kept}")
+    return HubDown(f"The Hub can't be reached, or broke off ({words}). {kept}")

@@ -1,0 +1,68 @@
+"""Rows that people and a labeller have judged, for the tests of what is made of them."""
+
+from dataclasses import replace
+from typing import Any
+
+from feedback.formats import provenance
+from feedback.judged import Judged
+from feedback.pairs import Rule
+from feedback.types import Rating, Verdict
+from tasks.types import Message, Response, Row
+
+SYSTEM: Message = {"role": "system", "content": "Be brief."}
+ASKED: Message = {"role": "user", "content": "Name a river."}
+ROW = Row(
+    (SYSTEM, ASKED),
+    (Response("Rivers are wet.", "b", "Hm.", "length"), Response("The Loire.", "a")),
+    {"prompt": "self_instruct.v1", "seed": "x"},
+    id="r-0-0",
+)
+RATINGS = (
+    Rating(0, "helpfulness", 0, "rated", 2.0, "Wet.", model="m"),
+    Rating(1, "helpfulness", 0, "rated", 4.0, "Right.", model="m"),
+)
+RULE = Rule()
+PROVENANCE = {
+    "row_id": "r-0-0", "run": "run", "task": "Task", "prompt_version": "self_instruct.v1", "reviewed": True,
+    "decision": "approve", "reviewers": ["ann"], "reviewed_at": "2026-01-01T10:00", "labeller": "m",
+}  # fmt: skip
+
+
+def verdict(
+    decision: str | None = "approve", *, who: str = "ann", at: str = "10:00", status: str = "submitted", **answers: Any
+) -> Verdict:
+    """What `who` said; names of questions with an underscore for the dash."""
+    said = {name.replace("_", "-"): value for name, value in answers.items()}
+    return Verdict(
+        "r-0-0", who, status, {"decision": decision, **said} if decision else said, updated_at=f"2026-01-01T{at}"
+    )
+
+
+def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> Judged:
+    return Judged(row, ratings, verdicts)
+
+
+def made_of(make: Any, found: Judged, rule: Rule = RULE) -> list[dict[str, Any]]:
+    """The lines that a format makes of a row."""
+    return [{**line, **provenance(found, "run", "Task")} for line in make(found, rule)]
+
+
+def line(make: Any, *verdicts: Verdict, **more: Any) -> dict[str, Any]:
+    (made,) = made_of(make, judged(*verdicts, **more))
+    return made
+
+
+def some(number: int = 3) -> list[Judged]:
+    """Rows of which the first is rejected, the last has not been seen, the others are approved."""
+    rows = [replace(ROW, id=f"r-{k}-0", unit=k) for k in range(number)]
+    said: list[tuple[Verdict, ...]] = [(verdict("reject"),), *[(verdict(),)] * (number - 2), ()]
+    return [Judged(row, RATINGS, verdicts) for row, verdicts in zip(rows, said, strict=True)]
+
+
+def fits(kind: Any, value: Any) -> bool:
+    """Whether a value is of a column's type (feedback/formats.py)."""
+    if isinstance(kind, list):
+        return value is None or (isinstance(value, list) and all(fits(kind[0], inner) for inner in value))
+    if isinstance(kind, dict):
+        return list(value) == list(kind) and all(fits(kind[name], inner) for name, inner in value.items())
+    return value is None or type(value) is kind
