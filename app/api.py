@@ -19,9 +19,11 @@ from app.recipe import Recipe, load
 from app.store import Store
 from app.tables.runs import Run
 from feedback.exports import Export, Exported
+from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
 from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, TextGeneration
+from tasks.settings import build
 
 __all__ = [
     "EvolInstruct",
@@ -33,6 +35,7 @@ __all__ = [
     "TextGeneration",
     "UltraFeedback",
     "export",
+    "publish",
     "pull",
     "push",
     "rate",
@@ -77,15 +80,23 @@ def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
         return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, _unheard))
 
 
-def export(
-    run_id: str, path: str | Path, *, format: str = "sft", unreviewed: bool = False, data: Path | None = None
-) -> Exported:
-    """Writes the approved rows of a run to `path` (.jsonl, .parquet or .csv), as sft, preference, raw or plain."""
+def export(run_id: str, path: str | Path = "", *, data: Path | None = None, **settings_: Any) -> Exported:
+    """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, or a folder for datasets.load_from_disk.
+
+    Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on.
+    """
     here = settings(data)
+    to = build(Export, {**settings_, "path": str(path)}, "export")
     with Store(here.data) as store:
-        return workflow.export(
-            store, store.runs.get(run_id), Export(format=format, path=str(path), unreviewed=unreviewed)
-        )
+        return workflow.export(store, store.runs.get(run_id), to)
+
+
+def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any) -> Published:
+    """Adds the approved rows of a run to the dataset `hub` (owner/name) on the Hugging Face Hub, private unless said."""
+    here = settings(data)
+    to = build(Export, {**settings_, "hub": hub}, "export")
+    with Store(here.data) as store:
+        return workflow.publish(store, store.runs.get(run_id), to, _unheard)
 
 
 def _awaited(work: Coroutine[Any, Any, Run]) -> Run:

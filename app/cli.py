@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from app.errors import RunError
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
-from feedback.exports import FORMATS, Export
+from feedback.exports import Export, Exported
+from feedback.hub import Published
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError
 
@@ -287,27 +288,81 @@ def _pulled_words(done: workflow.Pulled) -> str:
     return words
 
 
+def _help(name: str) -> str:
+    """What an option of the export does, as its setting says."""
+    return str(next(f.metadata["help"] for f in fields(Export) if f.name == name))
+
+
 @app.command()
 def export(
     run_id: RunId,
-    form: Annotated[str, typer.Option("--format", help=" | ".join(FORMATS))] = "",
-    to: Annotated[Path | None, typer.Option(help="File to write: .jsonl, .parquet or .csv.")] = None,
-    unreviewed: Annotated[bool, typer.Option(help="Take rows that nobody reviewed as well.")] = False,
+    form: Annotated[str | None, typer.Option("--format", help=_help("format"))] = None,
+    to: Annotated[Path | None, typer.Option(help=_help("path"))] = None,
+    hub: Annotated[str | None, typer.Option(help=_help("hub"))] = None,
+    private: Annotated[bool | None, typer.Option("--private/--public", help=_help("private"))] = None,
+    licence: Annotated[str | None, typer.Option("--license", help=_help("license"))] = None,
+    unreviewed: Annotated[bool | None, typer.Option("--unreviewed/--reviewed", help=_help("unreviewed"))] = None,
+    decision: Annotated[str | None, typer.Option(help=_help("decision"))] = None,
+    reviewer: Annotated[str | None, typer.Option(help=_help("reviewer"))] = None,
+    least_rating: Annotated[float | None, typer.Option(help=_help("least_rating"))] = None,
+    margin: Annotated[float | None, typer.Option(help=_help("margin"))] = None,
+    original_pairs: Annotated[
+        bool | None, typer.Option("--original-pairs/--rated-pairs", help=_help("original_pairs"))
+    ] = None,
+    similarity: Annotated[float | None, typer.Option(help=_help("similarity"))] = None,
+    test_share: Annotated[float | None, typer.Option(help=_help("test_share"))] = None,
+    shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help=_help("shuffle"))] = None,
+    seed: Annotated[int | None, typer.Option(help=_help("seed"))] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the approved rows into a file."""
+    """Write the approved rows into a file, or add them to a dataset on the Hugging Face Hub; else as the recipe says."""
+    said: dict[str, Any] = {
+        "format": form, "path": None if to is None else str(to), "hub": hub, "private": private, "license": licence,
+        "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
+        "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
+        "shuffle": shuffle, "seed": seed,
+    }  # fmt: skip
     with opened() as (_, store):
         found = store.runs.get(run_id)
-        wanted = workflow.recipe_of(found).export
-        chosen = Export(
-            format=form or wanted.format, path=str(to or wanted.path), unreviewed=unreviewed or wanted.unreviewed
+        wanted = replace(
+            workflow.recipe_of(found).export, **{name: value for name, value in said.items() if value is not None}
         )
-        done = workflow.export(store, found, chosen)
+        result: dict[str, Any] = {}
+        words = []
+        if to is not None or not (hub or wanted.hub):
+            done = workflow.export(store, found, wanted)
+            result.update(asdict(done))
+            words.append(_exported_words(done))
+        if hub or (wanted.hub and to is None):
+            sent = workflow.publish(store, found, wanted, terminal.say)
+            result["hub"] = asdict(sent)
+            words.append(_published_words(sent))
         if as_json:
-            terminal.show_json({"path": str(done.path), "written": done.written, "passed_over": done.passed_over})
+            terminal.show_json(result)
         else:
-            rest = f" ({done.passed_over} approved rows gave none)" if done.passed_over else ""
-            terminal.show(f"{done.written} rows written to {done.path}{rest}")
+            terminal.show("\n".join(words))
+
+
+def _exported_words(done: Exported) -> str:
+    words = f"{done.written} lines written to {' and '.join(map(str, done.files))}"
+    if len(done.parts) > 1:
+        words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
+    if done.left_out:
+        words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
+    return words + _passed_words(done.passed_over, done.alike)
+
+
+def _published_words(sent: Published) -> str:
+    words = f"{sent.added} lines added to {sent.url} ({'private' if sent.private else 'public'})"
+    if sent.there:
+        words += f"\n{sent.there} rows were there already"
+        words += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
+    return words + _passed_words(sent.passed_over, sent.alike)
+
+
+def _passed_words(passed_over: int, alike: int) -> str:
+    words = f"\n{passed_over} chosen rows give no line in this format" if passed_over else ""
+    return words + (f"\n{alike} rows are like an earlier one" if alike else "")
 
 
 @app.command()

@@ -33,6 +33,8 @@ OWN_ADDRESS, TYPED = "url", "typed"
 ROWS = {False: "approved", True: "unreviewed"}
 """Choices of which rows to export."""
 NOWHERE = "http://localhost"
+HUB = "hub"
+"""The choice of a dataset on the Hub, where an export could be a file."""
 SLOTS = 4
 """Columns that can be mapped in the form."""
 RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
@@ -121,9 +123,11 @@ def fill(made: Recipe) -> Filled:
     filled.update(prefixed("review", reviewed))
     filled.update(prefixed("merge", asdict(made.merge)))
     filled["argilla.url"] = ""
+    out = made.export
     filled.update(
-        prefixed("export", {"format": made.export.format, "unreviewed": ROWS[made.export.unreviewed], "kind": "jsonl"})
+        prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": HUB if out.hub else "jsonl"})
     )
+    del filled["export.path"]
     return filled
 
 
@@ -211,9 +215,13 @@ def embedder_of(filled: Filled) -> ModelSpec | None:
 
 
 def export_of(filled: Filled) -> Export:
-    """Which rows go out, in which format; the file is another matter. Raises FormError."""
-    unreviewed = filled["export.unreviewed"] == ROWS[True]
-    return _part(Export, {"format": filled["export.format"], "unreviewed": unreviewed}, "export")
+    """Which rows go out, in which format, and to which dataset on the Hub; a file is another matter. Raises FormError."""
+    values = part(filled, "export")
+    hub = str(values.get("hub") or "").strip() if values["kind"] == HUB else ""
+    try:
+        return _part(Export, {**values, "unreviewed": values["unreviewed"] == ROWS[True], "hub": hub}, "export")
+    except FormError as error:
+        raise FormError("hub" if str(error).startswith("hub ") else "export", str(error)) from error
 
 
 def recipe_from(filled: Filled) -> Recipe:

@@ -24,13 +24,15 @@ from app.store import Store
 from app.tables.runs import Run
 from app.workflow import Pulled
 from feedback.errors import DatasetMismatch
+from feedback.exports import Export
+from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, Stopped
 from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
-What = Literal["preview", "work", "rate", "push", "pull"]
+What = Literal["preview", "work", "rate", "push", "pull", "export"]
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Job:
     pulled: Pulled | None = None
     free_name: str = ""
     """A dataset's name to send under, where the rows do not fit the dataset that they were to go to."""
+    published: Published | None = None
     began: float = field(default_factory=time.time)
     stopping: bool = False
 
@@ -67,6 +70,12 @@ class Job:
 
     def say(self, sentence: str) -> None:
         self.saying = sentence
+
+    def telling(self, sentence: str) -> None:
+        """What is about to be done; the last moment to stop it."""
+        self.say(sentence)
+        if self.stopping:
+            raise Stopped("Stopped. On the Hub is what was there before.")
 
     def sending(self, done: Pushed, total: int) -> None:
         self.pushed, self.total = done, total
@@ -147,6 +156,12 @@ class Jobs:
             job.pulled = workflow.pull(self.store, run, reviewing.argilla(self.settings, job.say))
 
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
+
+    def publish(self, run: Run, to: Export) -> Job:
+        def send(job: Job) -> None:
+            job.published = workflow.publish(self.store, run, to, job.telling)
+
+        return self._start(run, "export", lambda job: asyncio.to_thread(send, job))
 
     # -- how it is done
 

@@ -41,6 +41,7 @@ NOT_YET = "?"
 PLACES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
     "answers": "generate", "rating": "rate", "review": "review", "merge": "review", "embedder": "review", "export": "export",
+    "hub": "export",
 }  # fmt: skip
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 """No queue: its one stream for all answers of a page can lose the first, and a page that works alone needs none."""

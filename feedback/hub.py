@@ -260,4 +260,6 @@ def _translated(error: Exception, repo: str) -> ExportError:
         return ExportError(f"The rows can't be prepared for the Hub: {cause.strerror} ({cause.filename}).")
     if isinstance(error, ValueError):
         return HubDown(f"The Hub did not take the rows: {words}. {kept}")
-    return HubDown(f"The Hub can't be reached, or broke off ({words}). {kept}")
+    return HubDown(
+        f"The Hub can't be reached, or broke off ({words}). Send again: what did arrive is whole, and is not sent twice."
+    )

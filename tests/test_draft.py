@@ -14,7 +14,8 @@ from app.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
 from feedback.aspects import ASPECTS
-from feedback.exports import FORMATS, Export
+from feedback.exports import Export
+from feedback.formats import FORMATS
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import (

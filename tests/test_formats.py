@@ -9,7 +9,7 @@ from feedback.formats import FORMATS
 from feedback.pairs import Rule
 from feedback.types import Rating, Verdict
 from tasks.types import Response
-from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, judged, line, made_of, verdict
+from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, RULE, SYSTEM, judged, line, made_of, verdict
 
 ANSWERED = {
     "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": False, "response_corrected": False,
@@ -22,7 +22,7 @@ def said(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def lines(form: str, *verdicts: Verdict, rule: Rule = Rule(), **more: Any) -> list[dict[str, Any]]:
+def lines(form: str, *verdicts: Verdict, rule: Rule = RULE, **more: Any) -> list[dict[str, Any]]:
     return made_of(FORMATS[form].lines, judged(*verdicts, **more), rule)
 
 
@@ -81,9 +81,7 @@ def test_reward_lines() -> None:
 
 
 def kto(*verdicts: Verdict, **more: Any) -> list[tuple[str, bool, str]]:
-    return [
-        (one["completion"][0]["content"], one["label"], one["because"]) for one in lines("kto", *verdicts, **more)
-    ]
+    return [(one["completion"][0]["content"], one["label"], one["because"]) for one in lines("kto", *verdicts, **more)]
 
 
 def test_kto_lines() -> None:
@@ -150,7 +148,9 @@ def test_equals_share_a_rank_and_what_nobody_rated_has_none() -> None:
 
 def pair(*verdicts: Verdict, **more: Any) -> tuple[str, str, str] | None:
     found = lines("preference", *verdicts, **more)
-    return (found[0]["chosen"][0]["content"], found[0]["rejected"][0]["content"], found[0]["because"]) if found else None
+    return (
+        (found[0]["chosen"][0]["content"], found[0]["rejected"][0]["content"], found[0]["because"]) if found else None
+    )
 
 
 def test_the_two_of_a_pair_differ_by_the_margin() -> None:
@@ -219,4 +219,4 @@ def test_the_columns_are_those_that_trainers_document(form: str) -> None:
 def test_every_format_is_told_apart_and_described() -> None:
     for name, form in FORMATS.items():
         assert form.label and form.help and form.lines.__doc__, name
-        assert list(form.columns)[0] in (form.lines.__doc__ or "") or name == "raw"
+        assert next(iter(form.columns)) in (form.lines.__doc__ or "") or name == "raw"

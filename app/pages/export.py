@@ -1,6 +1,7 @@
-"""Export: which rows, in which format; the first lines as they will be; the file."""
+"""Export: which rows, in which format; the first lines as they will be; the file, or the dataset on the Hub."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,21 +10,28 @@ import gradio as gr
 
 from app import draft, parts, workflow
 from app.desk import Look
-from app.draft import ROWS
-from app.pages.board import Act, Board, Done
+from app.draft import HUB, ROWS, FormError
+from app.forms import add_fields
+from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
-from feedback.exports import WRITERS, Export
+from app.workflow import Foreseen
+from feedback.exports import Export
+from feedback.formats import FORMATS
+from feedback.sides import TEST, TRAIN
+from feedback.writers import WRITERS
 
-FORMATS = [
-    ("Chat messages (SFT)", "sft"),
-    ("Preference pairs (DPO)", "preference"),
-    ("All responses with ratings", "raw"),
-    ("Instruction and response", "plain"),
-]
-KINDS = [("JSON Lines", "jsonl"), ("Parquet", "parquet"), ("CSV", "csv")]
-TEXTS = (
-    "messages", "instruction", "response", "prompt", "chosen", "rejected", "responses", "ratings", "verdicts", "origin",
+KINDS = [("JSON Lines", "jsonl"), ("Parquet", "parquet"), ("CSV", "csv"), ("Hugging Face Hub", HUB)]
+DECISIONS = [
+    ("As the format needs", ""), ("Approved", "approved"), ("Rejected", "rejected"), ("Reviewed, whatever was said", "reviewed"),
+]  # fmt: skip
+MORE = (
+    "reviewer", "least_rating", "similarity", "margin", "original_pairs", "test_share", "seed", "shuffle",
 )  # fmt: skip
+TEXTS = (
+    "messages", "instruction", "response", "prompt", "completion", "chosen", "rejected", "responses", "ratings", "verdicts",
+    "origin", "conversations", "input", "output", "system", "answer", "score", "label", "scores",
+)  # fmt: skip
+"""Columns that have a line of their own; what else there is follows in small."""
 
 
 def build(board: Board) -> None:
@@ -33,6 +41,9 @@ def build(board: Board) -> None:
             lambda look: parts.page_head(
                 "Export", "Take out what people approved, with who approved it and what changed."
             )
+        )
+        board.button(
+            lambda look: "Stop" if _publishing(look) else "", stop, forms=False, min_width=90, elem_id="stop-publishing"
         )
         board.button(words, export, primary=True, min_width=140, elem_id="export")
     with gr.Row(elem_classes="cols"):
@@ -51,23 +62,36 @@ def build(board: Board) -> None:
             board.dress(rows, lambda look: gr.update(choices=_rows(look.counts.get("approved", 0), _unseen(look))))
             form.add(
                 "export.format",
-                gr.Radio(
-                    FORMATS,
+                gr.Dropdown(
+                    [(one.label, name) for name, one in FORMATS.items()],
                     value="sft",
                     label="Format",
                     interactive=True,
-                    elem_classes="stack",
                     elem_id="export-format",
                 ),
             )
+            board.part(described)
             form.add(
                 "export.kind",
                 gr.Radio(
-                    KINDS, value="jsonl", label="File", interactive=True, elem_classes="inline", elem_id="export-kind"
+                    KINDS, value="jsonl", label="To", interactive=True, elem_classes="inline", elem_id="export-kind"
                 ),
             )
-        with gr.Column(elem_classes="mainc"):
+            with gr.Column(visible=False) as hub:
+                add_fields(form, "export", Export, ["hub", "private", "license"])
+            board.dress(hub, lambda look: gr.update(visible=look.filled["export.kind"] == HUB))
+            board.part(lambda look: parts.problem(_wrong(look, "hub")))
+            board.problem("hub")
+            with gr.Accordion("More", open=False, elem_classes="more"):
+                form.add(
+                    "export.decision",
+                    gr.Dropdown(DECISIONS, value="", label="Decision", interactive=True, elem_id="export-decision"),
+                )
+                add_fields(form, "export", Export, MORE)
+            board.part(lambda look: parts.problem(_wrong(look, "export")))
             board.problem("export")
+        with gr.Column(elem_classes="mainc"):
+            board.part(published)
             board.part(made)
             board.part(preview)
 
@@ -83,29 +107,58 @@ def _unseen(look: Look) -> int:
     return look.counts.get("answered", 0) - look.counts.get("seen", 0)
 
 
+def _publishing(look: Look) -> bool:
+    return look.working and look.job is not None and look.job.what == "export"
+
+
+def _wrong(look: Look, place: str) -> str:
+    """What can't be used of what the fields hold now, if it is about `place`."""
+    try:
+        draft.export_of(look.filled)
+    except FormError as error:
+        return f"{str(error)[:1].upper()}{str(error)[1:]}" if error.place == place else ""
+    return ""
+
+
+def _foreseen(look: Look) -> Foreseen | None:
+    """None where the fields hold what can't be used."""
+    try:
+        return look.foreseen
+    except FormError:
+        return None
+
+
+def described(look: Look) -> str:
+    """What a line of the format has."""
+    chosen = FORMATS.get(str(look.filled["export.format"]))
+    return f'<p class="note">{t(chosen.help[:1].upper() + chosen.help[1:])}.</p>' if chosen else ""
+
+
 def words(look: Look) -> str:
-    lines = look.foreseen.lines
-    return f"Export {count(lines, 'row')}" if lines else ""
+    found = None if _publishing(look) else _foreseen(look)
+    if found is None or not found.lines:
+        return ""
+    if look.filled["export.kind"] == HUB:
+        return "" if look.busy else f"Add {count(found.lines, 'row')} to the Hub"
+    return f"Export {count(found.lines, 'row')}"
 
 
 def preview(look: Look) -> str:
     """The first lines, as they will be."""
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
-    seen = look.foreseen
+    if (seen := _foreseen(look)) is None:
+        return ""
     none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
     if not seen.lines and seen.passed_over:
-        return parts.empty(
-            "Nothing fits this format",
-            f"{none}. A pair needs two responses with different ratings, or a correction; "
-            "instruction and response need a talk of one turn.",
-        )
+        return parts.empty("Nothing fits this format", f"{none}. {draft.export_of(look.filled).form.needs}".strip())
     if not seen.lines:
         return parts.empty(
             "No row is approved yet", "Send the rows on Review, approve some in Argilla, pull the verdicts.",
             "Or take rows that nobody has reviewed.",
         )  # fmt: skip
     rest = f", {none}" if seen.passed_over else ""
+    rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
     line = f"first {len(seen.first)} of {count(seen.lines, 'row')}" if few else count(seen.lines, "row")
     body = "".join(_line_of(number, values) for number, values in enumerate(seen.first, 1))
@@ -129,28 +182,58 @@ def _line_of(number: int, values: dict[str, Any]) -> str:
     )
 
 
+def published(look: Look) -> str:
+    """How far the rows are on their way to the Hub, or what came of it."""
+    job = look.job
+    if job is None or job.what != "export":
+        return ""
+    if job.state == "working":
+        return parts.notice(job.saying or "Gathering the rows.")
+    if job.trouble or job.published is None:
+        return parts.notice(job.trouble, "warn")
+    done = job.published
+    there = f" {count(done.there, 'row was', 'rows were')} there already" if done.there else ""
+    there += f", {done.changed} of them changed since and left as they were there" if done.changed else ""
+    sentence = f"{count(done.added, 'row')} added to {done.repo}, which is {'private' if done.private else 'public'}."
+    said = parts.notice(f"{sentence}{there}{'.' if there else ''}", "ok")
+    link = parts.link("Open", done.url)
+    return f'<section class="panel slim"><div class="argilla-line">{said}{link}</div></section>'
+
+
 def made(look: Look) -> str:
-    """The file that was made last, to take away."""
+    """The file that was made last, to take away; or the two, for training and testing."""
     last = look.desk.store.runs.last_export(look.run.id) if look.run else None
     path = Path(str(last["path"])) if last else None
     if last is None or path is None or not path.is_file() or path.parent.parent != look.desk.settings.data / "exports":
         return ""
-    size = path.stat().st_size
+    other = path.with_stem(f"{path.stem.removesuffix(f'-{TRAIN}')}-{TEST}")
+    files = [path, other] if path.stem.endswith(f"-{TRAIN}") and other.is_file() else [path]
+    size = sum(file.stat().st_size for file in files)
     human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 0.1):.1f} KB"
-    address = f"/exports/{quote(path.parent.name)}/{quote(path.name)}"
+    links = "".join(
+        f'<a class="download" href="{t(f"/exports/{quote(file.parent.name)}/{quote(file.name)}")}" download>'
+        f"Download{f' {part}' if len(files) > 1 else ''}</a>"
+        for part, file in zip((TRAIN, TEST), files, strict=False)
+    )
     return (
-        f'<section class="panel slim"><div class="argilla-line"><div><b class="mono">{t(path.name)}</b>'
+        f'<section class="panel slim"><div class="argilla-line"><div><b class="mono">'
+        f"{t(' · '.join(file.name for file in files))}</b>"
         f'<p class="note">{count(int(last["rows"]), "row")}, {human}, {parts.ago(str(last["created"]))}</p></div>'
-        f'<a class="download" href="{t(address)}" download>Download</a></div></section>'
+        f"{links}</div></section>"
     )
 
 
 def export(act: Act) -> Done:
-    """Writes the file into the data folder, from where the page hands it out."""
+    """Writes the file into the data folder, from where the page hands it out; or sends the rows to the Hub, in a job."""
     run = act.desk.store.runs.get(act.run_id)
     to = draft.export_of(act.filled)
     kind = act.filled["export.kind"]
+    if kind == HUB:
+        if not to.hub:
+            raise FormError("hub", "Name the dataset on the Hub: owner/name.")
+        act.desk.jobs.publish(run, to)
+        return Done()
     ending = kind if kind in WRITERS else "jsonl"
     path = act.desk.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"
-    workflow.export(act.desk.store, run, Export(format=to.format, unreviewed=to.unreviewed, path=str(path)))
+    workflow.export(act.desk.store, run, replace(to, path=str(path)))
     return Done()
