@@ -7,6 +7,7 @@ files' types come. The chat formats are those of TRL (https://huggingface.co/doc
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from feedback.judged import Judged
@@ -41,7 +42,7 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
         "reviewed": not judged.unseen,
         "decision": judged.decision,
         "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
-        "reviewed_at": max((v.updated_at for v in judged.submitted), default=None),
+        "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
         "labeller": judged.ratings[0].model if judged.ratings else None,
     }
 
@@ -228,7 +229,7 @@ def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
         "verdicts": [
             {
                 "reviewer": v.reviewer, "status": v.status, "answers": json.dumps(dict(v.answers), ensure_ascii=False),
-                "updated_at": v.updated_at,
+                "updated_at": _moment(v.updated_at),
             }
             for v in judged.verdicts
         ],
@@ -237,6 +238,14 @@ def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
         "origin": json.dumps(dict(row.origin), ensure_ascii=False),
         "unit": row.unit, "position": row.position, "revision": row.revision,
     }  # fmt: skip
+
+
+def _moment(text: str) -> str:
+    """A time with its microseconds: readers of JSON take a shorter one for a date, and a column of both for a mistake."""
+    try:
+        return datetime.fromisoformat(text).isoformat(timespec="microseconds")
+    except ValueError:
+        return text
 
 
 def _said(text: str) -> list[Message]:

@@ -167,6 +167,15 @@ tasks: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
+exports = st.builds(
+    Export, format=st.sampled_from(list(FORMATS)), unreviewed=st.booleans(),
+    decision=st.sampled_from(["", "approved", "rejected", "reviewed"]), reviewer=words, license=words,
+    least_rating=st.none() | st.floats(1, 5), margin=st.floats(0, 4), similarity=st.none() | st.floats(0.01, 1),
+    test_share=st.floats(0, 0.99), seed=st.integers(-9, 2**40), shuffle=st.booleans(), original_pairs=st.booleans(),
+    private=st.booleans(), hub=st.sampled_from(["", "me/rivers"]),
+)  # fmt: skip
+
+
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     task = draw(st.one_of(*tasks.values()))
@@ -196,7 +205,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         review=draw(
             st.builds(Review, dataset=words, workspace=words, guidelines=words, min_submitted=st.integers(1, 9))
         ),
-        export=draw(st.builds(Export, format=st.sampled_from(list(FORMATS)), unreviewed=st.booleans())),
+        export=draw(exports),
     )
 
 
@@ -240,6 +249,9 @@ TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "repeats must be"),
     "no reviewers": ("review", lambda: filled(review__min_submitted=0), "min_submitted"),
     "unknown format": ("export", lambda: filled(export__format="docx"), "no export format 'docx'"),
+    "no margin": ("export", lambda: filled(export__margin=9), "margin must be from 0 to 4"),
+    "no share": ("export", lambda: filled(export__test_share=1), "test_share must be"),
+    "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "hub must be owner/name"),
 }  # fmt: skip
 
 
@@ -252,7 +264,7 @@ def test_what_can_not_be_used_is_said_at_its_place(place: str, forms: Callable[[
 
 
 def test_every_place_that_a_page_knows_has_a_trouble() -> None:
-    known = {"generator", "labeller", "responders", "task", "inputs", "answers", "rating", "review", "export"}
+    known = {"generator", "labeller", "responders", "task", "inputs", "answers", "rating", "review", "export", "hub"}
     assert {place for place, _, _ in TROUBLES.values()} == known
 
 

@@ -76,7 +76,7 @@ def test_a_raw_line() -> None:
         ],
         "verdicts": [
             {
-                "reviewer": "ann", "status": "submitted", "updated_at": "2026-01-01T10:00",
+                "reviewer": "ann", "status": "submitted", "updated_at": "2026-01-01T10:00:00.000000",
                 "answers": '{"decision": "approve", "corrected-instruction": "Name two."}',
             }
         ],

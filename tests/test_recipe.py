@@ -207,8 +207,14 @@ def wrong(**tables: Any) -> dict[str, Any]:
         (wrong(inputs={"columns": {"a": 3}}), "[inputs]", "columns.a"),
         (wrong(review={"min_submitted": 0}), "[review]", "at least 1"),
         (wrong(review={"dataset": "x" * 201}), "[review]", "longer than 200"),
-        (wrong(export={"format": "x"}), "[export]", "sft, preference, raw"),
+        (wrong(export={"format": "x"}), "[export]", "sft, prompt-completion, preference"),
         (wrong(export={"path": "a.xls"}), "[export]", ".jsonl"),
+        (wrong(export={"decision": "maybe"}), "[export] decision", "'approved'"),
+        (wrong(export={"least_rating": 6}), "[export]", "least_rating must be from 1 to 5"),
+        (wrong(export={"margin": -1}), "[export]", "margin must be from 0 to 4"),
+        (wrong(export={"similarity": 0}), "[export]", "similarity must be above 0"),
+        (wrong(export={"test_share": 1}), "[export]", "test_share must be from 0 to below 1"),
+        (wrong(export={"hub": "rivers"}), "[export]", "hub must be owner/name"),
     ],
 )  # fmt: skip
 def test_a_wrong_recipe_is_refused_in_a_sentence_that_names_the_place(

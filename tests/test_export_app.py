@@ -1,0 +1,184 @@
+"""Export from the command, the page's parts and Python: the same rows, to a file or the Hub, errors where they belong."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from app import api, draft, parts, recipe, workflow
+from app.config import Settings
+from app.desk import Desk
+from app.draft import HUB, Filled, FormError
+from app.jobs import Jobs
+from app.pages import export as page
+from app.pages.board import Act
+from app.standby import Standby
+from app.store import Store
+from feedback.exports import Export
+from feedback.formats import FORMATS
+from tasks.errors import SettingsError
+from tests.conftest import Command
+from tests.hub import GOOD, FakeHub
+from tests.test_jobs import ended
+from tests.test_store_page import RECIPE, SAID, verdict
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+NAME = "me/rivers"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", GOOD)
+    with FakeHub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+@pytest.fixture
+def desk(store: Store, here: Settings) -> Iterator[Desk]:
+    """A run of six rows, of which four are approved and one rejected."""
+    store.runs.create("r", "rivers", "me", RECIPE, 7, "")
+    rows = [
+        replace(SAID, id=f"r-{unit}-0", unit=unit, messages=({"role": "user", "content": f"Name river {unit}."},))
+        for unit in range(6)
+    ]
+
+    async def keep() -> None:
+        for row in rows:
+            await store.rows.keep_unit("r", row.unit, [row], [])
+            await store.rows.answered(row)
+
+    asyncio.run(keep())
+    said = ["approve"] * 4 + ["reject"]
+    store.reviews.keep_verdicts("d", [verdict(row, one) for row, one in zip(rows, said, strict=False)], whole=True)
+    jobs = Jobs(store, here)
+    yield Desk(store, here, jobs, Standby(here, lambda words: None))
+    jobs.close()
+
+
+def forms(**changes: Any) -> Filled:
+    return {**draft.fill(recipe.example()), **{f"export.{name}": value for name, value in changes.items()}}
+
+
+def act(desk: Desk, **changes: Any) -> Act:
+    desk.keep("ann", forms(**changes))
+    return Act(desk, "ann", "r", desk.filled("ann"), {})
+
+
+def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
+    first = act(desk, kind="parquet")
+    assert page.words(first.look) == "Export 4 rows" and page.made(first.look) == ""
+    page.export(first)
+    assert page.made(first.look).count("download>") == 1 and "/exports/r/r-sft.parquet" in page.made(first.look)
+    both = act(desk, format="kto", test_share=0.5, unreviewed=draft.ROWS[False])
+    page.export(both)
+    shown = page.made(both.look)
+    assert "/exports/r/r-kto-train.jsonl" in shown and "/exports/r/r-kto-test.jsonl" in shown
+    assert "Download train" in shown and "Download test" in shown
+
+
+def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
+    for name, form in FORMATS.items():
+        look = act(desk, format=name).look
+        assert form.help[1:] in page.described(look)
+        shown = page.preview(look)
+        assert "As it will be" in shown or (form.needs and parts.t(form.needs) in shown), name
+
+
+def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
+    wrong = act(desk, margin=9).look
+    assert page._wrong(wrong, "export").startswith("Margin must be") and page._wrong(wrong, "hub") == ""
+    assert page.words(wrong) == "" == page.preview(wrong)
+    odd = act(desk, kind=HUB, hub="rivers").look
+    assert page._wrong(odd, "hub").startswith("Hub must be owner/name") and page._wrong(odd, "export") == ""
+    assert page._wrong(act(desk, kind="csv", hub="rivers").look, "hub") == ""
+    with pytest.raises(FormError, match="Name the dataset") as caught:
+        page.export(act(desk, kind=HUB))
+    assert caught.value.place == "hub"
+
+
+def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
+    sent = act(desk, kind=HUB, hub=NAME, private=True)
+    assert page.words(sent.look) == "Add 4 rows to the Hub"
+    page.export(sent)
+    job = desk.jobs.of("r")
+    assert job is not None and ended(job).state == "done" and job.published is not None
+    assert "4 rows added to me/rivers, which is private." in page.published(sent.look)
+    assert len(hub.repos[NAME].files) == 3 and desk.store.runs.counts("r")["exported"] == 4
+    page.export(act(desk, kind=HUB, hub=NAME))
+    again = desk.jobs.of("r")
+    assert again is not None and ended(again).published is not None
+    assert "0 rows added" in page.published(sent.look) and "4 rows were there already" in page.published(sent.look)
+    page.export(act(desk, kind=HUB, hub="them/rivers"))
+    refused = desk.jobs.of("r")
+    assert refused is not None and ended(refused).state == "failed"
+    assert "may not write to them/rivers" in page.published(sent.look)
+
+
+def test_a_job_that_is_stopped_in_time_sends_nothing(desk: Desk, hub: FakeHub) -> None:
+    def stop(method: str, path: str, times: int) -> None:
+        desk.jobs.stop("r")
+
+    hub.faults = stop
+    job = ended(desk.jobs.publish(desk.store.runs.get("r"), Export(hub=NAME)))
+    assert job.state == "stopped" and "what was there before" in job.trouble and hub.repos == {}
+
+
+def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: Settings, tmp_path: Path) -> None:
+    (tmp_path / "seeds.jsonl").write_text('{"input": "Name a river."}\n')
+    model = {
+        "url": "https://me:pw@models.example.org/v1?key=abc",
+        "model": "big",
+        "extra": {"api_key": "abc", "top_k": 1},
+    }
+    values = {
+        "name": "rivers", "task": {"kind": "self-instruct"}, "inputs": {"path": str(tmp_path / "seeds.jsonl")},
+        "generator": {**model, "template": str(tmp_path)}, "labeller": {"preset": "local"}, "rating": {"aspects": ["honesty"]},
+    }  # fmt: skip
+    about = workflow.about(workflow.start(store, here, recipe.parse(values)))
+    text = json.dumps(about.recipe)
+    assert str(tmp_path) not in text and "abc" not in text and "pw" not in text and "seeds.jsonl" in text
+    assert about.recipe["generator"]["url"] == "https://models.example.org/v1"
+    assert about.recipe["generator"]["extra"] == {"top_k": 1}
+    assert (about.generator, about.labeller, about.for_trying) == ("big", "the built-in model", True)
+    recipe.parse(dict(about.recipe))
+
+
+def test_from_python(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
+    done = api.export("r", tmp_path / "out.jsonl", data=desk.settings.data, format="kto", decision="rejected")
+    assert done.written == 2
+    with pytest.raises(SettingsError, match=r"export has no setting 'fromat'. Did you mean 'format'"):
+        api.export("r", tmp_path / "out.jsonl", data=desk.settings.data, fromat="kto")
+    assert api.publish("r", NAME, data=desk.settings.data).added == 4
+
+
+def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command) -> None:
+    data = desk.settings.data
+    to = tmp_path / "out.csv"
+    found = command("export", "r", "--to", to, "--test-share", "0.5", "--shuffle", "--json", data=data).json
+    assert found["parts"]["train"] + found["parts"]["test"] == found["written"] == 4 and len(found["files"]) == 2
+    env = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_ENDPOINT": hub.url, "HF_TOKEN": GOOD}
+    sent = command("export", "r", "--hub", NAME, "--public", "--license", "mit", data=data, env=env)
+    assert sent.code == 0 and f"4 lines added to {hub.url}/datasets/{NAME} (public)" in sent.out
+    assert "license: mit" in hub.repos[NAME].files["README.md"].decode() and not hub.repos[NAME].private
+    refused = command("export", "r", "--hub", NAME, data=data, env={**env, "HF_TOKEN": "hf_none"})
+    assert refused.code == 1 and "refuses the token" in refused.err and "Traceback" not in refused.err
+    assert "hf_none" not in refused.err
+    wrong = command("export", "r", "--format", "xml", data=data)
+    assert wrong.code == 1 and "Known: sft, prompt-completion" in wrong.err
+
+
+def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
+    to = Export(hub=NAME, private=False)
+    run = desk.store.runs.get("r")
+    desk.store.runs.set("r", recipe=workflow.recipe_text(replace(workflow.recipe_of(run), export=to)))
+    filled = draft.fill(workflow.recipe_of(desk.store.runs.get("r")))
+    assert (filled["export.kind"], filled["export.hub"], filled["export.private"]) == (HUB, NAME, False)
+    assert draft.export_of(filled) == to

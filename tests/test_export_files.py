@@ -1,0 +1,295 @@
+"""Exported files as trainers open them: every format in every form through `datasets`, types that hold, splits, order, disks."""
+
+import csv
+import json
+import resource
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.errors import ExportError
+from feedback.exports import Export, Passed, export, lines
+from feedback.formats import FORMATS
+from feedback.judged import Judged
+from feedback.schema import clean
+from feedback.sides import TEST, TRAIN, Sides
+from feedback.spool import EARLY, Spool, without
+from feedback.writers import WRITERS, cell
+from tasks.types import Message, Response, Row
+from tests.judging import RATINGS, ROW, judged, made_of, verdict
+
+HOSTILE = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "a\0b",
+    "\ud800",
+    "\u2028",
+    'say "x",\r\ny',
+    "'=1",
+    "𝄞 " * 400_000,
+    " ",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """No bars while `datasets` reads."""
+    datasets.disable_progress_bars()
+    yield
+    datasets.enable_progress_bars()
+
+
+def rows(number: int, **answers: Any) -> list[Judged]:
+    """So many approved rows, each with a question of its own."""
+    asked: list[Message] = [{"role": "user", "content": f"What is river {k} like, and where?"} for k in range(number)]
+    found = [replace(ROW, id=f"r-{k}-0", unit=k, messages=(asked[k],), origin={}) for k in range(number)]
+    return [Judged(row, RATINGS, (verdict(**answers),)) for row in found]
+
+
+def wanted(found: list[Judged], form: str) -> list[dict[str, Any]]:
+    return [clean(line) for one in found for line in made_of(FORMATS[form].lines, one)]
+
+
+def loaded(kind: str, files: Any, tmp_path: Path) -> Any:
+    if kind == "datasets":
+        return datasets.load_from_disk(str(files))
+    return datasets.load_dataset({"jsonl": "json"}.get(kind, kind), data_files=files, cache_dir=str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("kind", [*WRITERS, "datasets"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_datasets_reads_back_what_was_approved(tmp_path: Path, form: str, kind: str) -> None:
+    """Row by row; a null in all lines of the first file is no other type in the next."""
+    texts = HOSTILE if form in ("sft", "plain") else HOSTILE[:4]
+    best = (replace(RATINGS[0], value=5.0),)
+    odd = [
+        replace(one, row=replace(one.row, responses=(Response(text, "m"), *one.row.responses[1:])), ratings=best)
+        for one, text in zip(rows(len(texts)), texts, strict=True)
+    ]
+    found = [*rows(2), *odd, *rows(1, rating_2=5, rating_1=1, corrected_response="The Po."), judged(verdict("reject"))]
+    name = "out" if kind == "datasets" else f"out.{kind}"
+    to = Export(format=form, decision="approved")
+    done = export(found, to, tmp_path / name, "run", "Task")
+    expected = wanted(found[:-1], form)
+    assert done.written == len(expected) > 0 and done.files == (tmp_path / name,)
+    read = loaded(kind, {"train": str(done.path)} if kind != "datasets" else done.path, tmp_path)["train"].to_list()
+    if kind == "csv":
+        assert sorted(one["row_id"] for one in read) == sorted(one["row_id"] for one in expected)
+        with done.path.open(encoding="utf-8", newline="") as file:
+            csv.field_size_limit(1 << 24)
+            plain = list(csv.DictReader(file))
+        assert [one["reviewed"] for one in plain] == ["True"] * len(expected)
+        for name in {"messages", "prompt", "response"} & set(plain[0]):
+            assert sorted(one[name] for one in plain) == sorted(str(cell(one[name])) for one in expected)
+    else:
+        assert sorted(map(json.dumps, read)) == sorted(map(json.dumps, expected))
+
+
+def test_a_split_without_a_value_in_train_loads_with_one_in_test(tmp_path: Path) -> None:
+    sides = Sides(0, 0.5)
+    found = rows(12)
+    for one in found:
+        sides.add(one.row)
+    rated = [
+        replace(one, verdicts=(verdict(rating_2=5),)) if sides.of(k) == TEST else one for k, one in enumerate(found)
+    ]
+    for kind in (*WRITERS, "datasets"):
+        path = tmp_path / ("out" if kind == "datasets" else f"out.{kind}")
+        done = export(rated, Export(test_share=0.5), path, "run", "Task")
+        files = [str(file) for file in done.files]
+        read = loaded(kind, done.path if kind == "datasets" else dict(zip((TRAIN, TEST), files, strict=True)), tmp_path)
+        assert {side: read[side].num_rows for side in (TRAIN, TEST)} == done.parts and sum(done.parts.values()) == 12
+        assert done.left_out == (("rating_by_people",) if kind in ("jsonl", "csv") else ())
+        assert ("rating_by_people" in read[TEST].column_names) == (kind not in ("jsonl", "csv"))
+        assert not set(read[TRAIN]["row_id"]) & set(read[TEST]["row_id"])
+    assert sorted(path.name for path in tmp_path.glob("out-*")) == sorted(
+        f"out-{side}.{kind}" for side in (TRAIN, TEST) for kind in WRITERS
+    )
+
+
+def test_what_comes_late_is_told_early(tmp_path: Path) -> None:
+    long = replace(ROW, responses=(*ROW.responses[:1], Response("long " * (EARLY // 4), "a")))
+    found = [judged(verdict(), row=replace(long, id=f"r-{k}-0", unit=k)) for k in range(9)]
+    found.append(judged(verdict(rating_2=5), row=replace(ROW, id="r-9-0", unit=9)))
+    done = export(found, Export(), tmp_path / "out.jsonl", "run", "Task")
+    read = loaded("jsonl", {"train": str(done.path)}, tmp_path)["train"]
+    assert read["row_id"][0] == "r-9-0" and read["rating_by_people"][0] == 5.0 and read.num_rows == 10
+
+
+def test_paths_of_values() -> None:
+    with Spool() as spool:
+        spool.add({"row_id": "a", "x": None, "y": {"z": [1]}, "l": [{"k": None}]})
+        spool.add({"row_id": "b", "x": 1.5, "y": {"z": []}, "l": [{"k": "v"}]})
+        assert spool.untold([0], [1]) == {"x", "l.k"} and spool.untold([1], [0]) == {"y.z[]", "y.z"}
+        assert [line["row_id"] for line in spool.read([1, 0])] == ["b", "a"]
+        assert without({"x": 1, "y": {"z": [1], "w": 2}, "l": [{"k": 1, "m": 2}]}, {"x", "y.z[]", "l.k"}) == {
+            "y": {"w": 2}, "l": [{"m": 2}],
+        }  # fmt: skip
+
+
+# -- which rows, in which order
+
+
+def ids(found: list[Judged], **settings: Any) -> list[str]:
+    taken = lines(found, Export(**settings), "run", "Task", Passed())
+    return [row.row.id for row, _ in taken]
+
+
+def test_rows_by_decision_reviewer_and_rating() -> None:
+    said = {
+        "none": (), "draft": (verdict(status="draft"),), "yes": (verdict(),), "no": (verdict("reject"),),
+        "tie": (verdict(), verdict("reject", who="bob")), "discarded": (verdict(status="discarded"),),
+        "bob": (verdict(who="bob", rating_2=1),),
+    }  # fmt: skip
+    found = [Judged(replace(ROW, id=name), RATINGS, verdicts) for name, verdicts in said.items()]
+    assert ids(found) == ["yes", "bob"]
+    assert ids(found, unreviewed=True) == ["none", "draft", "yes", "bob"]
+    assert ids(found, decision="rejected") == ["no"]
+    assert ids(found, decision="reviewed") == ["yes", "no", "tie", "bob"]
+    assert ids(found, reviewer="bob") == ["bob"] and ids(found, reviewer="bob", decision="reviewed") == ["bob"]
+    assert ids(found, least_rating=4, unreviewed=True) == ["none", "draft", "yes"]
+    assert ids(found, least_rating=4.5) == []
+    assert ids(found, format="kto") == ["yes", "no", "bob"] and ids(found, format="kto", decision="approved") == [
+        "yes",
+        "bob",
+    ]
+    assert ids(found, format="kto", least_rating=4) == ["yes", "no"]
+    corrected = [judged(verdict(corrected_response="The Po."))]
+    assert ids(corrected, least_rating=5) == ["r-0-0"]
+
+
+def test_rows_like_an_earlier_one_are_left_out_and_counted(tmp_path: Path) -> None:
+    asked = ("Name three rivers in France.", "Name two rivers in France!", "What is a tide?")
+    found = [
+        Judged(replace(ROW, id=f"r-{k}", messages=({"role": "user", "content": text},)), RATINGS, (verdict(),))
+        for k, text in enumerate(asked)
+    ]
+    assert ids(found, similarity=0.7) == ["r-0", "r-2"] and ids(found, similarity=1.0) == ids(found)
+    done = export(found, Export(similarity=0.7), tmp_path / "out.jsonl", "run", "Task")
+    assert (done.written, done.alike) == (2, 1)
+    # one that gives no line keeps no other one out
+    bare = [replace(found[0], row=replace(found[0].row, responses=())), *found[1:]]
+    assert ids(bare, similarity=0.7) == ["r-1", "r-2"]
+
+
+def order(found: list[Judged], tmp_path: Path, **settings: Any) -> list[str]:
+    done = export(found, Export(shuffle=True, **settings), tmp_path / "out.jsonl", "run", "Task")
+    return [json.loads(line)["row_id"] for line in done.path.read_text().splitlines()]
+
+
+def test_a_shuffle_is_the_seeds(tmp_path: Path) -> None:
+    found = rows(20)
+    first = order(found, tmp_path, seed=1)
+    assert order(found, tmp_path, seed=1) == first != order(found, tmp_path, seed=2)
+    assert sorted(first) == sorted(one.row.id for one in found)
+    fewer = [one for one in first if one not in ("r-3-0", "r-4-0")]
+    assert order([one for one in found if one.row.unit not in (3, 4)], tmp_path, seed=1) == fewer
+
+
+origins = st.sampled_from(
+    [{}, {"seed": "a"}, {"seed": " A "}, {"document": 1}, {"document": 2, "file": "x"}, {"seed": "b"}]
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), origins, st.sampled_from("abcdefgh")), max_size=30), st.integers(0, 99))
+def test_rows_of_one_origin_are_on_one_side(found: list[tuple[int, dict[str, Any], str]], seed: int) -> None:
+    made = [
+        Row(({"role": "user", "content": text},), (), origin, id=str(k), unit=unit)
+        for k, (unit, origin, text) in enumerate(found)
+    ]
+    sides = Sides(seed, 0.5)
+    for row in made:
+        sides.add(row)
+    for k, one in enumerate(made):
+        for n, other in enumerate(made):
+            folded = (str(one.origin.get("seed")).strip().lower(), str(other.origin.get("seed")).strip().lower())
+            alike = one.unit == other.unit or one.instruction == other.instruction
+            if (
+                alike
+                or (folded[0] == folded[1] != "none")
+                or (one.origin.get("document") and one.origin == other.origin)
+            ):
+                assert sides.of(k) == sides.of(n)
+
+
+def test_a_row_stays_on_its_side_when_others_come() -> None:
+    found = [one.row for one in rows(200)]
+    few, all_ = Sides(3, 0.25), Sides(3, 0.25)
+    for k, row in enumerate(found):
+        if k % 2:
+            few.add(row)
+        all_.add(row)
+    assert [few.of(k) for k in range(100)] == [all_.of(2 * k + 1) for k in range(100)]
+    assert 30 < sum(all_.of(k) == TEST for k in range(200)) < 70
+
+
+def test_a_share_that_leaves_a_side_empty_is_said(tmp_path: Path) -> None:
+    (tmp_path / "out-train.jsonl").write_text("old")
+    with pytest.raises(ExportError, match=r"With test_share 0\.001 none of the 3 rows is for testing"):
+        export(rows(3), Export(test_share=0.001), tmp_path / "out.jsonl", "run", "Task")
+    assert [path.name for path in tmp_path.iterdir()] == ["out-train.jsonl"]
+
+
+# -- disks
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out.csv", "out"])
+def test_a_full_disk_costs_nothing_of_what_was_there(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    export(rows(3), Export(), path, "run", "Task")
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ExportError, match=r"out.* can't be written: .+ large"):
+            export(rows(3000), Export(), path, "run", "Task")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_takes_the_place_of_a_dataset_and_of_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    for number in (3, 2):
+        export(rows(number), Export(), path, "run", "Task")
+        assert datasets.load_from_disk(str(path))["train"].num_rows == number
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("x")
+    for other in (mine, mine / "thesis"):
+        if other != mine:
+            other.write_text("x")
+        with pytest.raises(ExportError, match="is there already and is no dataset"):
+            export(rows(2), Export(), other, "run", "Task")
+    assert sorted(file.name for file in mine.iterdir()) == ["thesis", "thesis.txt"]
+
+
+def test_two_files_are_not_written_over_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "out-test.jsonl").mkdir()
+    with pytest.raises(ExportError, match=r"out-test\.jsonl can't be written: it is a folder"):
+        export(rows(20), Export(test_share=0.5), tmp_path / "out.jsonl", "run", "Task")
+    assert [file.name for file in tmp_path.iterdir()] == ["out-test.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("=1", "'=1"), ("-5", "'-5"), ("\tx", "'\tx"), ("a=1", "a=1"), (-5, -5), (1.5, 1.5), (True, True), (None, None),
+        (["="], '["="]'),
+    ],
+)  # fmt: skip
+def test_a_cell_is_no_formula(value: Any, said: Any) -> None:
+    assert cell(value) == said
