@@ -5,6 +5,7 @@ A `Look` is one glance at a run for one browser; pages only show it. Nothing her
 
 import contextlib
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,11 +24,14 @@ from app.tables.runs import Run
 from app.trial import Trial
 from app.workers import at_work
 from app.workflow import Foreseen
+from feedback.exports import Export
 from feedback.server import Server
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 
 PREVIEW_ROWS = 3
+BELIEVED = 10
+"""Times as long as it took to foresee an export, it is not foreseen anew."""
 COUNT_WITHIN = 0.2
 """Seconds that a glance waits for how many rows an input holds."""
 
@@ -47,6 +51,8 @@ class Desk:
     """True while rows go to an Argilla that was typed into the page."""
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
+    _foreseen: dict[str, tuple[object, float, Foreseen]] = field(default_factory=dict)
+    """By run: what was asked, until when the answer is believed, the answer."""
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _filling: threading.RLock = field(default_factory=threading.RLock)
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -150,6 +156,16 @@ class Desk:
         """True while an input is being counted."""
         return any(not counted.done() for counted in list(self._expected.values()))
 
+    def foreseen(self, run: Run, to: Export, counts: dict[str, int]) -> Foreseen:
+        """What an export would hold. What took long to find out is believed for a while, unless the run's counts change."""
+        asked, began = (run.id, to, tuple(counts.items())), time.monotonic()
+        last = self._foreseen.get(run.id)
+        if last is None or last[0] != asked or began > last[1]:
+            found = workflow.foresee(self.store, run, to)
+            ended = time.monotonic()
+            last = self._foreseen[run.id] = (asked, ended + BELIEVED * (ended - began), found)
+        return last[2]
+
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
         try:
             run = self.store.runs.get(run_id) if run_id else None
@@ -234,7 +250,7 @@ class Look:
         """What an export would hold, as the forms say. Raises FormError."""
         if self.run is None or self.recipe is None:
             return Foreseen([], 0, 0)
-        return workflow.foresee(self.desk.store, self.run, draft.export_of(self.filled))
+        return self.desk.foreseen(self.run, draft.export_of(self.filled), self.counts)
 
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""

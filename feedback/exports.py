@@ -236,10 +236,21 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
             files = write(parts, to.form.columns, path)
             counts = {part: len(order) for part, order in found.parts.items()}
             return Exported(
-                files[0], sum(counts.values()), found.passed.lineless, found.passed.alike, files, counts,
-                tuple(sorted({name.removesuffix("[]") for name in hidden})),
-            )  # fmt: skip
+                files[0],
+                sum(counts.values()),
+                found.passed.lineless,
+                found.passed.alike,
+                files,
+                counts,
+                _topmost(hidden),
+            )
     except OSError as error:
         raise ExportError(
             f"{path} can't be written: {error.strerror or error}.", terminal="Name another place with --to FILE."
         ) from error
+
+
+def _topmost(paths: set[str]) -> tuple[str, ...]:
+    """The paths without those inside of others."""
+    names = {path.removesuffix("[]") for path in paths}
+    return tuple(sorted(name for name in names if not any(name.startswith(f"{other}.") for other in names)))

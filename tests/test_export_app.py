@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,8 @@ from app.store import Store
 from feedback.exports import Export
 from feedback.formats import FORMATS
 from tasks.errors import SettingsError
-from tests.conftest import Command
+from tasks.settings import build
+from tests.conftest import ROOT, Command
 from tests.hub import GOOD, FakeHub
 from tests.test_jobs import ended
 from tests.test_store_page import RECIPE, SAID, verdict
@@ -90,6 +93,16 @@ def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
         assert form.help[1:] in page.described(look)
         shown = page.preview(look)
         assert "As it will be" in shown or (form.needs and parts.t(form.needs) in shown), name
+
+
+def test_what_took_long_to_foresee_is_believed_until_the_counts_change(desk: Desk) -> None:
+    run, to, counts = desk.store.runs.get("r"), Export(), desk.store.runs.counts("r")
+    first = desk.foreseen(run, to, counts)
+    asked, _, _ = desk._foreseen["r"]
+    desk._foreseen["r"] = (asked, float("inf"), first)
+    assert desk.foreseen(run, to, dict(counts)) is first
+    assert desk.foreseen(run, to, {**counts, "approved": 5}) is not first
+    assert desk.foreseen(run, replace(to, format="grpo"), counts).first[0].keys() != first.first[0].keys()
 
 
 def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
@@ -182,3 +195,14 @@ def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> Non
     filled = draft.fill(workflow.recipe_of(desk.store.runs.get("r")))
     assert (filled["export.kind"], filled["export.hub"], filled["export.private"]) == (HUB, NAME, False)
     assert draft.export_of(filled) == to
+
+
+def test_the_readme_shows_settings_and_formats_that_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
+    assert build(Export, tomllib.loads(block)["export"], "[export]").test_share == 0.1
+    table = text[text.index("| format | columns |") :]
+    for name, form in FORMATS.items():
+        (line,) = [line for line in table.splitlines() if line.startswith(f"| `{name}` |")]
+        named = re.findall(r"`(\w+)`", line.split("|")[2])
+        assert [one for one in named if one in form.own or name == "sharegpt"] == named, name

@@ -117,6 +117,20 @@ def test_a_split_without_a_value_in_train_loads_with_one_in_test(tmp_path: Path)
     )
 
 
+def test_what_only_test_holds_deep_inside_is_left_out_of_files_without_types(tmp_path: Path) -> None:
+    sides = Sides(0, 0.5)
+    found = rows(12)
+    for one in found:
+        sides.add(one.row)
+    found = [replace(one, ratings=()) if sides.of(k) == TRAIN else one for k, one in enumerate(found)]
+    thought = replace(RATINGS[0], types=(1,), temperature=0.5)
+    found = [replace(one, ratings=(thought,)) if one.ratings else one for one in found]
+    done = export(found, Export(format="raw", test_share=0.5), tmp_path / "out.jsonl", "run", "Task")
+    assert done.left_out == ("labeller", "ratings")
+    files = dict(zip((TRAIN, TEST), map(str, done.files), strict=True))
+    assert loaded("jsonl", files, tmp_path)[TEST].num_rows == done.parts[TEST]
+
+
 def test_what_comes_late_is_told_early(tmp_path: Path) -> None:
     long = replace(ROW, responses=(*ROW.responses[:1], Response("long " * (EARLY // 4), "a")))
     found = [judged(verdict(), row=replace(long, id=f"r-{k}-0", unit=k)) for k in range(9)]
