@@ -12,6 +12,7 @@ from typing import Any
 
 from feedback.judged import Judged
 from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
+from feedback.ultrafeedback import reference
 from tasks.marks import marks
 from tasks.types import Message
 
@@ -168,15 +169,13 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
 
 
 def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
-    """`prompt` alone, with what a reward function can use: the best `answer` and the `reference` of the input, if any."""
+    """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
     messages, changed = judged.messages()
     found = best(judged)
-    columns = judged.row.origin.get("columns")
-    given = judged.row.origin.get("reference") or (columns.get("reference") if isinstance(columns, Mapping) else None)
     yield {
         "prompt": messages,
         "answer": found.text if found else None,
-        "reference": given if isinstance(given, str) else None,
+        "reference": reference(judged.row) or None,
         "instruction_corrected": changed,
     }
 

@@ -17,7 +17,7 @@ from feedback.errors import ExportError
 from feedback.exports import Export, Passed, export, lines
 from feedback.formats import FORMATS
 from feedback.judged import Judged
-from feedback.schema import clean
+from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides
 from feedback.spool import EARLY, Spool, without
 from feedback.writers import WRITERS, cell

@@ -20,8 +20,9 @@ from feedback.records import clean
 from feedback.types import Rating, Verdict
 from feedback.writers import cell
 from tasks.errors import SettingsError
-from tasks.types import Response, Row
+from tasks.types import Response
 from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, fits, judged, line, made_of, some, verdict
+
 
 def test_an_sft_line() -> None:
     assert line(sft, verdict()) == {
