@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 from feedback.card import About, Summary, card, is_ours, share, shares
@@ -256,8 +256,8 @@ def _translated(error: Exception, repo: str) -> ExportError:
             return HubDown(f"{repo} keeps being changed by somebody else. {kept}")
         return HubDown(f"The Hub answered with an error ({status}{f', {said}' if said else ''}). {kept}")
     words = " ".join((str(cause) or type(cause).__name__).split())[:200].rstrip(".")
-    if isinstance(cause, OSError) and cause.errno is not None and cause.filename is not None:
-        return ExportError(f"The rows can't be prepared for the Hub: {cause.strerror} ({cause.filename}).")
+    if isinstance(cause, OSError) and cause.errno is not None and not isinstance(cause, ConnectionError):
+        return ExportError(f"The rows can't be made ready for the Hub in {gettempdir()}: {cause.strerror}.")
     if isinstance(error, ValueError):
         return HubDown(f"The Hub did not take the rows: {words}. {kept}")
     return HubDown(

@@ -141,6 +141,8 @@ def _no(status: int, words: str, code: str = "") -> tuple[int, Any, dict[str, st
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # one packet an answer, and at once
+        disable_nagle_algorithm = True
 
         def _do(self) -> None:
             path = unquote(urlsplit(self.path).path)

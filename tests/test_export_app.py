@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,8 @@ from app.desk import Desk
 from app.draft import HUB, Filled, FormError
 from app.jobs import Jobs
 from app.pages import export as page
-from app.pages.board import Act
+from app.pages import generate
+from app.pages.board import Act, stop
 from app.standby import Standby
 from app.store import Store
 from feedback.exports import Export
@@ -136,11 +138,22 @@ def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
 
 
 def test_a_job_that_is_stopped_in_time_sends_nothing(desk: Desk, hub: FakeHub) -> None:
-    def stop(method: str, path: str, times: int) -> None:
-        desk.jobs.stop("r")
+    asked, go_on = threading.Event(), threading.Event()
 
-    hub.faults = stop
-    job = ended(desk.jobs.publish(desk.store.runs.get("r"), Export(hub=NAME)))
+    def wait(method: str, path: str, times: int) -> None:
+        asked.set()
+        go_on.wait(30)
+
+    hub.faults = wait
+    sent = act(desk, kind=HUB, hub=NAME)
+    page.export(sent)
+    assert asked.wait(30)
+    assert page.words(sent.look) == "" and page._publishing(sent.look) and "on their way" in generate.head(sent.look)
+    assert "before anything changes on the Hub" in stop(sent).toast
+    go_on.set()
+    found = desk.jobs.of("r")
+    assert found is not None
+    job = ended(found)
     assert job.state == "stopped" and "what was there before" in job.trouble and hub.repos == {}
 
 

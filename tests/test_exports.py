@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.errors import ExportError
-from feedback.exports import Export, Exported, export
+from feedback.exports import Export, Exported, Passed, export
+from feedback.exports import lines as lines_of
 from feedback.formats import FORMATS, plain, preference, raw, sft
 from feedback.judged import Judged, Merging
 from feedback.records import clean
@@ -240,6 +241,31 @@ def test_no_line_is_made_of_nothing(
         if name == "kto":
             labels = [(line["completion"][0]["content"].strip(), line["label"]) for line in made_of(form.lines, found)]
             assert len({text for text, _ in labels}) == len(labels)
+
+
+@given(
+    said=st.lists(
+        st.lists(st.tuples(st.sampled_from(["submitted", "draft", "discarded"]), answers), max_size=3), max_size=6
+    )
+)
+def test_an_export_is_what_was_approved_row_by_row(said: list[list[tuple[str, dict[str, Any]]]]) -> None:
+    found = [
+        Judged(
+            replace(ROW, id=f"r-{k}-0", unit=k), RATINGS,
+            [Verdict(f"r-{k}-0", f"p{n}", status, a, updated_at=f"{n}") for n, (status, a) in enumerate(people)],
+        )
+        for k, people in enumerate(said)
+    ]  # fmt: skip
+    approved = []
+    for one in found:
+        votes = [v.answers["decision"] for v in one.verdicts if v.status == "submitted"]
+        if votes.count("approve") > votes.count("reject"):
+            approved.append(one)
+    taken = list(lines_of(found, Export(), "run", "Task", Passed()))
+    assert [made for _, made in taken] == [[clean(line) for line in made_of(sft, one)] for one in approved]
+    for one, (made,) in zip(approved, (made for _, made in taken), strict=True):
+        assert made["row_id"] == one.row.id and made["reviewed"] and made["decision"] == "approve"
+        assert made["reviewers"] == sorted({v.reviewer for v in one.verdicts if v.status == "submitted"})
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,17 @@ def test_no_hub_to_be_reached(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> 
 def test_names_that_no_dataset_can_have(name: str) -> None:
     with pytest.raises(SettingsError, match="hub must be owner/name"):
         Export(hub=name)
+
+
+def test_a_full_disk(hub: FakeHub) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ExportError, match=r"can't be made ready for the Hub in .*: .* large"):
+            send(rows(0, 200))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert hub.asked == []
 
 
 def test_rows_that_nobody_reviewed_are_marked_and_said(hub: FakeHub) -> None:

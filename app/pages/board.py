@@ -54,12 +54,11 @@ def stop(act: Act) -> Done:
     """Ends the job of the run that is shown."""
     job = act.desk.jobs.of(act.run_id)
     act.desk.jobs.stop(act.run_id)
-    batch = job is not None and job.what == "push"
-    return Done(
-        toast="Stopping after the batch that is on its way."
-        if batch
-        else "Stopping: what was sent is waited for and kept."
-    )
+    words = {
+        "push": "Stopping after the batch that is on its way.",
+        "export": "Stopping before anything changes on the Hub, if there is time.",
+    }
+    return Done(toast=words.get(job.what if job else "", "Stopping: what was sent is waited for and kept."))
 
 
 Do = Callable[[Act], Done | None]

@@ -116,6 +116,7 @@ def _line(look: Look) -> str:
             "rate": "The labeller is at work.",
             "push": "Rows are on their way to Argilla.",
             "pull": "Asking Argilla.",
+            "export": "Rows are on their way to the Hub.",
         }[look.job.what]
     if look.elsewhere:
         return "Another process works on this run. It is shown here as it grows."
