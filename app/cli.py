@@ -16,8 +16,7 @@ from app.errors import RunError
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
-from feedback.exports import Export, Exported
-from feedback.hub import Published
+from feedback.exports import Export
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError
 
@@ -332,37 +331,15 @@ def export(
         if to is not None or not (hub or wanted.hub):
             done = workflow.export(store, found, wanted)
             result.update(asdict(done))
-            words.append(_exported_words(done))
+            words.append(terminal.exported(done))
         if hub or (wanted.hub and to is None):
             sent = workflow.publish(store, found, wanted, terminal.say)
             result["hub"] = asdict(sent)
-            words.append(_published_words(sent))
+            words.append(terminal.published(sent))
         if as_json:
             terminal.show_json(result)
         else:
             terminal.show("\n".join(words))
-
-
-def _exported_words(done: Exported) -> str:
-    words = f"{done.written} lines written to {' and '.join(map(str, done.files))}"
-    if len(done.parts) > 1:
-        words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
-    if done.left_out:
-        words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
-    return words + _passed_words(done.passed_over, done.alike)
-
-
-def _published_words(sent: Published) -> str:
-    words = f"{sent.added} lines added to {sent.url} ({'private' if sent.private else 'public'})"
-    if sent.there:
-        words += f"\n{sent.there} rows were there already"
-        words += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
-    return words + _passed_words(sent.passed_over, sent.alike)
-
-
-def _passed_words(passed_over: int, alike: int) -> str:
-    words = f"\n{passed_over} chosen rows give no line in this format" if passed_over else ""
-    return words + (f"\n{alike} rows are like an earlier one" if alike else "")
 
 
 @app.command()

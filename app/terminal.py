@@ -12,6 +12,8 @@ from typing import Any
 from app.execution import Execution
 from app.store import Store
 from app.tables.runs import Run
+from feedback.exports import Exported
+from feedback.hub import Published
 from feedback.push import Pushed
 
 PLAIN_EVERY = 10.0
@@ -120,3 +122,27 @@ def sending() -> Iterator[Any]:
             say(f"sent {done.sent + done.unchanged} of {total} ({speed:.0f} a second)")
 
     yield watch
+
+
+def exported(done: Exported) -> str:
+    """What an export wrote."""
+    words = f"{done.written} lines written to {' and '.join(map(str, done.files))}"
+    if len(done.parts) > 1:
+        words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
+    if done.left_out:
+        words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
+    return words + _passed(done.passed_over, done.alike)
+
+
+def published(sent: Published) -> str:
+    """What was added to a dataset on the Hub."""
+    words = f"{sent.added} lines added to {sent.url} ({'private' if sent.private else 'public'})"
+    if sent.there:
+        words += f"\n{sent.there} rows were there already"
+        words += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
+    return words + _passed(sent.passed_over, sent.alike)
+
+
+def _passed(passed_over: int, alike: int) -> str:
+    words = f"\n{passed_over} chosen rows give no line in this format" if passed_over else ""
+    return words + (f"\n{alike} rows are like an earlier one" if alike else "")

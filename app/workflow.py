@@ -15,14 +15,12 @@ the page and the Python API call these functions and show what they give.
 import asyncio
 import contextlib
 import json
-import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from app import inputs, recipe, sending
 from app.config import Settings
@@ -30,8 +28,9 @@ from app.endpoints import endpoint
 from app.errors import RunError
 from app.execution import Execution
 from app.keys import Keys
+from app.publishing import facts
 from app.recipe import Recipe
-from app.reviewing import Argilla, dataset_of, for_trying, guidelines_of
+from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.sending import Sent
 from app.services import Say
 from app.sources import called
@@ -40,14 +39,13 @@ from app.tables.runs import Run
 from app.tables.text import clean, dumps
 from app.vectors import Vectors
 from app.workers import at_work, working_on
-from feedback.card import About
 from feedback.errors import Missing
 from feedback.exports import Export, Exported, Passed
 from feedback.exports import export as write_file
 from feedback.exports import lines as lines_of
 from feedback.hub import Published
 from feedback.hub import publish as send_to_hub
-from feedback.judged import LATEST, Judged, Merging
+from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
 from feedback.schema import shape_of
@@ -60,8 +58,6 @@ from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
 
 SEEDS = 2**31
-SECRET = re.compile("key|token|secret|password|auth", re.IGNORECASE)
-"""Names of fields whose values are not published."""
 PAGE = 500
 ENVIRONMENT = Keys()
 Watch = Callable[[Execution, int | None], None]
@@ -392,49 +388,10 @@ def export(store: Store, run: Run, to: Export) -> Exported:
 
 def publish(store: Store, run: Run, to: Export, say: Say) -> Published:
     """Adds the rows of a run that `to` takes to its dataset on the Hub. Raises ExportError and its kinds."""
-    done = send_to_hub(judged_rows(store, run), to, about(run), say)
+    done = send_to_hub(judged_rows(store, run), to, facts(run, recipe_of(run)), say)
     if done.added:
         store.runs.add_export(run.id, done.url, to.format, done.added)
     return done
-
-
-def about(run: Run) -> About:
-    """What a dataset's card says of a run: its recipe without what belongs to this machine alone."""
-    made = recipe_of(run)
-    shown = replace(
-        made,
-        inputs=replace(made.inputs, path=Path(made.inputs.path).name),
-        generator=_public(made.generator),
-        responders=tuple(_public(spec) for spec in made.responders),
-        labeller=_public(made.labeller),
-        export=Export(),
-    )
-    people = made.merge
-    text = "the latest" if people.text == LATEST else f"that of {people.text}, else the latest"
-    return About(
-        run=run.id,
-        name=run.name,
-        task=made.kind,
-        recipe=shown.dump(),
-        generator=_named(made.generator) if made.task.calls_model else "none: the rows are input",
-        responders=[_named(spec) for spec in made.responders],
-        labeller=_named(made.labeller) if made.rating else "",
-        rule=f"Decisions of several reviewers are merged by {people.decision}; of several corrections, {text} counts.",
-        for_trying=for_trying(made),
-    )
-
-
-def _public(spec: ModelSpec) -> ModelSpec:
-    """The same without what could be a secret in an address or in the fields of the request, or a folder of this machine."""
-    parts = urlsplit(spec.url)
-    url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    extra = {name: value for name, value in spec.extra.items() if not SECRET.search(name)}
-    template = Path(spec.template).name if Path(spec.template).is_absolute() else spec.template
-    return replace(spec, url=url, extra=extra, template=template)
-
-
-def _named(spec: ModelSpec) -> str:
-    return "the built-in model" if spec.preset == "local" else spec.model or spec.preset
 
 
 @dataclass(frozen=True)

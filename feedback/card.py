@@ -12,8 +12,8 @@ from typing import Any
 
 from feedback.errors import ExportError
 from feedback.exports import Export
-from feedback.formats import Line
 from feedback.judged import Judged
+from feedback.lines import Line
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")
@@ -21,7 +21,7 @@ TAGS = ("claywright", "synthetic")
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class Facts:
     """What a card says of a run. `recipe` is without secrets and without paths of this machine; models are named for people."""
 
     run: str
@@ -76,7 +76,7 @@ def _count(sums: dict[Any, list[float]], name: Any, value: float) -> None:
     found[1] += value
 
 
-def card(old: str, repo: str, to: Export, about: About, summary: Summary, configs: Mapping[str, Sequence[str]]) -> str:
+def card(old: str, repo: str, to: Export, about: Facts, summary: Summary, configs: Mapping[str, Sequence[str]]) -> str:
     """The card with the part of this run and format new, all else as it was. `configs` are the splits of each format.
 
     Raises ExportError for a card whose header can't be read.
@@ -113,12 +113,12 @@ def is_ours(text: str) -> bool:
     return MARK.search(text) is not None
 
 
-def _marks(to: Export, about: About) -> tuple[str, str]:
+def _marks(to: Export, about: Facts) -> tuple[str, str]:
     name = f"{about.run} {to.format}"
     return f"<!-- claywright: {name} {share(to)} -->", f"<!-- /claywright: {name} -->"
 
 
-def _opening(to: Export, about: About) -> str:
+def _opening(to: Export, about: Facts) -> str:
     licence = f"`{to.license}`" if to.license else "To be filled in, here and as `license` in the header above."
     return (
         f"# {_one_line(about.name)}\n\nMade by models, reviewed by people, with Claywright: the parts below say of each run "
@@ -127,7 +127,7 @@ def _opening(to: Export, about: About) -> str:
     )
 
 
-def part(repo: str, to: Export, about: About, summary: Summary) -> str:
+def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
     """What the card says of one run in one format, between its marks."""
     begin, end = _marks(to, about)
     made = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
@@ -188,7 +188,7 @@ def _ratings(summary: Summary) -> str:
     return "Mean ratings, 1 to 5, by the labeller and by people (number of ratings):\n\n" + "\n".join(lines)
 
 
-def _review(about: About, summary: Summary) -> str:
+def _review(about: Facts, summary: Summary) -> str:
     said = summary.decisions
     until = f", the last time on {summary.newest[:10]}" if summary.newest else ""
     return (

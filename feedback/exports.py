@@ -1,6 +1,6 @@
 """What people approved, as files that trainers read. Corrected texts win; every line says where it comes from.
 
-Which rows go out is decided here; what becomes of them is in formats.py, where they go in writers.py and hub.py.
+Which rows go out is decided here; what becomes of them is in lines.py, where they go in writers.py and hub.py.
 """
 
 import re
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from feedback.errors import ExportError
-from feedback.formats import FORMATS, Format, Line, provenance
+from feedback.formats import FORMATS, Format
 from feedback.judged import Judged
+from feedback.lines import Line, provenance
 from feedback.pairs import Rule, best
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides, number

@@ -17,11 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
-from feedback.card import About, Summary, card, is_ours, share, shares
+from feedback.card import Facts, Summary, card, is_ours, share, shares
 from feedback.errors import ExportError, HubDown, HubRefused
 from feedback.exports import Export, Gathered, gathered
-from feedback.formats import FORMATS, Line
+from feedback.formats import FORMATS
 from feedback.judged import Judged
+from feedback.lines import Line
 from feedback.sides import TEST, TRAIN
 from feedback.writers import parquet
 
@@ -71,7 +72,7 @@ class There:
         return [(m.group(), m.group(2), int(m.group(3))) for m in found if m is not None and m.group(1) == form]
 
 
-def publish(rows: Iterable[Judged], to: Export, about: About, say: Say) -> Published:
+def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Published:
     """Adds the rows to the dataset `to.hub`, which is made where there is none.
 
     The token is that of HF_TOKEN or of `hf auth login`. Raises ExportError and its kinds; then the dataset is as it was,
@@ -110,12 +111,12 @@ def publish(rows: Iterable[Judged], to: Export, about: About, say: Say) -> Publi
 
 
 def _gathered(
-    rows: Iterable[Judged], to: Export, about: About, room: Path, summary: Summary
+    rows: Iterable[Judged], to: Export, about: Facts, room: Path, summary: Summary
 ) -> AbstractContextManager[Gathered]:
     return gathered(rows, to, about.run, about.task, room, summary.add)
 
 
-def _add(api: "HfApi", to: Export, about: About, summary: Summary, found: Gathered, room: Path, say: Say) -> Published:
+def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gathered, room: Path, say: Say) -> Published:
     from huggingface_hub import CommitOperationAdd
 
     there = _there(api, to, room, say)
@@ -154,14 +155,21 @@ def _add(api: "HfApi", to: Export, about: About, summary: Summary, found: Gather
 
 def _there(api: "HfApi", to: Export, room: Path, say: Say) -> There:
     """The dataset, made private (or as asked) where there is none."""
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     made = False
     try:
         info = api.dataset_info(to.hub)
     except RepositoryNotFoundError:
         say(f"Making the dataset {to.hub}.")
-        api.create_repo(to.hub, repo_type="dataset", private=to.private)
+        try:
+            api.create_repo(to.hub, repo_type="dataset", private=to.private)
+        except HfHubHTTPError as error:
+            if error.response.status_code != 409:
+                raise
+            raise HubRefused(
+                f"{to.hub} is there, and the token may not see it. Use one that may read and write it."
+            ) from error
         info, made = api.dataset_info(to.hub), True
     there = There(str(info.sha), bool(info.private), [file.rfilename for file in info.siblings or []], made=made)
     if CARD in there.files:

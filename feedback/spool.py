@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from feedback.formats import Line
+from feedback.lines import Line
 
 EARLY = 1 << 20
 """Characters of a file from which its readers at least know the types of its columns (`datasets` looks at 10 MB)."""

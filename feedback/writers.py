@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from feedback.errors import ExportError
-from feedback.formats import Columns, Line
+from feedback.formats import Columns
+from feedback.lines import Line
 
 FOLDER = "datasets"
 BATCH, WEIGHT = 1000, 16 << 20

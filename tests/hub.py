@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-GOOD, READING, STRANGER = "hf_writes", "hf_reads", "hf_stranger"
-"""Tokens: one that may do everything in `me`, one that may read there, one that knows nothing of it."""
+GOOD, READING, STRANGER, NARROW = "hf_writes", "hf_reads", "hf_stranger", "hf_narrow"
+"""Tokens: one that may do everything in `me`, one that may read there, one that may nothing, one that may make only."""
 
 
 @dataclass
@@ -73,13 +73,13 @@ class FakeHub:
             if method == "PUT":
                 self.blobs[found[1]] = body
             return 200, {}, {}
-        if token not in (GOOD, READING, STRANGER):
+        if token not in (GOOD, READING, STRANGER, NARROW):
             return _no(401, "Invalid credentials in Authorization header")
         if path == "/api/repos/create":
             return self._create(json.loads(body), token)
         found = re.fullmatch(r"(?:/api)?/datasets/([\w.-]+/[\w.-]+?)(?:\.git)?(|/.*)", path)
         repo = self.repos.get(found[1]) if found else None
-        if found is None or repo is None or (token == STRANGER and repo.private):
+        if found is None or repo is None or (token in (STRANGER, NARROW) and repo.private):
             return _no(404, "Repository not found", "RepoNotFound")
         place = found[2]
         if method == "GET" and not place:
@@ -103,7 +103,9 @@ class FakeHub:
 
     def _create(self, wanted: dict[str, Any], token: str) -> tuple[int, Any, dict[str, str]]:
         name = f"{wanted['organization']}/{wanted['name']}"
-        if token != GOOD or wanted["organization"] != "me":
+        if name in self.repos:
+            return _no(409, "You already created this dataset repo")
+        if token not in (GOOD, NARROW) or wanted["organization"] != "me":
             return _no(
                 403, f'You don\'t have the rights to create a dataset under the namespace "{wanted["organization"]}"'
             )

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from feedback.formats import provenance
 from feedback.judged import Judged
+from feedback.lines import provenance
 from feedback.pairs import Rule
 from feedback.types import Rating, Verdict
 from tasks.types import Message, Response, Row

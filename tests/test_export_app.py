@@ -21,6 +21,7 @@ from app.jobs import Jobs
 from app.pages import export as page
 from app.pages import generate
 from app.pages.board import Act, stop
+from app.publishing import facts
 from app.standby import Standby
 from app.store import Store
 from feedback.exports import Export
@@ -168,7 +169,8 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
         "name": "rivers", "task": {"kind": "self-instruct"}, "inputs": {"path": str(tmp_path / "seeds.jsonl")},
         "generator": {**model, "template": str(tmp_path)}, "labeller": {"preset": "local"}, "rating": {"aspects": ["honesty"]},
     }  # fmt: skip
-    about = workflow.about(workflow.start(store, here, recipe.parse(values)))
+    made = recipe.parse(values)
+    about = facts(workflow.start(store, here, made), made)
     text = json.dumps(about.recipe)
     assert str(tmp_path) not in text and "abc" not in text and "pw" not in text and "seeds.jsonl" in text
     assert about.recipe["generator"]["url"] == "https://models.example.org/v1"

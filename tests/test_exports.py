@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from feedback.errors import ExportError
 from feedback.exports import Export, Exported, Passed, export
 from feedback.exports import lines as lines_of
-from feedback.formats import FORMATS, plain, preference, raw, sft
+from feedback.formats import FORMATS
 from feedback.judged import Judged, Merging
+from feedback.lines import plain, preference, raw, sft
 from feedback.records import clean
 from feedback.types import Rating, Verdict
 from feedback.writers import cell

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
-from feedback.card import About
+from feedback.card import Facts
 from feedback.errors import ExportError, HubDown, HubRefused
 from feedback.exports import Export
 from feedback.formats import FORMATS
@@ -22,13 +22,13 @@ from feedback.judged import Judged
 from feedback.sides import TEST, TRAIN
 from tasks.errors import SettingsError
 from tasks.types import Message
-from tests.hub import GOOD, READING, STRANGER, FakeHub, Repository
+from tests.hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository
 from tests.judging import RATINGS, ROW, judged, made_of, some, verdict
 
 # the client's own way to send a file to LFS storage is one that its HTTP library warns of
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 NAME = "me/rivers"
-ABOUT = About(
+ABOUT = Facts(
     run="run", name="Rivers | <b>`x`", task="Task", recipe={"task": {"template": "<!-- /claywright: run sft --> ```"}},
     generator="gen", responders=["a", "b"], labeller="m", rule="By majority.",
 )  # fmt: skip
@@ -46,7 +46,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
         yield server
 
 
-def send(rows: list[Judged], about: About = ABOUT, **more: Any) -> Published:
+def send(rows: list[Judged], about: Facts = ABOUT, **more: Any) -> Published:
     return publish(iter(rows), Export(hub=more.pop("hub", NAME), **more), about, lambda words: None)
 
 
@@ -167,7 +167,8 @@ def test_a_split_stays_when_rows_are_added(hub: FakeHub, tmp_path: Path) -> None
         ("", NAME, HubRefused, "needs a token that may write: set HF_TOKEN"),
         (READING, "me/there", HubRefused, "may not write to me/there .You have read access"),
         (READING, NAME, HubRefused, "may not write to me/rivers"),
-        (STRANGER, "me/there", HubRefused, "may not write to me/there"),
+        (STRANGER, "me/new", HubRefused, "may not write to me/new"),
+        (NARROW, "me/there", HubRefused, "is there, and the token may not see it"),
         (GOOD, "them/rivers", HubRefused, "may not write to them/rivers .*namespace"),
         (GOOD, "me/public", ExportError, "me/public is public"),
         (GOOD, "me/other", ExportError, "holds data that Claywright did not make"),

@@ -1,0 +1,256 @@
+"""A row as lines for trainers, a function for each format; feedback/formats.py names them and says which columns they have.
+
+The chat formats are those of TRL (https://huggingface.co/docs/trl/dataset_formats).
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from feedback.judged import Judged
+from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
+from feedback.ultrafeedback import reference
+from tasks.marks import marks
+from tasks.types import Message
+
+Line = dict[str, Any]
+HIGH, LOW = 4.0, 2.0
+"""From which rating on a response is good without a decision of people, and up to which one it is bad."""
+
+
+def provenance(judged: Judged, run: str, task: str) -> Line:
+    """Where a line comes from and who let it through. `reviewed` is False for a row that nobody has finished with."""
+    return {
+        "row_id": judged.row.id,
+        "run": run,
+        "task": task,
+        "prompt_version": judged.row.origin.get("prompt"),
+        "reviewed": not judged.unseen,
+        "decision": judged.decision,
+        "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
+        "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
+        "labeller": judged.ratings[0].model if judged.ratings else None,
+    }
+
+
+def sft(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`messages` that end with the best response."""
+    if (found := best(judged)) is not None:
+        messages, _ = judged.messages()
+        yield {"messages": [*messages, *_said(found.text)], **_answered(judged, found)}
+
+
+def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """The same as `prompt` and `completion`."""
+    if (found := best(judged)) is not None:
+        messages, _ = judged.messages()
+        yield {"prompt": messages, "completion": _said(found.text), **_answered(judged, found)}
+
+
+def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`prompt`, `chosen`, `rejected`, where two texts can be told apart (feedback/pairs.py)."""
+    if (found := pair(judged, rule)) is None:
+        return
+    messages, changed = judged.messages()
+    other, corrected = judged.row.responses[found.rejected], found.chosen.corrected
+    yield {
+        "prompt": messages,
+        "chosen": _said(found.chosen.text),
+        "rejected": _said(other.text),
+        "chosen_model": judged.row.responses[found.chosen.place].model,
+        "rejected_model": other.model,
+        "chosen_rating": None if corrected else judged.score(found.chosen.place),
+        "rejected_rating": judged.score(found.rejected),
+        "because": found.because,
+        "instruction_corrected": changed,
+        "response_corrected": corrected,
+    }
+
+
+def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`prompt`, `completion` and `label`, a line for each response of which is known whether it is good or bad.
+
+    Approved row: its best (or corrected) text is good, any other text rated 2 or less is bad. A correction alone does not
+    make its original bad: it says that there is a better text. Rejected row: all are bad, but those that people rated above
+    2 (what was wrong was something else). Else: rated 4 or more is good, 2 or less bad. The same text comes once a row.
+    """
+    messages, _ = judged.messages()
+    found = best(judged) if judged.decision == "approve" else None
+    seen: set[str] = set()
+
+    def line(text: str, place: int, label: bool, because: str, corrected: bool = False) -> Line:
+        seen.add(text.strip())
+        return {
+            "prompt": messages, "completion": _said(text), "label": label, "because": because, "response": place,
+            **_answered(judged, Best(text, place, corrected)),
+        }  # fmt: skip
+
+    if found is not None:
+        because = "corrected by a reviewer" if found.corrected else "approved by people"
+        yield line(found.text, found.place, True, because, found.corrected)
+    for place, response in enumerate(judged.row.responses):
+        people, score = judged.rated_by_people(place), judged.score(place)
+        who = "people" if people is not None else "the labeller"
+        if response.text.strip() in seen:
+            continue
+        if judged.decision == "reject":
+            if people is None or people <= LOW:
+                yield line(response.text, place, False, "rejected by people")
+        elif score is not None and score <= LOW:
+            yield line(response.text, place, False, f"rated low by {who}")
+        elif found is None and score is not None and score >= HIGH:
+            yield line(response.text, place, True, f"rated high by {who}")
+
+
+def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`messages` and `score`, 1 to 5, a line for each response that was rated."""
+    messages, changed = judged.messages()
+    for place, response in enumerate(judged.row.responses):
+        people, score = judged.rated_by_people(place), judged.score(place)
+        if score is not None:
+            yield {
+                "messages": [*messages, *_said(response.text)],
+                "score": score,
+                "score_by": "the labeller" if people is None else "people",
+                "response": place,
+                "model": response.model,
+                "instruction_corrected": changed,
+            }
+
+
+def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`prompt` and `responses` from best to worst, with `ranks` (1 for the best; equals share one) and `scores`.
+
+    A corrected text comes first, without a score. Responses that nobody rated or ranked are left out, equal texts come once.
+    """
+    messages, changed = judged.messages()
+    responses = judged.row.responses
+    found = best(judged)
+    texts: list[str] = []
+    models: list[str] = []
+    scores: list[float | None] = []
+    ranks: list[int] = []
+    corrected = found is not None and found.corrected
+    if found is not None and corrected:
+        texts, models, scores, ranks = [found.text], [responses[found.place].model], [None], [1]
+    last: int | None = None
+    for place in in_order(judged):
+        placed = bool(ranked(judged)) or judged.score(place) is not None or (corrected and len(responses) == 1)
+        if not placed or not all(differ(responses[place].text, text) for text in texts):
+            continue
+        equal = last is not None and not better(judged, last, place, Rule(margin=0.0))
+        ranks.append(ranks[-1] if equal else len(ranks) + 1)
+        texts.append(responses[place].text)
+        models.append(responses[place].model)
+        scores.append(judged.score(place))
+        last = place
+    if len(set(ranks)) > 1:
+        by_people = any(judged.rated_by_people(k) is not None for k in range(len(responses)))
+        yield {
+            "prompt": messages, "responses": texts, "ranks": ranks, "scores": scores, "models": models,
+            "ranked_by": "people's ranking" if ranked(judged) else "people's ratings" if by_people else "the labeller's ratings",
+            "instruction_corrected": changed, "response_corrected": corrected,
+        }  # fmt: skip
+
+
+def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
+    messages, changed = judged.messages()
+    found = best(judged)
+    yield {
+        "prompt": messages,
+        "answer": found.text if found else None,
+        "reference": reference(judged.row) or None,
+        "instruction_corrected": changed,
+    }
+
+
+def plain(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`instruction` and `response` as two texts, with `system_prompt`; nothing for a talk of several turns."""
+    for asked, answer, system, line in _single(judged, rule):
+        yield {"instruction": asked, "response": answer, "system_prompt": system, **line}
+
+
+def alpaca(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`instruction`, `input` (empty: it is in the instruction), `output`, `system`; nothing for a talk of several turns."""
+    for asked, answer, system, line in _single(judged, rule):
+        yield {"instruction": asked, "input": "", "output": answer, "system": system or "", **line}
+
+
+SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+
+
+def sharegpt(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """`conversations` of `from` (system, human, gpt) and `value`."""
+    for line in sft(judged, rule):
+        talk = [{"from": SPEAKERS[m["role"]], "value": m["content"]} for m in line.pop("messages")]
+        yield {"conversations": talk, **line}
+
+
+def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
+    """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
+    row = judged.row
+    messages, changed = judged.messages()
+    correction = judged.corrected_response()
+    yield {
+        "messages": list(row.messages),
+        "responses": [
+            {
+                "text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason,
+                "principle": r.principle, "marks": marks(r),
+            }
+            for r in row.responses
+        ],
+        "ratings": [
+            {
+                "response": r.response, "aspect": r.aspect, "repeat": r.repeat, "status": r.status, "value": r.value,
+                "rationale": r.rationale, "note": r.note, "model": r.model, "expected": r.expected,
+                "types": None if r.types is None else list(r.types), "types_rationale": r.types_rationale,
+                "prompt": r.prompt, "prompt_hash": r.prompt_hash, "temperature": r.temperature, "raw": r.raw,
+            }
+            for r in judged.ratings
+        ],
+        "verdicts": [
+            {
+                "reviewer": v.reviewer, "status": v.status, "answers": json.dumps(dict(v.answers), ensure_ascii=False),
+                "updated_at": _moment(v.updated_at),
+            }
+            for v in judged.verdicts
+        ],
+        "corrected_instruction": messages[-1]["content"] if changed else None,
+        "corrected_response": correction[0] if correction else None,
+        "origin": json.dumps(dict(row.origin), ensure_ascii=False),
+        "unit": row.unit, "position": row.position, "revision": row.revision,
+    }  # fmt: skip
+
+
+def _moment(text: str) -> str:
+    """A time with its microseconds: readers of JSON take a shorter one for a date, and a column of both for a mistake."""
+    try:
+        return datetime.fromisoformat(text).isoformat(timespec="microseconds")
+    except ValueError:
+        return text
+
+
+def _said(text: str) -> list[Message]:
+    return [{"role": "assistant", "content": text}]
+
+
+def _answered(judged: Judged, found: Best) -> Line:
+    """The columns ANSWERED."""
+    return {
+        "model": judged.row.responses[found.place].model,
+        "rating": judged.labelled(found.place),
+        "rating_by_people": judged.rated_by_people(found.place),
+        "instruction_corrected": judged.messages()[1],
+        "response_corrected": found.corrected,
+    }
+
+
+def _single(judged: Judged, rule: Rule) -> Iterator[tuple[str, str, str | None, Line]]:
+    """(instruction, response, system prompt, the rest of the line) of a talk of one turn."""
+    for line in sft(judged, rule):
+        *system, asked, answer = line.pop("messages")
+        if asked["role"] == "user" and [m["role"] for m in system] in ([], ["system"]):
+            yield asked["content"], answer["content"], system[0]["content"] if system else None, line
