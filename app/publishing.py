@@ -27,6 +27,8 @@ def facts(run: Run, made: Recipe) -> Facts:
         labeller=_public(made.labeller),
         export=Export(),
     )
+    makes = made.task.calls_model or made.answering.n > 0
+    answering = made.responders or ((made.generator,) if makes else ())
     people = made.merge
     text = "the latest" if people.text == LATEST else f"that of {people.text}, else the latest"
     return Facts(
@@ -35,7 +37,7 @@ def facts(run: Run, made: Recipe) -> Facts:
         task=made.kind,
         recipe=shown.dump(),
         generator=_named(made.generator) if made.task.calls_model else "none: the rows are input",
-        responders=[_named(spec) for spec in made.responders],
+        responders=[_named(spec) for spec in answering],
         labeller=_named(made.labeller) if made.rating else "",
         rule=f"Decisions of several reviewers are merged by {people.decision}; of several corrections, {text} counts.",
         for_trying=for_trying(made),

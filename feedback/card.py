@@ -132,7 +132,7 @@ def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
     begin, end = _marks(to, about)
     made = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", made)), 3)
-    answering = ", ".join(f"`{_one_line(name)}`" for name in about.responders) or "the same"
+    answering = ", ".join(f"`{_one_line(name)}`" for name in about.responders) or "those of the input"
     models = [f"- generator: `{_one_line(about.generator)}`", f"- answers: {answering}"]
     if about.labeller:
         models.append(f"- labeller: `{_one_line(about.labeller)}`")
@@ -189,10 +189,10 @@ def _ratings(summary: Summary) -> str:
 
 
 def _review(about: Facts, summary: Summary) -> str:
-    said = summary.decisions
+    said, people = summary.decisions, len(summary.reviewers)
     until = f", the last time on {summary.newest[:10]}" if summary.newest else ""
     return (
-        f"{len(summary.reviewers)} reviewers{until}: {said['approve']} rows approved, {said['reject']} rejected, "
+        f"{people} reviewer{'s' if people != 1 else ''}{until}: {said['approve']} rows approved, {said['reject']} rejected, "
         f"{said['unsure']} undecided, {said['']} not reviewed. Corrected: {summary.instructions} instructions, "
         f"{summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
     )

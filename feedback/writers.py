@@ -84,7 +84,8 @@ def kind_of(path: Path) -> str:
 def write(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -> tuple[Path, ...]:
     """Writes the parts of a dataset ({"train": lines}, or train and test) and says where. Raises OSError, ExportError.
 
-    One part is the file `path`; two are NAME-train and NAME-test beside it. A folder holds all parts.
+    One part is the file `path`; two are NAME-train and NAME-test beside it, written both before either takes its place. A
+    folder holds all parts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = kind_of(path)

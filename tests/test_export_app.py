@@ -170,12 +170,16 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
         "generator": {**model, "template": str(tmp_path)}, "labeller": {"preset": "local"}, "rating": {"aspects": ["honesty"]},
     }  # fmt: skip
     made = recipe.parse(values)
-    about = facts(workflow.start(store, here, made), made)
+    run = workflow.start(store, here, made)
+    about = facts(run, made)
     text = json.dumps(about.recipe)
     assert str(tmp_path) not in text and "abc" not in text and "pw" not in text and "seeds.jsonl" in text
     assert about.recipe["generator"]["url"] == "https://models.example.org/v1"
     assert about.recipe["generator"]["extra"] == {"top_k": 1}
     assert (about.generator, about.labeller, about.for_trying) == ("big", "the built-in model", True)
+    assert about.responders == ["big"]
+    brought = recipe.parse({**values, "task": {"kind": "existing"}})
+    assert facts(run, brought).responders == [] and "input" in facts(run, brought).generator
     recipe.parse(dict(about.recipe))
 
 

@@ -82,7 +82,7 @@ def test_a_new_dataset_is_private_and_holds_the_rows_and_a_card(hub: FakeHub, tm
     text = repo.files["README.md"].decode()
     for words in (
         "config_name: sft", "- claywright", "To be filled in", "# Rivers b x\n", "generator: `gen`", "answers: `a`, `b`",
-        "| b | 2.00 (2) |  |", "| a | 4.00 (2) |  |", "1 reviewers", "2 rows approved, 0 rejected", "By majority.",
+        "| b | 2.00 (2) |  |", "| a | 4.00 (2) |  |", "1 reviewer, the last", "2 rows approved, 0 rejected", "By majority.",
     ):  # fmt: skip
         assert words in text, words
     assert "close to chance" not in text and "license" not in text.partition("\n---\n")[0]
