@@ -298,6 +298,7 @@ def export(
     form: Annotated[str | None, typer.Option("--format", help=_help("format"))] = None,
     to: Annotated[Path | None, typer.Option(help=_help("path"))] = None,
     hub: Annotated[str | None, typer.Option(help=_help("hub"))] = None,
+    into_argilla: Annotated[str | None, typer.Option("--argilla", help=_help("argilla"))] = None,
     private: Annotated[bool | None, typer.Option("--private/--public", help=_help("private"))] = None,
     licence: Annotated[str | None, typer.Option("--license", help=_help("license"))] = None,
     unreviewed: Annotated[bool | None, typer.Option("--unreviewed/--reviewed", help=_help("unreviewed"))] = None,
@@ -314,21 +315,22 @@ def export(
     seed: Annotated[int | None, typer.Option(help=_help("seed"))] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the approved rows into a file, or add them to a dataset on the Hugging Face Hub; else as the recipe says."""
+    """Write the approved rows into a file, or into a dataset of the Hugging Face Hub or of Argilla; else as the recipe says."""
     said: dict[str, Any] = {
-        "format": form, "path": None if to is None else str(to), "hub": hub, "private": private, "license": licence,
+        "format": form, "path": None if to is None else str(to), "hub": hub, "argilla": into_argilla,
+        "private": private, "license": licence,
         "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
         "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
         "shuffle": shuffle, "seed": seed,
     }  # fmt: skip
-    with opened() as (_, store):
+    with opened() as (here, store):
         found = store.runs.get(run_id)
         wanted = replace(
             workflow.recipe_of(found).export, **{name: value for name, value in said.items() if value is not None}
         )
         result: dict[str, Any] = {}
         words = []
-        if to is not None or not (hub or wanted.hub):
+        if to is not None or not (wanted.hub or wanted.argilla):
             done = workflow.export(store, found, wanted)
             result.update(asdict(done))
             words.append(terminal.exported(done))
@@ -336,6 +338,10 @@ def export(
             sent = workflow.publish(store, found, wanted, terminal.say)
             result["hub"] = asdict(sent)
             words.append(terminal.published(sent))
+        if into_argilla or (wanted.argilla and to is None):
+            finished = workflow.finish(store, found, wanted, reviewing.argilla(here, terminal.say))
+            result["argilla"] = asdict(finished)
+            words.append(terminal.finished(finished))
         if as_json:
             terminal.show_json(result)
         else:

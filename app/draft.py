@@ -33,7 +33,7 @@ OWN_ADDRESS, TYPED = "url", "typed"
 ROWS = {False: "approved", True: "unreviewed"}
 """Choices of which rows to export."""
 NOWHERE = "http://localhost"
-HUB = "hub"
+HUB, ARGILLA = "hub", "argilla"
 """The choice of a dataset on the Hub, where an export could be a file."""
 SLOTS = 4
 """Columns that can be mapped in the form."""
@@ -124,9 +124,8 @@ def fill(made: Recipe) -> Filled:
     filled.update(prefixed("merge", asdict(made.merge)))
     filled["argilla.url"] = ""
     out = made.export
-    filled.update(
-        prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": HUB if out.hub else "jsonl"})
-    )
+    kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
+    filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))
     del filled["export.path"]
     return filled
 
@@ -215,11 +214,15 @@ def embedder_of(filled: Filled) -> ModelSpec | None:
 
 
 def export_of(filled: Filled) -> Export:
-    """Which rows go out, in which format, and to which dataset on the Hub; a file is another matter. Raises FormError."""
+    """Which rows go out, in which format, to which dataset of the Hub or of Argilla; a file is another matter.
+
+    Raises FormError.
+    """
     values = part(filled, "export")
-    hub = str(values.get("hub") or "").strip() if values["kind"] == HUB else ""
+    where = {kind: str(values.get(kind) or "").strip() if values["kind"] == kind else "" for kind in (HUB, ARGILLA)}
     try:
-        return _part(Export, {**values, "unreviewed": values["unreviewed"] == ROWS[True], "hub": hub}, "export")
+        unreviewed = values["unreviewed"] == ROWS[True]
+        return _part(Export, {**values, "unreviewed": unreviewed, **where}, "export")
     except FormError as error:
         raise FormError("hub" if str(error).startswith("hub ") else "export", str(error)) from error
 

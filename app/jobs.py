@@ -25,6 +25,7 @@ from app.tables.runs import Run
 from app.workflow import Pulled
 from feedback.errors import DatasetMismatch
 from feedback.exports import Export
+from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
@@ -56,6 +57,7 @@ class Job:
     free_name: str = ""
     """A dataset's name to send under, where the rows do not fit the dataset that they were to go to."""
     published: Published | None = None
+    finished: Finished | None = None
     began: float = field(default_factory=time.time)
     stopping: bool = False
 
@@ -160,6 +162,12 @@ class Jobs:
     def publish(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
             job.published = workflow.publish(self.store, run, to, job.telling)
+
+        return self._start(run, "export", lambda job: asyncio.to_thread(send, job))
+
+    def finish(self, run: Run, to: Export) -> Job:
+        def send(job: Job) -> None:
+            job.finished = workflow.finish(self.store, run, to, reviewing.argilla(self.settings, job.say))
 
         return self._start(run, "export", lambda job: asyncio.to_thread(send, job))
 

@@ -13,6 +13,7 @@ from app.execution import Execution
 from app.store import Store
 from app.tables.runs import Run
 from feedback.exports import Exported
+from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.push import Pushed
 
@@ -132,6 +133,13 @@ def exported(done: Exported) -> str:
     if done.left_out:
         words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
     return words + _passed(done.passed_over, done.alike)
+
+
+def finished(done: Finished) -> str:
+    words = (
+        f"{done.records} records are in Argilla, dataset '{done.dataset}' in workspace '{done.workspace}': {done.url}"
+    )
+    return words + "".join(f"\nArgilla refused {name}: {why}" for name, why in done.refused[:10])
 
 
 def published(sent: Published) -> str:

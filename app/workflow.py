@@ -39,15 +39,18 @@ from app.tables.runs import Run
 from app.tables.text import clean, dumps
 from app.vectors import Vectors
 from app.workers import at_work, working_on
-from feedback.errors import Missing
+from feedback.errors import ExportError, Missing
 from feedback.exports import Export, Exported, Passed
 from feedback.exports import export as write_file
 from feedback.exports import lines as lines_of
+from feedback.finished import Finished
+from feedback.finished import write as write_finished
 from feedback.hub import Published
 from feedback.hub import publish as send_to_hub
 from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
+from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
@@ -300,12 +303,12 @@ def push(
             terminal=f"claywright run --resume {run.id}",
         )
     name = dataset or dataset_of(store, run, made.review)
-    review = replace(made.review, workspace=workspace or made.review.workspace or where.workspace)
+    place = workspace or made.review.workspace or where.workspace
     labelled = made.rating.aspects if made.rating else ()
     if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     with Server(where.url, where.key) as server:
-        to = target(server, name, review, shape, labelled, guidelines_of(made))
+        to = target(server, name, place, dataset_settings(shape, made.review, labelled, guidelines_of(made)))
         return sending.send(
             store, run, made, shape, server, where.name, to,
             lambda: judged_rows(store, run), lambda ids: judged_of(store, run, ids),
@@ -391,6 +394,21 @@ def publish(store: Store, run: Run, to: Export, say: Say) -> Published:
     done = send_to_hub(judged_rows(store, run), to, facts(run, recipe_of(run)), say)
     if done.added:
         store.runs.add_export(run.id, done.url, to.format, done.added)
+    return done
+
+
+def finish(store: Store, run: Run, to: Export, where: Argilla) -> Finished:
+    """Writes the rows of a run that `to` takes into a dataset of Argilla, `to.argilla`, as finished ones.
+
+    Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
+    """
+    made = recipe_of(run)
+    if not foresee(store, run, to, 0).lines:
+        raise ExportError("There is nothing to write into Argilla yet: no row that can be used was approved.")
+    with Server(where.url, where.key) as server:
+        place = made.review.workspace or where.workspace
+        done = write_finished(server, to.argilla, place, judged_rows(store, run), to, run.id, made.kind)
+    store.runs.add_export(run.id, done.url, to.format, done.records)
     return done
 
 

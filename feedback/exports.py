@@ -25,7 +25,7 @@ from tasks.settings import setting
 
 DECISIONS = {"approved": ("approve",), "rejected": ("reject",), "reviewed": ("approve", "reject", "unsure")}
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?")
-LONGEST_NAME = 96
+LONGEST_NAME, LONGEST_DATASET = 96, 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Export:
     test_share: float = setting(0.0, "Part of the rows to keep for testing, below 1; rows of one origin stay together.")
     seed: int = setting(0, "Seed of the shuffle and the split.")
     hub: str = setting("", "Dataset on the Hugging Face Hub to add the rows to: owner/name.")
+    argilla: str = setting("", "Dataset in Argilla to write the finished rows into.")
     private: bool = setting(True, "The dataset on the Hub is private.")
     license: str = setting("", "Licence of the dataset on the Hub: cc-by-4.0, say. Empty: to be filled in there.")
 
@@ -74,6 +75,8 @@ class Export:
             raise SettingsError(f"similarity must be above 0 and at most 1, or left empty (given: {self.similarity}).")
         if not 0 <= self.test_share < 1:
             raise SettingsError(f"test_share must be from 0 to below 1 (given: {self.test_share}).")
+        if len(self.argilla) > LONGEST_DATASET:
+            raise SettingsError(f"argilla must be a name of at most {LONGEST_DATASET} characters.")
         if self.hub:
             name = self.hub.partition("/")[2]
             if not REPOSITORY.fullmatch(self.hub) or re.search(r"--|\.\.", self.hub) or len(name) > LONGEST_NAME:

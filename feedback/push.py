@@ -6,13 +6,12 @@ People's responses are never touched: an upsert replaces fields, metadata and su
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from feedback.errors import ArgillaError, DatasetMismatch
-from feedback.schema import Review, Shape, settings
 from feedback.server import BATCH, Server
 
 if TYPE_CHECKING:
@@ -43,12 +42,11 @@ class Target:
     questions: Mapping[str, str]
 
 
-def target(server: Server, name: str, review: Review, shape: Shape, labelled: Sequence[str], guidelines: str) -> Target:
+def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> Target:
     """The dataset `name`, made if it is not there. Raises DatasetMismatch if it is there and does not fit."""
     import argilla as rg
 
-    workspace = server.workspace(review.workspace)
-    wanted = settings(shape, review, labelled, guidelines)
+    workspace = server.workspace(workspace)
     with server.translated():
         dataset = _there(server, name, workspace)
         if dataset is not None and _is_half_made(server, dataset, wanted):

@@ -1,4 +1,4 @@
-"""Export: which rows, in which format; the first lines as they will be; the file, or the dataset on the Hub."""
+"""Export: which rows, in which format; the first lines as they will be; the file, or the dataset on the Hub or in Argilla."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ import gradio as gr
 
 from app import draft, parts, workflow
 from app.desk import Look
-from app.draft import HUB, ROWS, FormError
+from app.draft import ARGILLA, HUB, ROWS, FormError
 from app.forms import add_fields
 from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
@@ -20,7 +20,13 @@ from feedback.formats import FORMATS
 from feedback.sides import TEST, TRAIN
 from feedback.writers import WRITERS
 
-KINDS = [("JSON Lines", "jsonl"), ("Parquet", "parquet"), ("CSV", "csv"), ("Hugging Face Hub", HUB)]
+KINDS = [
+    ("JSON Lines", "jsonl"),
+    ("Parquet", "parquet"),
+    ("CSV", "csv"),
+    ("Hugging Face Hub", HUB),
+    ("Argilla", ARGILLA),
+]
 DECISIONS = [
     ("As the format needs", ""), ("Approved", "approved"), ("Rejected", "rejected"), ("Reviewed, whatever was said", "reviewed"),
 ]  # fmt: skip
@@ -80,6 +86,9 @@ def build(board: Board) -> None:
             with gr.Column(visible=False) as hub:
                 add_fields(form, "export", Export, ["hub", "private", "license"])
             board.dress(hub, lambda look: gr.update(visible=look.filled["export.kind"] == HUB))
+            with gr.Column(visible=False) as finished:
+                add_fields(form, "export", Export, ["argilla"])
+            board.dress(finished, lambda look: gr.update(visible=look.filled["export.kind"] == ARGILLA))
             board.part(lambda look: parts.problem(_wrong(look, "hub")))
             board.problem("hub")
             with gr.Accordion("More", open=False, elem_classes="more"):
@@ -140,6 +149,8 @@ def words(look: Look) -> str:
         return ""
     if look.filled["export.kind"] == HUB:
         return "" if look.busy else f"Add {count(found.lines, 'row')} to the Hub"
+    if look.filled["export.kind"] == ARGILLA:
+        return "" if look.busy else f"Write {count(found.lines, 'row')} into Argilla"
     return f"Export {count(found.lines, 'row')}"
 
 
@@ -189,6 +200,11 @@ def published(look: Look) -> str:
         return ""
     if job.state == "working":
         return parts.notice(job.saying or "Gathering the rows.")
+    if job.finished is not None:
+        into = f"{count(job.finished.records, 'record')} are in {job.finished.dataset}, in the workspace {job.finished.workspace}."
+        refused = "".join(parts.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
+        link = parts.link("Open", job.finished.url)
+        return f'<section class="panel slim"><div class="argilla-line">{parts.notice(into, "ok")}{link}</div>{refused}</section>'
     if job.trouble or job.published is None:
         return parts.notice(job.trouble, "warn")
     done = job.published
@@ -224,7 +240,7 @@ def made(look: Look) -> str:
 
 
 def export(act: Act) -> Done:
-    """Writes the file into the data folder, from where the page hands it out; or sends the rows to the Hub, in a job."""
+    """Writes the file into the data folder, from where the page hands it out; or sends the rows to the Hub or Argilla, in a job."""
     run = act.desk.store.runs.get(act.run_id)
     to = draft.export_of(act.filled)
     kind = act.filled["export.kind"]
@@ -232,6 +248,11 @@ def export(act: Act) -> Done:
         if not to.hub:
             raise FormError("hub", "Name the dataset on the Hub: owner/name.")
         act.desk.jobs.publish(run, to)
+        return Done()
+    if kind == ARGILLA:
+        if not to.argilla:
+            raise FormError("hub", "Name the dataset in Argilla.")
+        act.desk.jobs.finish(run, to)
         return Done()
     ending = kind if kind in WRITERS else "jsonl"
     path = act.desk.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"

@@ -1,0 +1,111 @@
+"""The rows of an export as a dataset of Argilla: finished ones, to look at, share, or review once more elsewhere."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from feedback.exports import Export, Passed, lines
+from feedback.formats import CHAT
+from feedback.judged import Judged
+from feedback.lines import Line
+from feedback.push import target
+from feedback.server import BATCH, Server
+from tasks.errors import SettingsError
+
+if TYPE_CHECKING:
+    import argilla as rg
+
+TEXTS = ("instruction", "response", "input", "output", "system", "system_prompt", "answer", "reference")
+FORMATS = ("sft", "prompt-completion", "preference", "kto", "reward", "grpo", "plain", "alpaca")
+"""Formats whose columns Argilla can show: chats and texts."""
+
+
+@dataclass
+class Finished:
+    """What came of it: so many records are in the dataset at `url`; `refused` are (id, the server's words)."""
+
+    dataset: str
+    workspace: str
+    url: str
+    records: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def write(
+    server: Server, name: str, workspace: str, rows: Iterable[Judged], to: Export, run: str, task: str
+) -> Finished:
+    """Writes the rows that `to` takes into the dataset `name`, which is made where it is not there. A line is one record
+    under its row's id; written again, it changes and is not doubled.
+
+    Raises SettingsError for a format that Argilla can't show, DatasetMismatch, ArgillaError.
+    """
+    if to.format not in FORMATS:
+        raise SettingsError(
+            f"Argilla can't show the format '{to.format}': take one of {', '.join(FORMATS)}, or a file."
+        )
+    made = target(server, name, workspace, _settings(to))
+    done = Finished(made.name, made.workspace, made.url)
+    records = _records(lines(rows, to, run, task, Passed()), to)
+    while batch := list(islice(records, BATCH)):
+        refused = server.upsert(made.id, batch)
+        done.records += len(batch) - len(refused)
+        done.refused += refused
+    return done
+
+
+def _settings(to: Export) -> "rg.Settings":
+    import argilla as rg
+
+    columns = to.form.columns
+    shown = [name for name, kind in columns.items() if _shows(name, kind)]
+    fields: list[Any] = [
+        rg.ChatField(name=name, required=name == shown[0])
+        if columns[name] == CHAT
+        else rg.TextField(name=name, required=name == shown[0], use_markdown=True)
+        for name in shown
+    ]
+    kinds = {
+        str: rg.TermsMetadataProperty, bool: rg.TermsMetadataProperty, int: rg.IntegerMetadataProperty,
+        float: rg.FloatMetadataProperty,
+    }  # fmt: skip
+    return rg.Settings(
+        guidelines=f"Rows that were made and reviewed with Claywright: {to.form.help}.",
+        fields=fields,
+        questions=[
+            rg.LabelQuestion(name="keep", title="Keep it?", labels={"yes": "Yes", "no": "No"}),
+            rg.TextQuestion(name="remark", title="A remark", required=False),
+        ],
+        metadata=[
+            kinds[kind](name=_named(name))
+            for name, kind in columns.items()
+            if name not in shown and not isinstance(kind, (list, dict))
+        ],
+    )
+
+
+def _records(found: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
+    columns = to.form.columns
+    for judged, made in found:
+        for number, line in enumerate(made):
+            shown = {name: line[name] for name, kind in columns.items() if _shows(name, kind)}
+            rest = {
+                _named(name): str(line[name]).lower() if isinstance(line[name], bool) else line[name]
+                for name, kind in columns.items()
+                if name not in shown and not isinstance(kind, (list, dict)) and line[name] is not None
+            }
+            yield {
+                "external_id": judged.row.id if len(made) == 1 else f"{judged.row.id}/{number + 1}",
+                "fields": {name: value for name, value in shown.items() if value},
+                "metadata": rest,
+            }
+
+
+def _shows(name: str, kind: Any) -> bool:
+    """True for a chat, or a text to read; what else there is goes beside it, to filter by."""
+    return bool(kind == CHAT or (kind is str and name in TEXTS))
+
+
+def _named(column: str) -> str:
+    """Argilla's metadata names have no capitals and no dots."""
+    return column.replace("_", "-").lower()

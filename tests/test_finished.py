@@ -1,0 +1,62 @@
+"""The rows of an export as a dataset of the real Argilla: each once, whatever the format."""
+
+import random
+from typing import Any
+
+import pytest
+
+from app import workflow
+from app.reviewing import Argilla
+from app.store import Store
+from app.tables.runs import Run
+from feedback.errors import ExportError
+from feedback.exports import Export
+from feedback.types import Verdict
+from tasks.errors import SettingsError
+from tests.conftest import ArgillaServer
+from tests.rows import Reviewer, with_run
+
+
+def approved(store: Store, rows: int = 3) -> Run:
+    """A run of rows with two responses, all but the last approved, the first corrected."""
+    run = with_run(store, rows, responses=2, name=f"finished-{random.randrange(10**9)}")
+    said = []
+    for number, judged in enumerate(workflow.judged_rows(store, run)):
+        answers: dict[str, Any] = {"decision": "approve" if number < rows - 1 else "reject"}
+        if number == 0:
+            answers["corrected-response"] = "Better words."
+        said.append(Verdict(judged.row.id, "ann", "submitted", answers, {}, f"r{number}", f"a{number}", "ann"))
+    store.reviews.keep_verdicts("d", said, whole=True)
+    return run
+
+
+@pytest.mark.parametrize("form", ["sft", "preference", "kto", "alpaca"])
+def test_finished_rows_go_into_argilla(store: Store, argilla: ArgillaServer, form: str) -> None:
+    run, name = approved(store), f"{form}-{random.randrange(10**9)}"
+    where = Argilla(argilla.url, argilla.api_key, own=True)
+    to = Export(format=form, argilla=name)
+    done = workflow.finish(store, run, to, where)
+    lines = workflow.foresee(store, run, to, 50).first
+    assert done.records == len(lines) > 0 and done.refused == []
+    assert workflow.finish(store, run, to, where).records == len(lines)
+    with Reviewer(argilla) as owner:
+        records = owner.records(name)
+    assert len(records) == len(lines)
+    for record in records:
+        (line, *_) = [
+            line for line in lines
+            if line["row_id"] == record["external_id"].partition("/")[0]
+            and all(record["fields"][field] == line[field] for field in record["fields"])
+        ]  # fmt: skip
+        assert record["metadata"]["row-id"] == line["row_id"] and record["metadata"]["run"] == run.id
+
+
+def test_what_cannot_be_shown_or_is_not_there(store: Store, argilla: ArgillaServer) -> None:
+    where = Argilla(argilla.url, argilla.api_key, own=True)
+    with pytest.raises(SettingsError, match="can't show the format 'raw'"):
+        workflow.finish(store, approved(store), Export(format="raw", argilla="x"), where)
+    bare = with_run(store, 1, name="bare-1")
+    with pytest.raises(ExportError, match="nothing to write into Argilla"):
+        workflow.finish(store, bare, Export(argilla="x"), where)
+    with pytest.raises(SettingsError):
+        Export(argilla="x" * 201)
