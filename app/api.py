@@ -18,6 +18,7 @@ from app.execution import Execution
 from app.recipe import Recipe, load
 from app.store import Store
 from app.tables.runs import Run
+from feedback.agreement import Agreement
 from feedback.exports import Export, Exported
 from feedback.hub import Published
 from feedback.push import Pushed
@@ -34,6 +35,7 @@ __all__ = [
     "SelfInstruct",
     "TextGeneration",
     "UltraFeedback",
+    "agreement",
     "export",
     "publish",
     "pull",
@@ -78,6 +80,13 @@ def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
     here = settings(data)
     with services.stopping(here), Store(here.data) as store:
         return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, _unheard))
+
+
+def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
+    """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
+    here = settings(data)
+    with Store(here.data) as store:
+        return workflow.agreement(store, store.runs.get(run_id))
 
 
 def export(run_id: str, path: str | Path = "", *, data: Path | None = None, **settings_: Any) -> Exported:

@@ -293,6 +293,18 @@ def _help(name: str) -> str:
 
 
 @app.command()
+def agreement(run_id: RunId, as_json: AsJson = False) -> None:
+    """Say how well reviewers agree with each other, and with the labeller."""
+    with opened() as (_, store):
+        found = workflow.agreement(store, store.runs.get(run_id))
+        if as_json:
+            terminal.show_json(found.plain())
+        else:
+            for line in terminal.agreement(found):
+                terminal.show(line)
+
+
+@app.command()
 def export(
     run_id: RunId,
     form: Annotated[str | None, typer.Option("--format", help=_help("format"))] = None,

@@ -52,6 +52,11 @@ def problem(sentence: str) -> str:
     return f'<p class="field-error" role="alert">{t(sentence)}</p>' if sentence else ""
 
 
+def note(sentence: str) -> str:
+    """A sentence in the second line's voice."""
+    return f'<p class="note">{t(sentence)}</p>'
+
+
 def notice(sentence: str, tone: str = "info") -> str:
     return f'<p class="notice {tone}" role="status">{t(sentence)}</p>' if sentence else ""
 

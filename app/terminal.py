@@ -12,9 +12,11 @@ from typing import Any
 from app.execution import Execution
 from app.store import Store
 from app.tables.runs import Run
+from feedback.agreement import Agreement
 from feedback.exports import Exported
 from feedback.finished import Finished
 from feedback.hub import Published
+from feedback.measures import Measure
 from feedback.push import Pushed
 
 PLAIN_EVERY = 10.0
@@ -106,6 +108,28 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
             raise KeyboardInterrupt from None
 
     return asyncio.run(inside())
+
+
+def agreement(found: Agreement) -> Iterator[str]:
+    """The measures, a line each, with their interval and what they count."""
+    yield (
+        f"{found.reviewed} of {found.rows} audit rows reviewed, {found.reviews} times in all, {found.blind} of them without the "
+        "labeller's ratings in sight; no other rows count here"
+    )
+    for aspect, measures in found.labeller.items():
+        yield f"people and labeller, {aspect}"
+        yield from (f"  {_measured(one)}" for one in measures)
+    yield "reviewers with each other (Krippendorff's alpha)"
+    yield from (f"  {_measured(one)}" for one in found.reviewers)
+    for aspect, counts in found.spread.items():
+        yield f"  {aspect}: ratings of {sum(counts)} responses lie " + ", ".join(
+            f"{apart} apart {n} times" for apart, n in enumerate(counts) if n
+        )
+
+
+def _measured(measure: Measure) -> str:
+    interval = f" ({measure.interval})" if measure.interval else ""
+    return f"{measure.name}: {measure.shown}{interval}, n = {measure.n}"
 
 
 @contextlib.contextmanager

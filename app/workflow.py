@@ -5,6 +5,7 @@
     generate   its units give rows, rows get responses, responses get ratings
     push       the rows go to Argilla, with the ratings as suggestions
     pull       what people said there comes back
+    agreement  how well they agree with each other and with the labeller
     export     what they approved becomes a file
     publish    or a dataset on the Hugging Face Hub
 
@@ -16,7 +17,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -35,10 +36,13 @@ from app.sending import Sent
 from app.services import Say
 from app.sources import called
 from app.store import Store
+from app.tables.rows import AMONG
 from app.tables.runs import Run
 from app.tables.text import clean, dumps
 from app.vectors import Vectors
 from app.workers import at_work, working_on
+from feedback.agreement import Agreement
+from feedback.agreement import agreement as agreed
 from feedback.errors import ExportError, Missing
 from feedback.exports import Export, Exported, Passed
 from feedback.exports import export as write_file
@@ -380,6 +384,11 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
     return done
 
 
+def agreement(store: Store, run: Run) -> Agreement:
+    """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
+    return agreed(judged_rows(store, run, store.reviews.audit_rows(run.id)))
+
+
 def export(store: Store, run: Run, to: Export) -> Exported:
     """Writes the rows of a run that `to` takes into a file. Raises ExportError."""
     made = recipe_of(run)
@@ -442,11 +451,11 @@ def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
     return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), recipe_of(run).merge)}
 
 
-def judged_rows(store: Store, run: Run) -> Iterator[Judged]:
-    """The answered rows of a run in unit order, with their ratings and verdicts."""
+def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[Judged]:
+    """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
     merging = recipe_of(run).merge
-    for row in store.rows.walk(run.id):
+    for row in store.rows.walk(run.id) if only is None else store.rows.walk(run.id, AMONG, dumps(sorted(only))):
         page.append(row)
         if len(page) == PAGE:
             yield from _judged(store, page, merging)

@@ -23,7 +23,7 @@ FORBIDDEN = {
 }
 HEAVY = {
     "argilla", "datasets", "pandas", "gradio", "pyarrow", "openai",
-    "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
+    "numpy", "scipy", "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
 }  # fmt: skip
 
 

@@ -1,15 +1,26 @@
 """Insights: what the labeller thinks, what people said, what it took."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import gradio as gr
 
-from app import parts
+from app import parts, workflow
 from app.desk import Look
 from app.pages.board import Board
 from app.parts import count
+from feedback.agreement import Agreement
+from feedback.measures import Measure
 
 NAMES = {"preview": "preview", "work": "run", "rate": "rating"}
+WHY_AUDIT = (
+    "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "
+    "with them would make any labeller look bad."
+)
+MEANING = (
+    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. Alpha and kappa "
+    "are 1 where all agree and 0 where only chance does."
+)
 
 
 def build(board: Board) -> None:
@@ -60,7 +71,41 @@ def panels(look: Look) -> str:
         shown += parts.panel("Rating by model", "all aspects together", parts.multiples(models, 96))
     else:
         shown += parts.panel("Ratings", "none yet", '<p class="note">Rate the rows on the page Rate.</p>')
-    return f'<div class="grid2 even">{shown}{_took(look)}{_lost(look)}</div>'
+    return f'<div class="grid2 even">{shown}{_agreement(look)}{_took(look)}{_lost(look)}</div>'
+
+
+def _agreement(look: Look) -> str:
+    """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
+    assert look.run is not None
+    labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
+    found = workflow.agreement(look.desk.store, look.run)
+    if not found.rows:
+        words = "Nothing yet: no row of this run was sent to Argilla as part of an audit sample. "
+        body = parts.note(words + WHY_AUDIT)
+        return parts.panel(labeller, "audit sample", body) + parts.panel(reviewers, "audit sample", body)
+    line = f"{found.reviewed:,} of {count(found.rows, 'audit row')} reviewed"
+    tables = "".join(_measures(aspect, measures) for aspect, measures in found.labeller.items())
+    body = tables or parts.note("Nobody has reviewed a row that the labeller rated yet.")
+    seen = parts.note(
+        f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws people "
+        "towards them."
+    )
+    one = parts.panel(labeller, line, f"{body}{seen if tables else ''}{parts.note(MEANING)}{parts.note(WHY_AUDIT)}")
+    return one + parts.panel(reviewers, line, _reviewers(found))
+
+
+def _measures(title: str, measures: Sequence[Measure]) -> str:
+    rows = [[one.name, one.shown, one.interval, f"{one.n:,}"] for one in measures]
+    return parts.table([title, "", "95% interval", measures[0].of + "s"], rows)
+
+
+def _reviewers(found: Agreement) -> str:
+    rows = [[one.name, one.shown, one.interval, f"{one.n:,} {one.of}s"] for one in found.reviewers]
+    shown = parts.table(["Krippendorff's alpha", "", "95% interval", "judged by two or more"], rows)
+    if found.spread:
+        far = [[aspect, *counts] for aspect, counts in found.spread.items()]
+        shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
+    return shown
 
 
 def _took(look: Look) -> str:

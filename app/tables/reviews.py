@@ -218,6 +218,15 @@ class Reviews:
         )  # fmt: skip
         return int(found["n"])
 
+    def audit_rows(self, run_id: str) -> set[str]:
+        """The rows that were sent as a random sample, drawn before anybody saw one; what is said of people counts these only."""
+        found = self.db.all(
+            "SELECT DISTINCT row FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND kind='audit'"
+            f" AND {THERE}",
+            run_id,
+        )
+        return {r["row"] for r in found}
+
     def were_sent(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that Argilla has, by any push."""
         found = self.db.all(f"SELECT row FROM pushed WHERE {THERE} AND row IN ({marks(row_ids)})", *row_ids)

@@ -14,6 +14,7 @@ from tasks.types import Dropped, Response, Row
 
 PAGE = 500
 ANSWERED = "state='kept' AND stage='answered'"
+AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 
 def content_hash(row: Row) -> str:

@@ -1,0 +1,163 @@
+"""How well reviewers agree with each other, and how well people and the labeller agree under each aspect.
+
+What comes in must be audit rows: a random sample that was drawn before the first review. Rows that were picked because the
+labeller is likely to be wrong there would make any labeller look bad.
+
+A review is what one person said, submitted last, of one row (its decision) or of one response (a rating).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+from typing import Any
+
+from feedback.judged import Judged
+from feedback.measures import VALUES, Measure, alpha_between, difference, share, weighted_kappa
+from feedback.opinions import KEEP, kept, rounded
+from feedback.types import Verdict
+
+DECISIONS = ("approve", "reject", "unsure")
+ALL_ASPECTS = "all aspects"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What audit rows say: `rows` of them, `reviewed` by somebody, with `reviews` rows submitted in all, `blind` of
+    them without having seen what the labeller thinks.
+
+    `labeller` has four measures for each aspect that it rated: same decision, same rating, people minus labeller, weighted
+    kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each aspect,
+    the responses by how far their highest and lowest rating by people lie apart, 0 to 4.
+    """
+
+    rows: int = 0
+    reviewed: int = 0
+    reviews: int = 0
+    blind: int = 0
+    labeller: Mapping[str, Sequence[Measure]] = field(default_factory=dict)
+    reviewers: Sequence[Measure] = ()
+    spread: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            **{name: getattr(self, name) for name in ("rows", "reviewed", "reviews", "blind")},
+            "labeller": {aspect: [_plain(one) for one in measures] for aspect, measures in self.labeller.items()},
+            "reviewers": [_plain(one) for one in self.reviewers],
+            "spread": {aspect: list(counts) for aspect, counts in self.spread.items()},
+        }
+
+
+def _plain(measure: Measure) -> dict[str, Any]:
+    return {**asdict(measure), "missing": measure.missing}
+
+
+@dataclass
+class _Compared:
+    """People beside the labeller under one aspect. `pairs` has the reviews of each row: (a person's rating, the labeller's)."""
+
+    decisions: list[bool] = field(default_factory=list)
+    pairs: list[list[tuple[int, float]]] = field(default_factory=list)
+
+
+def agreement(rows: Iterable[Judged]) -> Agreement:
+    """The measures of audit rows. Holds numbers only, not the rows.
+
+    A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
+    """
+    compared: defaultdict[str, _Compared] = defaultdict(_Compared)
+    units: defaultdict[str, list[list[list[int]]]] = defaultdict(list)
+    """What was said of each row: for decisions one list of values a row, for ratings one a response."""
+    total = reviewed = reviews = blind = 0
+    for judged in rows:
+        total += 1
+        people = latest(judged)
+        reviewed += bool(people)
+        reviews += len(people)
+        blind += sum(verdict.blind for verdict in people)
+        for aspect, opinions in labelled(judged).items():
+            _compare(compared[aspect], judged, people, aspect, opinions)
+        units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
+        for aspect, places in _rated(people).items():
+            units[f"rating {aspect}"].append(list(places.values()))
+    named = {aspect for aspect in compared if aspect}
+    if len(named) == 1:  # then its mean over all aspects is that one's
+        compared[min(named)].pairs += compared.pop("").pairs
+    by_aspect = sorted(compared.items(), key=lambda entry: (not entry[0], entry[0]))
+    each = sorted((key.removeprefix("rating "), said) for key, said in units.items() if key.startswith("rating "))
+    ratings = {aspect or "rating": said for aspect, said in each}
+    between = [alpha_between(name, said, VALUES, "ordinal", "response") for name, said in ratings.items()]
+    return Agreement(
+        rows=total,
+        reviewed=reviewed,
+        reviews=reviews,
+        blind=blind,
+        labeller={aspect or ALL_ASPECTS: _beside(found, aspect) for aspect, found in by_aspect},
+        reviewers=[alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row"), *between],
+        spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
+    )
+
+
+def latest(judged: Judged) -> list[Verdict]:
+    """What each reviewer submitted last of a row; a row may have been sent to several datasets."""
+    newest = {v.reviewer_id or v.reviewer: v for v in sorted(judged.submitted, key=lambda v: v.updated_at)}
+    return list(newest.values())
+
+
+def labelled(judged: Judged) -> dict[str, dict[int, float]]:
+    """{aspect: {place of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
+    said: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for rating in judged.ratings:
+        if rating.value is not None:
+            said[rating.aspect][rating.response].append(rating.value)
+    means = {aspect: {place: fmean(values) for place, values in places.items()} for aspect, places in said.items()}
+    places = {place for opinions in means.values() for place in opinions}
+    overall = {place: fmean(o[place] for o in means.values() if place in o) for place in places}
+    return {**means, "": overall} if overall else {}
+
+
+def _compare(
+    found: _Compared, judged: Judged, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
+) -> None:
+    """Adds what people said of one row. The labeller's decision is the rating of its best response: it keeps what is good."""
+    keeps = kept(judged.row, judged.ratings, aspect) if aspect else rounded(max(opinions.values())) >= KEEP
+    if keeps is not None:
+        found.decisions += [keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")]
+    pairs = [
+        (value, opinions[place])
+        for verdict in people
+        for (named, place), value in verdict.ratings.items()
+        if named == aspect and place in opinions and 1 <= value <= VALUES
+    ]
+    if pairs:
+        found.pairs.append(pairs)
+
+
+def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
+    """{aspect: {place of a response: everybody's rating, counted from 0}}"""
+    found: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for verdict in people:
+        for (aspect, place), value in verdict.ratings.items():
+            if 1 <= value <= VALUES:
+                found[aspect][place].append(value - 1)
+    return {aspect: dict(places) for aspect, places in found.items()}
+
+
+def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
+    apart = Counter(max(values) - min(values) for row in rows for values in row if len(values) > 1)
+    return [apart[distance] for distance in range(VALUES)]
+
+
+def _beside(found: _Compared, aspect: str) -> list[Measure]:
+    """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all."""
+    pairs = [pair for row in found.pairs for pair in row]
+    decision = share("same decision", found.decisions)
+    if not aspect and not pairs:
+        return [decision]
+    return [
+        decision,
+        share("same rating", [value == rounded(mean) for value, mean in pairs]),
+        difference("people minus labeller", [value - mean for value, mean in pairs]),
+        weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in found.pairs]),
+    ]
