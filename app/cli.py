@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import recipe, reviewing, services, terminal, workflow
+from app import importing, recipe, reviewing, services, terminal, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.recipe import Recipe
@@ -18,7 +18,7 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.exports import Export
 from feedback.ultrafeedback import UltraFeedback
-from tasks.errors import ClaywrightError
+from tasks.errors import ClaywrightError, InputError
 
 app = typer.Typer(
     add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -108,6 +108,60 @@ def run(
         if not as_json:
             terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
             terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
+
+
+@app.command("import")
+def import_rows(
+    source: Annotated[
+        str, typer.Argument(metavar="[FILE|DATASET]", help="A file or folder of rows, or a dataset by its id.")
+    ] = "",
+    argilla: Annotated[str, typer.Option(metavar="NAME", help="Instead: a dataset in Argilla, all of it.")] = "",
+    workspace: Annotated[str, typer.Option(help="With --argilla: the workspace that it is in.")] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="As instruction=prompt; may be given several times.")
+    ] = None,
+    config: Annotated[str, typer.Option(help="Configuration of a dataset that has several.")] = "",
+    split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
+    name: Annotated[str, typer.Option(help="Name of the run; else that of what is imported.")] = "",
+    aspect: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="ASPECT", help="Rate it as well; may be given several times.")
+    ] = None,
+    labeller: Annotated[
+        str, typer.Option(metavar="PRESET:MODEL", help="Who rates, as openai:gpt-4o; else the built-in model.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of rows that are there already, to rate and review; no model writes anything."""
+    if bool(source) == bool(argilla):
+        raise RunError(
+            "Name what to import: a file, a dataset's id, or --argilla with the name of a dataset in Argilla."
+        )
+    began = time.monotonic()
+    with opened() as (here, store):
+        if argilla:
+            where = reviewing.argilla(here, terminal.say)
+            path = importing.snapshot(where, argilla, workspace, here, terminal.say)
+            given = importing.inputs_of(str(path), column or ())
+        else:
+            given = importing.inputs_of(source, column or (), config, split)
+        called = name or argilla or Path(source).stem or source
+        try:
+            begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
+        except InputError as error:
+            error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
+            raise
+        terminal.say(f"Run {begun.id}")
+        watched = terminal.Watched(store, begun)
+        done = _generate(here, store, begun, watched, None, False)
+        ids = importing.ids(store, done)
+        result = {**_result(store, done, watched), "ids": asdict(ids), "seconds": round(time.monotonic() - began, 2)}
+        _report(result, as_json)
+        if not as_json:
+            again = (
+                f"; {ids.repeated} of them at more than one row, which stay rows of their own" if ids.repeated else ""
+            )
+            terminal.show(f"{ids.kept} ids kept{again}")
+            terminal.show(f"Next: claywright rate {done.id} and claywright push {done.id}")
 
 
 def _generate(

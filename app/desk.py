@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from app import config, draft, recipe, uploads, workflow
+from app import config, draft, importing, recipe, reviewing, uploads, workflow
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.jobs import Job, Jobs
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
+from app.services import Say
 from app.standby import Standby, Standing
 from app.store import Store
 from app.tables.runs import Run
@@ -112,6 +113,16 @@ class Desk:
         self.settings = self.jobs.settings = self.standby.settings = chosen
         self.chose_argilla = bool(url)
         self.standby.argilla = Standing("starting")
+
+    def with_records(self, filled: Filled, say: Say) -> Filled:
+        """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
+        name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
+        try:
+            where = reviewing.argilla(self.settings, lambda words: None)
+            path = importing.snapshot(where, name, workspace, self.settings, say)
+        except ClaywrightError as error:
+            raise FormError("inputs", str(error)) from error
+        return {**filled, "inputs.snapshot": str(path)}
 
     # -- runs
 

@@ -35,7 +35,7 @@ ROWS = {False: "approved", True: "unreviewed"}
 NOWHERE = "http://localhost"
 HUB, ARGILLA = "hub", "argilla"
 """The choice of a dataset on the Hub, where an export could be a file."""
-SLOTS = 4
+SLOTS = 5
 """Columns that can be mapped in the form."""
 RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
@@ -108,6 +108,7 @@ def fill(made: Recipe) -> Filled:
         "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "config": made.inputs.config,
         "split": made.inputs.split, "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
         "columns": dict(made.inputs.columns),
+        "argilla": "", "workspace": "", "snapshot": "",
         "drawn_from": made.task.draws and made.inputs.given,
         **{f"column{k}": "" for k in range(SLOTS)},
         **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
@@ -181,9 +182,14 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
     where = {name: str(filled.get(f"inputs.{name}") or "").strip() for name in ("dataset", "config", "split")}
     where["split"] = where["split"] or "train"
     if source != "dataset":
-        where = {"path": filled["inputs.path"]}
+        where = {"path": str(filled.get("inputs.snapshot" if source == "argilla" else "inputs.path") or "")}
     if not (where.get("path") or where.get("dataset")):
-        missing = {"dataset": "Name a dataset.", "upload": "Upload a file or several.", "paste": "Paste some input."}
+        missing = {
+            "dataset": "Name a dataset.",
+            "upload": "Upload a file or several.",
+            "paste": "Paste some input.",
+            "argilla": "Name a dataset in Argilla.",
+        }
         raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
     numbers = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
     return _part(Inputs, {**where, "columns": mapping, **numbers}, "inputs")

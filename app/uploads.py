@@ -6,9 +6,10 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from app import inputs
 from app.config import Settings
@@ -73,6 +74,28 @@ def _copied(paths: Sequence[Path], folder: Path) -> None:
         while target.exists():
             target, again = folder / f"{path.stem} ({again}){path.suffix}", again + 1
         shutil.copyfile(path, target)
+
+
+def keep_rows(rows: Iterable[Mapping[str, Any]], name: str, settings: Settings) -> Path:
+    """Rows from elsewhere, written down as they come: a file of JSON Lines that a run can be resumed from."""
+    folder = settings.data / "inputs"
+    part = folder / f".rows.{secrets.token_hex(4)}"
+    digest = hashlib.sha256()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            for row in rows:
+                line = json.dumps(row).encode() + b"\n"
+                digest.update(line)
+                file.write(line)
+        safe = re.sub(r"[^\w .-]", "_", name).strip(". ") or "rows"
+        return _kept(settings, digest.hexdigest()[:16], f"{safe[:80]}.jsonl", part.replace)
+    except OSError as error:
+        raise StoreError(
+            f"The rows of {name} can't be kept: {error.strerror or error}. Make room and try again."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:

@@ -21,13 +21,14 @@ class ExistingRows(Task):
     """Takes rows as they are, without any model.
 
     Columns in: `instruction`, or `messages` (a chat that ends with the user's turn, or with an answer); optional `input`
-    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, or objects with `text` and `model`).
-    Rows out: one a row of input.
+    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, or objects with `text` and `model`), `id`.
+    Rows out: one a row of input; its origin keeps the id, whatever it is, and all other columns that are plain values.
+    Ids need not differ: a row's own id, by which it is told from others, is given anew.
     """
 
     title: ClassVar[str] = "Existing rows"
     summary: ClassVar[str] = "Instructions and answers that you have, to rate and review"
-    optional_columns: ClassVar[tuple[str, ...]] = ("instruction", "input", "responses", "system_prompt")
+    optional_columns: ClassVar[tuple[str, ...]] = ("instruction", "input", "responses", "system_prompt", "id")
     calls_model: ClassVar[bool] = False
 
     model: str = setting(
@@ -45,8 +46,10 @@ class ExistingRows(Task):
         messages, answers = self.read(unit.inputs)
         if not any(message["role"] == "user" and message["content"] for message in messages):
             return [Dropped("no instruction", json.dumps(dict(unit.inputs), default=str)[:2000])]
-        known = {"instruction", "input", "system_prompt", "messages", "response", "responses"}
+        known = {"instruction", "input", "system_prompt", "messages", "response", "responses", "id"}
         rest = {str(name): value for name, value in unit.inputs.items() if name not in known and plain(value)}
+        if (theirs := own_id(unit.inputs.get("id"))) is not None:
+            rest = {"id": theirs, **rest}
         return [Row(tuple(messages), tuple(answer for answer in answers if answer.text), rest)]
 
     def read(self, inputs: Mapping[str, Any]) -> tuple[list[Message], list[Response]]:
@@ -67,3 +70,12 @@ class ExistingRows(Task):
             else:
                 answers.append(Response(text(answer), self.model))
         return messages, answers
+
+
+def own_id(value: Any) -> str | int | None:
+    """The id that a row had before, as JSON can hold it; None for none. A column of numbers with gaps makes floats of them."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else str(value) if value == value else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return text(value) or None

@@ -22,7 +22,7 @@ def row_card(row: Row, number: str) -> str:
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
         f'<article class="row-card" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<span class="no">{t(number)}</span>{_source(row)}<div class="acts">{cost}</div></div>{talk}'
+        f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}</div></div>{talk}'
         f'<div class="pair">{parts.bubble(last["role"], last["content"])}<div class="answers">{answers}</div></div></article>'
     )
 
@@ -43,6 +43,11 @@ def _answer(response: Response, named: bool) -> str:
         )
     note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
     return parts.bubble("assistant", response.text, note, thinking)
+
+
+def _named(row: Row) -> str:
+    """The id that a row had where it comes from."""
+    return f'<span class="note">id {t(row.origin["id"])}</span>' if row.origin.get("id") not in (None, "") else ""
 
 
 def _source(row: Row) -> str:

@@ -1,5 +1,6 @@
 """The input of a run, on the page Generate: pasted, uploaded or a dataset; what it holds; which column is which."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
 
 SHOWN_LEFT = 5
-SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset")]
+SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset"), ("From Argilla", "argilla")]
 
 
 def build(board: Board) -> None:
@@ -47,6 +48,13 @@ def build(board: Board) -> None:
         )
         form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
     board.dress(hub, lambda look: gr.update(visible=_from(look, "dataset")))
+    with gr.Row(visible=False) as there:
+        form.add("inputs.argilla", gr.Textbox("", label="Dataset in Argilla", interactive=True, min_width=140))
+        form.add(
+            "inputs.workspace",
+            gr.Textbox("", label="Workspace", placeholder="any", interactive=True, min_width=80),
+        )
+    board.dress(there, lambda look: gr.update(visible=_from(look, "argilla")))
     board.part(found)
     with gr.Row():
         for k in range(SLOTS):
@@ -66,6 +74,8 @@ def build(board: Board) -> None:
     board.act(upload.upload, take_files, forms=True, extra=[upload])
     for name in ("inputs.text", "inputs.dataset", "inputs.config", "inputs.split", "inputs.source", "task.kind"):
         board.changes(name, examine)
+    for name in ("inputs.argilla", "inputs.workspace"):
+        board.changes(name, take_records)
 
 
 def _task(look: Look) -> Task | None:
@@ -126,20 +136,28 @@ def take_files(act: Act) -> Done:
     return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}})
 
 
+def take_records(act: Act) -> Done:
+    """The dataset in Argilla that is named becomes the input: what it holds now."""
+    filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
+    if not str(filled["inputs.argilla"] or "").strip():
+        return Done(fill=filled)
+    left: list[str] = []
+    return _examined(act, act.desk.with_records(filled, left.append), left)
+
+
 def examine(act: Act) -> Done:
     """Looks at the input that is named, so that its columns can be chosen."""
     filled = {**act.filled, "inputs.drawn_from": False, "inputs.columns": {}}
     task = draft.task_of(filled)
     source = filled["inputs.source"]
-    named = {"paste": filled["inputs.text"], "upload": filled["inputs.path"], "dataset": filled["inputs.dataset"]}[
-        source
-    ]
+    field = {"paste": "text", "upload": "path", "dataset": "dataset", "argilla": "snapshot"}[source]
+    named = filled[f"inputs.{field}"]
     if task.draws or not str(named or "").strip():
         return Done(fill=filled)
     return _examined(act, act.desk.with_input(filled))
 
 
-def _examined(act: Act, filled: draft.Filled) -> Done:
+def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     task = draft.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     given = draft.inputs_of({**filled, **blank}, task)
@@ -153,5 +171,5 @@ def _examined(act: Act, filled: draft.Filled) -> Done:
     for k, ours in enumerate(names):
         theirs = filled.get(f"inputs.column{k}")
         chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
-    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns), "left": list(seen.left)}
+    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns), "left": [*left, *seen.left]}
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})

@@ -1,0 +1,80 @@
+"""A dataset that is there already, as a run to rate or review: a file, a dataset by its id, or one in Argilla.
+
+A dataset in Argilla is read once, whole, into a file of the data folder; the run works on that file, also without Argilla.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import uploads
+from app.config import Settings
+from app.inputs import KNOWN, Inputs
+from app.recipe import BUILT_IN, Recipe
+from app.reviewing import Argilla
+from app.services import Say
+from app.sources import WRITTEN_BY_DATASETS
+from app.store import Store
+from app.tables.runs import Run
+from feedback import foreign
+from feedback.server import Server
+from feedback.ultrafeedback import UltraFeedback
+from tasks import ExistingRows
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+
+WITHIN = (*KNOWN, ".zip")
+
+
+def snapshot(where: Argilla, name: str, workspace: str, settings: Settings, say: Say) -> Path:
+    """All records of a dataset in Argilla as a file of rows. `say` is told what is left out. Raises ArgillaError."""
+    with Server(where.url, where.key) as server:
+        dataset = foreign.find(server, name.strip(), workspace.strip())
+        for sentence in dataset.left:
+            say(sentence)
+        return uploads.keep_rows(foreign.rows(server, dataset), dataset.name, settings)
+
+
+def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split: str = "train") -> Inputs:
+    """The input that a word names: a file or folder where there is one or it looks like one, else a dataset by its id.
+
+    `columns` are "ours=theirs". Raises SettingsError.
+    """
+    path = Path(source).expanduser()
+    mapped = {}
+    for one in columns:
+        ours, sign, theirs = (part.strip() for part in one.partition("="))
+        if not (ours and sign and theirs):
+            raise SettingsError(f"A column is given as ours=theirs, as in instruction=prompt (given: {one!r}).")
+        mapped[ours] = theirs
+    saved = any((path / made).is_file() for made in WRITTEN_BY_DATASETS)
+    if (path.exists() and not saved) or path.suffix.lower() in WITHIN:
+        return Inputs(path=str(path.absolute()), columns=mapped)
+    return Inputs(dataset=source, config=config, split=split, columns=mapped)
+
+
+def recipe_of(given: Inputs, name: str, aspects: Sequence[str] = (), labeller: str = "") -> Recipe:
+    """Rows as they are, rated under `aspects` by `labeller` ("preset:model", else the built-in one). Raises SettingsError."""
+    preset, _, model = labeller.partition(":")
+    return Recipe(
+        task=ExistingRows(),
+        name=name,
+        inputs=given,
+        labeller=ModelSpec(preset=preset, model=model, temperature=0.0) if labeller else BUILT_IN,
+        rating=UltraFeedback(aspects=tuple(aspects)) if aspects else None,
+    )
+
+
+@dataclass(frozen=True)
+class Ids:
+    """How many rows brought an id, and how many ids stand at more than one row."""
+
+    kept: int
+    repeated: int
+
+
+def ids(store: Store, run: Run) -> Ids:
+    """The ids that the rows of a run brought along."""
+    found = Counter(str(row.origin["id"]) for row in store.rows.walk(run.id) if "id" in row.origin)
+    return Ids(found.total(), sum(n > 1 for n in found.values()))

@@ -1,0 +1,155 @@
+"""Any dataset in Argilla as rows of input, whoever made it: fields, metadata, suggestions and answers as columns.
+
+One literal row, of a dataset with the fields `prompt` and `completion`, the metadata `topic` and the question `quality`:
+
+    {"id": "17", "prompt": "Name a river.", "completion": "The Loire.", "topic": "rivers", "suggestion.quality": 4,
+     "answer.quality": 5, "argilla.dataset": "rivers", "argilla.responses": '[{"user": "ada", "status": "submitted", ...}]'}
+
+A chat becomes `messages`, and what Claywright itself sent becomes what the task `existing` reads: `messages` or
+`instruction`, and `responses` with their models.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from feedback.errors import ArgillaError, ArgillaRefused, Missing
+from feedback.server import Server
+
+OWN_RESPONSE = re.compile(r"response-(\d+)")
+"""The fields in which Claywright shows responses."""
+READ = ("text", "chat")
+"""Kinds of fields that rows can be made of."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that was found. `left` are sentences about fields that rows can't be made of."""
+
+    id: str
+    name: str
+    workspace: str
+    records: int
+    fields: Mapping[str, str]
+    metadata: tuple[str, ...]
+    questions: Mapping[str, str]
+    left: tuple[str, ...]
+
+
+def find(server: Server, name: str, workspace: str = "") -> Dataset:
+    """The dataset of that name, in that workspace or the only one that has it.
+
+    Raises Missing where there is none, ArgillaError where it can't be told which one is meant or it holds nothing to read.
+    """
+    workspaces = {str(w["id"]): str(w["name"]) for w in server.get("/api/v1/me/workspaces")["items"]}
+    if workspace and workspace not in workspaces.values():
+        raise Missing(
+            f"Argilla at {server.url} has no workspace '{workspace}' that this key may see "
+            f"(there: {', '.join(sorted(workspaces.values())) or 'none'})."
+        )
+    seen = [
+        one
+        for one in server.get("/api/v1/me/datasets")["items"]
+        if not workspace or workspaces.get(str(one["workspace_id"])) == workspace
+    ]
+    found = [one for one in seen if one["name"] == name]
+    where = f" in workspace '{workspace}'" if workspace else ""
+    if not found:
+        near = difflib.get_close_matches(name, sorted({str(one["name"]) for one in seen}), 3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else " Is the name right, may this key see it?"
+        raise Missing(f"Argilla at {server.url} has no dataset '{name}'{where}.{hint}")
+    if len(found) > 1:
+        places = sorted(workspaces.get(str(one["workspace_id"]), "?") for one in found)
+        raise ArgillaError(
+            f"Argilla has a dataset '{name}' in {len(found)} workspaces: {', '.join(places)}. Name the workspace.",
+            terminal=f"With --workspace {places[0]}.",
+        )
+    (one,) = found
+    return _described(server, one, workspaces.get(str(one["workspace_id"]), ""))
+
+
+def _described(server: Server, one: Mapping[str, Any], workspace: str) -> Dataset:
+    place = f"/api/v1/datasets/{one['id']}"
+    kinds = {str(f["name"]): str(f["settings"]["type"]) for f in server.get(f"{place}/fields")["items"]}
+    read = {name: kind for name, kind in kinds.items() if kind in READ}
+    if not read:
+        had = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items()) or "none"
+        raise ArgillaError(
+            f"The dataset '{one['name']}' has no field with a text or a chat (its fields: {had}); rows are made of texts."
+        )
+    records = server.count(str(one["id"]))
+    if not records:
+        raise ArgillaError(f"The dataset '{one['name']}' in Argilla holds no records yet.")
+    return Dataset(
+        str(one["id"]), str(one["name"]), workspace, records, read,
+        tuple(str(m["name"]) for m in server.get(f"/api/v1/me/datasets/{one['id']}/metadata-properties")["items"]),
+        {str(q["id"]): str(q["name"]) for q in server.get(f"{place}/questions")["items"]},
+        tuple(
+            f"The field '{name}' is left out: its kind is '{kind}', and rows are made of texts."
+            for name, kind in kinds.items() if kind not in READ
+        ),
+    )  # fmt: skip
+
+
+def rows(server: Server, dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """All records as rows of input, each with the same columns (None where a record lacks one). Raises ArgillaError."""
+    users = server.usernames()
+    try:
+        for record in server.records(dataset.id):
+            yield row(record, dataset, users)
+    except ArgillaRefused as error:
+        raise ArgillaRefused(
+            f"This key may not read the records of '{dataset.name}' with everybody's answers. Use an owner's key, or that of "
+            f"an admin of the workspace '{dataset.workspace}'."
+        ) from error
+
+
+def row(record: Mapping[str, Any], dataset: Dataset, users: Mapping[str, str]) -> dict[str, Any]:
+    """One record as a row. Its id is the one that it was logged with, else the server's."""
+    fields = record.get("fields") or {}
+    made: dict[str, Any] = {"id": record.get("external_id") or str(record["id"])}
+    metadata = dict(record.get("metadata") or {})
+    for name, kind in dataset.fields.items():
+        if OWN_RESPONSE.fullmatch(name):
+            continue
+        chat = kind == "chat" and "messages" not in dataset.fields and "messages" not in made
+        made["messages" if chat else name] = fields.get(name)
+    own = sorted((int(match[1]), name) for name in dataset.fields if (match := OWN_RESPONSE.fullmatch(name)))
+    if own:
+        texts = [(k, str(fields.get(name) or "").strip()) for k, name in own]
+        made["responses"] = [
+            {"text": said, "model": str(metadata.get(f"model-{k}") or "")} for k, said in texts if said
+        ]
+    for name in dict.fromkeys([*dataset.metadata, *metadata]):
+        made[f"metadata.{name}" if name in made else name] = metadata.get(name)
+    made.update(_opinions(record, dataset, set(map(str, fields.values())), users))
+    made["argilla.dataset"] = dataset.name
+    return made
+
+
+def _opinions(record: Mapping[str, Any], dataset: Dataset, shown: set[str], users: Mapping[str, str]) -> dict[str, Any]:
+    """Suggestions and answers by question; a text that was only put up to be corrected is not repeated."""
+    names = dataset.questions.values()
+    found: dict[str, Any] = {f"{kind}.{name}": None for kind in ("suggestion", "answer") for name in names}
+    for suggestion in record.get("suggestions") or []:
+        name, value = dataset.questions.get(str(suggestion["question_id"])), suggestion["value"]
+        if name and not (isinstance(value, str) and value in shown):
+            found[f"suggestion.{name}"] = _cell(value)
+    said = sorted(record.get("responses") or [], key=lambda response: str(response.get("updated_at")))
+    people = []
+    for response in said:
+        values = {name: one.get("value") for name, one in (response.get("values") or {}).items()}
+        user = str(response.get("user_id") or "")
+        people.append({"user": users.get(user, user), "status": response["status"], **values})
+        if response["status"] == "submitted":
+            found.update({f"answer.{name}": _cell(value) for name, value in values.items()})
+    found["argilla.responses"] = json.dumps(people, ensure_ascii=False) if people else None
+    return found
+
+
+def _cell(value: Any) -> Any:
+    """Lists (rankings, several labels, spans) as JSON, so that they can be kept beside a row."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
