@@ -125,7 +125,7 @@ def row(record: Mapping[str, Any], dataset: Dataset, users: Mapping[str, str]) -
         ]
     for name in dict.fromkeys([*dataset.metadata, *metadata]):
         made[f"metadata.{name}" if name in made else name] = metadata.get(name)
-    made.update(_opinions(record, dataset, set(map(str, fields.values())), users))
+    made.update(_opinions(record, dataset, set(_texts(fields)), users))
     made["argilla.dataset"] = dataset.name
     return made
 
@@ -148,6 +148,12 @@ def _opinions(record: Mapping[str, Any], dataset: Dataset, shown: set[str], user
             found.update({f"answer.{name}": _cell(value) for name, value in values.items()})
     found["argilla.responses"] = json.dumps(people, ensure_ascii=False) if people else None
     return found
+
+
+def _texts(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Every text that a record shows, also those of the messages of a chat."""
+    for value in fields.values():
+        yield from [str(message.get("content")) for message in value] if isinstance(value, list) else [str(value)]
 
 
 def _cell(value: Any) -> Any:

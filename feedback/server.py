@@ -100,7 +100,7 @@ class Server:
                 return str(names[0])
             name = name or "default"
             if name not in names:
-                self.client.workspaces.add(rg.Workspace(name=name))
+                rg.Workspace(name=name, client=self.client).create()  # `add` would ask the SDK's newest client instead
             return name
 
     def usernames(self) -> dict[str, str]:
