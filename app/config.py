@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from app.errors import StoreError
+from feedback.addresses import tidy
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
     return Settings(
         data=folder,
         owner=environment.get("CLAYWRIGHT_OWNER") or _user(),
-        argilla_url=environment.get("ARGILLA_API_URL", ""),
+        argilla_url=tidy(environment.get("ARGILLA_API_URL", "")),
         argilla_key=environment.get("ARGILLA_API_KEY"),
         argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
         webhook=environment.get("CLAYWRIGHT_WEBHOOK", ""),

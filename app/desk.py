@@ -25,6 +25,7 @@ from app.tables.runs import Run
 from app.trial import Trial
 from app.workers import at_work
 from app.workflow import Foreseen
+from feedback.addresses import tidy
 from feedback.exports import Export
 from feedback.server import Server
 from tasks.errors import ClaywrightError, InputError, SettingsError
@@ -104,9 +105,7 @@ class Desk:
         """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
         it is again what the environment says. Raises ArgillaError."""
         named = config.settings(self.settings.data)
-        chosen = (
-            replace(named, argilla_url=url.strip(), argilla_key=key.strip(), argilla_workspace="") if url else named
-        )
+        chosen = replace(named, argilla_url=tidy(url), argilla_key=key.strip(), argilla_workspace="") if url else named
         if url:
             with Server(chosen.argilla_url, chosen.argilla_key or ""):
                 pass

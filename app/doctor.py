@@ -6,8 +6,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 
-from app import services
+from app import reviewing, services
 from app.config import Settings
 from app.store import Store
 from feedback.server import Server
@@ -36,7 +37,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _libgomp()
     for service in (services.MODEL, services.ARGILLA):
         yield _service(service, settings)
-    if settings.argilla_url:
+    if settings.argilla_url or services.find(services.ARGILLA, settings):
         yield _argilla(settings)
     keys = [name for name, preset in PRESETS.items() if preset.key_env and os.environ.get(preset.key_env)]
     yield Finding(
@@ -75,19 +76,37 @@ def _service(service: services.Service, settings: Settings) -> Finding:
 
 
 def _argilla(settings: Settings) -> Finding:
-    what = f"Argilla at {settings.argilla_url}"
-    if not settings.argilla_key:
+    """The Argilla that rows go to: the one that is named, or the embedded one where it runs."""
+    what = f"Argilla at {settings.argilla_url}" if settings.argilla_url else "embedded Argilla"
+    if settings.argilla_url and not settings.argilla_key:
         return Finding(what, False, "ARGILLA_API_KEY is not set")
+    running = None if settings.argilla_url else services.find(services.ARGILLA, settings)
     try:
-        with Server(settings.argilla_url, settings.argilla_key) as server:
-            version = server.get("/api/v1/version").get("version", "?")
-            with server.translated():
-                me = server.client.me
-                names = [workspace.name for workspace in server.client.workspaces]
-    except ClaywrightError as error:
+        if running is not None:
+            where = reviewing.embedded(running, settings)
+        else:
+            where = reviewing.Argilla(settings.argilla_url, settings.argilla_key or "", settings.argilla_workspace)
+        with Server(where.url, where.key) as server:
+            found = server.access()
+    except (ClaywrightError, OSError, ValueError) as error:
         return Finding(what, False, str(error))
-    able = str(me.role) in ("Role.owner", "Role.admin", "owner", "admin")
-    words = f"version {version}, {me.username} ({getattr(me.role, 'value', me.role)}), workspaces: {', '.join(names) or 'none'}"
-    return Finding(
-        what, able, words if able else f"{words}: this user may not make datasets, use an owner's or admin's key"
-    )
+    words = [
+        f"version {found.version} (asked with argilla {metadata.version('argilla')})",
+        f"{found.username} ({found.role})",
+        f"workspaces: {', '.join(found.workspaces) or 'none'}",
+    ]
+    able = found.may_make_datasets
+    if able:
+        words.append("may make datasets")
+    elif found.role == "admin":
+        words.append("this admin is in no workspace: an owner has to add it to one")
+    else:
+        words.append("this user may not make datasets: use an owner's or admin's key")
+    if where.workspace and where.workspace not in found.workspaces:
+        able = able and found.role == "owner"
+        words.append(
+            f"the workspace '{where.workspace}' (ARGILLA_WORKSPACE) is "
+            + ("made with the first push" if able else "not among them: only an owner can make it")
+        )
+    words.append("webhooks can be set" if found.webhooks else "webhooks can't be set with this key (an owner's can)")
+    return Finding(what, able, ", ".join(words))

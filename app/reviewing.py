@@ -44,6 +44,11 @@ def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
             raise ClaywrightError(f"Argilla at {settings.argilla_url} needs a key: set ARGILLA_API_KEY.")
         return Argilla(settings.argilla_url, settings.argilla_key, settings.argilla_workspace)
     running = services.ensure(services.ARGILLA, settings, say, port)
+    return embedded(running, settings)
+
+
+def embedded(running: services.Running, settings: Settings) -> Argilla:
+    """The embedded Argilla that runs."""
     credentials = json.loads(Path(str(running.details["credentials"])).read_text(encoding="utf-8"))
     return Argilla(running.url, str(credentials["api_key"]), settings.argilla_workspace, own=True)
 

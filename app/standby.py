@@ -94,7 +94,7 @@ class Standby:
         if not self.settings.argilla_key:
             return Standing("off", f"Argilla at {url} needs a key: set ARGILLA_API_KEY and start again.")
         try:
-            with Server(url, self.settings.argilla_key):
-                return Standing("ready", url=url)
+            with Server(url, self.settings.argilla_key) as server:
+                return Standing("ready", url=server.url)
         except ClaywrightError as error:
             return Standing("off", str(error))

@@ -6,9 +6,12 @@ SDK's connection, so that a batch is sent as it is and a response keeps its id a
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused, Missing
+from feedback.addresses import checked
+from feedback.errors import ArgillaError, ArgillaRefused, Missing
+from feedback.reaching import reach, unreachable, untrusting
 
 BATCH = 500
 """The most records that the server takes in one request, and the fastest (measured)."""
@@ -17,15 +20,42 @@ FOUND_AT_MOST = 10_000
 """So many hits a search engine pages through (Elasticsearch's `max_result_window`)."""
 
 
+@dataclass(frozen=True)
+class Access:
+    """What a key may do on a server."""
+
+    version: str
+    username: str
+    role: str
+    workspaces: tuple[str, ...]
+    webhooks: bool
+
+    @property
+    def may_make_datasets(self) -> bool:
+        """Owners may anywhere (and make workspaces), admins in their workspaces."""
+        return self.role == "owner" or (self.role == "admin" and bool(self.workspaces))
+
+
 class Server:
-    """A connection to Argilla 2.x, a context manager. Raises ArgillaDown or ArgillaRefused if there is none to be had."""
+    """A connection to Argilla 2.x, a context manager. Raises ArgillaDown or ArgillaRefused if there is none to be had.
+
+    `url` may have a base path, and what people copy along with it (feedback/addresses.py).
+    """
 
     def __init__(self, url: str, key: str) -> None:
         import argilla as rg
 
-        self.url = url.rstrip("/")
+        self.url = checked(url)
+        key = key.strip()
+        if not (key and key.isascii() and key.isprintable()):
+            raise ArgillaRefused(
+                "The key for Argilla holds characters that no key has. Copy it again: ARGILLA_API_KEY."
+            )
+        reached = reach(self.url)
+        self.version = reached.version
         with self.translated():
-            self.client = rg.Argilla(api_url=self.url, api_key=key, timeout=120, retries=2)
+            headers = dict(reached.headers)
+            self.client = rg.Argilla(api_url=self.url, api_key=key, timeout=120, retries=2, headers=headers)
         self.http = self.client.http_client
 
     def __enter__(self) -> "Server":
@@ -56,16 +86,15 @@ class Server:
             kind = Missing if status == 404 else ArgillaError
             raise kind(f"Argilla at {self.url} answered {status}: {_words(error.response.text)}") from error
         except httpx.HTTPError as error:
-            raise ArgillaDown(
-                f"Argilla at {self.url} can't be reached ({_words(str(error)) or type(error).__name__}). Is it running, is the "
-                "address right? What was sent before stays, and sending again goes on from there."
-            ) from error
+            raise unreachable(self.url, error) from error
         except ArgillaAPIError as error:
             raise ArgillaError(f"Argilla at {self.url} answered {error.status_code}: {_words(str(error))}") from error
         except (SdkError, ValueError, KeyError) as error:
             raise ArgillaError(
                 f"{self.url} does not answer like Argilla: {_words(str(error))}. Is the address right?"
             ) from error
+        except OSError as error:
+            raise untrusting(error) from error
 
     def _refused(self) -> ArgillaRefused:
         return ArgillaRefused(
@@ -89,6 +118,17 @@ class Server:
     def delete(self, path: str, **parameters: Any) -> None:
         with self.translated():
             self.http.delete(path, params=parameters).raise_for_status()
+
+    def access(self) -> Access:
+        """Who the key belongs to, and what that user may do."""
+        me = self.get("/api/v1/me")
+        names = tuple(str(workspace["name"]) for workspace in self.get("/api/v1/me/workspaces")["items"])
+        try:
+            self.get("/api/v1/webhooks")
+            webhooks = True
+        except (ArgillaRefused, Missing):  # an owner's only; older servers have none
+            webhooks = False
+        return Access(self.version, str(me["username"]), str(me["role"]), names, webhooks)
 
     def workspace(self, name: str) -> str:
         """The workspace of that name, or the first one. A missing one is made, where the key may."""
