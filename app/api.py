@@ -15,6 +15,7 @@ from typing import Any
 from app import reviewing, services, workflow
 from app.config import settings
 from app.execution import Execution
+from app.inputs import Inputs
 from app.recipe import Recipe, load
 from app.store import Store
 from app.tables.runs import Run
@@ -23,12 +24,14 @@ from feedback.exports import Export, Exported
 from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
-from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, TextGeneration
+from tasks import EvolInstruct, ExistingRows, Genstruct, InstructionResponse, Magpie, SelfInstruct, TextGeneration
 from tasks.settings import build
 
 __all__ = [
     "EvolInstruct",
+    "ExistingRows",
     "Genstruct",
+    "Inputs",
     "InstructionResponse",
     "Magpie",
     "Recipe",

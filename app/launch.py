@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from app.api import (
         EvolInstruct,
+        ExistingRows,
         Genstruct,
+        Inputs,
         InstructionResponse,
         Magpie,
         Recipe,
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EvolInstruct",
+    "ExistingRows",
     "Genstruct",
+    "Inputs",
     "InstructionResponse",
     "Magpie",
     "Recipe",

@@ -3,7 +3,8 @@
 One literal row, of a dataset with the fields `prompt` and `completion`, the metadata `topic` and the question `quality`:
 
     {"id": "17", "prompt": "Name a river.", "completion": "The Loire.", "topic": "rivers", "suggestion.quality": 4,
-     "answer.quality": 5, "argilla.dataset": "rivers", "argilla.responses": '[{"user": "ada", "status": "submitted", ...}]'}
+     "answer.quality": 5, "argilla.dataset": "rivers",
+     "argilla.responses": '[{"user": "ada", "status": "submitted", "answers": {"quality": 5}}]'}
 
 A chat becomes `messages`, and what Claywright itself sent becomes what the task `existing` reads: `messages` or
 `instruction`, and `responses` with their models.
@@ -36,6 +37,9 @@ class Dataset:
     fields: Mapping[str, str]
     metadata: tuple[str, ...]
     questions: Mapping[str, str]
+    """By their ids."""
+    texts: frozenset[str]
+    """Questions that are answered with a text, in which a field may be put up to be corrected."""
     left: tuple[str, ...]
 
 
@@ -80,13 +84,15 @@ def _described(server: Server, one: Mapping[str, Any], workspace: str) -> Datase
         raise ArgillaError(
             f"The dataset '{one['name']}' has no field with a text or a chat (its fields: {had}); rows are made of texts."
         )
+    questions = server.get(f"{place}/questions")["items"]
     records = server.count(str(one["id"]))
     if not records:
         raise ArgillaError(f"The dataset '{one['name']}' in Argilla holds no records yet.")
     return Dataset(
         str(one["id"]), str(one["name"]), workspace, records, read,
         tuple(str(m["name"]) for m in server.get(f"/api/v1/me/datasets/{one['id']}/metadata-properties")["items"]),
-        {str(q["id"]): str(q["name"]) for q in server.get(f"{place}/questions")["items"]},
+        {str(q["id"]): str(q["name"]) for q in questions},
+        frozenset(str(q["name"]) for q in questions if q["settings"]["type"] == "text"),
         tuple(
             f"The field '{name}' is left out: its kind is '{kind}', and rows are made of texts."
             for name, kind in kinds.items() if kind not in READ
@@ -136,14 +142,14 @@ def _opinions(record: Mapping[str, Any], dataset: Dataset, shown: set[str], user
     found: dict[str, Any] = {f"{kind}.{name}": None for kind in ("suggestion", "answer") for name in names}
     for suggestion in record.get("suggestions") or []:
         name, value = dataset.questions.get(str(suggestion["question_id"])), suggestion["value"]
-        if name and not (isinstance(value, str) and value in shown):
+        if name and not (name in dataset.texts and value in shown):
             found[f"suggestion.{name}"] = _cell(value)
     said = sorted(record.get("responses") or [], key=lambda response: str(response.get("updated_at")))
     people = []
     for response in said:
         values = {name: one.get("value") for name, one in (response.get("values") or {}).items()}
         user = str(response.get("user_id") or "")
-        people.append({"user": users.get(user, user), "status": response["status"], **values})
+        people.append({"user": users.get(user, user), "status": response["status"], "answers": values})
         if response["status"] == "submitted":
             found.update({f"answer.{name}": _cell(value) for name, value in values.items()})
     found["argilla.responses"] = json.dumps(people, ensure_ascii=False) if people else None

@@ -17,8 +17,8 @@ from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
 if TYPE_CHECKING:
     import httpx
 
-ASKED = 30.0
-"""Seconds that a server has to say its version; a Space that wakes up says so at once."""
+ANSWER, CONNECT = 120.0, 10.0
+"""Seconds that a server may take: a busy one answers late, one that is not there not at all."""
 OLDEST = 2
 TRUST = (
     "Put its certificate, or that of whoever signed it, into a file in PEM format and set SSL_CERT_FILE to that file (it then "
@@ -40,7 +40,9 @@ def reach(address: str) -> Reached:
 
     token = os.environ.get("HF_TOKEN", "").strip() if is_space(address) else ""
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=1), timeout=ASKED) as client:
+        with httpx.Client(
+            transport=httpx.HTTPTransport(retries=1), timeout=httpx.Timeout(ANSWER, connect=CONNECT)
+        ) as client:
             headers: dict[str, str] = {}
             answer = client.get(f"{address}/api/v1/version")
             if token.isascii() and token and not _version(answer):
@@ -56,7 +58,7 @@ def reach(address: str) -> Reached:
     except (httpx.InvalidURL, UnicodeError) as error:
         raise ArgillaError(f"The address of Argilla, '{address}', can't be read: {error}.") from error
     except OSError as error:  # of the certificates that SSL_CERT_FILE names, before anything is sent
-        raise untrusting(error) from error
+        raise _untrusting(error) from error
     if version:
         raise ArgillaError(
             f"Argilla at {address} is version {version}. Claywright needs {OLDEST}.0 or newer: update it."
@@ -64,7 +66,7 @@ def reach(address: str) -> Reached:
     raise _no_argilla(address, answer, bool(headers))
 
 
-def untrusting(error: OSError) -> ArgillaError:
+def _untrusting(error: OSError) -> ArgillaError:
     """What is wrong with the certificates of one's own."""
     name = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or "the system's store"
     return ArgillaError(

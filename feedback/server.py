@@ -11,7 +11,7 @@ from typing import Any
 
 from feedback.addresses import checked
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
-from feedback.reaching import reach, unreachable, untrusting
+from feedback.reaching import reach, unreachable
 
 BATCH = 500
 """The most records that the server takes in one request, and the fastest (measured)."""
@@ -93,8 +93,6 @@ class Server:
             raise ArgillaError(
                 f"{self.url} does not answer like Argilla: {_words(str(error))}. Is the address right?"
             ) from error
-        except OSError as error:
-            raise untrusting(error) from error
 
     def _refused(self) -> ArgillaRefused:
         return ArgillaRefused(

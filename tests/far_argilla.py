@@ -22,7 +22,8 @@ WORKSPACE = {"id": "6fa459ea-ee8a-3ca4-894e-db77e160355e", "name": "team", **MAD
 
 def user(role: str) -> dict[str, Any]:
     return {
-        "id": "16fd2706-8baf-433b-82eb-8c7fada847da", "username": "ada", "first_name": "Ada", "last_name": None, "role": role, **MADE,
+        "id": "16fd2706-8baf-433b-82eb-8c7fada847da", "username": "ada", "first_name": "Ada", "last_name": None,
+        "role": role, **MADE,
     }  # fmt: skip
 
 

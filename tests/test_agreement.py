@@ -17,7 +17,7 @@ from app import api, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
-from app.pages.insights import _agreement as panels
+from app.pages.insights import agreement as panels
 from app.recipe import example
 from app.standby import Standby
 from app.store import Store

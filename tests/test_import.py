@@ -196,7 +196,7 @@ def test_a_foreign_dataset_with_its_columns_mapped(
         "suggestion.better": "One.", "suggestion.tags": '["a", "b"]', "answer.quality": 5, "answer.better": "The one.",
     }  # fmt: skip
     assert json.loads(one.origin["argilla.responses"]) == [
-        {"user": client.me.username, "status": "submitted", "quality": 5, "better": "The one."}
+        {"user": client.me.username, "status": "submitted", "answers": {"quality": 5, "better": "The one."}}
     ]
     assert two.origin == {"id": "x-2", "argilla.dataset": dataset.name}  # its suggestion says nothing new
     answers = taken(store, here, where, dataset.name, "instruction=prompt", "response=answer.better")
@@ -208,7 +208,7 @@ def test_a_foreign_dataset_with_its_columns_mapped(
 def test_columns_of_one_name() -> None:
     """A field keeps its name, what is behind it is told apart."""
     found = foreign.Dataset(
-        "d", "n", "w", 1, {"text": "text", "talk": "chat", "messages": "text"}, ("text", "gone"), {}, ()
+        "d", "n", "w", 1, {"text": "text", "talk": "chat", "messages": "text"}, ("text", "gone"), {}, frozenset(), ()
     )
     fields = {"text": "T", "messages": "M", "talk": [{"role": "user", "content": "x"}]}
     record = {"id": "server's", "fields": fields, "metadata": {"text": "m", "id": "meta", "more": 1}}
@@ -256,6 +256,17 @@ def test_datasets_that_can_not_be_taken(server: Server, client: rg.Argilla, crea
     empty = create([rg.TextField(name="text")])
     with pytest.raises(ArgillaError, match="holds no records yet"):
         foreign.find(server, empty.name)
+    half = f"half-{uuid.uuid4().hex[:6]}"
+    default = client.workspaces("default")
+    assert default is not None
+    body = {"name": half, "workspace_id": str(default.id)}
+    made = server.http.post("/api/v1/datasets", json=body).raise_for_status().json()
+    with pytest.raises(ArgillaError, match=r"its fields: none"):
+        foreign.find(server, half)
+    field = {"name": "text", "title": "Text", "settings": {"type": "text"}}
+    server.http.post(f"/api/v1/datasets/{made['id']}/fields", json=field).raise_for_status()
+    with pytest.raises(ArgillaError, match="holds no records yet"):  # a draft, as a push leaves that was killed
+        foreign.find(server, half)
     with pytest.raises(Missing, match=f"Did you mean '{empty.name}'"):
         foreign.find(server, empty.name + "s")
     other = f"other-{uuid.uuid4().hex[:6]}"

@@ -71,10 +71,10 @@ def panels(look: Look) -> str:
         shown += parts.panel("Rating by model", "all aspects together", parts.multiples(models, 96))
     else:
         shown += parts.panel("Ratings", "none yet", '<p class="note">Rate the rows on the page Rate.</p>')
-    return f'<div class="grid2 even">{shown}{_agreement(look)}{_took(look)}{_lost(look)}</div>'
+    return f'<div class="grid2 even">{shown}{agreement(look)}{_took(look)}{_lost(look)}</div>'
 
 
-def _agreement(look: Look) -> str:
+def agreement(look: Look) -> str:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
     assert look.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
