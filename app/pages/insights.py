@@ -18,9 +18,10 @@ WHY_AUDIT = (
     "with them would make any labeller look bad."
 )
 MEANING = (
-    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. Alpha and kappa "
-    "are 1 where all agree and 0 where only chance does."
+    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. Kappa is 1 where "
+    "all ratings agree, 0 where only chance makes them."
 )
+ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0 where people differ more than that."
 
 
 def build(board: Board) -> None:
@@ -105,7 +106,7 @@ def _reviewers(found: Agreement) -> str:
     if found.spread:
         far = [[aspect, *counts] for aspect, counts in found.spread.items()]
         shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
-    return shown
+    return shown + parts.note(ALPHA)
 
 
 def _took(look: Look) -> str:
