@@ -1,13 +1,17 @@
 """How well reviewers agree, and people and labeller: each measure against numbers worked out by hand."""
 
+import asyncio
 import itertools
+import json
 import math
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import NormalDist
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,11 +20,14 @@ from hypothesis import strategies as st
 from app import api, workflow
 from app.config import Settings
 from app.desk import Desk
+from app.inputs import Inputs
 from app.jobs import Jobs
 from app.pages.insights import agreement as panels
 from app.recipe import example
+from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store
+from app.tables.rows import content_hash
 from app.terminal import agreement as in_words
 from feedback.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.judged import Judged
@@ -36,8 +43,10 @@ from feedback.measures import (
     weighted_kappa,
 )
 from feedback.types import Rating, Verdict
+from feedback.ultrafeedback import UltraFeedback
 from tasks.types import Response, Row
-from tests.conftest import Command
+from tests.conftest import ArgillaServer, Command
+from tests.test_import import run_of
 
 # Krippendorff (2011), section C: four observers (rows) and twelve units (columns), 0 where somebody said nothing
 PUBLISHED = (
@@ -423,3 +432,56 @@ def test_a_run_without_audit_rows_says_so(store: Store, here: Settings) -> None:
     found = workflow.agreement(store, run)
     assert found.rows == 0 and found.labeller == {}
     assert next(iter(in_words(found))).startswith("0 of 0 audit rows reviewed")
+
+
+def test_what_people_say_in_argilla(tmp_path: Path, store: Store, here: Settings, argilla: ArgillaServer) -> None:
+    """Sent as an audit, answered by two people there, brought back."""
+    file = tmp_path / "rows.jsonl"
+    asked = [{"instruction": f"Question {k}?", "response": f"Answer {k}."} for k in range(24)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    run, rows = run_of(store, here, Inputs(path=str(file)))
+    rated = replace(workflow.recipe_of(run), rating=UltraFeedback(aspects=("honesty",)))
+    store.runs.set(run.id, recipe=workflow.recipe_text(rated))
+
+    async def rate() -> None:
+        for k, row in enumerate(rows):
+            await store.ratings.keep(
+                row.id, content_hash(row), "judge", [Rating(0, "honesty", 0, "rated", 3.0 + k % 3, model="judge")]
+            )
+            await store.ratings.done(row.id, "judge")
+
+    asyncio.run(rate())
+    where = Argilla(argilla.url, argilla.api_key, own=True)
+    sent = workflow.push(store, store.runs.get(run.id), where, lambda done, total: None)
+    with httpx.Client(base_url=argilla.url, headers={"X-Argilla-Api-Key": argilla.api_key}, timeout=30) as owner:
+        records = owner.get(f"/api/v1/datasets/{sent.to.id}/records", params={"limit": 100}).json()["items"]
+        assert sent.pushed.refused == []
+        ids = {record["external_id"]: record["id"] for record in records}
+        name = f"second-{run.id[-4:]}"
+        body = {"username": name, "password": "12345678x", "first_name": name, "role": "owner"}
+        second = owner.post("/api/v1/users", json=body).raise_for_status().json()
+        for person, key in enumerate((argilla.api_key, second["api_key"])):
+            said = [
+                {
+                    "record_id": ids[row.id], "status": "submitted",
+                    "values": {
+                        "decision": {"value": "approve" if k % 4 else "reject"},
+                        "honesty-1": {"value": 3 + (k + person * (k < 6)) % 3},
+                    },
+                }
+                for k, row in enumerate(rows)
+            ]  # fmt: skip
+            done = owner.post("/api/v1/me/responses/bulk", json={"items": said}, headers={"X-Argilla-Api-Key": key})
+            assert all(one["error"] is None for one in done.raise_for_status().json()["items"])
+    workflow.pull(store, store.runs.get(run.id), where)
+
+    found = workflow.agreement(store, store.runs.get(run.id))
+    assert (found.rows, found.reviewed, found.reviews, found.blind) == (24, 24, 48, 0)
+    units = [[(k % 3) + 2, (k + (k < 6)) % 3 + 2] for k in range(24)]
+    assert between(found, "honesty").value == pytest.approx(by_pairs(units, "ordinal"))
+    assert between(found, "decision").value == pytest.approx(1)
+    exact = of(found, "honesty", "same rating")
+    assert (exact.n, exact.value) == (48, 42 / 48)  # the first says what the labeller does, the second not of six rows
+    # kept by the labeller: k % 3 is 1 or 2; approved: k % 4 is not 0. They are the same for 7 of every 12 rows
+    same = [(k % 3 > 0) == (k % 4 > 0) for k in range(24)]
+    assert of(found, "honesty", "same decision").value == sum(same) / 24 == 14 / 24
