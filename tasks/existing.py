@@ -21,7 +21,8 @@ class ExistingRows(Task):
     """Takes rows as they are, without any model.
 
     Columns in: `instruction`, or `messages` (a chat that ends with the user's turn, or with an answer); optional `input`
-    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, or objects with `text` and `model`), `id`.
+    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, objects with `text` and `model`, or
+    messages), `id`.
     Rows out: one a row of input; its origin keeps the id, whatever it is, and all other columns that are plain values.
     Ids need not differ: a row's own id, by which it is told from others, is given anew.
     """
@@ -66,7 +67,8 @@ class ExistingRows(Task):
         one = inputs.get("response")
         for answer in [*([one] if isinstance(one, str) else listed(one)), *listed(inputs.get("responses"))]:
             if isinstance(answer, Mapping):
-                answers.append(Response(text(answer.get("text")), text(answer.get("model")) or self.model))
+                said = answer.get("text") or answer.get("content")  # a message of a chat is an answer as well
+                answers.append(Response(text(said), text(answer.get("model")) or self.model))
             else:
                 answers.append(Response(text(answer), self.model))
         return messages, answers

@@ -325,6 +325,7 @@ def test_genstruct_drops() -> None:
         ({"messages": None, "instruction": "A?"}, [("user", "A?")], []),
         ({"messages": [], "instruction": "A?"}, [("user", "A?")], []),
         ({"instruction": 3, "response": 4.5}, [("user", "3")], [("4.5", "unknown")]),
+        ({"instruction": "A?", "response": [{"role": "assistant", "content": "B."}]}, [("user", "A?")], [("B.", "unknown")]),
     ],
 )  # fmt: skip
 def test_existing_rows(
