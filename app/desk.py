@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from app import config, draft, importing, recipe, reviewing, uploads, workflow
+from app import config, draft, importing, judging, recipe, reviewing, uploads, workflow
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.jobs import Job, Jobs
+from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
 from app.services import Say
@@ -24,7 +25,6 @@ from app.store import Store
 from app.tables.runs import Run
 from app.trial import Trial
 from app.workers import at_work
-from app.workflow import Foreseen
 from feedback.addresses import tidy
 from feedback.exports import Export
 from feedback.server import Server
@@ -171,7 +171,7 @@ class Desk:
         asked, began = (run.id, to, tuple(counts.items())), time.monotonic()
         last = self._foreseen.get(run.id)
         if last is None or last[0] != asked or began > last[1]:
-            found = workflow.foresee(self.store, run, to)
+            found = judging.foresee(self.store, run, to)
             ended = time.monotonic()
             last = self._foreseen[run.id] = (asked, ended + BELIEVED * (ended - began), found)
         return last[2]

@@ -166,6 +166,11 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     return Recipe(**parts)
 
 
+def read(text: str) -> Recipe:
+    """The recipe that a run keeps, as JSON."""
+    return parse(json.loads(text))
+
+
 def _table(values: dict[str, Any], key: str, *, required: bool = False) -> dict[str, Any]:
     found = values.pop(key, None)
     if found is None and required:

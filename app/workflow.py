@@ -15,9 +15,8 @@ the page and the Python API call these functions and show what they give.
 
 import asyncio
 import contextlib
-import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError
 from app.execution import Execution
+from app.judging import foresee, judged_of, judged_rows
 from app.keys import Keys
 from app.publishing import facts
 from app.recipe import Recipe
@@ -36,7 +36,6 @@ from app.sending import Sent
 from app.services import Say
 from app.sources import called
 from app.store import Store
-from app.tables.rows import AMONG
 from app.tables.runs import Run
 from app.tables.text import clean, dumps
 from app.vectors import Vectors
@@ -44,14 +43,12 @@ from app.workers import at_work, working_on
 from feedback.agreement import Agreement
 from feedback.agreement import agreement as agreed
 from feedback.errors import ExportError, Missing
-from feedback.exports import Export, Exported, Passed
+from feedback.exports import Export, Exported
 from feedback.exports import export as write_file
-from feedback.exports import lines as lines_of
 from feedback.finished import Finished
 from feedback.finished import write as write_finished
 from feedback.hub import Published
 from feedback.hub import publish as send_to_hub
-from feedback.judged import Judged, Merging
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
 from feedback.schema import settings as dataset_settings
@@ -62,7 +59,7 @@ from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
-from tasks.types import Row, Unit
+from tasks.types import Unit
 
 SEEDS = 2**31
 PAGE = 500
@@ -118,7 +115,7 @@ def recipe_text(made: Recipe) -> str:
 
 
 def recipe_of(run: Run) -> Recipe:
-    return recipe.parse(json.loads(run.recipe))
+    return recipe.read(run.recipe)
 
 
 def expected(made: Recipe, say: Say = lambda words: None) -> int | None:
@@ -419,51 +416,3 @@ def finish(store: Store, run: Run, to: Export, where: Argilla) -> Finished:
         done = write_finished(server, to.argilla, place, judged_rows(store, run), to, run.id, made.kind)
     store.runs.add_export(run.id, done.url, to.format, done.records)
     return done
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What an export would hold: its first lines, how many there are, how many rows give none or are like another."""
-
-    first: list[dict[str, Any]]
-    lines: int
-    passed_over: int
-    alike: int = 0
-
-
-def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
-    """What `export` would write, without writing it; before it is shuffled and split."""
-    found: list[dict[str, Any]] = []
-    lines, passed = 0, Passed()
-    for _, made in lines_of(judged_rows(store, run), to, run.id, recipe_of(run).kind, passed):
-        lines += len(made)
-        found.extend(made[: first - len(found)])
-    return Foreseen(found, lines, passed.lineless, passed.alike)
-
-
-def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
-    """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit), recipe_of(run).merge))
-
-
-def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
-    """Some rows by their ids."""
-    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), recipe_of(run).merge)}
-
-
-def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[Judged]:
-    """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
-    page: list[Row] = []
-    merging = recipe_of(run).merge
-    for row in store.rows.walk(run.id) if only is None else store.rows.walk(run.id, AMONG, dumps(sorted(only))):
-        page.append(row)
-        if len(page) == PAGE:
-            yield from _judged(store, page, merging)
-            page = []
-    yield from _judged(store, page, merging)
-
-
-def _judged(store: Store, rows: list[Row], merging: Merging) -> Iterator[Judged]:
-    ids = [row.id for row in rows]
-    ratings, verdicts = store.ratings.of(ids), store.reviews.verdicts(ids)
-    return (Judged(row, ratings[row.id], verdicts[row.id], merging) for row in rows)

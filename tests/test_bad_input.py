@@ -163,7 +163,7 @@ def test_a_dataset_of_that_name_with_other_settings(command: Command, recipe: Re
     env = {"ARGILLA_API_URL": argilla.url, "ARGILLA_API_KEY": argilla.api_key}
     with FakeOpenAI() as server:
         assert command("run", recipe(server.url), "--no-push").code == 0
-    said(command("push", "last", "--dataset", "taken", env=env), "taken", "no field 'instruction'", "--dataset NAME")
+    said(command("push", "last", "--dataset", "taken", env=env), "taken", "no field 'instruction'", "--dataset taken-2")
     assert command("push", "last", "--dataset", "free", env=env).code == 0
 
 

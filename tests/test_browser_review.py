@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import workflow
+from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
@@ -87,7 +87,7 @@ def test_a_typical_row_is_reviewed_by_keyboard_alone(
         submitted(page)
         assert reviewer.foreign == []
     workflow.pull(store, run, where)
-    said = list(workflow.judged_rows(store, run))
+    said = list(judging.judged_rows(store, run))
     assert sorted(judged.decision or "" for judged in said) == ["approve", "approve", "reject"]
     (rejected,) = [judged for judged in said if judged.decision == "reject"]
     assert rejected.rated_by_people(0) == 2
@@ -126,7 +126,7 @@ def test_three_people_at_once(store: Store, where: Argilla, browser: Browser, pe
     done = workflow.pull(store, run, where)
     assert done.submitted == sum(map(len, said.values()))
     decided = {}
-    for judged in workflow.judged_rows(store, run):
+    for judged in judging.judged_rows(store, run):
         if judged.submitted:
             decided[judged.submitted[0].record_id] = judged.decision
     wanted = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import recipe, workflow
+from app import judging, recipe, workflow
 from app.config import Settings
 from app.store import Store
 from app.tables.runs import Run
@@ -148,7 +148,7 @@ def test_two_responders_take_turns_and_ratings_land_on_their_responses(
             tmp_path, server.url, units=3, task={"kind": "self-instruct"}, responders=responders, rating=rating
         )
         done = work({**given, "answers": {"n": 3}})
-        for judged in workflow.judged_rows(store, done):
+        for judged in judging.judged_rows(store, done):
             assert [response.model for response in judged.row.responses] == ["alpha", "beta", "alpha"]
             assert len(judged.ratings) == 3 * 2 * 2
             assert {(r.response, r.aspect, r.repeat) for r in judged.ratings} == {
@@ -166,7 +166,7 @@ def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings
     with FakeOpenAI() as server:
         done = work(values(tmp_path, server.url, units=2, rating={"aspects": ["helpfulness"]}))
         rate(done, "honesty")
-        aspects = [{r.aspect for r in judged.ratings} for judged in workflow.judged_rows(store, done)]
+        aspects = [{r.aspect for r in judged.ratings} for judged in judging.judged_rows(store, done)]
         assert aspects == [{"helpfulness", "honesty"}] * 2
         calls = len(server.calls)
         rate(done, "helpfulness")

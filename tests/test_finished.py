@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import workflow
+from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
@@ -21,7 +21,7 @@ def approved(store: Store, rows: int = 3) -> Run:
     """A run of rows with two responses, all but the last approved, the first corrected."""
     run = with_run(store, rows, responses=2, name=f"finished-{random.randrange(10**9)}")
     said = []
-    for number, judged in enumerate(workflow.judged_rows(store, run)):
+    for number, judged in enumerate(judging.judged_rows(store, run)):
         answers: dict[str, Any] = {"decision": "approve" if number < rows - 1 else "reject"}
         if number == 0:
             answers["corrected-response"] = "Better words."
@@ -36,7 +36,7 @@ def test_finished_rows_go_into_argilla(store: Store, argilla: ArgillaServer, for
     where = Argilla(argilla.url, argilla.api_key, own=True)
     to = Export(format=form, argilla=name)
     done = workflow.finish(store, run, to, where)
-    lines = workflow.foresee(store, run, to, 50).first
+    lines = judging.foresee(store, run, to, 50).first
     assert done.records == len(lines) > 0 and done.refused == []
     assert workflow.finish(store, run, to, where).records == len(lines)
     with Reviewer(argilla) as owner:

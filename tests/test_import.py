@@ -11,7 +11,7 @@ import argilla as rg
 import httpx
 import pytest
 
-from app import importing, workflow
+from app import importing, judging, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
@@ -103,7 +103,7 @@ def test_ids_of_a_file_are_kept(tmp_path: Path, store: Store, here: Settings) ->
     assert importing.ids(store, run) == importing.Ids(3, 1)
     assert run.state == "done"
     assert '<span class="note">id a</span>' in row_card(made[0], "1") and ">id " not in row_card(made[2], "3")
-    export = workflow.foresee(store, run, Export(format="raw", unreviewed=True), first=1)
+    export = judging.foresee(store, run, Export(format="raw", unreviewed=True), first=1)
     assert json.loads(export.first[0]["origin"])["id"] == "a"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app import workflow
+from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
@@ -69,7 +69,7 @@ def test_the_verdicts_of_three_people_are_merged(
     assert stands(done) == (3, 1, 0, 2) and done.new == 8
     counts = store.runs.counts(run.id)
     assert (counts["reviewed"], counts["approved"], counts["rejected"]) == (3, 1, 0)
-    judged = workflow.judged_of(store, run, [one["external_id"]])[one["external_id"]]
+    judged = judging.judged_of(store, run, [one["external_id"]])[one["external_id"]]
     assert (judged.decision, judged.rated_by_people(0), judged.spread_of_people(0)) == ("approve", 3.3333, 4)
     assert (judged.corrected_response() or ("",))[0] == "Bob's words."  # Eve said no, and Bob came after Ann
     assert {v.status for v in store.reviews.verdicts([four["external_id"]])[four["external_id"]]} == {"discarded"}
@@ -80,7 +80,7 @@ def test_the_verdicts_of_three_people_are_merged(
     assert stands(workflow.pull(store, run, where)) == (3, 0, 2, 1)
     assert store.runs.counts(run.id)["rejected"] == 2
     store.runs.set(run.id, recipe=workflow.recipe_text(made_of(merge={"text": ann.name})))
-    judged = workflow.judged_of(store, store.runs.get(run.id), [one["external_id"]])[one["external_id"]]
+    judged = judging.judged_of(store, store.runs.get(run.id), [one["external_id"]])[one["external_id"]]
     assert (judged.corrected_response() or ("",))[0] == "Ann's words."
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import workflow
+from app import judging, workflow
 from app.migrations import STEPS, first, migrate
 from app.store import Store
 from app.tables.rows import content_hash
@@ -110,7 +110,7 @@ def test_the_counts_are_those_of_the_rows_themselves(
             store.reviews.keep_verdicts("d", [found], whole=False)
         if withdrawn:
             store.reviews.keep_verdicts("d", [verdict(rows[0], "approve")], whole=True)
-        judged = list(workflow.judged_rows(store, store.runs.get("r")))
+        judged = list(judging.judged_rows(store, store.runs.get("r")))
         decisions = [one.decision for one in judged]
         assert reviewed(store) == (
             sum(bool(one.submitted) for one in judged),
@@ -127,10 +127,10 @@ def test_what_was_exported_last_is_counted(tmp_path: Path) -> None:
         store.reviews.keep_verdicts("d", [verdict(rows[0], "approve"), verdict(rows[1], "reject")], whole=True)
         everything = Export(unreviewed=True, path=str(tmp_path / "all.jsonl"))
         for to, lines in ((everything, 2), (Export(path=str(tmp_path / "approved.jsonl")), 1)):
-            foreseen = workflow.foresee(store, run, to, first=1)
+            foreseen = judging.foresee(store, run, to, first=1)
             assert (foreseen.lines, foreseen.passed_over, len(foreseen.first)) == (lines, 0, 1)
             assert workflow.export(store, run, to).written == lines == store.runs.counts("r")["exported"]
-        none = workflow.foresee(store, run, Export(format="preference"))
+        none = judging.foresee(store, run, Export(format="preference"))
         assert (none.first, none.lines, none.passed_over) == ([], 0, 1)
 
 
@@ -194,7 +194,7 @@ def test_rows_are_paged_placed_and_shown_newest_first(tmp_path: Path) -> None:
             5,
             4,
         ]  # a tie goes by place, unanswered rows are left out
-        assert [judged.row.unit for judged in workflow.judged_page(store, store.runs.get("r"), 5, 9)] == [6, 7]
+        assert [judged.row.unit for judged in judging.judged_page(store, store.runs.get("r"), 5, 9)] == [6, 7]
 
 
 def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> None:

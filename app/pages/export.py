@@ -12,9 +12,9 @@ from app import draft, parts, workflow
 from app.desk import Look
 from app.draft import ARGILLA, HUB, ROWS, FormError
 from app.forms import add_fields
+from app.judging import Foreseen
 from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
-from app.workflow import Foreseen
 from feedback.exports import Export
 from feedback.formats import FORMATS
 from feedback.sides import TEST, TRAIN

@@ -4,7 +4,7 @@ from collections import defaultdict
 from statistics import fmean
 from typing import Any
 
-from app import parts, workflow
+from app import judging, parts
 from app.desk import Look
 from app.pages import argilla
 from app.parts import attrs, t
@@ -21,9 +21,9 @@ def rows(look: Look) -> str:
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
     offset = int(look.place.get("offset") or 0)
-    page = workflow.judged_page(look.desk.store, look.run, offset, PAGE)
+    page = judging.judged_page(look.desk.store, look.run, offset, PAGE)
     if not page:
-        offset, page = 0, workflow.judged_page(look.desk.store, look.run, 0, PAGE)
+        offset, page = 0, judging.judged_page(look.desk.store, look.run, 0, PAGE)
     chosen = next((j for j in page if j.row.id == look.place.get("row")), page[0])
     number = offset + page.index(chosen) + 1
     return f'<div class="split">{_list(look, page, chosen, offset)}{_detail(look, chosen, number)}</div>'

@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app import services, workflow
+from app import judging, services, workflow
 from app.config import Settings
 from app.reviewing import Argilla
 from app.sending import about_of
@@ -118,7 +118,7 @@ def main() -> None:
             records = folder / "records.jsonl"
             shape, about = shape_of(store.rows.walk(run.id)), about_of(run, made)
             with records.open("w", encoding="utf-8") as file:
-                for number, judged in enumerate(workflow.judged_rows(store, run), 1):
+                for number, judged in enumerate(judging.judged_rows(store, run), 1):
                     place = Place("queue", priority(judged.row, judged.ratings, "helpfulness"), number)
                     file.write(json.dumps(item(judged.row, judged.ratings, shape, about, place)) + "\n")
             environment = {**os.environ, "CLAYWRIGHT_DATA": str(here.data)}

@@ -1,0 +1,55 @@
+"""The command `claywright`: what all of its parts share. The work is done in app/workflow.py."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import services, terminal
+from app.config import Settings, settings
+from app.store import Store
+
+app = typer.Typer(
+    add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'last'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+DATA: dict[str, Path | None] = {"folder": None}
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        terminal.show(f"claywright {version('claywright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    context: typer.Context,
+    data: Annotated[Path | None, typer.Option(help="Data folder (else CLAYWRIGHT_DATA, else the user's own).")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the app; 0 takes the usual one, or a free one.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""
+    DATA["folder"] = data
+    if context.invoked_subcommand is None:
+        from app.server import serve
+
+        serve(settings(data), terminal.say, port=port, browse=browser)
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Settings, Store]]:
+    """The settings and the store; services that the command starts are stopped at its end."""
+    here = settings(DATA["folder"])
+    with services.stopping(here), Store(here.data) as store:
+        yield here, store

@@ -1,0 +1,104 @@
+"""What there is, and what it stands on: runs, doctor, argilla, model."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from app import services, terminal
+from app.commands import DATA, AsJson, app, opened
+from app.config import settings
+
+
+@app.command()
+def runs(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run, with everything that failed in it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, or say how one stands."""
+    with opened() as (_, store):
+        found = [store.runs.get(run_id)] if run_id else store.runs.all()
+        listed: list[dict[str, Any]] = [
+            {"run": r.id, "state": r.state, "created": r.created, "reason": r.reason, **store.runs.counts(r.id)}
+            for r in found
+        ]
+        if run_id:
+            listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(found[0].id)]
+            listed[0]["dropped_because"] = store.runs.drop_reasons(found[0].id)
+        if as_json:
+            terminal.show_json({"runs": listed})
+            return
+        if not listed:
+            terminal.show("There are no runs yet. Make one: claywright run")
+        for one in listed:
+            terminal.show(
+                f"{one['run']}  {one['state']}  {one['answered']} rows, {one['rated']} rated, {one['sent']} sent"
+                + (f", {one['failed']} failed" if one["failed"] else "")
+                + (f"  {one['reason']}" if one["reason"] else "")
+            )
+        for reason, number in listed[0].get("dropped_because", {}).items() if run_id else ():
+            terminal.show(f"  dropped {number}: {reason}")
+        for failure in listed[0].get("failures", []) if run_id else ():
+            terminal.show(f"  failed {failure['what']}: {failure['why']}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what works, and what to do about what doesn't."""
+    from app.doctor import examine
+
+    here = settings(DATA["folder"])
+    findings = list(examine(here))
+    if as_json:
+        terminal.show_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            terminal.show(f"{'ok  ' if finding.ok else 'NOT '} {finding.what}: {finding.words}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def argilla(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+) -> None:
+    """Keep Argilla up, and print the way in."""
+    here = settings(DATA["folder"])
+    if here.argilla_url:
+        terminal.show(f"Argilla is at {here.argilla_url} (ARGILLA_API_URL).")
+        return
+    with services.stopping(here):
+        running = services.ensure(services.ARGILLA, here, terminal.say, port)
+        credentials = running.details["credentials"]
+        if as_json:
+            terminal.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
+        else:
+            terminal.show(
+                f"Argilla is at {running.url}\nSign in as '{running.details['username']}'; the password is in {credentials}"
+            )
+        _stay(running)
+
+
+@app.command()
+def model(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+) -> None:
+    """Keep the built-in model up, and print its address."""
+    here = settings(DATA["folder"])
+    with services.stopping(here):
+        running = services.ensure(services.MODEL, here, terminal.say, port)
+        key = here.services / "model.json"
+        if as_json:
+            terminal.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
+        else:
+            terminal.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
+        _stay(running)
+
+
+def _stay(running: services.Running) -> None:
+    """Waits for Ctrl-C where this process started the service; one that was found running needs nobody to wait."""
+    if running.own:
+        terminal.say("Ctrl-C stops it.")
+        services.wait_while_running(running)
+    else:
+        terminal.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")

@@ -1,0 +1,206 @@
+"""Making rows: run, import, rate."""
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import importing, recipe, reviewing, terminal, workflow
+from app.commands import AsJson, RunId, app, opened
+from app.commands.review import push_rows, sent_words
+from app.config import Settings
+from app.errors import RunError
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from feedback.ultrafeedback import UltraFeedback
+from tasks.errors import ClaywrightError, InputError
+
+
+@app.command()
+def run(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="A recipe (.toml or .json); without one, an example.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Number of rows, instead of the recipe's.")] = None,
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with a run ('last' for the newest).")] = "",
+    retry_failed: Annotated[bool, typer.Option(help="With --resume: try again what failed.")] = False,
+    no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make rows, rate them, send them to Argilla."""
+    began = time.monotonic()
+    with opened() as (here, store):
+        if resume and file:
+            raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
+        old = store.runs.get(resume) if resume else None
+        made = workflow.recipe_of(old) if old else recipe.load(file) if file else recipe.example()
+        made = replace(made, rows=rows or made.rows)
+        begun = old or workflow.start(store, here, made)
+        terminal.say(f"Run {begun.id}")
+        watched = terminal.Watched(store, begun)
+        done = _generate(here, store, begun, watched, made if rows else None, retry_failed)
+        result = _result(store, done, watched)
+        result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
+        if done.state == "stopped":
+            _report(result, as_json)
+            terminal.say(f"Stopped. To go on: claywright run --resume {done.id}")
+            raise typer.Exit(130)
+        if no_push or not result["counts"]["answered"]:
+            _report(result, as_json)
+            return
+        try:
+            result["sent"] = push_rows(here, store, done, dataset, "")
+        except ClaywrightError as error:
+            _report(result, as_json)
+            error.terminal = _also(error, f"The rows are kept. To send them: claywright push {done.id}")
+            raise
+        result["seconds"] = round(time.monotonic() - began, 2)
+        _report(result, as_json)
+        if not as_json:
+            terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
+            terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
+
+
+@app.command("import")
+def import_rows(
+    source: Annotated[
+        str, typer.Argument(metavar="[FILE|DATASET]", help="A file or folder of rows, or a dataset by its id.")
+    ] = "",
+    argilla: Annotated[str, typer.Option(metavar="NAME", help="Instead: a dataset in Argilla, all of it.")] = "",
+    workspace: Annotated[str, typer.Option(help="With --argilla: the workspace that it is in.")] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="As instruction=prompt; may be given several times.")
+    ] = None,
+    config: Annotated[str, typer.Option(help="Configuration of a dataset that has several.")] = "",
+    split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
+    name: Annotated[str, typer.Option(help="Name of the run; else that of what is imported.")] = "",
+    aspect: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="ASPECT", help="Rate it as well; may be given several times.")
+    ] = None,
+    labeller: Annotated[
+        str, typer.Option(metavar="PRESET:MODEL", help="Who rates, as openai:gpt-4o; else the built-in model.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of rows that are there already, to rate and review; no model writes anything."""
+    if bool(source) == bool(argilla):
+        raise RunError(
+            "Name what to import: a file, a dataset's id, or --argilla with the name of a dataset in Argilla."
+        )
+    began = time.monotonic()
+    with opened() as (here, store):
+        if argilla:
+            where = reviewing.argilla(here, terminal.say)
+            path = importing.snapshot(where, argilla, workspace, here, terminal.say)
+            given = importing.inputs_of(str(path), column or ())
+        else:
+            given = importing.inputs_of(source, column or (), config, split)
+        called = name or argilla or Path(source).stem or source
+        try:
+            begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
+        except InputError as error:
+            error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
+            raise
+        terminal.say(f"Run {begun.id}")
+        watched = terminal.Watched(store, begun)
+        done = _generate(here, store, begun, watched, None, False)
+        ids = importing.ids(store, done)
+        result = {**_result(store, done, watched), "ids": asdict(ids), "seconds": round(time.monotonic() - began, 2)}
+        _report(result, as_json)
+        if not as_json:
+            again = (
+                f"; {ids.repeated} of them at more than one row, which stay rows of their own" if ids.repeated else ""
+            )
+            terminal.show(f"{ids.kept} ids kept{again}")
+            terminal.show(f"Next: claywright rate {done.id} and claywright push {done.id}")
+
+
+def _generate(
+    here: Settings, store: Store, run: Run, watched: terminal.Watched, changed: Recipe | None, retry_failed: bool
+) -> Run:
+    """Works the run; an error says how to go on, if there is something to go on with."""
+    work = workflow.generate(store, here, run, watched, terminal.say, changed=changed, retry_failed=retry_failed)
+    try:
+        return terminal.work(work, watched)
+    except ClaywrightError as error:
+        if store.runs.get(run.id).state not in ("paused", "stopped"):
+            raise
+        error.terminal = _also(error, f"What was made is kept. To go on: claywright run --resume {run.id}")
+        raise
+
+
+def _also(error: ClaywrightError, words: str) -> str:
+    """What to type about the error, and more."""
+    return f"{error.terminal}\n{words}".strip()
+
+
+def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
+    tally = asdict(watched.execution.engine.tally) if watched.execution else {}
+    return {
+        "run": run.id,
+        "state": run.state,
+        "reason": run.reason,
+        "counts": store.runs.counts(run.id),
+        "dropped": store.runs.drop_reasons(run.id),
+        "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
+        "calls": tally,
+        "for_trying": reviewing.for_trying(workflow.recipe_of(run)),
+    }
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        terminal.show_json(result)
+        return
+    counts = result["counts"]
+    terminal.show(
+        f"{counts['answered']} rows in {result.get('seconds_making', result.get('seconds', 0)):.1f} s"
+        f" ({result['calls'].get('sent', 0)} calls, {result['calls'].get('recalled', 0)} remembered)"
+    )
+    if counts["ratings"]:
+        if result["for_trying"]:
+            terminal.show("The built-in model rated: its ratings are for trying only, they are close to chance")
+        terminal.show(
+            f"{counts['ratings'] - counts['unrated'] - counts['failed_ratings']} of {counts['ratings']} ratings can be read"
+        )
+    for reason, number in result["dropped"].items():
+        terminal.show(f"dropped {number}: {reason}")
+    for failure in result["failures"][:10]:
+        terminal.show(f"failed {failure['what']}: {failure['why']}")
+    if len(result["failures"]) > 10:
+        terminal.show(f"and {len(result['failures']) - 10} more failures: claywright runs {result['run']}")
+    if result["failures"]:
+        terminal.show(f"To try what failed again: claywright run --resume {result['run']} --retry-failed")
+    if result["reason"]:
+        terminal.show(result["reason"])
+    if "sent" in result:
+        terminal.show(sent_words(result["sent"]))
+
+
+@app.command()
+def rate(
+    run_id: RunId,
+    aspect: Annotated[list[str] | None, typer.Option(help="What to rate; may be given several times.")] = None,
+    together: Annotated[
+        bool | None, typer.Option("--together/--singly", help="All responses in one prompt, or one by one.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Times that each question is asked.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rate the rows of a run."""
+    with opened() as (here, store):
+        found = store.runs.get(run_id)
+        old = workflow.recipe_of(found).rating or UltraFeedback()
+        judge = replace(
+            old,
+            aspects=tuple(aspect) if aspect else old.aspects,
+            together=old.together if together is None else together,
+            repeats=repeats or old.repeats,
+        )
+        watched = terminal.Watched(store, found)
+        done = terminal.work(workflow.rate(store, here, found, judge, watched, terminal.say), watched)
+        _report(_result(store, done, watched), as_json)

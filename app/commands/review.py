@@ -1,0 +1,178 @@
+"""People and what they say: push, pull, agreement, export."""
+
+import time
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import reviewing, terminal, workflow
+from app.commands import AsJson, RunId, app, opened
+from app.config import Settings
+from app.store import Store
+from app.tables.runs import Run
+from feedback.exports import Export
+
+
+def push_rows(
+    here: Settings, store: Store, run: Run, dataset: str, workspace: str, *, withdraw: bool = False
+) -> dict[str, Any]:
+    where = reviewing.argilla(here, terminal.say)
+    with terminal.sending() as watch:
+        sent = workflow.push(
+            store, run, where, watch, dataset=dataset, workspace=workspace, withdraw=withdraw,
+            vectors=workflow.vectors_for(store, here, run, terminal.say),
+        )  # fmt: skip
+    return {
+        "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
+        "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
+        "samples": {kind: n for kind, (n, _) in store.reviews.samples(run.id).items()},
+        "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
+    }  # fmt: skip
+
+
+def sent_words(sent: dict[str, Any]) -> str:
+    words = f"{sent['sent']} rows sent to Argilla, dataset '{sent['dataset']}' in workspace '{sent['workspace']}'"
+    if sent["unchanged"]:
+        words += f" ({sent['unchanged']} were there already)"
+    if sent["withdrawn"]:
+        words += f", {sent['withdrawn']} taken out"
+    if sent["dropped"]:
+        words += (
+            f"\n{sent['dropped']} records are of rows that the run does not have any more: --withdraw takes them out"
+        )
+    for refused in sent["refused"]:
+        words += f"\nArgilla refused the row {refused['row']}: {refused['why']}"
+    return words
+
+
+@app.command()
+def push(
+    run_id: RunId,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
+    workspace: Annotated[str, typer.Option(help="Workspace in Argilla.")] = "",
+    withdraw: Annotated[bool, typer.Option(help="Take records out of Argilla whose rows the run dropped.")] = False,
+    blind_audit: Annotated[
+        bool | None,
+        typer.Option(
+            "--blind-audit/--open-audit", help="Send the audit sample without ratings and reasons, or with them."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the rows of a run to Argilla; what is there already is not sent again."""
+    with opened() as (here, store):
+        found = store.runs.get(run_id)
+        if blind_audit is not None:
+            review = replace(workflow.recipe_of(found).review, blind_audit=blind_audit)
+            found = workflow.amend(store, found, review=review)
+        sent = push_rows(here, store, found, dataset, workspace, withdraw=withdraw)
+        if as_json:
+            terminal.show_json(sent)
+        else:
+            terminal.show(sent_words(sent))
+
+
+@app.command()
+def pull(
+    run_id: RunId,
+    everything: Annotated[bool, typer.Option(help="Ask for all answers, also where nothing happened since.")] = False,
+    watch: Annotated[int, typer.Option(min=0, help="Pull again every so many seconds, until Ctrl-C.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back what people said in Argilla."""
+    with opened() as (here, store):
+        found, where = store.runs.get(run_id), reviewing.argilla(here, terminal.say)
+        while True:
+            done = workflow.pull(store, found, where, everything=everything)
+            if as_json:
+                terminal.show_json(asdict(done))
+            else:
+                terminal.show(_pulled_words(done))
+            if not watch:
+                return
+            time.sleep(watch)
+
+
+def _pulled_words(done: workflow.Pulled) -> str:
+    words = (
+        f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
+        f"{done.undecided} undecided ({done.new} new or changed answers)"
+    )
+    if done.missing:
+        words += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
+    return words
+
+
+def _help(name: str) -> str:
+    """What an option of the export does, as its setting says."""
+    return str(next(f.metadata["help"] for f in fields(Export) if f.name == name))
+
+
+@app.command()
+def agreement(run_id: RunId, as_json: AsJson = False) -> None:
+    """Say how well reviewers agree with each other, and with the labeller."""
+    with opened() as (_, store):
+        found = workflow.agreement(store, store.runs.get(run_id))
+        if as_json:
+            terminal.show_json(found.plain())
+        else:
+            for line in terminal.agreement(found):
+                terminal.show(line)
+
+
+@app.command()
+def export(
+    run_id: RunId,
+    form: Annotated[str | None, typer.Option("--format", help=_help("format"))] = None,
+    to: Annotated[Path | None, typer.Option(help=_help("path"))] = None,
+    hub: Annotated[str | None, typer.Option(help=_help("hub"))] = None,
+    into_argilla: Annotated[str | None, typer.Option("--argilla", help=_help("argilla"))] = None,
+    private: Annotated[bool | None, typer.Option("--private/--public", help=_help("private"))] = None,
+    licence: Annotated[str | None, typer.Option("--license", help=_help("license"))] = None,
+    unreviewed: Annotated[bool | None, typer.Option("--unreviewed/--reviewed", help=_help("unreviewed"))] = None,
+    decision: Annotated[str | None, typer.Option(help=_help("decision"))] = None,
+    reviewer: Annotated[str | None, typer.Option(help=_help("reviewer"))] = None,
+    least_rating: Annotated[float | None, typer.Option(help=_help("least_rating"))] = None,
+    margin: Annotated[float | None, typer.Option(help=_help("margin"))] = None,
+    original_pairs: Annotated[
+        bool | None, typer.Option("--original-pairs/--rated-pairs", help=_help("original_pairs"))
+    ] = None,
+    similarity: Annotated[float | None, typer.Option(help=_help("similarity"))] = None,
+    test_share: Annotated[float | None, typer.Option(help=_help("test_share"))] = None,
+    shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help=_help("shuffle"))] = None,
+    seed: Annotated[int | None, typer.Option(help=_help("seed"))] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the approved rows into a file, or into a dataset of the Hugging Face Hub or of Argilla; else as the recipe says."""
+    said: dict[str, Any] = {
+        "format": form, "path": None if to is None else str(to), "hub": hub, "argilla": into_argilla,
+        "private": private, "license": licence,
+        "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
+        "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
+        "shuffle": shuffle, "seed": seed,
+    }  # fmt: skip
+    with opened() as (here, store):
+        found = store.runs.get(run_id)
+        wanted = replace(
+            workflow.recipe_of(found).export, **{name: value for name, value in said.items() if value is not None}
+        )
+        result: dict[str, Any] = {}
+        words = []
+        if to is not None or not (wanted.hub or wanted.argilla):
+            done = workflow.export(store, found, wanted)
+            result.update(asdict(done))
+            words.append(terminal.exported(done))
+        if hub or (wanted.hub and to is None):
+            sent = workflow.publish(store, found, wanted, terminal.say)
+            result["hub"] = asdict(sent)
+            words.append(terminal.published(sent))
+        if into_argilla or (wanted.argilla and to is None):
+            finished = workflow.finish(store, found, wanted, reviewing.argilla(here, terminal.say))
+            result["argilla"] = asdict(finished)
+            words.append(terminal.finished(finished))
+        if as_json:
+            terminal.show_json(result)
+        else:
+            terminal.show("\n".join(words))

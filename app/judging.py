@@ -1,0 +1,65 @@
+"""Rows with everything that was said of them, read from the store; and what an export of them would hold."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app import recipe
+from app.store import Store
+from app.tables.rows import AMONG
+from app.tables.runs import Run
+from app.tables.text import dumps
+from feedback.exports import Export, Passed
+from feedback.exports import lines as lines_of
+from feedback.judged import Judged, Merging
+from tasks.types import Row
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What an export would hold: its first lines, how many there are, how many rows give none or are like another."""
+
+    first: list[dict[str, Any]]
+    lines: int
+    passed_over: int
+    alike: int = 0
+
+
+def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
+    """What `export` would write, without writing it; before it is shuffled and split."""
+    found: list[dict[str, Any]] = []
+    lines, passed = 0, Passed()
+    for _, made in lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, passed):
+        lines += len(made)
+        found.extend(made[: first - len(found)])
+    return Foreseen(found, lines, passed.lineless, passed.alike)
+
+
+def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
+    """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
+    return list(_judged(store, store.rows.page(run.id, offset, limit), recipe.read(run.recipe).merge))
+
+
+def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
+    """Some rows by their ids."""
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), recipe.read(run.recipe).merge)}
+
+
+def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[Judged]:
+    """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
+    page: list[Row] = []
+    merging = recipe.read(run.recipe).merge
+    for row in store.rows.walk(run.id) if only is None else store.rows.walk(run.id, AMONG, dumps(sorted(only))):
+        page.append(row)
+        if len(page) == PAGE:
+            yield from _judged(store, page, merging)
+            page = []
+    yield from _judged(store, page, merging)
+
+
+def _judged(store: Store, rows: list[Row], merging: Merging) -> Iterator[Judged]:
+    ids = [row.id for row in rows]
+    ratings, verdicts = store.ratings.of(ids), store.reviews.verdicts(ids)
+    return (Judged(row, ratings[row.id], verdicts[row.id], merging) for row in rows)
