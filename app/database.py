@@ -1,7 +1,7 @@
 """The store's SQLite file: one thread that writes, readers beside it, errors in words.
 
 Writes are functions that get the writing connection. Those that wait together are committed together, each in a savepoint
-of its own, so that one that fails takes no other with it.
+of its own, so that one that is wrong takes no other with it; a full disk or a lost file fails all of them.
 
 `synchronous = NORMAL` in WAL mode: a killed process loses nothing; a power cut may take the last moments, never the file.
 """
@@ -75,6 +75,15 @@ class Database:
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All that a question gives, read by this thread."""
         return self.reader.execute(sql, values).fetchall()
+
+    def remembered(self, name: str, ask: Callable[[], T]) -> T:
+        """What `ask` gives, asked for again only where anybody wrote to the file since this thread last asked."""
+        version = self.all("PRAGMA data_version")[0][0]
+        known: dict[str, tuple[int, Any]] = self._local.__dict__.setdefault("remembered", {})
+        if name not in known or known[name][0] != version:
+            known[name] = (version, ask())
+        answer: T = known[name][1]
+        return answer
 
     def write(self, function: Write[T]) -> T:
         """Runs `function` in the writing thread and returns when its changes are committed."""

@@ -4,6 +4,7 @@ A `Look` is one glance at a run for one browser; pages only show it. Nothing her
 """
 
 import contextlib
+import re
 import threading
 import time
 from concurrent.futures import Future
@@ -73,6 +74,7 @@ class Desk:
         with self._filling:
             before = self.filled(browser)
             filled = {**before, **changes}
+            filled["argilla.url"] = re.sub(r"//[^/@]*@", "//", str(filled.get("argilla.url") or ""))  # never a password
             for name in [name for name in changes if name.endswith(".key_env")]:
                 if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
                     filled[name] = TYPED

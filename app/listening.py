@@ -5,14 +5,16 @@ this app (`CLAYWRIGHT_WEBHOOK`, ending in /argilla/said); then it is asked only 
 """
 
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from app import reviewing, services, workflow
 from app.config import Settings
+from app.reviewing import Argilla
 from app.store import Store
-from feedback.errors import ArgillaError, Missing
+from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.server import Server
 from feedback.webhooks import Webhook, forget, listen
 from tasks.errors import ClaywrightError
@@ -25,6 +27,7 @@ WATCHED = 20
 """So many of the newest datasets are looked after."""
 SAID = "/argilla/said"
 LARGEST = 10_000_000
+FAULTS = (ClaywrightError, OSError, ValueError, sqlite3.Error)
 
 
 class Listening:
@@ -34,7 +37,10 @@ class Listening:
         self.store = store
         self.settings = settings
         self.webhook: Webhook | None = None
+        self._at: Argilla | None = None
+        """The Argilla that the webhook was set at."""
         self._called: set[str] = set()
+        self._guard = threading.Lock()
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="listening", daemon=True)
@@ -53,45 +59,55 @@ class Listening:
         if self.webhook is None:
             raise ArgillaError("No webhook was set.")
         if dataset := self.webhook.dataset(headers, body):
-            self._called.add(dataset)
+            with self._guard:
+                self._called.add(dataset)
             self._wake.set()
 
     def _keep(self) -> None:
         while not self._closed.is_set():
             self._wake.wait(ASK_EVERY if self.webhook is None else ASK_WHEN_CALLED)
             self._wake.clear()
-            with contextlib.suppress(ClaywrightError, OSError):  # it is off, or refuses: the header of the page says so
-                self._attend()
+            with self._guard:
+                called, self._called = self._called, set()
+            try:
+                self._attend(called)
+            except FAULTS:  # it is off, or refuses: the header of the page says so
+                with self._guard:
+                    self._called |= called
             self._closed.wait(FEWEST_BETWEEN)
-        if self.webhook is not None:
-            with contextlib.suppress(ClaywrightError), self._server() as server:
-                forget(server, self.webhook)
+        with contextlib.suppress(*FAULTS):
+            self._hang_up()
 
-    def _attend(self) -> None:
-        """Pulls the runs in whose datasets somebody did something: those that called, or all that are watched."""
+    def _attend(self, called: set[str]) -> None:
+        """Pulls the runs in whose datasets somebody did something: those that `called`, or all that are watched."""
         settings = self.settings()
         if self._closed.is_set() or not (settings.argilla_url or services.find(services.ARGILLA, settings)):
             return
-        called, self._called = self._called, set()
         watched = self.store.reviews.newest_pushes(reviewing.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
             return
-        with self._server() as server:
+        where = reviewing.argilla(settings, lambda words: None)
+        if self._at is not None and self._at != where:
+            self._hang_up()
+        with Server(where.url, where.key) as server:
             if settings.webhook and self.webhook is None:
-                self.webhook = listen(server, settings.webhook)
+                self.webhook, self._at = listen(server, settings.webhook), where
             runs = dict.fromkeys(push["run"] for push in watched if self._moved(server, push))
         for run_id in runs:
-            workflow.pull(self.store, self.store.runs.get(run_id), reviewing.argilla(settings, lambda words: None))
+            workflow.pull(self.store, self.store.runs.get(run_id), where)
 
     def _moved(self, server: Server, push: Mapping[str, Any]) -> bool:
         try:
-            return server.activity(str(push["dataset_id"])) != str(push["activity"])
-        except Missing:
+            return server.activity(str(push["dataset_id"]))[0] != str(push["activity"])
+        except (Missing, ArgillaRefused):  # deleted there, or not for this key
             return False
 
-    def _server(self) -> Server:
-        where = reviewing.argilla(self.settings(), lambda words: None)
-        return Server(where.url, where.key)
+    def _hang_up(self) -> None:
+        """The Argilla that calls does so no more."""
+        webhook, at, self.webhook, self._at = self.webhook, self._at, None, None
+        if webhook is not None and at is not None:
+            with Server(at.url, at.key) as server:
+                forget(server, webhook)
 
 
 class Ear:

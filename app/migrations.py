@@ -130,6 +130,8 @@ def samples(connection: sqlite3.Connection) -> None:
         ALTER TABLE pushed ADD COLUMN batch INTEGER NOT NULL DEFAULT 1;
         ALTER TABLE pushed ADD COLUMN priority REAL NOT NULL DEFAULT 0;
         ALTER TABLE pushed ADD COLUMN withdrawn TEXT;
+        ALTER TABLE pushed ADD COLUMN suggested TEXT NOT NULL DEFAULT '';
+        CREATE INDEX verdicts_dataset ON verdicts(dataset_id, response_id);
         CREATE INDEX pushed_place ON pushed(push, place);
         CREATE TABLE vectors(key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
     """,

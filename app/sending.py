@@ -31,6 +31,8 @@ class Sent:
     pushed: Pushed = field(default_factory=Pushed)
     dropped: int = 0
     withdrawn: int = 0
+    open_audits: int = 0
+    """Audit rows that were sealed to go with ratings and reasons before it was said that they should go without."""
 
 
 def about_of(run: Run, made: Recipe) -> About:
@@ -65,12 +67,8 @@ def send(
     push = store.reviews.begin_push(
         run.id, name, to.id, to.name, to.workspace, secrets.randbits(31), hashlib.sha256(said.encode()).hexdigest()[:16]
     )
-    numbers: dict[str, int] = {}
-    priorities: dict[str, float] = {}
     aspect = about.labelled[0] if about.labelled else ""
-    for number, judged in enumerate(walk(), 1):
-        numbers[judged.row.id] = number
-        priorities[judged.row.id] = priority(judged.row, judged.ratings, aspect)
+    priorities = {judged.row.id: priority(judged.row, judged.ratings, aspect) for judged in walk()}
     store.reviews.plan(push, priorities, blind_audit=made.review.blind_audit)
     _forget_what_is_gone(store, push, server, to)
 
@@ -83,15 +81,16 @@ def send(
                 (
                     item(
                         judged[p["row"]].row, judged[p["row"]].ratings, shape, about,
-                        Place(p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"]),
+                        Place(p["kind"], p["priority"], p["place"] + 1, p["batch"], not p["suggestions_shown"]),
                         near.get(p["row"]),
                     ),
-                    p["content_hash"],
+                    p["content_hash"], p["suggested"],
                 )
-                for p in rest if p["row"] in numbers and p["row"] in judged
+                for p in rest if p["row"] in judged
             ], len(page) - len(rest)  # fmt: skip
 
-    to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent), watch, done.pushed)
+    to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began), watch, done.pushed)
+    done.open_audits = store.reviews.open_audits(push) if made.review.blind_audit else 0
     store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])
     left = store.reviews.dropped(push)
     if withdraw and left:
@@ -105,5 +104,5 @@ def send(
 def _forget_what_is_gone(store: Store, push: Push, server: Server, to: Target) -> None:
     """Records that somebody deleted in Argilla are sent again."""
     known = store.reviews.sent_to(push)
-    if known and server.count(to.id) < len(known):
+    if known and server.count(to.id, push.run) < len(known):
         store.reviews.forget_sent(push, known - set(server.record_ids(to.id)))

@@ -19,6 +19,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from app.services import Say
 from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
-from app.tables.text import clean, dumps
+from app.tables.text import clean, dumps, now
 from app.vectors import Vectors
 from app.workers import at_work, working_on
 from feedback.agreement import Agreement
@@ -361,23 +362,23 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
         for push in pushes:
             dataset_id = str(push["dataset_id"])
             try:
-                activity = server.activity(
-                    dataset_id
-                )  # before the responses: what is said meanwhile is pulled next time
+                activity, settled = server.activity(dataset_id)  # first: what is said meanwhile is pulled next time
                 if activity == push["activity"] and not everything:
                     continue
-                found = list(pull_verdicts(server, dataset_id, names))
+                began, there = now(), set[str]()
+                answers = pull_verdicts(server, dataset_id, names)
+                while page := list(islice(answers, PAGE)):
+                    done.new += store.reviews.keep_verdicts(dataset_id, page)
+                    there.update(verdict.response_id for verdict in page)
             except Missing:
                 done.missing += 1
                 continue
-            done.new += store.reviews.keep_verdicts(dataset_id, found, whole=True, users=names)
-            store.reviews.pulled(push["id"], activity)
-    for judged in judged_rows(store, run):
-        done.submitted += len(judged.submitted)
-        done.rows_reviewed += bool(judged.submitted)
-        done.approved += judged.decision == "approve"
-        done.rejected += judged.decision == "reject"
-        done.undecided += judged.decision == "unsure"
+            store.reviews.forget_verdicts(dataset_id, there, began, names)
+            if settled:
+                store.reviews.pulled(push["id"], activity)
+    counts = store.runs.counts(run.id)
+    done.submitted, done.rows_reviewed = counts["submitted"], counts["reviewed"]
+    done.approved, done.rejected, done.undecided = counts["approved"], counts["rejected"], counts["undecided"]
     return done
 
 

@@ -72,7 +72,7 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
     total = reviewed = reviews = blind = 0
     for judged in rows:
         total += 1
-        people = latest(judged)
+        people = judged.submitted
         reviewed += bool(people)
         reviews += len(people)
         blind += sum(verdict.blind for verdict in people)
@@ -97,12 +97,6 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
         reviewers=[alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row"), *between],
         spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
     )
-
-
-def latest(judged: Judged) -> list[Verdict]:
-    """What each reviewer submitted last of a row; a row may have been sent to several datasets."""
-    newest = {v.reviewer_id or v.reviewer: v for v in sorted(judged.submitted, key=lambda v: v.updated_at)}
-    return list(newest.values())
 
 
 def labelled(judged: Judged) -> dict[str, dict[int, float]]:

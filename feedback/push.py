@@ -1,10 +1,12 @@
 """Sends rows to Argilla: each row is one record under its own id, so that sending again changes and never doubles.
 
-People's responses are never touched: an upsert replaces fields, metadata and suggestions only.
+People's responses are never touched: an upsert replaces fields and metadata, and the suggestions that the record has;
+those that it no longer has are taken out.
 """
 
 import hashlib
 import json
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
     import argilla as rg
 
 
-Item = tuple[dict[str, Any], str]
-"""A record, and the hash of what was sent of it before ("" for nothing)."""
+Item = tuple[dict[str, Any], str, str]
+"""A record, the hash of what was sent of it before ("" for nothing), and the questions that had suggestions then."""
+
+
+MADE_WITHIN = 8.0
+"""Seconds in which a dataset that is being made gets ready; one that is still a draft then was left behind."""
 
 
 @dataclass
@@ -67,9 +73,9 @@ def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> 
     return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions)
 
 
-def review_address(url: str, dataset_id: str, row: int | None = None) -> str:
-    """Where people review in Argilla's own page: the most urgent record first, or the record of one row of the run."""
-    place = "sort=metadata.priority.desc" if row is None else f"metadata=row.ge{row}.le{row}"
+def review_address(url: str, dataset_id: str, run: str = "", number: int = 0) -> str:
+    """Where people review in Argilla's own page: the most urgent record first, or one record of a run by its number."""
+    place = f"metadata=number.ge{number}.le{number}~run.{run}" if run else "sort=metadata.priority.desc"
     return f"{url}/dataset/{dataset_id}/annotation-mode?{place}"
 
 
@@ -88,10 +94,17 @@ def _there(server: Server, name: str, workspace: str) -> "rg.Dataset | None":
 
 
 def _is_half_made(server: Server, dataset: "rg.Dataset", wanted: "rg.Settings") -> bool:
-    """True for what a push leaves that was killed while it made its dataset: a draft, which can't hold records yet."""
-    if server.get(f"/api/v1/datasets/{dataset.id}")["status"] != "draft":
-        return False
-    return {f.name for f in dataset.settings.fields} <= {f.name for f in wanted.fields}
+    """True for what a push leaves that was killed while it made its dataset: a draft, which can't hold records yet.
+
+    Somebody else may be making it this moment: that is waited for.
+    """
+    began = time.monotonic()
+    while server.get(f"/api/v1/datasets/{dataset.id}")["status"] == "draft":
+        if time.monotonic() - began > MADE_WITHIN:
+            names = {f["name"] for f in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"]}
+            return names <= {f.name for f in wanted.fields}
+        time.sleep(0.5)
+    return False
 
 
 def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
@@ -125,22 +138,25 @@ def push(
     server: Server,
     to: Target,
     batches: Iterable[tuple[list[Item], int]],
-    keep: Callable[[list[tuple[str, str]]], None],
+    keep: Callable[[list[tuple[str, str, str]]], None],
     watch: Callable[[Pushed], None],
     done: Pushed,
 ) -> None:
-    """Sends what changed, in batches of (records with the hash that was sent of each, how many more are known to be there).
+    """Sends what changed, in batches of (records, how many more are known to be there).
 
-    `keep` gets (row id, hash) of each batch once the server has it; `watch` is told after each batch.
+    `keep` gets (row id, hash, questions with suggestions) of each batch once the server has it; `watch` is told after each.
     """
-    full: list[tuple[str, str, dict[str, Any]]] = []
+    full: list[tuple[str, str, str, str, dict[str, Any]]] = []
 
     def send() -> None:
         while full:
             some = full[:BATCH]
-            refused = server.upsert(to.id, [record for _, _, record in some])
+            refused = server.upsert(to.id, [record for *_, record in some])
             names = {row_id for row_id, _ in refused}
-            keep([(row_id, digest) for row_id, digest, _ in some if row_id not in names])
+            kept = [one[:4] for one in some if one[0] not in names]
+            stale = {row_id: set(before.split()) - set(suggested.split()) for row_id, _, suggested, before in kept}
+            server.drop_suggestions(to.id, {row_id: _ids(to, left) for row_id, left in stale.items() if left})
+            keep([(row_id, digest, suggested) for row_id, digest, suggested, _ in kept])
             done.sent += len(some) - len(refused)
             done.refused += refused
             del full[:BATCH]
@@ -148,17 +164,24 @@ def push(
 
     for items, known in batches:
         done.unchanged += known
-        for record, sent in items:
+        for record, sent, before in items:
             digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+            suggested = " ".join(sorted(suggestion["question"] for suggestion in record["suggestions"]))
             if digest == sent:
-                keep([(record["external_id"], digest)])
+                keep([(record["external_id"], digest, suggested)])
                 done.unchanged += 1
             else:
-                full.append((record["external_id"], digest, _addressed(record, to.questions)))
+                addressed = _addressed(record, to.questions)
+                full.append((record["external_id"], digest, suggested, before, addressed))
         if len(full) >= BATCH:
             send()
         watch(done)
     send()
+
+
+def _ids(to: Target, names: Iterable[str]) -> set[str]:
+    """The ids of questions by their names."""
+    return {to.questions[name] for name in names if name in to.questions}
 
 
 def _addressed(record: dict[str, Any], questions: Mapping[str, str]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How one row stands in what is sent: audit or queue, its priority, its number in the run, the batch it came with."""
+    """How one row stands in what is sent: audit or queue, its priority, its number (the order of sending), the batch."""
 
     sample: str
     priority: float
@@ -104,7 +104,7 @@ def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
 def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
     shown = row.responses[: shape.responses]
     found: dict[str, Any] = {
-        "priority": place.priority, "sample": place.sample, "row": place.number, "run": about.run, "batch": place.batch,
+        "priority": place.priority, "sample": place.sample, "number": place.number, "run": about.run, "batch": place.batch,
         "task": about.task, "length-instruction": len(row.instruction),
         **{f"model-{k}": response.model for k, response in enumerate(shown, 1)},
     }  # fmt: skip

@@ -133,7 +133,7 @@ def fields(shape: Shape) -> list[Part]:
         found.append(Part("text", "reference", "Reference"))
     for k in range(1, shape.responses + 1):
         title = "Response" if shape.responses == 1 else f"Response {k}"
-        found.append(Part("text", f"response-{k}", title, required=k == 1))
+        found.append(Part("text", f"response-{k}", title))
     return found
 
 
@@ -216,7 +216,7 @@ def metadata(shape: Shape) -> list[Any]:
     return [
         rg.FloatMetadataProperty(name="priority", title="Priority"),
         rg.TermsMetadataProperty(name="sample", title="Sample (audit or queue)"),
-        rg.IntegerMetadataProperty(name="row", title="Row of the run"),
+        rg.IntegerMetadataProperty(name="number", title="Number in the run"),
         rg.TermsMetadataProperty(name="run", title="Run"),
         rg.IntegerMetadataProperty(name="batch", title="Batch"),
         rg.TermsMetadataProperty(name="task", title="Task"),

@@ -4,9 +4,11 @@ Datasets and their settings go through the argilla SDK; records and responses th
 SDK's connection, so that a batch is sent as it is and a response keeps its id and its times.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from feedback.addresses import checked
@@ -16,6 +18,8 @@ from feedback.reaching import reach, unreachable
 BATCH = 500
 """The most records that the server takes in one request, and the fastest (measured)."""
 DELETED_AT_ONCE = 100
+SETTLED = 30.0
+"""Seconds after which every answer can be found."""
 FOUND_AT_MOST = 10_000
 """So many hits a search engine pages through (Elasticsearch's `max_result_window`)."""
 
@@ -161,9 +165,15 @@ class Server:
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
-    def count(self, dataset_id: str) -> int:
-        """How many records a dataset has."""
-        return int(self.get(f"/api/v1/datasets/{dataset_id}/progress")["total"])
+    def count(self, dataset_id: str, run: str = "") -> int:
+        """How many records a dataset has, or those of one run."""
+        if not run:
+            return int(self.get(f"/api/v1/datasets/{dataset_id}/progress")["total"])
+        wanted = {
+            "type": "terms", "scope": {"entity": "metadata", "metadata_property": "run"}, "values": [run],
+        }  # fmt: skip
+        asked = {"filters": {"type": "and", "and": [wanted]}}
+        return int(self.post(f"/api/v1/datasets/{dataset_id}/records/search?limit=1", asked)["total"])
 
     def record_ids(self, dataset_id: str) -> Iterator[str]:
         """The external ids of all records of a dataset."""
@@ -177,9 +187,27 @@ class Server:
         for at in range(0, len(own), DELETED_AT_ONCE):
             self.delete(f"/api/v1/datasets/{dataset_id}/records", ids=",".join(own[at : at + DELETED_AT_ONCE]))
 
-    def activity(self, dataset_id: str) -> str:
-        """When somebody last said something in a dataset, or took it back: Argilla's time."""
-        return str(self.get(f"/api/v1/datasets/{dataset_id}")["last_activity_at"])
+    def drop_suggestions(self, dataset_id: str, questions: Mapping[str, set[str]]) -> None:
+        """Takes suggestions out of records: {external id: ids of questions}."""
+        if not questions:
+            return
+        for record in self._paged(dataset_id, ["suggestions"]):
+            wanted = questions.get(str(record["external_id"]), set())
+            if ids := [str(s["id"]) for s in record.get("suggestions") or [] if str(s["question_id"]) in wanted]:
+                self.delete(f"/api/v1/records/{record['id']}/suggestions", ids=",".join(ids))
+
+    def activity(self, dataset_id: str) -> tuple[str, bool]:
+        """(when somebody last said something in a dataset, or took it back, by Argilla's clock; whether that has settled).
+
+        The server finds an answer a moment later than it says that there is one.
+        """
+        with self.translated():
+            answer = self.http.get(f"/api/v1/datasets/{dataset_id}")
+            answer.raise_for_status()
+            said = str(answer.json()["last_activity_at"])
+            now = parsedate_to_datetime(answer.headers["date"]).replace(tzinfo=None)
+            last = datetime.fromisoformat(said).replace(tzinfo=None)
+        return said, (now - last).total_seconds() > SETTLED
 
     def answered(self, dataset_id: str) -> Iterator[dict[str, Any]]:
         """The records that somebody responded to, with responses and suggestions."""

@@ -13,7 +13,7 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
-from feedback.types import Rating
+from feedback.types import Rating, Verdict
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer
 
@@ -92,6 +92,12 @@ def edit(store: Store, row_id: str, text: str) -> None:
     store.rows.edit(replace(row, responses=(replace(row.responses[0], text=text), *row.responses[1:])), "tester")
 
 
+def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
+    """What a pull of a whole dataset found: these, and nothing else any more."""
+    store.reviews.keep_verdicts(dataset, verdicts)
+    store.reviews.forget_verdicts(dataset, {verdict.response_id for verdict in verdicts}, "9999")
+
+
 class Reviewer:
     """Somebody who answers records through Argilla's API."""
 
@@ -118,6 +124,12 @@ class Reviewer:
         answer = self.http.get(f"/api/v1/datasets/{self.dataset(name)['id']}/records", params=include)
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
+
+    def questions(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.http.get(f"/api/v1/datasets/{self.dataset(name)['id']}/questions").json()[
+            "items"
+        ]
+        return found
 
     def say(self, record: dict[str, Any], status: str = "submitted", **values: Any) -> dict[str, Any]:
         """A response to a record; names of questions with an underscore for the dash."""

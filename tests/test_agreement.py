@@ -46,6 +46,7 @@ from feedback.types import Rating, Verdict
 from feedback.ultrafeedback import UltraFeedback
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer, Command
+from tests.rows import all_said
 from tests.test_import import run_of
 
 # Krippendorff (2011), section C: four observers (rows) and twelve units (columns), 0 where somebody said nothing
@@ -394,7 +395,7 @@ def reviewed(here: Settings, store: Store) -> str:
         for k in range(25)
         for name in ("ada", "bob")
     ]  # fmt: skip
-    store.reviews.keep_verdicts("d", said, whole=True)
+    all_said(store, "d", said)
     return run.id
 
 

@@ -30,6 +30,7 @@ from tasks.errors import SettingsError
 from tasks.settings import build
 from tests.conftest import ROOT, Command
 from tests.hub import GOOD, FakeHub
+from tests.rows import all_said
 from tests.test_jobs import ended
 from tests.test_store_page import RECIPE, SAID, verdict
 
@@ -63,7 +64,7 @@ def desk(store: Store, here: Settings) -> Iterator[Desk]:
 
     asyncio.run(keep())
     said = ["approve"] * 4 + ["reject"]
-    store.reviews.keep_verdicts("d", [verdict(row, one) for row, one in zip(rows, said, strict=False)], whole=True)
+    all_said(store, "d", [verdict(row, one) for row, one in zip(rows, said, strict=False)])
     jobs = Jobs(store, here)
     yield Desk(store, here, jobs, Standby(here, lambda words: None))
     jobs.close()

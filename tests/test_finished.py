@@ -14,7 +14,7 @@ from feedback.exports import Export
 from feedback.types import Verdict
 from tasks.errors import SettingsError
 from tests.conftest import ArgillaServer
-from tests.rows import Reviewer, with_run
+from tests.rows import Reviewer, all_said, with_run
 
 
 def approved(store: Store, rows: int = 3) -> Run:
@@ -26,7 +26,7 @@ def approved(store: Store, rows: int = 3) -> Run:
         if number == 0:
             answers["corrected-response"] = "Better words."
         said.append(Verdict(judged.row.id, "ann", "submitted", answers, {}, f"r{number}", f"a{number}", "ann"))
-    store.reviews.keep_verdicts("d", said, whole=True)
+    all_said(store, "d", said)
     return run
 
 

@@ -101,11 +101,15 @@ def test_changed_and_withdrawn_answers(
 
 
 def test_nothing_is_asked_for_where_nothing_happened(
-    store: Store, where: Argilla, owner: Reviewer, people: list[Reviewer], name: str
+    store: Store, where: Argilla, owner: Reviewer, people: list[Reviewer], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = sent(store, where, name)
     people[0].say(owner.records(name)[0], decision="approve")
     assert workflow.pull(store, run, where).new == 1
+    store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
+    assert workflow.pull(store, run, where).new == 1  # so soon after, something may not have been found yet
+    monkeypatch.setattr("feedback.server.SETTLED", -1.0)
+    assert workflow.pull(store, run, where).new == 0
     store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
     assert workflow.pull(store, run, where).new == 0  # passed over: nobody did anything since
     assert workflow.pull(store, run, where, everything=True).new == 1
@@ -139,4 +143,5 @@ def test_only_records_with_an_answer_are_asked_for(
         dataset = str(owner.dataset(name)["id"])
         found = {record["external_id"] for record in server.answered(dataset)}
         assert found == {records[7]["external_id"], records[3]["external_id"]}
-        assert len(list(server.records(dataset))) == 30 == server.count(dataset)
+        assert len(list(server.records(dataset))) == 30 == server.count(dataset) == server.count(dataset, "rivers-1")
+        assert server.count(dataset, "another") == 0

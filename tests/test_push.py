@@ -1,5 +1,6 @@
 """Rows go to the real Argilla: audit and queue, each once; what changed changes there, what was deleted comes back."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +15,12 @@ from app.reviewing import Argilla
 from app.sending import Sent
 from app.store import Store
 from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
+from app.tables.rows import content_hash
 from app.tables.runs import Run
 from feedback.errors import DatasetMismatch
 from feedback.opinions import priority
 from feedback.schema import Review
+from feedback.types import Rating
 from tasks.types import Message
 from tests.conftest import ArgillaServer
 from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
@@ -127,9 +130,9 @@ def test_records_are_sorted_by_priority_and_audit_comes_first(
     metadata = [record["metadata"] for record in records]
     assert [m["sample"] for m in metadata] == ["audit"] * 50 + ["queue"] * 10
     assert [m["priority"] for m in metadata] == sorted((m["priority"] for m in metadata), reverse=True)
-    assert sorted(m["row"] for m in metadata) == list(range(1, 61))
+    assert [m["number"] for m in metadata] == list(range(1, 61))
     assert set(metadata[0]) == {
-        "priority", "sample", "row", "run", "batch", "task", "model-1", "model-2", "model-3", "length-instruction", "length",
+        "priority", "sample", "number", "run", "batch", "task", "model-1", "model-2", "model-3", "length-instruction", "length",
         "rating-mean", "rating-lowest", "rating-spread",
     }  # fmt: skip
     assert store.reviews.samples(run.id) == {"audit": (50, 0), "queue": (10, 0)}
@@ -156,6 +159,33 @@ def test_sent_again_changes_and_never_doubles(store: Store, where: Argilla, owne
     assert pushed(store, run, where, caught.value.free).pushed.sent == 12
 
 
+def test_what_is_no_longer_suggested_goes(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    run = with_run(store, 3)
+    pushed(store, run, where, name)
+    (row, *_) = sorted(planned(store, run))
+    record = next(r for r in owner.records(name) if r["external_id"] == row)
+    assert len(record["suggestions"]) == 4 and "rating-mean" in record["metadata"]
+    found = store.rows.get(row)
+    none = [Rating(0, "helpfulness", 0, "not-applicable", None, model="judge")]
+    asyncio.run(store.ratings.keep(row, content_hash(found), "another", none))
+    asyncio.run(store.ratings.done(row, "another"))
+    store.db.write(lambda c: c.execute("DELETE FROM ratings WHERE aspect='honesty'"))
+    assert pushed(store, run, where, name).pushed.sent == 1
+    record = next(r for r in owner.records(name) if r["external_id"] == row)
+    names = {question["id"]: question["name"] for question in owner.questions(name)}
+    assert sorted(names[s["question_id"]] for s in record["suggestions"]) == [
+        "corrected-instruction", "corrected-response", "rationale-1",
+    ]  # fmt: skip
+
+
+def test_a_row_without_a_response_is_sent_as_well(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    run = with_run(store, 2)
+    bare = store.rows.page(run.id, 0, 1)[0]
+    store.rows.edit(replace(bare, responses=()), "tester")
+    assert pushed(store, run, where, name).pushed.refused == []
+    assert len(owner.records(name)) == 2
+
+
 def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
     run = with_run(store, 5)
     sent = pushed(store, run, where, name)
@@ -180,6 +210,16 @@ def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: s
     assert (back.pushed.sent, back.dropped) == (1, 0) and len(owner.records(name)) == 5
 
 
+def test_two_runs_in_one_dataset(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    one, other = with_run(store, 3), with_run(store, 4, name="lakes-1")
+    pushed(store, one, where, name)
+    sent = pushed(store, other, where, name)
+    assert len(owner.records(name)) == 7
+    gone = next(record for record in owner.records(name) if record["external_id"].startswith(one.id))
+    owner.http.delete(f"/api/v1/datasets/{sent.to.id}/records", params={"ids": gone["id"]}).raise_for_status()
+    assert pushed(store, one, where, name).pushed.sent == 1 and len(owner.records(name)) == 7
+
+
 def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
     run = with_run(store, 55, made_of(review={"blind_audit": True}))
     pushed(store, run, where, name)
@@ -188,6 +228,7 @@ def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Revie
         blind = record["metadata"]["sample"] == "audit"
         assert len(asked) == (2 if blind else 4)  # the two texts to correct; a rating and its reasons
         assert ("rating-mean" in record["metadata"]) == (not blind)
+    assert pushed(store, run, where, name).open_audits == 0
     for record in (owner.records(name)[0], owner.records(name)[-1]):
         owner.say(record, decision="approve")
     workflow.pull(store, run, where)

@@ -39,7 +39,7 @@ def test_a_record() -> None:
             "response-2": "The Loire.",
         },
         "metadata": {
-            "priority": 0.5, "sample": "queue", "row": 7, "run": "run", "batch": 1, "task": "Task",
+            "priority": 0.5, "sample": "queue", "number": 7, "run": "run", "batch": 1, "task": "Task",
             "length-instruction": 13, "model-1": "b", "model-2": "a", "length": 15,
             "rating-mean": 3.0, "rating-lowest": 2.0, "rating-spread": 2.0,
         },
@@ -62,7 +62,7 @@ def test_a_record_without_responses_or_ratings() -> None:
     assert record["fields"] == {"instruction": "Name a river.", "passage": "Rivers\n\nWater."}
     assert [suggestion["question"] for suggestion in record["suggestions"]] == ["corrected-instruction"]
     assert record["metadata"] == {
-        "priority": 0.5, "sample": "queue", "row": 7, "run": "run", "batch": 1, "task": "Task", "length-instruction": 13,
+        "priority": 0.5, "sample": "queue", "number": 7, "run": "run", "batch": 1, "task": "Task", "length-instruction": 13,
     }  # fmt: skip
 
 

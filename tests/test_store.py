@@ -20,10 +20,12 @@ from app.errors import RunError, StoreError
 from app.migrations import STEPS, migrate
 from app.store import Store
 from app.tables.rows import content_hash
+from app.tables.text import now
 from feedback.types import Rating, Verdict
 from tasks.engine import Call
 from tasks.models.base import Capabilities, Completion
 from tasks.types import Dropped, Response, Row
+from tests.rows import all_said
 
 SAID = Row(
     ({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b", "Hm.")), {"seed": "x"}
@@ -221,7 +223,7 @@ def test_any_text_survives(tmp_path: Path) -> None:
         asyncio.run(store.ratings.keep(rated.id, content_hash(rated), "j", [rating]))
         assert store.ratings.of([rated.id], "j")[rated.id][0].raw == odd.replace("\ud800", "?")
         store.reviews.keep_verdicts(
-            "d", [Verdict(kept.id, "ann", "submitted", {"rationale": odd}, {"rationale": odd}, "1", "1")], whole=False
+            "d", [Verdict(kept.id, "ann", "submitted", {"rationale": odd}, {"rationale": odd}, "1", "1")]
         )
         assert store.reviews.verdicts([kept.id])[kept.id][0].answers == {"rationale": odd}
 
@@ -313,28 +315,54 @@ def test_every_version_of_a_verdict_is_kept_and_the_newest_counts(tmp_path: Path
         first, second = verdict(row, "approve", "2026-01-01T10:00"), verdict(row, "reject", "2026-01-01T11:00")
         bob = verdict(row, "approve", "2026-01-01T09:00", who="bob")
         keep = store.reviews.keep_verdicts
-        assert keep("d", [first, bob], whole=True) == 2
-        assert keep("d", [first, bob], whole=True) == 0
-        assert keep("d", [second], whole=False) == 1
+        assert keep("d", [first, bob]) == 2
+        assert keep("d", [first, bob]) == 0
+        assert keep("d", [second]) == 1
         assert {v.reviewer: v.decision for v in store.reviews.verdicts([row.id])[row.id]} == {
             "ann": "reject",
             "bob": "approve",
         }
         assert store.db.all("SELECT count(*) FROM verdicts")[0][0] == 3
-        assert keep("d", [verdict(replace(row, id="nobody's"), "approve", "x", who="eve")], whole=False) == 0
+        assert keep("d", [verdict(replace(row, id="nobody's"), "approve", "x", who="eve")]) == 0
+
+
+def test_a_person_has_one_vote_wherever_a_row_was_sent(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        row = with_row(store)
+        older = replace(verdict(row, "approve", "2026-01-01T10:00"), response_id="in-the-first")
+        newer = replace(verdict(row, "reject", "2026-01-01T11:00"), response_id="in-the-second")
+        store.reviews.keep_verdicts("d", [older])
+        store.reviews.keep_verdicts("e", [newer])
+        assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["reject"]
+        counts = store.runs.counts("r")
+        assert (counts["reviewed"], counts["submitted"], counts["approved"], counts["rejected"]) == (1, 1, 0, 1)
+        all_said(store, "e", [])  # taken back there: what was said first counts again
+        assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["approve"]
+
+
+def test_what_another_pull_found_meanwhile_is_not_gone(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        row = with_row(store)
+        began = now()
+        store.reviews.keep_verdicts("d", [verdict(row, "approve", "2026-01-01T10:00")])
+        store.reviews.forget_verdicts("d", set(), began)
+        assert len(store.reviews.verdicts([row.id])[row.id]) == 1
+        store.reviews.forget_verdicts("d", set(), "9999", {"somebody else"})  # ann was deleted there: her words stay
+        assert len(store.reviews.verdicts([row.id])[row.id]) == 1
+        store.reviews.forget_verdicts("d", set(), "9999", {"ann"})
+        assert store.reviews.verdicts([row.id])[row.id] == []
 
 
 def test_a_withdrawn_verdict_is_gone_until_it_comes_back(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         row = with_row(store)
         ann, bob = verdict(row, "approve", "2026-01-01T10:00"), verdict(row, "reject", "2026-01-01T10:00", who="bob")
-        keep = store.reviews.keep_verdicts
-        keep("d", [ann, bob], whole=True)
-        keep("another dataset", [], whole=True)
+        all_said(store, "d", [ann, bob])
+        all_said(store, "another dataset", [])
         assert len(store.reviews.verdicts([row.id])[row.id]) == 2
-        keep("d", [ann], whole=True)
+        all_said(store, "d", [ann])
         assert [v.reviewer for v in store.reviews.verdicts([row.id])[row.id]] == ["ann"]
-        keep("d", [ann, bob], whole=True)
+        all_said(store, "d", [ann, bob])
         assert len(store.reviews.verdicts([row.id])[row.id]) == 2
 
 

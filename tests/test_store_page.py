@@ -14,10 +14,12 @@ from app import judging, workflow
 from app.migrations import STEPS, first, migrate
 from app.store import Store
 from app.tables.rows import content_hash
+from app.tables.text import now
 from feedback.exports import Export
 from feedback.types import Rating, Verdict
 from tasks.engine import Tally
 from tasks.types import Response, Row
+from tests.rows import all_said
 
 SAID = Row(({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b")))
 RECIPE = '{"name":"rivers","rows":3,"task":{"kind":"magpie"}}'
@@ -73,14 +75,14 @@ def test_how_rows_stand_is_counted(tmp_path: Path) -> None:
             verdict(rows[2], "approve", status="draft"), verdict(rows[3], "reject", status="discarded"),
             verdict(rows[4], None), verdict(others[0], "approve"),
         ]  # fmt: skip
-        store.reviews.keep_verdicts("d", said, whole=True)
+        all_said(store, "d", said)
         assert reviewed(store) == (3, 1, 0)  # one for and one against decide nothing
         store.runs.set("r", recipe='{"merge":{"decision":"unanimous"}}')
         assert reviewed(store) == (3, 1, 1)
         assert store.reviews.reviewers("r") == [("ann", 3), ("bob", 2)]
-        store.reviews.keep_verdicts("d", [verdict(rows[0], "reject", at="2026-01-01T11:00:00")], whole=False)
+        store.reviews.keep_verdicts("d", [verdict(rows[0], "reject", at="2026-01-01T11:00:00")])
         assert reviewed(store) == (3, 0, 2)
-        store.reviews.keep_verdicts("d", [said[1]], whole=True)  # ann took everything back
+        all_said(store, "d", [said[1]])  # ann took everything back
         assert reviewed(store) == (1, 1, 0) and store.reviews.reviewers("r") == [("bob", 1)]
         asyncio.run(store.rows.set_state(rows[0].id, "surplus"))
         assert reviewed(store) == (0, 0, 0) and store.reviews.reviewers("r") == []
@@ -107,9 +109,9 @@ def test_the_counts_are_those_of_the_rows_themselves(
         rows = with_rows(store, 3)
         for k, who, status, decision, hour in said:
             found = verdict(rows[k], decision, who, status, f"2026-01-01T{hour}:00:00")
-            store.reviews.keep_verdicts("d", [found], whole=False)
+            store.reviews.keep_verdicts("d", [found])
         if withdrawn:
-            store.reviews.keep_verdicts("d", [verdict(rows[0], "approve")], whole=True)
+            all_said(store, "d", [verdict(rows[0], "approve")])
         judged = list(judging.judged_rows(store, store.runs.get("r")))
         decisions = [one.decision for one in judged]
         assert reviewed(store) == (
@@ -124,7 +126,7 @@ def test_what_was_exported_last_is_counted(tmp_path: Path) -> None:
         rows = with_rows(store, 3)
         run = store.runs.get("r")
         assert store.runs.counts("r")["exported"] == 0
-        store.reviews.keep_verdicts("d", [verdict(rows[0], "approve"), verdict(rows[1], "reject")], whole=True)
+        all_said(store, "d", [verdict(rows[0], "approve"), verdict(rows[1], "reject")])
         everything = Export(unreviewed=True, path=str(tmp_path / "all.jsonl"))
         for to, lines in ((everything, 2), (Export(path=str(tmp_path / "approved.jsonl")), 1)):
             foreseen = judging.foresee(store, run, to, first=1)
@@ -221,7 +223,7 @@ def test_rows_wait_until_they_were_sent_as_they_are_now(tmp_path: Path) -> None:
         push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w", 1, "")
         store.reviews.plan(push, {row.id: 0.0 for row in rows}, blind_audit=False)
         assert store.reviews.waiting("r", "http://a", "rivers") == 3
-        store.reviews.keep_sent(push, [(row.id, "said") for row in rows[:2]])
+        store.reviews.keep_sent(push, [(row.id, "said", "") for row in rows[:2]], now())
         assert (store.reviews.waiting("r", "http://a", "rivers"), store.reviews.waiting("r", "http://a", "lakes")) == (
             1,
             3,

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from app import api, launch, recipe
-from app.commands import app as command_line
+from app.cli import app as command_line
 from tasks import TASKS
 from tests.conftest import ROOT
 

@@ -12,6 +12,7 @@ from app.commands import AsJson, RunId, app, opened
 from app.config import Settings
 from app.store import Store
 from app.tables.runs import Run
+from feedback.errors import ArgillaDown
 from feedback.exports import Export
 
 
@@ -27,6 +28,7 @@ def push_rows(
     return {
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
         "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
+        "open_audits": sent.open_audits,
         "samples": {kind: n for kind, (n, _) in store.reviews.samples(run.id).items()},
         "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
     }  # fmt: skip
@@ -38,6 +40,8 @@ def sent_words(sent: dict[str, Any]) -> str:
         words += f" ({sent['unchanged']} were there already)"
     if sent["withdrawn"]:
         words += f", {sent['withdrawn']} taken out"
+    if sent["open_audits"]:
+        words += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
     if sent["dropped"]:
         words += (
             f"\n{sent['dropped']} records are of rows that the run does not have any more: --withdraw takes them out"
@@ -85,11 +89,16 @@ def pull(
     with opened() as (here, store):
         found, where = store.runs.get(run_id), reviewing.argilla(here, terminal.say)
         while True:
-            done = workflow.pull(store, found, where, everything=everything)
-            if as_json:
-                terminal.show_json(asdict(done))
-            else:
-                terminal.show(_pulled_words(done))
+            try:
+                done = workflow.pull(store, found, where, everything=everything)
+                if as_json:
+                    terminal.show_json(asdict(done))
+                else:
+                    terminal.show(_pulled_words(done))
+            except ArgillaDown as error:
+                if not watch:
+                    raise
+                terminal.say(f"{error} It is asked again in {watch} seconds.")
             if not watch:
                 return
             time.sleep(watch)

@@ -85,7 +85,12 @@ def _job_words(look: Look) -> str:
         refused = "".join(parts.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5])
         known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
         out = f", {count(job.sent.withdrawn, 'row')} taken out" if job.sent.withdrawn else ""
-        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.", "ok") + refused
+        open_ = (
+            f" {count(job.sent.open_audits, 'audit row was', 'audit rows were')} sealed with suggestions before, and stay so."
+            if job.sent.open_audits
+            else ""
+        )
+        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.{open_}", "ok") + refused
     if job.what == "pull" and job.pulled is not None:
         gone = (
             f" {count(job.pulled.missing, 'dataset was', 'datasets were')} deleted there; what was pulled before is kept."
@@ -106,11 +111,14 @@ def pushes(look: Look) -> list[dict[str, Any]]:
     return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
 
 
-def record_address(look: Look, number: int) -> str:
+def record_address(look: Look, row: str) -> str:
     """Where one row of the run is in Argilla; "" where that is not known."""
-    sent = pushes(look)
-    url = look.desk.standby.argilla.url
-    return review_address(url, str(sent[0]["dataset_id"]), number) if sent and url else ""
+    sent, url = pushes(look), look.desk.standby.argilla.url
+    if not sent or not url or look.run is None:
+        return ""
+    dataset = str(sent[0]["dataset_id"])
+    number = look.desk.store.reviews.place(look.run.id, dataset, row)
+    return review_address(url, dataset, look.run.id, number) if number else ""
 
 
 def _dataset(look: Look) -> str:

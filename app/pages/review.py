@@ -42,6 +42,8 @@ def build(board: Board) -> None:
             board.part(shape)
         with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
             add_fields(board.form, "merge", Merging)
+            for name in ("merge.decision", "merge.text"):
+                board.changes(name, merge)
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     board.part(rows, browse)
@@ -171,7 +173,13 @@ def take_out(act: Act) -> Done:
     return send(act, withdraw=True)
 
 
+def merge(act: Act) -> Done:
+    """The run's verdicts are merged by the rule that was chosen, at once."""
+    if act.run_id:
+        workflow.amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=draft.merging_of(act.filled))
+    return Done()
+
+
 def pull(act: Act) -> Done:
-    found = act.desk.store.runs.get(act.run_id)
-    act.desk.jobs.pull(workflow.amend(act.desk.store, found, merge=draft.merging_of(act.filled)))
+    act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
     return Done()

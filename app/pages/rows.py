@@ -92,7 +92,7 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
             f'<div class="text">{t(correction[0])}</div></section>'
         )
     single = "one" if len(row.responses) == 1 and correction is None else ""
-    place = argilla.record_address(look, number) if row.id in sent else ""
+    place = argilla.record_address(look, row.id) if row.id in sent else ""
     link = parts.link("Open in Argilla", place) if place else ""
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'

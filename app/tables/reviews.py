@@ -14,15 +14,17 @@ from feedback.types import Verdict
 
 PAGE = 500
 _NEWEST = (
-    "SELECT row, status, json_extract(answers, '$.decision') decision,"
-    " row_number() OVER (PARTITION BY response_id ORDER BY updated_at DESC, id DESC) place"
+    "SELECT row, reviewer, status, json_extract(answers, '$.decision') decision,"
+    " row_number() OVER (PARTITION BY row, coalesce(nullif(reviewer_id, ''), reviewer) ORDER BY updated_at DESC, id DESC) place"
     " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept')"
 )
+NEWEST = f"SELECT row, reviewer, status, decision FROM ({_NEWEST}) WHERE place=1"
+"""What each reviewer said last of each row of a run, wherever it was sent."""
 DECIDED = (
-    "SELECT row, sum(decision IS 'approve') approvals, sum(decision IS 'reject') rejections"
-    f" FROM ({_NEWEST}) WHERE place=1 AND status='submitted' GROUP BY row"
+    "SELECT row, count(*) submitted, sum(decision IS 'approve') approvals, sum(decision IS 'reject') rejections,"
+    f" sum(decision IS 'unsure') unsure FROM ({NEWEST}) WHERE status='submitted' GROUP BY row"
 )
-"""For each row of a run that somebody submitted an answer to: how many are for it, how many against it."""
+"""For each row of a run that somebody submitted an answer to: how many are for it, how many against it, how many unsure."""
 
 THERE = "sent<>'' AND withdrawn IS NULL"
 """A row of a push that Argilla has."""
@@ -67,7 +69,7 @@ class Reviews:
                 "SELECT id, about FROM pushes WHERE run=? AND dataset_id=?", (run_id, dataset_id)
             ).fetchone()
             if found:
-                c.execute("UPDATE pushes SET finished=NULL, about=? WHERE id=?", (about, found["id"]))
+                c.execute("UPDATE pushes SET finished=NULL, about=?, server=? WHERE id=?", (about, server, found["id"]))
                 if found["about"] != about:
                     c.execute("UPDATE pushed SET sent=min(sent, ' ') WHERE push=?", (found["id"],))
                 return int(found["id"])
@@ -98,9 +100,9 @@ class Reviews:
             if not new:
                 return
             before = {
-                r["row"]: (r["kind"], r["chance"])
+                r["row"]: (r["kind"], r["chance"], r["population"])
                 for r in c.execute(
-                    "SELECT row, kind, chance FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND push<>?"
+                    "SELECT row, kind, chance, population FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND push<>?"
                     " AND kind IN ('audit', 'queue') ORDER BY push DESC", (push.run, push.id),
                 )
             }  # fmt: skip
@@ -109,21 +111,22 @@ class Reviews:
                 (push.id,),
             ).fetchone()
             audits += sum(before[row][0] == "audit" for row in new if row in before)
-            drawn = drawn_for_audit([row for row in new if row not in before], len(there) + len(new), audits, push.seed)
-            chance = len(drawn) / max(sum(row not in before for row in new), 1)
-            kinds = {row: before.get(row) or (("audit" if row in drawn else "queue"), chance) for row in new}
+            fresh = [row for row in new if row not in before]
+            drawn = drawn_for_audit(fresh, len(there) + len(new), audits, push.seed)
+            chance = len(drawn) / max(len(fresh), 1)
+            kinds = {row: before.get(row) or ("audit" if row in drawn else "queue", chance, len(fresh)) for row in new}
             audit = [row for row in new if kinds[row][0] == "audit"]
             random.Random(f"{push.seed} order").shuffle(audit)
             queue = sorted((row for row in new if kinds[row][0] == "queue"), key=lambda row: -rows[row])
             for place, row in enumerate([*audit, *queue], at):
-                kind, odds = kinds[row]
+                kind, odds, population = kinds[row]
                 c.execute(
                     "INSERT INTO pushed(push, row, content_hash, kind, place, why, chance, population, order_version,"
                     " suggestions_shown, sent, batch, priority) VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?)",
                     (
                         push.id, row, kind, place,
                         "random sample" if kind == "audit" else "the other opinions against its decision", odds,
-                        len(new), ORDER, not (blind_audit and kind == "audit"), last + 1,
+                        population, ORDER, not (blind_audit and kind == "audit"), last + 1,
                         AUDIT_FIRST if kind == "audit" else rows[row],
                     ),
                 )  # fmt: skip
@@ -131,12 +134,15 @@ class Reviews:
         self.db.write(write)
 
     def planned(self, push: Push) -> Iterator[list[sqlite3.Row]]:
-        """What a push sends, in the order of sending, in pages: row, kind, priority, batch, suggestions_shown, content_hash, and
-        `known`, true where Argilla has the row as it is now. Rows that the run does not have any more are left out."""
+        """What a push sends, in the order of sending, in pages.
+
+        Each has row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, and `known`, true where
+        Argilla has the row as it is now. Rows that the run does not have any more are left out.
+        """
         place, last = -1, ""
         while True:
             page = self.db.all(
-                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, place,"
+                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place,"
                 " withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
                 " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
                 f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, place, last,
@@ -147,12 +153,12 @@ class Reviews:
                 return
             place, last = page[-1]["place"], page[-1]["row"]
 
-    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str]]) -> None:
-        """(row id, hash of its record) of what Argilla has now."""
+    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str, str]], at: str) -> None:
+        """(row id, hash of its record, the questions that it has suggestions for) of what Argilla has as it was `at` that time."""
         self.db.write(
             lambda c: c.executemany(
-                "UPDATE pushed SET content_hash=?, sent=?, withdrawn=NULL WHERE push=? AND row=?",
-                [(said, now(), push.id, row) for row, said in sent],
+                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL WHERE push=? AND row=?",
+                [(said, suggested, at, push.id, row) for row, said, suggested in sent],
             )
         )
 
@@ -232,11 +238,27 @@ class Reviews:
         found = self.db.all(f"SELECT row FROM pushed WHERE {THERE} AND row IN ({marks(row_ids)})", *row_ids)
         return {r["row"] for r in found}
 
+    def open_audits(self, push: Push) -> int:
+        """How many audit rows of a push were sealed to go with ratings and reasons."""
+        (found,) = self.db.all(
+            "SELECT count(*) n FROM pushed WHERE push=? AND kind='audit' AND suggestions_shown=1", push.id
+        )
+        return int(found["n"])
+
+    def place(self, run_id: str, dataset_id: str, row: str) -> int | None:
+        """The place of a row in what was sent to a dataset, from 1; None where it is not there."""
+        found = self.db.all(
+            f"SELECT place FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND dataset_id=? AND row=? AND {THERE}",
+            run_id, dataset_id, row,
+        )  # fmt: skip
+        return int(found[0]["place"]) + 1 if found else None
+
     def samples(self, run_id: str) -> dict[str, tuple[int, int]]:
         """{"audit": (rows sent, rows of them that somebody submitted an answer to), "queue": ...} of a run."""
         found = self.db.all(
-            "SELECT kind, count(*) n, sum(row IN (SELECT row FROM verdicts WHERE gone IS NULL AND status='submitted')) seen"
-            f" FROM (SELECT DISTINCT row, kind FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND {THERE}) GROUP BY kind",
+            f"SELECT kind, count(*) n, sum(row IN (SELECT row FROM ({DECIDED}))) seen FROM (SELECT DISTINCT row, kind FROM pushed"
+            f" JOIN pushes ON pushes.id=push WHERE run=? AND {THERE}) GROUP BY kind",
+            run_id,
             run_id,
         )
         return {r["kind"]: (r["n"], r["seen"]) for r in found}
@@ -244,19 +266,13 @@ class Reviews:
     def reviewers(self, run_id: str) -> list[tuple[str, int]]:
         """(name, rows that they submitted an answer to) of everybody who did, the busiest first."""
         found = self.db.all(
-            "SELECT reviewer, count(DISTINCT row) n FROM verdicts WHERE gone IS NULL AND status='submitted'"
-            " AND row IN (SELECT id FROM rows WHERE run=? AND state='kept') GROUP BY reviewer ORDER BY n DESC, reviewer",
+            f"SELECT reviewer, count(*) n FROM ({NEWEST}) WHERE status='submitted' GROUP BY reviewer ORDER BY n DESC, reviewer",
             run_id,
         )
         return [(r["reviewer"], r["n"]) for r in found]
 
-    def keep_verdicts(
-        self, dataset_id: str, verdicts: Sequence[Verdict], *, whole: bool, users: Collection[str] = ()
-    ) -> int:
-        """Adds the versions that were not there, and returns how many. With `whole`, what is missing is marked gone.
-
-        `users` are the ids of Argilla's users, as far as is known: what somebody said who was deleted there since stays.
-        """
+    def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> int:
+        """Adds the versions that were not there, and returns how many. What was gone and is there again counts again."""
 
         def write(c: sqlite3.Connection) -> int:
             added = 0
@@ -271,34 +287,42 @@ class Reviews:
                         v.record_id, v.response_id, v.inserted_at, v.updated_at, dataset_id, now(), v.row,
                     ),
                 ).rowcount  # fmt: skip
-            if whole:
-                seen = {v.response_id for v in verdicts}
-                known = c.execute(
-                    "SELECT DISTINCT response_id, reviewer_id FROM verdicts WHERE dataset_id=?", (dataset_id,)
-                ).fetchall()
-                for known_id, reviewer in known:
-                    if known_id not in seen and users and reviewer not in users:
-                        continue
-                    gone = None if known_id in seen else now()
-                    c.execute(
-                        "UPDATE verdicts SET gone=iif(? IS NULL, NULL, coalesce(gone, ?)) WHERE response_id=?",
-                        (gone, gone, known_id),
-                    )
+                c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
             return added
 
         return self.db.write(write)
 
+    def forget_verdicts(self, dataset_id: str, there: Collection[str], began: str, users: Collection[str] = ()) -> None:
+        """Responses of a dataset that are not `there` (by id) were taken back, but those that came since `began`.
+
+        `users` are the ids of Argilla's users, as far as is known: what somebody said who was deleted there since stays.
+        """
+
+        def write(c: sqlite3.Connection) -> None:
+            known = c.execute(
+                "SELECT response_id, reviewer_id FROM verdicts WHERE dataset_id=? AND gone IS NULL GROUP BY response_id"
+                " HAVING max(pulled)<?", (dataset_id, began),
+            ).fetchall()  # fmt: skip
+            gone = [r["response_id"] for r in known if r["response_id"] not in there]
+            left = {r["response_id"] for r in known if users and r["reviewer_id"] not in users}
+            c.executemany(
+                "UPDATE verdicts SET gone=? WHERE response_id=? AND gone IS NULL",
+                [(now(), response) for response in gone if response not in left],
+            )
+
+        self.db.write(write)
+
     def verdicts(self, row_ids: Sequence[str]) -> dict[str, list[Verdict]]:
-        """The newest version of each reviewer's response to each row, without those that were withdrawn."""
+        """What each reviewer said last of each row, wherever it was sent, without what was withdrawn."""
         found: dict[str, list[Verdict]] = {row_id: [] for row_id in row_ids}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
-            newest: dict[str, sqlite3.Row] = {}
+            newest: dict[tuple[str, str], sqlite3.Row] = {}
             for v in self.db.reader.execute(
                 f"SELECT * FROM verdicts WHERE gone IS NULL AND row IN ({marks(some)}) ORDER BY updated_at, id",
                 some,
             ):
-                newest[v["response_id"]] = v
+                newest[v["row"], v["reviewer_id"] or v["reviewer"]] = v
             for v in newest.values():
                 found[v["row"]].append(
                     Verdict(

@@ -9,7 +9,7 @@ from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
 from app.tables.ratings import LAST_JUDGE
-from app.tables.reviews import DECIDED, THERE
+from app.tables.reviews import DECIDED, NEWEST, THERE
 from app.tables.text import now
 from tasks.engine import Tally
 
@@ -118,12 +118,15 @@ class Runs:
         self.db.write(lambda c: c.execute("INSERT INTO exports VALUES(NULL,?,?,?,?,?)", values) and None)
 
     def counts(self, run_id: str) -> dict[str, int]:
-        """How far the run has come.
+        """How far the run has come, counted anew where something was written since.
 
-        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, seen (not only drafted)
-        and exported (the last file) count rows or units; ratings, unrated and failed_ratings count ratings;
-        rows_to_rate_again are the rated rows that some of the failed ones are of.
+        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, undecided (a tie, or nobody sure),
+        seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count ratings;
+        rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
         """
+        return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
+
+    def _counted(self, run_id: str) -> dict[str, int]:
         one = self.db.reader.execute(
             "SELECT (SELECT count(*) FROM units WHERE run=:r) units,"
             " (SELECT count(*) FROM units WHERE run=:r AND state='failed')"
@@ -145,15 +148,15 @@ class Runs:
             (run_id,),
         ).fetchone()[0]
         reviewed = self.db.reader.execute(
-            "SELECT count(*) reviewed, coalesce(sum(approvals>rejections AND (majority OR rejections=0)), 0) approved,"
-            " coalesce(sum(rejections>approvals OR (rejections>0 AND NOT majority)), 0) rejected"
+            "WITH decided AS (SELECT *, approvals>rejections AND (majority OR rejections=0) approved,"
+            " rejections>approvals OR (rejections>0 AND NOT majority) rejected"
             f" FROM ({DECIDED}), (SELECT coalesce(json_extract(recipe, '$.merge.decision'), 'majority')='majority' majority"
-            " FROM runs WHERE id=?)", (run_id, run_id),
-        ).fetchone()  # fmt: skip
-        seen = self.db.all(
-            "SELECT count(DISTINCT row) n FROM verdicts JOIN rows ON rows.id=verdicts.row"
-            " WHERE run=? AND rows.state='kept' AND gone IS NULL AND status<>'draft'", run_id,
-        )[0]["n"]  # fmt: skip
+            " FROM runs WHERE id=?)) SELECT count(*) reviewed, coalesce(sum(submitted), 0) submitted,"
+            " coalesce(sum(approved), 0) approved, coalesce(sum(rejected), 0) rejected,"
+            " coalesce(sum(approvals+rejections+unsure>0 AND NOT approved AND NOT rejected), 0) undecided FROM decided",
+            (run_id, run_id),
+        ).fetchone()
+        seen = self.db.all(f"SELECT count(DISTINCT row) n FROM ({NEWEST}) WHERE status<>'draft'", run_id)[0]["n"]
         last = self.last_export(run_id)
         exported = last["rows"] if last else 0
         return {**dict(one), **dict(ratings), "sent": sent, **dict(reviewed), "seen": seen, "exported": exported}
