@@ -207,6 +207,8 @@ class Look:
     run: Run | None
     job: Job | None
     place: dict[str, Any]
+    noted: dict[str, int] = field(default_factory=dict)
+    """What pages counted in this glance, by name."""
 
     @cached_property
     def recipe(self) -> Recipe | None:

@@ -155,7 +155,9 @@ def push(
             names = {row_id for row_id, _ in refused}
             kept = [one[:4] for one in some if one[0] not in names]
             stale = {row_id: set(before.split()) - set(suggested.split()) for row_id, _, suggested, before in kept}
-            server.drop_suggestions(to.id, {row_id: _ids(to, left) for row_id, left in stale.items() if left})
+            if left := {row_id: _ids(to, names) for row_id, names in stale.items() if names}:
+                numbers = [record["metadata"]["number"] for *_, record in some if record["external_id"] in left]
+                server.drop_suggestions(to.id, left, (min(numbers), max(numbers)))
             keep([(row_id, digest, suggested) for row_id, digest, suggested, _ in kept])
             done.sent += len(some) - len(refused)
             done.refused += refused

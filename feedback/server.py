@@ -187,11 +187,11 @@ class Server:
         for at in range(0, len(own), DELETED_AT_ONCE):
             self.delete(f"/api/v1/datasets/{dataset_id}/records", ids=",".join(own[at : at + DELETED_AT_ONCE]))
 
-    def drop_suggestions(self, dataset_id: str, questions: Mapping[str, set[str]]) -> None:
-        """Takes suggestions out of records: {external id: ids of questions}."""
-        if not questions:
-            return
-        for record in self._paged(dataset_id, ["suggestions"]):
+    def drop_suggestions(self, dataset_id: str, questions: Mapping[str, set[str]], numbers: tuple[int, int]) -> None:
+        """Takes suggestions out of records: {external id: ids of questions}, looked for among those with these `numbers`."""
+        scope = {"entity": "metadata", "metadata_property": "number"}
+        among = {"type": "range", "scope": scope, "ge": numbers[0], "le": numbers[1]}
+        for record in list(self._searched(dataset_id, among, ["suggestions"])):
             wanted = questions.get(str(record["external_id"]), set())
             if ids := [str(s["id"]) for s in record.get("suggestions") or [] if str(s["question_id"]) in wanted]:
                 self.delete(f"/api/v1/records/{record['id']}/suggestions", ids=",".join(ids))
@@ -211,21 +211,25 @@ class Server:
 
     def answered(self, dataset_id: str) -> Iterator[dict[str, Any]]:
         """The records that somebody responded to, with responses and suggestions."""
-        asked = {"filters": {"type": "and", "and": [
-            {"type": "terms", "scope": {"entity": "response", "property": "status"}, "values": ["submitted", "draft", "discarded"]}
-        ]}, "sort": [{"scope": {"entity": "record", "property": "inserted_at"}, "order": "asc"}]}  # fmt: skip
-        include = ["responses", "suggestions"]
+        scope = {"entity": "response", "property": "status"}
+        given = {"type": "terms", "scope": scope, "values": ["submitted", "draft", "discarded"]}
+        found = self._searched(dataset_id, given, ["responses", "suggestions"])
+        return (record for record in found if record["responses"])
+
+    def _searched(self, dataset_id: str, wanted: dict[str, Any], include: list[str]) -> Iterator[dict[str, Any]]:
+        """Records that fit a filter; all of them where there are more than a search engine gives."""
+        asked = {
+            "filters": {"type": "and", "and": [wanted]},
+            "sort": [{"scope": {"entity": "record", "property": "inserted_at"}, "order": "asc"}],
+        }
+        words = "".join(f"&include={name}" for name in include)
         offset = 0
         while True:
-            with self.translated():
-                answer = self.http.post(
-                    f"/api/v1/datasets/{dataset_id}/records/search", json=asked,
-                    params={"include": include, "limit": BATCH, "offset": offset},
-                )  # fmt: skip
-                answer.raise_for_status()
-                page = answer.json()
-            if page["total"] > FOUND_AT_MOST:  # what a search engine gives at most; the list has no such end
-                yield from (record for record in self._paged(dataset_id, include) if record["responses"])
+            page = self.post(
+                f"/api/v1/datasets/{dataset_id}/records/search?limit={BATCH}&offset={offset}{words}", asked
+            )
+            if page["total"] > FOUND_AT_MOST:  # the list has no such end
+                yield from self._paged(dataset_id, include)
                 return
             yield from (found["record"] for found in page["items"])
             offset += len(page["items"])

@@ -314,21 +314,6 @@ def test_the_mean_over_repeats_is_rounded_half_up() -> None:
     assert of(found, "honesty", "people minus labeller").value == 0.5
 
 
-def test_what_a_person_said_last_counts_once() -> None:
-    old = Verdict(
-        "r1", "ada", "submitted", {"decision": "reject"}, reviewer_id="1", updated_at="2026-01-01", response_id="a"
-    )
-    new = Verdict(
-        "r1", "ada", "submitted", {"decision": "approve"}, reviewer_id="1", updated_at="2026-01-02", response_id="b"
-    )
-    draft = Verdict("r1", "bob", "draft", {"decision": "reject"}, reviewer_id="2")
-    row = row_of(1, {"honesty": [5]})
-    found = agreement([Judged(row.row, row.ratings, [replace(new, blind=True), old, draft])] * 20)
-    assert of(found, "honesty", "same decision").value == 1
-    assert (found.reviews, found.blind) == (20, 20)
-    assert between(found, "decision").n == 0
-
-
 def test_ratings_that_name_no_aspect() -> None:
     one_aspect = agreement([row_of(1, {"honesty": [4]}, ("ada", None, {"rating-1": 4}))] * 50)
     assert list(one_aspect.labeller) == ["honesty"]

@@ -82,7 +82,13 @@ def _line(look: Look) -> str:
 
 
 def _waiting(look: Look) -> int:
-    """Rows that a push would send."""
+    """Rows that a push would send; asked for once a glance."""
+    if "waiting" not in look.noted:
+        look.noted["waiting"] = _counted_waiting(look)
+    return look.noted["waiting"]
+
+
+def _counted_waiting(look: Look) -> int:
     if look.run is None:
         return 0
     pulled = look.job.pulled if look.job is not None else None
