@@ -384,7 +384,11 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
 
 def agreement(store: Store, run: Run) -> Agreement:
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
-    return agreed(judged_rows(store, run, store.reviews.audit_rows(run.id)))
+
+    def measured() -> Agreement:
+        return agreed(judged_rows(store, run, store.reviews.audit_rows(run.id)))
+
+    return store.db.remembered(f"agreement of {run.id}", measured)
 
 
 def export(store: Store, run: Run, to: Export) -> Exported:

@@ -105,8 +105,10 @@ def submitted(page: Page, *keys: str) -> dict[str, Any]:
 KEYS = {"1": "approve", "2": "reject", "3": "unsure"}
 
 
-def test_three_people_at_once(store: Store, where: Argilla, browser: Browser, people: list[Reviewer]) -> None:
-    run, address = sent(store, where, 4, review={"min_submitted": 2})
+def test_three_people_at_once(
+    store: Store, where: Argilla, argilla: ArgillaServer, browser: Browser, people: list[Reviewer]
+) -> None:
+    run, address = sent(store, where, 24, review={"min_submitted": 2})
     said: dict[str, list[str]] = {}
     with ExitStack() as stack:
         tabs: list[Person] = [stack.enter_context(person(browser)) for _ in people]
@@ -122,7 +124,16 @@ def test_three_people_at_once(store: Store, where: Argilla, browser: Browser, pe
                 said.setdefault(answer["record_id"], []).append(KEYS[key])
                 tab.page.wait_for_timeout(700)
         assert [tab.foreign for tab in tabs] == [[], [], []]
-    assert len(said) >= 3 and max(map(len, said.values())) == 3
+    assert len(said) >= 2 and max(map(len, said.values())) == 3
+
+    # two of them judge each of the other rows, through the server's interface
+    with Reviewer(argilla) as owner:
+        rest = [record for record in owner.records(run.id) if record["id"] not in said]
+    for number, one in enumerate(rest):
+        for who in (people[number % 3], people[(number + 1) % 3]):
+            decision = "reject" if (number + people.index(who)) % 4 == 0 else "approve"
+            who.say(one, decision=decision)
+            said.setdefault(one["id"], []).append(decision)
     done = workflow.pull(store, run, where)
     assert done.submitted == sum(map(len, said.values()))
     decided = {}
@@ -133,4 +144,28 @@ def test_three_people_at_once(store: Store, where: Argilla, browser: Browser, pe
     for record, decisions in said.items():  # by hand: more for it than against it, or the other way round
         ahead = decisions.count("approve") - decisions.count("reject")
         wanted[record] = "approve" if ahead > 0 else "reject" if ahead < 0 else "unsure"
-    assert decided == wanted and set(wanted.values()) >= {"approve"}
+    assert decided == wanted and set(wanted.values()) >= {"approve", "unsure"}
+
+    # how well they agree, by hand: all 24 rows are audit, and the labeller would keep each of them
+    found = workflow.agreement(store, run)
+    assert (found.rows, found.reviewed, found.reviews) == (24, 24, done.submitted)
+    (alpha,) = [measure for measure in found.reviewers if measure.name == "decision"]
+    assert alpha.n == 24 and alpha.value == pytest.approx(alpha_by_hand(list(said.values())))
+    (same,) = [measure for measure in found.labeller["helpfulness"] if measure.name == "same decision"]
+    votes = [vote for decisions in said.values() for vote in decisions if vote != "unsure"]
+    assert same.n == len(votes) and same.value == pytest.approx(votes.count("approve") / len(votes))
+
+
+def alpha_by_hand(units: list[list[str]]) -> float:
+    """Krippendorff's alpha for names: 1 minus the disagreement that is there over what chance would give."""
+    values = [value for unit in units for value in unit]
+    n = len(values)
+    there = sum(
+        (one != other) / (len(unit) - 1)
+        for unit in units
+        for k, one in enumerate(unit)
+        for m, other in enumerate(unit)
+        if k != m
+    )
+    chance = sum(one != other for k, one in enumerate(values) for m, other in enumerate(values) if k != m) / (n - 1)
+    return 1 - there / chance
