@@ -15,7 +15,7 @@ from app.tables.runs import Run
 from feedback.types import Rating
 from tests.browser import Person, person
 from tests.conftest import ArgillaServer
-from tests.rows import PASSWORD, Reviewer, another, made_of, with_run
+from tests.rows import PASSWORD, Reviewer, another, edit, made_of, with_run
 
 WHY = (
     "The response names the river and says where it flows, which is what was asked, but it leaves out how long it is and "
@@ -100,6 +100,31 @@ def submitted(page: Page, *keys: str) -> dict[str, Any]:
         for key in (*keys, "Enter"):
             page.keyboard.press(key)
     return dict(answer.value.json())
+
+
+HOSTILE = """Look: <script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">
+<img src="http://evil.example/pixel.png"> ![](http://evil.example/md.png) <a href="javascript:window.hacked=3">a</a>
+<object data="http://evil.example/o"></object><embed src="http://evil.example/e"><iframe src="http://evil.example/f"></iframe>
+<svg onload="window.hacked = 4"></svg> <style>@import "http://evil.example/s.css"; body { display: none }</style> =1+1 {{7*7}}
+the end"""
+
+
+def test_a_hostile_record_is_shown_and_does_nothing(
+    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
+) -> None:
+    run = with_run(
+        store, 1, made_of(rating={"aspects": ["helpfulness"]}), rate=rated, name=f"hostile-{random.randrange(10**9)}"
+    )
+    edit(store, f"{run.id}-000000-0", HOSTILE)
+    address = workflow.push(store, run, where, lambda done, total: None).to.url
+    with person(browser) as reviewer:
+        page = reviewer.page
+        sign_in(page, address, argilla.username, argilla.password)
+        expect(page.get_by_text("the end", exact=False).first).to_be_visible()
+        expect(page.get_by_role("button", name="Submit")).to_be_visible()  # no style of the text's own hides the page
+        page.wait_for_timeout(1000)
+        assert page.evaluate("window.hacked") is None
+        assert reviewer.foreign == []  # no request was even begun: the server's pages forbid it
 
 
 KEYS = {"1": "approve", "2": "reject", "3": "unsure"}

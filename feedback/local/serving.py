@@ -52,7 +52,7 @@ async def serve(app: Any, home: Home, listener: socket.socket, stop: StopSignal,
         stdout.write(json.dumps(ready) + "\n")
         stdout.flush()
 
-    cut_off = CutOff(app)
+    cut_off = CutOff(Inert(app))
     server = Server(cut_off, answer)
     stop.when_serving = server.end
     await server.serve(sockets=[listener])
@@ -96,6 +96,31 @@ class Server(uvicorn.Server):
         """Finish the requests under way; called twice, wait for nothing."""
         self.force_exit = bool(self.should_exit)
         self.should_exit = True
+
+
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; frame-src 'self';"
+    " base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+"""What texts of records may do in the server's pages: they are rendered as Markdown, and may name pictures and objects of
+other hosts; none of them is loaded, and nothing is told to anybody."""
+
+
+class Inert:
+    """Sends the policy along with every answer."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                policy = (b"content-security-policy", POLICY.encode())
+                message = {**message, "headers": [*message.get("headers", []), policy]}
+            await send(message)
+
+        await self.app(scope, receive, with_policy if scope["type"] == "http" else send)
 
 
 class CutOff:
