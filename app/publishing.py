@@ -1,8 +1,9 @@
 """What a dataset's card on the Hub says of a run: nothing that is secret, nothing that belongs to this machine alone."""
 
-import re
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from app.recipe import Recipe
@@ -11,26 +12,37 @@ from app.tables.runs import Run
 from feedback.card import Facts
 from feedback.exports import Export
 from feedback.judged import LATEST
+from feedback.schema import Review
 from tasks.models.spec import ModelSpec
 
-SECRET = re.compile("key|token|secret|password|auth", re.IGNORECASE)
-"""Names of fields whose values are not published."""
+NUMBERS = {
+    "top_k", "min_p", "top_a", "typical_p", "tfs_z", "mirostat", "mirostat_mode", "mirostat_tau", "mirostat_eta",
+    "presence_penalty", "frequency_penalty", "repetition_penalty", "repeat_penalty", "repeat_last_n",
+    "length_penalty", "no_repeat_ngram_size", "temperature", "top_p", "seed", "n", "best_of", "max_tokens",
+    "max_completion_tokens", "min_tokens", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base",
+    "dry_allowed_length", "logprobs", "top_logprobs", "do_sample", "ignore_eos", "dimensions",
+}  # fmt: skip
+TEXTS = {"stop", "reasoning_effort"}
+"""Fields of a request that are published, where they hold numbers, or texts: how a model samples. Others may be secret."""
 
 
 def facts(run: Run, made: Recipe) -> Facts:
-    """What a dataset's card says of a run: its recipe without what belongs to this machine alone."""
+    """What a dataset's card says of a run: its recipe without what belongs to this machine alone, or names reviewers."""
     shown = replace(
         made,
-        inputs=replace(made.inputs, path=Path(made.inputs.path).name),
+        inputs=replace(made.inputs, path=_name(made.inputs.path), dataset=_dataset(made.inputs.dataset)),
         generator=_public(made.generator),
         responders=tuple(_public(spec) for spec in made.responders),
         labeller=_public(made.labeller),
+        embedder=None if made.embedder is None else _public(made.embedder),
+        review=replace(made.review, dataset=Review().dataset, workspace=Review().workspace),
+        merge=replace(made.merge, text=LATEST),
         export=Export(),
     )
     makes = made.task.calls_model or made.answering.n > 0
     answering = made.responders or ((made.generator,) if makes else ())
     people = made.merge
-    text = "the latest" if people.text == LATEST else f"that of {people.text}, else the latest"
+    text = "the latest" if people.text == LATEST else "that of one chosen reviewer, else the latest"
     return Facts(
         run=run.id,
         name=run.name,
@@ -48,9 +60,34 @@ def _public(spec: ModelSpec) -> ModelSpec:
     """The same without what could be a secret in an address or in the fields of the request, or a folder of this machine."""
     parts = urlsplit(spec.url)
     url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    extra = {name: value for name, value in spec.extra.items() if not SECRET.search(name)}
-    template = Path(spec.template).name if Path(spec.template).is_absolute() else spec.template
-    return replace(spec, url=url, extra=extra, template=template)
+    extra = {name: value for name, value in spec.extra.items() if _is_sampling(name, value)}
+    template = _name(spec.template) if _is_here(spec.template) else spec.template
+    return replace(spec, url=url, key_env="", extra=extra, template=template)
+
+
+def _is_sampling(name: str, value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    if name in TEXTS:
+        return all(isinstance(one, str) for one in values)
+    return name in NUMBERS and all(isinstance(one, int | float) for one in values)
+
+
+def _dataset(name: str) -> str:
+    """A dataset's id; of a folder of this machine its name only. An id of the Hub has one slash at most."""
+    return _name(name) if _is_here(name) or name.count("/") > 1 or "\\" in name else name
+
+
+def _is_here(text: str) -> bool:
+    """Whether a setting names a place on this machine. Jinja source, a family or an id does not."""
+    try:
+        return bool(text) and (Path(text).is_absolute() or text.startswith(("~", ".")) or Path(text).is_dir())
+    except OSError:  # longer than any path
+        return False
+
+
+def _name(path: str) -> str:
+    """The last part of a path, "" for none."""
+    return (Path(os.path.normpath(Path(path).absolute())).name or "folder") if path else ""
 
 
 def _named(spec: ModelSpec) -> str:

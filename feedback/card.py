@@ -156,7 +156,7 @@ def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
 def _rows(to: Export, summary: Summary) -> str:
     split = f", {to.test_share:.0%} of the origins for testing" if to.test_share else ""
     chosen = [f"decision: {to.decision or 'approved' + (' and rejected' if to.form.rejected else '')}"]
-    chosen += [f"decided so by {_one_line(to.reviewer)}"] if to.reviewer else []
+    chosen += ["decided so by one chosen reviewer"] if to.reviewer else []
     chosen += [f"best response rated {to.least_rating:g} or more"] if to.least_rating is not None else []
     chosen += [f"instructions less than {to.similarity:g} similar (ROUGE-L)"] if to.similarity is not None else []
     if to.format == "preference":

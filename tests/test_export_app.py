@@ -24,6 +24,8 @@ from app.pages.board import Act, stop
 from app.publishing import facts
 from app.standby import Standby
 from app.store import Store
+from feedback.card import Summary
+from feedback.card import part as card_part
 from feedback.exports import Export
 from feedback.formats import FORMATS
 from tasks.errors import SettingsError
@@ -184,6 +186,55 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
     recipe.parse(dict(about.recipe))
 
 
+SECRETS: dict[str, Any] = {
+    "url": "https://me:s3cret@models.example.org/v1?key=s3cret",
+    "key_env": "S3CRET_KEY",
+    "extra": {
+        "headers": {"Authorization": "Bearer s3cret"}, "metadata": {"user": "s3cret"}, "user": "s3cret", "seed": "s3cret",
+        "min_p": 0.1, "stop": ["END"], "stop_token": "s3cret",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["generator", "responders", "labeller", "embedder"])
+def test_no_model_of_a_recipe_brings_a_secret_onto_the_card(store: Store, here: Settings, part: str) -> None:
+    spec = {**SECRETS, "model": "m"}
+    made = recipe.parse(
+        {
+            "name": "rivers", "rows": 1, "task": {"kind": "magpie"}, "rating": {"aspects": ["honesty"]},
+            part: [spec] if part == "responders" else spec,
+        }
+    )  # fmt: skip
+    about = facts(workflow.start(store, here, made), made)
+    assert "s3cret" not in json.dumps(about.recipe).lower()
+    shown = about.recipe[part][0] if part == "responders" else about.recipe[part]
+    assert shown["extra"] == {"min_p": 0.1, "stop": ["END"]} and shown["url"] == "https://models.example.org/v1"
+
+
+def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settings, tmp_path: Path) -> None:
+    run = store.runs.create("r", "rivers", "me", RECIPE, 7, "")
+    (tmp_path / "mine").mkdir()
+
+    def shown(dataset: str, **more: Any) -> Any:
+        values = {"name": "x", "task": {"kind": "existing"}, "inputs": {"dataset": dataset}, "generator": SECRETS}
+        made = recipe.parse({**values, **more})
+        about = facts(run, made)
+        return about if more else about.recipe["inputs"]["dataset"]
+
+    for folder in (str(tmp_path / "mine"), "~/private/mine", "./mine", "../private/mine", "private/of/mine"):
+        assert shown(folder) == "mine"
+    assert shown("owner/name") == "owner/name" and shown("name") == "name"
+    about = shown(
+        "owner/name",
+        merge={"text": "ann-smith", "decision": "unanimous"},
+        review={"dataset": "ann-smith-1", "workspace": "ann-smith", "guidelines": "Be fair."},
+    )
+    assert "ann-smith" not in json.dumps(about.recipe) + about.rule and "one chosen reviewer" in about.rule
+    assert about.recipe["review"] == {"guidelines": "Be fair."} and about.recipe["merge"] == {"decision": "unanimous"}
+    text = card_part("me/x", Export(reviewer="ann-smith"), about, Summary())
+    assert "ann-smith" not in text and "decided so by one chosen reviewer" in text
+
+
 def test_from_python(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
     done = api.export("r", tmp_path / "out.jsonl", data=desk.settings.data, format="kto", decision="rejected")
     assert done.written == 2
@@ -219,7 +270,7 @@ def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> Non
 
 def test_the_readme_shows_settings_and_formats_that_there_are() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
+    (block,) = [one for one in re.findall(r"```ini\n(.*?)```", text, re.DOTALL) if "[export]" in one]
     assert build(Export, tomllib.loads(block)["export"], "[export]").test_share == 0.1
     table = text[text.index("| format | columns |") :]
     for name, form in FORMATS.items():
