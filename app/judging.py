@@ -37,6 +37,12 @@ def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     return Foreseen(found, lines, passed.lineless, passed.alike)
 
 
+def gives(store: Store, run: Run, to: Export) -> bool:
+    """Whether an export would hold anything: looks no further than the first line."""
+    found = lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, Passed())
+    return next(found, None) is not None
+
+
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
     return list(_judged(store, store.rows.page(run.id, offset, limit), recipe.read(run.recipe).merge))

@@ -163,6 +163,7 @@ def finished(done: Finished) -> str:
     words = (
         f"{done.records} records are in Argilla, dataset '{done.dataset}' in workspace '{done.workspace}': {done.url}"
     )
+    words += f"\n{done.taken_out} that the run no longer gives were taken out" if done.taken_out else ""
     return words + "".join(f"\nArgilla refused {name}: {why}" for name, why in done.refused[:10])
 
 

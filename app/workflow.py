@@ -28,7 +28,7 @@ from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError
 from app.execution import Execution
-from app.judging import foresee, judged_of, judged_rows
+from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.publishing import facts
 from app.recipe import Recipe
@@ -408,16 +408,18 @@ def publish(store: Store, run: Run, to: Export, say: Say) -> Published:
     return done
 
 
-def finish(store: Store, run: Run, to: Export, where: Argilla) -> Finished:
+def finish(
+    store: Store, run: Run, to: Export, where: Argilla, watch: Callable[[Finished], None] = lambda done: None
+) -> Finished:
     """Writes the rows of a run that `to` takes into a dataset of Argilla, `to.argilla`, as finished ones.
 
     Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
     """
     made = recipe_of(run)
-    if not foresee(store, run, to, 0).lines:
+    if not gives(store, run, to):
         raise ExportError("There is nothing to write into Argilla yet: no row that can be used was approved.")
     with Server(where.url, where.key) as server:
         place = made.review.workspace or where.workspace
-        done = write_finished(server, to.argilla, place, judged_rows(store, run), to, run.id, made.kind)
+        done = write_finished(server, to.argilla, place, judged_rows(store, run), to, run.id, made.kind, watch)
     store.runs.add_export(run.id, done.url, to.format, done.records)
     return done

@@ -125,7 +125,7 @@ class Passed:
 
 
 def lines(
-    rows: Iterable[Judged], to: Export, run: str, task: str, passed: Passed, seen: Seen | None = None
+    rows: Iterable[Judged], to: Export, run: str, task: str, passed: Passed
 ) -> Iterator[tuple[Judged, list[Line]]]:
     """Each row that goes out, with its lines, in the order of `rows`. What does not is counted in `passed`."""
     known = Novelty(to.similarity) if to.similarity is not None else None

@@ -1,6 +1,6 @@
 """The rows of an export as a dataset of Argilla: finished ones, to look at, share, or review once more elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,22 +23,27 @@ FORMATS = ("sft", "prompt-completion", "preference", "kto", "reward", "grpo", "p
 
 @dataclass
 class Finished:
-    """What came of it: so many records are in the dataset at `url`; `refused` are (id, the server's words)."""
+    """What came of it: so many records are in the dataset at `url`; `refused` are (id, the server's words).
+
+    `taken_out` records of the run were there and are no longer made.
+    """
 
     dataset: str
     workspace: str
     url: str
     records: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
+    taken_out: int = 0
 
 
 def write(
-    server: Server, name: str, workspace: str, rows: Iterable[Judged], to: Export, run: str, task: str
-) -> Finished:
+    server: Server, name: str, workspace: str, rows: Iterable[Judged], to: Export, run: str, task: str,
+    watch: Callable[[Finished], None] = lambda done: None,
+) -> Finished:  # fmt: skip
     """Writes the rows that `to` takes into the dataset `name`, which is made where it is not there. A line is one record
-    under its row's id; written again, it changes and is not doubled.
+    under an id of its own; written again, it changes and is not doubled, and what the run no longer gives is taken out.
 
-    Raises SettingsError for a format that Argilla can't show, DatasetMismatch, ArgillaError.
+    `watch` is told after each batch. Raises SettingsError for a format that Argilla can't show, DatasetMismatch, ArgillaError.
     """
     if to.format not in FORMATS:
         raise SettingsError(
@@ -46,11 +51,18 @@ def write(
         )
     made = target(server, name, workspace, _settings(to))
     done = Finished(made.name, made.workspace, made.url)
+    written: set[str] = set()
     records = _records(lines(rows, to, run, task, Passed()), to)
     while batch := list(islice(records, BATCH)):
         refused = server.upsert(made.id, batch)
+        written.update(record["external_id"] for record in batch)
         done.records += len(batch) - len(refused)
         done.refused += refused
+        watch(done)
+    ours = (one for one in server.records(made.id) if (one["metadata"] or {}).get("run") == run)
+    if stale := {str(one["external_id"]) for one in ours} - written:
+        server.delete_records(made.id, stale)
+        done.taken_out = len(stale)
     return done
 
 
@@ -86,8 +98,8 @@ def _settings(to: Export) -> "rg.Settings":
 
 def _records(found: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
     columns = to.form.columns
-    for judged, made in found:
-        for number, line in enumerate(made):
+    for _, made in found:
+        for line in made:
             shown = {name: line[name] for name, kind in columns.items() if _shows(name, kind)}
             rest = {
                 _named(name): str(line[name]).lower() if isinstance(line[name], bool) else line[name]
@@ -95,10 +107,17 @@ def _records(found: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator
                 if name not in shown and not isinstance(kind, (list, dict)) and line[name] is not None
             }
             yield {
-                "external_id": judged.row.id if len(made) == 1 else f"{judged.row.id}/{number + 1}",
+                "external_id": _id(line, to),
                 "fields": {name: value for name, value in shown.items() if value},
                 "metadata": rest,
             }
+
+
+def _id(line: Line, to: Export) -> str:
+    """The row's, and in formats with a line for each response which one: the same however many others there are."""
+    if not to.form.several:
+        return str(line["row_id"])
+    return f"{line['row_id']}/{line['response'] + 1}{'-corrected' if line.get('response_corrected') else ''}"
 
 
 def _shows(name: str, kind: Any) -> bool:

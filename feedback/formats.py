@@ -56,6 +56,11 @@ class Format:
     def columns(self) -> Columns:
         return {**self.own, **LINEAGE}
 
+    @property
+    def several(self) -> bool:
+        """Whether a row can give several lines: one for each `response`, which is named by its place."""
+        return self.own.get("response") is int
+
 
 RESPONSE, PAIR, TURN, RATED = (
     "It needs a response.",

@@ -11,8 +11,9 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ExportError
 from feedback.exports import Export
+from feedback.finished import Finished
 from feedback.types import Verdict
-from tasks.errors import SettingsError
+from tasks.errors import SettingsError, Stopped
 from tests.conftest import ArgillaServer
 from tests.rows import Reviewer, all_said, with_run
 
@@ -49,6 +50,55 @@ def test_finished_rows_go_into_argilla(store: Store, argilla: ArgillaServer, for
             and all(record["fields"][field] == line[field] for field in record["fields"])
         ]  # fmt: skip
         assert record["metadata"]["row-id"] == line["row_id"] and record["metadata"]["run"] == run.id
+
+
+def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: ArgillaServer) -> None:
+    """Each line keeps its record, whatever else its row gives; what is no longer made is taken out, other runs stay."""
+    name, where = f"again-{random.randrange(10**9)}", Argilla(argilla.url, argilla.api_key, own=True)
+    run, other = (with_run(store, 2, responses=2, rate=lambda *_: [], name=f"{name}-{k}") for k in "ab")
+    to = Export(format="kto", argilla=name)
+
+    def write(which: Run, *said: dict[str, Any]) -> dict[str, tuple[str, str]]:
+        """What is there afterwards of that run: (record, text and label) by the record's name."""
+        ids = [judged.row.id for judged in judging.judged_rows(store, which)]
+        found = [
+            Verdict(row, "ann", "submitted", answers, {}, "r", row, "ann")
+            for row, answers in zip(ids, said, strict=True)
+        ]
+        store.reviews.keep_verdicts(f"d-{which.id}", found, whole=True)
+        workflow.finish(store, which, to, where)
+        with Reviewer(argilla) as owner:
+            return {
+                one["external_id"].removeprefix(f"{which.id}-"): (one["id"], one["fields"]["completion"][0]["content"])
+                for one in owner.records(name)
+                if one["metadata"]["run"] == which.id
+            }
+
+    yes: dict[str, Any] = {"decision": "approve"}
+    first = write(run, yes, {"decision": "reject"})
+    assert set(first) == {"000000-0/1", "000001-0/1", "000001-0/2"}
+    beside = write(other, yes, yes)
+    more = write(run, {**yes, "rating-1": 5, "rating-2": 1}, {"decision": "reject"})
+    assert set(more) == {*first, "000000-0/2"} and {name: more[name] for name in first} == first
+    turned = write(run, {**yes, "rating-1": 1, "corrected-response": "Better words."}, yes)
+    assert set(turned) == {"000000-0/1-corrected", "000000-0/1", "000001-0/1"}
+    assert turned["000000-0/1"] == first["000000-0/1"] and turned["000000-0/1-corrected"][1] == "Better words."
+    fewer = write(run, yes, {"decision": "unsure"})
+    assert fewer == {"000000-0/1": first["000000-0/1"]}
+    assert write(other, yes, yes) == beside
+
+
+def test_writing_is_watched_and_can_be_stopped(store: Store, argilla: ArgillaServer) -> None:
+    run, name = approved(store), f"stopped-{random.randrange(10**9)}"
+    seen = []
+
+    def watch(done: Finished) -> None:
+        seen.append(done.records)
+        raise Stopped("Stopped.")
+
+    with pytest.raises(Stopped):
+        workflow.finish(store, run, Export(argilla=name), Argilla(argilla.url, argilla.api_key, own=True), watch)
+    assert seen == [2] and store.runs.last_export(run.id) is None
 
 
 def test_what_cannot_be_shown_or_is_not_there(store: Store, argilla: ArgillaServer) -> None:
