@@ -173,6 +173,10 @@ def published(sent: Published) -> str:
     if sent.there:
         words += f"\n{sent.there} rows were there already"
         words += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
+    if sent.gone:
+        words += (
+            f"\n{sent.gone} rows of the run are there and would not go out now (rejected since, say); they stay there"
+        )
     return words + _passed(sent.passed_over, sent.alike)
 
 

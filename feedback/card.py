@@ -6,7 +6,7 @@ Ours is what stands between two marks, one such part for each run and format, an
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from feedback.errors import ExportError
 from feedback.exports import Export
 from feedback.judged import Judged
 from feedback.lines import Line
+from feedback.sides import TEST, TRAIN
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")
@@ -39,16 +40,12 @@ class Facts:
 
 @dataclass
 class Summary:
-    """What the rows that go out come to; rows are added one by one."""
+    """What the rows of one export come to, those that are there already among them; rows are added one by one."""
 
     rows: int = 0
-    decisions: Counter[str] = field(default_factory=Counter)
-    """Rows by decision: approve, reject, unsure, "" for those that nobody reviewed."""
-    reviewers: Counter[str] = field(default_factory=Counter)
     instructions: int = 0
     responses: int = 0
     """Rows with a corrected instruction, with a corrected response."""
-    newest: str = ""
     rated: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """(number, sum) of the labeller's ratings by model that answered and aspect."""
     people: dict[str, list[float]] = field(default_factory=dict)
@@ -56,11 +53,8 @@ class Summary:
 
     def add(self, judged: Judged, made: Sequence[Line]) -> None:
         self.rows += 1
-        self.decisions[judged.decision or ""] += 1
-        self.reviewers.update({verdict.reviewer for verdict in judged.submitted})
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None
-        self.newest = max([self.newest, *(verdict.updated_at for verdict in judged.submitted)])
         for rating in judged.ratings:
             if rating.value is not None and rating.response < len(judged.row.responses):
                 model = judged.row.responses[rating.response].model
@@ -70,13 +64,45 @@ class Summary:
                 _count(self.people, response.model, value)
 
 
+@dataclass
+class Held:
+    """What a dataset holds of one run in one format, read from its lines: as things stood when each was added."""
+
+    rows: dict[str, str] = field(default_factory=dict)
+    """The decision of each row, by its id."""
+    lines: Counter[str] = field(default_factory=Counter)
+    """Lines for training and for testing."""
+    reviewers: set[str] = field(default_factory=set)
+    newest: str = ""
+
+    def add(self, line: Line, part: str) -> None:
+        self.rows[line["row_id"]] = line["decision"] or ""
+        self.lines[part] += 1
+        self.reviewers.update(line["reviewers"])
+        self.newest = max(self.newest, line["reviewed_at"] or "")
+
+    def with_lines(self, made: Iterable[Line], part: str) -> Iterator[Line]:
+        """The same lines, each added on its way."""
+        for line in made:
+            self.add(line, part)
+            yield line
+
+    @property
+    def decisions(self) -> Counter[str]:
+        """Rows by decision: approve, reject, unsure, "" for those that nobody reviewed."""
+        return Counter(self.rows.values())
+
+
 def _count(sums: dict[Any, list[float]], name: Any, value: float) -> None:
     found = sums.setdefault(name, [0, 0.0])
     found[0] += 1
     found[1] += value
 
 
-def card(old: str, repo: str, to: Export, about: Facts, summary: Summary, configs: Mapping[str, Sequence[str]]) -> str:
+def card(
+    old: str, repo: str, to: Export, about: Facts, summary: Summary, held: Held, added: int,
+    configs: Mapping[str, Sequence[str]],
+) -> str:  # fmt: skip
     """The card with the part of this run and format new, all else as it was. `configs` are the splits of each format.
 
     Raises ExportError for a card whose header can't be read.
@@ -90,7 +116,7 @@ def card(old: str, repo: str, to: Export, about: Facts, summary: Summary, config
         "tags": [*tags, *(tag for tag in TAGS if tag not in tags)] if isinstance(tags, list) else tags,
         **({"license": to.license} if to.license else {}),
     }
-    ours = part(repo, to, about, summary)
+    ours = part(repo, to, about, summary, held, added)
     _, end = _marks(to, about)
     place = re.compile(rf"<!-- claywright: {re.escape(f'{about.run} {to.format} ')}.*?{re.escape(end)}\n?", re.DOTALL)
     body, found = place.subn(lambda _: ours, text, count=1)
@@ -127,8 +153,9 @@ def _opening(to: Export, about: Facts) -> str:
     )
 
 
-def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
-    """What the card says of one run in one format, between its marks."""
+def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, added: int) -> str:
+    """What the card says of one run in one format, between its marks: all that is `held`, and the `added` rows of the last
+    export."""
     begin, end = _marks(to, about)
     made = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", made)), 3)
@@ -139,11 +166,11 @@ def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
     sections = [
         f"## {_one_line(about.name)}: {to.form.label}",
         f'```python\nload_dataset("{repo}", "{to.format}")\n```',
-        f"{_rows(to, summary)} Every line names its row, run, prompt, decision and reviewers.",
+        f"{_rows(to, summary, held, added)} Every line names its row, run, prompt, decision and reviewers.",
         f"### Recipe\n\n{fence}json\n{made}\n{fence}",
         "### Models\n\n" + "\n".join(models),
         f"### Ratings\n\n{_ratings(summary)}",
-        f"### Review\n\n{_review(about, summary)}",
+        f"### Review\n\n{_review(about, summary, held)}",
     ]
     if about.for_trying:
         sections.append(
@@ -153,7 +180,7 @@ def part(repo: str, to: Export, about: Facts, summary: Summary) -> str:
     return "\n\n".join([begin, *sections, end]) + "\n"
 
 
-def _rows(to: Export, summary: Summary) -> str:
+def _rows(to: Export, summary: Summary, held: Held, added: int) -> str:
     split = f", {to.test_share:.0%} of the origins for testing" if to.test_share else ""
     chosen = [f"decision: {to.decision or 'approved' + (' and rejected' if to.form.rejected else '')}"]
     chosen += ["decided so by one chosen reviewer"] if to.reviewer else []
@@ -161,16 +188,18 @@ def _rows(to: Export, summary: Summary) -> str:
     chosen += [f"instructions less than {to.similarity:g} similar (ROUGE-L)"] if to.similarity is not None else []
     if to.format == "preference":
         chosen.append(f"ratings of a pair at least {to.margin:g} apart")
-    unseen = summary.decisions[""]
+    unseen = held.decisions[""]
     marked = f" **{unseen} of them were not reviewed by anybody** (`reviewed` is false)." if unseen else ""
-    return f"{summary.rows} rows of the run ({'; '.join(chosen)}{split}).{marked}"
+    lines = f"{sum(held.lines.values())} lines: {held.lines[TRAIN]} for training, {held.lines[TEST]} for testing"
+    last = f"Added last: {added} of the {summary.rows} rows that the last export took ({'; '.join(chosen)}{split})."
+    return f"{len(held.rows)} rows of the run are here ({lines}).{marked} {last}"
 
 
 def _ratings(summary: Summary) -> str:
     aspects = sorted({aspect for _, aspect in summary.rated})
     models = sorted({model for model, _ in summary.rated} | summary.people.keys())
     if not models:
-        return "Nothing was rated."
+        return "Nothing was rated in the last export."
 
     def mean(found: list[float] | None) -> str:
         return f"{found[1] / found[0]:.2f} ({found[0]:g})" if found else ""
@@ -185,16 +214,19 @@ def _ratings(summary: Summary) -> str:
             for model in models
         ),
     ]
-    return "Mean ratings, 1 to 5, by the labeller and by people (number of ratings):\n\n" + "\n".join(lines)
+    return (
+        f"Mean ratings of the {summary.rows} rows of the last export, 1 to 5, by the labeller and by people (number of "
+        "ratings):\n\n" + "\n".join(lines)
+    )
 
 
-def _review(about: Facts, summary: Summary) -> str:
-    said, people = summary.decisions, len(summary.reviewers)
-    until = f", the last time on {summary.newest[:10]}" if summary.newest else ""
+def _review(about: Facts, summary: Summary, held: Held) -> str:
+    said, people = held.decisions, len(held.reviewers)
+    until = f", the last time on {held.newest[:10]}" if held.newest else ""
     return (
         f"{people} reviewer{'s' if people != 1 else ''}{until}: {said['approve']} rows approved, {said['reject']} rejected, "
-        f"{said['unsure']} undecided, {said['']} not reviewed. Corrected: {summary.instructions} instructions, "
-        f"{summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
+        f"{said['unsure']} undecided, {said['']} not reviewed, as they were when they were added. Corrected in the last "
+        f"export: {summary.instructions} instructions, {summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
     )
 
 

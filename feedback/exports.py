@@ -4,10 +4,11 @@ Which rows go out is decided here; what becomes of them is in lines.py, where th
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from feedback.errors import ExportError
@@ -26,6 +27,8 @@ from tasks.settings import setting
 DECISIONS = {"approved": ("approve",), "rejected": ("reject",), "reviewed": ("approve", "reject", "unsure")}
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?")
 LONGEST_NAME, LONGEST_DATASET = 96, 200
+SAID_EVERY = 500
+"""Rows, or lines, after which it is said how far an export is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +117,7 @@ def _good(judged: Judged, least: float) -> bool:
 
 
 Seen = Callable[[Judged, list[Line]], None]
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -147,48 +151,57 @@ def lines(
 
 @dataclass
 class Gathered:
-    """All lines of an export: `parts` names the lines of {"train"}, or of train and test, in their order."""
+    """All lines of an export. `order` is theirs; `places` says of each line which row of `sides` it is of."""
 
     spool: Spool
     to: Export
-    parts: dict[str, list[int]] = field(default_factory=dict)
+    sides: Sides
+    order: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     passed: Passed = field(default_factory=Passed)
     rows: int = 0
 
-    def of(self, part: str) -> Iterator[Line]:
-        return self.spool.read(self.parts[part])
+    def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
+        """The lines of {"train"}, or of train and test, in their order. Rows `there` are out already, on that side."""
+        if not self.to.test_share:
+            return {TRAIN: self.order}
+        self.sides.settle(there)
+        return {part: [k for k in self.order if self.sides.of(self.places[k]) == part] for part in (TRAIN, TEST)}
 
 
 @contextmanager
 def gathered(
-    rows: Iterable[Judged], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None
-) -> Iterator[Gathered]:
-    """The lines of an export, kept in `folder` meanwhile; `seen` is told of each row that goes out.
+    rows: Iterable[Judged], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None,
+    say: Say = lambda words: None,
+) -> Iterator[Gathered]:  # fmt: skip
+    """The lines of an export of all `rows` of a run, kept in `folder` meanwhile; `seen` is told of each row that goes out.
 
-    Raises ExportError if there are none, OSError if they can't be kept.
+    `say` is told how far it is, and may raise to end it. Raises ExportError if there are none, OSError if they can't be kept.
     """
     with Spool(folder) as spool:
-        found = Gathered(spool, to)
-        sides = Sides(to.seed, to.test_share)
-        places: list[int] = []  # of each line, which row it is of
+        found = Gathered(spool, to, Sides(to.seed, to.test_share))
         names: list[str] = []  # of each line, what it is shuffled by
-        for judged, made in lines(rows, to, run, task, found.passed):
-            sides.add(judged.row)
+
+        def counted() -> Iterator[Judged]:
+            for judged in rows:
+                found.sides.add(judged.row)
+                yield judged
+                if len(found.sides) % SAID_EVERY == 0:
+                    say(f"Gathering the rows: {len(found.sides):,} looked at.")
+
+        for judged, made in lines(counted(), to, run, task, found.passed):
             for place, line in enumerate(made):
                 spool.add(line)
-                places.append(found.rows)
+                found.places.append(len(found.sides) - 1)
                 names.append(f"{judged.row.id} {place}")
             found.rows += 1
             if seen is not None:
                 seen(judged, made)
         if not found.rows:
             raise ExportError(_nothing(to, found.passed), terminal="With --unreviewed.")
-        order = list(range(len(spool)))
+        found.order = list(range(len(spool)))
         if to.shuffle:
-            order.sort(key=lambda k: number(to.seed, names[k]))
-        found.parts = {TRAIN: order}
-        if to.test_share:
-            found.parts = {part: [k for k in order if sides.of(places[k]) == part] for part in (TRAIN, TEST)}
+            found.order.sort(key=lambda k: number(to.seed, names[k]))
         yield found
 
 
@@ -220,25 +233,32 @@ class Exported:
     left_out: tuple[str, ...] = ()
 
 
-def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) -> Exported:
-    """Writes the file, whole or not at all. Raises ExportError if there is nothing to write or no place for it."""
+def export(
+    rows: Iterable[Judged], to: Export, path: Path, run: str, task: str, say: Say = lambda words: None
+) -> Exported:
+    """Writes the file, whole or not at all, from all `rows` of a run. `say` is told how far it is, and may raise to end it.
+
+    Raises ExportError if there is nothing to write or no place for it.
+    """
     if not (kind := kind_of(path)):
         raise ExportError(f"The export file '{path}' should end in one of: {ENDINGS}; or have no ending, for a folder.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with gathered(rows, to, run, task, path.parent) as found:
-            if empty := next((part for part, order in found.parts.items() if not order), None):
+        with gathered(rows, to, run, task, path.parent, say=say) as found:
+            orders = found.parts()
+            if empty := next((part for part, order in orders.items() if not order), None):
                 raise ExportError(
                     f"With test_share {to.test_share:g} none of the {found.rows} rows is for {empty}ing. "
                     "Take another share or seed, or none."
                 )
-            hidden = found.spool.untold(*found.parts.values()) if kind in UNTYPED and to.test_share else set[str]()
+            hidden = found.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
             parts = {}
-            for part, order in found.parts.items():
-                read = found.spool.read(found.spool.telling(order) if kind in UNTYPED else order)
+            say("Writing the file.")
+            for part, order in orders.items():
+                read = _said(found.spool.read(found.spool.telling(order) if kind in UNTYPED else order), say)
                 parts[part] = (without(line, hidden) for line in read) if hidden else read
             files = write(parts, to.form.columns, path)
-            counts = {part: len(order) for part, order in found.parts.items()}
+            counts = {part: len(order) for part, order in orders.items()}
             return Exported(
                 files[0],
                 sum(counts.values()),
@@ -252,6 +272,14 @@ def export(rows: Iterable[Judged], to: Export, path: Path, run: str, task: str) 
         raise ExportError(
             f"{path} can't be written: {error.strerror or error}.", terminal="Name another place with --to FILE."
         ) from error
+
+
+def _said(read: Iterator[Line], say: Say) -> Iterator[Line]:
+    """The same lines, while `say` is told how many there were."""
+    for so_far, line in enumerate(read, 1):
+        yield line
+        if so_far % SAID_EVERY == 0:
+            say(f"Writing the file: {so_far:,} lines.")
 
 
 def _topmost(paths: set[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A dataset holds a folder of Parquet files for each format (`sft/train-00000.parquet`), a configuration of the same name, and
 the card. Adding is a new file: what is there is read, never touched. Rows that are there are not sent again; one that has
-changed since stays as it is there, and is counted.
+changed since, or would not go out any more, stays as it is there, and is counted.
 """
 
 import hashlib
@@ -10,16 +10,15 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
-from feedback.card import Facts, Summary, card, is_ours, share, shares
+from feedback.card import Facts, Held, Summary, card, is_ours, share, shares
 from feedback.errors import ExportError, HubDown, HubRefused
-from feedback.exports import Export, Gathered, gathered
+from feedback.exports import Export, Gathered, Say, gathered
 from feedback.formats import FORMATS
 from feedback.judged import Judged
 from feedback.lines import Line
@@ -35,18 +34,22 @@ BESIDE = re.compile(r"README\.md|\.git\w+|LICEN[SC]E.*", re.IGNORECASE)
 """Files of a repository that are no data."""
 MOVED_ON = (409, 412)
 """What the Hub answers where somebody else committed in the meantime."""
-Say = Callable[[str], None]
 
 
 @dataclass
 class Published:
-    """What came of it: `added` lines; rows that were there already, and how many of those have `changed` since."""
+    """What came of it: `added` lines, of so many `rows`; rows that were `there` already, and how many of those have `changed`.
+
+    `gone` rows of the run are there and would not go out now: rejected since, say, or left out by the settings.
+    """
 
     repo: str
     url: str
     added: int = 0
+    rows: int = 0
     there: int = 0
     changed: int = 0
+    gone: int = 0
     passed_over: int = 0
     alike: int = 0
     made: bool = False
@@ -94,7 +97,10 @@ def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Publi
     quiet, summary = bool(are_progress_bars_disabled()), Summary()
     disable_progress_bars()
     try:
-        with TemporaryDirectory() as room, _gathered(rows, to, about, Path(room), summary) as found:
+        with (
+            TemporaryDirectory() as room,
+            gathered(rows, to, about.run, about.task, Path(room), summary.add, say) as found,
+        ):
             for last in (False, True):
                 try:
                     return _add(api, to, about, summary, found, Path(room), say)
@@ -110,32 +116,27 @@ def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Publi
     raise AssertionError("the second time returns or raises")
 
 
-def _gathered(
-    rows: Iterable[Judged], to: Export, about: Facts, room: Path, summary: Summary
-) -> AbstractContextManager[Gathered]:
-    return gathered(rows, to, about.run, about.task, room, summary.add)
-
-
 def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gathered, room: Path, say: Say) -> Published:
     from huggingface_hub import CommitOperationAdd
 
     there = _there(api, to, room, say)
     _check(there, to)
     say("Looking at what is there.")
-    known = _known(api, there, to, room)
-    new, changed = _new(found, known)
+    known = _known(api, there, to, about.run, room)
+    new, changed = _new(found, known.digests)
     done = Published(
-        to.hub, f"{api.endpoint}/datasets/{to.hub}", there=found.rows - len(new), changed=changed, made=there.made,
+        to.hub, f"{api.endpoint}/datasets/{to.hub}", rows=len(new), there=found.rows - len(new), changed=changed,
+        gone=len(known.held.rows.keys() - set(found.spool.rows)), made=there.made,
         passed_over=found.passed.lineless, alike=found.passed.alike, private=there.private,
     )  # fmt: skip
     operations = []
-    for part, order in found.parts.items():
+    for part, order in found.parts(known.sides).items():
         order = [k for k in order if found.spool.rows[k] in new]
         done.parts[part] = len(order)
         if order:
             number = max((n for _, _, n in there.shards(to.format)), default=-1) + 1
             path = room / f"{part}.parquet"
-            parquet(found.spool.read(order), to.form.columns, path)
+            parquet(known.held.with_lines(found.spool.read(order), part), to.form.columns, path)
             operations.append(CommitOperationAdd(f"{to.format}/{part}-{number:05}.parquet", str(path)))
     done.added = sum(done.parts.values())
     if not operations:
@@ -143,7 +144,7 @@ def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gather
     configs = {form: {split for _, split, _ in there.shards(form)} for form in FORMATS}
     configs[to.format] |= {part for part, lines in done.parts.items() if lines}
     splits = {form: [split for split in (TRAIN, TEST) if split in has] for form, has in configs.items() if has}
-    text = card(there.card, to.hub, to, about, summary, splits)
+    text = card(there.card, to.hub, to, about, summary, known.held, len(new), splits)
     operations.append(CommitOperationAdd(CARD, text.encode("utf-8", "replace")))
     say(f"Sending {done.added} lines.")
     api.create_commit(
@@ -196,12 +197,20 @@ def _check(there: There, to: Export) -> None:
         )
 
 
-def _known(api: "HfApi", there: There, to: Export, room: Path) -> dict[str, int]:
-    """Of each row of the format that is there, the sum of its lines' digests."""
+@dataclass
+class Known:
+    """What is there of a format: of each row the sum of its lines' digests, and its side; and what is `held` of the run."""
+
+    digests: Counter[str] = field(default_factory=Counter)
+    sides: dict[str, str] = field(default_factory=dict)
+    held: Held = field(default_factory=Held)
+
+
+def _known(api: "HfApi", there: There, to: Export, run: str, room: Path) -> Known:
     import pyarrow.parquet as pq
 
-    known: Counter[str] = Counter()
-    for path, _, _ in there.shards(to.format):
+    known = Known()
+    for path, split, _ in there.shards(to.format):
         local = _file(api, to, there, path, room)
         with pq.ParquetFile(local) as file:
             if file.schema_arrow.names != list(to.form.columns):
@@ -210,7 +219,10 @@ def _known(api: "HfApi", there: There, to: Export, room: Path) -> dict[str, int]
                 )
             for batch in file.iter_batches(1000):
                 for line in batch.to_pylist():
-                    known[line["row_id"]] += _digest(line)
+                    known.digests[line["row_id"]] += _digest(line)
+                    known.sides[line["row_id"]] = split
+                    if line["run"] == run:
+                        known.held.add(line, split)
         local.unlink()
     return known
 

@@ -147,9 +147,11 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
         last = place
     if len(set(ranks)) > 1:
         by_people = any(judged.rated_by_people(k) is not None for k in range(len(responses)))
+        by_ratings = "people's ratings" if by_people else "the labeller's ratings"
+        by = "people's ranking" if ranked(judged) else by_ratings
         yield {
             "prompt": messages, "responses": texts, "ranks": ranks, "scores": scores, "models": models,
-            "ranked_by": "people's ranking" if ranked(judged) else "people's ratings" if by_people else "the labeller's ratings",
+            "ranked_by": "a reviewer's correction" if corrected and len(texts) == 2 else by,
             "instruction_corrected": changed, "response_corrected": corrected,
         }  # fmt: skip
 

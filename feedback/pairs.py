@@ -4,7 +4,8 @@
 2. Else people's ranking counts, where they ranked all responses.
 3. Else ratings, people's before the labeller's; the two of a pair differ by the margin at least.
 
-Two texts that are equal but for the space around them are never a pair.
+Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to rules 2
+and 3.
 """
 
 from dataclasses import dataclass
@@ -65,9 +66,7 @@ def pair(judged: Judged, rule: Rule) -> Pair | None:
     found, responses = best(judged), judged.row.responses
     if found is None:
         return None
-    if found.corrected and rule.original:
-        if not differ(found.text, responses[found.place].text):
-            return None
+    if found.corrected and rule.original and differ(found.text, responses[found.place].text):
         return Pair(found, found.place, "a reviewer's correction over the original")
     first, *rest = in_order(judged)
     chosen = Best(responses[first].text, first, corrected=False)

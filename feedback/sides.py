@@ -2,10 +2,11 @@
 
 Rows of one origin are never on both sides: those of one unit, of one document, of one seed instruction, and those that ask
 the same. What ties two rows together ties their groups together; a group's side is a hash of what its first row comes from.
+All rows of a run are added, whether they go out or not: who approved what, and when, moves no group.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tasks.types import Row
 
@@ -27,10 +28,16 @@ class Sides:
         self._names: list[str] = []
         self._above: list[int] = []  # of a row, another of its group that came before it, itself for the first
         self._first: dict[str, int] = {}
+        self._rows: list[str] = []
+        self._settled: dict[int, str] = {}  # of the first row of a group, its side where that is out already
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def add(self, row: Row) -> None:
         ties = list(_ties(row))
         new = len(self._above)
+        self._rows.append(row.id)
         self._names.append(ties[0])
         self._above.append(new)
         for tie in ties:
@@ -38,8 +45,17 @@ class Sides:
             root = self._root(new)
             self._above[max(other, root)] = min(other, root)
 
+    def settle(self, there: Mapping[str, str]) -> None:
+        """Groups of which rows (by id) went out before stay on the side where their first one is."""
+        self._settled = {}
+        for index, row in enumerate(self._rows):
+            if row in there:
+                self._settled.setdefault(self._root(index), there[row])
+
     def of(self, index: int) -> str:
         """The side of the row that was added as that one, counted from 0."""
+        if (side := self._settled.get(self._root(index))) is not None:
+            return side
         return TEST if number(self.seed, self._names[self._root(index)]) < self.share else TRAIN
 
     def _root(self, index: int) -> int:

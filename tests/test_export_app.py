@@ -24,7 +24,7 @@ from app.pages.board import Act, stop
 from app.publishing import facts
 from app.standby import Standby
 from app.store import Store
-from feedback.card import Summary
+from feedback.card import Held, Summary
 from feedback.card import part as card_part
 from feedback.exports import Export
 from feedback.formats import FORMATS
@@ -231,7 +231,7 @@ def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settin
     )
     assert "ann-smith" not in json.dumps(about.recipe) + about.rule and "one chosen reviewer" in about.rule
     assert about.recipe["review"] == {"guidelines": "Be fair."} and about.recipe["merge"] == {"decision": "unanimous"}
-    text = card_part("me/x", Export(reviewer="ann-smith"), about, Summary())
+    text = card_part("me/x", Export(reviewer="ann-smith"), about, Summary(), Held(), 0)
     assert "ann-smith" not in text and "decided so by one chosen reviewer" in text
 
 

@@ -17,7 +17,7 @@ from feedback.exports import Export, Exported, Passed, export
 from feedback.exports import lines as lines_of
 from feedback.formats import FORMATS
 from feedback.judged import Judged, Merging
-from feedback.lines import plain, preference, raw, sft
+from feedback.lines import plain, preference, ranking, raw, sft
 from feedback.records import clean
 from feedback.types import Rating, Verdict
 from feedback.writers import cell
@@ -183,10 +183,27 @@ def test_no_pair_where_nothing_tells_two_texts_apart() -> None:
     assert none(verdict(), ratings=())
     assert none(verdict(), row=replace(ROW, responses=ROW.responses[:1]), ratings=RATINGS[:1])
     assert none(verdict(), row=replace(ROW, responses=()), ratings=())
-    assert none(verdict(corrected_response="The Loire. "))
+    assert none(
+        verdict(corrected_response="Rivers are wet. "), row=replace(ROW, responses=ROW.responses[:1]), ratings=()
+    )
     unrated = replace(RATINGS[1], status="not-applicable", value=None)
     assert none(verdict(), ratings=(RATINGS[0], unrated))
     assert not made_of(sft, judged(verdict(), row=replace(ROW, responses=()), ratings=()))
+
+
+def test_a_correction_of_space_alone_leaves_the_pair_to_the_ratings() -> None:
+    for said in ("The Loire. ", "\n The Loire."):
+        pair = line(preference, verdict(corrected_response=said))
+        assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("The Loire.", "Rivers are wet.")
+        assert pair["because"] == "rated higher by the labeller" and not pair["response_corrected"]
+
+
+def test_a_ranking_by_a_correction_alone_says_so() -> None:
+    alone = replace(ROW, responses=ROW.responses[:1])
+    for ratings in ((), RATINGS[:1]):
+        one = line(ranking, verdict(corrected_response="The Po."), row=alone, ratings=ratings)
+        assert one["ranked_by"] == "a reviewer's correction" and one["responses"] == ["The Po.", "Rivers are wet."]
+    assert line(ranking, verdict(corrected_response="The Po."))["ranked_by"] == "the labeller's ratings"
 
 
 def test_only_the_last_user_turn_is_corrected() -> None:

@@ -56,13 +56,13 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
     """Each line keeps its record, whatever else its row gives; what is no longer made is taken out, other runs stay."""
     name, where = f"again-{random.randrange(10**9)}", Argilla(argilla.url, argilla.api_key, own=True)
     run, other = (with_run(store, 2, responses=2, rate=lambda *_: [], name=f"{name}-{k}") for k in "ab")
-    to = Export(format="kto", argilla=name)
+    to, hours = Export(format="kto", argilla=name), iter(range(10, 24))
 
     def write(which: Run, *said: dict[str, Any]) -> dict[str, tuple[str, str]]:
         """What is there afterwards of that run: (record, text and label) by the record's name."""
         ids = [judged.row.id for judged in judging.judged_rows(store, which)]
         found = [
-            Verdict(row, "ann", "submitted", answers, {}, "r", row, "ann")
+            Verdict(row, "ann", "submitted", answers, {}, "r", row, "ann", updated_at=f"2026-01-01T{next(hours)}:00")
             for row, answers in zip(ids, said, strict=True)
         ]
         store.reviews.keep_verdicts(f"d-{which.id}", found, whole=True)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
+from app import terminal
 from feedback.card import Facts
 from feedback.errors import ExportError, HubDown, HubRefused
 from feedback.exports import Export
@@ -73,7 +74,7 @@ def loaded(files: dict[str, bytes], folder: Path, *words: str) -> Any:
 def test_a_new_dataset_is_private_and_holds_the_rows_and_a_card(hub: FakeHub, tmp_path: Path) -> None:
     found = some(4)
     done = send(found)
-    assert done == Published(NAME, f"{hub.url}/datasets/{NAME}", 2, made=True, parts={"train": 2})
+    assert done == Published(NAME, f"{hub.url}/datasets/{NAME}", 2, 2, made=True, parts={"train": 2})
     repo = hub.repos[NAME]
     assert repo.private and len(repo.commits) == 2
     assert table(repo.files["sft/train-00000.parquet"]) == [
@@ -158,6 +159,82 @@ def test_a_split_stays_when_rows_are_added(hub: FakeHub, tmp_path: Path) -> None
     )
     with pytest.raises(ExportError, match=r"split by test_share=0\.4 seed=1"):
         send(rows(40, 50))
+
+
+def groups(approved: list[int]) -> list[Judged]:
+    """20 rows, two of each seed instruction, of which these are approved and the others are not reviewed."""
+    return [
+        replace(
+            one, row=replace(one.row, origin={"seed": f"seed {k // 2}"}), verdicts=one.verdicts if k in approved else ()
+        )
+        for k, one in enumerate(rows(0, 20))
+    ]
+
+
+def test_a_split_stays_whoever_is_approved_first(hub: FakeHub, tmp_path: Path) -> None:
+    """Of a group, the second row goes out first, the first one later."""
+    split: dict[str, Any] = {"test_share": 0.4, "seed": 1}
+    send(groups(list(range(1, 20, 2))), **split)
+    send(groups(list(range(20))), **split)
+    found = loaded(hub.repos[NAME].files, tmp_path / "repo", "sft")
+    sides = {int(row.split("-")[1]): side for side in (TRAIN, TEST) for row in found[side]["row_id"]}
+    assert len(sides) == 20 and set(sides.values()) == {TRAIN, TEST}
+    assert all(sides[k] == sides[k + 1] for k in range(0, 20, 2))
+
+
+def test_what_ties_a_group_to_another_comes_later(hub: FakeHub, tmp_path: Path) -> None:
+    """A row that comes before the others of its group, as one that was answered late, takes none of them elsewhere."""
+    split: dict[str, Any] = {"test_share": 0.5, "seed": 1}
+    first = rows(1, 20)
+    send(first, **split)
+    sides = {
+        line["row_id"]: side
+        for side in (TRAIN, TEST)
+        for line in table(hub.repos[NAME].files[f"sft/{side}-00000.parquet"])
+    }
+    for side in (TRAIN, TEST):
+        of_side = [one.row for one in first if sides[one.row.id] == side]
+        early = replace(
+            rows(0, 1)[0], row=replace(of_side[-1], id=f"early-{side}", unit=99, origin={"seed": f"other {side}"})
+        )
+        send([early, *first], **split)
+        sides = {
+            line["row_id"]: one
+            for one in (TRAIN, TEST)
+            for name, content in hub.repos[NAME].files.items()
+            if name.startswith(f"sft/{one}-")
+            for line in table(content)
+        }
+        assert sides[f"early-{side}"] == side
+
+
+def test_the_card_says_what_is_there_and_what_was_added_last(hub: FakeHub) -> None:
+    split: dict[str, Any] = {"test_share": 0.4, "seed": 1}
+    send(rows(0, 12), **split)
+    bob = [replace(one, verdicts=(verdict("reject", who="bob", at="11:00"),)) for one in rows(0, 15)[12:]]
+    done = send(bob, decision="rejected", **split)
+    assert (done.rows, done.there, done.gone) == (3, 0, 12)
+    text = hub.repos[NAME].files["README.md"].decode()
+    held = [
+        sum(len(table(content)) for name, content in hub.repos[NAME].files.items() if f"/{side}-" in name)
+        for side in (TRAIN, TEST)
+    ]
+    assert sum(held) == 15
+    for words in (
+        f"15 rows of the run are here (15 lines: {held[0]} for training, {held[1]} for testing).",
+        "Added last: 3 of the 3 rows that the last export took (decision: rejected;", "2 reviewers, the last",
+        "12 rows approved, 3 rejected", "Mean ratings of the 3 rows of the last export",
+    ):  # fmt: skip
+        assert words in text.replace("; 40%", ";").replace(", 40%", ";"), words
+
+
+def test_rows_that_were_rejected_since_are_counted(hub: FakeHub) -> None:
+    send(rows(0, 4))
+    send(rows(6, 7), replace(ABOUT, run="other"))
+    changed = [replace(one, verdicts=(verdict("reject"),)) if k < 2 else one for k, one in enumerate(rows(0, 5))]
+    done = send(changed)
+    assert (done.added, done.there, done.changed, done.gone) == (1, 2, 0, 2)
+    assert "2 rows of the run are there and would not go out now" in terminal.published(done)
 
 
 @pytest.mark.parametrize(
