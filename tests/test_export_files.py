@@ -249,15 +249,15 @@ def test_a_row_stays_on_its_side_when_others_come() -> None:
 
 def test_a_row_that_is_approved_later_moves_no_group(tmp_path: Path) -> None:
     """Groups of three rows; whichever of them are approved, all that go out are on the side of their group."""
-    made = [replace(one, row=replace(one.row, origin={"seed": f"seed {k // 3}"})) for k, one in enumerate(rows(30))]
-    sides: dict[str, set[str]] = {}
+    made = [replace(one, row=replace(one.row, unit=k // 3)) for k, one in enumerate(rows(30))]
+    sides: dict[int, set[str]] = {}
     for approved in ({2}, {1}, {0, 2}, {0, 1, 2}):
         found = [one if k % 3 in approved else replace(one, verdicts=()) for k, one in enumerate(made)]
         done = export(found, Export(test_share=0.4, seed=1), tmp_path / "out.jsonl", "run", "Task")
         for side, file in zip((TRAIN, TEST), done.files, strict=True):
             for text in file.read_text().splitlines():
                 number = int(json.loads(text)["row_id"].split("-")[1])
-                sides.setdefault(f"seed {number // 3}", set()).add(side)
+                sides.setdefault(number // 3, set()).add(side)
     assert len(sides) == 10 and all(len(one) == 1 for one in sides.values())
     assert {side for one in sides.values() for side in one} == {TRAIN, TEST}
 
