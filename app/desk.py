@@ -54,8 +54,8 @@ class Desk:
     """True while rows go to an Argilla that was typed into the page."""
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
-    _foreseen: dict[str, tuple[object, float, Foreseen]] = field(default_factory=dict)
-    """By run: what was asked, until when the answer is believed, the answer."""
+    _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
+    """By run and settings: until when the answer is believed, the answer."""
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _filling: threading.RLock = field(default_factory=threading.RLock)
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -168,15 +168,16 @@ class Desk:
         """True while an input is being counted."""
         return any(not counted.done() for counted in list(self._expected.values()))
 
-    def foreseen(self, run: Run, to: Export, counts: dict[str, int]) -> Foreseen:
-        """What an export would hold. What took long to find out is believed for a while, unless the run's counts change."""
-        asked, began = (run.id, to, tuple(counts.items())), time.monotonic()
-        last = self._foreseen.get(run.id)
-        if last is None or last[0] != asked or began > last[1]:
+    def foreseen(self, run: Run, to: Export) -> Foreseen:
+        """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
+        asked, began = (run.id, to), time.monotonic()
+        until, found = self._foreseen.get(asked, (0.0, None))
+        if found is None or began > until:
             found = judging.foresee(self.store, run, to)
             ended = time.monotonic()
-            last = self._foreseen[run.id] = (asked, ended + BELIEVED * (ended - began), found)
-        return last[2]
+            known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
+            self._foreseen = {**known, asked: (ended + BELIEVED * (ended - began), found)}
+        return found
 
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
         try:
@@ -264,7 +265,7 @@ class Look:
         """What an export would hold, as the forms say. Raises FormError."""
         if self.run is None or self.recipe is None:
             return Foreseen([], 0, 0)
-        return self.desk.foreseen(self.run, draft.export_of(self.filled), self.counts)
+        return self.desk.foreseen(self.run, draft.export_of(self.filled))
 
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""

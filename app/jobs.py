@@ -24,7 +24,7 @@ from app.store import Store
 from app.tables.runs import Run
 from app.workflow import Pulled
 from feedback.errors import DatasetMismatch
-from feedback.exports import Export
+from feedback.exports import Export, Exported
 from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.push import Pushed
@@ -34,6 +34,13 @@ from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
 What = Literal["preview", "work", "rate", "push", "pull", "export"]
+Into = Literal["", "file", "hub", "argilla"]
+STOPPED = {
+    "file": "Stopped. No file was written; one that was there is as it was.",
+    "hub": "Stopped. On the Hub is what was there before.",
+    "argilla": "Stopped. What was written until then is in Argilla; write again for the rest.",
+}
+"""Where an export goes, and what is left of one that was stopped."""
 
 
 @dataclass
@@ -56,6 +63,9 @@ class Job:
     pulled: Pulled | None = None
     free_name: str = ""
     """A dataset's name to send under, where the rows do not fit the dataset that they were to go to."""
+    into: Into = ""
+    """Where an export goes."""
+    exported: Exported | None = None
     published: Published | None = None
     finished: Finished | None = None
     began: float = field(default_factory=time.time)
@@ -77,7 +87,10 @@ class Job:
         """What is about to be done; the last moment to stop it."""
         self.say(sentence)
         if self.stopping:
-            raise Stopped("Stopped. On the Hub is what was there before.")
+            raise Stopped(STOPPED[self.into])
+
+    def writing(self, done: Finished) -> None:
+        self.telling(f"{done.records:,} records are in Argilla.")
 
     def sending(self, done: Pushed, total: int) -> None:
         self.pushed, self.total = done, total
@@ -159,28 +172,36 @@ class Jobs:
 
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
 
+    def export(self, run: Run, to: Export) -> Job:
+        def write(job: Job) -> None:
+            job.exported = workflow.export(self.store, run, to, job.telling)
+
+        return self._start(run, "export", lambda job: asyncio.to_thread(write, job), "file")
+
     def publish(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
             job.published = workflow.publish(self.store, run, to, job.telling)
 
-        return self._start(run, "export", lambda job: asyncio.to_thread(send, job))
+        return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "hub")
 
     def finish(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
-            job.finished = workflow.finish(self.store, run, to, reviewing.argilla(self.settings, job.say))
+            job.telling("Gathering the rows.")
+            where = reviewing.argilla(self.settings, job.say)
+            job.finished = workflow.finish(self.store, run, to, where, job.writing)
 
-        return self._start(run, "export", lambda job: asyncio.to_thread(send, job))
+        return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "argilla")
 
     # -- how it is done
 
-    def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]]) -> Job:
+    def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]], into: Into = "") -> Job:
         """Raises RunError if the run is being worked on already."""
         with self._guard:
             if self._closed:
                 raise RunError("Claywright is ending; start it again to go on.")
             if (old := self.of(run.id)) is not None and old.state == "working":
                 raise RunError(f"The run '{run.name}' is being worked on. Stop that first, or wait for it.")
-            job = self._jobs[run.id] = Job(run.id, what, self.store.runs.counts(run.id))
+            job = self._jobs[run.id] = Job(run.id, what, self.store.runs.counts(run.id), into=into)
         asyncio.run_coroutine_threadsafe(self._begin(self._do(job, work)), self._loop)
         return job
 

@@ -391,11 +391,11 @@ def agreement(store: Store, run: Run) -> Agreement:
     return store.db.remembered(f"agreement of {run.id}", measured)
 
 
-def export(store: Store, run: Run, to: Export) -> Exported:
-    """Writes the rows of a run that `to` takes into a file. Raises ExportError."""
+def export(store: Store, run: Run, to: Export, say: Say = lambda words: None) -> Exported:
+    """Writes the rows of a run that `to` takes into a file. `say` may raise to end it. Raises ExportError."""
     made = recipe_of(run)
     path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
-    done = write_file(judged_rows(store, run), to, path, run.id, made.kind)
+    done = write_file(judged_rows(store, run), to, path, run.id, made.kind, say)
     store.runs.add_export(run.id, str(done.path), to.format, done.written)
     return done
 

@@ -6,6 +6,7 @@ import re
 import threading
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from huggingface_hub import constants
 from app import api, draft, parts, recipe, workflow
 from app.config import Settings
 from app.desk import Desk
-from app.draft import HUB, Filled, FormError
-from app.jobs import Jobs
+from app.draft import ARGILLA, HUB, Filled, FormError
+from app.jobs import Job, Jobs
 from app.pages import export as page
 from app.pages import generate
 from app.pages.board import Act, stop
@@ -26,9 +27,11 @@ from app.standby import Standby
 from app.store import Store
 from feedback.card import Held, Summary
 from feedback.card import part as card_part
-from feedback.exports import Export
+from feedback.exports import Export, export
+from feedback.finished import Finished
 from feedback.formats import FORMATS
-from tasks.errors import SettingsError
+from feedback.judged import Judged
+from tasks.errors import SettingsError, Stopped
 from tasks.settings import build
 from tests.conftest import ROOT, Command
 from tests.hub import GOOD, FakeHub
@@ -81,14 +84,24 @@ def act(desk: Desk, **changes: Any) -> Act:
     return Act(desk, "ann", "r", desk.filled("ann"), {})
 
 
+def done(desk: Desk) -> Job:
+    job = desk.jobs.of("r")
+    assert job is not None
+    return ended(job)
+
+
 def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     first = act(desk, kind="parquet")
     assert page.words(first.look) == "Export 4 rows" and page.made(first.look) == ""
     page.export(first)
+    assert done(desk).exported is not None and page.published(first.look) == ""
     assert page.made(first.look).count("download>") == 1 and "/exports/r/r-sft.parquet" in page.made(first.look)
     both = act(desk, format="kto", test_share=0.5, unreviewed=draft.ROWS[False])
+    assert page.words(both.look) == "Export 6 lines"
     page.export(both)
+    done(desk)
     shown = page.made(both.look)
+    assert "6 lines, " in shown
     assert "/exports/r/r-kto-train.jsonl" in shown and "/exports/r/r-kto-test.jsonl" in shown
     assert "Download train" in shown and "Download test" in shown
 
@@ -101,14 +114,83 @@ def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
         assert "As it will be" in shown or (form.needs and parts.t(form.needs) in shown), name
 
 
-def test_what_took_long_to_foresee_is_believed_until_the_counts_change(desk: Desk) -> None:
-    run, to, counts = desk.store.runs.get("r"), Export(), desk.store.runs.counts("r")
-    first = desk.foreseen(run, to, counts)
-    asked, _, _ = desk._foreseen["r"]
-    desk._foreseen["r"] = (asked, float("inf"), first)
-    assert desk.foreseen(run, to, dict(counts)) is first
-    assert desk.foreseen(run, to, {**counts, "approved": 5}) is not first
-    assert desk.foreseen(run, replace(to, format="grpo"), counts).first[0].keys() != first.first[0].keys()
+def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
+    """Whatever the counts do meanwhile; each setting for itself."""
+    run, to = desk.store.runs.get("r"), Export()
+    first = desk.foreseen(run, to)
+    desk._foreseen["r", to] = (float("inf"), first)
+    desk.store.reviews.keep_verdicts("d", [], whole=True)
+    assert desk.store.runs.counts("r")["approved"] == 0
+    assert desk.foreseen(run, to) is first and first.lines == 4
+    assert desk.foreseen(run, replace(to, format="grpo")).lines == 0
+    assert desk.foreseen(run, to) is first
+    desk._foreseen["r", to] = (0.0, first)
+    assert desk.foreseen(run, to).lines == 0
+
+
+@contextmanager
+def before_it_begins(desk: Desk) -> Iterator[None]:
+    """Jobs that are started in here begin when it ends."""
+    go_on = threading.Event()
+    desk.jobs._loop.call_soon_threadsafe(go_on.wait, 30)
+    yield
+    go_on.set()
+
+
+def test_a_file_is_written_in_a_job_that_can_be_stopped(desk: Desk) -> None:
+    asks = act(desk, kind="jsonl")
+    page.export(asks)
+    before = done(desk).exported
+    assert before is not None and before.written == 4
+    with before_it_begins(desk):
+        page.export(act(desk, kind="jsonl", format="grpo"))
+        assert page._publishing(asks.look) and page.words(asks.look) == "" == page.made(asks.look)
+        assert "Gathering the rows" in page.published(asks.look) and "into a file" in generate.head(asks.look)
+        assert "before the file is there" in stop(asks).toast
+    assert done(desk).state == "stopped" and "No file was written" in page.published(asks.look)
+    assert [path.name for path in before.path.parent.iterdir()] == ["r-sft.jsonl"]
+    assert "r-sft.jsonl" in page.made(asks.look)
+
+
+def test_an_export_says_how_far_it_is_and_can_be_ended_anywhere(tmp_path: Path) -> None:
+    many = [Judged(replace(SAID, id=f"r-{k}"), (), ()) for k in range(1200)]
+    said: list[str] = []
+    export(many, Export(unreviewed=True), tmp_path / "out.jsonl", "run", "Task", said.append)
+    assert said == [
+        "Gathering the rows: 500 looked at.", "Gathering the rows: 1,000 looked at.", "Writing the file.",
+        "Writing the file: 500 lines.", "Writing the file: 1,000 lines.",
+    ]  # fmt: skip
+    before = (tmp_path / "out.jsonl").read_bytes()
+    for last in said:
+
+        def stopped(words: str, last: str = last) -> None:
+            if words == last:
+                raise Stopped("Stopped.")
+
+        with pytest.raises(Stopped):
+            export(many, Export(unreviewed=True, format="grpo"), tmp_path / "out.jsonl", "run", "Task", stopped)
+        assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+        assert (tmp_path / "out.jsonl").read_bytes() == before
+
+
+def test_what_goes_wrong_with_a_file_is_said(desk: Desk) -> None:
+    (desk.settings.data / "exports").write_text("in the way")
+    page.export(act(desk, kind="jsonl"))
+    assert done(desk).state == "failed" and "be written: " in page.published(act(desk).look)
+
+
+def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
+    sent = act(desk, kind=ARGILLA, argilla="x", format="kto")
+    assert page.words(sent.look) == "Write 6 lines into Argilla"
+    with before_it_begins(desk):
+        page.export(sent)
+        assert "on their way to Argilla" in generate.head(sent.look) and "after the batch" in stop(sent).toast
+        job = desk.jobs.of("r")
+        assert job is not None
+        with pytest.raises(Stopped, match="until then is in Argilla"):
+            job.writing(Finished("x", "w", "u", 500))
+        assert "500 records" in job.saying
+    assert done(desk).state == "stopped" and "until then is in Argilla" in page.published(sent.look)
 
 
 def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:

@@ -164,9 +164,7 @@ def test_a_split_stays_when_rows_are_added(hub: FakeHub, tmp_path: Path) -> None
 def groups(approved: list[int]) -> list[Judged]:
     """20 rows, two of each unit, of which these are approved and the others are not reviewed."""
     return [
-        replace(
-            one, row=replace(one.row, unit=k // 2), verdicts=one.verdicts if k in approved else ()
-        )
+        replace(one, row=replace(one.row, unit=k // 2), verdicts=one.verdicts if k in approved else ())
         for k, one in enumerate(rows(0, 20))
     ]
 

@@ -56,9 +56,13 @@ def stop(act: Act) -> Done:
     act.desk.jobs.stop(act.run_id)
     words = {
         "push": "Stopping after the batch that is on its way.",
-        "export": "Stopping before anything changes on the Hub, if there is time.",
+        "file": "Stopping before the file is there, if there is time.",
+        "hub": "Stopping before anything changes on the Hub, if there is time.",
+        "argilla": "Stopping after the batch that is on its way.",
     }
-    return Done(toast=words.get(job.what if job else "", "Stopping: what was sent is waited for and kept."))
+    return Done(
+        toast=words.get((job.into or job.what) if job else "", "Stopping: what was sent is waited for and kept.")
+    )
 
 
 Do = Callable[[Act], Done | None]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from app import draft, parts, workflow
+from app import draft, parts
 from app.desk import Look
 from app.draft import ARGILLA, HUB, ROWS, FormError
 from app.forms import add_fields
@@ -144,14 +144,20 @@ def described(look: Look) -> str:
 
 
 def words(look: Look) -> str:
-    found = None if _publishing(look) else _foreseen(look)
+    kind = look.filled["export.kind"]
+    if look.working or (look.busy and kind in (HUB, ARGILLA)):
+        return ""
+    found = _foreseen(look)
     if found is None or not found.lines:
         return ""
-    if look.filled["export.kind"] == HUB:
-        return "" if look.busy else f"Add {count(found.lines, 'row')} to the Hub"
-    if look.filled["export.kind"] == ARGILLA:
-        return "" if look.busy else f"Write {count(found.lines, 'row')} into Argilla"
-    return f"Export {count(found.lines, 'row')}"
+    number = count(found.lines, _one(look.filled["export.format"]))
+    return {HUB: f"Add {number} to the Hub", ARGILLA: f"Write {number} into Argilla"}.get(kind, f"Export {number}")
+
+
+def _one(form: object) -> str:
+    """What is counted: the rows, or the lines in a format that makes several of a row."""
+    chosen = FORMATS.get(str(form))
+    return "line" if chosen is not None and chosen.several else "row"
 
 
 def preview(look: Look) -> str:
@@ -171,7 +177,8 @@ def preview(look: Look) -> str:
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
-    line = f"first {len(seen.first)} of {count(seen.lines, 'row')}" if few else count(seen.lines, "row")
+    number = count(seen.lines, _one(look.filled["export.format"]))
+    line = f"first {len(seen.first)} of {number}" if few else number
     body = "".join(_line_of(number, values) for number, values in enumerate(seen.first, 1))
     return parts.panel("As it will be", line + rest, body)
 
@@ -188,13 +195,13 @@ def _line_of(number: int, values: dict[str, Any]) -> str:
         if name not in long
     )
     return (
-        f'<div class="json" role="group" aria-label="Exported row {number}"><span class="no">{number}</span>'
+        f'<div class="json" role="group" aria-label="Exported line {number}"><span class="no">{number}</span>'
         f'<div>{keys}<div class="meta">{short}</div></div></div>'
     )
 
 
 def published(look: Look) -> str:
-    """How far the rows are on their way to the Hub, or what came of it."""
+    """How far an export is on its way, or what came of it; a file that was written is shown by `made`."""
     job = look.job
     if job is None or job.what != "export":
         return ""
@@ -202,6 +209,8 @@ def published(look: Look) -> str:
         return parts.notice(job.saying or "Gathering the rows.")
     if job.finished is not None:
         into = f"{count(job.finished.records, 'record')} are in {job.finished.dataset}, in the workspace {job.finished.workspace}."
+        if job.finished.taken_out:
+            into += f" {count(job.finished.taken_out, 'record was', 'records were')} taken out: the run no longer gives them."
         refused = "".join(parts.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
         link = parts.link("Open", job.finished.url)
         return f'<section class="panel slim"><div class="argilla-line">{parts.notice(into, "ok")}{link}</div>{refused}</section>'
@@ -210,15 +219,25 @@ def published(look: Look) -> str:
     done = job.published
     there = f" {count(done.there, 'row was', 'rows were')} there already" if done.there else ""
     there += f", {done.changed} of them changed since and left as they were there" if done.changed else ""
-    sentence = f"{count(done.added, 'row')} added to {done.repo}, which is {'private' if done.private else 'public'}."
-    said = parts.notice(f"{sentence}{there}{'.' if there else ''}", "ok")
+    there += "." if there else ""
+    if done.gone:
+        there += f" {count(done.gone, 'row', 'rows')} of this run there would not go out now, rejected since perhaps: left there."
+    added = (
+        count(done.added, "row")
+        if done.added == done.rows
+        else f"{count(done.added, 'line')} of {count(done.rows, 'row')}"
+    )
+    said = parts.notice(
+        f"{added} added to {done.repo}, which is {'private' if done.private else 'public'}.{there}", "ok"
+    )
     link = parts.link("Open", done.url)
     return f'<section class="panel slim"><div class="argilla-line">{said}{link}</div></section>'
 
 
 def made(look: Look) -> str:
     """The file that was made last, to take away; or the two, for training and testing."""
-    last = look.desk.store.runs.last_export(look.run.id) if look.run else None
+    writing = _publishing(look) and look.job is not None and look.job.into == "file"
+    last = look.desk.store.runs.last_export(look.run.id) if look.run and not writing else None
     path = Path(str(last["path"])) if last else None
     if last is None or path is None or not path.is_file() or path.parent.parent != look.desk.settings.data / "exports":
         return ""
@@ -234,13 +253,13 @@ def made(look: Look) -> str:
     return (
         f'<section class="panel slim"><div class="argilla-line"><div><b class="mono">'
         f"{t(' · '.join(file.name for file in files))}</b>"
-        f'<p class="note">{count(int(last["rows"]), "row")}, {human}, {parts.ago(str(last["created"]))}</p></div>'
+        f'<p class="note">{count(int(last["rows"]), _one(last["format"]))}, {human}, {parts.ago(str(last["created"]))}</p></div>'
         f"{links}</div></section>"
     )
 
 
 def export(act: Act) -> Done:
-    """Writes the file into the data folder, from where the page hands it out; or sends the rows to the Hub or Argilla, in a job."""
+    """Starts the job: the file in the data folder, from where the page hands it out; or the rows to the Hub or Argilla."""
     run = act.desk.store.runs.get(act.run_id)
     to = draft.export_of(act.filled)
     kind = act.filled["export.kind"]
@@ -256,5 +275,5 @@ def export(act: Act) -> Done:
         return Done()
     ending = kind if kind in WRITERS else "jsonl"
     path = act.desk.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"
-    workflow.export(act.desk.store, run, replace(to, path=str(path)))
+    act.desk.jobs.export(run, replace(to, path=str(path)))
     return Done()

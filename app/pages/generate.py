@@ -16,6 +16,11 @@ from tasks import TASKS
 from tasks.answers import Answers
 
 LATEST = 3
+EXPORTING = {
+    "file": "Rows are being written into a file.",
+    "hub": "Rows are on their way to the Hub.",
+    "argilla": "Finished rows are on their way to Argilla.",
+}
 RESUMABLE = ("paused", "stopped", "interrupted")
 
 
@@ -112,11 +117,12 @@ def _line(look: Look) -> str:
             return look.job.saying or f"Writing the first {PREVIEW_ROWS} rows."
         if look.job.what == "work":
             return "Running, also when this page is closed. Changes on the left are for the next run."
+        if look.job.what == "export":
+            return EXPORTING[look.job.into]
         return {
             "rate": "The labeller is at work.",
             "push": "Rows are on their way to Argilla.",
             "pull": "Asking Argilla.",
-            "export": "Rows are on their way to the Hub.",
         }[look.job.what]
     if look.elsewhere:
         return "Another process works on this run. It is shown here as it grows."
