@@ -5,6 +5,7 @@ Each writer takes an iterator of lines and holds only some of them in memory.
 
 import csv
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ from feedback.lines import Line
 FOLDER = "datasets"
 BATCH, WEIGHT = 1000, 16 << 20
 """Most lines, and about most characters, of a row group."""
+LONGEST = 99
+"""Most characters of a name that go into that of a hidden file or room beside it."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -100,7 +103,7 @@ def write(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -> 
     with ExitStack() as stack:
         made: dict[Path, Path] = {}
         for part, lines in parts.items():
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:99]}-", delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:LONGEST]}-", delete=False) as file:
                 made[places[part]] = Path(file.name)
             stack.callback(Path(file.name).unlink, missing_ok=True)
             WRITERS[kind](lines, columns, Path(file.name))
@@ -114,13 +117,14 @@ def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -
     """A `datasets.DatasetDict` on disk. What stands there must be one as well, or nothing."""
     import datasets
 
+    _recover(path)
     if path.exists() and not (path / "dataset_dict.json").is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise ExportError(
             f"{path} is there already and is no dataset of ours; nothing of it was touched. For a single file, end the "
             f"name in one of: {ENDINGS}.",
             terminal="Name another place with --to FOLDER.",
         )
-    room = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:99]}-"))
+    room = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:LONGEST]}-"))
     quiet = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
@@ -142,6 +146,18 @@ def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -
             datasets.enable_progress_bars()
         shutil.rmtree(room, ignore_errors=True)
     return path
+
+
+def _recover(path: Path) -> None:
+    """Puts a dataset in its place that was ready when its export was killed between taking the old one away and that."""
+    if path.exists() or len(path.name) > LONGEST:
+        return
+    room_of = re.compile(rf"{re.escape(f'.{path.name}-')}\w{{8}}")
+    for room in path.parent.iterdir():
+        if room_of.fullmatch(room.name) and (room / "old").exists() and (room / "new" / "dataset_dict.json").is_file():
+            (room / "new").rename(path)
+            shutil.rmtree(room, ignore_errors=True)
+            return
 
 
 def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:

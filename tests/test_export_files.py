@@ -21,6 +21,7 @@ from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides
 from feedback.spool import EARLY, Spool, without
 from feedback.writers import WRITERS, cell
+from tasks.errors import Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict
 
@@ -304,6 +305,25 @@ def test_a_folder_takes_the_place_of_a_dataset_and_of_nothing_else(tmp_path: Pat
         with pytest.raises(ExportError, match="is there already and is no dataset"):
             export(rows(2), Export(), other, "run", "Task")
     assert sorted(file.name for file in mine.iterdir()) == ["thesis", "thesis.txt"]
+
+
+def test_a_dataset_whose_export_was_killed_at_the_last_moment_is_there_again(tmp_path: Path) -> None:
+    """Killed between the two renames: the old one is away, the new one ready. The next export, though stopped, finds it."""
+    path, room = tmp_path / "out", tmp_path / ".out-a_b1c2d3"
+    export(rows(2), Export(), path, "run", "Task")
+    export(rows(3), Export(), tmp_path / "new", "run", "Task")
+    room.mkdir()
+    path.rename(room / "old")
+    (tmp_path / "new").rename(room / "new")
+
+    def stopped(words: str) -> None:
+        if words.startswith("Writing the file: "):
+            raise Stopped("Stopped.")
+
+    with pytest.raises(Stopped):
+        export(rows(600), Export(), path, "run", "Task", stopped)
+    assert datasets.load_from_disk(str(path))["train"].num_rows == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 def test_two_files_are_not_written_over_a_folder(tmp_path: Path) -> None:
