@@ -62,7 +62,7 @@ def _public(spec: ModelSpec) -> ModelSpec:
     url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     extra = {name: value for name, value in spec.extra.items() if _is_sampling(name, value)}
     template = _name(spec.template) if _is_here(spec.template) else spec.template
-    return replace(spec, url=url, key_env="", extra=extra, template=template)
+    return replace(spec, url=url, model=_model(spec), key_env="", extra=extra, template=template)
 
 
 def _is_sampling(name: str, value: Any) -> bool:
@@ -91,4 +91,9 @@ def _name(path: str) -> str:
 
 
 def _named(spec: ModelSpec) -> str:
-    return "the built-in model" if spec.preset == "local" else spec.model or spec.preset
+    return "the built-in model" if spec.preset == "local" else _model(spec) or spec.preset
+
+
+def _model(spec: ModelSpec) -> str:
+    """The model's name; servers of one's own often call it by its folder."""
+    return _name(spec.model) if spec.model.startswith(("/", "~", ".", "\\")) else spec.model

@@ -119,7 +119,8 @@ def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
     run, to = desk.store.runs.get("r"), Export()
     first = desk.foreseen(run, to)
     desk._foreseen["r", to] = (float("inf"), first)
-    desk.store.reviews.keep_verdicts("d", [], whole=True)
+    rows = list(desk.store.rows.walk("r"))
+    desk.store.reviews.keep_verdicts("d", [verdict(row, "reject", at="2026-02-01T11:00:00") for row in rows])
     assert desk.store.runs.counts("r")["approved"] == 0
     assert desk.foreseen(run, to) is first and first.lines == 4
     assert desk.foreseen(run, replace(to, format="grpo")).lines == 0
@@ -280,7 +281,7 @@ SECRETS: dict[str, Any] = {
 
 @pytest.mark.parametrize("part", ["generator", "responders", "labeller", "embedder"])
 def test_no_model_of_a_recipe_brings_a_secret_onto_the_card(store: Store, here: Settings, part: str) -> None:
-    spec = {**SECRETS, "model": "m"}
+    spec = {**SECRETS, "model": "/home/s3cret/models/m"}
     made = recipe.parse(
         {
             "name": "rivers", "rows": 1, "task": {"kind": "magpie"}, "rating": {"aspects": ["honesty"]},
@@ -288,9 +289,13 @@ def test_no_model_of_a_recipe_brings_a_secret_onto_the_card(store: Store, here: 
         }
     )  # fmt: skip
     about = facts(workflow.start(store, here, made), made)
-    assert "s3cret" not in json.dumps(about.recipe).lower()
+    assert "s3cret" not in json.dumps([about.recipe, about.generator, about.labeller, *about.responders]).lower()
     shown = about.recipe[part][0] if part == "responders" else about.recipe[part]
-    assert shown["extra"] == {"min_p": 0.1, "stop": ["END"]} and shown["url"] == "https://models.example.org/v1"
+    assert (
+        shown["model"] == "m"
+        and shown["extra"] == {"min_p": 0.1, "stop": ["END"]}
+        and shown["url"] == "https://models.example.org/v1"
+    )
 
 
 def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settings, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
             Verdict(row, "ann", "submitted", answers, {}, "r", row, "ann", updated_at=f"2026-01-01T{next(hours)}:00")
             for row, answers in zip(ids, said, strict=True)
         ]
-        store.reviews.keep_verdicts(f"d-{which.id}", found, whole=True)
+        store.reviews.keep_verdicts(f"d-{which.id}", found)
         workflow.finish(store, which, to, where)
         with Reviewer(argilla) as owner:
             return {
@@ -99,6 +99,17 @@ def test_writing_is_watched_and_can_be_stopped(store: Store, argilla: ArgillaSer
     with pytest.raises(Stopped):
         workflow.finish(store, run, Export(argilla=name), Argilla(argilla.url, argilla.api_key, own=True), watch)
     assert seen == [2] and store.runs.last_export(run.id) is None
+
+
+def test_whether_there_is_anything_is_known_from_the_first_rows(store: Store) -> None:
+    run = with_run(store, judging.PAGE + 1, rate=lambda *_: [], name="many-1")
+    asked: list[str] = []
+    store.db.reader.set_trace_callback(asked.append)
+    assert judging.gives(store, run, Export(unreviewed=True))
+    few = len(asked)
+    assert not judging.gives(store, run, Export())
+    assert len(asked) - few > few
+    store.db.reader.set_trace_callback(None)
 
 
 def test_what_cannot_be_shown_or_is_not_there(store: Store, argilla: ArgillaServer) -> None:
