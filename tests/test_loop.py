@@ -92,7 +92,7 @@ def test_the_loop(
         assert len(record["suggestions"]) == 4  # rating, rationale, two texts to correct
 
     # three people's answers come back, and exactly the approved rows go out, as corrected
-    answer(http, sent[0], decision="approve", rating_1=4)
+    answer(http, sent[0], decision="approve", helpfulness_1=4)
     answer(
         http, sent[1], decision="approve", corrected_response="A better answer.", corrected_instruction="Asked better?"
     )
