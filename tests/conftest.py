@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from app.config import Settings
 from app.store import Store
 
 # what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)
-hypothesis.settings.register_profile("suite", max_examples=150, deadline=None)
+hypothesis.settings.register_profile("suite", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("bench", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("suite")
 
@@ -31,6 +32,8 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything reads them: where uv keeps its downloads stays, a home folder does not."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of the many processes would compile everything anew
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / f"claywright-tests-{os.getuid()}")
     os.environ.setdefault("UV_CACHE_DIR", str(Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "uv"))
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

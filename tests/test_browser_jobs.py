@@ -1,7 +1,6 @@
 """Jobs outlive the page: a reload, a closed tab and a killed process lose nothing and pay for nothing twice."""
 
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +10,24 @@ from playwright.sync_api import Browser, expect
 
 from app import services
 from app.config import Settings
-from app.store import Store
 from tests.browser import App, Person, person, running
 from tests.conftest import ArgillaServer
 from tests.servers import FakeOpenAI
 
 ROWS = 60
-AT_ONCE = 2
+AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
 def data(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Path:
     """The app finds the local services running here."""
     return services_data.data
+
+
+@pytest.fixture(scope="module")
+def app(data: Path) -> Iterator[App]:
+    with running(data) as app:
+        yield app
 
 
 @contextmanager
@@ -76,11 +80,11 @@ def exactly_done(curator: Person, server: FakeOpenAI, repeats: int = 0) -> None:
 
 
 def test_preview_rows_are_the_runs_first_rows_and_are_not_asked_for_again(
-    data: Path, browser: Browser, tmp_path: Path
+    app: App, browser: Browser, tmp_path: Path
 ) -> None:
     file = tmp_path / "preview.jsonl"
     file.write_text("".join(json.dumps({"instruction": f"Name lake {n}."}) + "\n" for n in range(ROWS)))
-    with FakeOpenAI() as server, running(data) as app, person(browser) as curator:
+    with FakeOpenAI() as server, person(browser) as curator:
         set_up(curator, app, server, file)
         curator.press("preview")
         curator.wait("They are kept, and not paid for again")
@@ -94,10 +98,9 @@ def test_preview_rows_are_the_runs_first_rows_and_are_not_asked_for_again(
         assert server.repeated() == 0
 
 
-def test_a_run_is_found_again_after_a_reload(data: Path, browser: Browser, tmp_path: Path) -> None:
+def test_a_run_is_found_again_after_a_reload(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
         FakeOpenAI(latency=0.4) as server,
-        running(data) as app,
         run_under_way(app, browser, server, tmp_path / "reload.jsonl") as curator,
     ):
         curator.page.reload()
@@ -106,10 +109,9 @@ def test_a_run_is_found_again_after_a_reload(data: Path, browser: Browser, tmp_p
         exactly_done(curator, server)
 
 
-def test_a_run_goes_on_while_the_tab_is_closed(data: Path, browser: Browser, tmp_path: Path) -> None:
+def test_a_run_goes_on_while_the_tab_is_closed(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.5) as server,
-        running(data) as app,
+        FakeOpenAI(latency=0.9) as server,
         run_under_way(app, browser, server, tmp_path / "closed.jsonl") as curator,
     ):
         address, before = curator.page.url, len(server.calls)
@@ -122,10 +124,9 @@ def test_a_run_goes_on_while_the_tab_is_closed(data: Path, browser: Browser, tmp
         exactly_done(curator, server)
 
 
-def test_a_run_is_stopped_by_a_button_and_resumed(data: Path, browser: Browser, tmp_path: Path) -> None:
+def test_a_run_is_stopped_by_a_button_and_resumed(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
         FakeOpenAI(latency=0.3) as server,
-        running(data) as app,
         run_under_way(app, browser, server, tmp_path / "stop.jsonl") as curator,
     ):
         curator.press("stop")
@@ -133,48 +134,3 @@ def test_a_run_is_stopped_by_a_button_and_resumed(data: Path, browser: Browser, 
         assert len([c for c in server.calls if "river" in json.dumps(c["body"])]) < ROWS
         curator.press("resume")
         exactly_done(curator, server)
-
-
-def test_a_killed_app_shows_its_run_as_interrupted_and_resumes_it(data: Path, browser: Browser, tmp_path: Path) -> None:
-    with FakeOpenAI(latency=0.3) as server:
-        app = App(data).start()
-        try:
-            with run_under_way(app, browser, server, tmp_path / "killed.jsonl") as curator:
-                port = app.port
-                app.stop(signal.SIGKILL)
-                app = App(data).start(port)
-                curator.page.reload()
-                curator.there()
-                curator.wait("Interrupted after")
-                curator.press("resume")
-                exactly_done(curator, server, repeats=AT_ONCE)
-                with Store(data) as store:
-                    run = store.runs.get(str(curator.page.locator("[data-run]").get_attribute("data-run")))
-                    ids = [row.id for row in store.rows.walk(run.id)]
-                assert len(ids) == len(set(ids)) == ROWS
-        finally:
-            app.stop()
-
-
-def test_a_second_app_on_the_same_data_says_where_the_first_one_is(data: Path) -> None:
-    with running(data) as app:
-        second = App(data)
-        with pytest.raises(AssertionError, match="runs already"):
-            second.start()
-        assert app.url in "".join(second.said)
-        second.stop()
-
-
-def test_the_app_ends_cleanly_in_the_middle_of_a_run(data: Path, browser: Browser, tmp_path: Path) -> None:
-    with (
-        FakeOpenAI(latency=0.3) as server,
-        running(data) as app,
-        run_under_way(app, browser, server, tmp_path / "ended.jsonl"),
-    ):
-        said = app.stop(signal.SIGTERM)
-    assert "Traceback" not in said
-    assert app.process is not None and app.process.returncode in (143, -signal.SIGTERM)
-    with Store(data) as store:
-        newest = store.runs.all()[0]
-        assert newest.state == "stopped"
-    assert not (data / "app.json").exists()

@@ -16,7 +16,7 @@ from tests.servers import FakeOpenAI
 KEY = "sk-typed-in-the-page-4711"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
     with running(services_data.data) as app:
         yield app
@@ -28,6 +28,32 @@ def set_up(curator: Person, app: App, server: FakeOpenAI) -> None:
     curator.choose("generator-preset", "Another address")
     curator.write("generator-url", server.url)
     curator.choose("generator-key-from", "typed")
+
+
+def test_a_key_stays_with_the_address_it_was_typed_for(app: App, browser: Browser) -> None:
+    with FakeOpenAI() as server, FakeOpenAI() as elsewhere, person(browser) as curator:
+        set_up(curator, app, server)
+        curator.write("generator-typed", KEY)
+        expect(curator.page.locator("#generator-typed input")).to_have_attribute("placeholder", re.compile("typed ✓"))
+        curator.write("generator-url", elsewhere.url)
+        curator.write("generator-model", "fake")
+        curator.press("test-generator")
+        curator.wait("needs the key")
+        assert elsewhere.calls == []
+
+
+def test_a_wrong_key_is_told_on_the_models_card_without_the_key(app: App, browser: Browser) -> None:
+    def refuse(body: object, number: int) -> tuple[int, dict[str, str], dict[str, object]]:
+        return 401, {}, {"error": {"message": f"Incorrect key {KEY}"}}
+
+    with FakeOpenAI(faults=refuse) as server, person(browser) as curator:
+        set_up(curator, app, server)
+        curator.write("generator-typed", KEY)
+        curator.write("generator-model", "fake")
+        curator.press("test-generator")
+        curator.wait("refused the key")
+        assert KEY not in curator.page.content()
+        expect(curator.page.locator(".card .pill.bad").first).to_have_text("off")
 
 
 def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
@@ -80,29 +106,3 @@ def in_file(path: Path) -> bool:
         return KEY.encode() in path.read_bytes()
     except FileNotFoundError:  # a temporary one, gone by now
         return False
-
-
-def test_a_key_stays_with_the_address_it_was_typed_for(app: App, browser: Browser) -> None:
-    with FakeOpenAI() as server, FakeOpenAI() as elsewhere, person(browser) as curator:
-        set_up(curator, app, server)
-        curator.write("generator-typed", KEY)
-        expect(curator.page.locator("#generator-typed input")).to_have_attribute("placeholder", re.compile("typed ✓"))
-        curator.write("generator-url", elsewhere.url)
-        curator.write("generator-model", "fake")
-        curator.press("test-generator")
-        curator.wait("needs the key")
-        assert elsewhere.calls == []
-
-
-def test_a_wrong_key_is_told_on_the_models_card_without_the_key(app: App, browser: Browser) -> None:
-    def refuse(body: object, number: int) -> tuple[int, dict[str, str], dict[str, object]]:
-        return 401, {}, {"error": {"message": f"Incorrect key {KEY}"}}
-
-    with FakeOpenAI(faults=refuse) as server, person(browser) as curator:
-        set_up(curator, app, server)
-        curator.write("generator-typed", KEY)
-        curator.write("generator-model", "fake")
-        curator.press("test-generator")
-        curator.wait("refused the key")
-        assert KEY not in curator.page.content()
-        expect(curator.page.locator(".card .pill.bad").first).to_have_text("off")

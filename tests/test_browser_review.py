@@ -147,7 +147,7 @@ def test_three_people_at_once(
                 answer = submitted(tab.page, key)
                 assert answer["values"]["decision"]["value"] == KEYS[key]
                 said.setdefault(answer["record_id"], []).append(KEYS[key])
-                tab.page.wait_for_timeout(700)
+                tab.page.wait_for_timeout(500)
         assert [tab.foreign for tab in tabs] == [[], [], []]
     assert len(said) >= 2 and max(map(len, said.values())) == 3
 
