@@ -24,7 +24,7 @@ Item = tuple[dict[str, Any], str, str]
 """A record, the hash of what was sent of it before ("" for nothing), and the questions that had suggestions then."""
 
 
-MADE_WITHIN = 4.0
+MADE_WITHIN = 3.0
 """Seconds in which a dataset that is being made gets ready; one that is still a draft then was left behind."""
 
 

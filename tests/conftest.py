@@ -22,7 +22,7 @@ from app.config import Settings
 from app.store import Store
 
 # what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)
-hypothesis.settings.register_profile("suite", max_examples=100, deadline=None)
+hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("bench", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("suite")
 

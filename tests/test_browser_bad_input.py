@@ -128,6 +128,7 @@ def test_a_refusal_is_told_without_the_key(
         expect(curator.page.locator("#generator-typed input")).to_have_attribute("placeholder", re.compile("typed ✓"))
         curator.press("test-generator")
         told(curator, *expected)
+        expect(curator.page.locator(".card .pill.bad").first).to_have_text("off")
         pasted(curator, LINES)
         curator.press("preview")
         told(curator, *expected)

@@ -42,20 +42,6 @@ def test_a_key_stays_with_the_address_it_was_typed_for(app: App, browser: Browse
         assert elsewhere.calls == []
 
 
-def test_a_wrong_key_is_told_on_the_models_card_without_the_key(app: App, browser: Browser) -> None:
-    def refuse(body: object, number: int) -> tuple[int, dict[str, str], dict[str, object]]:
-        return 401, {}, {"error": {"message": f"Incorrect key {KEY}"}}
-
-    with FakeOpenAI(faults=refuse) as server, person(browser) as curator:
-        set_up(curator, app, server)
-        curator.write("generator-typed", KEY)
-        curator.write("generator-model", "fake")
-        curator.press("test-generator")
-        curator.wait("refused the key")
-        assert KEY not in curator.page.content()
-        expect(curator.page.locator(".card .pill.bad").first).to_have_text("off")
-
-
 def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
     app: App, browser: Browser, services_data: Settings
 ) -> None:

@@ -140,7 +140,7 @@ def test_three_people_at_once(
         for tab, who in zip(tabs, people, strict=True):
             sign_in(tab.page, address, who.name, PASSWORD)
         # all three have the first record before them; then each goes on with what still needs somebody
-        for keys in ("112", "121", "311"):
+        for keys in ("112", "131"):
             for tab, key in zip(tabs, keys, strict=True):
                 if not tab.page.get_by_text("Keep this row?").is_visible():
                     continue  # nothing is left to do for them
