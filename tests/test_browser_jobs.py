@@ -15,7 +15,7 @@ from tests.conftest import ArgillaServer
 from tests.servers import FakeOpenAI
 
 ROWS = 60
-AT_ONCE = 6
+AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_run_is_found_again_after_a_reload(app: App, browser: Browser, tmp_pat
 
 def test_a_run_goes_on_while_the_tab_is_closed(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=1.2) as server,
+        FakeOpenAI(latency=0.9) as server,
         run_under_way(app, browser, server, tmp_path / "closed.jsonl") as curator,
     ):
         address, before = curator.page.url, len(server.calls)
