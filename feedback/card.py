@@ -275,7 +275,7 @@ def _headed(header: tuple[str, dict[str, Any]], wanted: Mapping[str, Any]) -> st
             continue
         new = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True)
         entry = re.compile(rf"^{name}[ \t]*:.*\n(?:(?:[ \t\-].*)?\n)*", re.MULTILINE)
-        text, found = entry.subn(lambda _, new=new: new, text, count=1)  # type: ignore[misc]
+        text, found = entry.subn(lambda _, new=new: new, text, count=1)  # type: ignore[misc]  # a lambda's default has no type
         if not found:
             text = f"{text.rstrip()}\n{new}".lstrip()
     merged = {**values, **wanted}

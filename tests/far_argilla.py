@@ -1,9 +1,7 @@
 """Far sides for tests: a small stand-in for an Argilla server, over TLS where asked, and a proxy under a base path."""
 
 import json
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -139,18 +137,3 @@ class BasePath:
         self.server.shutdown()
         self.server.server_close()
         self.client.close()
-
-
-def self_signed(folder: Path, names: str, days: int = 2) -> Path:
-    """A file with a new key and a certificate for `names` (as "IP:127.0.0.1,DNS:localhost"), signed by itself."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        raise FileNotFoundError("openssl: apt-get install openssl")
-    key, certificate, both = (folder / name for name in ("key.pem", "certificate.pem", "both.pem"))
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),
-         "-subj", "/CN=far", "-addext", f"subjectAltName={names}", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_text(key.read_text() + certificate.read_text())
-    return both

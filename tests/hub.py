@@ -177,5 +177,5 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
 
     # HEAD asks what GET would give
     answer = hub.answer
-    hub.answer = lambda method, *rest: answer("GET" if method == "HEAD" else method, *rest)  # type: ignore[method-assign]
+    hub.answer = lambda method, *rest: answer("GET" if method == "HEAD" else method, *rest)  # type: ignore[method-assign]  # HEAD as GET
     return Handler

@@ -1,7 +1,5 @@
 """Any Argilla: its address as people give it, certificates, base paths, Spaces, old servers, and what a key may do."""
 
-import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -22,8 +20,9 @@ from app.store import Store
 from feedback.addresses import checked, is_space, tidy
 from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
 from feedback.server import Server
+from tests.certificates import ANOTHERS, OURS
 from tests.conftest import ArgillaServer
-from tests.far_argilla import Answer, BasePath, FarArgilla, says, self_signed
+from tests.far_argilla import Answer, BasePath, FarArgilla, says
 from tests.test_import import run_of
 
 # -- addresses
@@ -140,9 +139,9 @@ def test_nobody_is_there() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("openssl") is None and os.environ.get("CI") != "true":
-        pytest.skip("certificates are made with openssl: apt-get install openssl")
-    return self_signed(tmp_path_factory.mktemp("certificate"), "IP:127.0.0.1,DNS:localhost,DNS:*.hf.space")
+    file = tmp_path_factory.mktemp("certificate") / "ours.pem"
+    file.write_text(OURS)
+    return file
 
 
 def test_a_certificate_that_nobody_signed(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +160,8 @@ def test_a_certificate_that_nobody_signed(certificate: Path, monkeypatch: pytest
 
 
 def test_a_certificate_for_another_name(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = self_signed(tmp_path, "DNS:elsewhere.example")
+    other = tmp_path / "another.pem"
+    other.write_text(ANOTHERS)
     monkeypatch.setenv("SSL_CERT_FILE", str(other))
     with FarArgilla(says(), certificate=other) as far:
         with pytest.raises(ArgillaDown, match=r"is for another name \(IP address mismatch"):
