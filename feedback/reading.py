@@ -9,53 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from feedback.headers import HEADER, KIND, LABEL, OWN, in_fence, kind, level_of, places, without_closing
+from feedback.scores import NUMBER, kinds, score
 from feedback.types import RatingStatus
 
-EDGE = r"[ \t>#*_`\-•\"']*"  # never over a line's end: patterns that begin anew at each line would take for ever
-COLON = r"[ \t*_`\"']*[:=：]"
-TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[]*(?:[0-9]|none\b|n\s*/\s*a))"
-KIND = rf"(rating|score|rationale|reason|explanation|{TYPE}){COLON}"
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-TEXT = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*([0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
-HEADER = re.compile(
-    rf"^{EDGE}(output[ \t]+for[ \t]+)?(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{TEXT}"
-    rf"(?:[ \t>*_#:：.`-]*$|(?=[ \t>*_#:：.,;`(|–-]+{KIND}))",
-    re.I | re.M,
-)
-OWN = re.compile(rf"^{EDGE}()(?:rating|score)[ \t]+(?:for|of)[ \t]+{TEXT}{COLON}[ \t*_`]*(?=\S)", re.I | re.M)
-"""The rating and its text in one label: "Rating for Text 2: 4"."""
-INLINE = re.compile(rf"(?<=[.!?;|])[ \t]+(){TEXT}(?=[ \t>*_#:：.,;`(|–-]+(?:rating|score){COLON})", re.I)
-"""A header in the middle of a line, right before its rating."""
-ITEM = re.compile(rf"^[ \t>*_]*([0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){COLON})", re.I | re.M)
-"""A number of a list right before a rating."""
-LABEL = re.compile(
-    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]+[-–—]?[ \t*_`]*(?:[0-9]|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
-    r"|(rationale|reason|explanation)[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
-    re.I | re.M,
-)
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
 BARE = re.compile(r"\A[ \t\n*_`]*[0-9](?:\.[0-9]+)?(?:[ \t]*/[ \t]*5)?[ \t*_`.]*(?:\n|\Z)")
+TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
+"""What may follow the types on their line."""
+DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*(?:\([^()\n]{0,60}\))?[ \t*_`]*[-–—:;|][ \t]+")
 LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
-KEY = re.compile(r"(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
-NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[<{]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|\s*(?:[-–—~]|to|or)\s*\d)"
-    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?\s*(%)?",
-    re.I,
-)
-OTHERWISE = re.compile(
-    r"=|½|¼|¾|\A\s*points?\s+off|\b(?:out\s+of|scale|possible|between)\b|\bof\s+(?:10|ten)\b|\bto\s+(?:10|ten|100)\b"
-    r"|(?:\.\.\.|…)",
-    re.I,
-)
-"""What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
-PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
-NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
-KINDS = re.compile(
-    r"\A[\s*_`\"'(\[]*([0-9](?:(?:[ \t]*(?:,|;|/|&|and\b)[ \t]*(?:and[ \t]+)?|[ \t]+)[0-9](?![0-9]|\.[0-9]))*)"
-    r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"
-)
-"""The numbers that a list of kinds begins with: "1, 2 and 3"; not a range."""
+KEY = re.compile(r"(?:output[\s_]+(?:for[\s_]+)?)?(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
+NAMES = ("text", "id", "response", "answer", "index", "number", "text_id", "name")
+"""Keys of JSON items that say which text they speak of."""
+WHY = ("types_rationale", "rationale_for_type", "rationale_for_types", "type_rationale")
+REASONS = (
+    "rationale_for_rating", "rationale_for_the_rating", "rationales_for_rating", "rationale", "reason", "reasoning", "explanation",
+)  # fmt: skip
 
 COLUMNS = {
     "text": ("text", "response", "answer", "output"),
@@ -65,8 +36,6 @@ COLUMNS = {
 JSON = re.compile(r'\{\s*"|\[\s*\{')
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
 BLANKS, LINES = re.compile(r"[ \t]{40,}"), re.compile(r"\n{3,}")
-LONGEST_RATING = 300
-"""Characters behind the label of a rating that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,39 +88,6 @@ def _decoded(answer: str, start: int) -> Any:
         return None
 
 
-def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
-    """(status, value, note) of what stands where the rating should be: a number, a text, or nothing."""
-    if isinstance(said, bool) or not isinstance(said, (int, float, str)):
-        return "unrated", None, "no rating in the answer"
-    words = str(said).strip()[:LONGEST_RATING]
-    if NOT_APPLICABLE.match(words):
-        return ("not-applicable", None, "") if not_applicable else ("unrated", None, "N/A, which this aspect has not")
-    match = NUMBER.match(words)
-    if match is None:
-        return "unrated", None, f"no number where the rating should be: {words[:40]!r}"
-    value, scale, percent = float(match[1]), match[2], match[3]
-    rest = words[match.end() :].partition("\n")[0]
-    if OTHERWISE.search(rest) or (re.search("[0-9]", rest) and not PAUSE.match(rest)):
-        return "unrated", None, f"more than a rating where it should be: {words[:40]!r}"
-    if percent or (scale and scale.lower() not in ("five", "5", "5.0")) or not 1 <= value <= 5:
-        return "unrated", None, f"not on the scale from 1 to 5: {words[:40]!r}"
-    return "rated", value, ""
-
-
-def kinds(said: Any, types: int) -> tuple[int, ...] | None:
-    """The kinds that an answer names, of `types`; () for none of them, None for what can't be read."""
-    if not types or said is None or isinstance(said, bool):
-        return None
-    if isinstance(said, (list, tuple)):
-        said = ", ".join(map(str, said)) or "none"
-    words = str(said).strip()[:LONGEST_RATING]
-    listed = KINDS.match(words)
-    found = (
-        tuple(dict.fromkeys(int(n) for n in re.findall("[0-9]", listed[1]) if 1 <= int(n) <= types)) if listed else ()
-    )
-    return found or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b)", words, re.I) else None)
-
-
 def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     if part is None:
         return Entry("unrated", note="the answer does not speak of this text")
@@ -177,41 +113,67 @@ def _trimmed(text: str) -> str:
 
 
 def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
-    if isinstance(found, Mapping) and texts == 1 and "rating" in found:
+    found = _lower(found)
+    if isinstance(found, dict) and texts == 1 and "rating" in found:
         return {1: _said(found)}
     parts: dict[int, Part] = {}
     items: Any = found
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         for name, value in found.items():
-            if isinstance(value, Mapping) and (number := KEY.fullmatch(name)):
-                parts[int(number[1])] = _said(value)
+            if isinstance(value, dict) and (number := KEY.fullmatch(name)):
+                parts[int(number[1])] = _said(_lower(value))
+        if listed := _in_lists(found, texts):
+            return listed
         items = next((value for value in found.values() if isinstance(value, list)), [])
-    for item in items or []:
-        if not isinstance(item, Mapping):
+    for item in map(_lower, items if isinstance(items, list) else []):
+        if not isinstance(item, dict):
             continue
-        if re.fullmatch("[0-9]{1,3}", str(item.get("text"))):
-            parts[int(item["text"])] = _said(item)
+        name = next((str(item[key]) for key in NAMES if item.get(key) is not None), "")
+        if number := KEY.fullmatch(name):
+            parts[int(number[1])] = _said(item)
         elif texts == 1:
             parts[1] = _said(item)
     return parts
 
 
+def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
+    """The parts of an object of lists with one entry for each text; {} for any other object."""
+    lists = {key.rstrip("s"): value for key, value in found.items() if isinstance(value, list) and len(value) == texts}
+    if "rating" not in lists or any(isinstance(value, Mapping) for value in lists["rating"]):
+        return {}
+    return {k + 1: _said({key: value[k] for key, value in lists.items()}) for k in range(texts)}
+
+
+def _lower(found: Any) -> Any:
+    """An object with its keys in one spelling: "Rationale for rating" is "rationale_for_rating"."""
+    if not isinstance(found, Mapping):
+        return found
+    return {re.sub(r"[\s-]+", "_", str(key).strip().lower()): value for key, value in found.items()}
+
+
 def _said(item: Mapping[str, Any]) -> Part:
-    rationale, why = (
-        value if isinstance(value, str) else "" for value in (item.get("rationale"), item.get("types_rationale"))
-    )
-    return Part(item.get("rating"), rationale, item.get("types"), why)
+    types = item.get("types", item.get("type"))
+    rationale = next((value for key in REASONS if isinstance(value := item.get(key), str)), "")
+    why = next((value for key in WHY if isinstance(value := item.get(key), str)), "")
+    plain = item.get("rationale")
+    if not why and {"type", "types"} & item.keys() and isinstance(plain, str) and plain != rationale:
+        why = plain
+    return Part(item.get("rating", item.get("score")), rationale, types, why)
 
 
 def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     if (table := _parts_of_table(answer)) and table.keys() >= set(range(1, texts + 1)):
         return table
-    headers = _headers(answer, texts)
-    if not headers:
-        return {1: _labels(answer)} if texts == 1 else {}
+    found = places(answer, texts)
+    if not found:
+        return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
+    fenced = in_fence(answer, found)
     said: list[tuple[int, Part]] = []
-    for (number, _, start), following in zip(headers, [*headers[1:], None], strict=True):
-        part = _labels(answer[start : following[1] if following else len(answer)].lstrip(" :：.,;(|–"))
+    for place, following in zip(found, [*found[1:], None], strict=True):
+        body = answer[place.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
+        level = level_of(answer, place)
+        part = _labels(without_closing(body, level, last=following is None, fenced=fenced))
+        number = place.number
         if said and said[-1][0] == number and part.rating is None and not said[-1][1].rationale:
             said[-1] = (
                 number,
@@ -240,33 +202,6 @@ def _chosen(said: Sequence[tuple[int, Part]], texts: int) -> dict[int, Part]:
     return first
 
 
-def _headers(answer: str, texts: int) -> list[tuple[int, int, int]]:
-    """(number of the text, where its header begins, where its part begins), in the order of the answer.
-
-    Where all texts have a header as it was asked for, no other one counts.
-    """
-    matches = list(HEADER.finditer(answer))
-    if {_number(match) for match in matches if match[1]} >= set(range(1, texts + 1)):
-        return [(_number(match), match.start(), match.end()) for match in matches if match[1]]
-    found = {match.start(): (_number(match), match.start(), match.end()) for match in matches}
-    for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
-        found[match.start()] = (_number(match), match.start(), match.start())
-    named = {number for number, _, _ in found.values()}
-    for match in INLINE.finditer(answer):
-        if _number(match) not in named:
-            found[match.start()] = (_number(match), match.start(), match.end())
-    if not found and texts > 1:
-        items = list(ITEM.finditer(answer))
-        if [int(match[1]) for match in items] == list(range(1, texts + 1)):
-            found = {match.start(): (int(match[1]), match.start(), match.end()) for match in items}
-    return [found[at] for at in sorted(found)]
-
-
-def _number(match: re.Match[str]) -> int:
-    said = match[2].lower()
-    return NUMBERS.index(said) + 1 if said in NUMBERS else int(said)
-
-
 def _parts_of_table(answer: str) -> dict[int, Part]:
     """A Markdown table with a column of ratings and one of texts; {} where there is none, or where an answer has begun before."""
     first = ROW.search(answer)
@@ -291,27 +226,38 @@ def _labels(body: str) -> Part:
     A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
     """
     if own := OWN.match(body):
-        return replace(_labels(body[own.end() :].partition("\n")[2]), rating=body[own.end() :].partition("\n")[0])
+        first, _, rest = body[own.end() :].partition("\n")
+        part = _labels(rest)
+        return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
     marks = list(LABEL.finditer(body))
     if not marks and (bare := BARE.match(body)):
         return Part(bare[0].strip(), body[bare.end() :].strip())
     if len(marks) == 1:
-        inside = [m for m in ANYWHERE.finditer(body, marks[0].end()) if _rates(m) != _rates(marks[0])]
-        marks += [m for m in inside if not _rates(m) or LAST_WORD.match(body, m.end())][:1]
+        marks += _inside(body, marks[0])
     said: dict[str, str] = {}
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
     for mark, end in zip(marks, ends if marks else [], strict=True):
-        kind = "rating" if _rates(mark) else "types" if _word(mark).startswith("type") else "rationale"
-        if kind == "rationale" and "types" in said and "rating" not in said and "types_rationale" not in said:
-            kind = "types_rationale"
-        if not said.get(kind):
-            said[kind] = body[mark.end() : end].strip()
-    return Part(said.get("rating"), said.get("rationale", ""), said.get("types"), said.get("types_rationale", ""))
+        what = kind(mark)
+        if what == "rationale" and "types" in said and "rating" not in said and "types_rationale" not in said:
+            what = "types_rationale"
+        if not said.get(what):
+            said[what] = body[mark.end() : end].strip()
+    rationale = said.get("rationale") or _behind(said.get("rating", ""))
+    return Part(said.get("rating"), rationale, said.get("types"), said.get("types_rationale", ""))
 
 
-def _rates(mark: re.Match[str]) -> bool:
-    return _word(mark) in ("rating", "score")
+def _inside(body: str, first: re.Match[str]) -> list[re.Match[str]]:
+    """The labels behind the first one in the middle of a line, in the order in which they were asked for."""
+    marks = list(ANYWHERE.finditer(body, first.end()))
+    if kind(first) == "types":
+        return marks if [kind(mark) for mark in marks] in TYPED else []
+    others = [mark for mark in marks if kind(mark) != kind(first) and kind(mark) != "types"]
+    return [mark for mark in others if kind(mark) != "rating" or LAST_WORD.match(body, mark.end())][:1]
 
 
-def _word(mark: re.Match[str]) -> str:
-    return next(group for group in mark.groups() if group).lower()
+def _behind(rating: str) -> str:
+    """The reasons that stand behind a rating without a label of their own: on the same line after a dash, or below it."""
+    first, _, below = rating.partition("\n")
+    found = NUMBER.match(first)
+    rest = DASHED.match(first, found.end()) if found else None
+    return "\n".join(filter(None, (first[rest.end() :].strip() if rest else "", below.strip())))

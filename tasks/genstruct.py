@@ -17,7 +17,7 @@ from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
 from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
-from tasks.reading import json_in
+from tasks.reading import ended, json_in
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Response, Row, Unit
@@ -27,18 +27,13 @@ KEYS = (("question", "answer"), ("user", "assistant"))
 FOUND_BY = ("file", "source", "url", "id")
 """Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-MARKERS = re.compile(r"\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
+MARKERS = re.compile(r"\[{2,3}\s*(?P<who>user|assistant|title|content)\s*\]{2,3}", re.IGNORECASE)
 LABELS = re.compile(
     r"""(?:^[ \t*>-]{0,12}(?P<marked>(?:\*\*|__|\#{1,6}[ \t]|\[)[ \t*_\#\[]{0,8})?|\[\[\[)(?P<who>user|assistant)
       (?:\]\]\] | [*_\]]{0,8}[ \t]*+:[*_]* | (?(marked)[*_\]]{0,8}[ \t\#]*+\r?$|(?!)))[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 """Without a colon, only what is bold, a heading or in brackets is a label: else it is a word that a line begins with."""
-MOST_ENDS, LONGEST_END = 4, 50
-ENDS = re.compile(
-    r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
-)
-"""A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +143,7 @@ def read(answer: str) -> tuple[str, str] | None:
     found = json_in(answer)
     keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
     if keys is not None:
-        user, assistant = (_ended(_unmarked(found[key])) for key in keys)
+        user, assistant = (ended(_unmarked(found[key])) for key in keys)
     else:
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
         parts = _parts(answer, MARKERS if own else LABELS) or ("", "")
@@ -165,16 +160,6 @@ def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str] | None:
     begin = found[at - 1].end() if at else 0
     end = found[at + 1].start() if at + 1 < len(found) else len(answer)
     return answer[begin : found[at].start()], answer[found[at].end() : end]
-
-
-def _ended(text: str) -> str:
-    """A text without the tokens that end a turn behind it."""
-    text = text.strip()
-    for _ in range(MOST_ENDS):
-        if (found := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
-            break
-        text = text[: found.start()].rstrip()
-    return text
 
 
 def _unmarked(value: Any) -> str:

@@ -44,7 +44,7 @@ INTRODUCTION = re.compile(
       {COURTESY}[^\w\n]*
     | (?:{COURTESY}\b[^\w\n]*)?(?:here(?:['’]s|\ is|\ are)|below\ (?:is|are)|the\ following|these\ are)\b.*\b{LISTED}\b[^?]*
     | {COURTESY}\b.*\b(?:help|happy|glad)\b[^?]*
-    | (?:my|the)?\s*(?:output|answer|response|(?:new\s)?{LISTED})\s*
+    | (?:my|the)?\s*(?:output|answer|response|(?:(?:new|user|sample|example|generated)\s){{0,2}}{LISTED})\s*
     )\Z""",
     re.IGNORECASE | re.VERBOSE,
 )

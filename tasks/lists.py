@@ -32,10 +32,11 @@ from tasks.list_lines import (
     line_of,
     untitled,
 )
-from tasks.reading import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
+from tasks.reading import FENCE, JSON, WHOLE_BOLD, ended, means_json, unbold, unquoted
 
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
 IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
+PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
 DECODER = json.JSONDecoder(strict=False)
@@ -55,6 +56,8 @@ def items_in(answer: str, *, cut_off: bool = False) -> tuple[list[str], str]:
     With `cut_off` the last item, if nothing ends it, is not among them.
     """
     told = re.sub("\r\n?|\u2028|\u2029", "\n", answer)
+    if (whole := ended(told)) != told.strip():
+        told = f"{whole}\n"  # a token that ends a turn ends its last item too
     if (found := _json_items(told)) is not None:
         return found
     items = lines_in(told)
@@ -326,7 +329,15 @@ def _plain(lines: Sequence[Line]) -> list[str]:
             items.append(_joined(untitled(line.text), [under], under.indent))
             next(rest, None)
             opens = False
-    return [item for item in items if item]
+    return _without_pictures([item for item in items if item])
+
+
+def _without_pictures(items: list[str]) -> list[str]:
+    """Items without the emoji before each of them."""
+    found = [PICTURE.match(item) for item in items]
+    if len(items) < 2 or not all(found):
+        return items
+    return [bare(PICTURE.sub("", item, count=1)) for item in items]
 
 
 def _cells(text: str) -> list[str] | None:

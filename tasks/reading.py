@@ -33,6 +33,11 @@ INTRODUCTION = re.compile(
 BOLD_BEGINS, BOLD_ENDS = re.compile(r"(?<![\w*])\*\*(?=[^\s*])"), re.compile(r"(?<=[^\s*])\*\*(?![\w*])")
 ROUNDS = 8
 """Layers of wrapping that are taken off one text: nobody wraps more, and a hostile answer costs no more time."""
+MOST_ENDS, LONGEST_END = 4, 50
+ENDS = re.compile(
+    r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
+)
+"""A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
 
 
 def json_in(text: str) -> Any:
@@ -99,3 +104,13 @@ def text_in(answer: str) -> str:
         if found == before:
             break
     return found
+
+
+def ended(text: str) -> str:
+    """A text without the tokens that end a turn behind it."""
+    text = text.strip()
+    for _ in range(MOST_ENDS):
+        if (found := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
+            break
+        text = text[: found.start()].rstrip()
+    return text

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from feedback.aspects import ASPECTS
-from feedback.reading import Entry, kinds, read
+from feedback.reading import Entry, read
+from feedback.scores import kinds
 from feedback.types import Rating
 from feedback.ultrafeedback import Question, UltraFeedback, at_ratings, schema
 from tasks.errors import CallRefused, ModelError, PromptTooLong, TimedOut

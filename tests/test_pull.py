@@ -1,6 +1,7 @@
 """What people say in the real Argilla comes back: all reviewers, every version, merged as stated; nothing twice."""
 
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,9 +110,14 @@ def test_nothing_is_asked_for_where_nothing_happened(
     store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
     assert workflow.pull(store, run, where).new == 1  # so soon after, something may not have been found yet
     monkeypatch.setattr("feedback.server.SETTLED", -1.0)
-    assert workflow.pull(store, run, where).new == 0
-    store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
-    assert workflow.pull(store, run, where).new == 0  # passed over: nobody did anything since
+    for _ in range(40):  # Argilla itself may still have something to write down about what was said
+        workflow.pull(store, run, where)
+        store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
+        if workflow.pull(store, run, where).new == 0:  # passed over: nobody did anything since
+            break
+        time.sleep(0.5)
+    else:
+        pytest.fail("the answers are asked for again and again though nothing happened")
     assert workflow.pull(store, run, where, everything=True).new == 1
     people[1].say(owner.records(name)[1], decision="approve")
     assert workflow.pull(store, run, where).new == 1

@@ -1,4 +1,4 @@
-"""Lists, JSON and question-and-answer pairs are read out of whatever a model wraps around them."""
+"""Lists and JSON are read out of whatever a model wraps around them."""
 
 import json
 import re
@@ -37,6 +37,8 @@ TWO = ["Name a river.", "Why is rain wet?"]
         "- Name a river.\n- Why is rain wet?",
         "* Name a river.\n• Why is rain wet?",
         "### Name a river.\n> Why is rain wet?",
+        "### User Queries\n\nName a river.\n\nWhy is rain wet?",
+        "🌍 *Name a river.*\n🍲 *Why is rain wet?*",
         "- 1. Name a river.\n- 2. Why is rain wet?",
         "Sure! Here are two:\n1. Name a river.\n2. Why is rain wet?\n\nI hope this helps!",
         "Here are two requests:\n\nName a river.\nWhy is rain wet?",
@@ -298,6 +300,7 @@ def test_messy_answers(name: str) -> None:
         ("1. Name a river.\n2. Why is ra", ["Name a river."], "Why is ra"),
         ("1. Name a river.\n2. Why is rain wet?", ["Name a river."], "Why is rain wet?"),  # there may be more of it
         ("1. Name a river.\n2. Why is rain wet?\n", TWO, ""),
+        ("1. Name a river.\n2. Why is rain wet?</s>", TWO, ""),  # the token says that it ends
         ("1. Name a river.\n2.", ["Name a river."], ""),
         ("1. Name a river.\n2. Sum up this text:\n   Rain fe", ["Name a river."], "Sum up this text:\nRain fe"),
         ("Name a river.\nWhy is", ["Name a river."], "Why is"),
@@ -313,75 +316,6 @@ def test_an_item_that_was_cut_off_is_none(answer: str, kept: list[str], unfinish
     found, rest, cut = self_instruct.read(answer, 9, cut_off=True)
     assert (found, rest) == (kept, [])
     assert cut == unfinished
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "User: Why?\nAssistant: So.",
-        "user: Why?\n\nassistant: So.\n",
-        "User: Why?\r\nAssistant: So.",
-        "[[[User]]] Why?\n[[[Assistant]]] So.",
-        " Why?\n\n[[[Assistant]]]\nSo.",
-        "Why? [[[Assistant]]] So.",
-        "[[[User]]] Why? [[[Assistant]]] So. [[[User]]] And?",
-        "**User:** Why?\n**Assistant:** So.",
-        "**User**: Why?\n**Assistant**: So.",
-        "### User\nWhy?\n\n### Assistant\nSo.",
-        "Sure, here it is.\n\nUser: Why?\nAssistant: So.",
-        "User: Why?\nAssistant: So.\nUser: And?\nAssistant: Well.",
-        '{"user": "Why?", "assistant": "So."}',
-        '{"question": "Why?", "answer": "So."}',
-        '```json\n{"user": " Why?", "assistant": "So.\\n"}\n```',
-        'Here it is:\n{"user": "Why?",\n "assistant": "So."}',
-        "Why? [[[Assistant]]] So. [[[User]]] And?\n[[[Assistant]]] Well.",
-        "[[[User]]] [[[User]]] Why?\n[[[ASSISTANT]]] So.",
-        "[[[Title]]] Tides\n[[[Content]]] The moon.\n\n[[[User]]] Why?\n[[[Assistant]]] So. [[[Title]]] Salt",
-        "Why?\n[[[Assistant]]] So.</s>",
-        "Why?\n[[[Assistant]]] So.<|im_end|>\n<|im_start|>user\nAnd?",
-        "User: Why?\nAssistant: So. [[[Title]]] Salt",
-        '{"question": "[[[User]]] Why?", "answer": "[[[Assistant]]] So. [[[User]]] And?"}',
-        '{"user": "Why?", "assistant": "So.<|eot_id|>"}',
-    ],
-)
-def test_genstruct(answer: str) -> None:
-    assert genstruct.read(answer) == ("Why?", "So.")
-
-
-@pytest.mark.parametrize(
-    ("answer", "pair"),
-    [
-        ("User experience: what is it?\nAssistant: Ease.", ("User experience: what is it?", "Ease.")),
-        ("User: Who?\nAssistant: An\nassistant professor\nuser X", ("Who?", "An\nassistant professor\nuser X")),
-        ('User: A?\nAssistant: {"user": "x", "assistant": "y"}', ("A?", '{"user": "x", "assistant": "y"}')),
-        ("User: A?\nAssistant: One.\n\nTwo.", ("A?", "One.\n\nTwo.")),
-        ("Who logs in?\nUser: root\n[[[Assistant]]] These:\nUser: root", ("Who logs in?\nUser: root", "These:\nUser: root")),
-        ("What is <s>struck</s> out? [[[Assistant]]] Words.", ("What is <s>struck</s> out?", "Words.")),
-        (
-            '{"question": "What is [INST]?", "answer": "Tokens like [INST] mark turns."}',
-            ("What is [INST]?", "Tokens like [INST] mark turns."),
-        ),
-        ('{"question": "Which token is it? </s>", "answer": "It is <|im_end|>"}', ("Which token is it?", "It is <|im_end|>")),
-        ("User: How does an\nassistant\nwork?\nAssistant: It helps.", ("How does an\nassistant\nwork?", "It helps.")),
-        ("**User**\nHow?\n\n[Assistant]\nSo.", ("How?", "So.")),
-        ("* User: How?\n* Assistant: So.", ("How?", "So.")),
-    ],
-)  # fmt: skip
-def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str]) -> None:
-    assert genstruct.read(answer) == pair
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "", "I can't.", "User: Why?", "Assistant: So.", "User:\nAssistant: So.", "User: Why?\nAssistant:", '{"user": "Why?"}',
-        '{"user": "", "assistant": "So."}', '{"user": 1, "assistant": "So."}', '{"user": "Why?", "assistant": "S', "{", "[]",
-        "[[[User]]] [[[Assistant]]]", "[[[Content]]] The moon. [[[Assistant]]] So.", "[[[Assistant]]] So. [[[User]]] Why?",
-        '{"question": "[[[User]]]", "answer": "So."}', "Why? [[[Assistant]]] </s>",
-    ],
-)  # fmt: skip
-def test_genstruct_without_a_pair(answer: str) -> None:
-    assert genstruct.read(answer) is None
 
 
 pieces = st.sampled_from(
@@ -495,14 +429,3 @@ def test_lists_come_back_as_they_went(items: list[str], form: str, wrapped: str,
         answer = around[wrapped].format(list=listed)
     assert read(answer, len(items)) == (items, [])
     assert read(answer, 1) == (items[:1], items[1:])
-
-
-@given(user=words, assistant=st.lists(words, min_size=1, max_size=3).map("\n\n".join), form=st.integers(0, 3))
-def test_pairs_come_back_as_they_went(user: str, assistant: str, form: int) -> None:
-    answer = [
-        f"User: {user}\nAssistant: {assistant}",
-        f"[[[User]]] {user}\n[[[Assistant]]] {assistant}",
-        f"**User:**\n{user}\n\n**Assistant:**\n{assistant}",
-        json.dumps({"user": user, "assistant": assistant}),
-    ][form]
-    assert genstruct.read(answer) == (user, assistant)

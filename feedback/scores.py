@@ -1,0 +1,62 @@
+"""What stands where a rating or its types should be: a number on the scale, or why it is none."""
+
+import re
+from typing import Any
+
+from feedback.types import RatingStatus
+
+NUMBER = re.compile(
+    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|\s*(?:[-–—~]|to|or)\s*\d)"
+    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?\s*(%)?",
+    re.I,
+)
+OTHERWISE = re.compile(
+    r"=|½|¼|¾|\A\s*points?\s+off|\b(?:out\s+of|scale|possible|between)\b|\bof\s+(?:10|ten)\b|\bto\s+(?:10|ten|100)\b"
+    r"|(?:\.\.\.|…)",
+    re.I,
+)
+"""What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
+PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
+NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
+NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
+"""The name of a kind behind its number."""
+KINDS = re.compile(
+    r"\A[\s*_`\"'(\[#]*([0-9](?:(?:[ \t]*(?:,|;|/|&|and\b)[ \t]*(?:and[ \t]+)?|[ \t]+)#?[0-9](?![0-9]|\.[0-9]))*)"
+    r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"
+)
+"""The numbers that a list of kinds begins with: "1, 2 and 3"; not a range."""
+LONGEST_RATING = 300
+"""Characters behind the label of a rating that are looked at."""
+
+
+def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
+    """(status, value, note) of what stands where the rating should be: a number, a text, or nothing."""
+    if isinstance(said, bool) or not isinstance(said, (int, float, str)):
+        return "unrated", None, "no rating in the answer"
+    words = str(said).strip()[:LONGEST_RATING]
+    if NOT_APPLICABLE.match(words):
+        return ("not-applicable", None, "") if not_applicable else ("unrated", None, "N/A, which this aspect has not")
+    match = NUMBER.match(words)
+    if match is None:
+        return "unrated", None, f"no number where the rating should be: {words[:40]!r}"
+    value, scale, percent = float(match[1]), match[2], match[3]
+    rest = words[match.end() :].partition("\n")[0]
+    if OTHERWISE.search(rest) or (re.search("[0-9]", rest) and not PAUSE.match(rest)):
+        return "unrated", None, f"more than a rating where it should be: {words[:40]!r}"
+    if percent or (scale and scale.lower() not in ("five", "5", "5.0")) or not 1 <= value <= 5:
+        return "unrated", None, f"not on the scale from 1 to 5: {words[:40]!r}"
+    return "rated", value, ""
+
+
+def kinds(said: Any, types: int) -> tuple[int, ...] | None:
+    """The kinds that an answer names, of `types`; () for none of them, None for what can't be read."""
+    if not types or said is None or isinstance(said, bool):
+        return None
+    if isinstance(said, (list, tuple)):
+        said = ", ".join(map(str, said)) or "none"
+    words = str(said).strip()[:LONGEST_RATING]
+    listed = KINDS.match(NAMED.sub("", words))
+    found = (
+        tuple(dict.fromkeys(int(n) for n in re.findall("[0-9]", listed[1]) if 1 <= int(n) <= types)) if listed else ()
+    )
+    return found or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b)", words, re.I) else None)

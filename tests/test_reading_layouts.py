@@ -1,0 +1,109 @@
+"""Layouts of a labeller's answer that nobody asked for and that models give: where a part begins, and where it ends."""
+
+import pytest
+
+from feedback.reading import read
+from feedback.scores import kinds
+
+ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
+
+
+def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
+    return [(entry.value, entry.rationale) for entry in read(answer, texts, not_applicable=True)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(ASKED.replace("\n\n", " ").replace("\n", " "), id="all on one line, with hashes"),
+        pytest.param("Text 1: 4/5 - Good.\nText 2: 2/5 - Bad.", id="rating and reason on the header's line"),
+        pytest.param("1. Text 1: 4 - Good.\n2. Text 2: 2 - Bad.", id="a list of those"),
+        pytest.param("**Text 1**: ★★★★☆ (4/5)\nRationale: Good.\n**Text 2**: ★★☆☆☆ (2/5)\nRationale: Bad.", id="stars"),
+        pytest.param(ASKED.replace("#### Output for ", "1. **").replace("\nRating", "**\n - Rating"), id="numbered headers"),
+        pytest.param(ASKED.replace("Text 1", "Text 1 - Fine").replace("Text 2", "Text 2: poor work"), id="titled headers"),
+        pytest.param(ASKED.replace("Rationale: ", ""), id="a reason without its label"),
+        pytest.param(ASKED.replace("\nRationale: ", " - "), id="a reason behind a dash"),
+        pytest.param(ASKED.replace("\nRationale: ", " (so so): "), id="a reason behind a word about the rating"),
+        pytest.param(ASKED.replace("Rationale:", "**Rationale for the rating:**"), id="a longer label"),
+        pytest.param(ASKED.replace("Rationale:", "Justification:"), id="justification"),
+        pytest.param("Rating: 4\nRationale: Good.\n\nRating: 2\nRationale: Bad.", id="no headers at all"),
+        pytest.param("Rationale: Good.\nRating: 4\n\nRationale: Bad.\nRating: 2", id="no headers, rationale first"),
+        pytest.param(f"{ASKED}\n\n---\n\nText 1 wins. Shall I go on?", id="a word behind a rule"),
+        pytest.param(f"{ASKED}\n\n#### Final ranking\n1. Text 1 (4)\n2. Text 2 (2)", id="a heading of the same height"),
+        pytest.param(f"{ASKED}\n\n## In all\nBoth are short.", id="a higher heading"),
+        pytest.param(f"{ASKED}\n\n**Summary:** Text 1 is the better one.", id="a summary"),
+        pytest.param(f"Here you are:\n\n```markdown\n{ASKED}\n```\n\nI hope this helps!", id="a word behind a fence"),
+        pytest.param(
+            '{"Text 1": {"Rating": 4, "Rationale": "Good."}, "Text 2": {"Rating": 2, "Rationale": "Bad."}}',
+            id="JSON with capitals",
+        ),
+        pytest.param(
+            '{"ratings": [{"id": "Text 2", "rating": "2", "reason": "Bad."}, {"id": "Text 1", "rating": "4", "reason": "Good."}]}',
+            id="JSON items with names",
+        ),
+        pytest.param('{"ratings": [4, 2], "rationales": ["Good.", "Bad."]}', id="JSON lists"),
+    ],
+)  # fmt: skip
+def test_layouts(answer: str) -> None:
+    assert said(answer) == [(4.0, "Good."), (2.0, "Bad.")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param("Rating: 4\nRationale: Good.", [(None, ""), (None, "")], id="one part for two texts"),
+        pytest.param(
+            "Rating: 4\nRationale: a\n\nRating: 3\nRationale: b\n\nRating: 2\nRationale: c", [(None, ""), (None, "")],
+            id="three parts for two texts",
+        ),
+        pytest.param(
+            "Rating: 4\nRationale: a\n\nRationale: b\nRating: 2", [(None, ""), (None, "")], id="parts that are built otherwise"
+        ),
+        pytest.param('{"ratings": [4], "rationales": ["Good."]}', [(None, ""), (None, "")], id="a list too short"),
+        pytest.param("Text 1: 3 paragraphs.\nText 2: 2 of them.", [(None, ""), (None, "")], id="a number that counts"),
+        pytest.param(f"{ASKED}\n\nText 1: 1\nText 2: 2", [(4.0, "Good."), (2.0, "Bad.\n\nText 1: 1\nText 2: 2")], id="ranks"),
+    ],
+)  # fmt: skip
+def test_what_could_mean_another_text_is_unrated(answer: str, expected: list[tuple[float | None, str]]) -> None:
+    assert said(answer) == expected
+
+
+def test_a_rationale_keeps_its_own_headings_rules_and_notes() -> None:
+    own = "Good.\n\n##### Strengths\n- clear\n\n---\n\nSummary: short."
+    assert said(ASKED.replace("Good.", own))[0] == (4.0, own)
+
+
+TYPED = (
+    "#### Output for Text 1\nType: 1, 3\nRationale: Two slips.\nRating: 2\nRationale: Wrong.\n\n"
+    "#### Output for Text 2\nType: None\nRationale: No slip.\nRating: 5\nRationale: Right."
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(TYPED, id="as asked"),
+        pytest.param(
+            TYPED.replace("Rationale: Two", "Rationale for type: Two").replace(
+                "Rationale: W", "Rationale for rating: W"
+            ),
+            id="labels that say what for",
+        ),
+        pytest.param(TYPED.replace("1, 3", "1 (the world), 3 (itself)"), id="names of types"),
+        pytest.param(TYPED.replace("1, 3", "#1, #3"), id="hashes"),
+        pytest.param(TYPED.replace("\nRa", " Ra"), id="a part on one line"),
+        pytest.param(
+            '[{"text": 1, "type": [1, 3], "rationale": "Two slips.", "rating": 2, "rationale for rating": "Wrong."},'
+            ' {"text": 2, "type": [], "rationale": "No slip.", "rating": 5, "rationale for rating": "Right."}]',
+            id="JSON",
+        ),
+    ],
+)
+def test_types(answer: str) -> None:
+    entries = read(answer, 2, not_applicable=True, types=3)
+    found = [(entry.types, entry.types_rationale, entry.value, entry.rationale) for entry in entries]
+    assert found == [((1, 3), "Two slips.", 2.0, "Wrong."), ((), "No slip.", 5.0, "Right.")]
+
+
+def test_a_number_in_the_name_of_a_type_is_no_type() -> None:
+    assert kinds("1 (see type 2)", 3) == (1,)
