@@ -14,8 +14,9 @@ from typing import Any
 import gradio as gr
 
 from app import draft
-from app.desk import Desk
+from app.desk import Desk, Look
 from app.draft import FormError
+from app.lean import LeanBlocks
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
 from app.server import COOKIE
@@ -30,8 +31,6 @@ PAGES: dict[str, Callable[[Board], None]] = {
     "export": export.build,
 }
 HOME = "generate"
-MUDDLED = 3
-"""Glances that show everything anew once answers have overtaken one another."""
 REMEMBERED = 60
 """Glances back that a tab's question may be: what its fields held then is remembered."""
 NEW = "new"
@@ -52,7 +51,7 @@ LOOK_EVERY, LOOK_WHEN_IDLE = 1.0, 5.0
 def build(desk: Desk) -> gr.Blocks:
     """The Gradio app."""
     board = Board()
-    with gr.Blocks(
+    with LeanBlocks(
         title="Claywright", analytics_enabled=False, fill_width=True, delete_cache=(3600, 24 * 3600)
     ) as demo:
         run = gr.Textbox(NOT_YET, visible=False, label="run")
@@ -83,28 +82,30 @@ def browser_of(request: gr.Request) -> str:
 class Tab:
     """One open page: what it shows, and what it was last given of each part, as hashes.
 
-    Glances are taken one after the other under `lock`, each of how things stand at that moment, and numbered. The browser
-    says the number of the one that it applied last: where answers overtook one another on their way, everything is shown
-    anew. `held` is what the tab's fields held after each of the last glances: a person changed what differs from it, so
-    that two tabs of one browser take nothing back from each other.
+    Glances are taken one after the other under `lock`, each of how things stand at that moment, and those that changed
+    something are numbered. The browser says the number of the one that it applied last: where answers overtook one another
+    on their way, everything is shown anew. `held` is what the tab's fields held after each of the last glances: a person
+    changed what differs from it, so that two tabs of one browser take nothing back from each other.
     """
 
     run: str = ""
     glances: int = 0
     page: str = HOME
     place: dict[str, Any] = field(default_factory=dict)
-    shown: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, dict[str, str]] = field(default_factory=dict)
+    told: tuple[Any, ...] = ()
+    """The run, the page and the seconds between two glances as the browser was last told."""
     held: dict[int, draft.Filled] = field(default_factory=dict)
     acted: draft.Filled = field(default_factory=dict)
     """What each field held when its own action last ran: leaving a field is no choice."""
     begun: int = 0
     said: int = 0
     """The number of the last action that began, and of the one whose problems are shown."""
-    muddled: int = 0
-    """Glances that still show everything anew, as answers overtook one another: the browser may have mixed their parts."""
+    behind: float = -1
+    """The number that a glance said which was not the last one: an answer was on its way, or was overtaken by another."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def told(self, filled: draft.Filled, seen: float) -> draft.Filled:
+    def typed(self, filled: draft.Filled, seen: float) -> draft.Filled:
         """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
         base = self.held.setdefault(int(seen), {})
         changes = draft.differing(filled, base)
@@ -182,42 +183,33 @@ class Wires:
 
         `base`: what its fields held, where the glance `seen` is too long ago.
         """
-        tab.muddled = MUDDLED if seen != tab.glances else max(tab.muddled - 1, 0)
-        if tab.muddled:
-            tab.shown = {}
-        tab.glances += 1
         held = tab.held.get(int(seen), base)
         look = self.desk.look(browser, tab.run, tab.place)
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
-            if where not in (tab.page, "top"):
-                continue
-            value = show(look)
-            digest = hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest()
-            if tab.shown.get(number) != digest:
-                tab.shown[number] = digest
-                out[component] = value
-        values: dict[Any, Any] = {}
+            if where in (tab.page, "top") and (news := _news(show(look), tab.shown.setdefault(number, {}))):
+                out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
+        new: draft.Filled = {}
+        wanted = {name: look.filled[name] for name in self.board.form.fields}
         if held is not None:
-            wanted = {name: look.filled[name] for name in self.board.form.fields}
             new = draft.differing(wanted, held)
-            values = {self.board.form.fields[name]: value for name, value in new.items()}
+            tab.acted.update(new)
+        here = tab.run, tab.page, self._every(look)
+        if not out and not new and here == tab.told and seen >= 0:
+            return {self.page: gr.skip()}
+        tab.glances += 1
+        if held is not None:
             tab.held = {number: was for number, was in tab.held.items() if number > tab.glances - REMEMBERED}
             tab.held[tab.glances] = wanted
-            tab.acted.update(new)
-        awake = (
-            look.busy
-            or self.desk.counting
-            or "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        )
-        every = LOOK_EVERY if awake else LOOK_WHEN_IDLE
-        return {
-            **_both(values, out),
-            self.timer: gr.Timer(every, active=True),
-            self.run: tab.run,
-            self.page: tab.page,
-            self.seen: tab.glances,
-        }
+        if here[2:] != tab.told[2:]:
+            out[self.timer] = gr.Timer(here[2], active=True)
+        tab.told = here
+        values = {self.board.form.fields[name]: value for name, value in new.items()}
+        return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
+
+    def _every(self, look: Look) -> float:
+        starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
+        return LOOK_EVERY if look.busy or self.desk.counting or starting else LOOK_WHEN_IDLE
 
     def arrive(self, request: gr.Request) -> dict[Any, Any]:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
@@ -233,7 +225,7 @@ class Wires:
         with tab.lock:
             tab.run = run.id if run else ""
             tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
-            tab.place, tab.held = {}, {}
+            tab.place, tab.held, tab.shown, tab.told = {}, {}, {}, ()
             return {self.tabs: gr.Tabs(selected=tab.page), **self.show(tab, browser, -1, {})}
 
     def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
@@ -241,6 +233,14 @@ class Wires:
             return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
         with tab.lock:
+            if seen == tab.glances:
+                tab.behind = -1
+            elif seen != tab.behind and tab.glances:  # an answer is on its way: soon it will be there
+                tab.behind = seen
+                tab.told = (*tab.told[:2], LOOK_EVERY)
+                return {self.timer: gr.Timer(LOOK_EVERY, active=True)}
+            else:
+                tab.shown, tab.told, tab.behind = {}, (), -1
             return self.show(tab, browser_of(request), seen)
 
     def _opens(self, name: str) -> Callable[..., Any]:
@@ -249,7 +249,7 @@ class Wires:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             with tab.lock:
-                tab.page, tab.shown = name, {}
+                tab.page = name
                 return self.show(tab, browser_of(request), seen)
 
         return opens
@@ -262,7 +262,7 @@ class Wires:
         tab = self.open.of(request, run, page)
         filled = self.board.form.filled(values)
         with tab.lock:
-            if changes := tab.told(filled, seen):
+            if changes := tab.typed(filled, seen):
                 tab.place = {**tab.place, "problems": {}}
                 self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
@@ -283,7 +283,7 @@ class Wires:
             with tab.lock:
                 shown, before = form.filled(values) if action.forms else {}, self.desk.filled(browser)
                 if action.forms:
-                    self.desk.keep(browser, tab.told(shown, seen))
+                    self.desk.keep(browser, tab.typed(shown, seen))
                 if action.field:
                     before = {**before, **tab.acted}
                     tab.acted[action.field] = shown[action.field]
@@ -322,11 +322,26 @@ class Wires:
             return Done(), {page: str(error)}
 
 
+def _news(shows: Any, shown: dict[str, str]) -> dict[str, Any]:
+    """The properties of a part that are not as `shown` says that they were, by their hashes; remembered there."""
+    props = (
+        {name: value for name, value in shows.items() if name != "__type__"} if _is_update(shows) else {"value": shows}
+    )
+    hashes = {name: hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest() for name, value in props.items()}
+    news = {name: value for name, value in props.items() if shown.get(name) != hashes[name]}
+    shown.update(hashes)
+    return news
+
+
+def _is_update(shows: Any) -> bool:
+    return isinstance(shows, dict) and shows.get("__type__") == "update"
+
+
 def _both(values: dict[Any, Any], shows: dict[Any, Any]) -> dict[Any, Any]:
     """What fields are to hold and how parts are to look; a field in both gets both."""
     both = {**values, **shows}
     for component in values.keys() & shows.keys():
-        if isinstance(shows[component], dict) and "value" not in shows[component]:
+        if _is_update(shows[component]) and "value" not in shows[component]:
             both[component] = {**shows[component], "value": values[component]}
     return both
 

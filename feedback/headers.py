@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 EDGE = r"[ \t>#*_`\-•\"']*"  # never over a line's end: patterns that begin anew at each line would take for ever
 COLON = r"[ \t*_`\"']*[:=：]"
-TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:[0-9]|none\b|n\s*/\s*a))"
+TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))"
 REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for|of)[ \t]+(?:the[ \t]+)?(?:rating|score|types?))?"
-KIND = rf"(rating|score|{REASON}|{TYPE}){COLON}"
+KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 TEXT = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
-TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`★☆⭐]*[0-9])[^\n]{1,80}$"
+TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[0-9])[^\n]{1,80}$"
 HEADER = re.compile(
     rf"^[ \t>*_`\-•\"']*(?P<hashes>\#{{1,6}})?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
     rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{TEXT}"
@@ -44,10 +44,15 @@ FENCE, HEADING = re.compile(r"^[ \t]*```", re.M), re.compile(r"^(#{1,6})[ \t]+\S
 RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$", re.M)
 CLOSING = re.compile(
     r"(?<=\n\n)[ \t>*_#]*(?:(?:in|the|a|my|brief|final|overall|quick)[ \t]+){0,2}"
-    r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment|note)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)",
+    r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment|note)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)"
+    r"|(?<=\n\n)(?:i[ \t]+)?hope[ \t]+(?:this|that|these)\b|(?<=\n\n)(?:please[ \t]+)?let[ \t]+me[ \t]+know\b",
     re.I,
 )
-"""What an answer says behind its last part: "**Summary:** Text 1 is ..."."""
+"""What an answer says behind its last part: "**Summary:** Text 1 is ...", "I hope this helps!"."""
+TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>[ \t]*(?=\n|<\||\Z)")
+"""A token that ends the labeller's turn: what follows is another one's."""
+BLOCK = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.M | re.S)
+RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*[0-9]", re.I | re.M)
 
 
 class Place(NamedTuple):
@@ -108,14 +113,27 @@ def without_closing(body: str, level: int, *, last: bool, fenced: bool) -> str:
     That is the next heading that is as high as its own (`level` hashes, 0 for a header that is no heading), the end of a
     fence around the whole answer, and behind the `last` part a rule or a summary.
     """
-    ends = [found.start() for found in HEADING.finditer(body) if level and len(found[1]) <= level]
-    if fenced and (found := FENCE.search(body)):
+    read = without_code(body)
+    ends = [found.start() for found in HEADING.finditer(read) if level and len(found[1]) <= level]
+    if fenced and (found := FENCE.search(read)):
         ends.append(found.start())
     if last:
-        closings = [*RULE.finditer(body), *CLOSING.finditer(body)]
-        ends += [found.start() for found in closings if not LABEL.search(body, found.end())]
-    ends = [end for end in ends if LABEL.search(body, 0, end)]
+        closings = [*RULE.finditer(read), *CLOSING.finditer(read)]
+        ends += [found.start() for found in closings if not LABEL.search(read, found.end())]
+        ends += [found.start() for found in TURN.finditer(read)]
+    ends = [end for end in ends if LABEL.search(read, 0, end)]
     return body[: min(ends, default=len(body))]
+
+
+def without_code(answer: str) -> str:
+    """The answer, as long as it is, with blanks for the code that it quotes: what looks like a label in there is none."""
+
+    def blank(found: re.Match[str]) -> str:
+        if HEADER.search(found[1]) or RATED.search(found[1]):
+            return found[0]
+        return re.sub(r"[^\n]", " ", found[0])
+
+    return BLOCK.sub(blank, answer)
 
 
 def level_of(answer: str, place: Place) -> int:

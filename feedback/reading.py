@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from feedback.headers import HEADER, KIND, LABEL, OWN, in_fence, kind, level_of, places, without_closing
+from feedback.headers import HEADER, KIND, LABEL, OWN, in_fence, kind, level_of, places, without_closing, without_code
 from feedback.scores import NUMBER, kinds, score
 from feedback.types import RatingStatus
 
@@ -25,7 +25,8 @@ NAMES = ("text", "id", "response", "answer", "index", "number", "text_id", "name
 """Keys of JSON items that say which text they speak of."""
 WHY = ("types_rationale", "rationale_for_type", "rationale_for_types", "type_rationale")
 REASONS = (
-    "rationale_for_rating", "rationale_for_the_rating", "rationales_for_rating", "rationale", "reason", "reasoning", "explanation",
+    "rationale_for_rating", "rating_rationale", "rationale_for_the_rating", "rationales_for_rating", "rationale", "reason",
+    "reasoning", "explanation",
 )  # fmt: skip
 
 COLUMNS = {
@@ -34,6 +35,9 @@ COLUMNS = {
     "rationale": ("rationale", "reason", "explanation"),
 }
 JSON = re.compile(r'\{\s*"|\[\s*\{')
+TAGGED = re.compile(r"<(rating|score|rationale|type)s?>[ \t\n]*", re.I)
+TAG_ENDS = re.compile(r"[ \t\n]*</[a-z_]{1,20}>", re.I)
+NUMBERED_TAG = re.compile(r"<[a-z_]{1,20}[ \t]+(?:text|response|id|number|index)=[\"']?([0-9]{1,3})[\"']?[ \t]*>", re.I)
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
 BLANKS, LINES = re.compile(r"[ \t]{40,}"), re.compile(r"\n{3,}")
 
@@ -65,7 +69,7 @@ def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> li
 
     `types`: the number of kinds that the aspect knows, 0 where they were not asked for.
     """
-    answer = _even(answer)
+    answer = _untagged(_even(answer))
     start = JSON.search(answer)
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
         parts = _parts_of_json(_decoded(answer, start.start()), texts)
@@ -78,6 +82,13 @@ def _even(answer: str) -> str:
     """The answer with one kind of line end and without long runs of blanks, over which patterns would take for ever."""
     lines = BLANKS.sub(" ", answer.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
     return LINES.sub("\n\n", "\n".join(line.rstrip(" \t") for line in lines))
+
+
+def _untagged(answer: str) -> str:
+    """The answer with labels in place of tags: "<rating>4</rating>" is "Rating: 4"."""
+    if not TAGGED.search(answer):
+        return answer
+    return TAG_ENDS.sub("\n", TAGGED.sub(r"\n\1: ", NUMBERED_TAG.sub(r"\nText \1\n", answer)))
 
 
 def _decoded(answer: str, start: int) -> Any:
@@ -99,8 +110,10 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
 
 
 def _trimmed(text: str) -> str:
-    """A rationale without the tags and end tokens behind it."""
+    """A rationale without the brackets around it, and without the tags and end tokens behind it."""
     text = text.strip()
+    if text.startswith("[") and text.endswith("]") and "[" not in text[1:]:
+        text = text[1:-1].strip()
     while True:
         before, line_end, last = text.rpartition("\n")
         found = TAIL.search(text, max(0, len(text) - 60))
@@ -164,7 +177,7 @@ def _said(item: Mapping[str, Any]) -> Part:
 def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     if (table := _parts_of_table(answer)) and table.keys() >= set(range(1, texts + 1)):
         return table
-    found = places(answer, texts)
+    found = places(without_code(answer), texts)
     if not found:
         return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
     fenced = in_fence(answer, found)
@@ -229,7 +242,7 @@ def _labels(body: str) -> Part:
         first, _, rest = body[own.end() :].partition("\n")
         part = _labels(rest)
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
-    marks = list(LABEL.finditer(body))
+    marks = list(LABEL.finditer(without_code(body)))
     if not marks and (bare := BARE.match(body)):
         return Part(bare[0].strip(), body[bare.end() :].strip())
     if len(marks) == 1:

@@ -18,8 +18,11 @@ OTHERWISE = re.compile(
 """What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
 PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
 NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
+KIND_WORD = re.compile(r"\btypes?[ \t]+(?=#?[0-9])", re.I)
 NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
 """The name of a kind behind its number."""
+WORDED = re.compile(r"\A[^\d\n]{1,60}?(?:\(|[-–—:][ \t]*)[ \t*_]*([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z")
+"""A word for the rating before its number: "Good (4)"."""
 KINDS = re.compile(
     r"\A[\s*_`\"'(\[#]*([0-9](?:(?:[ \t]*(?:,|;|/|&|and\b)[ \t]*(?:and[ \t]+)?|[ \t]+)#?[0-9](?![0-9]|\.[0-9]))*)"
     r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"
@@ -36,11 +39,12 @@ def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | Non
     words = str(said).strip()[:LONGEST_RATING]
     if NOT_APPLICABLE.match(words):
         return ("not-applicable", None, "") if not_applicable else ("unrated", None, "N/A, which this aspect has not")
-    match = NUMBER.match(words)
+    worded = WORDED.match(words.partition("\n")[0])
+    match = NUMBER.match(worded[1] if worded else words)
     if match is None:
         return "unrated", None, f"no number where the rating should be: {words[:40]!r}"
     value, scale, percent = float(match[1]), match[2], match[3]
-    rest = words[match.end() :].partition("\n")[0]
+    rest = "" if worded else words[match.end() :].partition("\n")[0]
     if OTHERWISE.search(rest) or (re.search("[0-9]", rest) and not PAUSE.match(rest)):
         return "unrated", None, f"more than a rating where it should be: {words[:40]!r}"
     if percent or (scale and scale.lower() not in ("five", "5", "5.0")) or not 1 <= value <= 5:
@@ -55,8 +59,8 @@ def kinds(said: Any, types: int) -> tuple[int, ...] | None:
     if isinstance(said, (list, tuple)):
         said = ", ".join(map(str, said)) or "none"
     words = str(said).strip()[:LONGEST_RATING]
-    listed = KINDS.match(NAMED.sub("", words))
+    listed = KINDS.match(NAMED.sub("", KIND_WORD.sub("", words)))
     found = (
         tuple(dict.fromkeys(int(n) for n in re.findall("[0-9]", listed[1]) if 1 <= int(n) <= types)) if listed else ()
     )
-    return found or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b)", words, re.I) else None)
+    return found or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b|\]\Z)", words, re.I) else None)

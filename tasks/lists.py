@@ -7,7 +7,7 @@ to it stay, and what is said around the list is no item. Where it is not clear w
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +36,9 @@ from tasks.reading import FENCE, JSON, WHOLE_BOLD, ended, means_json, unbold, un
 
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
 IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
+BOLD_TITLE = re.compile(r"\A\*\*[^*\n]{1,40}:\s*\*\*\s+(?=\S)(.+)\Z", re.DOTALL)
+ANSWER = re.compile(r"\Aanswer\s*[:：]", re.IGNORECASE)
+REMARKED = re.compile(r"\s+[*_]\([^()\n]{1,40}\)[*_]\Z")
 PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
@@ -81,6 +84,8 @@ def lines_in(text: str) -> list[str]:
     labels = [LABEL.match(item) for item in items]
     if len(items) > 1 and all(labels):
         items = [LABEL.sub("", item, count=1) for item in items]
+    if len(items) > 1 and all(map(REMARKED.search, items)):
+        items = [REMARKED.sub("", item) for item in items]
     return [item for item in items if item]
 
 
@@ -235,7 +240,10 @@ def _marked(lines: Sequence[Line]) -> list[str]:
         if kind == "letter" and top and top[0].text.lstrip("(")[0].casefold() not in FIRST_LETTERS:
             continue
         if len(top) > 1 or (alone and (kind == "bullet" or top[0].number == 1)):
-            return [text for item in _grouped(lines, top) for text in _said(item)]
+            items = list(_grouped(lines, top))
+            if top[0].kind == "heading" and _are_captions(items):
+                return [text for item in items for line in item.more if (text := bare(line.text))]
+            return [text for item in _untitled(items) for text in _said(item)]
     return []
 
 
@@ -266,6 +274,25 @@ def _grouped(lines: Sequence[Line], top: Sequence[Line]) -> Iterator[Item]:
         after_blank = False
     if item is not None:
         yield item
+
+
+def _are_captions(items: Sequence[Item]) -> bool:
+    """True for headings over parts of a list whose items are not marked."""
+    lines = [line for item in items for line in item.more]
+    plain = all(item.more and not is_sentence(item.line.rest) for item in items)
+    return plain and len(lines) > len(items) and not any(line.kind or line.indent for line in lines)
+
+
+def _untitled(items: list[Item]) -> list[Item]:
+    """Items without the bold title before each of them, however it is written."""
+    found = [BOLD_TITLE.match(item.line.rest) for item in items]
+    if (
+        len(items) < 2
+        or any(item.more for item in items)
+        or not all(title and len(title[1].split()) > 2 for title in found)
+    ):
+        return items
+    return [Item(replace(item.line, rest=title[1])) for item, title in zip(items, found, strict=True) if title]
 
 
 def _carries_on(item: Item, line: Line, after_blank: bool) -> bool:
@@ -314,6 +341,7 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
     told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
     shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
+    shown = [line for place, line in enumerate(shown) if not place or not ANSWER.match(line.text)]
     while len(shown) > 1 and REMARK.match(shown[-1].text):
         shown.pop()
     below = {id(line): under for line, under in pairwise(told) if under.text}

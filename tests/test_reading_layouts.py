@@ -42,6 +42,17 @@ def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
             id="JSON items with names",
         ),
         pytest.param('{"ratings": [4, 2], "rationales": ["Good.", "Bad."]}', id="JSON lists"),
+        pytest.param(ASKED.replace(": 4", ": Fine work (4)").replace(": 2", ": Poor - 2"), id="a word before the number"),
+        pytest.param("### Text 1: ★★★★☆ (4/5)\nGood.\n\n### Text 2: ★★☆☆☆ (2/5)\nBad.", id="stars in a heading"),
+        pytest.param(ASKED.replace("Good.", "[Good.]").replace(": 4", ": [4]"), id="the brackets of the form"),
+        pytest.param(ASKED.replace("Rating:", "**Final Rating:**"), id="final rating"),
+        pytest.param(f"{ASKED}<|im_end|>\n<|im_start|>user\nThanks!", id="another turn"),
+        pytest.param(f"{ASKED}\n\nI hope this helps!", id="a courtesy"),
+        pytest.param(
+            '<output text="1">\n<rating>4</rating>\n<rationale>Good.</rationale>\n</output>\n'
+            '<output text="2">\n<rating>2</rating>\n<rationale>Bad.</rationale>\n</output>',
+            id="tags with labels",
+        ),
     ],
 )  # fmt: skip
 def test_layouts(answer: str) -> None:
@@ -73,6 +84,11 @@ def test_a_rationale_keeps_its_own_headings_rules_and_notes() -> None:
     assert said(ASKED.replace("Good.", own))[0] == (4.0, own)
 
 
+def test_code_that_a_rationale_quotes_has_no_labels() -> None:
+    own = "It began like this:\n\n```markdown\n#### Setup\nRating: none yet\n```\n\nThe rest is fine."
+    assert said(ASKED.replace("Good.", own)) == [(4.0, own), (2.0, "Bad.")]
+
+
 TYPED = (
     "#### Output for Text 1\nType: 1, 3\nRationale: Two slips.\nRating: 2\nRationale: Wrong.\n\n"
     "#### Output for Text 2\nType: None\nRationale: No slip.\nRating: 5\nRationale: Right."
@@ -91,6 +107,7 @@ TYPED = (
         ),
         pytest.param(TYPED.replace("1, 3", "1 (the world), 3 (itself)"), id="names of types"),
         pytest.param(TYPED.replace("1, 3", "#1, #3"), id="hashes"),
+        pytest.param(TYPED.replace("1, 3", "Type 1, Type 3").replace("None", "[]"), id="a word before each"),
         pytest.param(TYPED.replace("\nRa", " Ra"), id="a part on one line"),
         pytest.param(
             '[{"text": 1, "type": [1, 3], "rationale": "Two slips.", "rating": 2, "rationale for rating": "Wrong."},'

@@ -126,9 +126,9 @@ def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(wires
 
 def test_told_is_what_differs_from_what_the_tab_had() -> None:
     tab = Tab(held={4: {"a": 1, "b": 2}, 5: {"a": 1, "b": 3}})
-    assert tab.told({"a": 9, "b": 2}, 4) == {"a": 9}
+    assert tab.typed({"a": 9, "b": 2}, 4) == {"a": 9}
     assert tab.held == {4: {"a": 9, "b": 2}, 5: {"a": 9, "b": 3}}
-    assert tab.told({"a": 9, "b": 3}, 5) == {}
+    assert tab.typed({"a": 9, "b": 3}, 5) == {}
 
 
 def test_leaving_a_field_as_it_was_is_no_choice(wires: Wires) -> None:
