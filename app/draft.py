@@ -15,6 +15,7 @@ from app import recipe
 from app.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
+from app.tables.browse import Wanted
 from feedback.exports import Export
 from feedback.judged import Merging
 from feedback.schema import Review
@@ -124,6 +125,7 @@ def fill(made: Recipe) -> Filled:
     filled.update(prefixed("review", reviewed))
     filled.update(prefixed("merge", asdict(made.merge)))
     filled["argilla.url"] = ""
+    filled.update(prefixed("browse", asdict(Wanted())))
     out = made.export
     kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
     filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))

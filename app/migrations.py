@@ -6,6 +6,8 @@
 import sqlite3
 from collections.abc import Callable
 
+from app.tables.scores import keep_all
+
 
 def first(connection: sqlite3.Connection) -> None:
     _each(
@@ -138,7 +140,25 @@ def samples(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples]
+def scores(connection: sqlite3.Connection) -> None:
+    """What the ratings of a row come to, so that rows can be found by them without reading all ratings."""
+    _each(
+        connection,
+        """
+        -- of a row as it is now, under an aspect ('': all together): the means of its lowest and its highest response, the widest
+        -- distance between repeats, how many ratings there are and how many of them could not be read or asked for
+        CREATE TABLE scores(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, aspect TEXT NOT NULL,
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, lowest REAL, highest REAL, spread REAL,
+          ratings INTEGER NOT NULL, unrated INTEGER NOT NULL, failed INTEGER NOT NULL,
+          PRIMARY KEY(run, aspect, row)) WITHOUT ROWID;
+        CREATE INDEX scores_row ON scores(row);
+    """,
+    )
+    keep_all(connection)
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -15,7 +15,7 @@ from feedback import push as to_argilla
 from feedback.judged import Judged
 from feedback.opinions import priority
 from feedback.push import Pushed, Target
-from feedback.records import About, Place, item
+from feedback.records import About, Place, clean, item
 from feedback.schema import Shape
 from feedback.server import Server
 
@@ -31,6 +31,8 @@ class Sent:
     pushed: Pushed = field(default_factory=Pushed)
     dropped: int = 0
     withdrawn: int = 0
+    decided: int = 0
+    """Decisions made in the app that Argilla has now, under the account of its key."""
     open_audits: int = 0
     """Audit rows that were sealed to go with ratings and reasons before it was said that they should go without."""
 
@@ -90,6 +92,7 @@ def send(
             ], len(page) - len(rest)  # fmt: skip
 
     to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began), watch, done.pushed)
+    done.decided = _tell_decisions(store, push, server, to)
     done.open_audits = store.reviews.open_audits(push) if made.review.blind_audit else 0
     store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])
     left = store.reviews.dropped(push)
@@ -99,6 +102,24 @@ def send(
         done.withdrawn = len(left)
     done.dropped = len(left) - done.withdrawn
     return done
+
+
+def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int:
+    """Sends what was decided in the app. What the same account said in Argilla itself is left as it is there."""
+    untold = store.quick.untold(sorted(store.reviews.sent_to(push)), to.id)
+    records = server.own_ids(to.id, [quick.row for quick in untold])
+    told = 0
+    for quick in untold:
+        if quick.row not in records:
+            continue
+        answers = {name: said for name, said in quick.answers.items() if name in to.questions}
+        response = server.respond(records[quick.row], quick.response, quick.status, clean(answers))
+        if response is None:
+            store.quick.settle(quick)
+        else:
+            store.quick.told(quick, to.id, response)
+            told += 1
+    return told
 
 
 def _forget_what_is_gone(store: Store, push: Push, server: Server, to: Target) -> None:

@@ -1,14 +1,16 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.vectors` and `.forms` are the nouns; app/tables has one
-module for each.
+`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors` and `.forms` are the nouns;
+app/tables has one module for each.
 """
 
 from pathlib import Path
 
 from app.database import Database
+from app.tables.browse import Browse
 from app.tables.calls import Calls
 from app.tables.forms import Forms
+from app.tables.quick import Quicks
 from app.tables.ratings import Ratings
 from app.tables.reviews import Reviews
 from app.tables.rows import Rows
@@ -26,7 +28,9 @@ class Store:
         self.ratings = Ratings(self.db)
         self.calls = Calls(self.db)
         self.reviews = Reviews(self.db)
+        self.quick = Quicks(self.db)
         self.forms = Forms(self.db)
+        self.browse = Browse(self.db)
         self.vectors = Vectors(self.db)
 
     def __enter__(self) -> "Store":

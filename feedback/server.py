@@ -165,6 +165,33 @@ class Server:
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
+    def respond(self, record_id: str, response_id: str, status: str, answers: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Says something of a record under this key's account, or changes what it said (`response_id`).
+
+        Returns the response as the server has it; None where the account has said something of that record before.
+        """
+        said = {"status": status, "values": {name: {"value": value} for name, value in answers.items()}}
+        with self.translated():
+            if response_id:
+                answer = self.http.put(f"/api/v1/responses/{response_id}", json=said)
+            else:
+                answer = self.http.post(f"/api/v1/records/{record_id}/responses", json=said)
+            if answer.status_code == 409:
+                return None
+            answer.raise_for_status()
+            found: dict[str, Any] = answer.json()
+        return found
+
+    def own_ids(self, dataset_id: str, external_ids: Collection[str]) -> dict[str, str]:
+        """Argilla's own ids of records by their external ids, of those that are there."""
+        left, found = set(external_ids), {}
+        for record in self._paged(dataset_id, []) if left else ():
+            if (name := str(record["external_id"])) in left:
+                found[name] = str(record["id"])
+                if len(found) == len(left):
+                    break
+        return found
+
     def count(self, dataset_id: str, run: str = "") -> int:
         """How many records a dataset has, or those of one run."""
         if not run:

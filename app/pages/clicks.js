@@ -7,7 +7,13 @@ element.addEventListener('click', (event) => {
   const open = button.closest('details.switch');
   if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
   trigger('click', {...button.dataset});
+  if (button.dataset.act === 'correct') write();
 });
+// the field of a correction is where to write, as soon as it is there
+const write = (left = 30) => {
+  const field = document.querySelector('#correct-response textarea');
+  if (field?.offsetParent) field.focus(); else if (left) setTimeout(write, 100, left - 1);
+};
 const choose = (chip) => {
   const response = chip.closest('.response');
   response.querySelectorAll('.chip').forEach((other) => {

@@ -2,12 +2,33 @@
   const menu = () => document.querySelector('details.switch[open]');
   const steps = { j: 1, k: -1 };
 
-  // the switcher closes on a click beside it and on Escape; j and k go through the rows
+  const seen = (found) => [...found].filter((one) => one.offsetParent);
+
+  // the response that 1 to 5 rate; it is remembered by its place, as its part is shown anew
+  let place = 0, row = '';
+  const choose = (step) => {
+    const responses = seen(document.querySelectorAll('#rows .response:has(.stars)'));
+    const here = document.querySelector('#rows .detail')?.ariaLabel ?? '';
+    if (here !== row) { row = here; place = 0; }
+    place = Math.min(Math.max(place + step, 0), Math.max(responses.length - 1, 0));
+    responses.forEach((one, k) => one.classList.toggle('here', k === place && responses.length > 1));
+    return responses[place];
+  };
+  const rows = {
+    h: () => choose(-1)?.scrollIntoView({ block: 'nearest' }), l: () => choose(1)?.scrollIntoView({ block: 'nearest' }),
+    '/': () => document.querySelector('#search textarea, #search input')?.focus(),
+  };
+  for (const value of [1, 2, 3, 4, 5]) rows[value] = () => choose(0)?.querySelector(`.stars [data-value="${value}"]`)?.click();
+
+  // the switcher closes on a click beside it and on Escape; j and k go through the rows, the keys of a verdict press its buttons
   document.addEventListener('click', (event) => { const open = menu(); if (open && !open.contains(event.target)) open.open = false; });
   document.addEventListener('keydown', (event) => {
     const open = menu();
     if (event.key === 'Escape' && open) { open.open = false; open.querySelector('summary').focus(); return; }
     if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
+    const press = seen(document.querySelectorAll('#rows [data-key]')).find((one) => one.dataset.key === event.key);
+    if (press) { event.preventDefault(); press.click(); return; }
+    if (rows[event.key] && seen(document.querySelectorAll('#rows .detail')).length) { event.preventDefault(); rows[event.key](); return; }
     if (!steps[event.key]) return;
     const all = [...document.querySelectorAll('.list li button')].filter((button) => button.offsetParent);
     all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
@@ -47,5 +68,5 @@
       if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
     }
   };
-  new MutationObserver(() => { unfold(); remember(); fold(); }).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(() => { unfold(); remember(); fold(); choose(0); }).observe(document.body, { childList: true, subtree: true });
 }

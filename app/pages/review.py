@@ -6,7 +6,7 @@ from app import draft, parts, reviewing, workflow
 from app.desk import Look
 from app.draft import FormError
 from app.forms import add_fields
-from app.pages import argilla
+from app.pages import argilla, filters, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
@@ -46,7 +46,9 @@ def build(board: Board) -> None:
                 board.changes(name, merge)
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
-    board.part(rows, browse)
+    filters.build(board)
+    board.part(rows, browse, elem_id="rows")
+    verdict.build(board)
 
 
 def _similar(board: Board) -> None:
@@ -152,9 +154,11 @@ def shape(look: Look) -> str:
 
 
 def browse(act: Act) -> Done:
+    if (done := verdict.say(act)) is not None:
+        return done
     if act.data.get("act") == "page":
         return Done(place={"offset": int(act.data["offset"]), "row": ""})
-    return Done(place={"row": str(act.data["row"])})
+    return Done(place={"row": str(act.data["row"]), "correcting": ""})
 
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:

@@ -6,7 +6,8 @@ from typing import Any
 
 from app import judging, parts
 from app.desk import Look
-from app.pages import argilla
+from app.errors import RunError
+from app.pages import argilla, filters, verdict
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
@@ -17,20 +18,53 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def rows(look: Look) -> str:
-    """The rows of the run, a page of them, and one in full."""
+    """The rows of the run that are asked for, a page of them, and one in full."""
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
-    offset = int(look.place.get("offset") or 0)
-    page = judging.judged_page(look.desk.store, look.run, offset, PAGE)
+    page, offset, total = shown(look)
     if not page:
-        offset, page = 0, judging.judged_page(look.desk.store, look.run, 0, PAGE)
+        return parts.empty("No row fits", "Choose less above, or search for something else.")
     chosen = next((j for j in page if j.row.id == look.place.get("row")), page[0])
-    number = offset + page.index(chosen) + 1
-    return f'<div class="split">{_list(look, page, chosen, offset)}{_detail(look, chosen, number)}</div>'
+    number = look.desk.store.rows.place(chosen.row) + 1
+    return f'<div class="split">{_list(look, page, chosen, offset, total)}{_detail(look, chosen, number)}</div>'
 
 
-def _list(look: Look, page: list[Judged], chosen: Judged, offset: int) -> str:
-    total = look.counts["made"]
+def shown(look: Look) -> tuple[list[Judged], int, int]:
+    """(the rows on the page that is open, how many come before them, how many there are in all)."""
+    assert look.run is not None
+    store, wanted, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
+    offset = int(look.place.get("offset") or 0)
+    ids: list[str] = []
+    if wanted.everything:
+        total = look.counts["made"]
+        if row and (here := _place(look, row)) is not None:
+            offset = here // PAGE * PAGE
+    else:
+        majority = look.recipe is None or look.recipe.merge.decision == "majority"
+        ids = store.browse.ids(look.run.id, wanted, majority=majority)
+        total = len(ids)
+        if look.place.get("found", wanted) != wanted:
+            offset = 0
+        if row in ids:
+            offset = ids.index(row) // PAGE * PAGE
+    look.place["found"] = wanted
+    offset = offset if offset < total else 0
+    if wanted.everything:
+        return judging.judged_page(store, look.run, offset, PAGE), offset, total
+    some = ids[offset : offset + PAGE]
+    found = judging.judged_of(store, look.run, some)
+    return [found[one] for one in some if one in found], offset, total
+
+
+def _place(look: Look, row: str) -> int | None:
+    try:
+        found = look.desk.store.rows.get(row)
+    except RunError:
+        return None
+    return look.desk.store.rows.place(found)
+
+
+def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int) -> str:
     sent = look.desk.store.reviews.were_sent([judged.row.id for judged in page])
     items = "".join(
         _entry(judged, offset + k, judged is chosen, judged.row.id in sent) for k, judged in enumerate(page, 1)
@@ -85,7 +119,9 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
     talk = "".join(parts.bubble(m["role"], m["content"]) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         talk += parts.bubble("user", corrected, "as corrected")
-    columns = "".join(_response(judged, place) for place in range(len(row.responses)))
+    columns = "".join(
+        _response(judged, place, verdict.stars(look, judged, place)) for place in range(len(row.responses))
+    )
     if (correction := judged.corrected_response()) is not None:
         columns += (
             f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
@@ -97,11 +133,11 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
         f"{_status(judged, row.id in sent)}{link}</div>"
-        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div></article>'
+        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{verdict.bar(look, judged)}</article>'
     )
 
 
-def _response(judged: Judged, place: int) -> str:
+def _response(judged: Judged, place: int, stars: str) -> str:
     response, letter = judged.row.responses[place], LETTERS[place % 26]
     said: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
@@ -123,7 +159,7 @@ def _response(judged: Judged, place: int) -> str:
     return (
         f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
         f"<h3>{t(response.model)}</h3>{note}{score}</header>"
-        f'<div class="text">{t(response.text)}</div><div class="chips">{chips}</div><div class="whys">{whys}</div></section>'
+        f'<div class="text">{t(response.text)}</div><div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
     )
 
 

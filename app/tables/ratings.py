@@ -5,16 +5,12 @@ import sqlite3
 from collections.abc import Sequence
 
 from app.database import Database
+from app.tables import scores
+from app.tables.scores import LAST_JUDGE
 from app.tables.text import clean, dumps, marks, now
 from feedback.types import Rating
 
 PAGE = 500
-_LAST = (
-    "SELECT judge FROM ratings last WHERE last.row=ratings.row AND last.content_hash=ratings.content_hash"
-    " AND last.aspect=ratings.aspect"
-)
-LAST_JUDGE = f"coalesce(({_LAST} AND last.judge=rows.rated_by LIMIT 1), ({_LAST} ORDER BY last.id DESC LIMIT 1))"
-"""Whose ratings of a row count for an aspect: the row's last judge's where it rated that, else the newest. All are kept."""
 
 
 class Ratings:
@@ -43,6 +39,7 @@ class Ratings:
                         None if r.types is None else dumps(r.types), clean(r.types_rationale), r.asked, now(),
                     ),
                 )  # fmt: skip
+            scores.keep(c, row_id)
 
         await self.db.write_async(write)
 

@@ -272,20 +272,27 @@ class Reviews:
         return [(r["reviewer"], r["n"]) for r in found]
 
     def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> int:
-        """Adds the versions that were not there, and returns how many. What was gone and is there again counts again."""
+        """Adds the versions that were not there, and returns how many. What was gone and is there again counts again.
+
+        A version of what was decided in the app stays that reviewer's.
+        """
 
         def write(c: sqlite3.Connection) -> int:
             added = 0
             for v in verdicts:
                 added += c.execute(
                     "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
-                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
-                    " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,coalesce((SELECT suggestions_shown FROM pushed JOIN pushes"
-                    " ON pushes.id=push WHERE row=rows.id AND dataset_id=?), 1),? FROM rows WHERE id=?",
-                    (
-                        v.reviewer, v.reviewer_id, v.status, dumps(dict(v.answers)), dumps(dict(v.shown)), dataset_id,
-                        v.record_id, v.response_id, v.inserted_at, v.updated_at, dataset_id, now(), v.row,
-                    ),
+                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled) SELECT id,"
+                    " coalesce((SELECT reviewer FROM verdicts WHERE response_id=:response LIMIT 1), :reviewer),"
+                    " coalesce((SELECT reviewer_id FROM verdicts WHERE response_id=:response LIMIT 1), :reviewer_id),"
+                    " :status, :answers, :shown, :dataset, :record, :response, :inserted, :updated, content_hash,"
+                    " coalesce((SELECT suggestions_shown FROM pushed JOIN pushes ON pushes.id=push WHERE row=rows.id"
+                    " AND dataset_id=:dataset), 1), :now FROM rows WHERE id=:row",
+                    {
+                        "response": v.response_id, "reviewer": v.reviewer, "reviewer_id": v.reviewer_id, "status": v.status,
+                        "answers": dumps(dict(v.answers)), "shown": dumps(dict(v.shown)), "dataset": dataset_id,
+                        "record": v.record_id, "inserted": v.inserted_at, "updated": v.updated_at, "now": now(), "row": v.row,
+                    },
                 ).rowcount  # fmt: skip
                 c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
             return added

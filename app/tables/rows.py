@@ -9,6 +9,7 @@ from typing import Any
 
 from app.database import Database
 from app.errors import RunError
+from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
 from tasks.types import Dropped, Response, Row
 
@@ -100,6 +101,7 @@ class Rows:
                 (row.id, old.revision, dumps(old.messages), said, who, now()),
             )
             c.execute("DELETE FROM responses WHERE row=?", (row.id,))
+            scores.forget(c, row.id)
             _insert_responses(c, row.id, enumerate(row.responses), old.revision + 1)
             c.execute(
                 "UPDATE rows SET revision=?, messages=?, content_hash=?, rated_by='', updated=? WHERE id=?",

@@ -8,7 +8,6 @@ from typing import Any
 from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
-from app.tables.ratings import LAST_JUDGE
 from app.tables.reviews import DECIDED, NEWEST, THERE
 from app.tables.text import now
 from tasks.engine import Tally
@@ -138,10 +137,9 @@ class Runs:
             {"r": run_id},
         ).fetchone()
         ratings = self.db.reader.execute(
-            "SELECT count(*) ratings, coalesce(sum(status='unrated'), 0) unrated, coalesce(sum(status='failed'), 0) failed_ratings,"
-            " count(DISTINCT CASE WHEN status='failed' AND rated_by<>'' THEN row END) rows_to_rate_again"
-            " FROM ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
-            f" WHERE run=? AND judge={LAST_JUDGE}", (run_id,),
+            "SELECT coalesce(sum(ratings), 0) ratings, coalesce(sum(unrated), 0) unrated, coalesce(sum(scores.failed), 0)"
+            " failed_ratings, coalesce(sum(scores.failed>0 AND rated_by<>''), 0) rows_to_rate_again"
+            " FROM scores JOIN rows ON rows.id=scores.row WHERE scores.run=? AND aspect=''", (run_id,),
         ).fetchone()  # fmt: skip
         sent = self.db.reader.execute(
             f"SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND {THERE}",

@@ -1,0 +1,152 @@
+"""A verdict in the app itself, for a curator without reviewers: decide, rate, correct. It goes to Argilla with the next push."""
+
+from typing import Any
+
+import gradio as gr
+
+from app import judging, parts
+from app.desk import Look
+from app.pages.board import Act, Board, Done
+from app.parts import attrs, t
+from feedback.judged import Judged
+from feedback.opinions import best_response
+from feedback.records import clean
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+
+DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
+KEYS = (
+    ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
+    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("/", "search"),
+)  # fmt: skip
+
+
+def build(board: Board) -> None:
+    """The fields for a correction; they show while one is written."""
+    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+        board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
+        instruction = gr.Textbox(
+            "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
+        )
+        response = gr.Textbox(
+            "", label="Best response", lines=4, max_lines=24, interactive=True, elem_id="correct-response"
+        )
+        with gr.Row():
+            keep = gr.Button(
+                "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
+            )
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
+    board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
+    board.dress(instruction, lambda look: gr.update(value=_now(look)[0]))
+    board.dress(response, lambda look: gr.update(value=_now(look)[1]))
+    board.act(keep.click, correct, extra=[instruction, response])
+    board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=[instruction, response])
+
+
+def name_of(look: Look) -> str:
+    """The reviewer's name of what is decided here."""
+    return f"{look.desk.settings.owner} (in the app)"
+
+
+def correcting(look: Look) -> str:
+    """The row that is being corrected; "" for none."""
+    row = str(look.place.get("correcting") or "")
+    return row if row and row == look.place.get("row") else ""
+
+
+def _judged(look: Look, row_id: str) -> Judged | None:
+    found = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+    return found.get(row_id)
+
+
+def _now(look: Look) -> tuple[str, str]:
+    """(the instruction, the best response) as they stand, with what was corrected before."""
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None:
+        return "", ""
+    _, best = _texts(judged)
+    said = judged.corrected_response()
+    return judged.corrected_instruction() or judged.row.instruction, said[0] if said else best
+
+
+def _texts(judged: Judged) -> tuple[str, str]:
+    """(the instruction, the response that a correction begins with) as the row has them."""
+    row = judged.row
+    best = row.responses[best_response(row, judged.ratings)].text if row.responses else ""
+    return clean(row.instruction), clean(best)
+
+
+def bar(look: Look, judged: Judged) -> str:
+    """The buttons under a row, with their keys; what was decided here is pressed."""
+    said = look.desk.store.quick.of(judged.row.id, name_of(look))
+    buttons = "".join(
+        f'<button type="button" class="say {word}" aria-pressed="{str(said.get(DECISION) == word).lower()}" data-key="{key}"'
+        f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
+        for word, title, key in DECISIONS
+    )
+    fix = f'<button type="button" class="say" data-key="e" {attrs(act="correct", row=judged.row.id)}>Correct <kbd>e</kbd></button>'
+    back = ""
+    if said.get(DECISION) or _rated(said):
+        back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
+    keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
+    help_ = f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><ul>{keys}</ul></details>'
+    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{help_}</div>'
+
+
+def stars(look: Look, judged: Judged, place: int) -> str:
+    """One to five for one response."""
+    aspect = aspect_of(look)
+    said = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, place))
+    buttons = "".join(
+        f'<button type="button" aria-pressed="{str(said == value).lower()}" aria-label="{value} of 5"'
+        f" {attrs(act='rate', row=judged.row.id, place=place, value=value)}>{value}</button>"
+        for value in range(1, 6)
+    )
+    return f'<div class="stars" role="group" aria-label="Your rating">{buttons}</div>'
+
+
+def aspect_of(look: Look) -> str:
+    """What a rating here is about: the first aspect that people rate in Argilla."""
+    made = look.recipe
+    return made.review.rated(made.rating.aspects if made.rating else ())[0] if made is not None else ""
+
+
+def _rated(said: Any) -> bool:
+    return any(isinstance(value, int) for value in said.values())
+
+
+# -- what can be done
+
+
+def say(act: Act) -> Done | None:
+    """What a click on a row's own buttons means; None for one that is not about a verdict."""
+    look, row = act.look, str(act.data.get("row") or "")
+    quick, who = act.desk.store.quick, name_of(act.look)
+    match act.data.get("act"):
+        case "say":
+            quick.say(row, who, {DECISION: str(act.data["said"])}, {})
+            return Done(place={"row": row, "correcting": ""})
+        case "rate":
+            question = rating_question(aspect_of(look), int(act.data["place"]))
+            value = int(act.data["value"])
+            again = quick.of(row, who).get(question) == value
+            quick.say(row, who, {question: None if again else value}, {})
+            return Done(place={"row": row})
+        case "unsay":
+            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded")
+            return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
+        case "correct":
+            return Done(place={"row": row, "correcting": "" if correcting(look) == row else row})
+    return None
+
+
+def correct(act: Act) -> Done:
+    """Approves the row with the texts as they were written."""
+    look = act.look
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None:
+        return Done(place={"correcting": ""})
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged), strict=True))
+    written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra), strict=True))
+    changes = {name: text if text and text != was[name] else None for name, text in written.items()}
+    act.desk.store.quick.say(judged.row.id, name_of(look), {DECISION: "approve", **changes}, was)
+    return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")

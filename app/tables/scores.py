@@ -1,0 +1,45 @@
+"""What the ratings of a row come to, kept beside them: rows are found and sorted by it."""
+
+import sqlite3
+
+_LAST = (
+    "SELECT judge FROM ratings last WHERE last.row=ratings.row AND last.content_hash=ratings.content_hash"
+    " AND last.aspect=ratings.aspect"
+)
+LAST_JUDGE = f"coalesce(({_LAST} AND last.judge=rows.rated_by LIMIT 1), ({_LAST} ORDER BY last.id DESC LIMIT 1))"
+"""Whose ratings of a row count for an aspect: the row's last judge's where it rated that, else the newest. All are kept."""
+_COUNTED = (
+    "SELECT ratings.row, ratings.response, ratings.aspect, ratings.status, ratings.value FROM ratings JOIN rows"
+    f" ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash WHERE judge={LAST_JUDGE}"
+)
+_KEEP = (
+    "INSERT INTO scores(run, aspect, row, lowest, highest, spread, ratings, unrated, failed)"
+    " WITH said AS ({counted}),"
+    " asked AS (SELECT row, aspect, response, avg(value) mean, CASE WHEN count(value)>1 THEN max(value)-min(value) END spread,"
+    " count(*) ratings, sum(status='unrated') unrated, sum(status='failed') failed FROM said GROUP BY row, aspect, response"
+    " UNION ALL SELECT row, '', response, avg(value), NULL, 0, 0, 0 FROM said GROUP BY row, response),"
+    " one AS (SELECT row, aspect, min(mean) lowest, max(mean) highest, max(spread) spread, sum(ratings) ratings,"
+    " sum(unrated) unrated, sum(failed) failed FROM asked GROUP BY row, aspect)"
+    " SELECT run, aspect, row, lowest, highest, CASE aspect WHEN '' THEN max(spread) OVER whole ELSE spread END,"
+    " CASE aspect WHEN '' THEN sum(ratings) OVER whole ELSE ratings END,"
+    " CASE aspect WHEN '' THEN sum(unrated) OVER whole ELSE unrated END,"
+    " CASE aspect WHEN '' THEN sum(failed) OVER whole ELSE failed END"
+    " FROM one JOIN rows ON rows.id=row WINDOW whole AS (PARTITION BY row)"
+)
+
+
+def keep(c: sqlite3.Connection, row_id: str) -> None:
+    """Counts the ratings of one row anew."""
+    forget(c, row_id)
+    c.execute(_KEEP.format(counted=f"{_COUNTED} AND ratings.row=?"), (row_id,))
+
+
+def keep_all(c: sqlite3.Connection) -> None:
+    """Counts all ratings anew."""
+    c.execute("DELETE FROM scores")
+    c.execute(_KEEP.format(counted=_COUNTED))
+
+
+def forget(c: sqlite3.Connection, row_id: str) -> None:
+    """A row that says something else now has no ratings."""
+    c.execute("DELETE FROM scores WHERE row=?", (row_id,))

@@ -1,0 +1,131 @@
+"""A run of 100,000 rated rows, as large as a page has to bear: `python tests/bench/big.py FOLDER [ROWS]` makes its store.
+
+Prints how long a page of it takes to look up, with filters and search, as a Markdown table. Run by hand.
+"""
+
+import json
+import random
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from app import judging, recipe, workflow
+from app.store import Store
+from app.tables import scores
+from app.tables.browse import Wanted
+
+ASPECTS = ("helpfulness", "honesty", "instruction-following", "truthfulness")
+WORDS = [
+    "river",
+    "lake",
+    "moon",
+    "rain",
+    "stone",
+    "city",
+    "bread",
+    "song",
+    "letter",
+    "glass",
+    "paper",
+    "tree",
+    "light",
+    "water",
+]
+TIMES = 5
+
+
+def said(number: int, length: int) -> str:
+    chance = random.Random(number)
+    return " ".join(chance.choices(WORDS, k=length)).capitalize() + "."
+
+
+def fill(folder: Path, rows: int) -> str:
+    """Makes the store with one run of `rows` rows, two responses and eight ratings each; returns the run's id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Store(folder) as store:
+        made = recipe.example()
+        run = store.runs.create("big", "big", "bench", workflow.recipe_text(made), 1, "")
+        store.runs.set(run.id, state="done")
+
+        def write(c: sqlite3.Connection) -> None:
+            when = "2026-01-01T00:00:00.000+00:00"
+            for n in range(rows):
+                row = f"row{n:07d}"
+                talk = json.dumps([{"role": "user", "content": f"Question {n}: {said(n, 14)}"}], separators=(",", ":"))
+                c.execute("INSERT INTO units VALUES(?,?,?,?,?,?)", ("big", n, "done", 1, "", when))
+                c.execute(
+                    "INSERT INTO rows(id, run, unit, position, stage, messages, origin, content_hash, rated_by, created, updated)"
+                    " VALUES(?,?,?,0,'answered',?,'{}','h','judge',?,?)", (row, "big", n, talk, when, when),
+                )  # fmt: skip
+                for place in range(2):
+                    c.execute(
+                        "INSERT INTO responses(row, place, text, model, finish_reason, prompt_tokens, completion_tokens, created)"
+                        " VALUES(?,?,?,?,?,?,?,?)", (row, place, said(n + place, 60), f"model-{place}", "stop", 20, 80, when),
+                    )  # fmt: skip
+                    for k, aspect in enumerate(ASPECTS):
+                        c.execute(
+                            "INSERT INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale,"
+                            " note, raw, shown, model, prompt, prompt_hash, lengths, revision, created)"
+                            " VALUES(?, 'h', ?, ?, 0, 'judge', 'rated', ?, ?, '', '', '[]', 'judge', 'p', 'h', '[]', '1', ?)",
+                            (row, place, aspect, 1 + (n * 7 + place * 3 + k) % 5, said(n + k, 12), when),
+                        )  # fmt: skip
+            scores.keep_all(c)
+
+        store.db.write(write)
+        return run.id
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _look(folder: Path, wanted: Wanted, rows: int) -> tuple[int, float, float]:
+    """(rows found, seconds to find them, seconds for their last page)"""
+    with Store(folder) as store:
+        run = store.runs.get("big")
+        look = seconds(lambda: store.browse.ids(run.id, wanted))
+        ids = store.browse.ids(run.id, wanted)
+        page = seconds(
+            lambda: (
+                judging.judged_page(store, run, rows - 10, 10)
+                if wanted.everything
+                else judging.judged_of(store, run, ids[-10:])
+            )
+        )
+        return len(ids), look, page
+
+
+def main() -> None:
+    folder, rows = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+    if not (folder / "claywright.db").exists():
+        print(f"made in {seconds(lambda: fill(folder, rows)):.0f} s", file=sys.stderr)
+    wanted = {
+        "no filter, the last page": Wanted(),
+        "lowest under one aspect": Wanted(aspect="helpfulness", rating="low"),
+        "lowest first": Wanted(order="lowest"),
+        "a model": Wanted(model="model-1"),
+        "status: not sent": Wanted(status="unsent"),
+        "a word that is rare": Wanted(text="question 77777"),
+        "a word that is everywhere": Wanted(text="river"),
+        "all of it": Wanted(
+            text="bread", aspect="honesty", rating="high", model="model-0", status="unsent", order="apart"
+        ),
+    }
+    print(f"| {rows:,} rows | found | first look | page |\n| --- | ---: | ---: | ---: |")
+    for name, one in wanted.items():
+        found = [_look(folder, one, rows) for _ in range(TIMES)]
+        look, page = (statistics.median(times) for times in zip(*[one[1:] for one in found], strict=True))
+        print(f"| {name} | {found[0][0]:,} | {look:.3f} s | {page:.3f} s |", flush=True)
+    with Store(folder) as store:
+        print(f"| the counts of the header | | {seconds(lambda: store.runs.counts('big')):.3f} s | |")
+        print(f"| the histogram | | {seconds(lambda: store.ratings.histogram('big')):.3f} s | |")
+
+
+if __name__ == "__main__":
+    main()
