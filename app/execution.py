@@ -179,6 +179,31 @@ class Execution:
         open_rows = list(self.store.rows.walk(self.run.id, "state='kept' AND unit=?", unit.index))
         await together(self.finish(row) for row in open_rows)
 
+    async def again(self, unit: Unit, row: Row) -> Row:
+        """Draws one row anew, with answers, in place of what it says now. Raises CallRefused where the draw gives no row."""
+        chance = f"again/{row.revision + 1}"
+        task, seed = self.recipe.task, self.run.seed
+        if task.round:
+            pool = await asyncio.to_thread(self._read_pool)
+            first = unit.index - unit.index % task.round
+            unit = task.shown(unit, pool.seeds, pool.before(first), f"{seed}/unit/{unit.index}/{chance}")
+        made = await task.rows(unit, self.engine.bind(self.generator, f"{seed}/unit/{unit.index}/{chance}"))
+        rows = [one for one in made if isinstance(one, Row)]
+        if not rows:
+            why = next((one.reason for one in made if isinstance(one, Dropped)), "no row came of it")
+            raise CallRefused(f"The new draw could not be used: {why}. The row is as it was; try again.")
+        drawn = rows[min(row.position, len(rows) - 1)]
+        responses = list(drawn.responses)
+        for place in self.answers.missing(range(len(responses))):
+            endpoint = self.answers.turn(place, self.responders or [self.generator])
+            scope = f"{seed}/answer/{row.unit}/{row.position}/{place}/{chance}"
+            response = await self.answers.respond(drawn, place, self.engine.bind(endpoint, scope))
+            if not response.text:
+                raise CallRefused(f"{response.model} gave an empty answer. The row is as it was; try again.")
+            responses.append(response)
+        self.progress.answered += 1
+        return replace(row, messages=drawn.messages, responses=tuple(responses), origin=drawn.origin)
+
     # -- one row
 
     async def finish(self, row: Row) -> None:

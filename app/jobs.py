@@ -33,7 +33,7 @@ from tasks.errors import ClaywrightError, Stopped
 from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
-What = Literal["preview", "work", "rate", "push", "pull", "export"]
+What = Literal["preview", "work", "rate", "again", "push", "pull", "export"]
 Into = Literal["", "file", "hub", "argilla"]
 STOPPED = {
     "file": "Stopped. No file was written; one that was there is as it was.",
@@ -149,6 +149,12 @@ class Jobs:
             lambda job: workflow.rate(
                 self.store, self.settings, run, rating, job.watch, job.say, labeller=labeller, keys=keys
             ),
+        )  # fmt: skip
+
+    def again(self, run: Run, keys: Keys, row: str) -> Job:
+        return self._start(
+            run, "again",
+            lambda job: workflow.again(self.store, self.settings, run, row, job.watch, job.say, keys=keys),
         )  # fmt: skip
 
     def push(self, run: Run, keys: Keys, dataset: str = "", *, withdraw: bool = False) -> Job:

@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app import inputs, recipe, sending
+from app import changing, inputs, recipe, sending
 from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError
@@ -60,7 +60,7 @@ from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
-from tasks.types import Unit
+from tasks.types import Row, Unit
 
 SEEDS = 2**31
 PAGE = 500
@@ -95,7 +95,8 @@ def draft(store: Store, settings: Settings, made: Recipe, old: Run | None) -> Ru
     store.runs.set(new.id, recipe=recipe_text(made))
     new = store.runs.get(new.id)
     counts = store.runs.counts(old.id)
-    if not at_work(old) and not (store.reviews.pushes(old.id) or counts["ratings"] or counts["exported"]):
+    used = store.reviews.pushes(old.id) or counts["ratings"] or counts["exported"] or changing.touched(store, old)
+    if not at_work(old) and not used:
         store.runs.delete(old.id)
     return new
 
@@ -204,6 +205,24 @@ async def preview(
     return store.runs.get(run.id)
 
 
+async def again(
+    store: Store, settings: Settings, run: Run, row_id: str, watch: Watch, say: Say, *, keys: Keys = ENVIRONMENT
+) -> Row:
+    """Draws one row anew; what it said before is kept as a revision, and its ratings no longer count.
+
+    Raises RunError where people have the row already, CallRefused where the draw gives nothing; the row is then as it was.
+    """
+    row, made = changing.open_row(store, row_id), replace(recipe_of(run), rating=None)
+    async with _worked(store, settings, run, made, say, keys, "again") as execution:
+        watch(execution, 1)
+        unit = await asyncio.to_thread(lambda: next((u for u in units_of(made) if u.index == row.unit), None))
+        if unit is None:
+            raise InputError("The input has fewer rows than when the run began. Put the old one back.")
+        drawn = await execution.again(unit, row)
+        changing.open_row(store, row_id)
+        return store.rows.edit(drawn, "drawn anew")
+
+
 def _those_of(units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]) -> Iterator[Unit]:
     """The units that were worked already."""
     for index, *_ in worked:
@@ -228,7 +247,7 @@ async def _worked(
         try:
             execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
         except ClaywrightError as error:
-            if what != "rate":
+            if what not in ("rate", "again"):
                 store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
             raise
         hold.lost = lambda: execution.give_up(

@@ -10,8 +10,8 @@ from tasks.marks import marks
 from tasks.types import Response, Row
 
 
-def row_card(row: Row, number: str) -> str:
-    """One row to read: where it comes from, what was asked, what was answered."""
+def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
+    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons."""
     *before, last = row.messages if row.messages else ({"role": "user", "content": ""},)
     talk = "".join(parts.bubble(m["role"], m["content"]) for m in before)
     talk = f'<div class="talk">{talk}</div>' if talk else ""
@@ -21,8 +21,8 @@ def row_card(row: Row, number: str) -> str:
     tokens = sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses)
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
-        f'<article class="row-card" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}</div></div>{talk}'
+        f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
+        f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
         f'<div class="pair">{parts.bubble(last["role"], last["content"])}<div class="answers">{answers}</div></div></article>'
     )
 

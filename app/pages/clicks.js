@@ -7,12 +7,13 @@ element.addEventListener('click', (event) => {
   const open = button.closest('details.switch');
   if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
   trigger('click', {...button.dataset});
-  if (button.dataset.act === 'correct') write();
+  if (button.dataset.act === 'correct') write('#correct-response');
+  if (button.dataset.act === 'edit') write('#edit-response');
 });
 // the field of a correction is where to write, as soon as it is there
-const write = (left = 30) => {
-  const field = document.querySelector('#correct-response textarea');
-  if (field?.offsetParent) field.focus(); else if (left) setTimeout(write, 100, left - 1);
+const write = (where, left = 30) => {
+  const field = document.querySelector(`${where} textarea`);
+  if (field?.offsetParent) field.focus(); else if (left) setTimeout(write, 100, where, left - 1);
 };
 const choose = (chip) => {
   const response = chip.closest('.response');

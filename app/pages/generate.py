@@ -8,7 +8,7 @@ import gradio as gr
 from app import forecast, parts, workflow
 from app.desk import PREVIEW_ROWS, Look
 from app.forms import add_fields
-from app.pages import inputs
+from app.pages import changes, inputs
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card, row_card, waiting_card
 from app.parts import count
@@ -39,7 +39,8 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             board.problem("task", "inputs", "answers", "generate")
             board.part(progress, retry)
-            board.part(cards)
+            board.part(cards, changes.change)
+            changes.build(board)
 
 
 def _settings(board: Board) -> None:
@@ -121,6 +122,7 @@ def _line(look: Look) -> str:
             return EXPORTING[look.job.into]
         return {
             "rate": "The labeller is at work.",
+            "again": "Drawing one row anew.",
             "push": "Rows are on their way to Argilla.",
             "pull": "Asking Argilla.",
         }[look.job.what]
@@ -207,15 +209,15 @@ def cards(look: Look) -> str:
     if look.run is None:
         return _nothing(look)
     first = previewing(look)
-    if look.busy and not first:
+    if look.busy and not first and look.job is not None and look.job.what != "again":
         rows = store.rows.latest(look.run.id, LATEST)
         latest = "".join(row_card(row, str(store.rows.place(row) + 1)) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
-    rows = store.rows.page(look.run.id, 0, PREVIEW_ROWS)
-    shown = "".join(row_card(row, str(number)) for number, row in enumerate(rows, 1))
+    begun = store.rows.first(look.run.id, PREVIEW_ROWS)
+    shown = "".join(changes.card(look, row, number, dropped) for number, (row, dropped) in enumerate(begun, 1))
     if first:
         wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
-        shown += "".join(waiting_card(number) for number in range(len(rows) + 1, wanted + 1))
+        shown += "".join(waiting_card(number) for number in range(len(begun) + 1, wanted + 1))
     if not shown:
         return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
     return shown if look.standing == "draft" or first else f'<h3 class="between">First rows</h3>{shown}'

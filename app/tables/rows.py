@@ -87,6 +87,29 @@ class Rows:
             )
         )
 
+    def mark(self, row_id: str, state: str, reason: str) -> None:
+        """The same for a row that a person changes."""
+        self.db.write(
+            lambda c: c.execute(
+                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, clean(reason), now(), row_id)
+            )
+        )
+
+    def first(self, run_id: str, limit: int) -> list[tuple[Row, bool]]:
+        """(row, whether it was dropped by hand) of the first rows that are kept or were dropped so, in unit order."""
+        found = self.db.all(
+            "SELECT * FROM rows WHERE run=? AND state IN ('kept', 'dropped') ORDER BY unit, position LIMIT ?",
+            run_id,
+            limit,
+        )
+        responses = _responses(self.db.reader, [row["id"] for row in found])
+        return [(_row(row, responses[row["id"]]), row["state"] == "dropped") for row in found]
+
+    def changed(self, run_id: str) -> bool:
+        """Whether rows of the run were dropped or edited by hand, or drawn anew."""
+        found = self.db.all("SELECT 1 FROM rows WHERE run=? AND (state='dropped' OR revision>0) LIMIT 1", run_id)
+        return bool(found)
+
     def edit(self, row: Row, who: str) -> Row:
         """Keeps the row's older words as a revision and puts `row`'s in their place. Its ratings no longer count."""
 

@@ -99,7 +99,7 @@ class Runs:
         self.db.write(lambda c: c.execute("DELETE FROM runs WHERE id=?", (run_id,)))
 
     def add_working(self, run_id: str, what: str, rows: int, rated: int, tally: Tally) -> None:
-        """What one working of the run took: `what` is "preview", "work" or "rate"."""
+        """What one working of the run took: `what` is "preview", "work", "rate" or "again"."""
         values = (
             run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
             tally.completion_tokens, tally.seconds, now(),

@@ -1,0 +1,52 @@
+"""One row at a time, before people see it: dropped, kept after all, edited, drawn anew. What it said before is kept."""
+
+from dataclasses import replace
+
+from app.errors import RunError
+from app.store import Store
+from app.tables.runs import Run
+from tasks.types import Message, Row
+
+DROPPED = "dropped by you"
+
+
+def open_row(store: Store, row_id: str) -> Row:
+    """The row, to be changed. Raises RunError where people have it already, so that nobody's verdict is of other words."""
+    row = store.rows.get(row_id)
+    if store.reviews.were_sent([row_id]):
+        raise RunError("This row is in Argilla already. Correct it there, or on the page Review.")
+    if store.reviews.verdicts([row_id])[row_id]:
+        raise RunError("Somebody decided about this row already. Correct it on the page Review.")
+    return row
+
+
+def drop(store: Store, row_id: str) -> None:
+    """Takes a row out of the run; it can be kept after all. Raises RunError."""
+    open_row(store, row_id)
+    store.rows.mark(row_id, "dropped", DROPPED)
+
+
+def keep(store: Store, row_id: str) -> None:
+    """Puts a dropped row back."""
+    store.rows.mark(row_id, "kept", "")
+
+
+def edit(store: Store, row_id: str, instruction: str, response: str, who: str) -> Row:
+    """Other words for the instruction and the first response. Ratings of the older words no longer count. Raises RunError."""
+    row = open_row(store, row_id)
+    if not instruction.strip() or (row.responses and not response.strip()):
+        raise RunError("A row needs an instruction and a response: to be without it, drop it.")
+    last = max((k for k, message in enumerate(row.messages) if message["role"] == "user"), default=-1)
+    messages: list[Message] = [
+        {"role": m["role"], "content": instruction if k == last else m["content"]} for k, m in enumerate(row.messages)
+    ]
+    responses = tuple(replace(one, text=response) if k == 0 else one for k, one in enumerate(row.responses))
+    changed = replace(row, messages=tuple(messages), responses=responses)
+    if (changed.messages, changed.responses) == (row.messages, row.responses):
+        return row
+    return store.rows.edit(changed, who)
+
+
+def touched(store: Store, run: Run) -> bool:
+    """Whether somebody changed rows of the run by hand."""
+    return store.rows.changed(run.id)

@@ -1,0 +1,99 @@
+"""What a curator can do to one row on the page Generate: drop it, keep it after all, edit it, have it drawn anew."""
+
+import json
+
+import gradio as gr
+
+from app import changing, parts
+from app.desk import Look
+from app.pages.board import Act, Board, Done
+from app.pages.cards import row_card, waiting_card
+from app.parts import t
+from tasks.types import Row
+
+
+def build(board: Board) -> None:
+    """The fields for an edit; they show while one is written."""
+    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+        board.part(
+            lambda look: parts.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
+        )
+        instruction = gr.Textbox("", label="User", lines=2, max_lines=12, interactive=True, elem_id="edit-instruction")
+        response = gr.Textbox("", label="Assistant", lines=4, max_lines=24, interactive=True, elem_id="edit-response")
+        with gr.Row():
+            save = gr.Button("Save the row", variant="primary", scale=0, min_width=130, elem_id="save-edit")
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
+    board.dress(box, lambda look: gr.update(visible=_editing(look) is not None))
+    board.dress(instruction, lambda look: gr.update(value=_texts(look)[0]))
+    board.dress(response, lambda look: gr.update(value=_texts(look)[1]))
+    board.act(save.click, save_edit, extra=[instruction, response])
+    board.act(leave.click, lambda act: Done(place={"editing": ""}), extra=[instruction, response])
+
+
+def card(look: Look, row: Row, number: int, dropped: bool) -> str:
+    """A row with its buttons; one that is being drawn anew is waited for."""
+    working = look.working and look.job is not None
+    if working and look.job is not None and look.job.what == "again" and look.place.get("again") == row.id:
+        return waiting_card(number)
+    if dropped:
+        acts = parts.button("Keep", act="keep", row=row.id)
+        return row_card(row, str(number), f'<span class="note">dropped</span>{acts}', "dropped")
+    raw = parts.fold("Raw", f"<pre>{t(_raw(row))}</pre>", kind="raw")
+    if look.busy:
+        return row_card(row, str(number), raw)
+    words = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
+    acts = "".join(parts.button(word, act=what, row=row.id) for word, what in words)
+    return row_card(row, str(number), acts + raw)
+
+
+def _raw(row: Row) -> str:
+    """What is kept of a row, for those who want to see all of it."""
+    responses = [
+        {"text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason}
+        for r in row.responses
+    ]
+    return json.dumps(
+        {"messages": list(row.messages), "responses": responses, "origin": dict(row.origin)}, indent=2, ensure_ascii=False,
+        default=str,
+    )  # fmt: skip
+
+
+def _editing(look: Look) -> Row | None:
+    """The row that is being edited."""
+    wanted = str(look.place.get("editing") or "")
+    if not wanted or look.run is None or look.busy:
+        return None
+    found = look.desk.store.rows.of([wanted])
+    return found[0] if found and found[0].id.startswith(look.run.id) else None
+
+
+def _texts(look: Look) -> tuple[str, str]:
+    row = _editing(look)
+    return (row.instruction, row.responses[0].text if row.responses else "") if row is not None else ("", "")
+
+
+def change(act: Act) -> Done:
+    """What a click on a row's buttons means. Raises RunError where people have the row already."""
+    row, store = str(act.data["row"]), act.desk.store
+    match act.data.get("act"):
+        case "drop":
+            changing.drop(store, row)
+            return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
+        case "keep":
+            changing.keep(store, row)
+            return Done(toast="Kept.")
+        case "edit":
+            changing.open_row(store, row)
+            return Done(place={"editing": row})
+    changing.open_row(store, row)
+    act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
+    return Done(place={"again": row, "editing": ""})
+
+
+def save_edit(act: Act) -> Done:
+    row = _editing(act.look)
+    if row is None:
+        return Done(place={"editing": ""})
+    instruction, response = (str(text or "") for text in act.extra)
+    changing.edit(act.desk.store, row.id, instruction, response, act.desk.settings.owner)
+    return Done(place={"editing": ""}, toast="Saved.")

@@ -1,0 +1,91 @@
+"""One row at a time: dropped, kept after all, edited, drawn anew; never once people have it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import changing, workflow
+from app.config import Settings
+from app.errors import RunError
+from app.jobs import Jobs
+from app.store import Store
+from tests.rows import with_run
+from tests.servers import FakeOpenAI, Fault
+from tests.test_jobs import NO_KEYS, asked, ended, jobs, made_for, said
+
+__all__ = ["jobs"]
+
+
+def test_a_dropped_row_is_gone_until_it_is_kept(store: Store) -> None:
+    run = with_run(store, 3)
+    one = store.rows.page(run.id, 0, 1)[0]
+    changing.drop(store, one.id)
+    assert store.runs.counts(run.id)["answered"] == 2 and one.id not in [row.id for row in store.rows.walk(run.id)]
+    assert [(row.id == one.id, dropped) for row, dropped in store.rows.first(run.id, 2)] == [
+        (True, True),
+        (False, False),
+    ]
+    changing.keep(store, one.id)
+    assert store.runs.counts(run.id)["answered"] == 3
+
+
+def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> None:
+    run = with_run(store, 2, responses=2)
+    one = store.rows.page(run.id, 0, 1)[0]
+    assert changing.edit(store, one.id, one.instruction, one.responses[0].text, "me").revision == 0  # nothing changed
+    new = changing.edit(store, one.id, "Name a lake.", "Como.", "me")
+    assert (new.instruction, [r.text for r in new.responses]) == ("Name a lake.", ["Como.", one.responses[1].text])
+    assert (new.id, new.revision, store.ratings.of([one.id])[one.id]) == (one.id, 1, [])
+    assert store.runs.counts(run.id)["rated"] == 1 and changing.touched(store, run)
+    for instruction, response in (("  ", "Como."), ("Name a lake.", "\n")):
+        with pytest.raises(RunError, match="drop it"):
+            changing.edit(store, one.id, instruction, response, "me")
+
+
+def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:
+    run = with_run(store, 1)
+    one = store.rows.page(run.id, 0, 1)[0]
+    store.quick.say(one.id, "me (in the app)", {"decision": "approve"}, {})
+    for change in (lambda: changing.drop(store, one.id), lambda: changing.edit(store, one.id, "A?", "B.", "me")):
+        with pytest.raises(RunError, match="decided about this row"):
+            change()
+    with pytest.raises(RunError, match="no row"):
+        changing.drop(store, "nothing")
+
+
+def test_a_row_is_drawn_anew(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
+    with FakeOpenAI() as server:
+        made = made_for(tmp_path, server.url, units=4)
+        run = workflow.draft(store, here, made, None)
+        ended(jobs.preview(run, NO_KEYS, 3))
+        before, calls = said(store, run), len(asked(server))
+        job = ended(jobs.again(store.runs.get(run.id), NO_KEYS, before[1][0]))
+        assert (job.state, job.trouble) == ("done", "")
+        after = said(store, run)
+        assert [one[0] for one in after] == [one[0] for one in before] and len(asked(server)) == calls + 1
+        assert store.rows.get(before[1][0]).revision == 1 and (after[0], after[2]) == (before[0], before[2])
+        assert store.runs.get(run.id).state == "draft"
+        assert server.repeated() == 0  # another draw, not the same answer from memory
+
+        job = ended(jobs.work(store.runs.get(run.id), NO_KEYS, made))
+        assert job.state == "done" and said(store, run)[:3] == after and len(said(store, run)) == 4
+        kept = workflow.draft(store, here, made_for(tmp_path, server.url, units=4, seed=5), store.runs.get(run.id))
+        assert kept.id != run.id and store.runs.get(run.id)
+
+
+def test_a_draw_that_fails_leaves_the_row_as_it_was(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
+    refusing: list[bool] = []
+
+    def fault(body: dict[str, Any], number: int) -> Fault:
+        return (401, {}, "no") if refusing else None
+
+    with FakeOpenAI(faults=fault) as server:
+        run = workflow.draft(store, here, made_for(tmp_path, server.url, units=2), None)
+        ended(jobs.preview(run, NO_KEYS, 2))
+        before = said(store, run)
+        refusing.append(True)
+        job = ended(jobs.again(store.runs.get(run.id), NO_KEYS, before[0][0]))
+        assert job.state == "failed" and job.trouble
+        assert said(store, run) == before and store.rows.get(before[0][0]).revision == 0
+        assert store.runs.get(run.id).state == "draft"
