@@ -40,7 +40,10 @@ def edit(store: Store, row_id: str, instruction: str, response: str, who: str) -
     messages: list[Message] = [
         {"role": m["role"], "content": instruction if k == last else m["content"]} for k, m in enumerate(row.messages)
     ]
-    responses = tuple(replace(one, text=response) if k == 0 else one for k, one in enumerate(row.responses))
+    responses = tuple(
+        replace(one, text=response, finish_reason="stop") if k == 0 and one.text != response else one
+        for k, one in enumerate(row.responses)
+    )
     changed = replace(row, messages=tuple(messages), responses=responses)
     if (changed.messages, changed.responses) == (row.messages, row.responses):
         return row

@@ -85,7 +85,7 @@ def progress_card(look: Look) -> str:
         facts.append((f"{counts['rated']:,}", "rated"))
     trouble = ""
     if not look.busy:
-        failed = job is not None and job.what in ("preview", "work") and job.trouble
+        failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
     said = parts.notice(trouble, "warn")
     row = parts.facts(facts, "Progress") if facts else ""

@@ -6,7 +6,9 @@ from typing import Any
 import gradio as gr
 
 from app import forecast, parts, workflow
+from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
+from app.errors import RunError
 from app.forms import add_fields
 from app.pages import changes, inputs
 from app.pages.board import Act, Board, Done, stop
@@ -98,6 +100,11 @@ def _settings(board: Board) -> None:
             form.add(
                 "inputs.limit", gr.Number(None, label="Most input rows", precision=0, interactive=True, min_width=100)
             )
+    look_at = gr.Button(
+        "Prompt that will be sent", variant="secondary", size="sm", elem_id="peek", elem_classes="quiet"
+    )
+    board.act(look_at.click, peek, forms=True)
+    board.part(prompt)
 
 
 def _only_for(kind: str) -> Callable[[Look], Any]:
@@ -196,7 +203,9 @@ def run_words(look: Look) -> str:
 def progress(look: Look) -> str:
     if look.run is None:
         return ""
-    failed = look.job is not None and look.job.what in ("preview", "work") and look.job.trouble
+    if look.working and look.job is not None and look.job.what == "again":
+        return ""
+    failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
     troubled = failed or look.run.reason or look.counts["failed"] or look.counts["dropped"]
     if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
         return ""
@@ -238,7 +247,31 @@ def _nothing(look: Look) -> str:
     )
 
 
+def prompt(look: Look) -> str:
+    """The prompt that was asked for, while the settings are those that it was made from."""
+    said, of = look.place.get("prompt"), look.place.get("prompt_of")
+    if said is None or look.wanted is None or workflow.recipe_text(look.wanted) != of:
+        return ""
+    if not said:
+        return parts.note("No model is asked: the rows are taken as they are.")
+    talk = "".join(parts.bubble(role, content) for role, content in said)
+    return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{talk}</div>'
+
+
 # -- what can be done
+
+
+def peek(act: Act) -> Done:
+    """Shows the first prompt; pressed again, it goes."""
+    made = act.desk.recipe(act.filled)
+    of = workflow.recipe_text(made)
+    if act.place.get("prompt") is not None and act.place.get("prompt_of") == of:
+        return Done(place={"prompt": None})
+    try:
+        found = peeking.prompt(act.desk.store, act.desk.settings, made, lambda words: None, act.desk.keys(act.browser))
+    except TimeoutError:
+        raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
+    return Done(place={"prompt": found.said if found else [], "prompt_of": of})
 
 
 def preview(act: Act) -> Done:

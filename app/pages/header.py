@@ -116,7 +116,12 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         return title, "not set up", "off", "Look at the page Models."
     made = look.recipe
     at_work = look.working and look.job is not None and look.job.execution is not None
-    if at_work and made is not None and look.job is not None and (role == "generator" or look.job.what != "preview"):
+    if (
+        at_work
+        and made is not None
+        and look.job is not None
+        and (role == "generator" or look.job.what not in ("preview", "again"))
+    ):
         if role == "generator" and look.job.what != "rate" and made.task.calls_model:
             return title, "writing", "busy", named_model(spec)
         if role == "labeller" and made.rating is not None:

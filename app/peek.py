@@ -1,0 +1,95 @@
+"""The prompt that a recipe will send first, exactly as its model is asked, without asking it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from app import inputs
+from app.config import Settings
+from app.endpoints import endpoint
+from app.keys import Keys
+from app.recipe import Recipe
+from app.services import Say
+from app.store import Store
+from tasks.engine import Engine
+from tasks.errors import InputError
+from tasks.models.base import Capabilities, Endpoint
+from tasks.types import Message, Row, Unit
+
+WITHIN = 20.0
+"""Seconds in which an endpoint says what it can, which a prompt may depend on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """`said`: (role, content) of a chat, or one of the role "raw prompt" for what goes to a completion as it stands."""
+
+    said: list[tuple[str, str]]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class _Asked(Exception):
+    """The first call of a task."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+
+
+@dataclass
+class _Listener:
+    """A model that is told the prompt and answers nothing."""
+
+    engine: Engine
+    endpoint: Endpoint
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.name
+
+    @property
+    def template(self) -> str | None:
+        return self.endpoint.template
+
+    async def capabilities(self) -> Capabilities:
+        return await asyncio.wait_for(self.engine.capabilities(self.endpoint), WITHIN)
+
+    async def chat(self, messages: Sequence[Message], **options: Any) -> NoReturn:
+        raise _Asked(Prompt([(m["role"], m["content"]) for m in messages], options))
+
+    async def complete(self, prompt: str, **options: Any) -> NoReturn:
+        raise _Asked(Prompt([("raw prompt", prompt)], options))
+
+
+def prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
+    """The first prompt of a recipe; None for one that asks no model. Raises ClaywrightError and its kinds, TimeoutError."""
+    return asyncio.run(_prompt(store, settings, made, say, keys))
+
+
+async def _prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
+    task, answers = made.task, made.answering
+    unit = next(iter(task.units(inputs.rows(made.inputs, task.required_columns(), say))), None)
+    if unit is None:
+        raise InputError("The input has no rows.")
+    engine = Engine(store.calls)
+    try:
+        spec = made.generator if task.calls_model or not made.responders else made.responders[0]
+        listener = _Listener(engine, await asyncio.to_thread(endpoint, spec, settings, say, keys))
+        try:
+            rows = await task.rows(_shown(made, unit), listener)
+            for row in (row for row in rows if isinstance(row, Row)):
+                for place in answers.missing(range(len(row.responses))):
+                    await answers.respond(row, place, listener)
+        except _Asked as asked:
+            return asked.prompt
+        return None
+    finally:
+        await engine.close()
+
+
+def _shown(made: Recipe, unit: Unit) -> Unit:
+    """The unit with the examples that its prompt shows, of which there are only seeds yet."""
+    if not made.task.round:
+        return unit
+    seeds = list(made.task.seeds(inputs.rows(made.inputs)))
+    return made.task.shown(unit, seeds, [], f"{made.seed or 0}/unit/{unit.index}")
