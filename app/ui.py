@@ -171,7 +171,7 @@ class Wires:
         for action in self.board.actions:
             inputs = [*here, *(form if action.forms else []), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra]))
-            often: Any = "always_last" if action.field else "once"
+            often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **QUIET))
         for event in began:
             event.then(self.glance, here, everything, **QUIET)
@@ -347,8 +347,8 @@ def _both(values: dict[Any, Any], shows: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _remember(page: str) -> str:
-    """Puts the page into the tab's address."""
+    """Puts the page into the tab's address; not where Gradio opens its first tab by itself, before ours is there."""
     return (
-        f"(...values) => {{ const url = new URL(location); url.searchParams.set('show', '{page}');"
-        " history.replaceState(history.state, '', url); return values; }"
+        "(...values) => { if (document.querySelector('[data-run]')) { const url = new URL(location);"
+        f" url.searchParams.set('show', '{page}'); history.replaceState(history.state, '', url); }} return values; }}"
     )

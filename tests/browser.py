@@ -114,7 +114,7 @@ class Person:
         box.click()
         box.fill(option)
         self.page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
-        self.page.wait_for_timeout(900)  # what depends on the choice is shown anew
+        self.page.wait_for_timeout(500)  # what depends on the choice is shown anew
 
     def write(self, id: str, text: str) -> None:
         """Types into a field and leaves it."""

@@ -75,6 +75,8 @@ class Action:
     forms: bool
     extra: list[Component]
     field: str = ""
+    often: bool = False
+    """True where a second click counts though the first one is not answered yet."""
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Board:
     own: set[str] = field(default_factory=set)
     page: str = "top"
 
-    def part(self, show: Show, act: Do | None = None, **props: Any) -> gr.HTML:
+    def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
         """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
 
         def shown(look: Look) -> Any:
@@ -97,7 +99,7 @@ class Board:
         html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
         self.shows.append((self.page, html, shown))
         if act is not None:
-            self.act(html.click, act)
+            self.actions.append(Action(html.click, act, False, [], often=often))
         return html
 
     def dress(self, component: Any, show: Show) -> Any:

@@ -1,0 +1,110 @@
+"""Rows at the page: found by search and filters, decided and corrected by keyboard, dropped and edited before people have them."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app import judging, services
+from app.config import Settings
+from app.store import Store
+from app.tables.runs import Run
+from tests.browser import App, Person, person, running
+from tests.conftest import ArgillaServer
+from tests.rows import with_run
+
+ROWS = 25
+
+
+@pytest.fixture(scope="module")
+def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
+    with running(services_data.data) as app:
+        yield app
+        assert "Traceback" not in app.stop()
+
+
+@pytest.fixture
+def run(app: App) -> Run:
+    with Store(app.data) as store:
+        return with_run(store, ROWS, responses=2, name=f"rows-{random.randrange(10**9)}")
+
+
+def opened(app: App, run: Run, curator: Person, page: str) -> None:
+    curator.open(f"{app.url}?run={run.id}&show={page}")
+
+
+def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Browser) -> None:
+    with person(browser) as curator:
+        page = curator.page
+        opened(app, run, curator, "review")
+        span, detail = page.locator(".pager span"), page.locator(".detail")
+        expect(span).to_have_text("1–10 of 25")
+        page.keyboard.press("a")
+        expect(detail.locator(".pill")).to_contain_text("approved")
+        page.keyboard.press("4")
+        expect(detail.get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("l")
+        page.keyboard.press("2")
+        expect(detail.get_by_label("2 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("j")
+        expect(detail).to_have_attribute("aria-label", "Row 2")
+        page.keyboard.press("r")
+        expect(detail.locator(".pill")).to_contain_text("rejected")
+        curator.counted("reviewed", 2)
+
+        page.keyboard.press("j")
+        expect(detail).to_have_attribute("aria-label", "Row 3")
+        page.keyboard.press("e")
+        field = page.locator("#correct-response textarea")
+        expect(field).to_be_focused()
+        field.fill("A better answer.")
+        curator.press("keep-correction")
+        expect(detail.locator(".pill")).to_contain_text("corrected")
+        expect(detail).to_contain_text("A better answer.")
+
+        page.keyboard.press("/")
+        page.keyboard.type("number 17")
+        page.keyboard.press("Enter")
+        expect(span).to_have_text("1–1 of 1")
+        expect(detail).to_have_attribute("aria-label", "Row 18")
+        curator.write("search", "nothing says this")
+        curator.wait("No row fits")
+        curator.write("search", "")
+        page.get_by_role("combobox", name="Status").click()
+        page.get_by_role("option", name="Approved").click()
+        expect(span).to_have_text("1–2 of 2")
+        page.get_by_role("combobox", name="Rating").click()
+        page.get_by_role("option", name="Lowest 3.5 and more").click()
+        curator.wait("No row fits")
+        assert curator.complaints == [] and curator.foreign == []
+    with Store(app.data) as store:
+        said = {j.row.unit: j for j in judging.judged_rows(store, run)}
+        assert [said[n].decision for n in range(4)] == ["approve", "reject", "approve", None]
+        assert (said[0].rated_by_people(0), said[0].rated_by_people(1)) == (4, 2)
+        assert (said[2].corrected_response() or ("",))[0] == "A better answer."
+
+
+def test_rows_are_dropped_and_edited_before_people_have_them(app: App, run: Run, browser: Browser) -> None:
+    with person(browser) as curator:
+        page = curator.page
+        opened(app, run, curator, "generate")
+        card = page.locator(".row-card")
+        expect(card).to_have_count(3)
+        card.nth(1).get_by_role("button", name="Drop").click()
+        curator.counted("generated", ROWS - 1)
+        card.nth(1).get_by_role("button", name="Keep").click()
+        curator.counted("generated", ROWS)
+        card.nth(0).get_by_role("button", name="Edit").click()
+        field = page.locator("#edit-response textarea")
+        expect(field).to_have_value("River 0, said by 0.")
+        field.fill("")
+        curator.press("save-edit")
+        curator.wait("drop it")
+        field.fill("The Rhine.")
+        curator.press("save-edit")
+        expect(card.nth(0)).to_contain_text("The Rhine.")
+        curator.counted("rated", ROWS - 1)
+        card.nth(2).get_by_text("Raw").click()
+        expect(card.nth(2).locator("pre")).to_contain_text("finish_reason")
+        assert curator.complaints == []
