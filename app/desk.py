@@ -21,6 +21,7 @@ from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
 from app.services import Say
+from app.shelf import Shelf
 from app.standby import Standby, Standing
 from app.store import Store
 from app.tables.runs import Run
@@ -124,6 +125,11 @@ class Desk:
         except ClaywrightError as error:
             raise FormError("inputs", str(error)) from error
         return {**filled, "inputs.snapshot": str(path)}
+
+    @property
+    def shelf(self) -> Shelf:
+        """What is kept under a name."""
+        return Shelf(self.store)
 
     # -- runs
 

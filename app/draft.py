@@ -4,10 +4,11 @@
 Keys are never in it.
 """
 
+import contextlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, fields, replace
 from typing import Any, TypeVar, cast
 
@@ -237,33 +238,56 @@ def export_of(filled: Filled) -> Export:
 
 def recipe_from(filled: Filled) -> Recipe:
     """The recipe that the forms describe. Raises FormError."""
-    task = task_of(filled)
-    answers = None
-    if filled.get("answers.n") is not None or filled.get("answers.system_prompt") or filled.get("answers.principles"):
-        number = 1 if filled["answers.n"] is None else filled["answers.n"]
-        answers = _part(Answers, {**part(filled, "answers"), "n": number}, "answers")
-    responders = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
     try:
-        return Recipe(
-            task=task,
-            name=str(filled.get("name") or "").strip() or "dataset",
-            rows=_whole(filled, "rows"),
-            seed=_whole(filled, "seed"),
-            generator=model_of(part(filled, "generator"), "generator"),
-            responders=tuple(_part(ModelSpec, values, "responders") for values in responders),
-            labeller=model_of(part(filled, "labeller"), "labeller"),
-            inputs=inputs_of(filled, task),
-            answers=answers,
-            rating=rating_of(filled) if filled.get("rating.on") else None,
-            embedder=embedder_of(filled),
-            review=review_of(filled),
-            merge=merging_of(filled),
-            export=export_of(filled),
-        )
+        return Recipe(**{name: make(filled) for name, make in MAKERS.items()})
     except FormError:
         raise
     except (SettingsError, ValueError, OverflowError) as error:
         raise FormError("task", str(error)) from error
+
+
+def parts_from(filled: Filled) -> dict[str, Any]:
+    """The parts of a recipe that the forms describe, without those that can't be used."""
+    made = {}
+    for name, make in MAKERS.items():
+        with contextlib.suppress(SettingsError, ValueError, OverflowError):
+            made[name] = make(filled)
+    return made
+
+
+def answers_of(filled: Filled) -> Answers | None:
+    """How rows are answered; None where nothing is said of it. Raises FormError."""
+    if not any(
+        (filled.get("answers.n") is not None, filled.get("answers.system_prompt"), filled.get("answers.principles"))
+    ):
+        return None
+    number = 1 if filled["answers.n"] is None else filled["answers.n"]
+    return _part(Answers, {**part(filled, "answers"), "n": number}, "answers")
+
+
+def responders_of(filled: Filled) -> tuple[ModelSpec, ...]:
+    """The models that answer, where those are not the generator. Raises FormError."""
+    listed = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
+    return tuple(_part(ModelSpec, values, "responders") for values in listed)
+
+
+MAKERS: dict[str, Callable[[Filled], Any]] = {
+    "task": task_of,
+    "answers": answers_of,
+    "name": lambda filled: str(filled.get("name") or "").strip() or "dataset",
+    "rows": lambda filled: _whole(filled, "rows"),
+    "seed": lambda filled: _whole(filled, "seed"),
+    "generator": lambda filled: model_of(part(filled, "generator"), "generator"),
+    "responders": responders_of,
+    "labeller": lambda filled: model_of(part(filled, "labeller"), "labeller"),
+    "inputs": lambda filled: inputs_of(filled, task_of(filled)),
+    "rating": lambda filled: rating_of(filled) if filled.get("rating.on") else None,
+    "embedder": embedder_of,
+    "review": review_of,
+    "merge": merging_of,
+    "export": export_of,
+}
+"""Each part of a recipe from what the forms hold. In the order in which what is wrong is said."""
 
 
 def _whole(filled: Filled, name: str) -> int | None:

@@ -158,7 +158,19 @@ def scores(connection: sqlite3.Connection) -> None:
     keep_all(connection)
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores]
+def library(connection: sqlite3.Connection) -> None:
+    """Recipes and sets of models that people keep under a name."""
+    _each(
+        connection,
+        """
+        -- content: as JSON; never a key
+        CREATE TABLE recipes(name TEXT PRIMARY KEY, content TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE model_sets(name TEXT PRIMARY KEY, content TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

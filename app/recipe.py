@@ -76,25 +76,36 @@ class Recipe:
 
     @property
     def kind(self) -> str:
-        return next(kind for kind, task in TASKS.items() if type(self.task) is task)
+        return kind_of(self.task)
 
     def dump(self) -> dict[str, Any]:
         """The recipe as plain values, settings that are at their default left out."""
-        plain: dict[str, Any] = {"name": self.name}
-        plain.update({key: getattr(self, key) for key in ("rows", "seed") if getattr(self, key) is not None})
-        plain["generator"] = changed(self.generator)
-        if self.responders:
-            plain["responders"] = [changed(spec) for spec in self.responders]
-        if self.rating is not None or self.labeller != self.generator:
-            plain["labeller"] = changed(self.labeller)
-        if self.embedder is not None:
-            plain["embedder"] = changed(self.embedder)
-        plain["task"] = {"kind": self.kind, **changed(self.task)}
-        for key in ("inputs", "answers", "rating", "review", "merge", "export"):
-            part = getattr(self, key)
-            if part is not None and (key in ("answers", "rating") or changed(part)):
-                plain[key] = changed(part)
-        return plain
+        return plain({f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def kind_of(task: Task) -> str:
+    """A task as recipes name it."""
+    return next(kind for kind, known in TASKS.items() if type(task) is known)
+
+
+def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a recipe that are there, as plain values, settings that are at their default left out."""
+    values = {key: parts[key] for key in ("name", "rows", "seed") if parts.get(key) is not None}
+    if "generator" in parts:
+        values["generator"] = changed(parts["generator"])
+    if parts.get("responders"):
+        values["responders"] = [changed(spec) for spec in parts["responders"]]
+    if "labeller" in parts and (parts.get("rating") is not None or parts["labeller"] != parts.get("generator")):
+        values["labeller"] = changed(parts["labeller"])
+    if parts.get("embedder") is not None:
+        values["embedder"] = changed(parts["embedder"])
+    if "task" in parts:
+        values["task"] = {"kind": kind_of(parts["task"]), **changed(parts["task"])}
+    for key in ("inputs", "answers", "rating", "review", "merge", "export"):
+        part = parts.get(key)
+        if part is not None and (key in ("answers", "rating") or changed(part)):
+            values[key] = changed(part)
+    return values
 
 
 def changed(part: Any) -> dict[str, Any]:
@@ -107,24 +118,30 @@ def changed(part: Any) -> dict[str, Any]:
 def load(path: Path) -> Recipe:
     """The recipe in a file; paths in it count from the file's folder. Raises SettingsError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"The recipe {path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"The recipe {path} is not a text in UTF-8.") from error
-    try:
-        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"The recipe {path} can't be read: {error}.") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"The recipe {path} must hold tables like [task] and [generator].")
-    recipe = parse(values)
+    recipe = decoded(data, f"The recipe {path}", as_json=path.suffix.lower() == ".json")
     if recipe.inputs.path:
         recipe = replace(
             recipe,
             inputs=replace(recipe.inputs, path=str(path.parent.absolute() / Path(recipe.inputs.path).expanduser())),
         )
     return recipe
+
+
+def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
+    """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        values = json.loads(text) if as_json else tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{called} is not a text in UTF-8. Save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{called} can't be read as {'JSON' if as_json else 'TOML'}: {error}.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{called} must hold tables like [task] and [generator].")
+    return parse(values)
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:

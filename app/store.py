@@ -1,7 +1,7 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors` and `.forms` are the nouns;
-app/tables has one module for each.
+`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors`, `.forms`, `.recipes` and
+`.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from app.database import Database
 from app.tables.browse import Browse
 from app.tables.calls import Calls
 from app.tables.forms import Forms
+from app.tables.library import Library
 from app.tables.quick import Quicks
 from app.tables.ratings import Ratings
 from app.tables.reviews import Reviews
@@ -32,6 +33,8 @@ class Store:
         self.forms = Forms(self.db)
         self.browse = Browse(self.db)
         self.vectors = Vectors(self.db)
+        self.recipes = Library(self.db, "recipes")
+        self.model_sets = Library(self.db, "model_sets")
 
     def __enter__(self) -> "Store":
         return self
