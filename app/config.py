@@ -33,8 +33,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
     """The settings of this process. Raises StoreError if the data folder can't be made."""
     environment = os.environ if environment is None else environment
     named = data or (Path(environment["CLAYWRIGHT_DATA"]) if environment.get("CLAYWRIGHT_DATA") else None)
-    folder = named or Path(platformdirs.user_data_dir("claywright", appauthor=False))
-    folder = folder.expanduser().absolute()
+    folder = named.expanduser().absolute() if named else usual_data()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -49,6 +48,11 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
         argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
         webhook=environment.get("CLAYWRIGHT_WEBHOOK", ""),
     )
+
+
+def usual_data() -> Path:
+    """The data folder where none is named."""
+    return Path(platformdirs.user_data_dir("claywright", appauthor=False)).expanduser().absolute()
 
 
 def _user() -> str:

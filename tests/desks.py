@@ -1,0 +1,37 @@
+"""A desk and what people do at it, for tests of pages without a browser."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from app.config import Settings
+from app.desk import Desk
+from app.draft import Filled
+from app.jobs import Jobs
+from app.pages.board import Act
+from app.standby import Standby
+from app.store import Store
+
+SOMEBODY = "somebody"
+
+
+@contextlib.contextmanager
+def at_desk(store: Store, here: Settings) -> Iterator[Desk]:
+    jobs = Jobs(store, here)
+    try:
+        yield Desk(store, here, jobs, Standby(here, lambda words: None))
+    finally:
+        jobs.close()
+
+
+def act(
+    desk: Desk,
+    data: dict[str, Any] | None = None,
+    *,
+    extra: Sequence[Any] = (),
+    filled: Filled | None = None,
+    place: dict[str, Any] | None = None,
+    run: str = "",
+) -> Act:
+    """A click on a button that says `data`, or an action with the fields `extra`."""
+    return Act(desk, SOMEBODY, run, {**desk.filled(SOMEBODY), **(filled or {})}, place or {}, data or {}, extra)

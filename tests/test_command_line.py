@@ -1,0 +1,189 @@
+"""The command of each page: the command line understands it, and it says what the page would do."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from app import draft, recipe, workflow
+from app.cli import app as command_line
+from app.command_line import Way, way
+from app.config import Settings, settings, usual_data
+from app.desk import Desk
+from app.pages import recipes
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from feedback.exports import Export
+from feedback.ultrafeedback import UltraFeedback
+from tasks import Magpie
+from tasks.models.spec import ModelSpec
+from tests.desks import SOMEBODY, at_desk
+
+TIDES = Recipe(task=Magpie(), name="tides", rows=20, rating=UltraFeedback(aspects=("helpfulness",)))
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    with at_desk(store, here) as made:
+        yield made
+
+
+@pytest.fixture
+def run(desk: Desk, here: Settings) -> Run:
+    desk.keep(SOMEBODY, draft.fill(TIDES))
+    return workflow.start(desk.store, here, TIDES)
+
+
+def understood(found: Way) -> dict[str, Any]:
+    """The parameters that the command line reads from it."""
+    name, *words = shlex.split(found.command)
+    assert name == "claywright"
+    group = typer.main.get_command(command_line)
+    assert isinstance(group, typer.core.TyperGroup)
+    if words[0] == "--data":
+        assert Path(words[1]).is_dir()
+        words = words[2:]
+    with group.commands[words[0]].make_context(words[0], words[1:]) as context:
+        return {"command": words[0], **context.params}
+
+
+def of(desk: Desk, page: str, run: Run | None = None, **filled: Any) -> Way:
+    desk.keep(SOMEBODY, {name.replace("__", "."): value for name, value in filled.items()})
+    return way(desk.look(SOMEBODY, run.id if run else "", {}), page)
+
+
+@pytest.mark.parametrize("page", ["models", "generate", "rate", "review", "insights", "export"])
+@pytest.mark.parametrize("with_run", [True, False])
+def test_every_page_has_one_that_is_understood(desk: Desk, run: Run, page: str, with_run: bool) -> None:
+    found = of(desk, page, run if with_run else None)
+    command = understood(found)
+    if found.python:
+        compile(found.python, "it", "exec")
+    ones = {
+        "models": "doctor",
+        "generate": "run",
+        "rate": "rate",
+        "review": "push",
+        "insights": "agreement",
+        "export": "export",
+    }
+    assert command["command"] == (ones[page] if with_run or page == "models" else "run")
+    if with_run and page not in ("models", "generate"):
+        assert command["run_id"] == run.id
+    shown = recipes.shown(desk.look(SOMEBODY, run.id if with_run else "", {"panel": "command", "page": page}))
+    assert "claywright" in shown and ("Download the recipe first" in shown) == bool(found.file)
+
+
+def test_the_forms_are_run_from_a_file(desk: Desk) -> None:
+    found = of(desk, "generate", name="a 'b' $(c) 🌊", generator__preset="openai")
+    assert understood(found)["file"] == Path(found.file) == Path("a-b-c.toml") and understood(found)["no_push"]
+    assert found.notes == ("It takes its key from the environment: OPENAI_API_KEY.",)
+    assert 'made = run("a-b-c.toml", data=Path(' in found.python
+
+
+def test_a_run_goes_on_where_the_forms_say_the_same(desk: Desk, run: Run) -> None:
+    assert understood(of(desk, "generate", run))["resume"] == run.id
+    more = understood(of(desk, "generate", run, rows=50))
+    assert (more["resume"], more["rows"]) == (run.id, 50)
+    found = of(desk, "generate", run, magpie__n_turns=3)
+    assert understood(found)["file"] == Path("tides.toml") and "It begins a new run" in found.notes[0]
+    found = of(desk, "generate", run, magpie__n_turns=1, rating__repeats=3)
+    assert understood(found)["file"] == Path("tides.toml")
+    desk.store.runs.set(run.id, state="paused")
+    assert understood(of(desk, "generate", run))["resume"] == run.id
+
+
+def test_a_data_folder_of_ones_own_is_named(desk: Desk, run: Run, here: Settings) -> None:
+    assert shlex.split(of(desk, "rate", run).command)[1:3] == ["--data", str(here.data)]
+    desk.settings = settings(environment={})
+    assert desk.settings.data == usual_data()
+    found = of(desk, "rate", run)
+    assert found.command == f"claywright rate {run.id}" and "Path" not in found.python
+
+
+def test_what_differs_from_the_runs_recipe_is_given(desk: Desk, run: Run) -> None:
+    found = of(desk, "rate", run, rating__aspects=["honesty", "helpfulness"], rating__together=False, rating__repeats=3)
+    rated = understood(found)
+    assert (rated["aspect"], rated["together"], rated["repeats"]) == (["honesty", "helpfulness"], False, 3)
+    assert 'UltraFeedback(aspects=("honesty", "helpfulness"), together=False, repeats=3)' in found.python
+    found = of(desk, "rate", run, rating__types=True, labeller__preset="openai", labeller__model="x")
+    assert any("More" in note for note in found.notes) and any(
+        "own recipe, not with the one" in note for note in found.notes
+    )
+    found = of(desk, "review", run, review__dataset="a b", review__blind_audit=True, review__ranking=False)
+    sent = understood(found)
+    assert (sent["dataset"], sent["blind_audit"]) == ("a b", True)
+    assert any("How rows are sent" in note for note in found.notes)
+
+
+EXPORTS = [
+    Export(
+        format="preference", unreviewed=True, margin=1.5, original_pairs=False, shuffle=True, seed=7, test_share=0.1
+    ),
+    Export(format="kto", decision="reviewed", reviewer="ann 'o' <b>", least_rating=3.0, similarity=0.7),
+    Export(hub="owner/name", private=False, license="mit"),
+    Export(argilla="finished rows"),
+    Export(),
+]
+
+
+@pytest.mark.parametrize("to", EXPORTS)
+@pytest.mark.parametrize("old", EXPORTS)
+def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to: Export, old: Export) -> None:
+    run = workflow.start(desk.store, here, replace(TIDES, export=old))
+    desk.keep(SOMEBODY, draft.fill(replace(TIDES, export=to)))
+    found = of(desk, "export", run)
+    said = {name: value for name, value in understood(found).items() if value is not None}
+    said["path"] = str(said.pop("to", ""))
+    for theirs, ours in (("form", "format"), ("into_argilla", "argilla"), ("licence", "license")):
+        if theirs in said:
+            said[ours] = said.pop(theirs)
+    made = replace(old, **{name: value for name, value in said.items() if name in Export.__dataclass_fields__})
+    if not (to.hub or to.argilla):
+        assert made.path == "tides.jsonl"
+        made = replace(made, path="", hub="", argilla="")
+    untold: dict[str, Any] = {name: None for name in ("least_rating", "similarity") if getattr(to, name) is None}
+    assert replace(made, **untold) == to
+    assert bool(found.notes) == any(getattr(old, name) is not None for name in untold)
+    if to.argilla:
+        assert found.python == ""
+    else:
+        called: dict[str, Any] = {}
+        functions = {"export": lambda run, file, data, **more: called.update(more)}
+        functions["publish"] = lambda run, hub, data, **more: called.update(more, hub=hub)
+        exec(found.python.split("\n")[-1], {**functions, "Path": Path})
+        assert Export(**called) == to
+
+
+def test_forms_that_can_not_be_used_are_said(desk: Desk, run: Run) -> None:
+    for page, wrong in (
+        ("rate", {"rating.aspects": []}),
+        ("review", {"review.min_submitted": 0}),
+        ("export", {"export.margin": 9}),
+    ):
+        desk.keep(SOMEBODY, wrong)
+        found = of(desk, page, run)
+        assert understood(found)["run_id"] == run.id and "can't be used as they are" in found.notes[0]
+    assert understood(of(desk, "generate", run))["command"] == "run"
+
+
+def test_a_run_of_another_version_and_one_that_is_no_more(desk: Desk, run: Run) -> None:
+    desk.store.runs.set(run.id, recipe='{"task": {"kind": "of tomorrow"}}')
+    assert understood(of(desk, "export", run))["command"] == "run"
+    desk.store.runs.delete(run.id)
+    assert understood(of(desk, "export", run))["command"] == "run"
+
+
+def test_keys_are_named_once(desk: Desk) -> None:
+    made = replace(
+        TIDES, generator=ModelSpec(preset="openai", model="a"), labeller=ModelSpec(preset="openai", model="b"),
+        responders=(ModelSpec(preset="groq", model="c"),),
+    )  # fmt: skip
+    desk.keep(SOMEBODY, draft.fill(made))
+    assert of(desk, "generate").notes == ("It takes its keys from the environment: OPENAI_API_KEY, GROQ_API_KEY.",)
+    assert recipe.parse(made.dump()) == made
