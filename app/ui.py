@@ -184,7 +184,7 @@ class Wires:
         `base`: what its fields held, where the glance `seen` is too long ago.
         """
         held = tab.held.get(int(seen), base)
-        look = self.desk.look(browser, tab.run, tab.place)
+        look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
             if where in (tab.page, "top") and (news := _news(show(look), tab.shown.setdefault(number, {}))):

@@ -1,8 +1,8 @@
-// one listener for each part: a button with data-act becomes one event, a chip shows its aspect's reason
+// one listener for each part: a button with data-act becomes one event, a list's choice another, a chip shows its aspect's reason
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('.chip');
   if (chip) { choose(chip); return; }
-  const button = event.target.closest('[data-act]');
+  const button = event.target.closest('[data-act]:not(select)');
   if (!button) return;
   const open = button.closest('details.switch');
   if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
@@ -15,6 +15,10 @@ const write = (where, left = 30) => {
   const field = document.querySelector(`${where} textarea`);
   if (field?.offsetParent) field.focus(); else if (left) setTimeout(write, 100, where, left - 1);
 };
+element.addEventListener('change', (event) => {
+  const list = event.target.closest('select[data-act]');
+  if (list) trigger('click', {...list.dataset, value: list.value});
+});
 const choose = (chip) => {
   const response = chip.closest('.response');
   response.querySelectorAll('.chip').forEach((other) => {

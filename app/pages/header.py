@@ -5,6 +5,7 @@ import time
 
 from app import draft, parts, workflow
 from app.desk import Look, named_model
+from app.pages import recipes
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.tables.runs import Run
@@ -26,14 +27,20 @@ TOAST = 4.0
 def build(board: Board) -> None:
     board.part(header, choose, elem_id="top")
     board.part(toast, elem_id="toast")
+    recipes.build(board)
 
 
 def choose(act: Act) -> Done:
-    """Another run, with the forms as its recipe has them; or a new one."""
-    if act.data.get("act") == "run":
+    """Another run, with the forms as its recipe has them; or a new one, of the settings of this one or as they are."""
+    if act.data.get("act") in recipes.TITLES:
+        return recipes.turn(act)
+    if act.data.get("act") in ("run", "duplicate"):
         run = act.desk.store.runs.get(str(act.data["id"]))
         filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
-        return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
+        if act.data["act"] == "run":
+            return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
+        words = f"A new run with the settings of {run.name}. Nothing is made yet."
+        return Done(run="", fill=filled, place={"offset": 0, "row": ""}, toast=words)
     return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
 
 
@@ -59,7 +66,8 @@ def header(look: Look) -> str:
         f'<details class="switch"><summary aria-label="Run {t(name)}, {t(word)}. Change run"><span class="run"><b>{t(name)}</b>'
         f"<span>{t(kind)}</span></span>{parts.pill(word, TONES.get(word, 'plain'))}</summary>{_menu(look)}</details>"
         f'<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
-        f'<ul class="dots" aria-label="Connections">{dots}</ul></header>'
+        f'<ul class="dots" aria-label="Connections">{dots}</ul>'
+        f'<nav class="tools" aria-label="Recipe and command">{recipes.tools(look)}</nav></header>'
     )
 
 
@@ -82,9 +90,11 @@ def _menu(look: Look) -> str:
     runs = look.desk.store.runs.all()
     items = "".join(_entry(run, look) for run in runs[:MOST_RUNS])
     more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
+    again = parts.button("Duplicate this one", act="duplicate", id=look.run.id) if look.run else ""
     return (
         f'<div class="menu"><ul>{items or "<li><p class=note>No runs yet.</p></li>"}</ul>{more}'
-        f'<div class="menu-foot">{parts.button("New run", act="new")}</div></div>'
+        f'<div class="menu-foot">{parts.button("New run", act="new")}{again}'
+        f'<span class="tools phone">{recipes.tools(look)}</span></div></div>'
     )
 
 

@@ -25,7 +25,9 @@
   document.addEventListener('keydown', (event) => {
     const open = menu();
     if (event.key === 'Escape' && open) { open.open = false; open.querySelector('summary').focus(); return; }
+    if (event.key === 'Escape' && drawer()) { close(); return; }
     if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (drawer()) return;
     const press = seen(document.querySelectorAll('#rows [data-key]')).find((one) => one.dataset.key === event.key);
     if (press) { event.preventDefault(); press.click(); return; }
     if (rows[event.key] && seen(document.querySelectorAll('#rows .detail')).length) { event.preventDefault(); rows[event.key](); return; }
@@ -33,6 +35,42 @@
     const all = [...document.querySelectorAll('.list li button')].filter((button) => button.offsetParent);
     all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
   });
+
+  // the drawer: a click beside it closes it, what has the focus in it keeps it, and what opened it gets it back
+  const drawer = () => { const found = document.querySelector('#drawer'); return found?.getClientRects().length ? found : null; };
+  const close = () => document.querySelector('#drawer [data-act=close]')?.click();
+  const visible = (selector) => [...document.querySelectorAll(selector)].find((one) => one.checkVisibility());
+  let opened = false, opener = '', pressed = null;
+  document.addEventListener('click', (event) => {
+    const act = event.target.closest('[data-act]');
+    if (act?.closest('.tools')) { opener = act.dataset.act; return; }
+    if (event.target.closest('#drawer')) pressed = act?.dataset;
+    else if (event.isTrusted && drawer()) close();
+    const copy = event.target.closest('[data-copy]');
+    if (copy) take(copy, copy.closest('.well').querySelector('pre'));
+  });
+  const take = async (button, from) => {
+    try { await navigator.clipboard.writeText(from.textContent); button.textContent = 'Copied'; }
+    catch { getSelection().selectAllChildren(from); button.textContent = 'Selected, copy it with your keys'; }
+    setTimeout(() => { button.textContent = 'Copy'; }, 2500);
+  };
+  const attend = () => {
+    const found = drawer(), lost = document.activeElement === document.body;
+    if (found && !opened) {
+      const title = found.querySelector('h2');
+      if (!title) return;
+      found.setAttribute('role', 'dialog');
+      found.setAttribute('aria-label', title.textContent);
+      title.focus();
+    } else if (found && lost && pressed) {
+      const same = [...found.querySelectorAll('[data-act]')].find((one) => one.dataset.act === pressed.act && one.dataset.name === pressed.name);
+      (same ?? found.querySelector('h2'))?.focus();
+    } else if (!found && opened && lost) {
+      (visible(`.tools [data-act=${opener}]`) ?? visible('.switch summary'))?.focus();
+    }
+    if (!found) pressed = null;
+    opened = Boolean(found);
+  };
 
   // what is folded open stays open when its part is shown anew
   const unfolded = new Set();
@@ -68,5 +106,5 @@
       if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
     }
   };
-  new MutationObserver(() => { unfold(); remember(); fold(); choose(0); }).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(() => { unfold(); remember(); fold(); choose(0); attend(); }).observe(document.body, { childList: true, subtree: true });
 }

@@ -12,6 +12,7 @@ from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
 from app.forms import add_fields
 from app.keys import key_variables
+from app.pages import model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t
 from app.trial import Trial, try_out
@@ -44,6 +45,7 @@ def build(board: Board) -> None:
             _responders(board)
         with gr.Column(elem_classes="card"):
             _role(board, "labeller")
+    model_sets.build(board)
     with gr.Row(elem_classes=["card", "argilla"]):
         board.part(argilla)
 

@@ -1,0 +1,81 @@
+"""Two recipes side by side: saved ones, those of runs, and what the forms describe."""
+
+import json
+from collections.abc import Sequence
+
+from app import draft, parts, workflow
+from app.comparing import differing, parts_of, settings_of
+from app.desk import Look
+from app.parts import t
+from app.shelf import read
+from app.tables.library import Kept
+from tasks.errors import SettingsError
+
+SIDES = {"left": "Left", "right": "Right"}
+FORMS, SAVED, RUN = "forms", "saved:", "run:"
+MOST_RUNS = 200
+
+
+def comparison(look: Look, saved: Sequence[Kept]) -> str:
+    """Two lists to choose from, and what differs."""
+    usual = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
+    chosen = {side: str(look.place.get(side) or usual[side]) for side in SIDES}
+    lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
+    return parts.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
+
+
+def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
+    def options(made: Sequence[tuple[str, str]]) -> str:
+        return "".join(
+            f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(words)}</option>'
+            for value, words in made
+        )
+
+    def group(title: str, made: Sequence[tuple[str, str]]) -> str:
+        return f'<optgroup label="{title}">{options(made)}</optgroup>' if made else ""
+
+    runs = look.desk.store.runs.all()[:MOST_RUNS]
+    none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
+    return (
+        f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
+        f"{options([(FORMS, 'The forms, as they are now')])}"
+        f"{group('Saved', [(SAVED + one.name, one.name) for one in saved])}"
+        f"{group('Runs', [(RUN + run.id, f'{run.name} · {parts.ago(run.created)}') for run in runs])}"
+        "</select></label>"
+    )
+
+
+def _table(look: Look, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
+    if not all(chosen.values()):
+        return parts.note("Choose two recipes.")
+    try:
+        left, right = (_settings(look, saved, chosen[side]) for side in SIDES)
+    except SettingsError as error:
+        return parts.problem(str(error))
+    found = differing(left, right)
+    if not found:
+        return parts.note("They are the same.")
+    rows = "".join(
+        f'<tr><th scope="row">{t(name)}</th><td><div>{t(one)}</div></td><td><div>{t(other)}</div></td></tr>'
+        for name, one, other in found
+    )
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("Setting", *SIDES.values()))
+    return f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _settings(look: Look, saved: Sequence[Kept], which: str) -> dict[str, str]:
+    """Raises SettingsError for what is no more, or can't be read here."""
+    if which == FORMS:
+        return settings_of(parts_of(look.wanted) if look.wanted else draft.parts_from(look.filled))
+    if which.startswith(SAVED):
+        found = next((one for one in saved if one.name == which.removeprefix(SAVED)), None)
+        if found is None:
+            raise SettingsError(f"There is no recipe named '{which.removeprefix(SAVED)}' any more.")
+        return settings_of(parts_of(read(found)))
+    run = next((run for run in look.desk.store.runs.all() if run.id == which.removeprefix(RUN)), None)
+    if run is None:
+        raise SettingsError("That run is not there any more.")
+    try:
+        return settings_of(parts_of(workflow.recipe_of(run)))
+    except (SettingsError, json.JSONDecodeError) as error:
+        raise SettingsError(f"The recipe of {run.name} can't be read here: {error}") from error

@@ -1,0 +1,62 @@
+"""Keeping things under a name, as recipes and sets of models do it: nothing is replaced or deleted without being asked."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app import parts
+from app.desk import Look
+from app.draft import FormError
+from app.pages.board import Act, Done
+from app.parts import t
+from app.shelf import named
+from tasks.errors import SettingsError
+
+TWICE = 0.6
+"""Seconds within which a second click was meant as the first: nothing is deleted by a double click."""
+
+
+def calm(what: str) -> dict[str, Any]:
+    """The place in a run in which nothing is asked about a `what`."""
+    return {f"{what} to replace": "", f"{what} to delete": ("", 0.0)}
+
+
+def question(look: Look, what: str) -> str:
+    """Whether the one that has that name already is to go."""
+    name = str(look.place.get(f"{what} to replace") or "")
+    if not name:
+        return ""
+    buttons = parts.button("Replace it", act="replace", name=name) + parts.button("Keep the old one", act="leave")
+    return (
+        f'<div class="notice warn ask edged" role="status"><p>There is a {t(what)} named “{t(name)}” already.</p>'
+        f'<div class="acts">{buttons}</div></div>'
+    )
+
+
+def delete_button(look: Look, what: str, name: str) -> str:
+    """Asked in two steps."""
+    sure = look.place.get(f"{what} to delete", ("", 0.0))[0] == name
+    return parts.button("Delete for good?" if sure else "Delete", "sure" if sure else "", act="delete", name=name)
+
+
+def kept(what: str, typed: str, keep: Callable[[str], bool], problem: str) -> Done:
+    """Keeps it by `keep` under the name that was typed; where that is taken, it is asked what to do."""
+    try:
+        name = named(typed)
+        if keep(name):
+            return Done(place=calm(what), toast=f"Saved as “{name}”.")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError(problem, str(error)) from error
+    return Done(place={**calm(what), f"{what} to replace": name})
+
+
+def deleted(act: Act, what: str, delete: Callable[[str], object]) -> Done:
+    """The first click asks, a second one deletes."""
+    name = str(act.data.get("name", ""))
+    asked, when = act.place.get(f"{what} to delete", ("", 0.0))
+    if asked != name or time.monotonic() - when < TWICE:
+        return Done(place={**calm(what), f"{what} to delete": (name, time.monotonic() if asked != name else when)})
+    delete(name)
+    return Done(place=calm(what), toast=f"“{name}” is deleted.")

@@ -1,0 +1,90 @@
+"""Sets of models: the generator, the response models and the labeller, kept together under a name."""
+
+import gradio as gr
+
+from app import parts
+from app.desk import Look, named_model
+from app.draft import FormError
+from app.pages import keeping
+from app.pages.board import Act, Board, Done
+from app.parts import t
+from app.shelf import LONGEST_NAME, fill_models, typed_keys
+from app.tables.library import Kept
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tasks.settings import build as built
+
+WHAT = "set of models"
+
+
+def build(board: Board) -> None:
+    """The strip on the page Models."""
+    with gr.Column(elem_classes=["card", "sets"]):
+        board.part(lambda look: parts.card_head("Sets of models", _line(look)))
+        board.part(listed, choose, elem_id="model-sets")
+        with gr.Row(elem_classes="keep"):
+            name = gr.Textbox(
+                "", label="Save the models above under a name", interactive=True, min_width=180, elem_id="set-name",
+                max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-set")
+        board.problem("sets")
+    for event in (save_it.click, name.submit):
+        board.act(event, save, forms=True, extra=[name])
+
+
+def _line(look: Look) -> str:
+    line = "Who writes, answers and rates, to use again. A key is not kept, only the name of its variable."
+    return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
+
+
+def listed(look: Look) -> str:
+    items = "".join(_entry(one, look) for one in look.desk.store.model_sets.all())
+    return keeping.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
+
+
+def _entry(one: Kept, look: Look) -> str:
+    trouble = ""
+    try:
+        fill_models(one)
+        line = _described(one)
+    except SettingsError as error:
+        line, trouble = "", parts.problem(str(error))
+    use = "" if trouble else parts.button("Use", act="use", name=one.name)
+    return (
+        f"<li><div><b>{t(one.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{use}{keeping.delete_button(look, WHAT, one.name)}</div></li>'
+    )
+
+
+def _described(one: Kept) -> str:
+    """The three roles in a line."""
+    names = {role: named_model(built(ModelSpec, one.content[role], role)) for role in ("generator", "labeller")}
+    others = [named_model(built(ModelSpec, values, "responders")) for values in one.content["responders"]]
+    answers = f"{', '.join(others)} answer" if len(others) > 1 else f"{others[0]} answers" if others else ""
+    return " · ".join(filter(None, [f"{names['generator']} writes", answers, f"{names['labeller']} rates"]))
+
+
+def save(act: Act) -> Done:
+    """Keeps the models that the forms describe, unless the name is taken: then it asks."""
+    typed = str((act.extra[0] if act.extra else "") or "")
+    return keeping.kept(WHAT, typed, lambda name: act.desk.shelf.keep_models(name, act.filled), "sets")
+
+
+def choose(act: Act) -> Done:
+    """Everything that the list can do."""
+    what, name, shelf = act.data.get("act"), str(act.data.get("name", "")), act.desk.shelf
+    if what == "delete":
+        return keeping.deleted(act, WHAT, act.desk.store.model_sets.delete)
+    try:
+        if what == "use":
+            words = f"The models are those of “{name}”."
+            return Done(fill={**act.filled, **shelf.models(name)}, place=keeping.calm(WHAT), toast=words)
+        if what == "replace":
+            shelf.keep_models(name, act.filled, replace=True)
+            return Done(place=keeping.calm(WHAT), toast=f"“{name}” is replaced.")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError("sets", str(error)) from error
+    return Done(place=keeping.calm(WHAT))

@@ -1,0 +1,216 @@
+"""What is behind "Recipe" and "As a command", at the right end of the tabs: one drawer, closed until it is asked for.
+
+The recipe of what the forms describe, to copy, save, open; two of them side by side; the command that does the same.
+"""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import gradio as gr
+
+from app import draft, parts, recipe
+from app.command_line import way
+from app.desk import Look
+from app.draft import FormError
+from app.pages import compare, keeping
+from app.pages.board import Act, Board, Done
+from app.parts import t
+from app.recipe import Recipe
+from app.shelf import LONGEST_NAME, file_name, from_file, read
+from app.tables.library import Kept
+from app.toml import written
+from tasks.errors import ClaywrightError, SettingsError
+
+RECIPE, COMMAND = "recipe", "command"
+TITLES = {RECIPE: "Recipe", COMMAND: "As a command"}
+LINES = {
+    RECIPE: "What the forms say now: everything that makes these rows, but for keys.",
+    COMMAND: "What this page would do now, as a line to type into a terminal.",
+}
+WHAT = "recipe"
+
+
+def build(board: Board) -> None:
+    """The drawer. It belongs to no page."""
+    with gr.Column(visible=False, elem_id="drawer") as drawer:
+        board.part(head, turn, elem_id="drawer-head")
+        board.part(shown)
+        with gr.Row(visible=False, elem_classes="keep") as row:
+            name = gr.Textbox(
+                "", label="Save under a name", interactive=True, min_width=180, elem_id="recipe-name",
+                max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-recipe")
+            upload = gr.UploadButton("Open a file", size="sm", scale=0, min_width=100, elem_id="open-recipe")
+        board.problem("save", "open")
+        board.part(kept, library, elem_id="drawer-kept")
+    board.dress(drawer, lambda look: gr.update(visible=_panel(look) in TITLES))
+    board.dress(row, lambda look: gr.update(visible=_panel(look) == RECIPE))
+    for event in (save_it.click, name.submit):
+        board.act(event, save, forms=True, extra=[name])
+    board.act(upload.upload, open_file, forms=True, extra=[upload])
+
+
+def tools(look: Look) -> str:
+    """The two buttons that open the drawer."""
+    return "".join(
+        f'<button type="button" {parts.attrs(act=panel)} aria-expanded="{"true" if _panel(look) == panel else "false"}">'
+        f"{title}</button>"
+        for panel, title in TITLES.items()
+    )
+
+
+def turn(act: Act) -> Done:
+    """Opens one side of the drawer, or closes it."""
+    wanted = str(act.data.get("act"))
+    opened = wanted if wanted in TITLES and wanted != act.place.get("panel") else ""
+    return Done(place={"panel": opened, **keeping.calm(WHAT)})
+
+
+def _panel(look: Look) -> str:
+    return str(look.place.get("panel", ""))
+
+
+# -- what it says
+
+
+def head(look: Look) -> str:
+    panel = _panel(look)
+    if panel not in TITLES:
+        return ""
+    title = f'<div><h2 tabindex="-1">{TITLES[panel]}</h2><p>{LINES[panel]}</p></div>'
+    return f'<div class="drawer-head edged">{title}{parts.button("Close", act="close")}</div>'
+
+
+def shown(look: Look) -> str:
+    """The recipe, or the command."""
+    panel = _panel(look)
+    return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else ""
+
+
+def _recipe(look: Look) -> str:
+    """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
+    made, trouble = look.wanted, ""
+    if made is None:
+        trouble = parts.notice(f"This can't be run yet. {_missing(look)}", "warn")
+    text = written(made.dump() if made is not None else recipe.plain(draft.parts_from(look.filled)))
+    file = file_name(str(look.filled.get("name") or "dataset"))
+    link = f'<a class="save" download="{t(file)}" href="data:application/toml;charset=utf-8,{quote(text)}">Download</a>'
+    return trouble + _well(text, "The recipe as TOML", link if made is not None else "")
+
+
+def _missing(look: Look) -> str:
+    try:
+        look.desk.recipe(look.filled)
+    except FormError as error:
+        return f"{error.place.capitalize()}: {error}"
+    except (ClaywrightError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _well(text: str, label: str, more: str = "") -> str:
+    """A text to take away."""
+    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
+    return (
+        f'<div class="well edged"><pre tabindex="0" role="region" aria-label="{t(label)}">{t(text)}</pre>'
+        f'<div class="acts">{copy}{more}</div></div>'
+    )
+
+
+def _command(look: Look) -> str:
+    found = way(look, str(look.place.get("page", "")))
+    notes = [*found.notes]
+    if found.file:
+        notes.insert(
+            0, f"Download the recipe first (under Recipe), as {found.file}, into the folder that the terminal is in."
+        )
+    said = "".join(parts.note(sentence) for sentence in notes)
+    python = f"<h3>In Python</h3>{_well(found.python, 'The same in Python')}" if found.python else ""
+    return f"{_well(found.command, 'The command')}{said}{python}"
+
+
+def kept(look: Look) -> str:
+    """The saved recipes, what is asked about one of them, and two of them side by side."""
+    if _panel(look) != RECIPE:
+        return ""
+    found = look.desk.store.recipes.all()
+    items = "".join(_entry(one, look) for one in found)
+    none = parts.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
+    listed = f'<ul class="kept edged">{items}</ul>' if items else none
+    return f"{keeping.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{compare.comparison(look, found)}"
+
+
+def _entry(one: Kept, look: Look) -> str:
+    trouble = ""
+    try:
+        made = read(one)
+        rows = "all rows" if made.rows is None else parts.count(made.rows, "row")
+        line = f"{made.task.title} · {rows} · {parts.ago(one.updated)}"
+    except SettingsError as error:
+        line, trouble = parts.ago(one.updated), parts.problem(str(error))
+    opens = "" if trouble else parts.button("Open", act="open", name=one.name)
+    again = parts.button("Duplicate", act="duplicate", name=one.name)
+    return (
+        f"<li><div><b>{t(one.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{opens}{again}{keeping.delete_button(look, WHAT, one.name)}</div></li>'
+    )
+
+
+# -- what can be done
+
+
+def save(act: Act) -> Done:
+    """Keeps what the forms describe, unless the name is taken: then it asks."""
+    made = _made(act)
+    typed = str((act.extra[0] if act.extra else "") or "")
+    return keeping.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, made), "save")
+
+
+def library(act: Act) -> Done:
+    """Everything that the list of saved recipes can do."""
+    what, name, shelf = act.data.get("act"), str(act.data.get("name", "")), act.desk.shelf
+    if what in compare.SIDES:
+        return Done(place={str(what): str(act.data.get("value", ""))})
+    if what == "delete":
+        return keeping.deleted(act, WHAT, act.desk.store.recipes.delete)
+    try:
+        if what == "open":
+            return _opened(act, draft.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")
+        if what == "duplicate":
+            return Done(place=keeping.calm(WHAT), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
+        if what == "replace":
+            shelf.keep_recipe(name, _made(act), replace=True)
+            return Done(place=keeping.calm(WHAT), toast=f"“{name}” is replaced.")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError("save", str(error)) from error
+    return Done(place=keeping.calm(WHAT))
+
+
+def open_file(act: Act) -> Done:
+    """The forms are filled from a recipe that was chosen on the reader's own machine."""
+    if not act.extra or not act.extra[0]:
+        return Done()
+    path = Path(str(act.extra[0]))
+    try:
+        filled, more = from_file(path)
+    except SettingsError as error:
+        words = str(error)
+        raise FormError("open", words if path.name in words else f"{path.name}: {words}") from error
+    return _opened(act, filled, f"The forms are as {path.name} says. {more}".strip())
+
+
+def _opened(act: Act, filled: draft.Filled, words: str) -> Done:
+    place = {**keeping.calm(WHAT), "panel": ""}
+    return Done(fill={**act.filled, **filled}, place=place, toast=f"{words} What stood there before is replaced.")
+
+
+def _made(act: Act) -> Recipe:
+    try:
+        return act.desk.recipe(act.filled)
+    except FormError as error:
+        raise FormError("save", f"It can't be saved yet. {error.place.capitalize()}: {error}") from error
+    except OSError as error:
+        raise FormError("save", f"It can't be saved yet: {error.strerror}.") from error

@@ -1,0 +1,262 @@
+"""What is behind "Recipe", and the sets of models: what is shown, what each button does, what is said of bad input."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from app import draft, recipe, workflow
+from app.config import Settings
+from app.desk import Desk, Look
+from app.draft import TYPED, FormError
+from app.pages import compare, header, keeping, model_sets, recipes
+from app.pages.board import Done
+from app.recipe import Recipe
+from app.shelf import LARGEST_FILE
+from app.store import Store
+from tasks import Magpie
+from tests.desks import SOMEBODY, act, at_desk
+
+ODD = "“x” <b>&'\"</b> 🌊"
+OPEN = {"panel": recipes.RECIPE, "page": "generate"}
+TIDES = Recipe(task=Magpie(n_turns=2), name="tides", rows=20)
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    with at_desk(store, here) as made:
+        yield made
+
+
+def look(desk: Desk, run: str = "", **place: Any) -> Look:
+    return desk.look(SOMEBODY, run, {**OPEN, **place})
+
+
+def after(done: Done, **place: Any) -> dict[str, Any]:
+    """The place of a tab in which that was done."""
+    return {**place, **done.place}
+
+
+def kept(desk: Desk) -> list[str]:
+    return [one.name for one in desk.store.recipes.all()]
+
+
+def saved(desk: Desk, name: str, made: Recipe = TIDES) -> None:
+    assert desk.shelf.keep_recipe(name, made)
+
+
+# -- what is shown
+
+
+def test_nothing_is_there_until_it_is_asked_for(desk: Desk) -> None:
+    closed = desk.look(SOMEBODY, "", {"page": "generate"})
+    assert recipes.head(closed) == recipes.shown(closed) == recipes.kept(closed) == ""
+    assert recipes.tools(closed).count('aria-expanded="false"') == 2
+    place = after(recipes.turn(act(desk, {"act": "recipe"})))
+    assert place["panel"] == "recipe" and 'aria-expanded="true"' in recipes.tools(look(desk, **place))
+    assert recipes.turn(act(desk, {"act": "command"}, place=place)).place["panel"] == "command"
+    assert recipes.turn(act(desk, {"act": "recipe"}, place=place)).place["panel"] == ""
+    assert recipes.turn(act(desk, {"act": "close"}, place=place)).place["panel"] == ""
+
+
+def test_the_recipe_is_that_of_the_forms_to_copy_and_to_take_away(desk: Desk) -> None:
+    desk.keep(SOMEBODY, {"name": ODD, "rows": 7})
+    shown = recipes.shown(look(desk))
+    assert "<b>&" not in shown and "&lt;b&gt;" in shown and "data-copy" in shown
+    link = re.search(r'download="([^"]+)" href="data:application/toml;charset=utf-8,([^"]+)"', shown)
+    assert link is not None and link[1] == "x-b-b.toml"
+    assert recipe.parse(tomllib.loads(unquote(link[2]))) == desk.recipe(desk.filled(SOMEBODY))
+
+
+def test_what_can_not_be_run_yet_says_why_and_shows_the_rest(desk: Desk) -> None:
+    desk.keep(SOMEBODY, {"task.kind": "self-instruct", "inputs.source": "upload"})
+    shown = recipes.shown(look(desk))
+    assert "This can&#x27;t be run yet. Inputs: " in shown and "Upload a file" in shown
+    assert "kind = &quot;self-instruct&quot;" in shown and "[generator]" in shown and "download=" not in shown
+    desk.keep(SOMEBODY, {"generator.preset": "url", "generator.url": "nowhere", "rows": float("inf")})
+    shown = recipes.shown(look(desk))
+    assert "Generator: " in shown or "Task: " in shown
+    assert "[generator]" not in shown and "[labeller]" in shown
+    with pytest.raises(FormError, match="It can't be saved yet") as raised:
+        recipes.save(act(desk, extra=["mine"]))
+    assert raised.value.place == "save" and kept(desk) == []
+
+
+def test_a_key_is_never_in_it(desk: Desk) -> None:
+    desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.key_env": "sk-secret-1234"})
+    assert "sk-secret" not in recipes.shown(look(desk)) and desk.filled(SOMEBODY)["generator.key_env"] == TYPED
+    recipes.save(act(desk, extra=["mine"]))
+    model_sets.save(act(desk, extra=["mine"]))
+    assert "sk-secret" not in json.dumps(
+        [one.content for one in desk.store.recipes.all() + desk.store.model_sets.all()]
+    )
+
+
+# -- saving and opening
+
+
+def test_saved_ones_are_listed_and_fill_the_forms(desk: Desk) -> None:
+    desk.keep(SOMEBODY, draft.fill(TIDES))
+    done = recipes.save(act(desk, extra=[f"  {ODD}\n"]))
+    assert kept(desk) == [ODD] and ODD in done.toast
+    listed = recipes.kept(look(desk))
+    assert "<b>&" not in listed and "20 rows" in listed
+    desk.keep(SOMEBODY, draft.fill(recipe.example()))
+    done = recipes.library(act(desk, {"act": "open", "name": ODD}))
+    assert done.fill is not None and draft.recipe_from(done.fill) == TIDES
+    assert done.place["panel"] == "" and "is replaced" in done.toast and done.run is None
+
+
+@pytest.mark.parametrize("name", ["", "  \n ", "\x00", "x" * 300])
+def test_names_that_are_none_are_said_at_the_field(desk: Desk, name: str) -> None:
+    for save in (recipes.save, model_sets.save):
+        with pytest.raises(FormError, match=r"Give it a name|at most 100 characters") as raised:
+            save(act(desk, extra=[name]))
+        assert raised.value.place in ("save", "sets")
+    assert kept(desk) == [] and desk.store.model_sets.all() == []
+
+
+def test_a_name_that_is_taken_is_asked_about(desk: Desk) -> None:
+    saved(desk, ODD)
+    place = after(recipes.save(act(desk, extra=[ODD])))
+    asked = recipes.kept(look(desk, **place))
+    assert "There is a recipe named" in asked and "Replace it" in asked and desk.shelf.recipe(ODD) == TIDES
+    left = recipes.library(act(desk, {"act": "leave"}, place=place))
+    assert "Replace it" not in recipes.kept(look(desk, **after(left, **place))) and desk.shelf.recipe(ODD) == TIDES
+    done = recipes.library(act(desk, {"act": "replace", "name": ODD}, place=place))
+    assert desk.shelf.recipe(ODD) == desk.recipe(desk.filled(SOMEBODY)) and "is replaced" in done.toast
+    assert "Replace it" not in recipes.kept(look(desk, **after(done, **place)))
+
+
+def test_deleting_is_asked_in_two_steps_and_a_double_click_is_one(desk: Desk) -> None:
+    saved(desk, "a")
+    saved(desk, "b")
+
+    def press(name: str, place: dict[str, Any], later: float = 0) -> dict[str, Any]:
+        asked, when = place.get("recipe to delete", ("", 0.0))
+        before = {**place, "recipe to delete": (asked, when - later)}
+        return after(recipes.library(act(desk, {"act": "delete", "name": name}, place=before)), **before)
+
+    place = press("a", {})
+    assert "Delete for good?" in recipes.kept(look(desk, **place)) and sorted(kept(desk)) == ["a", "b"]
+    place = press("a", place)
+    assert sorted(kept(desk)) == ["a", "b"]
+    place = press("b", place, keeping.TWICE)
+    assert sorted(kept(desk)) == ["a", "b"]
+    place = press("b", place, keeping.TWICE)
+    assert "Delete for good?" not in recipes.kept(look(desk, **place)) and kept(desk) == ["a"]
+
+
+def test_what_another_tab_deleted_is_said(desk: Desk) -> None:
+    for what in ("open", "duplicate"):
+        with pytest.raises(FormError, match="no recipe named 'gone' any more"):
+            recipes.library(act(desk, {"act": what, "name": "gone"}))
+    with pytest.raises(FormError, match="no set of models named 'gone' any more"):
+        model_sets.choose(act(desk, {"act": "use", "name": "gone"}))
+
+
+def test_one_of_a_newer_version_is_listed_with_the_reason_and_not_opened(desk: Desk) -> None:
+    desk.store.recipes.keep("newer", {**TIDES.dump(), "colour": "blue"})
+    listed = recipes.kept(look(desk))
+    assert "saved by another version" in listed and 'data-act="open"' not in listed and 'data-act="delete"' in listed
+    with pytest.raises(FormError, match="another version"):
+        recipes.library(act(desk, {"act": "open", "name": "newer"}))
+    recipes.library(act(desk, {"act": "duplicate", "name": "newer"}))
+    assert sorted(kept(desk)) == ["newer", "newer (2)"]
+
+
+def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "tides.toml"
+    file.write_text('name = "tides"\nrows = 20\n[task]\nkind = "magpie"\nn_turns = 2\n')
+    done = recipes.open_file(act(desk, extra=[str(file)]))
+    assert done.fill is not None and draft.recipe_from(done.fill) == TIDES and "tides.toml" in done.toast
+    assert recipes.open_file(act(desk, extra=[None])) == Done()
+    for content in (b"rows = ", b"\xff", b"#" * (LARGEST_FILE + 1), b'rows = 1\n[task]\nkind = "magpie"\nn_turn = 2'):
+        file.write_bytes(content)
+        with pytest.raises(FormError, match=r"tides.toml") as raised:
+            recipes.open_file(act(desk, extra=[str(file)]))
+        assert raised.value.place == "open" and str(tmp_path) not in str(raised.value)
+
+
+# -- two of them
+
+
+def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
+    desk.keep(SOMEBODY, draft.fill(TIDES))
+    run = workflow.start(desk.store, here, recipe.example())
+    saved(desk, ODD)
+    same = recipes.kept(look(desk, right=f"saved:{ODD}"))
+    assert "They are the same." in same and "<b>&" not in same
+    other = recipes.kept(look(desk, run.id))
+    assert '<th scope="row">task › n_turns</th><td><div>2</div></td><td><div>1</div></td>' in other
+    assert "Choose two recipes." in recipes.kept(look(desk))
+    chosen = recipes.library(act(desk, {"act": "right", "value": f"run:{run.id}"})).place
+    assert chosen == {"right": f"run:{run.id}"} and "task › n_turns" in recipes.kept(look(desk, **chosen))
+
+
+@pytest.mark.parametrize("which", ["saved:gone", "run:gone", "saved:newer", "nonsense"])
+def test_what_can_not_be_compared_is_said(desk: Desk, which: str) -> None:
+    desk.store.recipes.keep("newer", {"task": {"kind": "of tomorrow"}})
+    said = compare.comparison(look(desk, right=which), desk.store.recipes.all())
+    assert 'class="field-error"' in said and "<table" not in said
+
+
+def test_forms_that_can_not_run_can_be_compared(desk: Desk) -> None:
+    saved(desk, "tides")
+    desk.keep(SOMEBODY, {"task.kind": "genstruct", "inputs.source": "upload"})
+    assert "task › kind" in recipes.kept(look(desk, right="saved:tides"))
+
+
+# -- in the switcher's menu
+
+
+def test_a_run_is_duplicated_into_a_new_one(desk: Desk, here: Settings) -> None:
+    run = workflow.start(desk.store, here, TIDES)
+    assert "Duplicate this one" in header.header(look(desk, run.id))
+    assert "Duplicate this one" not in header.header(look(desk))
+    done = header.choose(act(desk, {"act": "duplicate", "id": run.id}, run=run.id))
+    assert done.run == "" and done.fill is not None and draft.recipe_from(done.fill) == TIDES
+    assert header.choose(act(desk, {"act": "recipe"})).place["panel"] == "recipe"
+    assert header.choose(act(desk, {"act": "new"})).run == ""
+
+
+# -- sets of models
+
+
+def test_a_set_is_saved_listed_used_and_deleted(desk: Desk) -> None:
+    desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.model": "<i>big</i>"})
+    model_sets.save(act(desk, extra=[ODD]))
+    listed = model_sets.listed(look(desk))
+    assert "&lt;i&gt;big&lt;/i&gt; writes" in listed and "<b>&" not in listed and "built-in model rates" in listed
+    desk.keep(SOMEBODY, draft.fill(recipe.example()))
+    done = model_sets.choose(act(desk, {"act": "use", "name": ODD}))
+    assert done.fill is not None and done.fill["generator.model"] == "<i>big</i>"
+    assert done.fill["task.kind"] == desk.filled(SOMEBODY)["task.kind"]
+    place = after(model_sets.save(act(desk, extra=[ODD])))
+    assert "There is a set of models named" in model_sets.listed(look(desk, **place))
+    model_sets.choose(act(desk, {"act": "replace", "name": ODD}, place=place))
+    assert "built-in model writes" in model_sets.listed(look(desk))
+    place = after(model_sets.choose(act(desk, {"act": "delete", "name": ODD})))
+    assert len(desk.store.model_sets.all()) == 1
+    place["set of models to delete"] = (ODD, place["set of models to delete"][1] - 1)
+    model_sets.choose(act(desk, {"act": "delete", "name": ODD}, place=place))
+    assert desk.store.model_sets.all() == []
+
+
+def test_a_set_that_is_not_one_says_what_is_missing(desk: Desk) -> None:
+    with pytest.raises(FormError, match="address is missing") as raised:
+        model_sets.save(act(desk, extra=["mine"], filled={"labeller.preset": "url", "labeller.url": ""}))
+    assert raised.value.place == "labeller"
+    desk.store.model_sets.keep("odd", {"generator": 3})
+    assert "saved by another version" in model_sets.listed(look(desk))
+
+
+def test_that_a_typed_key_is_not_kept_is_said(desk: Desk) -> None:
+    assert "typed again" not in model_sets._line(look(desk))
+    desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.key_env": TYPED})
+    assert "has to be typed again" in model_sets._line(look(desk))
