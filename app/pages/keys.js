@@ -49,6 +49,9 @@
     const copy = event.target.closest('[data-copy]');
     if (copy) take(copy, copy.closest('.well').querySelector('pre'));
   });
+  document.addEventListener('focusin', (event) => {
+    if (event.target.closest('#drawer')) pressed = event.target.closest('[data-act]')?.dataset;
+  });
   const take = async (button, from) => {
     try { await navigator.clipboard.writeText(from.textContent); button.textContent = 'Copied'; }
     catch { getSelection().selectAllChildren(from); button.textContent = 'Selected, copy it with your keys'; }

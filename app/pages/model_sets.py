@@ -24,7 +24,7 @@ def build(board: Board) -> None:
         board.part(listed, choose, elem_id="model-sets")
         with gr.Row(elem_classes="keep"):
             name = gr.Textbox(
-                "", label="Save the models above under a name", interactive=True, min_width=180, elem_id="set-name",
+                "", label="Save the models above under a name", interactive=True, min_width=180, max_lines=1, elem_id="set-name",
                 max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )  # fmt: skip
             save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-set")

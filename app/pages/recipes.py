@@ -37,7 +37,7 @@ def build(board: Board) -> None:
         board.part(shown)
         with gr.Row(visible=False, elem_classes="keep") as row:
             name = gr.Textbox(
-                "", label="Save under a name", interactive=True, min_width=180, elem_id="recipe-name",
+                "", label="Save under a name", interactive=True, min_width=180, max_lines=1, elem_id="recipe-name",
                 max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )  # fmt: skip
             save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-recipe")
