@@ -16,9 +16,9 @@ import gradio as gr
 from app import draft
 from app.desk import Desk, Look
 from app.draft import FormError
-from app.lean import LeanBlocks
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
+from app.pages.lean import LeanBlocks
 from app.server import COOKIE
 from tasks.errors import ClaywrightError
 

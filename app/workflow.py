@@ -14,9 +14,8 @@ the page and the Python API call these functions and show what they give.
 """
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -25,7 +24,6 @@ from typing import Any
 
 from app import changing, inputs, recipe, sending
 from app.config import Settings
-from app.endpoints import endpoint
 from app.errors import RunError
 from app.execution import Execution
 from app.judging import gives, judged_of, judged_rows
@@ -35,12 +33,12 @@ from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.sending import Sent
 from app.services import Say
-from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps, now
 from app.vectors import Vectors
-from app.workers import at_work, working_on
+from app.workers import at_work
+from app.working import outcome, worked
 from feedback.agreement import Agreement
 from feedback.agreement import agreement as agreed
 from feedback.errors import ExportError, Missing
@@ -56,9 +54,7 @@ from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
-from tasks.engine import Engine
-from tasks.errors import ClaywrightError, InputError
-from tasks.models.scripted import ScriptedEndpoint
+from tasks.errors import InputError
 from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
 
@@ -164,7 +160,7 @@ async def generate(
     made = changed or recipe_of(run)
     more = changed is not None or run.state == "draft"
     before = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
-    async with _worked(store, settings, run, made, say, keys, "rate" if only_made else "work") as execution:
+    async with worked(store, settings, run, made, say, keys, "rate" if only_made else "work") as execution:
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
             store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
@@ -195,7 +191,7 @@ async def preview(
     """The first rows of a run, answered and not rated. The run stays a draft; working it goes on behind these rows."""
     made = recipe_of(run)
     few = replace(made, rows=min(rows, made.rows or rows), rating=None)
-    async with _worked(store, settings, run, few, say, keys, "preview") as execution:
+    async with worked(store, settings, run, few, say, keys, "preview") as execution:
         store.rows.reopen(run.id, surplus=True, failed=True)
         store.runs.set(run.id, reason="")
         watch(execution, few.rows)
@@ -213,7 +209,7 @@ async def again(
     Raises RunError where people have the row already, CallRefused where the draw gives nothing; the row is then as it was.
     """
     row, made = changing.open_row(store, row_id), replace(recipe_of(run), rating=None)
-    async with _worked(store, settings, run, made, say, keys, "again") as execution:
+    async with worked(store, settings, run, made, say, keys, "again") as execution:
         watch(execution, 1)
         unit = await asyncio.to_thread(lambda: next((u for u in units_of(made) if u.index == row.unit), None))
         if unit is None:
@@ -231,55 +227,6 @@ def _those_of(units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]
                 "The input has fewer rows than when the run began. Put the old one back, or start a new run."
             )
         yield found
-
-
-@contextlib.asynccontextmanager
-async def _worked(
-    store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
-) -> AsyncIterator[Execution]:
-    """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
-    if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
-        raise InputError(
-            f"{called(made.inputs.path)} is not what it was when the run {run.name} began. "
-            "Put the old one back, or start a new run."
-        )
-    async with working_on(store, run) as hold:
-        try:
-            execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
-        except ClaywrightError as error:
-            if what not in ("rate", "again"):
-                store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
-            raise
-        hold.lost = lambda: execution.give_up(
-            RunError(f"Another process took the run {run.id} over; it goes on there.")
-        )
-        try:
-            yield execution
-        finally:
-            done = execution.progress
-            await execution.engine.close()
-            store.runs.add_working(run.id, what, done.answered, done.rated, execution.engine.tally)
-
-
-def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys) -> Execution:
-    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
-    generates = made.task.calls_model or (made.answering.n > 0 and not made.responders)
-    generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say, keys) for spec in made.responders]
-    labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
-    return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
-
-
-def outcome(execution: Execution) -> tuple[str, str]:
-    """(state, reason) of a run after it was worked."""
-    if execution.trouble is not None:
-        return "paused", str(execution.trouble)
-    if execution.engine.stopping:
-        return "stopped", "stopped by you"
-    if execution.quota.exhausted:
-        made, wanted = execution.quota.made, execution.quota.rows
-        return "done", f"only {made} of {wanted} rows: too many draws were dropped"
-    return "done", ""
 
 
 async def rate(

@@ -165,7 +165,9 @@ class Server:
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
-    def respond(self, record_id: str, response_id: str, status: str, answers: Mapping[str, Any]) -> dict[str, Any] | None:
+    def respond(
+        self, record_id: str, response_id: str, status: str, answers: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
         """Says something of a record under this key's account, or changes what it said (`response_id`).
 
         Returns the response as the server has it; None where the account has said something of that record before.
