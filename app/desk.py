@@ -131,6 +131,14 @@ class Desk:
         """What is kept under a name."""
         return Shelf(self.store)
 
+    def with_run(self, filled: Filled) -> Filled:
+        """The same with the rows of another run kept as a file, as they are now. Raises FormError."""
+        try:
+            run = self.store.runs.get(str(filled["inputs.run"]))
+            return {**filled, "inputs.snapshot": str(importing.rows_of(self.store, run, self.settings))}
+        except ClaywrightError as error:
+            raise FormError("inputs", str(error)) from error
+
     # -- runs
 
     def newest(self) -> Run | None:

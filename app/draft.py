@@ -110,7 +110,7 @@ def fill(made: Recipe) -> Filled:
         "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "config": made.inputs.config,
         "split": made.inputs.split, "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
         "columns": dict(made.inputs.columns),
-        "argilla": "", "workspace": "", "snapshot": "",
+        "argilla": "", "workspace": "", "snapshot": "", "run": "",
         "drawn_from": made.task.draws and made.inputs.given,
         **{f"column{k}": "" for k in range(SLOTS)},
         **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
@@ -185,13 +185,14 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
     where = {name: str(filled.get(f"inputs.{name}") or "").strip() for name in ("dataset", "config", "split")}
     where["split"] = where["split"] or "train"
     if source != "dataset":
-        where = {"path": str(filled.get("inputs.snapshot" if source == "argilla" else "inputs.path") or "")}
+        where = {"path": str(filled.get("inputs.snapshot" if source in ("argilla", "run") else "inputs.path") or "")}
     if not (where.get("path") or where.get("dataset")):
         missing = {
             "dataset": "Name a dataset.",
             "upload": "Upload a file or several.",
             "paste": "Paste some input.",
             "argilla": "Name a dataset in Argilla.",
+            "run": "Choose a run.",
         }
         raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
     numbers = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}

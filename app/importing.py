@@ -4,11 +4,12 @@ A dataset in Argilla is read once, whole, into a file of the data folder; the ru
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from app import uploads
+from app import judging, uploads
 from app.config import Settings
 from app.inputs import KNOWN, Inputs
 from app.recipe import BUILT_IN, Recipe
@@ -34,6 +35,25 @@ def snapshot(where: Argilla, name: str, workspace: str, settings: Settings, say:
         for sentence in dataset.left:
             say(sentence)
         return uploads.keep_rows(foreign.rows(server, dataset), dataset.name, settings)
+
+
+def rows_of(store: Store, run: Run, settings: Settings) -> Path:
+    """The answered rows of another run as a file of rows, with the corrections that people made. Raises InputError."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for judged in judging.judged_rows(store, run):
+            messages, _ = judged.messages()
+            responses = [response.text for response in judged.row.responses]
+            if (corrected := judged.corrected_response()) is not None:
+                responses[corrected[1]] = corrected[0]
+            instruction = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+            given = {"responses": responses} if len(responses) > 1 else {"response": "".join(responses)}
+            yield {
+                "id": judged.row.id, "instruction": instruction, "messages": messages, **given,
+                "decision": judged.decision or "",
+            }  # fmt: skip
+
+    return uploads.keep_rows(rows(), run.name, settings)
 
 
 def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split: str = "train") -> Inputs:

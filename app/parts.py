@@ -78,9 +78,9 @@ def fold(title: str, body: str, note: str = "", kind: str = "") -> str:
     return f'<details class="fold {kind}"><summary>{t(title)}{side}</summary><div class="text">{body}</div></details>'
 
 
-def empty(title: str, line: str, hint: str = "") -> str:
-    """What stands where there is nothing yet: what is missing and what to press."""
-    return f'<div class="empty">{BOWL}<h2>{t(title)}</h2><p>{t(line)}</p><p class="note">{t(hint)}</p></div>'
+def empty(title: str, line: str, hint: str = "", press: str = "") -> str:
+    """What stands where there is nothing yet: what is missing and what to press; `press` is HTML."""
+    return f'<div class="empty">{BOWL}<h2>{t(title)}</h2><p>{t(line)}</p><p class="note">{t(hint)}</p>{press}</div>'
 
 
 def track(done: int, total: int | None, label: str, failed: int = 0) -> str:

@@ -32,6 +32,7 @@ from tasks.errors import InputError, SettingsError
 from tasks.existing import own_id
 from tasks.types import Row
 from tests.conftest import ArgillaServer, Command
+from tests.rows import with_run
 
 
 @pytest.fixture(scope="module")
@@ -373,3 +374,20 @@ def test_the_page_takes_a_dataset_of_argilla(
     with pytest.raises(FormError, match="Name a dataset in Argilla"):
         desk.recipe(desk.filled("me"))
     jobs.close()
+
+
+def test_the_rows_of_another_run_are_input(store: Store, here: Settings) -> None:
+    run = with_run(store, 3, responses=2, name="other-1")
+    one = store.rows.page(run.id, 0, 1)[0]
+    shown = {"corrected-response": one.responses[1].text}
+    store.quick.say(one.id, "me", {"decision": "approve", "corrected-response": "Better."}, shown)
+    path = importing.rows_of(store, run, here)
+    first, second, _ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert (first["instruction"], first["decision"]) == (one.instruction, "approve")
+    assert first["responses"] == [one.responses[0].text, "Better."]
+    assert (second["responses"][0], second["decision"]) == ("River 1, said by 0.", "")
+    assert second["messages"] == [{"role": "user", "content": "Name river number 1."}]
+    assert importing.rows_of(store, run, here) == path  # the same rows, the same file
+    again, rows = run_of(store, here, Inputs(path=str(path)))
+    assert [row.instruction for row in rows] == [f"Name river number {n}." for n in range(3)] and again.id != run.id
+    assert [r.text for r in rows[0].responses] == [one.responses[0].text, "Better."]

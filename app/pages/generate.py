@@ -41,7 +41,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             board.problem("task", "inputs", "answers", "generate")
             board.part(progress, retry)
-            board.part(cards, changes.change)
+            board.part(cards, on_cards)
             changes.build(board)
 
 
@@ -244,6 +244,7 @@ def _nothing(look: Look) -> str:
         "No rows yet",
         f"Preview writes {PREVIEW_ROWS} rows {source}, so that you can judge them before the rest is made.",
         "Takes some seconds with the built-in model, which is for trying only." if local else "",
+        parts.button("Try it", "press", act="try") if local and task.draws else "",
     )
 
 
@@ -259,6 +260,10 @@ def prompt(look: Look) -> str:
 
 
 # -- what can be done
+
+
+def on_cards(act: Act) -> Done:
+    return preview(act) if act.data.get("act") == "try" else changes.change(act)
 
 
 def peek(act: Act) -> Done:

@@ -17,7 +17,14 @@ from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
 
 SHOWN_LEFT = 5
-SOURCES = [("Paste", "paste"), ("Upload", "upload"), ("Dataset", "dataset"), ("From Argilla", "argilla")]
+MOST_RUNS = 50
+SOURCES = [
+    ("Paste", "paste"),
+    ("Upload", "upload"),
+    ("Dataset", "dataset"),
+    ("From Argilla", "argilla"),
+    ("Another run", "run"),
+]
 
 
 def build(board: Board) -> None:
@@ -55,6 +62,10 @@ def build(board: Board) -> None:
             gr.Textbox("", label="Workspace", placeholder="any", interactive=True, min_width=80),
         )
     board.dress(there, lambda look: gr.update(visible=_from(look, "argilla")))
+    run = form.add(
+        "inputs.run", gr.Dropdown([], value="", label="Run", visible=False, interactive=True, filterable=False)
+    )
+    board.dress(run, _runs)
     board.part(found)
     with gr.Row():
         for k in range(SLOTS):
@@ -76,6 +87,7 @@ def build(board: Board) -> None:
         board.changes(name, examine)
     for name in ("inputs.argilla", "inputs.workspace"):
         board.changes(name, take_records)
+    board.changes("inputs.run", take_run)
 
 
 def _task(look: Look) -> Task | None:
@@ -102,6 +114,16 @@ def _endings(look: Look) -> str:
     if not _from(look, "upload") or look.filled["inputs.path"]:
         return ""
     return f'<p class="note">Files that end in {", ".join([*KNOWN, ".zip"])}</p>'
+
+
+def _runs(look: Look) -> Any:
+    """The runs that have rows, the newest first."""
+    if not _from(look, "run"):
+        return gr.update(visible=False)
+    counts = look.desk.store.runs.counts
+    runs = [run for run in look.desk.store.runs.all()[:MOST_RUNS] if counts(run.id)["answered"]]
+    choices = [("", ""), *((f"{run.name}, {parts.ago(run.created)}", run.id) for run in runs)]
+    return gr.update(visible=True, choices=choices)
 
 
 def found(look: Look) -> str:
@@ -145,12 +167,18 @@ def take_records(act: Act) -> Done:
     return _examined(act, act.desk.with_records(filled, left.append), left)
 
 
+def take_run(act: Act) -> Done:
+    """The run that was chosen becomes the input: its rows as they are now."""
+    filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
+    return _examined(act, act.desk.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
+
+
 def examine(act: Act) -> Done:
     """Looks at the input that is named, so that its columns can be chosen."""
     filled = {**act.filled, "inputs.drawn_from": False, "inputs.columns": {}}
     task = draft.task_of(filled)
     source = filled["inputs.source"]
-    field = {"paste": "text", "upload": "path", "dataset": "dataset", "argilla": "snapshot"}[source]
+    field = {"paste": "text", "upload": "path", "dataset": "dataset", "argilla": "snapshot", "run": "snapshot"}[source]
     named = filled[f"inputs.{field}"]
     if task.draws or not str(named or "").strip():
         return Done(fill=filled)
