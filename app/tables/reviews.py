@@ -216,7 +216,14 @@ class Reviews:
         self.db.write(lambda c: c.execute("UPDATE pushes SET activity=? WHERE id=?", (activity, push)))
 
     def waiting(self, run_id: str, server: str, dataset: str) -> int:
-        """How many answered rows are not in that dataset of that Argilla as they are now, as far as is known here."""
+        """How many answered rows are not in that dataset of that Argilla as they are now, as far as is known here.
+
+        Counted anew where something was written since.
+        """
+        name = f"waiting of {run_id} for {server} {dataset}"
+        return self.db.remembered(name, lambda: self._waiting(run_id, server, dataset))
+
+    def _waiting(self, run_id: str, server: str, dataset: str) -> int:
         (found,) = self.db.all(
             "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND stage='answered' AND NOT EXISTS(SELECT 1 FROM pushed"
             " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.server=?"

@@ -198,7 +198,10 @@ class Rows:
         return [_row(row, responses[row["id"]]) for row in found]
 
     def place(self, row: Row) -> int:
-        """How many kept rows of the run come before that one."""
+        """How many kept rows of the run come before that one; counted anew where something was written since."""
+        return self.db.remembered(f"place of {row.id}", lambda: self._place(row))
+
+    def _place(self, row: Row) -> int:
         (found,) = self.db.all(
             "SELECT count(*) n FROM rows r JOIN rows one ON one.id=? WHERE r.run=one.run AND r.state='kept'"
             " AND (r.unit, r.position) < (one.unit, one.position)", row.id,
