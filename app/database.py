@@ -34,6 +34,7 @@ class Database:
         self._readers: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         self._closed = False
+        self._remembered: dict[str, tuple[int, Any]] = {}
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with exclusively(
@@ -42,6 +43,7 @@ class Database:
                 self._writer = self._connect()
                 self._writer.execute("PRAGMA journal_mode=WAL")
                 migrate(self._writer)
+                self._watcher = self._connect()
                 path.chmod(0o600)
         except (OSError, sqlite3.Error, ValueError) as error:
             raise StoreError(
@@ -77,12 +79,12 @@ class Database:
         return self.reader.execute(sql, values).fetchall()
 
     def remembered(self, name: str, ask: Callable[[], T]) -> T:
-        """What `ask` gives, asked for again only where anybody wrote to the file since this thread last asked."""
-        version = self.all("PRAGMA data_version")[0][0]
-        known: dict[str, tuple[int, Any]] = self._local.__dict__.setdefault("remembered", {})
-        if name not in known or known[name][0] != version:
-            known[name] = (version, ask())
-        answer: T = known[name][1]
+        """What `ask` gives, asked for again only where anybody wrote to the file since it was last asked for."""
+        with self._guard:  # versions are a connection's own: those of one that never writes change with every write
+            version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+        if name not in self._remembered or self._remembered[name][0] != version:
+            self._remembered[name] = (version, ask())
+        answer: T = self._remembered[name][1]
         return answer
 
     def write(self, function: Write[T]) -> T:
@@ -152,5 +154,5 @@ class Database:
         self._closed = True
         self._todo.put(None)
         self._thread.join()
-        for connection in [*self._readers.values(), self._writer]:
+        for connection in [*self._readers.values(), self._watcher, self._writer]:
             connection.close()

@@ -13,9 +13,11 @@ from functools import cached_property
 from typing import Any
 
 from app import config, draft, importing, judging, recipe, reviewing, uploads, workflow
+from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
+from app.figures import Find, T
 from app.jobs import Job, Jobs
 from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
@@ -53,6 +55,7 @@ class Desk:
     """By browser, endpoint and the key's variable."""
     chose_argilla: bool = False
     """True while rows go to an Argilla that was typed into the page."""
+    beside: Beside = field(default_factory=Beside)
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
@@ -85,6 +88,10 @@ class Desk:
             if filled != before:
                 self._filled[browser] = filled
                 self.store.forms.keep(browser, filled)
+
+    def knows(self, browser: str) -> bool:
+        """True for a browser that has opened the page since the app began."""
+        return browser in self._filled
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)
@@ -179,8 +186,8 @@ class Desk:
 
     @property
     def counting(self) -> bool:
-        """True while an input is being counted."""
-        return any(not counted.done() for counted in list(self._expected.values()))
+        """True while an input or what is in the store is being counted."""
+        return self.beside.busy or any(not counted.done() for counted in list(self._expected.values()))
 
     def foreseen(self, run: Run, to: Export) -> Foreseen:
         """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
@@ -192,6 +199,11 @@ class Desk:
             known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
             self._foreseen = {**known, asked: (ended + BELIEVED * (ended - began), found)}
         return found
+
+    def counted(self, run: Run, find: Find[T], wait: float | None = None) -> T | None:
+        """What `find` tells of a run, found out beside the glances, and anew only where something was written."""
+        name = f"{find.__name__} of {run.id}"
+        return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
 
     def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
         try:
@@ -224,6 +236,8 @@ class Look:
     place: dict[str, Any]
     noted: dict[str, int] = field(default_factory=dict)
     """What pages counted in this glance, by name."""
+    until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)
+    """How long this glance waits for what is found out beside it."""
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -235,7 +249,11 @@ class Look:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        return self.desk.store.runs.counts(self.run.id) if self.run else {}
+        return self.desk.store.runs.progress(self.run.id) if self.run else {}
+
+    def counted(self, find: Find[T]) -> T | None:
+        """What `find` tells of the run; what it told before where that takes long, None where it never did."""
+        return self.desk.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
 
     @cached_property
     def standing(self) -> str:

@@ -148,7 +148,7 @@ class Execution:
     async def _rows_of(self, unit: Unit) -> list[Row]:
         """The unit's rows, kept; none if it failed. Where rows depend on earlier ones, it is kept when its turn has come."""
         try:
-            model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}")
+            model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}", stage="generate")
             made = await self.recipe.task.rows(unit, model)
         except PAUSES:
             raise
@@ -231,7 +231,8 @@ class Execution:
 
     async def _respond(self, row: Row, place: int) -> None:
         endpoint = self.answers.turn(place, self.responders or [self.generator])
-        model = self.engine.bind(endpoint, f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}")
+        scope = f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}"
+        model = self.engine.bind(endpoint, scope, stage="answer")
         response = await self.answers.respond(row, place, model)
         if not response.text:
             raise CallRefused(f"{response.model} gave an empty answer.")
@@ -244,7 +245,7 @@ class Execution:
             for rating in self.store.ratings.of([row.id], self.judge_id)[row.id]
             if rating.status != "failed"
         }
-        model = self.engine.bind(labeller, "rating", seeded=False)
+        model = self.engine.bind(labeller, "rating", seeded=False, stage="rate")
 
         async def ask(question: Question) -> None:
             said = await judge.rate(row, question, model)

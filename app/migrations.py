@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from app.tables.scores import keep_all
+from feedback.lengths import words
 
 
 def first(connection: sqlite3.Connection) -> None:
@@ -170,7 +171,29 @@ def library(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library]
+def figures(connection: sqlite3.Connection) -> None:
+    """What Insights counts: words of responses, what each stage and model took; indexes that hold all that is counted."""
+    connection.create_function("words_of", 1, words, deterministic=True)
+    _each(
+        connection,
+        """
+        ALTER TABLE responses ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
+        UPDATE responses SET words=words_of(text);
+        CREATE INDEX responses_words ON responses(row, place, model, words);
+        CREATE INDEX ratings_said ON ratings(row, content_hash, judge, aspect, response, status, value);
+        CREATE INDEX ratings_unread ON ratings(row, content_hash, judge, aspect, status) WHERE status IN ('unrated', 'failed');
+        CREATE INDEX rows_said ON rows(run, state, id, content_hash, rated_by, stage);
+        -- of one working: what the calls of a stage (generate, answer, rate) to a model took; remembered_tokens were not paid
+        CREATE TABLE spent(
+          working INTEGER NOT NULL REFERENCES workings(id) ON DELETE CASCADE, stage TEXT NOT NULL, model TEXT NOT NULL,
+          sent INTEGER NOT NULL, answered INTEGER NOT NULL, recalled INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
+          completion_tokens INTEGER NOT NULL, remembered_tokens INTEGER NOT NULL, seconds REAL NOT NULL,
+          PRIMARY KEY(working, stage, model)) WITHOUT ROWID;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library, figures]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """Small pieces of HTML that the pages are made of. Whatever a model, a file or a person wrote goes through `t`."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 BOWL = (
@@ -98,29 +98,13 @@ def track(done: int, total: int | None, label: str, failed: int = 0) -> str:
 def bars(counts: Sequence[int], label: str, height: int = 56) -> str:
     """A histogram of ratings 1 to 5."""
     top = max(counts) or 1
-    columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count}</u></i>' for count in counts)
+    columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
     words = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
     axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
     return (
         f'<div class="bars" role="img" aria-label="{t(label)}: {t(words)}" style="--bars:{height}px">'
         f'<div class="plot">{columns}</div><div class="axis">{axis}</div></div>'
     )
-
-
-def multiples(counts: Mapping[str, Sequence[int]], height: int = 56) -> str:
-    """Histograms side by side, each with its name and mean, and the numbers as a table in a fold."""
-    cells = "".join(
-        f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{mean(five)}</b></figcaption>'
-        f"{bars(five, name, height)}</figure>"
-        for name, five in counts.items()
-    )
-    numbers = table(["", "1", "2", "3", "4", "5", "mean"], [[name, *five, mean(five)] for name, five in counts.items()])
-    return f'<div class="multiples">{cells}</div>{fold("Numbers", numbers)}'
-
-
-def mean(counts: Sequence[int]) -> str:
-    total = sum(counts)
-    return f"{sum(value * n for value, n in enumerate(counts, 1)) / total:.2f}" if total else "–"
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

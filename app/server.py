@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app import services
+from app import numbers, services
 from app.config import Settings
 from app.desk import Desk
 from app.errors import ServiceError
@@ -144,8 +144,8 @@ def _has_desktop() -> bool:
 
 
 def create(desk: Desk) -> "FastAPI":
-    """The app: /healthz, /exports, and the page at /."""
-    from fastapi import FastAPI
+    """The app: /healthz, /exports, /numbers, and the page at /."""
+    from fastapi import FastAPI, Request
     from fastapi.middleware.cors import CORSMiddleware
     from fastapi.middleware.trustedhost import TrustedHostMiddleware
     from fastapi.responses import FileResponse, JSONResponse, Response
@@ -168,6 +168,15 @@ def create(desk: Desk) -> "FastAPI":
         if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+    @app.get("/numbers/{run}/{name}.csv")
+    def counted(run: str, name: str, request: Request) -> Response:
+        if not desk.knows(request.cookies.get(COOKIE, "")):
+            return JSONResponse({"error": "Open the page first: this browser is not known here."}, status_code=403)
+        if (found := numbers.download(desk, run, name)) is None:
+            return JSONResponse({"error": "There are no such numbers."}, status_code=404)
+        said = {"Content-Disposition": f'attachment; filename="{run}-{name}.csv"', "Cache-Control": "no-store"}
+        return Response(found, media_type="text/csv; charset=utf-8", headers=said)
 
     demo = build(desk)
     app.add_middleware(Hardened)

@@ -170,7 +170,7 @@ class Wires:
             began.append(event(self.changed, [*here, *form], everything, trigger_mode="always_last", **QUIET))
         for action in self.board.actions:
             inputs = [*here, *(form if action.forms else []), *action.extra]
-            outputs = list(dict.fromkeys([*everything, *action.extra]))
+            outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **QUIET))
         for event in began:
@@ -300,10 +300,12 @@ class Wires:
                 if done.fill is not None:
                     self.desk.keep(browser, draft.differing(done.fill, filled))
                 tab.run = tab.run if done.run is None else done.run
+                tab.page = done.page or tab.page
                 said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
                 tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
-                emptied = {} if problems else dict.fromkeys(action.extra)
-                return _both(emptied, self.show(tab, browser, seen, base))
+                emptied: dict[Any, Any] = {} if problems else dict.fromkeys(action.extra)
+                turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
+                return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
 
         return does
 

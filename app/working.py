@@ -45,8 +45,9 @@ async def worked(
             yield execution
         finally:
             done = execution.progress
-            await execution.engine.close()
-            store.runs.add_working(run.id, what, done.answered, done.rated, execution.engine.tally)
+            engine = execution.engine
+            await engine.close()
+            store.runs.add_working(run.id, what, done.answered, done.rated, engine.tally, engine.tallies)
 
 
 def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys) -> Execution:

@@ -28,7 +28,8 @@ class Agreement:
 
     `labeller` has four measures for each aspect that it rated: same decision, same rating, people minus labeller, weighted
     kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each aspect,
-    the responses by how far their highest and lowest rating by people lie apart, 0 to 4.
+    the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
+    people and the labeller rated, how often people said 1 to 5 (a line each) where the labeller's rounded mean was 1 to 5.
     """
 
     rows: int = 0
@@ -38,6 +39,7 @@ class Agreement:
     labeller: Mapping[str, Sequence[Measure]] = field(default_factory=dict)
     reviewers: Sequence[Measure] = ()
     spread: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -46,6 +48,7 @@ class Agreement:
             "labeller": {aspect: [_plain(one) for one in measures] for aspect, measures in self.labeller.items()},
             "reviewers": [_plain(one) for one in self.reviewers],
             "spread": {aspect: list(counts) for aspect, counts in self.spread.items()},
+            "tables": {aspect: [list(line) for line in table] for aspect, table in self.tables.items()},
         }
 
 
@@ -96,6 +99,7 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
         labeller={aspect or ALL_ASPECTS: _beside(found, aspect) for aspect, found in by_aspect},
         reviewers=[alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row"), *between],
         spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
+        tables={aspect or ALL_ASPECTS: _crossed(found.pairs) for aspect, found in by_aspect if found.pairs},
     )
 
 
@@ -141,6 +145,12 @@ def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
 def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
     apart = Counter(max(values) - min(values) for row in rows for values in row if len(values) > 1)
     return [apart[distance] for distance in range(VALUES)]
+
+
+def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
+    """Lines for people's 1 to 5, columns for the labeller's."""
+    met = Counter((value, rounded(mean)) for pairs in rows for value, mean in pairs)
+    return [[met[one, other] for other in range(1, VALUES + 1)] for one in range(1, VALUES + 1)]
 
 
 def _beside(found: _Compared, aspect: str) -> list[Measure]:

@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from tasks.errors import (
@@ -69,7 +69,10 @@ class Served:
 
 @dataclass
 class Tally:
-    """Counts since the engine began: `sent` includes attempts that failed, `recalled` came from the memo."""
+    """Counts since the engine began: `sent` includes attempts that failed, `recalled` came from the memo.
+
+    `remembered_tokens` are those of the recalled answers, which were paid for when they were first given.
+    """
 
     sent: int = 0
     answered: int = 0
@@ -78,6 +81,7 @@ class Tally:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    remembered_tokens: int = 0
 
 
 @dataclass
@@ -85,7 +89,8 @@ class Engine:
     """Drives any number of endpoints. `stop()` lets calls in flight finish and sends no other."""
 
     memo: Memo
-    tally: Tally = field(default_factory=Tally)
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    """By stage and name of the model."""
     backoff: float = 0.5
     stopping: bool = False
     _served: dict[str, Served] = field(default_factory=dict)
@@ -93,9 +98,18 @@ class Engine:
     _in_flight: "dict[bytes, asyncio.Future[Completion]]" = field(default_factory=dict)
     _asleep: set[asyncio.Event] = field(default_factory=set)
 
-    def bind(self, endpoint: Endpoint, scope: str, *, seeded: bool = True) -> "BoundModel":
-        """`endpoint` as a task sees it. Draws count within `scope`; `seeded` sends the draw as the request's seed too."""
-        return BoundModel(self, endpoint, scope, seeded)
+    @property
+    def tally(self) -> Tally:
+        """Of all stages and models together."""
+        each = list(self.tallies.values())
+        return Tally(*(sum(getattr(one, part.name) for one in each) for part in fields(Tally)))
+
+    def bind(self, endpoint: Endpoint, scope: str, *, seeded: bool = True, stage: str = "") -> "BoundModel":
+        """`endpoint` as a task sees it. Draws count within `scope`; `seeded` sends the draw as the request's seed too.
+
+        What its calls take is counted under `stage`.
+        """
+        return BoundModel(self, endpoint, scope, seeded, stage)
 
     def stop(self) -> None:
         self.stopping = True
@@ -136,7 +150,9 @@ class Engine:
         for endpoint in self._endpoints.values():
             await endpoint.close()
 
-    async def call(self, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], draw: int, scope: str) -> Completion:
+    async def call(
+        self, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], draw: int, scope: str, stage: str = ""
+    ) -> Completion:
         """The answer to one call, from the memo or from the endpoint.
 
         Raises CallFailed (all tries used up), CallRefused, EndpointRefused or Stopped.
@@ -145,12 +161,14 @@ class Engine:
         key = hashlib.sha256(
             b"|".join([endpoint.identity.encode(), kind.encode(), body_hash, str(draw).encode()])
         ).digest()
+        tally = self.tallies.setdefault((stage, endpoint.name), Tally())
         if (known := await self.memo.recall(key)) is not None:
-            self.tally.recalled += 1
+            tally.recalled += 1
+            tally.remembered_tokens += (known.prompt_tokens or 0) + (known.completion_tokens or 0)
             return known
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
-            asked = self._send(self._serve(endpoint), endpoint, kind, body, call)
+            asked = self._send(self._serve(endpoint), endpoint, kind, body, call, tally)
             running = self._in_flight[key] = asyncio.ensure_future(asked)
             running.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await asyncio.shield(running)
@@ -174,7 +192,7 @@ class Engine:
         return self._served[endpoint.identity]
 
     async def _send(
-        self, served: Served, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call
+        self, served: Served, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call, tally: Tally
     ) -> Completion:
         """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
         attempt = 0
@@ -184,7 +202,7 @@ class Engine:
                     raise served.trouble
                 if self.stopping:
                     raise Stopped("Stopped before this call was sent.")
-                self.tally.sent += 1
+                tally.sent += 1
                 try:
                     answer = await endpoint.send(kind, body, call.draw)
                 except EndpointRefused as error:
@@ -195,13 +213,13 @@ class Engine:
                 else:
                     served.answered, served.failing_since = True, None
                     served.limiter.answered()
-                    self._count(answer)
+                    _count(tally, answer)
                     if (
                         answer.text or answer.reasoning
                     ):  # nothing is not worth remembering: asked again, it may be something
                         await self.memo.keep(call, answer)
                     return answer
-            self.tally.failed_attempts += 1
+            tally.failed_attempts += 1
             attempt += 1
             await self._bear(served, failure, attempt)
 
@@ -234,11 +252,12 @@ class Engine:
         finally:
             self._asleep.discard(event)
 
-    def _count(self, answer: Completion) -> None:
-        self.tally.answered += 1
-        self.tally.prompt_tokens += answer.prompt_tokens or 0
-        self.tally.completion_tokens += answer.completion_tokens or 0
-        self.tally.seconds += answer.latency
+
+def _count(tally: Tally, answer: Completion) -> None:
+    tally.answered += 1
+    tally.prompt_tokens += answer.prompt_tokens or 0
+    tally.completion_tokens += answer.completion_tokens or 0
+    tally.seconds += answer.latency
 
 
 @dataclass
@@ -249,6 +268,7 @@ class BoundModel:
     endpoint: Endpoint
     scope: str
     seeded: bool
+    stage: str = ""
     _drawn: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -276,7 +296,7 @@ class BoundModel:
         draw = draw_number(self.scope, number) if self.seeded else number
         seed = {"seed": draw % 2**31} if self.seeded else {}
         body = self.endpoint.request(kind, content, {**seed, **options})
-        return await self.engine.call(self.endpoint, kind, body, draw, self.scope)
+        return await self.engine.call(self.endpoint, kind, body, draw, self.scope, self.stage)
 
 
 def draw_number(scope: str, number: int) -> int:

@@ -170,9 +170,10 @@ def test_what_could_not_be_read_is_listed_in_unit_order(tmp_path: Path) -> None:
         for row in reversed(rows):
             rate(store, row, [rating(0, 3), rating(1, None, "unrated" if row.unit % 2 else "failed")])
         found = store.ratings.unreadable("r", 3)
-        assert [said.status for _, said in found] == ["failed", "unrated", "failed"]
-        assert {instruction for instruction, _ in found} == {"Name a river."}
-        assert all(said.response == 1 and said.note == f"it was {said.status}" for _, said in found)
+        assert [said.status for _, _, said in found] == ["failed", "unrated", "failed"]
+        assert [row for row, _, _ in found] == [row.id for row in rows[:3]]
+        assert {instruction for _, instruction, _ in found} == {"Name a river."}
+        assert all(said.response == 1 and said.note == f"it was {said.status}" for _, _, said in found)
         rate(store, rows[0], [rating(1, 2)])
         assert len(store.ratings.unreadable("r", 9)) == 3
 

@@ -42,11 +42,12 @@ class Act:
 
 @dataclass(frozen=True)
 class Done:
-    """What an action changed: the run shown, the forms' fields, the place in the run; a word about it."""
+    """What an action changed: the run shown, the forms' fields, the place in the run, the page; a word about it."""
 
     run: str | None = None
     fill: Filled | None = None
     place: Mapping[str, Any] = field(default_factory=dict)
+    page: str = ""
     toast: str = ""
 
 

@@ -1,27 +1,37 @@
 """Insights: what the labeller thinks, what people said, what it took."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import gradio as gr
 
-from app import parts, workflow
+from app import figures, numbers, parts
 from app.desk import Look
+from app.pages import plots
 from app.pages.board import Board
-from app.parts import count
+from app.parts import count, t
 from feedback.agreement import Agreement
+from feedback.lengths import LEAST, ByLength
 from feedback.measures import Measure
+from feedback.scales import by_aspect, by_model
 
-NAMES = {"preview": "preview", "work": "run", "rate": "rating"}
 WHY_AUDIT = (
     "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "
     "with them would make any labeller look bad."
 )
 MEANING = (
-    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. Kappa is 1 where "
-    "all ratings agree, 0 where only chance makes them."
+    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. People minus "
+    "labeller: above 0, people rate higher. Kappa is 1 where all ratings agree, 0 where only chance makes them."
 )
 ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0 where people differ more than that."
+NO_PRICE = (
+    "Tokens, not money: models have no prices in their settings. Tokens are those that the endpoints report; time is that of "
+    "all calls added up, also of those that ran at once."
+)
+CORRELATION = (
+    "Rank correlation (Spearman): 1 where each longer response has the higher rating, −1 where each has the lower, 0 where "
+    "length says nothing."
+)
+TALL = 96
 
 
 def build(board: Board) -> None:
@@ -30,56 +40,102 @@ def build(board: Board) -> None:
             lambda look: parts.page_head("Insights", "What the labeller thinks, what people said, and what it took.")
         )
     board.problem("insights")
-    board.part(numbers)
+    board.part(key_numbers)
     board.part(panels)
 
 
-def numbers(look: Look) -> str:
+def key_numbers(look: Look) -> str:
     """The key numbers in a row."""
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
     counts = look.counts
-    values = [(value, n) for _, _, _, value, n in look.desk.store.ratings.histogram(look.run.id) if value is not None]
+    said = look.counted(figures.ratings) or []
+    values = [(value, n) for _, _, _, value, n in said if value is not None]
     rated = sum(n for _, n in values)
     mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
     approved = f"{counts['approved'] / counts['reviewed']:.0%}" if counts["reviewed"] else "–"
     cells = [
-        (f"{counts['answered']:,}", "rows", f"{counts['dropped']} dropped, {counts['failed']} failed"),
+        (f"{counts['answered']:,}", "rows", f"{counts['dropped']:,} dropped, {counts['failed']:,} failed"),
         (mean, "mean rating", f"{count(rated, 'rating')}, all aspects"),
         (f"{counts['unrated'] + counts['failed_ratings']:,}", "unrated", "could not be read or asked for"),
         (f"{counts['reviewed']:,}", "reviewed", f"of {count(counts['sent'], 'row')} sent"),
-        (approved, "approved", f"{counts['approved']} of {counts['reviewed']} reviewed"),
+        (approved, "approved", f"{counts['approved']:,} of {counts['reviewed']:,} reviewed"),
     ]
     inner = "".join(
-        f"<div><b>{parts.t(value)}</b><span>{parts.t(word)}</span><em>{parts.t(more)}</em></div>"
-        for value, word, more in cells
+        f"<div><b>{t(value)}</b><span>{t(word)}</span><em>{t(more)}</em></div>" for value, word, more in cells
     )
     return f'<div class="kpis">{inner}</div>'
 
 
 def panels(look: Look) -> str:
+    """Plots over the whole width, then what else is known in two columns."""
     if look.run is None or not look.counts["answered"]:
         return ""
-    aspects: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
-    models: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
-    for aspect, model, _, value, n in look.desk.store.ratings.histogram(look.run.id):
-        if value is not None:
-            for table, name in ((aspects, aspect), (models, model)):
-                table[name][min(max(round(value), 1), 5) - 1] += n
-    shown = ""
-    if aspects:
-        shown += parts.panel("Rating by aspect", "all response models together", parts.multiples(aspects, 96))
-        shown += parts.panel("Rating by model", "all aspects together", parts.multiples(models, 96))
-    else:
-        shown += parts.panel("Ratings", "none yet", '<p class="note">Rate the rows on the page Rate.</p>')
-    return f'<div class="grid2 even">{shown}{agreement(look)}{_took(look)}{_lost(look)}</div>'
+    left = f"<div>{by_length(look)}{cost(look)}{lost(look)}</div>"
+    return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{agreement(look)}</div></div></div>'
+
+
+def ratings(look: Look) -> str:
+    """Histograms by aspect and by model."""
+    assert look.run is not None
+    said = look.counted(figures.ratings)
+    if said is None:
+        return plots.counting("Rating by aspect") + plots.counting("Rating by model")
+    if not said:
+        return parts.panel("Ratings", "none yet", parts.note("Rate the rows on the page Rate."))
+    aspects, models = by_aspect(said), by_model(said)
+    one = plots.plot(
+        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL),
+        numbers.of_aspects(said), look.run, "ratings-by-aspect", plots.remarks(aspects),
+    )  # fmt: skip
+    together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
+    return one + plots.plot(
+        "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True),
+        numbers.of_models(said), look.run, "ratings-by-model", plots.left_out(models),
+    )  # fmt: skip
+
+
+def by_length(look: Look) -> str:
+    """Mean rating in bands of length, and whether the one goes with the other."""
+    assert look.run is not None
+    title = "Rating by length"
+    found = look.counted(figures.lengths)
+    if found is None:
+        return plots.counting(title)
+    if not found:
+        return parts.panel(title, "words in the response", parts.note("No response has a rating yet."))
+    every = found[""]
+    aspects = [aspect for aspect in found if aspect]
+    line = "words in the response; mean with its 95% interval"
+    if len(aspects) > 1:
+        line += "; all aspects together"
+    body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>'
+    if len(aspects) > 1 and every.n >= LEAST:
+        rows = [[aspect, _correlation(found[aspect]), f"{found[aspect].n:,}"] for aspect in aspects]
+        body += parts.table(["aspect", "rank correlation with length", "responses"], rows)
+    return plots.plot(
+        title, line, body, numbers.of_lengths(found), look.run, "ratings-by-length",
+        CORRELATION if every.correlation is not None else "",
+    )  # fmt: skip
+
+
+def _finding(one: ByLength) -> str:
+    if one.correlation is None:
+        return one.words
+    return f"{one.words} Rank correlation {_correlation(one)}, {count(one.n, 'response')}."
+
+
+def _correlation(one: ByLength) -> str:
+    return numbers.in_words(one.correlation)
 
 
 def agreement(look: Look) -> str:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
     assert look.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
-    found = workflow.agreement(look.desk.store, look.run)
+    found = look.counted(figures.agreement)
+    if found is None:
+        return plots.counting(labeller) + plots.counting(reviewers)
     if not found.rows:
         words = "Nothing yet: no row of this run was sent to Argilla as part of an audit sample. "
         body = parts.note(words + WHY_AUDIT)
@@ -87,12 +143,19 @@ def agreement(look: Look) -> str:
     line = f"{found.reviewed:,} of {count(found.rows, 'audit row')} reviewed"
     tables = "".join(_measures(aspect, measures) for aspect, measures in found.labeller.items())
     body = tables or parts.note("Nobody has reviewed a row that the labeller rated yet.")
-    seen = parts.note(
-        f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws people "
-        "towards them."
+    if tables:
+        body += parts.note(
+            f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws "
+            "people towards them."
+        )
+        body += _crossed(look, found)
+    body += (
+        parts.note(MEANING)
+        + parts.note(WHY_AUDIT)
+        + plots.behind(numbers.of_people(found), look.run, "people-and-labeller")
     )
-    one = parts.panel(labeller, line, f"{body}{seen if tables else ''}{parts.note(MEANING)}{parts.note(WHY_AUDIT)}")
-    return one + parts.panel(reviewers, line, _reviewers(found))
+    one = parts.panel(labeller, line, f'<div class="measures">{body}</div>')
+    return one + parts.panel(reviewers, line, _reviewers(look, found))
 
 
 def _measures(title: str, measures: Sequence[Measure]) -> str:
@@ -100,45 +163,73 @@ def _measures(title: str, measures: Sequence[Measure]) -> str:
     return parts.table([title, "", "95% interval", measures[0].of + "s"], rows)
 
 
-def _reviewers(found: Agreement) -> str:
+def _crossed(look: Look, found: Agreement) -> str:
+    """The table of people's ratings by the labeller's, for each aspect, behind a click."""
+    assert look.run is not None
+    if not found.tables:
+        return parts.note(
+            "People gave no ratings in these reviews, only decisions: nothing to set beside the labeller's."
+        )
+    tables = "".join(plots.heat(aspect, table) for aspect, table in found.tables.items())
+    pairs = sum(sum(line) for table in found.tables.values() for line in table)
+    said = parts.note(
+        "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
+        "both say the same."
+    )
+    body = f'<div class="agree">{tables}</div>{said}{plots.behind(numbers.of_tables(found), look.run, "people-by-labeller")}'
+    return parts.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
+
+
+def _reviewers(look: Look, found: Agreement) -> str:
+    assert look.run is not None
     rows = [[one.name, one.shown, one.interval, f"{one.n:,} {one.of}s"] for one in found.reviewers]
     shown = parts.table(["Krippendorff's alpha", "", "95% interval", "judged by two or more"], rows)
     if found.spread:
         far = [[aspect, *counts] for aspect, counts in found.spread.items()]
         shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
-    return shown + parts.note(ALPHA)
+    return shown + parts.note(ALPHA) + plots.behind(numbers.of_reviewers(found), look.run, "reviewers")
 
 
-def _took(look: Look) -> str:
-    """Calls and tokens of each time that the run was worked."""
+def cost(look: Look) -> str:
+    """Calls, tokens and time of each stage and model."""
     assert look.run is not None
-    works = look.desk.store.runs.workings(look.run.id)
+    lines = numbers.spent(look.desk, look.run)
+    if not lines:
+        return parts.panel("What it took", "", parts.note("Nothing yet." if not look.busy else "It is being worked."))
+    table = numbers.of_cost(lines)
     rows = [
         [
-            "preview" if w["what"] == "preview" else "run",
-            f"{w['sent']:,}",
-            f"{w['recalled']:,}",
-            f"{w['prompt_tokens'] + w['completion_tokens']:,}",
+            f"{stage}",
+            f"{model}",
+            *(numbers.in_words(value) for value in (calls, recalled, asked, said)),
+            parts.duration(_seconds(took)),
         ]
-        for w in works[-8:]
+        for stage, model, calls, recalled, asked, said, _, took in table.rows
     ]
-    if len(works) > 1:
-        total = [sum(w[key] for w in works) for key in ("sent", "recalled")]
-        tokens = sum(w["prompt_tokens"] + w["completion_tokens"] for w in works)
-        rows.append(["all", f"{total[0]:,}", f"{total[1]:,}", f"{tokens:,}"])
-    body = (
-        parts.table(["worked", "calls", "remembered", "tokens"], rows)
-        if rows
-        else '<p class="note">It is being worked.</p>'
-    )
-    return parts.panel("What it took", "remembered calls cost nothing", body)
+    total = figures.added(*(tally for _, _, tally in lines))
+    saved = ""
+    if total.recalled:
+        saved = f"{count(total.recalled, 'call was', 'calls were')} remembered and cost nothing"
+        saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
+    if lines[-1][0] == figures.EARLIER:
+        saved += "Not told apart: worked by an earlier version, which counted all models together. "
+    shown = parts.table(["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time"], rows)
+    body = f'<div class="broad">{shown}</div>'
+    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", saved + NO_PRICE)
 
 
-def _lost(look: Look) -> str:
+def _seconds(value: numbers.Cell) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def lost(look: Look) -> str:
+    """Answers that could not be used, by reason."""
     assert look.run is not None
     drops = look.desk.store.runs.drop_reasons(look.run.id)
     if not drops:
-        return parts.panel("Dropped", "answers that could not be used", '<p class="note">None.</p>')
-    return parts.panel(
-        "Dropped", "answers that could not be used", parts.table(["reason", "number"], list(drops.items())[:12])
+        return parts.panel("Dropped", "answers that could not be used", parts.note("None."))
+    shown = parts.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])
+    more = f"The 12 most frequent of {len(drops)} reasons; all are in the numbers." if len(drops) > 12 else ""
+    return plots.plot(
+        "Dropped", "answers that could not be used", shown, numbers.of_drops(drops), look.run, "dropped", more
     )

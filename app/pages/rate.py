@@ -1,17 +1,17 @@
-"""Rate: what the labeller is asked, and how its ratings are distributed, as they grow."""
-
-from collections import defaultdict
+"""Rate: what the labeller is asked, how its ratings are distributed as they grow, and what to look at first."""
 
 import gradio as gr
 
-from app import draft, forecast, parts
+from app import draft, figures, forecast, numbers, parts
 from app.desk import Look, named_model
 from app.draft import FormError
 from app.forms import add_fields
+from app.pages import looks, plots
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
+from feedback.scales import Scale, by_aspect
 from feedback.ultrafeedback import MOST_REPEATS, UltraFeedback
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]
@@ -26,47 +26,49 @@ def build(board: Board) -> None:
         )
         board.button(words, rate, primary=True, min_width=140, elem_id="rate")
     with gr.Row(elem_classes="cols"):
-        with gr.Column(elem_classes=["side", "card"]):
-            aspects = [(name.replace("-", " ").capitalize(), name) for name in ASPECTS]
-            form.add(
-                "rating.aspects",
-                gr.CheckboxGroup(
-                    aspects,
-                    value=["helpfulness"],
-                    label="Aspects",
-                    interactive=True,
-                    elem_classes="stack",
-                    elem_id="aspects",
-                ),
-            )
-            form.add(
-                "rating.together",
-                gr.Radio(ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"),
-            )
-            form.add(
-                "rating.repeats",
-                gr.Slider(
-                    1,
-                    MOST_REPEATS,
-                    value=1,
-                    step=1,
-                    label="Ask how many times",
-                    info="the spread is the confidence",
-                    interactive=True,
-                ),
-            )
-            form.add(
-                "rating.on", gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on")
-            )
-            add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
-            board.part(cost)
+        with gr.Column(elem_classes="side"):
+            with gr.Column(elem_classes="card"):
+                aspects = [(name.replace("-", " ").capitalize(), name) for name in ASPECTS]
+                form.add(
+                    "rating.aspects",
+                    gr.CheckboxGroup(
+                        aspects,
+                        value=["helpfulness"],
+                        label="Aspects",
+                        interactive=True,
+                        elem_classes="stack",
+                        elem_id="aspects",
+                    ),
+                )
+                form.add(
+                    "rating.together",
+                    gr.Radio(ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"),
+                )
+                form.add(
+                    "rating.repeats",
+                    gr.Slider(
+                        1,
+                        MOST_REPEATS,
+                        value=1,
+                        step=1,
+                        label="Ask how many times",
+                        info="the spread is the confidence",
+                        interactive=True,
+                    ),
+                )
+                form.add(
+                    "rating.on",
+                    gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
+                )
+                add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
+                board.part(cost)
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else "")
             board.part(trouble)
             board.part(ratings)
-            board.part(unreadable)
+            board.part(looks.first, looks.open_row)
 
 
 def _rating(look: Look) -> bool:
@@ -117,65 +119,59 @@ def cost(look: Look) -> str:
         return ""
     calls = left * forecast.ratings_of(seen[0], judge)
     tokens = left * sum(forecast.tokens_of_rating(row, judge) for row in seen) / len(seen)
-    return f'<p class="note">Rating {count(left, "row")}: {count(calls, "call")}, about {tokens:,.0f} tokens.</p>'
+    return parts.note(
+        f"Rating {count(left, 'row')}: {count(calls, 'call')}, about {tokens:,.0f} tokens. What that is in money your provider "
+        "says: models have no prices in their settings."
+    )
 
 
 def rubric(look: Look) -> str:
+    """What the numbers mean under the chosen aspects: in view where there is room, else in a fold."""
     judge = _judge(look)
     if judge is None:
         return ""
-    body = ""
-    for name in judge.aspects:
-        aspect = ASPECTS[name]
-        scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
-        body += f"<h3>{t(name)}</h3><p>{t(aspect.question)}</p><ol>{scale}</ol>"
-    return parts.fold("What the numbers mean", body, kind="rubric")
+    each = "".join(f"<div>{_meaning(name)}</div>" for name in judge.aspects)
+    body = f'<div class="rubrics">{each}</div>'
+    title, line = "What the numbers mean", "the labeller and the reviewers read this"
+    return (
+        f'<div class="roomy">{parts.panel(title, line, body)}</div>'
+        f'<div class="narrow">{parts.fold(title, body, kind="rubric panel")}</div>'
+    )
+
+
+def _meaning(name: str) -> str:
+    aspect = ASPECTS[name]
+    scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
+    none = f"<li><b>–</b> does not apply: {t(aspect.not_applicable)}</li>" if aspect.not_applicable else ""
+    return f"<h3>{t(name)}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
 
 
 def ratings(look: Look) -> str:
-    """A histogram for each aspect."""
-    if look.run is None:
+    """A histogram for each aspect, as high before the first rating as after the last."""
+    if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
-    counts: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
-    number = 0
-    for aspect, _, _, value, n in look.desk.store.ratings.histogram(look.run.id):
-        number += n
-        if value is not None:
-            counts[aspect][min(max(round(value), 1), 5) - 1] += n
-    if not number:
-        if not look.counts["answered"]:
-            return parts.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
-        return (
-            ""
-            if _rating(look)
-            else parts.empty("Not rated yet", f"{count(look.counts['answered'], 'row')} are there to be rated.")
-        )
+    title = "Ratings so far"
+    if (said := look.counted(figures.ratings)) is None:
+        return plots.counting(title)
+    scales = by_aspect(said)
+    judge = look.recipe.rating if look.recipe is not None and look.busy else None
+    if not said and not (_rating(look) and judge):
+        return parts.empty("Not rated yet", f"{count(look.counts['answered'], 'row')} are there to be rated.")
+    if judge is not None:  # those that are still to come have their place
+        scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
     trying = ""
     if look.recipe is not None and look.recipe.labeller.preset == "local":
         trying = parts.notice(
             "The built-in model rated: its ratings are for trying only, they are close to chance.", "warn"
         )
+    number = sum(scale.asked for scale in scales.values())
     line = f"{count(number, 'rating')} of {count(look.counts['rated'], 'row')}"
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
-    return parts.panel("Ratings so far", line, trying + parts.multiples(counts))
-
-
-def unreadable(look: Look) -> str:
-    """Ratings that could not be read or asked for, with the reason."""
-    if look.run is None or not look.counts["unrated"] + look.counts["failed_ratings"]:
-        return ""
-    found = look.desk.store.ratings.unreadable(look.run.id, 8)
-    items = "".join(
-        f"<li>{parts.pill('unrated' if r.status == 'unrated' else 'failed', 'warn')}<div><b>{t(instruction)}</b>"
-        f"<span>Response {r.response + 1}, {t(r.aspect)}: {t(r.note or 'no rating in the answer')}</span></div>"
-        f"{parts.fold('Raw answer', t(r.raw)) if r.raw else ''}</li>"
-        for instruction, r in found
-    )
-    number = look.counts["unrated"] + look.counts["failed_ratings"]
-    return parts.panel(
-        "Look at these first", f"{count(number, 'rating')} could not be read", f'<ul class="looks">{items}</ul>'
-    )
+    return plots.plot(
+        title, line, trying + plots.multiples(scales), numbers.of_aspects(said), look.run, "ratings-by-aspect",
+        plots.remarks(scales),
+    )  # fmt: skip
 
 
 def rate(act: Act) -> Done:

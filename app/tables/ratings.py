@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.database import Database
 from app.tables import scores
@@ -11,6 +12,33 @@ from app.tables.text import clean, dumps, marks, now
 from feedback.types import Rating
 
 PAGE = 500
+COUNTS = f"(judge=rows.rated_by OR judge={LAST_JUDGE})"
+"""True of the ratings that count; the last judge's are told at once."""
+OF_ROWS = "ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
+
+UNREAD_OF_ROWS = (
+    "(SELECT * FROM ratings INDEXED BY ratings_unread WHERE status IN ('unrated', 'failed')) ratings"
+    " CROSS JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
+)
+"""Those without a value for want of a readable answer, which are few: they are looked at before their rows."""
+APART, ASPECTS_APART = 2, 3
+"""Points between ratings of one question, and between aspects of one response, that are worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """A response whose ratings lie far apart, from `low` to `high`: by `why` of its repeats, its labellers or its aspects.
+
+    `aspect` is "" for those.
+    """
+
+    row: str
+    instruction: str
+    response: int
+    why: str
+    aspect: str
+    low: float
+    high: float
 
 
 class Ratings:
@@ -61,25 +89,72 @@ class Ratings:
                 found[r["row"]].append(_rating(r))
         return found
 
-    def unreadable(self, run_id: str, limit: int) -> list[tuple[str, Rating]]:
-        """(the row's instruction, the rating) of those that could not be read or asked for, the first ones."""
+    def unreadable(self, run_id: str, limit: int) -> list[tuple[str, str, Rating]]:
+        """(row, its instruction, the rating) of those that could not be read or asked for, the first ones."""
         found = self.db.all(
-            "SELECT ratings.*, rows.messages FROM ratings JOIN rows ON rows.id=ratings.row"
-            " AND rows.content_hash=ratings.content_hash WHERE run=? AND rows.state='kept'"
-            f" AND status IN ('unrated', 'failed') AND judge={LAST_JUDGE} ORDER BY rows.unit, rows.position LIMIT ?",
+            f"SELECT ratings.*, rows.messages FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
+            f" AND status IN ('unrated', 'failed') AND {COUNTS} ORDER BY rows.unit, rows.position LIMIT ?",
             run_id, limit,
         )  # fmt: skip
-        return [(str(json.loads(r["messages"])[-1]["content"]), _rating(r)) for r in found]
+        return [(r["row"], _asked(r["messages"]), _rating(r)) for r in found]
 
     def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int]]:
         """(aspect, model of the response, status, value, how many) of the ratings that count."""
         found = self.db.all(
-            "SELECT aspect, responses.model, status, value, count(*) n FROM ratings JOIN rows ON rows.id=ratings.row"
-            " AND rows.content_hash=ratings.content_hash JOIN responses ON responses.row=ratings.row"
-            f" AND responses.place=ratings.response WHERE run=? AND rows.state='kept' AND judge={LAST_JUDGE}"
-            " GROUP BY aspect, responses.model, status, value ORDER BY aspect, responses.model, value", run_id,
+            f"SELECT aspect, responses.model, status, value, count(*) n FROM {OF_ROWS} JOIN responses INDEXED BY responses_words"
+            " ON responses.row=ratings.row AND responses.place=ratings.response WHERE run=? AND rows.state='kept'"
+            f" AND {COUNTS} GROUP BY aspect, responses.model, status, value ORDER BY aspect, responses.model, value", run_id,
         )  # fmt: skip
         return [(r["aspect"], r["model"], r["status"], r["value"], r["n"]) for r in found]
+
+    def by_words(self, run_id: str) -> dict[str, dict[tuple[int, float], int]]:
+        """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects."""
+        said = (
+            f"SELECT ratings.row, response, aspect, avg(value) mean FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
+            f" AND status='rated' AND {COUNTS} GROUP BY ratings.row, response, aspect"
+        )
+        found: dict[str, dict[tuple[int, float], int]] = {}
+        for r in self.db.all(
+            f"WITH said AS MATERIALIZED ({said}), every AS (SELECT * FROM said"
+            " UNION ALL SELECT row, response, '', avg(mean) FROM said GROUP BY row, response)"
+            " SELECT aspect, words, round(mean, 4) mean, count(*) n FROM every JOIN responses INDEXED BY responses_words"
+            " ON responses.row=every.row AND responses.place=response GROUP BY aspect, words, round(mean, 4)", run_id,
+        ):  # fmt: skip
+            found.setdefault(r["aspect"], {})[r["words"], r["mean"]] = r["n"]
+        return found
+
+    def wide(self, run_id: str, limit: int) -> tuple[list[Wide], int]:
+        """Of rows that contradict themselves the widest, and how many there are; each row once, for its worst response.
+
+        First repeats of one question that lie 2 or more apart, then labellers, then aspects that lie 3 or more apart.
+        """
+        asked = (
+            f"SELECT ratings.row, response, aspect, {COUNTS} counted, min(value) low, max(value) high, avg(value) mean"
+            f" FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND status='rated'"
+            " GROUP BY ratings.row, judge, aspect, response"
+        )
+        wide = (
+            f"SELECT 'repeats' why, 20 weight, row, response, aspect, low, high FROM asked WHERE counted AND high-low>={APART}"
+            " UNION ALL SELECT 'labellers', 10, row, response, aspect, min(mean), max(mean) FROM asked"
+            f" GROUP BY row, response, aspect HAVING count(*)>1 AND max(mean)-min(mean)>={APART}"
+            " UNION ALL SELECT 'aspects', 0, row, response, '', min(mean), max(mean) FROM asked WHERE counted"
+            f" GROUP BY row, response HAVING max(mean)-min(mean)>={ASPECTS_APART}"
+        )
+        found = self.db.all(
+            f"WITH asked AS MATERIALIZED ({asked}), wide AS ({wide}),"
+            " worst AS (SELECT why, row, response, aspect, low, high, max(weight+high-low) rank FROM wide GROUP BY row),"
+            " first AS (SELECT *, count(*) OVER () rows FROM worst ORDER BY rank DESC, row LIMIT ?)"
+            " SELECT first.*, messages FROM first JOIN rows ON rows.id=first.row ORDER BY rank DESC, first.row", run_id, limit,
+        )  # fmt: skip
+        items = [
+            Wide(r["row"], _asked(r["messages"]), r["response"], r["why"], r["aspect"], r["low"], r["high"])
+            for r in found
+        ]
+        return items, found[0]["rows"] if found else 0
+
+
+def _asked(messages: str) -> str:
+    return str(json.loads(messages)[-1]["content"])
 
 
 def _rating(r: sqlite3.Row) -> Rating:

@@ -11,6 +11,7 @@ from app.database import Database
 from app.errors import RunError
 from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
+from feedback.lengths import words
 from tasks.types import Dropped, Response, Row
 
 PAGE = 500
@@ -270,10 +271,10 @@ def _insert_responses(
     for place, r in responses:
         c.execute(
             "INSERT OR IGNORE INTO responses(row, place, revision, text, model, reasoning, finish_reason, prompt_tokens,"
-            " completion_tokens, created, principle) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+            " completion_tokens, created, principle, words) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row_id, place, revision, clean(r.text), clean(r.model), None if r.reasoning is None else clean(r.reasoning),
-                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(), r.principle,
+                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(), r.principle, words(r.text),
             ),
         )  # fmt: skip
 

@@ -1,13 +1,14 @@
 """Runs, and which process works on one."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
+from app.tables.ratings import COUNTS, OF_ROWS, UNREAD_OF_ROWS
 from app.tables.reviews import DECIDED, NEWEST, THERE
 from app.tables.text import now
 from tasks.engine import Tally
@@ -98,32 +99,70 @@ class Runs:
         """Takes the run and everything of it away; the memo keeps its calls."""
         self.db.write(lambda c: c.execute("DELETE FROM runs WHERE id=?", (run_id,)))
 
-    def add_working(self, run_id: str, what: str, rows: int, rated: int, tally: Tally) -> None:
-        """What one working of the run took: `what` is "preview", "work", "rate" or "again"."""
+    def add_working(
+        self,
+        run_id: str,
+        what: str,
+        rows: int,
+        rated: int,
+        tally: Tally,
+        tallies: Mapping[tuple[str, str], Tally] | None = None,
+    ) -> None:
+        """What one working of the run took: `what` is "preview", "work", "rate" or "again"; `tallies` tell stages and models apart."""
         values = (
             run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
             tally.completion_tokens, tally.seconds, now(),
         )  # fmt: skip
-        self.db.write(
-            lambda c: c.execute(f"INSERT INTO workings VALUES(NULL,{','.join('?' * len(values))})", values) and None
-        )
+        each = [
+            (
+                stage, model, one.sent, one.answered, one.recalled, one.prompt_tokens, one.completion_tokens,
+                one.remembered_tokens, one.seconds,
+            )
+            for (stage, model), one in (tallies or {}).items()
+        ]  # fmt: skip
+
+        def write(c: sqlite3.Connection) -> None:
+            working = c.execute(f"INSERT INTO workings VALUES(NULL,{','.join('?' * len(values))})", values).lastrowid
+            c.executemany("INSERT INTO spent VALUES(?,?,?,?,?,?,?,?,?,?)", [(working, *spent) for spent in each])
+
+        self.db.write(write)
 
     def workings(self, run_id: str) -> list[dict[str, Any]]:
         """Everything that `add_working` was told, the oldest first."""
         return [dict(r) for r in self.db.all("SELECT * FROM workings WHERE run=? ORDER BY id", run_id)]
+
+    def spent(self, run_id: str) -> dict[tuple[str, str], Tally]:
+        """{(stage, model): what its calls took} over all workings that told them apart."""
+        found = self.db.all(
+            "SELECT stage, model, sum(s.sent) sent, sum(s.answered) answered, sum(s.recalled) recalled,"
+            " sum(s.prompt_tokens) prompt_tokens, sum(s.completion_tokens) completion_tokens,"
+            " sum(s.remembered_tokens) remembered_tokens, sum(s.seconds) seconds"
+            " FROM spent s JOIN workings ON workings.id=s.working WHERE run=? GROUP BY stage, model", run_id,
+        )  # fmt: skip
+        return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in r.keys()[2:]}) for r in found}
 
     def add_export(self, run_id: str, path: str, format: str, rows: int) -> None:
         values = (run_id, path, format, rows, now())
         self.db.write(lambda c: c.execute("INSERT INTO exports VALUES(NULL,?,?,?,?,?)", values) and None)
 
     def counts(self, run_id: str) -> dict[str, int]:
-        """How far the run has come, counted anew where something was written since.
+        """How far the run has come, counted anew where something was written since: `progress`, and all its ratings."""
+        return {
+            **self.progress(run_id),
+            "ratings": self.db.remembered(f"ratings of {run_id}", lambda: self._ratings(run_id)),
+        }
+
+    def progress(self, run_id: str) -> dict[str, int]:
+        """What is counted at once, of a large run too.
 
         units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, undecided (a tie, or nobody sure),
-        seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count ratings;
+        seen (not only drafted) and exported (the last file) count rows or units; unrated and failed_ratings count ratings;
         rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
         """
         return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
+
+    def _ratings(self, run_id: str) -> int:
+        return int(self.db.all(f"SELECT count(*) n FROM {OF_ROWS} WHERE run=? AND {COUNTS}", run_id)[0]["n"])
 
     def _counted(self, run_id: str) -> dict[str, int]:
         one = self.db.reader.execute(

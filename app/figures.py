@@ -1,0 +1,84 @@
+"""What Insights and Rate count over all ratings of a run: on a large one it takes a while, and is asked for beside the glances."""
+
+from typing import Protocol, TypeVar
+
+from app import workflow
+from app.store import Store
+from app.tables.ratings import Wide
+from app.tables.runs import Run
+from feedback.agreement import Agreement
+from feedback.lengths import ByLength, by_length, edges_of
+from feedback.scales import Said
+from tasks.engine import Tally
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+WORTH_A_LOOK = 6
+
+
+class Find(Protocol[T_co]):
+    """Tells something of a run; what it is called names the answer."""
+
+    @property
+    def __name__(self) -> str: ...
+
+    def __call__(self, store: Store, run: Run) -> T_co: ...
+
+
+def ratings(store: Store, run: Run) -> list[Said]:
+    """How many ratings of each aspect, model, status and value."""
+    return store.ratings.histogram(run.id)
+
+
+def lengths(store: Store, run: Run) -> dict[str, ByLength]:
+    """Ratings by length of the response, in the same bands for each aspect; under "" those of all aspects together."""
+    counts = store.ratings.by_words(run.id)
+    if not counts:
+        return {}
+    sizes: dict[int, int] = {}
+    for (size, _), n in counts[""].items():
+        sizes[size] = sizes.get(size, 0) + n
+    edges = edges_of(sizes)
+    return {aspect: by_length(counts[aspect], edges) for aspect in sorted(counts)}
+
+
+def wide(store: Store, run: Run) -> tuple[list[Wide], int]:
+    """The rows whose ratings contradict one another most, and how many there are."""
+    return store.ratings.wide(run.id, WORTH_A_LOOK)
+
+
+def agreement(store: Store, run: Run) -> Agreement:
+    """How people and the labeller agree, and reviewers with each other."""
+    return workflow.agreement(store, run)
+
+
+STAGES = {"generate": "instructions", "answer": "responses", "rate": "ratings"}
+"""What the calls of a stage are for, in words."""
+EARLIER = "not told apart"
+COUNTED = (
+    "sent", "answered", "recalled", "failed_attempts", "prompt_tokens", "completion_tokens", "seconds", "remembered_tokens",
+)  # fmt: skip
+
+
+def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None = None) -> list[tuple[str, str, Tally]]:
+    """(what for, model, what its calls took), with those of the job at work; last what was spent before it was told apart."""
+    found = store.runs.spent(run.id)
+    total = added(*(Tally(**{name: w[name] for name in w.keys() & set(COUNTED)}) for w in store.runs.workings(run.id)))
+    apart = added(*found.values())
+    earlier = Tally(*(max(0, getattr(total, name) - getattr(apart, name)) for name in _names()))
+    for key, tally in list((working or {}).items()):
+        found[key] = added(found[key], tally) if key in found else tally
+    order = {stage: number for number, stage in enumerate(STAGES)}
+    each = sorted(found.items(), key=lambda one: (order.get(one[0][0], len(order)), one[0]))
+    lines = [
+        (STAGES.get(stage, "other"), model, tally) for (stage, model), tally in each if tally.sent or tally.recalled
+    ]
+    return [*lines, (EARLIER, "", earlier)] if earlier.sent or earlier.recalled else lines
+
+
+def added(*tallies: Tally) -> Tally:
+    return Tally(*(sum(getattr(one, name) for one in tallies) for name in _names()))
+
+
+def _names() -> list[str]:
+    return list(Tally.__dataclass_fields__)

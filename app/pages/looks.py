@@ -1,0 +1,78 @@
+"""What to look at first on Rate: ratings that could not be read, then responses whose ratings contradict one another."""
+
+from app import figures, parts
+from app.desk import Look
+from app.pages import rows
+from app.pages.board import Act, Done
+from app.parts import count, t
+from app.tables.ratings import Wide
+from feedback.types import Rating
+
+UNREADABLE = 6
+
+
+def first(look: Look) -> str:
+    """The unreadable ones, then the widest, each with why and a way to its row."""
+    if look.run is None:
+        return ""
+    bad = look.counts["unrated"] + look.counts["failed_ratings"]
+    wide, far = look.counted(figures.wide) or ([], 0)
+    if not bad and not far:
+        return ""
+    unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
+    items = "".join(_unreadable(*one) for one in unreadable) + "".join(_wide(look, one) for one in wide)
+    said = []
+    if bad:
+        said.append(f"{count(bad, 'rating')} could not be read or asked for")
+    if far:
+        said.append(f"{count(far, 'row contradicts', 'rows contradict')} {'itself' if far == 1 else 'themselves'}")
+    if bad > len(unreadable) or far > len(wide):
+        said.append("the first are here")
+    return parts.panel("Look at these first", "; ".join(said), f'<ul class="looks firsts">{items}</ul>')
+
+
+def open_row(act: Act) -> Done:
+    """The row on the page Review."""
+    row = act.desk.store.rows.get(str(act.data["row"]))
+    place = act.desk.store.rows.place(row)
+    return Done(place={"row": row.id, "offset": place - place % rows.PAGE}, page="review")
+
+
+def _unreadable(row: str, instruction: str, rating: Rating) -> str:
+    why = f"Response {_letter(rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
+    raw = parts.fold("Raw answer", t(rating.raw)) if rating.raw else ""
+    return _item(parts.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row)
+
+
+def _wide(look: Look, one: Wide) -> str:
+    name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[one.why]
+    return _item(
+        parts.pill(name, "warn"), one.instruction, f"Response {_letter(one.response)}: {_why(look, one)}", "", one.row
+    )
+
+
+def _why(look: Look, one: Wide) -> str:
+    """What was said, in words."""
+    if one.why == "labellers":
+        return f"one labeller gave {one.low:.2g} for {one.aspect}, another {one.high:.2g}."
+    said = [
+        r for r in look.desk.store.ratings.of([one.row])[one.row] if r.response == one.response and r.value is not None
+    ]
+    if one.why == "repeats":
+        values = [f"{r.value:g}" for r in sorted(said, key=lambda r: r.repeat) if r.aspect == one.aspect]
+        return (
+            f"asked {len(values)} times for {one.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."
+        )
+    ordered = sorted(said, key=lambda r: r.value or 0)
+    low, high = ordered[0], ordered[-1]
+    return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
+
+
+def _letter(place: int) -> str:
+    return rows.LETTERS[place % len(rows.LETTERS)]
+
+
+def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:
+    asked = " ".join(instruction.split())[:200]
+    open_it = parts.button("Open", act="open", row=row)
+    return f"<li>{pill}<div><b>{t(asked)}</b><span>{t(why)}</span>{raw}</div>{open_it}</li>"
