@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app import figures
@@ -58,8 +58,8 @@ def _exact(value: Cell) -> Cell:
     return round(value, 6) if isinstance(value, float) else cell(value)
 
 
-def of_aspects(said: Iterable[Said]) -> Numbers:
-    return Numbers(("aspect", *SCALE), [(aspect, *_scale(one)) for aspect, one in by_aspect(said).items()])
+def of_aspects(scales: Mapping[str, Scale]) -> Numbers:
+    return Numbers(("aspect", *SCALE), [(aspect, *_scale(one)) for aspect, one in scales.items()])
 
 
 def of_models(said: Sequence[Said]) -> Numbers:
@@ -146,7 +146,7 @@ def _agreement(desk: Desk, run: Run) -> Agreement:
 
 
 TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
-    "ratings-by-aspect": lambda desk, run: of_aspects(desk.counted(run, figures.ratings) or []),
+    "ratings-by-aspect": lambda desk, run: of_aspects(by_aspect(desk.counted(run, figures.ratings) or [])),
     "ratings-by-model": lambda desk, run: of_models(desk.counted(run, figures.ratings) or []),
     "ratings-by-length": lambda desk, run: of_lengths(desk.counted(run, figures.lengths) or {}),
     "people-and-labeller": lambda desk, run: of_people(_agreement(desk, run)),

@@ -92,7 +92,7 @@ def by_length(counts: Counts, edges: Sequence[int]) -> ByLength:
 def edges_of(sizes: Mapping[int, int]) -> list[int]:
     """The last number of words of each band but the longest, from how many responses have so many words.
 
-    The bands are fifths as near as readable numbers allow, fewer where a band would have less than ten responses.
+    The bands are fifths, each up to the next readable number, and fewer where a band would have less than ten responses.
     """
     total = sum(sizes.values())
     bands = min(BANDS, total // LEAST_IN_BAND)
@@ -109,7 +109,7 @@ def edges_of(sizes: Mapping[int, int]) -> list[int]:
 
 def _readable(edge: int) -> int:
     step = next((step for most, step in STEPS if edge <= most), 500)
-    return max(step, round(edge / step) * step)
+    return max(step, math.ceil(edge / step) * step)
 
 
 def _with_enough(edges: Sequence[int], sizes: Sequence[tuple[int, int]]) -> list[int]:

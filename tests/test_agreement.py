@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import api, workflow
+from app import api, figures, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.inputs import Inputs
@@ -299,10 +299,16 @@ def test_agreement_equals_what_is_computed_by_hand() -> None:
     honesty = between(found, "honesty")
     assert honesty.n == 52 and honesty.value == pytest.approx(by_pairs(ratings, "ordinal"))
     assert found.spread == {"honesty": [40, 12, 0, 0, 0]}
+    # people's 1 to 5 down, the labeller's across: (5, 5) and (2, 2) forty times; Ada's (3, 3) and (1, 1), Bob's (4, 3) and
+    # (2, 1) six times each; Ada's last (3, 4) four times
+    assert found.tables == {
+        "honesty": [[6, 0, 0, 0, 0], [6, 40, 0, 0, 0], [0, 0, 6, 4, 0], [0, 0, 6, 0, 0], [0, 0, 0, 0, 40]]
+    }
     for one in (decision, exact, points, weighted, decisions, honesty):
         assert within(one)
     assert agreement(sample()) == found
     assert found.plain()["labeller"]["honesty"][0]["missing"] == 0
+    assert found.plain()["tables"] == found.tables
 
 
 def test_the_mean_over_repeats_is_rounded_half_up() -> None:
@@ -324,6 +330,7 @@ def test_ratings_that_name_no_aspect() -> None:
     assert of(two, ALL_ASPECTS, "people minus labeller").value == 0.5
     assert of(two, "honesty", "same decision").value == 0
     assert of(two, "honesty", "same rating").n == 0
+    assert list(two.tables) == [ALL_ASPECTS] and two.tables[ALL_ASPECTS][3][3] == 50
     named = agreement([row_of(1, {"honesty": [3], "truthfulness": [4]}, ("ada", "approve", {"honesty-1": 4}))] * 50)
     assert [one.name for one in named.labeller[ALL_ASPECTS]] == ["same decision"]
 
@@ -358,7 +365,9 @@ def reviewed(here: Settings, store: Store) -> str:
                 " VALUES(?,?,?,0,'answered',?,'{}','h','j','2026-01-01','2026-01-01')",
                 (row_id, run.id, k, '[{"role": "user", "content": "Name a river."}]'),
             )
-            c.execute("INSERT INTO responses VALUES(?,0,0,'The Loire.','m',NULL,'stop',1,1,'2026-01-01','',2)", (row_id,))
+            c.execute(
+                "INSERT INTO responses VALUES(?,0,0,'The Loire.','m',NULL,'stop',1,1,'2026-01-01','',2)", (row_id,)
+            )
             c.execute(
                 "INSERT INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale, note, raw,"
                 " shown, model, prompt, prompt_hash, lengths, revision, created)"
@@ -403,14 +412,19 @@ def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: 
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
     desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    run, other = store.runs.get(reviewed), workflow.start(store, here, example())
+    for one in (run, other):
+        desk.counted(one, figures.agreement)  # a page does not wait for it for long
     html = panels(desk.look("somebody", reviewed, {}))
     assert "20 of 20 audit rows reviewed" in html and "Only the audit sample counts" in html
     assert "<td>75%</td><td>60% to 86%</td><td>40</td>" in html
     assert "<td>10 more reviews needed</td>" in html
     assert "not defined: everybody said the same" in html
     assert "<td>honesty</td><td>20</td><td>0</td>" in html  # two ratings of each response, the same
-    other = panels(desk.look("somebody", workflow.start(store, here, example()).id, {}))
-    assert "no row of this run was sent to Argilla as part of an audit sample" in other
+    assert "People&#x27;s ratings by the labeller&#x27;s" in html and '<th scope="row">5</th>' in html
+    assert '<td class=same style="--v:0.875">14</td>' in html  # 4 by both: seven rows, two people; 3 on 4: 16
+    nothing = panels(desk.look("somebody", other.id, {}))
+    assert "no row of this run was sent to Argilla as part of an audit sample" in nothing
 
 
 def test_a_run_without_audit_rows_says_so(store: Store, here: Settings) -> None:

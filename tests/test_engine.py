@@ -166,6 +166,22 @@ def test_what_the_memo_has_is_not_asked_again() -> None:
     run(work())
 
 
+def test_what_calls_take_is_counted_by_stage_and_model() -> None:
+    async def work() -> None:
+        memo, fake = Remembered(), Fake(echo)
+        await engine(memo).bind(fake, "s", stage="answer").complete("a")
+        here = engine(memo)
+        await here.bind(fake, "s", stage="answer").complete("a")
+        for asked in ("b", "c"):
+            await here.bind(fake, "s", stage="rate").complete(asked)
+        answer, rate = here.tallies["answer", fake.name], here.tallies["rate", fake.name]
+        assert (answer.sent, answer.recalled, answer.remembered_tokens, answer.prompt_tokens) == (0, 1, 5, 0)
+        assert (rate.sent, rate.answered, rate.prompt_tokens, rate.completion_tokens) == (2, 2, 6, 4)
+        assert (here.tally.sent, here.tally.recalled, here.tally.prompt_tokens) == (2, 1, 6)
+
+    run(work())
+
+
 def test_the_same_call_in_flight_is_sent_once() -> None:
     async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
         await asyncio.sleep(0.02)

@@ -261,6 +261,7 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
         "INSERT INTO rows(id, run, unit, position, stage, messages, origin, content_hash, created, updated)"
         """ VALUES('r-0', 'r', 0, 0, 'answered', '[{"role":"user","content":"Name a river."}]', '{}', 'h', 'a', 'a')"""
     )
+    old.execute("INSERT INTO responses VALUES('r-0', 0, 0, 'The Loire, of course.', 'm', NULL, 'stop', 1, 1, 'a')")
     assert "workings" not in schema(old)
     old.close()
     with Store(tmp_path) as store:
@@ -268,6 +269,7 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
         assert store.runs.workings("r") == [] and store.forms.get("ann") == {}
         assert store.runs.counts("r")["answered"] == 1 and store.runs.counts("r")["exported"] == 0
         assert [row.instruction for row in store.rows.page("r", 0, 9)] == ["Name a river."]
+        assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.runs.spent("r") == {}
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         brought = schema(store.db.reader)
     new = sqlite3.connect(":memory:", isolation_level=None)

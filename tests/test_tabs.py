@@ -58,9 +58,15 @@ class Page:
 
     def act(self, action: Action, **values: Any) -> dict[str, Any]:
         self.fields.update(values)
+        return self.apply(self.answer(action))
+
+    def answer(self, action: Action) -> dict[Any, Any]:
+        """What the app answers to an action, not applied yet."""
         event = SimpleNamespace(_data={})
         does = self.wires._does(action)
-        return self.apply(does("", "generate", self.seen, self.request, event, *self.fields.values()))
+        given = self.fields.values() if action.forms else ()
+        answer: dict[Any, Any] = does("", "generate", self.seen, self.request, event, *given)
+        return answer
 
 
 @pytest.fixture
@@ -161,6 +167,15 @@ def test_an_action_works_with_what_its_tab_shows(wires: Wires) -> None:
     one.change(rows=20)
     other.act(Action(None, work, True, []))  # type: ignore[arg-type]
     assert worked == [shown] != [20] and other.fields["rows"] == 20
+
+
+def test_an_action_can_open_another_page_at_its_place(wires: Wires) -> None:
+    tab = page(wires, "1")
+    opened = tab.answer(Action(None, lambda act: Done(place={"row": "r"}, page="review"), False, []))  # type: ignore[arg-type]
+    assert opened[wires.page] == "review" and opened[wires.tabs].selected == "review"
+    assert wires.open.of(tab.request).place["row"] == "r" and wires.open.of(tab.request).page == "review"
+    stays = tab.answer(Action(None, lambda act: Done(), False, []))  # type: ignore[arg-type]
+    assert wires.tabs not in stays
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:

@@ -86,7 +86,7 @@ def ratings(look: Look) -> str:
     aspects, models = by_aspect(said), by_model(said)
     one = plots.plot(
         "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL),
-        numbers.of_aspects(said), look.run, "ratings-by-aspect", plots.remarks(aspects),
+        numbers.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
     return one + plots.plot(

@@ -25,7 +25,7 @@ def first(look: Look) -> str:
     if bad:
         said.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
-        said.append(f"{count(far, 'row contradicts', 'rows contradict')} {'itself' if far == 1 else 'themselves'}")
+        said.append(f"{count(far, 'row')} with ratings far apart")
     if bad > len(unreadable) or far > len(wide):
         said.append("the first are here")
     return parts.panel("Look at these first", "; ".join(said), f'<ul class="looks firsts">{items}</ul>')

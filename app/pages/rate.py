@@ -154,8 +154,9 @@ def ratings(look: Look) -> str:
     if (said := look.counted(figures.ratings)) is None:
         return plots.counting(title)
     scales = by_aspect(said)
-    judge = look.recipe.rating if look.recipe is not None and look.busy else None
-    if not said and not (_rating(look) and judge):
+    previewed = look.job is not None and look.job.what == "preview"
+    judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
+    if not said and judge is None:
         return parts.empty("Not rated yet", f"{count(look.counts['answered'], 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
         scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
@@ -169,7 +170,7 @@ def ratings(look: Look) -> str:
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return plots.plot(
-        title, line, trying + plots.multiples(scales), numbers.of_aspects(said), look.run, "ratings-by-aspect",
+        title, line, trying + plots.multiples(scales), numbers.of_aspects(scales), look.run, "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip
 

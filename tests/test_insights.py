@@ -1,0 +1,301 @@
+"""Insights and Rate with a real store: what they show of odd runs, the numbers as files, what was spent, what to look at first."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import figures, numbers, recipe, server, workflow
+from app.config import Settings
+from app.desk import Desk, Look
+from app.jobs import Jobs
+from app.pages import insights, looks, rate
+from app.pages.board import Act
+from app.pages.rows import PAGE
+from app.standby import Standby
+from app.store import Store
+from app.tables.rows import content_hash
+from app.tables.runs import Run
+from feedback.types import Rating
+from tasks.engine import Tally
+from tasks.types import Dropped, Message, Response, Row
+from tests.rows import made_of, with_run
+from tests.servers import FakeOpenAI
+
+# gradio's queue counts its events with what pandas is about to give up
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+
+BROWSER = "somebody-who-opened-the-page"
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    jobs = Jobs(store, here)
+    yield Desk(store, here, jobs, Standby(here, lambda words: None))
+    jobs.close()
+
+
+def said(place: int, value: float | None, aspect: str = "helpfulness", repeat: int = 0, status: Any = "") -> Rating:
+    state: Any = status or ("rated" if value is not None else "unrated")
+    note = "names two ratings" if state == "unrated" else ""
+    return Rating(place, aspect, repeat, state, value, "Why.", note, "4 or 5", model="judge")
+
+
+def run_of(
+    store: Store, rows: Sequence[tuple[Sequence[Response], Sequence[Rating]]], name: str = "r", judge: str = "j"
+) -> Run:
+    """A run with those answered and rated rows."""
+    run = store.runs.create(name, name, "me", workflow.recipe_text(made_of()), 7, "")
+
+    async def keep() -> None:
+        for unit, (responses, ratings) in enumerate(rows):
+            asked: Message = {"role": "user", "content": f"Question <{unit}>?"}
+            row = Row((asked,), tuple(responses), {}, f"{name}-{unit:03}-0", unit)
+            await store.rows.keep_unit(run.id, unit, [row], [Dropped("=no", "x")] if unit == 0 else [])
+            await store.rows.answered(row)
+            if ratings:
+                await store.ratings.keep(row.id, content_hash(row), judge, ratings)
+                await store.ratings.done(row.id, judge)
+
+    asyncio.run(keep())
+    store.runs.set(run.id, state="done")
+    return store.runs.get(run.id)
+
+
+def seen(desk: Desk, run: Run) -> Look:
+    """A look for which everything is counted already: a page does not wait for long."""
+    for find in (figures.ratings, figures.lengths, figures.wide, figures.agreement):
+        desk.counted(run, find)
+    return desk.look(BROWSER, run.id, {})
+
+
+def both(look: Look) -> str:
+    """Everything of the two pages that is made of ratings."""
+    return insights.key_numbers(look) + insights.panels(look) + rate.ratings(look) + looks.first(look)
+
+
+def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, desk: Desk) -> None:
+    models = ["meta-llama/Llama-3.1-70B-Instruct", "<b>bold</b> & co"]
+    answers = [Response("A river.", models[0]), Response("Two rivers.", models[1])]
+    ratings = [
+        said(0, 4.5), said(1, 2.0), said(0, 3.0, "honesty"), said(1, None, "honesty", status="not-applicable"),
+        said(1, None, "truthfulness"),
+    ]  # fmt: skip
+    run = run_of(store, [(answers, ratings)] * 3)
+    html = insights.panels(seen(desk, run))
+    assert 'aria-label="helpfulness, mean 3.25: 0 rated 1, 3 rated 2, 0 rated 3, 0 rated 4, 3 rated 5"' in html
+    assert "3 ratings could not be read or asked for. 3 where the aspect does not apply." in html
+    assert "3 ratings with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5)" in html
+    assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
+    assert "truthfulness, nothing rated" in html
+    table = numbers.of_models(figures.ratings(store, run))
+    assert len(table.rows) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
+    assert table.rows[0] == (models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3)
+    assert table.rows[4] == (models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0)
+
+
+def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> None:
+    rows = [([Response("A.", f"m{k}")] * (2 if k == 33 else 1), [said(0, 3.0)]) for k in range(40)]
+    run = run_of(store, [*rows, ([Response("B.", "m33")], [said(0, 5.0)])])
+    html = insights.panels(seen(desk, run))
+    assert "The 12 with the most ratings of 40; all are in the numbers." in html
+    _, _, models = html.partition("Rating by model")
+    assert models.count("<figure>") == 12 and models.index("m33") < models.index("m0")
+    assert len(numbers.of_models(figures.ratings(store, run)).rows) == 40
+
+
+@pytest.mark.parametrize(
+    ("ratings", "words"),
+    [
+        ([], ["Rate the rows on the page Rate.", "No response has a rating yet.", "Not rated yet"]),
+        ([said(0, 4.0)], ["all lengths", "19 more rated responses needed", "1 rating of 1 row"]),
+        ([said(0, None), said(1, None)], ["nothing rated", "No response has a rating yet.", "names two ratings"]),
+        ([said(0, 4.0, repeat=k) for k in range(5)], ["5 rated 4", "mean 4.00"]),
+    ],
+    ids=["none", "one", "all unrated", "only repeats"],
+)
+def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Rating], words: Sequence[str]) -> None:
+    run = run_of(store, [([Response("A.", "a"), Response("B.", "b")], ratings)])
+    html = both(seen(desk, run))
+    for one in words:
+        assert one in html
+    for name, make in numbers.TABLES.items():
+        assert make(desk, run).csv.endswith("\r\n"), name
+
+
+def test_nothing_at_all(desk: Desk, store: Store) -> None:
+    look = desk.look(BROWSER, "", {})
+    assert insights.panels(look) == "" == looks.first(look) and "Nothing to rate yet" in rate.ratings(look)
+    bare = store.runs.create("bare", "bare", "me", workflow.recipe_text(made_of()), 7, "")
+    assert insights.panels(desk.look(BROWSER, bare.id, {})) == ""
+
+
+def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
+    """Thirty rows, a short response that is rated 2 and a long one of twice 4 and 5 for each aspect."""
+    answers = [Response("Short one.", "a"), Response("word " * 60, "a")]
+    ratings = [said(0, 2.0), said(0, 2.0, "honesty")]
+    ratings += [
+        said(1, value, aspect, k) for aspect in ("helpfulness", "honesty") for k, value in enumerate((4.0, 5.0))
+    ]
+    run = run_of(store, [(answers, ratings)] * 30)
+    found = figures.lengths(store, run)
+    assert list(found) == ["", "helpfulness", "honesty"]
+    for one in found.values():
+        assert [(band.name, band.n, band.mean) for band in one.bands] == [("up to 2", 30, 2.0), ("over 2", 30, 4.5)]
+        assert one.n == 60 and one.correlation == pytest.approx(1)
+    html = insights.by_length(seen(desk, run))
+    assert "Longer responses are rated much higher. Rank correlation 1.00, 60 responses." in html
+    assert 'role="img" aria-label="Mean rating by length. up to 2 words: mean 2.00, 30 responses; over 2' in html
+    edited = replace(store.rows.get("r-000-0"), responses=(Response("Three words now.", "a"),))
+    store.rows.edit(edited, "ann")
+    assert figures.lengths(store, run)[""].n == 58  # ratings of older words count no more
+
+
+# -- what was spent
+
+
+def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settings, store: Store, desk: Desk) -> None:
+    file = tmp_path / "inputs.jsonl"
+    file.write_text("".join(json.dumps({"instruction": f"Name river {n}."}) + "\n" for n in range(4)))
+    with FakeOpenAI() as fake:
+        models = {"url": fake.url, "model": "pen"}, {"url": fake.url, "model": "judge"}
+        made = recipe.parse(
+            {
+                "generator": models[0], "labeller": models[1], "task": {"kind": "text-generation"},
+                "inputs": {"path": str(file)}, "rating": {"aspects": ["helpfulness", "honesty"]},
+            }
+        )  # fmt: skip
+        run = workflow.start(store, here, made)
+        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+    found = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
+    assert set(found) == {("instructions", "pen"), ("ratings", "judge")}
+    assert found["instructions", "pen"].answered == 4 and found["ratings", "judge"].answered == 8
+    total = store.runs.workings(run.id)[0]
+    for name in ("sent", "prompt_tokens", "completion_tokens"):
+        assert sum(getattr(tally, name) for tally in found.values()) == total[name]
+    html = insights.cost(seen(desk, run))
+    assert "<td>ratings</td><td>judge</td><td>8</td>" in html and "Tokens, not money" in html
+
+
+def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, desk: Desk) -> None:
+    run = with_run(store, 1)
+    store.runs.add_working(run.id, "work", 1, 1, Tally(10, 9, 2, 1, 100, 50, 4.0))
+    apart = Tally(
+        sent=3, answered=3, recalled=4, prompt_tokens=30, completion_tokens=6, seconds=1.5, remembered_tokens=70
+    )
+    store.runs.add_working(run.id, "rate", 0, 1, apart, {("rate", "judge"): apart})
+    assert [(stage, model, tally.sent, tally.prompt_tokens) for stage, model, tally in numbers.spent(desk, run)] == [
+        ("ratings", "judge", 3, 30), ("not told apart", "", 10, 100),
+    ]  # fmt: skip
+    table = numbers.of_cost(numbers.spent(desk, run))
+    assert table.rows[-1] == ("all", "", 13, 6, 130, 56, 70, 5.5)
+    html = insights.cost(seen(desk, run))
+    assert "6 calls were remembered and cost nothing: 70 tokens not paid again." in html
+    assert "counted all models together" in html
+    store.runs.delete(run.id)
+    assert store.db.all("SELECT * FROM spent") == []
+
+
+# -- what to look at first
+
+
+def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
+    answers = [Response("A.", "a"), Response("B.", "b")]
+    calm = (answers, [said(0, 3.0), said(1, 4.0), said(0, 3.0, repeat=1)])
+    rows = [calm] * 10 + [
+        (answers, [said(0, 5.0), said(0, 2.0, "honesty"), said(1, 3.0)]),
+        (answers, [said(1, 2.0), said(1, 5.0, repeat=1), said(1, 3.0, repeat=2), said(0, 1.0), said(0, 3.0, repeat=1)]),
+        (answers, [said(0, 3.0), said(1, None)]),
+        (answers, [said(0, 5.0)]),
+    ]
+    run = run_of(store, rows)
+    other = store.rows.get("r-013-0")
+    asyncio.run(store.ratings.keep(other.id, content_hash(other), "another", [said(0, 2.5)]))
+    found, number = store.ratings.wide(run.id, 9)
+    assert [(one.row, one.why, one.response, one.aspect) for one in found] == [
+        ("r-011-0", "repeats", 1, "helpfulness"), ("r-013-0", "labellers", 0, "helpfulness"), ("r-010-0", "aspects", 0, ""),
+    ]  # fmt: skip
+    assert number == 3 and store.ratings.wide(run.id, 1) == (found[:1], 3)
+    html = looks.first(seen(desk, run))
+    assert "1 rating could not be read or asked for; 3 rows with ratings far apart" in html
+    words = (
+        "Response B, helpfulness: names two ratings",
+        "Response B: asked 3 times for helpfulness, the labeller gave 2, 5 and 3.",
+        "Response A: one labeller gave 2.5 for helpfulness, another 5.",
+        "Response A: 5 for helpfulness, but 2 for honesty.",
+    )
+    assert [html.index(one) for one in words] == sorted(html.index(one) for one in words)
+    assert "Question &lt;12&gt;?" in html and "<12>" not in html
+    act = Act(desk, BROWSER, run.id, {}, {}, {"act": "open", "row": "r-012-0"})
+    done = looks.open_row(act)
+    assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": PAGE})
+
+
+def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: Desk) -> None:
+    run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
+    assert "1 rating of 1 row" in rate.ratings(seen(desk, run))
+    row = store.rows.get("r-000-0")
+    asyncio.run(store.ratings.keep(row.id, content_hash(row), "j", [said(0, 2.0, "honesty")]))
+    assert "2 ratings of 1 row" in rate.ratings(seen(desk, run))
+    assert desk.beside.ask("slow", lambda: 1) == 1 and not desk.beside.busy
+
+
+# -- the numbers as files
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[TestClient]:
+    async def made() -> Any:
+        return server.create(desk)
+
+    app = asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
+    with TestClient(app, base_url="http://127.0.0.1:7860") as browser:
+        yield browser
+
+
+def test_the_numbers_of_a_plot_are_a_file_for_who_opened_the_page(client: TestClient, desk: Desk, store: Store) -> None:
+    odd = '=HYPERLINK("http://evil.example.org"),\n"x"'
+    run = run_of(store, [([Response("A, b.", odd), Response("B.", "-b")], [said(0, 4.5), said(1, None)])])
+    path = f"/numbers/{run.id}/ratings-by-model.csv"
+    assert client.get(path).status_code == 403
+    client.cookies.set(server.COOKIE, "a-browser-that-never-opened-it")
+    assert client.get(path).status_code == 403
+    desk.filled(BROWSER)
+    client.cookies.set(server.COOKIE, BROWSER)
+    found = client.get(path)
+    assert (found.status_code, found.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert found.headers["content-disposition"] == f'attachment; filename="{run.id}-ratings-by-model.csv"'
+    assert found.headers["cache-control"] == "no-store"
+    head, *lines = csv.reader(io.StringIO(found.text, newline=""))
+    assert head == ["model", "aspect", *numbers.SCALE]
+    assert lines == [
+        ["'-b", "helpfulness", "0", "0", "0", "0", "0", "", "0", "0", "1"],
+        [f"'{odd}", "helpfulness", "0", "0", "0", "0", "1", "4.5", "1", "0", "0"],
+    ]
+    assert client.get(f"/numbers/{run.id}/dropped.csv").text == "reason,answers\r\n'=no,1\r\n"
+    for wrong in (
+        f"{run.id}/nothing.csv", "none/cost.csv", "last/cost.csv", f"{run.id[:1]}%/cost.csv", f"{run.id}/cost", "../cost.csv",
+    ):  # fmt: skip
+        assert client.get(f"/numbers/{wrong}").status_code == 404, wrong
+
+
+def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: Store) -> None:
+    run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
+    store.runs.add_working(run.id, "work", 1, 1, Tally(sent=1))
+    html = insights.panels(seen(desk, run))
+    for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped"):
+        assert f'href="/numbers/r/{name}.csv" download="r-{name}.csv"' in html and name in numbers.TABLES
+    assert html.count('class="get"') == 5
+
+
+def test_numbers_below_zero_stay_numbers() -> None:
+    table = numbers.Numbers(("measure", "value"), [("=a", -0.31), ("@b", None), ("ü", 1234)])
+    assert table.csv == "measure,value\r\n'=a,-0.31\r\n'@b,\r\nü,1234\r\n"
+    assert table.shown == [["=a", "−0.31"], ["@b", "–"], ["ü", "1,234"]]
