@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +21,17 @@ from app.jobs import Jobs
 from app.pages import insights, looks, rate
 from app.pages.board import Act
 from app.pages.rows import PAGE
+from app.recipe import Recipe
 from app.standby import Standby
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
+from feedback.agreement import Agreement
 from feedback.types import Rating
 from tasks.engine import Tally
 from tasks.types import Dropped, Message, Response, Row
 from tests.rows import made_of, with_run
-from tests.servers import FakeOpenAI
+from tests.servers import FakeOpenAI, Fault
 
 # gradio's queue counts its events with what pandas is about to give up
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -158,20 +162,64 @@ def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
     assert figures.lengths(store, run)[""].n == 58  # ratings of older words count no more
 
 
+def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
+    tmp_path: Path, here: Settings, store: Store, desk: Desk
+) -> None:
+    rated, waiting = threading.Event(), threading.Event()
+
+    def later(body: dict[str, Any], number: int) -> Fault:
+        if "You rate" not in json.dumps(body) or rated.is_set():
+            return None
+        waiting.set()
+        return 503, {"Retry-After": "0.05"}, "later"
+
+    with FakeOpenAI(faults=later) as fake:
+        made = made_by(fake, tmp_path)
+        run = workflow.start(store, here, replace(made, rating=None))
+        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        assert "Not rated yet" in rate.ratings(seen(desk, run))
+        assert made.rating is not None
+        job = desk.jobs.rate(store.runs.get(run.id), desk.keys(BROWSER), made.rating, made.labeller)
+        assert waiting.wait(20)
+        html = rate.ratings(seen(desk, run))
+        assert html.count("nothing rated: 0 rated 1") == 2 and "Download numbers" in html
+        spent = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
+        assert spent["ratings", "judge"].sent > 0 == spent["ratings", "judge"].answered
+        assert store.runs.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
+        rated.set()
+        until = time.monotonic() + 30
+        while job.state == "working" and time.monotonic() < until:
+            time.sleep(0.02)
+        assert job.state == "done"
+        now = rate.ratings(seen(desk, run))
+        assert "8 ratings of 4 rows" in now and now.count("<figure>") == html.count("<figure>") == 2
+        assert store.runs.spent(run.id)["rate", "judge"].answered == 8
+
+
+def test_people_who_gave_decisions_only_are_told_apart(desk: Desk, store: Store) -> None:
+    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id, {})
+    assert "People gave no ratings in these reviews, only decisions" in insights._crossed(look, Agreement(rows=1))
+
+
 # -- what was spent
 
 
-def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settings, store: Store, desk: Desk) -> None:
+def made_by(fake: FakeOpenAI, tmp_path: Path) -> Recipe:
+    """Four instructions answered by a pen and rated by a judge, by two aspects."""
     file = tmp_path / "inputs.jsonl"
     file.write_text("".join(json.dumps({"instruction": f"Name river {n}."}) + "\n" for n in range(4)))
+    return recipe.parse(
+        {
+            "generator": {"url": fake.url, "model": "pen"}, "labeller": {"url": fake.url, "model": "judge"},
+            "task": {"kind": "text-generation"}, "inputs": {"path": str(file)},
+            "rating": {"aspects": ["helpfulness", "honesty"]},
+        }
+    )  # fmt: skip
+
+
+def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settings, store: Store, desk: Desk) -> None:
     with FakeOpenAI() as fake:
-        models = {"url": fake.url, "model": "pen"}, {"url": fake.url, "model": "judge"}
-        made = recipe.parse(
-            {
-                "generator": models[0], "labeller": models[1], "task": {"kind": "text-generation"},
-                "inputs": {"path": str(file)}, "rating": {"aspects": ["helpfulness", "honesty"]},
-            }
-        )  # fmt: skip
+        made = made_by(fake, tmp_path)
         run = workflow.start(store, here, made)
         asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
     found = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
