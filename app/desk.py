@@ -249,7 +249,7 @@ class Look:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        return self.desk.store.runs.progress(self.run.id) if self.run else {}
+        return self.desk.store.runs.counts(self.run.id) if self.run else {}
 
     def counted(self, find: Find[T]) -> T | None:
         """What `find` tells of the run; what it told before where that takes long, None where it never did."""

@@ -33,7 +33,7 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     """
     took = [w for w in store.runs.workings(run.id) if w["what"] == "preview" and w["rows"]]
     asked = sum(w["answered"] for w in took)
-    counts, rating = store.runs.progress(run.id), made.rating
+    counts, rating = store.runs.counts(run.id), made.rating
     if not (seen := [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses][:SEEN]):
         return None
     to_make = max(rows - counts["answered"], 0)

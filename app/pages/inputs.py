@@ -63,7 +63,7 @@ def build(board: Board) -> None:
         )
     board.dress(there, lambda look: gr.update(visible=_from(look, "argilla")))
     run = form.add(
-        "inputs.run", gr.Dropdown([], value="", label="Run", visible=False, interactive=True, filterable=False)
+        "inputs.run", gr.Dropdown([("", "")], value="", label="Run", visible=False, interactive=True, filterable=False)
     )
     board.dress(run, _runs)
     board.part(found)

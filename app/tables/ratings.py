@@ -16,11 +16,6 @@ COUNTS = f"(judge=rows.rated_by OR judge={LAST_JUDGE})"
 """True of the ratings that count; the last judge's are told at once."""
 OF_ROWS = "ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
 
-UNREAD_OF_ROWS = (
-    "(SELECT * FROM ratings INDEXED BY ratings_unread WHERE status IN ('unrated', 'failed')) ratings"
-    " CROSS JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
-)
-"""Those without a value for want of a readable answer, which are few: they are looked at before their rows."""
 APART, ASPECTS_APART = 2, 3
 """Points between ratings of one question, and between aspects of one response, that are worth a look."""
 

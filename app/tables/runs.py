@@ -8,7 +8,6 @@ from typing import Any
 from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
-from app.tables.ratings import COUNTS, OF_ROWS, UNREAD_OF_ROWS
 from app.tables.reviews import DECIDED, NEWEST, THERE
 from app.tables.text import now
 from tasks.engine import Tally
@@ -108,7 +107,10 @@ class Runs:
         tally: Tally,
         tallies: Mapping[tuple[str, str], Tally] | None = None,
     ) -> None:
-        """What one working of the run took: `what` is "preview", "work", "rate" or "again"; `tallies` tell stages and models apart."""
+        """What one working of the run took: `what` is "preview", "work", "rate" or "again".
+
+        `tallies` tell stages and models apart.
+        """
         values = (
             run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
             tally.completion_tokens, tally.seconds, now(),
@@ -146,23 +148,13 @@ class Runs:
         self.db.write(lambda c: c.execute("INSERT INTO exports VALUES(NULL,?,?,?,?,?)", values) and None)
 
     def counts(self, run_id: str) -> dict[str, int]:
-        """How far the run has come, counted anew where something was written since: `progress`, and all its ratings."""
-        return {
-            **self.progress(run_id),
-            "ratings": self.db.remembered(f"ratings of {run_id}", lambda: self._ratings(run_id)),
-        }
-
-    def progress(self, run_id: str) -> dict[str, int]:
-        """What is counted at once, of a large run too.
+        """How far the run has come, counted anew where something was written since; at once, of a large run too.
 
         units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, undecided (a tie, or nobody sure),
-        seen (not only drafted) and exported (the last file) count rows or units; unrated and failed_ratings count ratings;
-        rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
+        seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count
+        ratings; rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
         """
         return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
-
-    def _ratings(self, run_id: str) -> int:
-        return int(self.db.all(f"SELECT count(*) n FROM {OF_ROWS} WHERE run=? AND {COUNTS}", run_id)[0]["n"])
 
     def _counted(self, run_id: str) -> dict[str, int]:
         one = self.db.reader.execute(
