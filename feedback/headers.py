@@ -4,35 +4,36 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-EDGE = r"[ \t>#*_`\-•\"']*"  # never over a line's end: patterns that begin anew at each line would take for ever
+EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
 COLON = r"[ \t*_`\"']*[:=：]"
 TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))"
 REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for|of)[ \t]+(?:the[ \t]+)?(?:rating|score|types?))?"
 KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-TEXT = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
+NAMED = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
 TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[0-9])[^\n]{1,80}$"
 HEADER = re.compile(
-    rf"^[ \t>*_`\-•\"']*(?P<hashes>\#{{1,6}})?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
-    rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{TEXT}"
+    rf"^[ \t>*_`\-•\"']*+(?P<hashes>\#{{1,6}}+)?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
+    rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{NAMED}"
     rf"(?:[ \t>*_#:：.`-]*$|(?=[ \t>*_#:：.,;`(|–-]+{KIND})|(?(hashes){TITLE}|(?(asked){TITLE}|(?!))))",
     re.I | re.M,
 )
 """A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good"."""
-VALUE = r"[ \t*_`(★☆⭐]*[1-5](?:\.[0-9])?(?:[ \t]*(?:/|out[ \t]+of)[ \t]*5)?[ \t*_`)]*(?:$|[-–—:;,|])"
-OWN = re.compile(
-    rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?"
-    rf"(?:(?P<asked>)(?:rating|score)[ \t]+(?:for|of)[ \t]+{TEXT}{COLON}[ \t*_`]*(?=\S)"
-    rf"|{TEXT.replace('<text>', '<short>')}{COLON}[ \t*_`]*(?={VALUE}))",
+OWN = re.compile(rf"^{EDGE}(?:rating|score)[ \t]+(?:for|of)[ \t]+{NAMED}{COLON}[ \t*_`]*(?=\S)", re.I | re.M)
+"""The rating and its text in one label: "Rating for Text 2: 4"."""
+SHORT = re.compile(
+    rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*"
+    r"(?=[ \t*_`(★☆⭐]*[1-5](?:\.[0-9]+)?(?:[ \t]*(?:/|out[ \t]+of)[ \t]*5)?[ \t*_`)]*"
+    r"(?:$|[ \t]+[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
     re.I | re.M,
 )
-"""The rating and its text in one label: "Rating for Text 2: 4", "Text 2: 4/5"."""
+"""The same without a word for it: "Text 2: 4/5 - Clear.". It is looked for only where nothing else says what a number is."""
 INLINE = re.compile(
-    rf"(?:(?<=[.!?;|])[ \t]+|[ \t]+\#{{1,6}}[ \t*_]*)(?P<asked>output[ \t]+for[ \t]+)?{TEXT}"
+    rf"(?:(?<=[.!?;|])[ \t]+|[ \t]+\#{{1,6}}[ \t*_]*)(?P<asked>output[ \t]+for[ \t]+)?{NAMED}"
     rf"(?=[ \t>*_#:：.,;`(|–-]+(?:rating|score|{TYPE}){COLON})",
     re.I,
 )
-"""A header in the middle of a line, right before its rating."""
+"""A header in the middle of a line, right before its rating or its types."""
 ITEM = re.compile(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){COLON})", re.I | re.M)
 """A number of a list right before a rating."""
 LABEL = re.compile(
@@ -44,12 +45,21 @@ FENCE, HEADING = re.compile(r"^[ \t]*```", re.M), re.compile(r"^(#{1,6})[ \t]+\S
 RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$", re.M)
 CLOSING = re.compile(
     r"(?<=\n\n)[ \t>*_#]*(?:(?:in|the|a|my|brief|final|overall|quick)[ \t]+){0,2}"
-    r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment|note)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)"
-    r"|(?<=\n\n)(?:i[ \t]+)?hope[ \t]+(?:this|that|these)\b|(?<=\n\n)(?:please[ \t]+)?let[ \t]+me[ \t]+know\b",
+    r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)",
     re.I,
 )
-"""What an answer says behind its last part: "**Summary:** Text 1 is ...", "I hope this helps!"."""
-TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>[ \t]*(?=\n|<\||\Z)")
+"""What an answer says behind its last part: "**Summary:** Text 1 is ..."."""
+COURTESY = re.compile(
+    r"(?<=\n\n)(?:(?:i[ \t]+)?hope[ \t]+(?:this|that|these)\b|(?:please[ \t]+)?let[ \t]+me[ \t]+know\b)[^\n]*\s*\Z",
+    re.I,
+)
+OTHERS = re.compile(
+    rf"\b(?:texts?|responses?|answers?)[ \t]*#?[ \t]*(?:[0-9]|(?:{'|'.join(NUMBERS)})\b)|\brank"
+    r"|\b(?:both|all|the[ \t]+(?:two|three|four|five))[ \t]+(?:of[ \t]+the[ \t]+)?(?:texts|responses|answers)\b",
+    re.I,
+)
+"""Words about several texts, as behind the last part and in no rationale of one."""
+TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
 """A token that ends the labeller's turn: what follows is another one's."""
 BLOCK = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.M | re.S)
 RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*[0-9]", re.I | re.M)
@@ -69,71 +79,97 @@ def places(answer: str, texts: int) -> list[Place]:
     if {number_of(match) for match in matches if match["asked"]} >= set(range(1, texts + 1)):
         return [Place(number_of(match), match.start(), match.end()) for match in matches if match["asked"]]
     found = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
-    named = {place.number for place in found.values()}
     for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
-        if match["asked"] is not None or number_of(match) not in named:
-            found[match.start()] = Place(number_of(match), match.start(), match.start())
+        found[match.start()] = Place(number_of(match), match.start(), match.start())
     named = {place.number for place in found.values()}
     for match in INLINE.finditer(answer):
         if number_of(match) not in named:
             found[match.start()] = Place(number_of(match), match.start(), match.end())
-    if not found and texts > 1:
-        items = list(ITEM.finditer(answer))
-        if [number_of(match) for match in items] == list(range(1, texts + 1)):
-            return [Place(number_of(match), match.start(), match.end()) for match in items]
-        return _unnamed(answer, texts)
-    return [found[at] for at in sorted(found)]
+    if found or texts == 1:
+        return [found[at] for at in sorted(found)]
+    for pattern in (ITEM, SHORT):
+        items = list(pattern.finditer(answer))
+        if sorted(map(number_of, items)) == list(range(1, texts + 1)) and not (pattern is SHORT and _says_more(answer)):
+            starts = [match.start() if pattern is SHORT else match.end() for match in items]
+            return [Place(number_of(match), match.start(), at) for match, at in zip(items, starts, strict=True)]
+    return _unnamed(answer, texts)
+
+
+def _says_more(answer: str) -> bool:
+    """Whether something else in the answer says what its numbers are: a label for ratings, or that they are ranks."""
+    return (
+        any(kind(mark) == "rating" for mark in LABEL.finditer(answer)) or re.search(r"\brank", answer, re.I) is not None
+    )
 
 
 def _unnamed(answer: str, texts: int) -> list[Place]:
-    """Parts without any header: as many as texts were asked about, all with the same labels, so in the texts' order."""
+    """Parts without any header: as many as texts were asked about, all with the same labels, so in the texts' order.
+
+    Nothing but these parts may stand there: what is named otherwise, or speaks of texts by number, is not told by order.
+    """
     marks = list(LABEL.finditer(answer))
     each = len(marks) // texts
     labels = [kind(mark) for mark in marks]
-    if not marks or labels != labels[:each] * texts or labels[:each].count("rating") != 1:
+    if not marks or labels != labels[:each] * texts or labels[:each].count("rating") != 1 or OTHERS.search(answer):
+        return []
+    if answer[: marks[0].start()].strip(" \t\n`"):
+        return []
+    ends = [*(mark.start() for mark in marks[1:]), len(answer)]
+    said = [answer[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+    if any("\n" in words for words in said):
         return []
     return [Place(k + 1, mark.start(), mark.start()) for k, mark in enumerate(marks[::each])]
 
 
 def number_of(match: re.Match[str]) -> int:
-    groups = match.groupdict()
-    said = str(groups["text"] or groups.get("short")).lower()
+    said = match["text"].lower()
     return NUMBERS.index(said) + 1 if said in NUMBERS else int(said)
 
 
 def kind(mark: re.Match[str]) -> str:
-    """What a label is for: rating, rationale or types."""
+    """What a label is for: rating, rationale, types; types_rationale where it says so, as "Rationale for type"."""
     word = next(group for group in mark.groups() if group).lower()
-    return "rating" if word in ("rating", "score") else "types" if word.startswith("type") else "rationale"
+    if word in ("rating", "score"):
+        return "rating"
+    if word.startswith("type"):
+        return "types"
+    return "types_rationale" if word.endswith(("type", "types")) else "rationale"
 
 
 def without_closing(body: str, level: int, *, last: bool, fenced: bool) -> str:
-    """One part of an answer without what does not speak of its text any more.
+    """One part of an answer without what follows its text's: an end only counts behind the part's last label.
 
-    That is the next heading that is as high as its own (`level` hashes, 0 for a header that is no heading), the end of a
-    fence around the whole answer, and behind the `last` part a rule or a summary.
+    That is a heading that is no lower than its own (`level` hashes, 0 for a header that is no heading) or, behind the `last`
+    part, a rule or a summary, each with words about several texts; a courtesy at the very end; the end of a fence around the
+    whole answer; a token that ends the turn.
     """
     read = without_code(body)
-    ends = [found.start() for found in HEADING.finditer(read) if level and len(found[1]) <= level]
-    if fenced and (found := FENCE.search(read)):
-        ends.append(found.start())
+    marks = list(LABEL.finditer(read))
+    if not marks:
+        return body
+    behind = marks[-1].end()
+    ends = [found.start() for found in TURN.finditer(read, behind)]
+    if fenced and (fence := FENCE.search(read, behind)):
+        ends.append(fence.start())
+    closings = [found.start() for found in HEADING.finditer(read, behind) if level and len(found[1]) <= level]
     if last:
-        closings = [*RULE.finditer(read), *CLOSING.finditer(read)]
-        ends += [found.start() for found in closings if not LABEL.search(read, found.end())]
-        ends += [found.start() for found in TURN.finditer(read)]
-    ends = [end for end in ends if LABEL.search(read, 0, end)]
+        closings += [found.start() for pattern in (RULE, CLOSING) for found in pattern.finditer(read, behind)]
+        ends += [found.start() for found in COURTESY.finditer(read, behind)]
+    others = [found.start() for found in OTHERS.finditer(read, behind)]
+    ends += [start for start in closings if others and others[-1] > start]
     return body[: min(ends, default=len(body))]
 
 
 def without_code(answer: str) -> str:
-    """The answer, as long as it is, with blanks for the code that it quotes: what looks like a label in there is none."""
+    """The answer, as long as it is, with blanks for the code that a rationale quotes: what looks like a label there is none."""
+    first = next((mark.end() for mark in LABEL.finditer(answer) if kind(mark) != "rating"), None)
 
     def blank(found: re.Match[str]) -> str:
-        if HEADER.search(found[1]) or RATED.search(found[1]):
+        if first is None or found.start() < first or HEADER.search(found[1]) or RATED.search(found[1]):
             return found[0]
         return re.sub(r"[^\n]", " ", found[0])
 
-    return BLOCK.sub(blank, answer)
+    return BLOCK.sub(blank, answer) if "```" in answer else answer
 
 
 def level_of(answer: str, place: Place) -> int:

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from feedback.headers import HEADER, KIND, LABEL, OWN, in_fence, kind, level_of, places, without_closing, without_code
+from feedback.headers import (
+    HEADER,
+    KIND,
+    LABEL,
+    OWN,
+    SHORT,
+    in_fence,
+    kind,
+    level_of,
+    places,
+    without_closing,
+    without_code,
+)
 from feedback.scores import NUMBER, kinds, score
 from feedback.types import RatingStatus
 
@@ -18,7 +30,7 @@ ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
 BARE = re.compile(r"\A[ \t\n*_`]*[0-9](?:\.[0-9]+)?(?:[ \t]*/[ \t]*5)?[ \t*_`.]*(?:\n|\Z)")
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
 """What may follow the types on their line."""
-DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*(?:\([^()\n]{0,60}\))?[ \t*_`]*[-–—:;|][ \t]+")
+DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*(?:\([^()\n]{0,60}\))?[ \t*_`]*[-–—:;,.|][ \t]+")
 LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
 KEY = re.compile(r"(?:output[\s_]+(?:for[\s_]+)?)?(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
 NAMES = ("text", "id", "response", "answer", "index", "number", "text_id", "name")
@@ -35,8 +47,10 @@ COLUMNS = {
     "rationale": ("rationale", "reason", "explanation"),
 }
 JSON = re.compile(r'\{\s*"|\[\s*\{')
-TAGGED = re.compile(r"<(rating|score|rationale|type)s?>[ \t\n]*", re.I)
-TAG_ENDS = re.compile(r"[ \t\n]*</[a-z_]{1,20}>", re.I)
+TAGGED = re.compile(r"^[ \t]*<(rating|score|rationale|type)s?>[ \t\n]*", re.I | re.M)
+TAG_ENDS = re.compile(
+    r"[ \t\n]*</(?:ratings?|scores?|rationales?|types?|outputs?|texts?|responses?|evaluations?)>", re.I
+)
 NUMBERED_TAG = re.compile(r"<[a-z_]{1,20}[ \t]+(?:text|response|id|number|index)=[\"']?([0-9]{1,3})[\"']?[ \t]*>", re.I)
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
 BLANKS, LINES = re.compile(r"[ \t]{40,}"), re.compile(r"\n{3,}")
@@ -86,7 +100,7 @@ def _even(answer: str) -> str:
 
 def _untagged(answer: str) -> str:
     """The answer with labels in place of tags: "<rating>4</rating>" is "Rating: 4"."""
-    if not TAGGED.search(answer):
+    if not TAGGED.search(answer) or JSON.search(answer) or LABEL.search(answer):
         return answer
     return TAG_ENDS.sub("\n", TAGGED.sub(r"\n\1: ", NUMBERED_TAG.sub(r"\nText \1\n", answer)))
 
@@ -104,16 +118,16 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
         return Entry("unrated", note="the answer does not speak of this text")
     status, value, note = score(part.rating, not_applicable=not_applicable)
     said, why = _trimmed(part.rationale), _trimmed(part.types_rationale)
+    if str(part.rating).startswith("[") and said.startswith("[") and said.endswith("]"):
+        said = said[1:-1].strip()  # the brackets of the form that it was asked to fill in
     if not types:  # not asked for, so that the only reason given is that of the rating
         return Entry(status, value, said or why, note)
     return Entry(status, value, said, note, kinds(part.types, types), why)
 
 
 def _trimmed(text: str) -> str:
-    """A rationale without the brackets around it, and without the tags and end tokens behind it."""
+    """A rationale without the tags and end tokens behind it."""
     text = text.strip()
-    if text.startswith("[") and text.endswith("]") and "[" not in text[1:]:
-        text = text[1:-1].strip()
     while True:
         before, line_end, last = text.rpartition("\n")
         found = TAIL.search(text, max(0, len(text) - 60))
@@ -135,7 +149,7 @@ def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
         for name, value in found.items():
             if isinstance(value, dict) and (number := KEY.fullmatch(name)):
                 parts[int(number[1])] = _said(_lower(value))
-        if listed := _in_lists(found, texts):
+        if not parts and (listed := _in_lists(found, texts)):
             return listed
         items = next((value for value in found.values() if isinstance(value, list)), [])
     for item in map(_lower, items if isinstance(items, list) else []):
@@ -146,7 +160,9 @@ def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
             parts[int(number[1])] = _said(item)
         elif texts == 1:
             parts[1] = _said(item)
-    return parts
+    if 0 not in parts:
+        return parts
+    return {number + 1: part for number, part in parts.items()} if parts.keys() == set(range(texts)) else {}
 
 
 def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
@@ -154,7 +170,11 @@ def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
     lists = {key.rstrip("s"): value for key, value in found.items() if isinstance(value, list) and len(value) == texts}
     if "rating" not in lists or any(isinstance(value, Mapping) for value in lists["rating"]):
         return {}
-    return {k + 1: _said({key: value[k] for key, value in lists.items()}) for k in range(texts)}
+    names = next((lists[name] for name in NAMES if name in lists), list(range(1, texts + 1)))
+    numbers = [int(named[1]) for name in names if (named := KEY.fullmatch(str(name)))]
+    if sorted(numbers) != list(range(1, texts + 1)):
+        return {}
+    return {number: _said({key: value[k] for key, value in lists.items()}) for k, number in enumerate(numbers)}
 
 
 def _lower(found: Any) -> Any:
@@ -206,8 +226,9 @@ def _chosen(said: Sequence[tuple[int, Part]], texts: int) -> dict[int, Part]:
         if number in rounds[-1]:
             rounds.append({})
         rounds[-1][number] = part
-    if whole := [one for one in rounds if one.keys() >= set(range(1, texts + 1))]:
-        return whole[-1]
+    whole = [one for one in rounds if one.keys() >= set(range(1, texts + 1))]
+    if rated := [one for one in whole if all(part.rating is not None for part in one.values())] or whole[-1:]:
+        return rated[-1]
     first: dict[int, Part] = {}
     for number, part in said:
         if number not in first or first[number].rating is None:
@@ -238,7 +259,7 @@ def _labels(body: str) -> Part:
 
     A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
     """
-    if own := OWN.match(body):
+    if own := OWN.match(body) or SHORT.match(body):
         first, _, rest = body[own.end() :].partition("\n")
         part = _labels(rest)
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
@@ -247,16 +268,29 @@ def _labels(body: str) -> Part:
         return Part(bare[0].strip(), body[bare.end() :].strip())
     if len(marks) == 1:
         marks += _inside(body, marks[0])
+    marks = [mark for k, mark in enumerate(marks) if not k or not _carries_on(body, marks[k - 1], mark)]
     said: dict[str, str] = {}
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
     for mark, end in zip(marks, ends if marks else [], strict=True):
         what = kind(mark)
-        if what == "rationale" and "types" in said and "rating" not in said and "types_rationale" not in said:
+        of_rating = mark[0].lower().rstrip(" \t*_`\"':=：").endswith(("rating", "score"))
+        if (
+            what == "rationale"
+            and not of_rating
+            and "types" in said
+            and not {"rating", "types_rationale"} & said.keys()
+        ):
             what = "types_rationale"
         if not said.get(what):
             said[what] = body[mark.end() : end].strip()
     rationale = said.get("rationale") or _behind(said.get("rating", ""))
     return Part(said.get("rating"), rationale, said.get("types"), said.get("types_rationale", ""))
+
+
+def _carries_on(body: str, before: re.Match[str], mark: re.Match[str]) -> bool:
+    """Whether a label stands in the rationale before it: "Rationale: ...", then "Reasoning: ..."."""
+    both = {kind(before), kind(mark)} == {"rationale"}
+    return both and bool(body[before.end() : mark.start()].strip())
 
 
 def _inside(body: str, first: re.Match[str]) -> list[re.Match[str]]:

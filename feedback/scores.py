@@ -18,11 +18,19 @@ OTHERWISE = re.compile(
 """What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
 PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
 NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
-KIND_WORD = re.compile(r"\btypes?[ \t]+(?=#?[0-9])", re.I)
+KIND_WORD = re.compile(r"(?:\A|(?<=[,;&/][ \t])|(?<=\band[ \t]))types?[ \t]+(?=#?[0-9])", re.I)
 NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
 """The name of a kind behind its number."""
-WORDED = re.compile(r"\A[^\d\n]{1,60}?(?:\(|[-–—:][ \t]*)[ \t*_]*([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z")
-"""A word for the rating before its number: "Good (4)"."""
+GRADE = (
+    r"(?:very|fairly|mostly|quite|excellent|outstanding|perfect|great|good|strong|high|full|complete|fine|fair|okay|ok|average"
+    r"|medium|moderate|acceptable|adequate|partial|mixed|mediocre|weak|low|poor|bad|terrible|minimal)"
+)
+WORDED = re.compile(
+    rf"\A[\s*_`\"']*{GRADE}(?:[ \t]+{GRADE}){{0,2}}(?:[ \t]+(?:quality|compliance|alignment|answer|response|work|text))?"
+    r"[ \t*_]*(?:\(|[-–—:][ \t]+)[ \t*_]*([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z",
+    re.I,
+)
+"""A grade in words before its number: "Good (4)"."""
 KINDS = re.compile(
     r"\A[\s*_`\"'(\[#]*([0-9](?:(?:[ \t]*(?:,|;|/|&|and\b)[ \t]*(?:and[ \t]+)?|[ \t]+)#?[0-9](?![0-9]|\.[0-9]))*)"
     r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"

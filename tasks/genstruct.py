@@ -27,7 +27,9 @@ KEYS = (("question", "answer"), ("user", "assistant"))
 FOUND_BY = ("file", "source", "url", "id")
 """Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-MARKERS = re.compile(r"\[{2,3}\s*(?P<who>user|assistant|title|content)\s*\]{2,3}", re.IGNORECASE)
+MARKERS = re.compile(r"\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
+NEARLY = re.compile(r"^\[\[\s*(user|assistant)\s*\]\](?!\])[ \t]*:?", re.IGNORECASE | re.MULTILINE)
+"""The same with a bracket too few, where no marker is whole."""
 LABELS = re.compile(
     r"""(?:^[ \t*>-]{0,12}(?P<marked>(?:\*\*|__|\#{1,6}[ \t]|\[)[ \t*_\#\[]{0,8})?|\[\[\[)(?P<who>user|assistant)
       (?:\]\]\] | [*_\]]{0,8}[ \t]*+:[*_]* | (?(marked)[*_\]]{0,8}[ \t\#]*+\r?$|(?!)))[ \t]*""",
@@ -145,6 +147,7 @@ def read(answer: str) -> tuple[str, str] | None:
     if keys is not None:
         user, assistant = (ended(_unmarked(found[key])) for key in keys)
     else:
+        answer = answer if MARKERS.search(answer) else NEARLY.sub(r"[[[\1]]]", answer)
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
         parts = _parts(answer, MARKERS if own else LABELS) or ("", "")
         user, assistant = (clean(_unmarked(part)) for part in parts)

@@ -7,7 +7,7 @@ to it stay, and what is said around the list is no item. Where it is not clear w
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ from tasks.list_lines import (
     INTRODUCTION,
     LABEL,
     LIST_KEY,
+    LISTED,
     LONGEST_INTRODUCTION,
     OPENING,
     REFUSAL,
@@ -36,10 +37,11 @@ from tasks.reading import FENCE, JSON, WHOLE_BOLD, ended, means_json, unbold, un
 
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
 IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
-BOLD_TITLE = re.compile(r"\A\*\*[^*\n]{1,40}:\s*\*\*\s+(?=\S)(.+)\Z", re.DOTALL)
+LISTED_LAST = re.compile(rf"\b{LISTED}\W*\Z", re.IGNORECASE)
 ANSWER = re.compile(r"\Aanswer\s*[:：]", re.IGNORECASE)
-REMARKED = re.compile(r"\s+[*_]\([^()\n]{1,40}\)[*_]\Z")
+REMARKED = re.compile(r"\s+[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
 PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
+ABOUT_PICTURES = re.compile(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
 DECODER = json.JSONDecoder(strict=False)
@@ -243,7 +245,7 @@ def _marked(lines: Sequence[Line]) -> list[str]:
             items = list(_grouped(lines, top))
             if top[0].kind == "heading" and _are_captions(items):
                 return [text for item in items for line in item.more if (text := bare(line.text))]
-            return [text for item in _untitled(items) for text in _said(item)]
+            return [text for item in items for text in _said(item)]
     return []
 
 
@@ -279,20 +281,8 @@ def _grouped(lines: Sequence[Line], top: Sequence[Line]) -> Iterator[Item]:
 def _are_captions(items: Sequence[Item]) -> bool:
     """True for headings over parts of a list whose items are not marked."""
     lines = [line for item in items for line in item.more]
-    plain = all(item.more and not is_sentence(item.line.rest) for item in items)
+    plain = all(item.more and (is_label(item.line.rest) or LISTED_LAST.search(item.line.rest)) for item in items)
     return plain and len(lines) > len(items) and not any(line.kind or line.indent for line in lines)
-
-
-def _untitled(items: list[Item]) -> list[Item]:
-    """Items without the bold title before each of them, however it is written."""
-    found = [BOLD_TITLE.match(item.line.rest) for item in items]
-    if (
-        len(items) < 2
-        or any(item.more for item in items)
-        or not all(title and len(title[1].split()) > 2 for title in found)
-    ):
-        return items
-    return [Item(replace(item.line, rest=title[1])) for item, title in zip(items, found, strict=True) if title]
 
 
 def _carries_on(item: Item, line: Line, after_blank: bool) -> bool:
@@ -341,7 +331,8 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
     told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
     shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
-    shown = [line for place, line in enumerate(shown) if not place or not ANSWER.match(line.text)]
+    if len(shown) > 1 and [bool(ANSWER.match(line.text)) for line in shown] == [False, True] * (len(shown) // 2):
+        shown = shown[::2]
     while len(shown) > 1 and REMARK.match(shown[-1].text):
         shown.pop()
     below = {id(line): under for line, under in pairwise(told) if under.text}
@@ -363,7 +354,7 @@ def _plain(lines: Sequence[Line]) -> list[str]:
 def _without_pictures(items: list[str]) -> list[str]:
     """Items without the emoji before each of them."""
     found = [PICTURE.match(item) for item in items]
-    if len(items) < 2 or not all(found):
+    if len(items) < 2 or not all(found) or any(ABOUT_PICTURES.search(item) for item in items):
         return items
     return [bare(PICTURE.sub("", item, count=1)) for item in items]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from feedback.reading import read
-from feedback.scores import kinds
+from feedback.scores import kinds, score
 
 ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
 
@@ -30,7 +30,7 @@ def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
         pytest.param("Rationale: Good.\nRating: 4\n\nRationale: Bad.\nRating: 2", id="no headers, rationale first"),
         pytest.param(f"{ASKED}\n\n---\n\nText 1 wins. Shall I go on?", id="a word behind a rule"),
         pytest.param(f"{ASKED}\n\n#### Final ranking\n1. Text 1 (4)\n2. Text 2 (2)", id="a heading of the same height"),
-        pytest.param(f"{ASKED}\n\n## In all\nBoth are short.", id="a higher heading"),
+        pytest.param(f"{ASKED}\n\n## In all\nBoth texts are short.", id="a higher heading"),
         pytest.param(f"{ASKED}\n\n**Summary:** Text 1 is the better one.", id="a summary"),
         pytest.param(f"Here you are:\n\n```markdown\n{ASKED}\n```\n\nI hope this helps!", id="a word behind a fence"),
         pytest.param(
@@ -124,3 +124,67 @@ def test_types(answer: str) -> None:
 
 def test_a_number_in_the_name_of_a_type_is_no_type() -> None:
     assert kinds("1 (see type 2)", 3) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "texts", "expected"),
+    [
+        ("Rating: 2\nRationale: wrong sum.\nAnswer 1: 5", 1, [(2.0, "wrong sum.\nAnswer 1: 5")]),
+        ("Rating: 4\nRationale: Compared,\nText 1: 3, 5 and 7 are primes", 1, [(4.0, "Compared,\nText 1: 3, 5 and 7 are primes")]),
+        ("#### Output for Text B\nRating: 4\nRationale: b\n\n#### Output for Text A\nRating: 2\nRationale: a", 2, None),
+        ("Text 2 is better.\nRating: 4\nRationale: b\n\nText 1 is worse.\nRating: 2\nRationale: a", 2, None),
+        ("The second one:\nRating: 4\nRationale: b\n\nThe first one:\nRating: 2\nRationale: a", 2, None),
+        ("**Accuracy**\nRating: 3\nRationale: x\n\n**Style**\nRating: 4\nRationale: y", 2, None),
+        ("Rating: 3\nRationale: draft for text 1\n\nRating: 4\nRationale: final for text 1", 2, None),
+        ("Text 1: 4:30 pm is right\nText 2: 3:15 is wrong", 2, None),
+        ("Text 1: 4|10\nText 2: 3|10", 2, None),
+        ("Text 1: 4, 5, 3\nText 2: 3, 3, 2", 2, None),
+        ("Ranking:\nText 1: 1 - best\nText 2: 2 - second\n", 2, None),
+        ("Text 1: 3, because it is ok\nText 2: 2, as it is short", 2, [(3.0, "because it is ok"), (2.0, "as it is short")]),
+        ("#### Output for Text 1\n#### Rationale: a\n#### Rating: 4\n\n#### Output for Text 2\n#### Rationale: b\n#### Rating: 2",
+         2, [(4.0, "a"), (2.0, "b")]),
+        ("```\nRating: N/A\nRationale: a\n```", 1, [(None, "a")]),
+        ('{"text 1": {"rationale": "Uses the <score> tag.", "rating": 4}, "text 2": {"rationale": "b", "rating": 2}}',
+         2, [(4.0, "Uses the <score> tag."), (2.0, "b")]),
+        ("Rating: 4\nRationale: Tags as <b>b</b> and <score>3</score>.", 1, [(4.0, "Tags as <b>b</b> and <score>3</score>.")]),
+        ('[{"index": 0, "rating": 4, "rationale": "a"}, {"index": 1, "rating": 2, "rationale": "b"}]', 2, [(4.0, "a"), (2.0, "b")]),
+        ('{"texts": [2, 1], "ratings": [4, 2], "rationales": ["b", "a"]}', 2, [(2.0, "a"), (4.0, "b")]),
+        ("Rating: 4\nRationale: First.\n\n---\n\nSecond para.", 1, [(4.0, "First.\n\n---\n\nSecond para.")]),
+        ("Rating: 4\nRationale: a\n\n**Overall:** a weak text.", 1, [(4.0, "a\n\n**Overall:** a weak text.")]),
+        (f"{ASKED}\n\n#### Text 1 - Analysis\nlong\n#### Text 2 - Analysis\nlonger", 2, [(4.0, "Good."), (2.0, "Bad.")]),
+        ("Rating: 4\nRationale: Good.\nReasoning: it is fine", 1, [(4.0, "Good.\nReasoning: it is fine")]),
+        ("Rating: 4\nRationale: [1]", 1, [(4.0, "[1]")]),
+    ],
+)  # fmt: skip
+def test_what_a_reviewer_found(answer: str, texts: int, expected: list[tuple[float | None, str]] | None) -> None:
+    found = said(answer, texts)
+    assert found == expected if expected is not None else [value for value, _ in found] == [None] * texts
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I cannot rate this (1)", "worse than text (2)", "see Text: 2", "Issues found: 3", "Errors (2)", "lowered by - 1",
+        "out of (5)", "less than - 2", "not (4)", "None (1)", "minus -4",
+    ],
+)  # fmt: skip
+def test_a_number_behind_other_words_is_no_rating(words: str) -> None:
+    assert score(words, not_applicable=False)[1] is None
+
+
+@pytest.mark.parametrize(
+    "part", ["*", "* ", "- - ", "_", "> ", "\n\nNote: ", "---\n", "\n\nSummary: x", "<|im_end|>", "Text 1 Rating: 4\n"]
+)
+@pytest.mark.parametrize("texts", [1, 2])
+def test_a_long_hostile_answer_is_read(part: str, texts: int) -> None:
+    assert (
+        len(read(("Rating: 4\nRationale: g\n" + part * (100_000 // len(part)))[:100_000], texts, not_applicable=True))
+        == texts
+    )
+
+
+def test_reasons_that_say_what_for() -> None:
+    answer = "Type: 1\nRationale for rating: W\nRating: 2\nRationale for type: T"
+    (entry,) = read(answer, 1, not_applicable=True, types=3)
+    assert (entry.types, entry.types_rationale, entry.value, entry.rationale) == ((1,), "T", 2.0, "W")
+    assert kinds("1 type 2", 3) == (1,)

@@ -39,7 +39,6 @@ TWO = ["Name a river.", "Why is rain wet?"]
         "### Name a river.\n> Why is rain wet?",
         "### User Queries\n\nName a river.\n\nWhy is rain wet?",
         "🌍 *Name a river.*\n🍲 *Why is rain wet?*",
-        "1. **A wish:** Name a river.\n2. **The rain:** Why is rain wet?",
         "1. Name a river. *(maps)*\n2. Why is rain wet? *(physics)*",
         "Name a river.\nAnswer: The Nile.\nWhy is rain wet?\nAnswer: It is water.",
         "- 1. Name a river.\n- 2. Why is rain wet?",
@@ -230,7 +229,7 @@ MESSY = {
     ),
     "headings between plain lines": ("Places:\nName a river.\n\nWeather:\nWhy is rain wet?", TWO),
     "headings over plain lines": (
-        "### Places\nName a river.\nName a lake.\n\n### The weather\nWhy is rain wet?",
+        "### Places\nName a river.\nName a lake.\n\n### Weather\nWhy is rain wet?",
         ["Name a river.", "Name a lake.", "Why is rain wet?"],
     ),
     "quotes with commas": ('"Name a river.",\n"Why is rain wet?"', TWO),

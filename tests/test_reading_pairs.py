@@ -52,6 +52,12 @@ def test_genstruct(answer: str) -> None:
         ('User: A?\nAssistant: {"user": "x", "assistant": "y"}', ("A?", '{"user": "x", "assistant": "y"}')),
         ("User: A?\nAssistant: One.\n\nTwo.", ("A?", "One.\n\nTwo.")),
         ("Who logs in?\nUser: root\n[[[Assistant]]] These:\nUser: root", ("Who logs in?\nUser: root", "These:\nUser: root")),
+        (
+            '{"question": "How do I link to [[User]]?", "answer": "Write [[Title]] in the text."}',
+            ("How do I link to [[User]]?", "Write [[Title]] in the text."),
+        ),
+        ("User: What does [[user]] do?\nAssistant: It links.", ("What does [[user]] do?", "It links.")),
+        ("[[User]]: q?\n[[Assistant]]: a", ("q?", "a")),
         ("What is <s>struck</s> out? [[[Assistant]]] Words.", ("What is <s>struck</s> out?", "Words.")),
         (
             '{"question": "What is [INST]?", "answer": "Tokens like [INST] mark turns."}',

@@ -10,14 +10,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench.big import fill
 from tests.browser import CHROMIUM, FLAGS, App
 
 TIMES = 5
+BIG = 100_000
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -27,7 +30,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def usable(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}?run=new")
     expect(page.locator("h1").first).to_be_visible(timeout=60_000)
 
 
@@ -51,6 +54,58 @@ def round_trip(page: Page) -> float:
     return statistics.median(times)
 
 
+def tab_switch(page: Page) -> float:
+    """A click on a tab until its page is shown; pages that were open before, as a curator goes between them."""
+    times = []
+    for name in ("Models", "Generate", "Rate", "Review", "Insights", "Export") * 3:
+        tab = page.get_by_role("tab", name=name, exact=True)
+        began = time.perf_counter()
+        tab.click()
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        times.append(time.perf_counter() - began)
+        page.wait_for_timeout(300)
+    return statistics.median(times[6:])
+
+
+def big_pages(page: Page, url: str) -> dict[str, float]:
+    """A run of 100,000 rows on the page Review: seconds until the next page, a search and a filter are shown."""
+    page.goto(f"{url}?run=big&show=review")
+    span = page.locator(".pager span")
+    expect(span).to_have_text("1–10 of 100,000", timeout=60_000)
+    page.wait_for_timeout(3000)
+    found = {}
+    nexts = []
+    for turn in range(1, TIMES + 1):
+        page.get_by_label("Next page").click()
+        nexts.append(seconds(partial(expect(span).to_have_text, f"{turn * 10 + 1}–{turn * 10 + 10} of 100,000")))
+    found["next page"] = statistics.median(nexts)
+    searches = []
+    for number in (77_777, 4, 99_999, 50_001, 12_345):
+        page.locator("#search textarea, #search input").fill(f"question {number}:")
+        page.keyboard.press("Enter")
+        detail = expect(page.locator(".detail"))
+        searches.append(seconds(partial(detail.to_contain_text, f"Question {number}:")))
+    found["search"] = statistics.median(searches)
+    page.locator("#search textarea, #search input").fill("")
+    page.keyboard.press("Enter")
+    expect(span).to_contain_text("of 100,000")
+    filters = []
+    for choice in ("Lowest under 2.5", "Ratings missing", "Lowest 3.5 and more", "Lowest 2.5 to 3.5", "Any rating"):
+        before = span.inner_text() if span.count() else ""
+        page.get_by_role("combobox", name="Rating").click()
+        page.get_by_role("option", name=choice, exact=True).click()
+        filters.append(seconds(partial(expect(span.filter(has_text=before)).to_have_count, 0)))
+    found["filter"] = statistics.median(filters)
+    return found
+
+
+def memory(app: App) -> float:
+    """MiB of the server's process."""
+    assert app.process is not None
+    status = Path(f"/proc/{app.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 def visit(context: BrowserContext, url: str) -> tuple[float, float]:
     page = context.new_page()
     shown = seconds(lambda: usable(page, url))
@@ -61,7 +116,7 @@ def visit(context: BrowserContext, url: str) -> tuple[float, float]:
 
 def main() -> None:
     data = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
-    starts, cold, warm, trips = [], [], [], []
+    starts, cold, warm, trips, switches = [], [], [], [], []
     with sync_playwright() as playwright, contextlib.ExitStack() as ending:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         first = App(data).start()
@@ -76,9 +131,11 @@ def main() -> None:
             starts.append(time.perf_counter() - began)
             page.close()
             app.stop()
+        fill(data, BIG)
         app = App(data).start()
         ending.callback(app.stop)
         time.sleep(10)
+        alone = memory(app)
         for _ in range(TIMES):
             context = browser.new_context()
             cold.append(visit(context, app.url))
@@ -86,7 +143,14 @@ def main() -> None:
             page = context.new_page()
             usable(page, app.url)
             trips.append(round_trip(page))
+            switches.append(tab_switch(page))
             context.close()
+        tabs = [browser.new_page() for _ in range(5)]
+        for page in tabs:
+            usable(page, app.url)
+        time.sleep(10)
+        five = memory(app)
+        big = big_pages(tabs[0], app.url)
         browser.close()
     print("| what | median of 5 |\n| --- | --- |")
     print(f"| warm start of the command to a usable page | {statistics.median(starts):.2f} s |")
@@ -95,6 +159,10 @@ def main() -> None:
         print(
             f"| first visit, {name} cache: first event shown | {statistics.median(event for _, event in times):.2f} s |"
         )
+    print(f"| tab switch | {statistics.median(switches):.2f} s |")
+    for name, took in big.items():
+        print(f"| {BIG:,} rows: {name} | {took:.2f} s |")
+    print(f"| memory of the server, and with five tabs open | {alone:.0f} MiB, {five:.0f} MiB |")
     print(f"| event round trip | {statistics.median(trips) * 1000:.0f} ms |")
 
 
