@@ -39,6 +39,10 @@ class Beside:
         """True while something is looked for."""
         return bool(self._asked)
 
+    def close(self) -> None:
+        """Looks for nothing more; what is looked for now is waited for, unless its store is interrupted."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
     def _find(self, name: str, find: Callable[[], T]) -> T:
         began = time.monotonic()
         try:

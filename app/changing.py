@@ -5,17 +5,21 @@ from dataclasses import replace
 from app.errors import RunError
 from app.store import Store
 from app.tables.runs import Run
+from app.workers import at_work
 from tasks.types import Message, Row
 
 DROPPED = "dropped by you"
 
 
-def open_row(store: Store, row_id: str) -> Row:
-    """The row, to be changed. Raises RunError where people have it already, so that nobody's verdict is of other words."""
+def open_row(store: Store, row_id: str, *, at_work_ourselves: bool = False) -> Row:
+    """The row, to be changed. Raises RunError where people have it already, so that nobody's verdict is of other words,
+    and where another hand works on its run."""
     row = store.rows.get(row_id)
+    if not at_work_ourselves and at_work(store.runs.of_row(row_id)):
+        raise RunError("The run is being worked on. Wait for it, or stop it, then try again.")
     if store.reviews.were_sent([row_id]):
         raise RunError("This row is in Argilla already. Correct it there, or on the page Review.")
-    if store.reviews.verdicts([row_id])[row_id]:
+    if any(verdict.status == "submitted" for verdict in store.reviews.verdicts([row_id])[row_id]):
         raise RunError("Somebody decided about this row already. Correct it on the page Review.")
     return row
 
@@ -23,18 +27,20 @@ def open_row(store: Store, row_id: str) -> Row:
 def drop(store: Store, row_id: str) -> None:
     """Takes a row out of the run; it can be kept after all. Raises RunError."""
     open_row(store, row_id)
-    store.rows.mark(row_id, "dropped", DROPPED)
+    store.rows.mark(row_id, "kept", "dropped", DROPPED)
 
 
 def keep(store: Store, row_id: str) -> None:
     """Puts a dropped row back."""
-    store.rows.mark(row_id, "kept", "")
+    store.rows.mark(row_id, "dropped", "kept", "")
 
 
 def edit(store: Store, row_id: str, instruction: str, response: str, who: str) -> Row:
     """Other words for the instruction and the first response. Ratings of the older words no longer count. Raises RunError."""
     row = open_row(store, row_id)
-    if not instruction.strip() or (row.responses and not response.strip()):
+    if not row.responses:
+        raise RunError("This row has no answer yet: resume the run first.")
+    if not instruction.strip() or not response.strip():
         raise RunError("A row needs an instruction and a response: to be without it, drop it.")
     last = max((k for k, message in enumerate(row.messages) if message["role"] == "user"), default=-1)
     messages: list[Message] = [

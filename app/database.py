@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.errors import StoreError
 from app.files import exclusively
@@ -22,6 +22,8 @@ from app.migrations import migrate
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
+MOST_REMEMBERED = 200
+"""Answers that are remembered while nothing is written."""
 
 
 class Database:
@@ -82,9 +84,15 @@ class Database:
         """What `ask` gives, asked for again only where anybody wrote to the file since it was last asked for."""
         with self._guard:  # versions are a connection's own: those of one that never writes change with every write
             version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
-        if name not in self._remembered or self._remembered[name][0] != version:
-            self._remembered[name] = (version, ask())
-        answer: T = self._remembered[name][1]
+            known = self._remembered.get(name)
+        if known is not None and known[0] == version:
+            return cast(T, known[1])
+        answer = ask()
+        with self._guard:
+            self._remembered.pop(name, None)
+            self._remembered[name] = (version, answer)
+            while len(self._remembered) > MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
         return answer
 
     def write(self, function: Write[T]) -> T:
@@ -148,10 +156,17 @@ class Database:
             else:
                 future.set_exception(failure)
 
+    def interrupt(self) -> None:
+        """Ends what other threads are reading at this moment; they get an error."""
+        with self._guard:
+            for connection in self._readers.values():
+                connection.interrupt()
+
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
+        self.interrupt()
         self._todo.put(None)
         self._thread.join()
         for connection in [*self._readers.values(), self._watcher, self._writer]:

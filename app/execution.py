@@ -187,7 +187,9 @@ class Execution:
             pool = await asyncio.to_thread(self._read_pool)
             first = unit.index - unit.index % task.round
             unit = task.shown(unit, pool.seeds, pool.before(first), f"{seed}/unit/{unit.index}/{chance}")
-        made = await task.rows(unit, self.engine.bind(self.generator, f"{seed}/unit/{unit.index}/{chance}"))
+        made = await task.rows(
+            unit, self.engine.bind(self.generator, f"{seed}/unit/{unit.index}/{chance}", stage="generate")
+        )
         rows = [one for one in made if isinstance(one, Row)]
         if not rows:
             why = next((one.reason for one in made if isinstance(one, Dropped)), "no row came of it")
@@ -197,7 +199,7 @@ class Execution:
         for place in self.answers.missing(range(len(responses))):
             endpoint = self.answers.turn(place, self.responders or [self.generator])
             scope = f"{seed}/answer/{row.unit}/{row.position}/{place}/{chance}"
-            response = await self.answers.respond(drawn, place, self.engine.bind(endpoint, scope))
+            response = await self.answers.respond(drawn, place, self.engine.bind(endpoint, scope, stage="answer"))
             if not response.text:
                 raise CallRefused(f"{response.model} gave an empty answer. The row is as it was; try again.")
             responses.append(response)

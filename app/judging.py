@@ -12,6 +12,7 @@ from app.tables.text import dumps
 from feedback.exports import Export, Passed
 from feedback.exports import lines as lines_of
 from feedback.judged import Judged, Merging
+from tasks.errors import SettingsError
 from tasks.types import Row
 
 PAGE = 500
@@ -45,12 +46,20 @@ def gives(store: Store, run: Run, to: Export) -> bool:
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit), recipe.read(run.recipe).merge))
+    return list(_judged(store, store.rows.page(run.id, offset, limit), _merging(run)))
 
 
 def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
     """Some rows by their ids."""
-    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), recipe.read(run.recipe).merge)}
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), _merging(run))}
+
+
+def _merging(run: Run) -> Merging:
+    """How verdicts are merged; as by default for a recipe that this version can't read."""
+    try:
+        return recipe.read(run.recipe).merge
+    except SettingsError:
+        return Merging()
 
 
 def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[Judged]:

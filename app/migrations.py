@@ -154,6 +154,12 @@ def scores(connection: sqlite3.Connection) -> None:
           ratings INTEGER NOT NULL, unrated INTEGER NOT NULL, failed INTEGER NOT NULL,
           PRIMARY KEY(run, aspect, row)) WITHOUT ROWID;
         CREATE INDEX scores_row ON scores(row);
+        -- which version of a verdict given in the app a dataset of Argilla has, and as which response there
+        CREATE TABLE told(
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, reviewer_id TEXT NOT NULL, dataset_id TEXT NOT NULL,
+          verdict INTEGER NOT NULL, record_id TEXT NOT NULL, response_id TEXT NOT NULL,
+          PRIMARY KEY(row, reviewer_id, dataset_id)) WITHOUT ROWID;
+        CREATE INDEX told_response ON told(response_id);
     """,
     )
     keep_all(connection)

@@ -112,13 +112,11 @@ def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int
     for quick in untold:
         if quick.row not in records:
             continue
-        answers = {name: said for name, said in quick.answers.items() if name in to.questions}
-        response = server.respond(records[quick.row], quick.response, quick.status, clean(answers))
-        if response is None:
-            store.quick.settle(quick)
-        else:
-            store.quick.told(quick, to.id, response)
-            told += 1
+        answers = clean({name: said for name, said in quick.answers.items() if name in to.questions})
+        record, known = records[quick.row], quick.response if quick.record == records[quick.row] else ""
+        response = server.respond(record, known, quick.status, answers)
+        store.quick.told(quick, to.id, record, response)
+        told += bool(response)
     return told
 
 

@@ -17,7 +17,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from app import numbers, services
 from app.config import Settings
@@ -85,6 +85,8 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
                 listening.close()
                 standby.close()
                 jobs.close()
+                store.db.interrupt()
+                desk.beside.close()
                 record.unlink(missing_ok=True)
 
 
@@ -175,7 +177,8 @@ def create(desk: Desk) -> "FastAPI":
             return JSONResponse({"error": "Open the page first: this browser is not known here."}, status_code=403)
         if (found := numbers.download(desk, run, name)) is None:
             return JSONResponse({"error": "There are no such numbers."}, status_code=404)
-        said = {"Content-Disposition": f'attachment; filename="{run}-{name}.csv"', "Cache-Control": "no-store"}
+        called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.csv', safe='')}"
+        said = {"Content-Disposition": called, "Cache-Control": "no-store"}
         return Response(found, media_type="text/csv; charset=utf-8", headers=said)
 
     demo = build(desk)

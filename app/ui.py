@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -186,9 +187,15 @@ class Wires:
         held = tab.held.get(int(seen), base)
         look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
+        fresh: dict[int, dict[str, str]] = {}
         for number, (where, component, show) in enumerate(self.board.shows):
-            if where in (tab.page, "top") and (news := _news(show(look), tab.shown.setdefault(number, {}))):
+            if where not in (tab.page, "top"):
+                continue
+            news, hashes = _news(show(look), tab.shown.get(number, {}))
+            if news:
+                fresh[number] = hashes
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
+        tab.shown.update(fresh)  # only now: where a part fails, all are shown another time
         new: draft.Filled = {}
         wanted = {name: look.filled[name] for name in self.board.form.fields}
         if held is not None:
@@ -240,8 +247,15 @@ class Wires:
                 tab.told = (*tab.told[:2], LOOK_EVERY)
                 return {self.timer: gr.Timer(LOOK_EVERY, active=True)}
             else:
-                tab.shown, tab.told, tab.behind = {}, (), -1
+                tab.shown = {number: shown for number, shown in tab.shown.items() if number in self.typed}
+                tab.told, tab.behind = (), -1
             return self.show(tab, browser_of(request), seen)
+
+    @cached_property
+    def typed(self) -> set[int]:
+        """The numbers of the fields that an action takes along: what a person types there is never written over."""
+        extra = {component for action in self.board.actions for component in action.extra}
+        return {number for number, (_, component, _) in enumerate(self.board.shows) if component in extra}
 
     def _opens(self, name: str) -> Callable[..., Any]:
         def opens(run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
@@ -262,10 +276,16 @@ class Wires:
         tab = self.open.of(request, run, page)
         filled = self.board.form.filled(values)
         with tab.lock:
+            self._known(tab, browser, seen)
             if changes := tab.typed(filled, seen):
                 tab.place = {**tab.place, "problems": {}}
                 self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
+
+    def _known(self, tab: Tab, browser: str, seen: float) -> None:
+        """A page that was open before this process began: its fields are taken for those that were kept."""
+        if not tab.glances:
+            tab.held.setdefault(int(seen), dict(self.desk.filled(browser)))
 
     # -- what a tab can do
 
@@ -281,6 +301,7 @@ class Wires:
             tab = self.open.of(request, run, page)
             values, extra = (given[:number], given[number:]) if action.forms else ((), given)
             with tab.lock:
+                self._known(tab, browser, seen)
                 shown, before = form.filled(values) if action.forms else {}, self.desk.filled(browser)
                 if action.forms:
                     self.desk.keep(browser, tab.typed(shown, seen))
@@ -292,7 +313,11 @@ class Wires:
                 tab.begun += 1
                 turn, base = tab.begun, tab.held.get(int(seen))
             data = event._data if isinstance(event._data, dict) else {}
-            filled = {**self.desk.filled(browser), **shown}
+            kept = self.desk.filled(browser)
+            keys = {
+                name: kept[name] for name in shown if name.endswith(".key_env")
+            }  # never a key that was pasted there
+            filled = {**kept, **shown, **keys}
             was = before.get(action.field) if action.field else None
             act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
             done, problems = self._done(action, act, tab.page)
@@ -324,15 +349,13 @@ class Wires:
             return Done(), {page: str(error)}
 
 
-def _news(shows: Any, shown: dict[str, str]) -> dict[str, Any]:
-    """The properties of a part that are not as `shown` says that they were, by their hashes; remembered there."""
+def _news(shows: Any, shown: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The properties of a part that are not as `shown` says that they were, by their hashes; the hashes as they are now."""
     props = (
         {name: value for name, value in shows.items() if name != "__type__"} if _is_update(shows) else {"value": shows}
     )
     hashes = {name: hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest() for name, value in props.items()}
-    news = {name: value for name, value in props.items() if shown.get(name) != hashes[name]}
-    shown.update(hashes)
-    return news
+    return {name: value for name, value in props.items() if shown.get(name) != hashes[name]}, {**shown, **hashes}
 
 
 def _is_update(shows: Any) -> bool:

@@ -215,7 +215,7 @@ async def again(
         if unit is None:
             raise InputError("The input has fewer rows than when the run began. Put the old one back.")
         drawn = await execution.again(unit, row)
-        changing.open_row(store, row_id)
+        changing.open_row(store, row_id, at_work_ourselves=True)
         return store.rows.edit(drawn, "drawn anew")
 
 

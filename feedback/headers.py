@@ -78,6 +78,8 @@ def places(answer: str, texts: int) -> list[Place]:
     matches = list(HEADER.finditer(answer))
     if {number_of(match) for match in matches if match["asked"]} >= set(range(1, texts + 1)):
         return [Place(number_of(match), match.start(), match.end()) for match in matches if match["asked"]]
+    if first := _first_unnamed(answer, matches):
+        return [first, *(Place(number_of(match), match.start(), match.end()) for match in matches)]
     found = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
     for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
         found[match.start()] = Place(number_of(match), match.start(), match.start())
@@ -93,6 +95,17 @@ def places(answer: str, texts: int) -> list[Place]:
             starts = [match.start() if pattern is SHORT else match.end() for match in items]
             return [Place(number_of(match), match.start(), at) for match, at in zip(items, starts, strict=True)]
     return _unnamed(answer, texts)
+
+
+def _first_unnamed(answer: str, matches: Sequence[re.Match[str]]) -> Place | None:
+    """The part about text 1, where the answer goes on from the prompt's own header of it: a rating, then the second header."""
+    numbers = list(map(number_of, matches))
+    if not numbers or numbers != list(range(2, len(numbers) + 2)):
+        return None
+    begin = len(answer) - len(answer.lstrip())
+    mark = LABEL.match(answer, begin)
+    kinds = [kind(mark) for mark in LABEL.finditer(answer, begin, matches[0].start())]
+    return Place(1, begin, begin) if mark is not None and kinds.count("rating") == 1 else None
 
 
 def _says_more(answer: str) -> bool:

@@ -23,7 +23,7 @@ NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
 """The name of a kind behind its number."""
 GRADE = (
     r"(?:very|fairly|mostly|quite|excellent|outstanding|perfect|great|good|strong|high|full|complete|fine|fair|okay|ok|average"
-    r"|medium|moderate|acceptable|adequate|partial|mixed|mediocre|weak|low|poor|bad|terrible|minimal)"
+    r"|one|two|three|four|five|medium|moderate|acceptable|adequate|partial|mixed|mediocre|weak|low|poor|bad|terrible|minimal)"
 )
 WORDED = re.compile(
     rf"\A[\s*_`\"']*{GRADE}(?:[ \t]+{GRADE}){{0,2}}(?:[ \t]+(?:quality|compliance|alignment|answer|response|work|text))?"

@@ -165,24 +165,32 @@ class Server:
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
-    def respond(
-        self, record_id: str, response_id: str, status: str, answers: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
+    def respond(self, record_id: str, response_id: str, status: str, answers: Mapping[str, Any]) -> str:
         """Says something of a record under this key's account, or changes what it said (`response_id`).
 
-        Returns the response as the server has it; None where the account has said something of that record before.
+        Returns the response's id; "" where the account said something else of that record in Argilla itself, which stands.
         """
         said = {"status": status, "values": {name: {"value": value} for name, value in answers.items()}}
         with self.translated():
             if response_id:
                 answer = self.http.put(f"/api/v1/responses/{response_id}", json=said)
-            else:
-                answer = self.http.post(f"/api/v1/records/{record_id}/responses", json=said)
+                if answer.status_code not in (403, 404):  # taken out there, or another account's: said anew
+                    answer.raise_for_status()
+                    return response_id
+            answer = self.http.post(f"/api/v1/records/{record_id}/responses", json=said)
             if answer.status_code == 409:
-                return None
+                return self._said_already(record_id, status, answers)
             answer.raise_for_status()
-            found: dict[str, Any] = answer.json()
-        return found
+            return str(answer.json()["id"])
+
+    def _said_already(self, record_id: str, status: str, answers: Mapping[str, Any]) -> str:
+        """The id of this account's response to a record, if it says just that; else ""."""
+        me = str(self.get("/api/v1/me")["id"])
+        for response in self.get(f"/api/v1/records/{record_id}").get("responses") or []:
+            values = {name: one.get("value") for name, one in (response.get("values") or {}).items()}
+            if str(response["user_id"]) == me and response["status"] == status and values == dict(answers):
+                return str(response["id"])
+        return ""
 
     def own_ids(self, dataset_id: str, external_ids: Collection[str]) -> dict[str, str]:
         """Argilla's own ids of records by their external ids, of those that are there."""

@@ -331,6 +331,9 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
     told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
     shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
+    captions = [line for line in shown if WHOLE_BOLD.match(line.text) and LISTED_LAST.search(line.text.strip("*"))]
+    if captions and shown[0] in captions and len(captions) < len(shown):
+        shown = [line for line in shown if line not in captions]
     if len(shown) > 1 and [bool(ANSWER.match(line.text)) for line in shown] == [False, True] * (len(shown) // 2):
         shown = shown[::2]
     while len(shown) > 1 and REMARK.match(shown[-1].text):

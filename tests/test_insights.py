@@ -20,7 +20,6 @@ from app.desk import Desk, Look
 from app.jobs import Jobs
 from app.pages import insights, looks, rate
 from app.pages.board import Act
-from app.pages.rows import PAGE
 from app.recipe import Recipe
 from app.standby import Standby
 from app.store import Store
@@ -283,7 +282,7 @@ def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
     assert "Question &lt;12&gt;?" in html and "<12>" not in html
     act = Act(desk, BROWSER, run.id, {}, {}, {"act": "open", "row": "r-012-0"})
     done = looks.open_row(act)
-    assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": PAGE})
+    assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": 0})
 
 
 def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: Desk) -> None:
@@ -319,7 +318,7 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_opened_the_page(client: TestCl
     client.cookies.set(server.COOKIE, BROWSER)
     found = client.get(path)
     assert (found.status_code, found.headers["content-type"]) == (200, "text/csv; charset=utf-8")
-    assert found.headers["content-disposition"] == f'attachment; filename="{run.id}-ratings-by-model.csv"'
+    assert found.headers["content-disposition"] == f"attachment; filename*=UTF-8''{run.id}-ratings-by-model.csv"
     assert found.headers["cache-control"] == "no-store"
     head, *lines = csv.reader(io.StringIO(found.text, newline=""))
     assert head == ["model", "aspect", *numbers.SCALE]

@@ -27,6 +27,8 @@ def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
         pytest.param(ASKED.replace("Rationale:", "**Rationale for the rating:**"), id="a longer label"),
         pytest.param(ASKED.replace("Rationale:", "Justification:"), id="justification"),
         pytest.param("Rating: 4\nRationale: Good.\n\nRating: 2\nRationale: Bad.", id="no headers at all"),
+        pytest.param(ASKED.partition("\n")[2], id="on from the first header"),
+        pytest.param(ASKED.replace(": 4", ": Four (4)").replace(": 2", ": Two (2)"), id="the number in words too"),
         pytest.param("Rationale: Good.\nRating: 4\n\nRationale: Bad.\nRating: 2", id="no headers, rationale first"),
         pytest.param(f"{ASKED}\n\n---\n\nText 1 wins. Shall I go on?", id="a word behind a rule"),
         pytest.param(f"{ASKED}\n\n#### Final ranking\n1. Text 1 (4)\n2. Text 2 (2)", id="a heading of the same height"),
@@ -69,6 +71,11 @@ def test_layouts(answer: str) -> None:
         ),
         pytest.param(
             "Rating: 4\nRationale: a\n\nRationale: b\nRating: 2", [(None, ""), (None, "")], id="parts that are built otherwise"
+        ),
+        pytest.param('[{"rating": 4, "rationale": "Good."}]', [(None, ""), (None, "")], id="JSON of one"),
+        pytest.param(
+            "Rating: 4\nRationale: a\n\n#### Output for Text 3\nRating: 2\nRationale: c", [(None, ""), (None, "")],
+            id="on from a header, with one left out",
         ),
         pytest.param('{"ratings": [4], "rationales": ["Good."]}', [(None, ""), (None, "")], id="a list too short"),
         pytest.param("Text 1: 3 paragraphs.\nText 2: 2 of them.", [(None, ""), (None, "")], id="a number that counts"),

@@ -228,6 +228,9 @@ MESSY = {
         ["Name a river.", "Translate the next sentence into French:\nIt rains."],
     ),
     "headings between plain lines": ("Places:\nName a river.\n\nWeather:\nWhy is rain wet?", TWO),
+    "bold captions over plain lines": (
+        "**Simple queries**\nName a river.\n\n**Harder queries**\nWhy is rain wet?", TWO,
+    ),
     "headings over plain lines": (
         "### Places\nName a river.\nName a lake.\n\n### Weather\nWhy is rain wet?",
         ["Name a river.", "Name a lake.", "Why is rain wet?"],

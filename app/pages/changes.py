@@ -61,15 +61,15 @@ def _raw(row: Row) -> str:
 def _editing(look: Look) -> Row | None:
     """The row that is being edited."""
     wanted = str(look.place.get("editing") or "")
-    if not wanted or look.run is None or look.busy:
+    if not wanted or look.run is None:
         return None
     found = look.desk.store.rows.of([wanted])
     return found[0] if found and found[0].id.startswith(look.run.id) else None
 
 
 def _texts(look: Look) -> tuple[str, str]:
-    row = _editing(look)
-    return (row.instruction, row.responses[0].text if row.responses else "") if row is not None else ("", "")
+    """What the fields hold when an edit begins; what is typed there since is nobody else's."""
+    return look.place.get("texts", ("", "")) if _editing(look) is not None else ("", "")
 
 
 def change(act: Act) -> Done:
@@ -83,8 +83,9 @@ def change(act: Act) -> Done:
             changing.keep(store, row)
             return Done(toast="Kept.")
         case "edit":
-            changing.open_row(store, row)
-            return Done(place={"editing": row})
+            now = changing.open_row(store, row)
+            texts = now.instruction, now.responses[0].text if now.responses else ""
+            return Done(place={"editing": row, "texts": texts})
     changing.open_row(store, row)
     act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
     return Done(place={"again": row, "editing": ""})

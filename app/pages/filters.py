@@ -6,7 +6,7 @@ from typing import Any, cast
 import gradio as gr
 
 from app.desk import Look
-from app.pages.board import Board
+from app.pages.board import Act, Board, Done
 from app.tables.browse import ORDERS, RATED, SPREAD, Wanted
 
 Choices = list[tuple[str, str]]
@@ -36,7 +36,7 @@ def build(board: Board) -> None:
             container=False, interactive=True, scale=3, min_width=180, elem_id="search",
         )  # fmt: skip
         form.add("browse.text", text)
-        board.act(text.submit, lambda act: None, forms=True)
+        board.act(text.submit, asked, forms=True)
         for name, label, choices in (
             ("status", "Status", STATUS), ("aspect", "Aspect", [("All aspects", "")]), ("rating", "Rating", RATING),
             ("spread", "Spread", WIDE), ("model", "Model", [("Any model", "")]), ("order", "Order", ORDER),
@@ -48,7 +48,14 @@ def build(board: Board) -> None:
             form.add(f"browse.{name}", field)
             if name in ("aspect", "model"):
                 board.dress(field, aspects if name == "aspect" else models)
+    for name in Wanted.__dataclass_fields__:
+        board.changes(f"browse.{name}", asked)
     board.dress(bar, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+
+
+def asked(act: Act) -> Done:
+    """Something else is looked for: from the first row on."""
+    return Done(place={"offset": 0, "row": "", "correcting": ""})
 
 
 def aspects(look: Look) -> Any:

@@ -1,10 +1,13 @@
 """What to look at first on Rate: ratings that could not be read, then responses whose ratings contradict one another."""
 
+from dataclasses import asdict
+
 from app import figures, parts
 from app.desk import Look
-from app.pages import rows
 from app.pages.board import Act, Done
+from app.pages.rows import LETTERS
 from app.parts import count, t
+from app.tables.browse import Wanted
 from app.tables.ratings import Wide
 from feedback.types import Rating
 
@@ -34,8 +37,8 @@ def first(look: Look) -> str:
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
     row = act.desk.store.rows.get(str(act.data["row"]))
-    place = act.desk.store.rows.place(row)
-    return Done(place={"row": row.id, "offset": place - place % rows.PAGE}, page="review")
+    everything = {f"browse.{name}": value for name, value in asdict(Wanted()).items()}
+    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **everything}, page="review")
 
 
 def _unreadable(row: str, instruction: str, rating: Rating) -> str:
@@ -69,7 +72,7 @@ def _why(look: Look, one: Wide) -> str:
 
 
 def _letter(place: int) -> str:
-    return rows.LETTERS[place % len(rows.LETTERS)]
+    return LETTERS[place % len(LETTERS)]
 
 
 def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:

@@ -22,9 +22,9 @@ def rows(look: Look) -> str:
     if look.run is None or not look.counts["answered"]:
         return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
     page, offset, total = shown(look)
-    if not page:
+    chosen = _chosen(look, page)
+    if chosen is None:
         return parts.empty("No row fits", "Choose less above, or search for something else.")
-    chosen = next((j for j in page if j.row.id == look.place.get("row")), page[0])
     number = look.desk.store.rows.place(chosen.row) + 1
     return f'<div class="split">{_list(look, page, chosen, offset, total)}{_detail(look, chosen, number)}</div>'
 
@@ -43,11 +43,8 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         majority = look.recipe is None or look.recipe.merge.decision == "majority"
         ids = store.browse.ids(look.run.id, wanted, majority=majority)
         total = len(ids)
-        if look.place.get("found", wanted) != wanted:
-            offset = 0
         if row in ids:
             offset = ids.index(row) // PAGE * PAGE
-    look.place["found"] = wanted
     offset = offset if offset < total else 0
     if wanted.everything:
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
@@ -56,10 +53,22 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
     return [found[one] for one in some if one in found], offset, total
 
 
+def _chosen(look: Look, page: list[Judged]) -> Judged | None:
+    """The row that was opened, though it may not fit any more what is looked for; else the first one."""
+    assert look.run is not None
+    row = str(look.place.get("row") or "")
+    here = next((one for one in page if one.row.id == row), None)
+    if here is None and row and _place(look, row) is not None:
+        here = judging.judged_of(look.desk.store, look.run, [row]).get(row)
+    return here or (page[0] if page else None)
+
+
 def _place(look: Look, row: str) -> int | None:
     try:
         found = look.desk.store.rows.get(row)
     except RunError:
+        return None
+    if look.run is None or not found.id.startswith(f"{look.run.id}-"):
         return None
     return look.desk.store.rows.place(found)
 

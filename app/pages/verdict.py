@@ -36,8 +36,8 @@ def build(board: Board) -> None:
             )
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
     board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
-    board.dress(instruction, lambda look: gr.update(value=_now(look)[0]))
-    board.dress(response, lambda look: gr.update(value=_now(look)[1]))
+    board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
+    board.dress(response, lambda look: gr.update(value=_begun(look)[1]))
     board.act(keep.click, correct, extra=[instruction, response])
     board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=[instruction, response])
 
@@ -58,11 +58,13 @@ def _judged(look: Look, row_id: str) -> Judged | None:
     return found.get(row_id)
 
 
-def _now(look: Look) -> tuple[str, str]:
+def _begun(look: Look) -> tuple[str, str]:
+    """What the fields hold when a correction begins; what is typed there since is nobody else's."""
+    return look.place.get("texts", ("", "")) if correcting(look) else ("", "")
+
+
+def _as_corrected(judged: Judged) -> tuple[str, str]:
     """(the instruction, the best response) as they stand, with what was corrected before."""
-    judged = _judged(look, correcting(look)) if correcting(look) else None
-    if judged is None:
-        return "", ""
     _, best = _texts(judged)
     said = judged.corrected_response()
     return judged.corrected_instruction() or judged.row.instruction, said[0] if said else best
@@ -135,7 +137,10 @@ def say(act: Act) -> Done | None:
             quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded")
             return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
         case "correct":
-            return Done(place={"row": row, "correcting": "" if correcting(look) == row else row})
+            if correcting(look) == row:
+                return Done(place={"correcting": ""})
+            judged = _judged(look, row)
+            return Done(place={"row": row, "correcting": row, "texts": _as_corrected(judged) if judged else ("", "")})
     return None
 
 

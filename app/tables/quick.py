@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.database import Database
-from app.tables.reviews import PAGE
+from app.tables.reviews import OWN, PAGE
 from app.tables.text import dumps, marks, now
 
-OWN = "app:"
-"""How the ids of reviewers begin who decided here, and of what they said that Argilla does not know yet."""
 _NEWEST = (
-    "SELECT *, row_number() OVER (PARTITION BY row ORDER BY updated_at DESC, id DESC) place FROM verdicts"
+    "SELECT *, row_number() OVER (PARTITION BY row, reviewer_id ORDER BY id DESC) place FROM verdicts"
     f" WHERE gone IS NULL AND reviewer_id LIKE '{OWN}%'"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """The newest that was said here of one row. `response` is its id in Argilla, "" where it was never told."""
+    """The newest that was said here of one row. `record` and `response` are what Argilla has of it, "" where it has nothing."""
 
     id: int
     row: str
+    reviewer_id: str
     status: str
     answers: Mapping[str, Any]
+    record: str
     response: str
 
 
@@ -48,18 +48,17 @@ class Quicks:
             before = json.loads(last["answers"]) if last else {}
             answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
             stands = status or ("submitted" if answers.get("decision") else "draft")
-            response = last["response_id"] if last else f"{OWN}{row_id}:{who}"
+            at = now()
             c.execute(
-                "INSERT OR REPLACE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
+                "INSERT INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
                 " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
-                " SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, content_hash, 1, '' FROM rows WHERE id=?",
+                " SELECT id, ?, ?, ?, ?, ?, '', '', ?, ?, ?, content_hash, 1, ? FROM rows WHERE id=?",
                 (
                     who, OWN + who, stands, dumps(answers), dumps({**(json.loads(last["shown"]) if last else {}), **shown}),
-                    last["dataset_id"] if last else "", last["record_id"] if last else "", response,
-                    last["inserted_at"] if last else now(), now(), row_id,
+                    f"{OWN}{row_id}:{who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at, at, row_id,
                 ),
             )  # fmt: skip
-            c.execute("UPDATE rows SET updated=? WHERE id=?", (now(), row_id))
+            c.execute("UPDATE rows SET updated=? WHERE id=?", (at, row_id))
 
         self.db.write(write)
 
@@ -69,35 +68,25 @@ class Quicks:
         return {**json.loads(found[0]["answers"]), "status": found[0]["status"]} if found else {}
 
     def untold(self, row_ids: Sequence[str], dataset_id: str) -> list[Quick]:
-        """What Argilla does not know yet of these rows. Drafts are kept here, unless Argilla knows an older version."""
+        """What that dataset does not know yet of these rows. What was never submitted is kept here."""
         found: list[Quick] = []
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.all(
-                f"SELECT * FROM ({_NEWEST} AND row IN ({marks(some)})) WHERE place=1 AND pulled='' AND dataset_id IN ('', ?)",
+                f"SELECT said.*, told.record_id record, told.response_id response FROM ({_NEWEST} AND row IN ({marks(some)})) said"
+                " LEFT JOIN told ON told.row=said.row AND told.reviewer_id=said.reviewer_id AND told.dataset_id=?"
+                " WHERE place=1 AND told.verdict IS NOT said.id AND (told.verdict IS NOT NULL OR said.status='submitted')",
                 *some, dataset_id,
             ):  # fmt: skip
-                response = "" if r["response_id"].startswith(OWN) else r["response_id"]
-                if response or r["status"] == "submitted":
-                    found.append(Quick(r["id"], r["row"], r["status"], json.loads(r["answers"]), response))
+                found.append(
+                    Quick(
+                        r["id"], r["row"], r["reviewer_id"], r["status"], json.loads(r["answers"]), r["record"] or "",
+                        r["response"] or "",
+                    )
+                )  # fmt: skip
         return found
 
-    def told(self, quick: Quick, dataset_id: str, response: Mapping[str, Any]) -> None:
-        """Argilla has it, as the response `response` (its own words): from now on that is what people may change there."""
-        self.db.write(
-            lambda c: c.execute(
-                "UPDATE OR REPLACE verdicts SET dataset_id=?, record_id=?, response_id=?, updated_at=?, pulled=? WHERE id=?",
-                (
-                    dataset_id,
-                    str(response["record_id"]),
-                    str(response["id"]),
-                    str(response["updated_at"]),
-                    now(),
-                    quick.id,
-                ),
-            )
-        )
-
-    def settle(self, quick: Quick) -> None:
-        """Argilla has an answer of the same account already, which stands: this one is not offered again."""
-        self.db.write(lambda c: c.execute("UPDATE verdicts SET pulled=? WHERE id=?", (now(), quick.id)))
+    def told(self, quick: Quick, dataset_id: str, record_id: str, response_id: str) -> None:
+        """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
+        values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
+        self.db.write(lambda c: c.execute("INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", values))

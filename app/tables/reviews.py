@@ -13,9 +13,14 @@ from app.tables.text import dumps, marks, now
 from feedback.types import Verdict
 
 PAGE = 500
+OWN = "app:"
+"""How the ids of reviewers begin who decided in the app itself."""
+ORDER_OF_VERSIONS = f"CASE WHEN reviewer_id LIKE '{OWN}%' THEN '' ELSE updated_at END"
+"""Argilla's time orders what was said there; what was said in the app is in the order in which it came here."""
 _NEWEST = (
     "SELECT row, reviewer, status, json_extract(answers, '$.decision') decision,"
-    " row_number() OVER (PARTITION BY row, coalesce(nullif(reviewer_id, ''), reviewer) ORDER BY updated_at DESC, id DESC) place"
+    " row_number() OVER (PARTITION BY row, coalesce(nullif(reviewer_id, ''), reviewer)"
+    f" ORDER BY {ORDER_OF_VERSIONS} DESC, id DESC) place"
     " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept')"
 )
 NEWEST = f"SELECT row, reviewer, status, decision FROM ({_NEWEST}) WHERE place=1"
@@ -287,20 +292,26 @@ class Reviews:
         def write(c: sqlite3.Connection) -> int:
             added = 0
             for v in verdicts:
-                added += c.execute(
+                own = c.execute(
+                    "SELECT told.reviewer_id, reviewer, status, answers FROM told JOIN verdicts ON verdicts.id=told.verdict"
+                    " WHERE told.response_id=?", (v.response_id,),
+                ).fetchone()  # fmt: skip
+                if own is not None and _is_same(own, v):
+                    continue
+                made = c.execute(
                     "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
-                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled) SELECT id,"
-                    " coalesce((SELECT reviewer FROM verdicts WHERE response_id=:response LIMIT 1), :reviewer),"
-                    " coalesce((SELECT reviewer_id FROM verdicts WHERE response_id=:response LIMIT 1), :reviewer_id),"
-                    " :status, :answers, :shown, :dataset, :record, :response, :inserted, :updated, content_hash,"
-                    " coalesce((SELECT suggestions_shown FROM pushed JOIN pushes ON pushes.id=push WHERE row=rows.id"
-                    " AND dataset_id=:dataset), 1), :now FROM rows WHERE id=:row",
-                    {
-                        "response": v.response_id, "reviewer": v.reviewer, "reviewer_id": v.reviewer_id, "status": v.status,
-                        "answers": dumps(dict(v.answers)), "shown": dumps(dict(v.shown)), "dataset": dataset_id,
-                        "record": v.record_id, "inserted": v.inserted_at, "updated": v.updated_at, "now": now(), "row": v.row,
-                    },
-                ).rowcount  # fmt: skip
+                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
+                    " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,coalesce((SELECT suggestions_shown FROM pushed JOIN pushes"
+                    " ON pushes.id=push WHERE row=rows.id AND dataset_id=?), 1),? FROM rows WHERE id=?",
+                    (
+                        own["reviewer"] if own else v.reviewer, own["reviewer_id"] if own else v.reviewer_id, v.status,
+                        dumps(dict(v.answers)), dumps(dict(v.shown)), dataset_id, v.record_id, v.response_id, v.inserted_at,
+                        v.updated_at, dataset_id, now(), v.row,
+                    ),
+                )  # fmt: skip
+                added += made.rowcount
+                if own is not None and made.rowcount:
+                    c.execute("UPDATE told SET verdict=? WHERE response_id=?", (made.lastrowid, v.response_id))
                 c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
             return added
 
@@ -333,7 +344,7 @@ class Reviews:
             some = row_ids[at : at + PAGE]
             newest: dict[tuple[str, str], sqlite3.Row] = {}
             for v in self.db.reader.execute(
-                f"SELECT * FROM verdicts WHERE gone IS NULL AND row IN ({marks(some)}) ORDER BY updated_at, id",
+                f"SELECT * FROM verdicts WHERE gone IS NULL AND row IN ({marks(some)}) ORDER BY {ORDER_OF_VERSIONS}, id",
                 some,
             ):
                 newest[v["row"], v["reviewer_id"] or v["reviewer"]] = v
@@ -346,3 +357,10 @@ class Reviews:
                     )
                 )  # fmt: skip
         return found
+
+
+def _is_same(own: sqlite3.Row, verdict: Verdict) -> bool:
+    """Whether Argilla has what was told to it."""
+    answers = json.loads(own["answers"])
+    told = {name: said for name, said in answers.items() if name in verdict.answers}
+    return bool(own["status"] == verdict.status and told == dict(verdict.answers))

@@ -88,12 +88,11 @@ class Rows:
             )
         )
 
-    def mark(self, row_id: str, state: str, reason: str) -> None:
-        """The same for a row that a person changes."""
+    def mark(self, row_id: str, before: str, state: str, reason: str) -> None:
+        """A person's change of a row's state; nothing where it is not as it was."""
+        values = (state, clean(reason), now(), row_id, before)
         self.db.write(
-            lambda c: c.execute(
-                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, clean(reason), now(), row_id)
-            )
+            lambda c: c.execute("UPDATE rows SET state=?, reason=?, updated=? WHERE id=? AND state=?", values)
         )
 
     def first(self, run_id: str, limit: int) -> list[tuple[Row, bool]]:
@@ -128,8 +127,8 @@ class Rows:
             scores.forget(c, row.id)
             _insert_responses(c, row.id, enumerate(row.responses), old.revision + 1)
             c.execute(
-                "UPDATE rows SET revision=?, messages=?, content_hash=?, rated_by='', updated=? WHERE id=?",
-                (old.revision + 1, dumps(row.messages), content_hash(row), now(), row.id),
+                "UPDATE rows SET revision=?, messages=?, origin=?, content_hash=?, rated_by='', updated=? WHERE id=?",
+                (old.revision + 1, dumps(row.messages), dumps(dict(row.origin)), content_hash(row), now(), row.id),
             )
 
         self.db.write(write)
@@ -212,7 +211,8 @@ class Rows:
     def worked(self, run_id: str) -> tuple[int, int]:
         """(units that were worked, rows that they gave)."""
         (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
-        return found["units"], found["rows"]
+        (gone,) = self.db.all("SELECT count(*) n FROM rows WHERE run=? AND state='dropped'", run_id)
+        return found["units"], found["rows"] - gone["n"]
 
     def places(self, row_id: str) -> set[int]:
         """The places of the responses that a row has."""
@@ -223,7 +223,8 @@ class Rows:
         at = -1
         while True:
             page = self.db.all(
-                "SELECT idx, state, rows, EXISTS(SELECT 1 FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='kept'"
+                "SELECT idx, state, rows - (SELECT count(*) FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='dropped')"
+                " rows, EXISTS(SELECT 1 FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='kept'"
                 " AND (r.stage='made' OR (?<>'' AND r.rated_by<>?))) open"
                 f" FROM units u WHERE run=? AND idx>? ORDER BY idx LIMIT {PAGE}",
                 judge, judge, run_id, at,

@@ -63,6 +63,11 @@ class Runs:
             raise RunError(f"There is no run '{run_id}'.", terminal="'claywright runs' lists those that there are.")
         return Run(**dict(found[0]))
 
+    def of_row(self, row_id: str) -> Run:
+        """The run that a row belongs to."""
+        (found,) = self.db.all("SELECT runs.* FROM runs JOIN rows ON rows.run=runs.id WHERE rows.id=?", row_id)
+        return Run(**dict(found))
+
     def all(self) -> list[Run]:
         return [Run(**dict(r)) for r in self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC")]
 
@@ -170,7 +175,7 @@ class Runs:
         ratings = self.db.reader.execute(
             "SELECT coalesce(sum(ratings), 0) ratings, coalesce(sum(unrated), 0) unrated, coalesce(sum(scores.failed), 0)"
             " failed_ratings, coalesce(sum(scores.failed>0 AND rated_by<>''), 0) rows_to_rate_again"
-            " FROM scores JOIN rows ON rows.id=scores.row WHERE scores.run=? AND aspect=''", (run_id,),
+            " FROM scores JOIN rows ON rows.id=scores.row WHERE scores.run=? AND aspect='' AND state='kept'", (run_id,),
         ).fetchone()  # fmt: skip
         sent = self.db.reader.execute(
             f"SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND {THERE}",

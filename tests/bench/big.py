@@ -56,7 +56,7 @@ def fill(folder: Path, rows: int) -> str:
         def write(c: sqlite3.Connection) -> None:
             when = "2026-01-01T00:00:00.000+00:00"
             for n in range(rows):
-                row = f"row{n:07d}"
+                row = f"big-{n:07d}-0"
                 talk = json.dumps([{"role": "user", "content": f"Question {n}: {said(n, 14)}"}], separators=(",", ":"))
                 c.execute("INSERT INTO units VALUES(?,?,?,?,?,?)", ("big", n, "done", 1, "", when))
                 c.execute(
