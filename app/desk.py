@@ -87,7 +87,11 @@ class Desk:
                         self.keys(browser).type(draft.model_of(draft.part(filled, role), role), stray)
             if filled != before:
                 self._filled[browser] = filled
-                self.store.forms.keep(browser, filled)
+                changed = [name for name in filled if filled[name] != before.get(name)]
+                if not all(
+                    name.startswith("browse.") for name in changed
+                ):  # what is looked for lasts as long as the app
+                    self.store.forms.keep(browser, filled)
 
     def knows(self, browser: str) -> bool:
         """True for a browser that has opened the page since the app began."""

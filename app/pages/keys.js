@@ -109,5 +109,8 @@
       if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
     }
   };
-  new MutationObserver(() => { unfold(); remember(); fold(); choose(0); attend(); }).observe(document.body, { childList: true, subtree: true });
+  // once a frame, whatever changed: each look at what is visible lays the page out anew
+  let due = false;
+  const tend = () => { due = false; unfold(); remember(); fold(); choose(0); attend(); };
+  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, { childList: true, subtree: true });
 }
