@@ -28,6 +28,7 @@ from feedback.types import RatingStatus
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
 BARE = re.compile(r"\A[ \t\n*_`]*[0-9](?:\.[0-9]+)?(?:[ \t]*/[ \t]*5)?[ \t*_`.]*(?:\n|\Z)")
+BEFORE_LABEL = re.compile(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
 """What may follow the types on their line."""
 DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*(?:\([^()\n]{0,60}\))?[ \t*_`]*[-–—:;,.|][ \t]+")
@@ -199,13 +200,14 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
         return table
     found = places(without_code(answer), texts)
     if not found:
-        return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
+        return {1: _labels(without_closing(answer, 1, 0, last=True, fenced=False))} if texts == 1 else {}
     fenced = in_fence(answer, found)
     said: list[tuple[int, Part]] = []
-    for place, following in zip(found, [*found[1:], None], strict=True):
-        body = answer[place.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
+    for place in found:
+        following = next((other.begin for other in found if other.begin > place.begin), None)
+        body = BEFORE_LABEL.sub("", answer[place.start : following].lstrip(" :：.,;(|–"))
         level = level_of(answer, place)
-        part = _labels(without_closing(body, level, last=following is None, fenced=fenced))
+        part = _labels(without_closing(body, place.number, level, last=following is None, fenced=fenced))
         number = place.number
         if said and said[-1][0] == number and part.rating is None and not said[-1][1].rationale:
             said[-1] = (

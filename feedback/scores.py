@@ -6,8 +6,8 @@ from typing import Any
 from feedback.types import RatingStatus
 
 NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|\s*(?:[-–—~]|to|or)\s*\d)"
-    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?\s*(%)?",
+    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
+    r"(?:[ \t]*\(?(?:/|out of|of)[ \t]*([0-9]+(?:\.[0-9]+)?|five\b))?[ \t]*(%)?",
     re.I,
 )
 OTHERWISE = re.compile(

@@ -92,13 +92,13 @@ class Genstruct(Task):
             answer = await self._ask(name, title, passage, model, found)
         except PromptTooLong as error:
             raise PromptTooLong(f"{error} A smaller passage_tokens or a model with a longer context helps.") from error
-        pair = read(answer.text)
-        if pair is None:
-            reason = "cut off at the token limit" if answer.cut_off else "no question and answer in it"
-            return [Dropped(reason, answer.text)]
+        question, said = read(answer.text)
+        if not (question and said):
+            missing = " and ".join(name for name, part in (("question", question), ("answer", said)) if not part)
+            return [Dropped("cut off at the token limit" if answer.cut_off else f"no {missing} in it", answer.text)]
         where = {name: unit.inputs[name] for name in FOUND_BY if name in unit.inputs}
         origin = {"title": title, "passage": passage, **unit.inputs.get("where", {}), **where, "prompt": name}
-        return [Row(({"role": "user", "content": pair[0]},), (_response(answer, pair[1]),), origin)]
+        return [Row(({"role": "user", "content": question},), (_response(answer, said),), origin)]
 
     async def _ask(self, name: str, title: str, passage: str, model: Model, found: Capabilities) -> Completion:
         options: dict[str, Any] = {"max_tokens": self.max_answer_tokens}
@@ -136,8 +136,8 @@ def schema(*, bounded: bool) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def read(answer: str) -> tuple[str, str] | None:
-    """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); None without both.
+def read(answer: str) -> tuple[str, str]:
+    """(user, assistant) from JSON or from labelled parts ("[[[User]]]", "User:", "**Assistant:**"); "" for what is missing.
 
     What a model writes behind its answer (further turns, the tokens that end one) is cut off. A text in JSON ends where its
     quotes do, so that it loses but the tokens at its very end.
@@ -149,17 +149,16 @@ def read(answer: str) -> tuple[str, str] | None:
     else:
         answer = answer if MARKERS.search(answer) else NEARLY.sub(r"[[[\1]]]", answer)
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
-        parts = _parts(answer, MARKERS if own else LABELS) or ("", "")
-        user, assistant = (clean(_unmarked(part)) for part in parts)
-    return (user, assistant) if user and assistant else None
+        user, assistant = (clean(_unmarked(part)) for part in _parts(answer, MARKERS if own else LABELS))
+    return user, assistant
 
 
-def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str] | None:
+def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str]:
     """What stands around the first label of the assistant: up to it from the label before, which has to be the user's."""
     found = list(labels.finditer(answer))
     at = next((k for k, label in enumerate(found) if label["who"].lower() == "assistant"), None)
     if at is None or (at and found[at - 1]["who"].lower() != "user"):
-        return None
+        return "", ""
     begin = found[at - 1].end() if at else 0
     end = found[at + 1].start() if at + 1 < len(found) else len(answer)
     return answer[begin : found[at].start()], answer[found[at].end() : end]

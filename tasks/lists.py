@@ -341,10 +341,11 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     below = {id(line): under for line, under in pairwise(told) if under.text}
     rest = iter(shown)
     items: list[str] = []
-    opens = True
+    opens, alone = True, False
     for line in rest:
         under = below.get(id(line))
-        if not introduces(line):
+        alone = _asks(line) and (_asks(under) if under else alone)
+        if not introduces(line) or alone:
             items.append(bare(line.text))
             opens = False
         elif under and not is_caption(line) and not (opens and announces(line)):
@@ -352,6 +353,11 @@ def _plain(lines: Sequence[Line]) -> list[str]:
             next(rest, None)
             opens = False
     return _without_pictures([item for item in items if item])
+
+
+def _asks(line: Line) -> bool:
+    """True for a request that its material is to follow: "Translate this sentence:"."""
+    return not line.kind and line.text.endswith((":", "：")) and not is_caption(line) and not announces(line)
 
 
 def _without_pictures(items: list[str]) -> list[str]:

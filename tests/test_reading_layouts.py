@@ -50,6 +50,11 @@ def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
         pytest.param(ASKED.replace("Rating:", "**Final Rating:**"), id="final rating"),
         pytest.param(f"{ASKED}<|im_end|>\n<|im_start|>user\nThanks!", id="another turn"),
         pytest.param(f"{ASKED}\n\nI hope this helps!", id="a courtesy"),
+        pytest.param(f"{ASKED}\n\nNote: These ratings are my own view.", id="a note"),
+        pytest.param(f"{ASKED}\n\nOverall, Text 1 is the best of the two.", id="a last word about another text"),
+        pytest.param(f"{ASKED}\n\nIn conclusion, Text 2 is worse than Text 1.", id="a last word about both"),
+        pytest.param(ASKED.replace("Rating:", "- **Helpfulness Rating:**"), id="the aspect in the label"),
+        pytest.param("1. **Text 1** – Rating: 4\n   Rationale: Good.\n\n2. **Text 2** – Rating: 2\n   Rationale: Bad.", id="dash"),
         pytest.param(
             '<output text="1">\n<rating>4</rating>\n<rationale>Good.</rationale>\n</output>\n'
             '<output text="2">\n<rating>2</rating>\n<rationale>Bad.</rationale>\n</output>',
@@ -84,6 +89,35 @@ def test_layouts(answer: str) -> None:
 )  # fmt: skip
 def test_what_could_mean_another_text_is_unrated(answer: str, expected: list[tuple[float | None, str]]) -> None:
     assert said(answer) == expected
+
+
+def test_a_header_can_speak_of_several_texts() -> None:
+    whole = (
+        "#### Output for Text 1\nRating: 5\nRationale: Right.\n\n#### Text 2 and Text 3\nRating: 1\nRationale: Wrong."
+    )
+    assert said(whole, 3) == [(5, "Right."), (1, "Wrong."), (1, "Wrong.")]
+    assert said("**Texts 1, 2 & 3**\nRating: 4\nRationale: Fine.", 3) == [(4, "Fine.")] * 3
+
+
+def test_a_reason_below_the_rating_says_nothing_about_the_scale() -> None:
+    answer = "#### Text 1\nRating: 4\n\nIt keeps out of politics.\n\n#### Text 2\nRating: 2\n\n- 3 faults."
+    assert said(answer) == [(4, "It keeps out of politics."), (2, "- 3 faults.")]
+
+
+def test_a_last_paragraph_about_its_own_text_stays() -> None:
+    answer = f"{ASKED}\n\nOverall, Text 2 is poor."
+    assert said(answer)[1] == (2, "Bad.\n\nOverall, Text 2 is poor.")
+
+
+def test_types_in_words_keep_their_reason_apart() -> None:
+    answer = "Text 1\nType: Factual error\nRationale: Bats are no birds.\nRating: 2\nRationale: A gross error."
+    entry = read(answer, 1, not_applicable=True, types=3)[0]
+    assert (entry.value, entry.rationale, entry.types, entry.types_rationale) == (
+        2,
+        "A gross error.",
+        None,
+        "Bats are no birds.",
+    )
 
 
 def test_a_rationale_keeps_its_own_headings_rules_and_notes() -> None:

@@ -107,6 +107,10 @@ def test_self_instruct(answer: str, kept: list[str], surplus: list[str]) -> None
 
 
 MESSY = {
+    "requests that end in a colon": (
+        "Summarize this article in two sentences:\nRewrite this paragraph in a friendlier tone:",
+        ["Summarize this article in two sentences:", "Rewrite this paragraph in a friendlier tone:"],
+    ),
     "a courtesy on a line": ("Sure!\n\n1. Name a river.\n2. Why is rain wet?", TWO),
     "a remark at the end": ("1. Name a river.\n2. Why is rain wet?\n\nLet me know if you need more!", TWO),
     "a remark right below": ("1. Name a river.\n2. Why is rain wet?\nI hope these help!", TWO),
@@ -372,8 +376,8 @@ def test_any_answer_is_read_and_nothing_is_invented(answer: str, number: int, cu
     value = json_in(answer)
     strings = json.dumps(value, ensure_ascii=False) if value is not None else ""
     pair = genstruct.read(answer)
-    for part in pair or ():
-        assert part and part == part.strip() and not genstruct.MARKERS.search(part)
+    for part in filter(None, pair):
+        assert part == part.strip() and not genstruct.MARKERS.search(part)
         assert clean(part) == part or isinstance(value, dict)
         assert part in answer or json.dumps(part, ensure_ascii=False)[1:-1] in strings
 
@@ -390,7 +394,7 @@ def test_a_long_hostile_answer_is_read(part: str, begin: str) -> None:
     answer = begin + part * (200_000 // len(part)) + "?x"
     kept, surplus, _ = self_instruct.read(answer, 2, cut_off=True)
     assert len(kept) <= 2 and all(kept) and all(surplus)
-    assert genstruct.read(answer) is None
+    assert not all(genstruct.read(answer))
 
 
 words = st.lists(st.from_regex(r"[A-Za-z]{2,8}", fullmatch=True), min_size=3, max_size=6).map(

@@ -73,6 +73,11 @@ def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str])
     assert genstruct.read(answer) == pair
 
 
+def test_genstruct_tells_what_is_missing() -> None:
+    assert genstruct.read("Why? [[[Assistant]]]") == ("Why?", "")
+    assert genstruct.read("[[[Assistant]]] So.") == ("", "So.")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -83,7 +88,7 @@ def test_genstruct_takes_no_word_for_a_label(answer: str, pair: tuple[str, str])
     ],
 )  # fmt: skip
 def test_genstruct_without_a_pair(answer: str) -> None:
-    assert genstruct.read(answer) is None
+    assert not all(genstruct.read(answer))
 
 
 @given(user=words, assistant=st.lists(words, min_size=1, max_size=3).map("\n\n".join), form=st.integers(0, 3))
