@@ -7,19 +7,25 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.draft import Filled, default_of, is_lines, shown
+from app.draft import default_of, is_lines, shown
 
 NUMBERS = ("int", "float")
 
 
 class Form:
-    """All fields of all pages by name, in a fixed order, so that a handler can take and give them as one thing."""
+    """All fields of all pages by name, in a fixed order, so that a handler can take and give them as one thing.
+
+    `page` is the one that is being built; `pages` says which one each field is on.
+    """
 
     def __init__(self) -> None:
         self.fields: dict[str, Component] = {}
+        self.pages: dict[str, str] = {}
+        self.page = "top"
 
     def add(self, name: str, component: Component) -> Component:
         self.fields[name] = component
+        self.pages[name] = self.page
         if not component.elem_id:
             component.elem_id = name.replace(".", "-")
         return component
@@ -28,21 +34,17 @@ class Form:
     def components(self) -> list[Component]:
         return list(self.fields.values())
 
-    def filled(self, values: Sequence[Any]) -> Filled:
-        """What the fields hold, by name."""
-        return dict(zip(self.fields, values, strict=True))
-
-    def when_changed(self, without: Collection[str]) -> list[Callable[..., Any]]:
-        """The events that say that a person changed something: a choice at once, a text when it is left."""
-        events: list[Callable[..., Any]] = []
+    def when_changed(self, without: Collection[str]) -> list[tuple[str, Callable[..., Any]]]:
+        """The events that say that a person changed something, by name: a choice at once, a text when it is left."""
+        events: list[tuple[str, Callable[..., Any]]] = []
         component: Any
         for name, component in self.fields.items():
             if name in without:
                 continue
             if isinstance(component, gr.Textbox | gr.Number):
-                events.append(component.blur)
+                events.append((name, component.blur))
             else:
-                events.append(component.input)
+                events.append((name, component.input))
         return events
 
 

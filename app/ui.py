@@ -62,7 +62,7 @@ def build(desk: Desk) -> gr.Blocks:
         with gr.Tabs(elem_id="pages", selected=HOME, overflow_behavior="wrap") as tabs:
             opened: dict[str, gr.Tab] = {}
             for name, make in PAGES.items():
-                board.page = name
+                board.form.page = name
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}") as opened[name]:
                     make(board)
         timer = gr.Timer(LOOK_WHEN_IDLE, active=False)
@@ -108,7 +108,7 @@ class Tab:
 
     def typed(self, filled: draft.Filled, seen: float) -> draft.Filled:
         """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
-        base = self.held.setdefault(int(seen), {})
+        base = self.held[int(seen)]
         changes = draft.differing(filled, base)
         for number, held in self.held.items():
             if number >= seen:
@@ -157,25 +157,29 @@ class Wires:
     open: Tabs = field(default_factory=Tabs)
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
-        form = self.board.form.components
+        fields = self.board.form.fields
         here = [self.run, self.page, self.seen]
         parts = [component for _, component, _ in self.board.shows]
-        everything = list(dict.fromkeys([*here, self.timer, *parts, *form]))
-        demo.load(self.arrive, None, [*everything, self.tabs], **QUIET)
+        everything = list(dict.fromkeys([*here, self.timer, *parts, *fields.values()]))
+        # For each field that is sent, and each part whose progress is shown, the browser looks through the whole page: so a
+        # field that was changed is sent alone, and progress is that of one hidden part.
+        quiet = {**QUIET, "show_progress_on": self.page}
+        demo.load(self.arrive, None, [*everything, self.tabs], **quiet)
         demo.unload(self.open.close)
-        self.timer.tick(self.glance, here, everything, trigger_mode="once", **QUIET)
+        self.timer.tick(self.glance, here, everything, trigger_mode="once", **quiet)
         began = [
-            tab.select(self._opens(name), here, everything, js=_remember(name), **QUIET) for name, tab in opened.items()
+            tab.select(self._opens(name), here, everything, js=_remember(name), **quiet) for name, tab in opened.items()
         ]
-        for event in self.board.form.when_changed(self.board.own):
-            began.append(event(self.changed, [*here, *form], everything, trigger_mode="always_last", **QUIET))
+        for name, event in self.board.form.when_changed(self.board.own):
+            inputs = [*here, fields[name]]
+            began.append(event(self._changed(name), inputs, everything, trigger_mode="always_last", **quiet))
         for action in self.board.actions:
-            inputs = [*here, *(form if action.forms else []), *action.extra]
+            inputs = [*here, *(fields[name] for name in self.taken(action)), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
-            began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **QUIET))
+            began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **quiet))
         for event in began:
-            event.then(self.glance, here, everything, **QUIET)
+            event.then(self.glance, here, everything, **quiet)
 
     # -- what a tab is given
 
@@ -268,13 +272,18 @@ class Wires:
 
         return opens
 
-    def changed(self, run: str, page: str, seen: float, request: gr.Request, *values: Any) -> dict[Any, Any]:
-        """A field was changed: the forms are kept, and what depends on them is shown anew."""
+    def _changed(self, name: str) -> Callable[..., Any]:
+        def changed(run: str, page: str, seen: float, value: Any, request: gr.Request) -> dict[Any, Any]:
+            return self.changed(run, page, seen, request, {name: value})
+
+        return changed
+
+    def changed(self, run: str, page: str, seen: float, request: gr.Request, filled: draft.Filled) -> dict[Any, Any]:
+        """Fields were changed: that is kept, and what depends on them is shown anew."""
         browser = browser_of(request)
         if run == NOT_YET:
             return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
-        filled = self.board.form.filled(values)
         with tab.lock:
             self._known(tab, browser, seen)
             if changes := tab.typed(filled, seen):
@@ -284,13 +293,17 @@ class Wires:
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
         """A page that was open before this process began: its fields are taken for those that were kept."""
-        if not tab.glances:
-            tab.held.setdefault(int(seen), dict(self.desk.filled(browser)))
+        tab.held.setdefault(int(seen), dict(self.desk.filled(browser)))
 
     # -- what a tab can do
 
+    def taken(self, action: Action) -> list[str]:
+        """The fields that the action takes along: those of its page. What the tab's others hold is known."""
+        pages = self.board.form.pages.items()
+        return [name for name, page in pages if action.forms and action.page in (page, "top")]
+
     def _does(self, action: Action) -> Callable[..., Any]:
-        form, number = self.board.form, len(self.board.form.fields)
+        taken = self.taken(action)
 
         def does(
             run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
@@ -299,25 +312,22 @@ class Wires:
             if run == NOT_YET:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
-            values, extra = (given[:number], given[number:]) if action.forms else ((), given)
+            shown, extra = dict(zip(taken, given, strict=False)), given[len(taken) :]
             with tab.lock:
                 self._known(tab, browser, seen)
-                shown, before = form.filled(values) if action.forms else {}, self.desk.filled(browser)
-                if action.forms:
-                    self.desk.keep(browser, tab.typed(shown, seen))
+                before = self.desk.filled(browser)
+                self.desk.keep(browser, tab.typed(shown, seen))
                 if action.field:
                     before = {**before, **tab.acted}
                     tab.acted[action.field] = shown[action.field]
                     if shown[action.field] == before[action.field]:  # somebody left it as it was
                         return self.show(tab, browser, seen)
                 tab.begun += 1
-                turn, base = tab.begun, tab.held.get(int(seen))
+                turn, base = tab.begun, tab.held[int(seen)]
             data = event._data if isinstance(event._data, dict) else {}
             kept = self.desk.filled(browser)
-            keys = {
-                name: kept[name] for name in shown if name.endswith(".key_env")
-            }  # never a key that was pasted there
-            filled = {**kept, **shown, **keys}
+            filled = {**kept, **(base if action.forms else {})}
+            filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
             was = before.get(action.field) if action.field else None
             act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
             done, problems = self._done(action, act, tab.page)

@@ -51,7 +51,7 @@ class Page:
     def send(self, **values: Any) -> dict[Any, Any]:
         """What the app answers to a change, not applied yet."""
         self.fields.update(values)
-        return self.wires.changed("", "generate", self.seen, self.request, *self.fields.values())
+        return self.wires.changed("", "generate", self.seen, self.request, dict(self.fields))
 
     def glance(self) -> dict[str, Any]:
         return self.apply(self.wires.glance("", "generate", self.seen, self.request))
@@ -79,7 +79,15 @@ def wires(here: Settings, store: Store) -> Iterator[Wires]:
         with gr.Blocks(analytics_enabled=False):
             for name in ("name", "rows"):
                 board.form.add(name, gr.Textbox())
-            return Wires(desk, board, gr.Textbox(), gr.Textbox(), gr.Number(), gr.Tabs(), gr.Timer(active=False))
+            return Wires(
+                desk,
+                board,
+                gr.Textbox(),
+                gr.Textbox(),
+                gr.Number(),
+                gr.Tabs(),
+                gr.Timer(active=False),
+            )
 
     yield asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
     jobs.close()
@@ -188,5 +196,5 @@ def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
 def test_a_page_that_does_not_show_anything_yet_changes_nothing(wires: Wires) -> None:
     tab = page(wires, "1")
     before = dict(wires.desk.filled(BROWSER))
-    tab.wires.changed("?", "generate", 0, tab.request, "built", 1)
+    tab.wires.changed("?", "generate", 0, tab.request, {"name": "built", "rows": 1})
     assert wires.desk.filled(BROWSER) == before

@@ -78,17 +78,22 @@ class Action:
     field: str = ""
     often: bool = False
     """True where a second click counts though the first one is not answered yet."""
+    page: str = "top"
 
 
 @dataclass
 class Board:
-    """Filled while the pages are built; `page` is the one that is being built."""
+    """Filled while the pages are built."""
 
     form: Form = field(default_factory=Form)
     shows: list[tuple[str, Any, Show]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
-    page: str = "top"
+
+    @property
+    def page(self) -> str:
+        """The page that is being built."""
+        return self.form.page
 
     def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
         """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
@@ -100,7 +105,7 @@ class Board:
         html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
         self.shows.append((self.page, html, shown))
         if act is not None:
-            self.actions.append(Action(html.click, act, False, [], often=often))
+            self.actions.append(Action(html.click, act, False, [], often=often, page=self.page))
         return html
 
     def dress(self, component: Any, show: Show) -> Any:
@@ -122,14 +127,14 @@ class Board:
 
     def act(self, event: Callable[..., Any], do: Do, *, forms: bool = False, extra: Sequence[Component] = ()) -> None:
         """`forms`: the action wants what the forms hold this moment; `extra` fields are given as well, and emptied."""
-        self.actions.append(Action(event, do, forms, list(extra)))
+        self.actions.append(Action(event, do, forms, list(extra), page=self.page))
 
     def changes(self, name: str, do: Do) -> None:
         """The field of that name has an action of its own when a person changes it."""
         component: Any = self.form.fields[name]
         self.own.add(name)
         event = component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input
-        self.actions.append(Action(event, do, True, [], name))
+        self.actions.append(Action(event, do, True, [], name, page=self.page))
 
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""
