@@ -1,8 +1,9 @@
-"""What a run will take, told from its preview: calls, tokens and time of the rows that are still to be made and rated."""
+"""What a run will take, told from its preview: calls, tokens, time and money of the rows still to be made and rated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app import money
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -18,12 +19,16 @@ LOOKED_AT, SEEN = 10, 3
 
 @dataclass(frozen=True)
 class Forecast:
-    """For `rows` rows that are still to be made. Tokens and seconds are None where nothing was measured yet."""
+    """For `rows` rows that are still to be made. Tokens and seconds are None where nothing was measured yet.
+
+    `dollars` is None where that is so, or where the price of a model is not known.
+    """
 
     rows: int
     calls: int
     tokens: int | None
     seconds: float | None
+    dollars: float | None = None
 
 
 def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None = None) -> Forecast | None:
@@ -45,12 +50,20 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     tokens = to_make * per_row * sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / asked
     a_call = sum(w["seconds"] for w in took) / asked
     seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
+    known = money.prices(made)
+    making = [(model, tally) for (stage, model), tally in store.runs.spent(run.id).items() if stage != "rate"]
+    paid = money.total(
+        money.cost(known, model, tally.prompt_tokens, tally.completion_tokens) for model, tally in making
+    )
+    dollars = paid * to_make * per_row / asked if making and paid is not None else None
     if rating and ratings:
-        tokens += (
-            ratings * sum(tokens_of_rating(row, rating) for row in seen) / sum(ratings_of(row, rating) for row in seen)
+        prompts, answers = tokens_of_ratings(seen, rating, ratings / sum(ratings_of(row, rating) for row in seen))
+        tokens += prompts + answers
+        dollars = money.total(
+            [dollars, money.cost(known, made.labeller.model or made.labeller.preset, prompts, answers)]
         )
         seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
-    return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds)
+    return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars)
 
 
 def to_rate(counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:
@@ -65,9 +78,8 @@ def ratings_of(row: Row, rating: UltraFeedback) -> int:
     return len(rating.questions(row))
 
 
-def tokens_of_rating(row: Row, rating: UltraFeedback) -> float:
-    asked = rating.questions(row)
-    return sum(
-        len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN + TOKENS_OF_A_RATING * len(question.order)
-        for question in asked
-    )
+def tokens_of_ratings(rows: Sequence[Row], rating: UltraFeedback, times: float) -> tuple[float, float]:
+    """(tokens of prompts, of answers) of rating each of these rows so many times."""
+    asked = [(row, question) for row in rows for question in rating.questions(row)]
+    prompts = sum(len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN for row, question in asked)
+    return times * prompts, times * TOKENS_OF_A_RATING * sum(len(question.order) for _, question in asked)

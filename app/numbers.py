@@ -5,10 +5,12 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app import figures
+from app import figures, money
 from app.desk import Desk
 from app.errors import RunError
+from app.money import Price
 from app.tables.runs import Run
+from app.workflow import recipe_of
 from feedback.agreement import Agreement
 from feedback.lengths import ByLength
 from feedback.measures import Measure
@@ -21,6 +23,7 @@ ALL = "all aspects"
 SCALE = ("1", "2", "3", "4", "5", "mean", "rated", "does not apply", "unrated")
 SPENT = (
     "for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "remembered tokens", "seconds of all calls",
+    "US dollars",
 )  # fmt: skip
 
 
@@ -116,11 +119,12 @@ def of_tables(found: Agreement) -> Numbers:
     return Numbers(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
 
 
-def of_cost(lines: Sequence[tuple[str, str, Tally]]) -> Numbers:
-    """What each stage and model took, and all of it."""
-    rows = [(stage, model, *_tally(tally)) for stage, model, tally in lines]
+def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> Numbers:
+    """What each stage and model took, and all of it; in money where the `known` prices tell."""
+    costs = [money.cost(known, model, tally.prompt_tokens, tally.completion_tokens) for _, model, tally in lines]
+    rows = [(stage, model, *_tally(tally), cost) for (stage, model, tally), cost in zip(lines, costs, strict=True)]
     if len(lines) > 1:
-        rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines)))))
+        rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines))), money.total(costs)))
     return Numbers(SPENT, rows)
 
 
@@ -152,7 +156,7 @@ TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
     "people-and-labeller": lambda desk, run: of_people(_agreement(desk, run)),
     "people-by-labeller": lambda desk, run: of_tables(_agreement(desk, run)),
     "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
-    "cost": lambda desk, run: of_cost(spent(desk, run)),
+    "cost": lambda desk, run: of_cost(spent(desk, run), money.prices(recipe_of(run))),
     "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
 }
 """By the name that a download has."""

@@ -103,8 +103,15 @@ def same_rows(one: Recipe, other: Recipe) -> bool:
 
 
 def _making(made: Recipe) -> tuple[object, ...]:
-    """What decides the rows of a recipe: how hard an endpoint is driven and where its key comes from does not."""
-    models = [replace(spec, key_env="", concurrency=1, timeout=1.0) for spec in (made.generator, *made.responders)]
+    """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not."""
+    alike: dict[str, Any] = {
+        "key_env": "",
+        "concurrency": 1,
+        "timeout": 1.0,
+        "prompt_price": None,
+        "completion_price": None,
+    }
+    models = [replace(spec, **alike) for spec in (made.generator, *made.responders)]
     return (models, made.task, made.inputs, made.answering, made.seed)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.forecast import CHARACTERS_A_TOKEN, TOKENS_OF_A_RATING, Forecast, forecast, ratings_of, tokens_of_rating
+from app.forecast import CHARACTERS_A_TOKEN, TOKENS_OF_A_RATING, Forecast, forecast, ratings_of, tokens_of_ratings
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -74,8 +74,8 @@ def test_ratings_of_all_rows_are_added_to_the_calls(store: Store) -> None:
     told = forecast(store, previewed(store), rated(judge), 103)
     assert told is not None and told.tokens is not None
     assert (told.rows, told.calls, told.seconds) == (100, 200 + 412, 100.0 + 412 * 2.0 / 10)
-    of_a_row = sum(tokens_of_rating(row, judge) for row in store.rows.page("r", 0, 3)) / 3
-    assert told.tokens == round(100 * 150 + 103 * of_a_row)
+    of_ratings = sum(tokens_of_ratings(store.rows.page("r", 0, 3), judge, 103 / 3))
+    assert told.tokens == round(100 * 150 + of_ratings)
 
 
 def test_rows_that_this_judge_has_rated_are_not_rated_again(store: Store) -> None:
@@ -107,9 +107,29 @@ def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
     judge = UltraFeedback(aspects=("helpfulness",))
     (question,) = judge.questions(SAID)
     asked = len(judge.asked(SAID, question, as_json=True)) / CHARACTERS_A_TOKEN
-    assert tokens_of_rating(SAID, judge) == asked + 2 * TOKENS_OF_A_RATING
+    assert tokens_of_ratings([SAID], judge, 1) == (asked, 2 * TOKENS_OF_A_RATING)
+    assert tokens_of_ratings([SAID, SAID], judge, 3) == (6 * asked, 12 * TOKENS_OF_A_RATING)
     longer = replace(SAID, responses=(Response("x" * 4000, "a"), SAID.responses[1]))
-    assert tokens_of_rating(longer, judge) > tokens_of_rating(SAID, judge) + 900
+    assert tokens_of_ratings([longer], judge, 1)[0] > asked + 900
+
+
+def test_money_is_told_where_all_prices_are_known(store: Store) -> None:
+    run = previewed(store, Tally())
+    pen = ModelSpec(preset="openai", model="pen", prompt_price=1.0, completion_price=4.0)
+    store.runs.add_working("r", "preview", 0, 0, Tally(), {("generate", "pen"): PREVIEW})
+    store.db.write(lambda c: c.execute(
+        "UPDATE workings SET answered=6, prompt_tokens=300, completion_tokens=150, seconds=12 WHERE rows=3"
+    ) and None)  # fmt: skip
+    made = replace(MADE, generator=pen, labeller=pen)
+    told = forecast(store, run, made, 103)
+    assert told is not None and told.dollars is not None
+    assert told.dollars == pytest.approx(100 / 3 * (300 * 1 + 150 * 4) / 1_000_000)
+    judged = forecast(store, run, replace(made, rating=UltraFeedback()), 103)
+    prompts, answers = tokens_of_ratings(store.rows.page("r", 0, 3), UltraFeedback(), 103 / 3)
+    assert judged is not None and judged.dollars == pytest.approx(told.dollars + (prompts + 4 * answers) / 1_000_000)
+    unknown = replace(pen, model="judge", prompt_price=None)
+    other = forecast(store, run, replace(made, labeller=unknown, rating=UltraFeedback()), 103)
+    assert other is not None and other.dollars is None
 
 
 def test_where_nothing_was_measured_only_calls_are_told(store: Store) -> None:

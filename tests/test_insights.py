@@ -18,6 +18,7 @@ from app import figures, numbers, recipe, server, workflow
 from app.config import Settings
 from app.desk import Desk, Look
 from app.jobs import Jobs
+from app.money import Price
 from app.pages import insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
@@ -228,7 +229,7 @@ def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settin
     for name in ("sent", "prompt_tokens", "completion_tokens"):
         assert sum(getattr(tally, name) for tally in found.values()) == total[name]
     html = insights.cost(seen(desk, run))
-    assert "<td>ratings</td><td>judge</td><td>8</td>" in html and "Tokens, not money" in html
+    assert "<td>ratings</td><td>judge</td><td>8</td>" in html and "prices in their settings" in html
 
 
 def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, desk: Desk) -> None:
@@ -241,8 +242,9 @@ def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, d
     assert [(stage, model, tally.sent, tally.prompt_tokens) for stage, model, tally in numbers.spent(desk, run)] == [
         ("ratings", "judge", 3, 30), ("not told apart", "", 10, 100),
     ]  # fmt: skip
-    table = numbers.of_cost(numbers.spent(desk, run))
-    assert table.rows[-1] == ("all", "", 13, 6, 130, 56, 70, 5.5)
+    table = numbers.of_cost(numbers.spent(desk, run), {"judge": Price(2.0, 10.0)})
+    assert table.rows[0][-1] == pytest.approx((30 * 2 + 6 * 10) / 1_000_000) and table.rows[1][-1] is None
+    assert table.rows[-1] == ("all", "", 13, 6, 130, 56, 70, 5.5, None)
     html = insights.cost(seen(desk, run))
     assert "6 calls were remembered and cost nothing: 70 tokens not paid again." in html
     assert "counted all models together" in html

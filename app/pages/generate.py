@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import forecast, parts, workflow
+from app import forecast, money, parts, workflow
 from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
@@ -160,6 +160,8 @@ def facts(look: Look) -> str:
     cells: list[tuple[object, str]] = [(f"{told.rows:,}", "more rows"), (f"{told.calls:,}", "calls")]
     if told.tokens is not None and told.seconds is not None:
         cells += [(f"{told.tokens:,}", "tokens"), (parts.duration(told.seconds), "time")]
+    if told.dollars:
+        cells.append((money.words(told.dollars), "cost"))
     return parts.facts(cells, "Forecast from the preview")
 
 

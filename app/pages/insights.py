@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from app import figures, numbers, parts
+from app import figures, money, numbers, parts, workflow
 from app.desk import Look
 from app.pages import plots
-from app.pages.board import Board
+from app.pages.board import Act, Board
 from app.parts import count, t
 from feedback.agreement import Agreement
 from feedback.lengths import LEAST, ByLength
@@ -23,10 +23,10 @@ MEANING = (
     "labeller: above 0, people rate higher. Kappa is 1 where all ratings agree, 0 where only chance makes them."
 )
 ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0 where people differ more than that."
-NO_PRICE = (
-    "Tokens, not money: models have no prices in their settings. Tokens are those that the endpoints report; time is that of "
-    "all calls added up, also of those that ran at once."
+COUNTED = (
+    "Tokens are those that the endpoints report; time is that of all calls added up, also of those that ran at once."
 )
+NO_PRICE = " What a call costs is told for models with prices in their settings: Models, More."
 CORRELATION = (
     "Rank correlation (Spearman): 1 where each longer response has the higher rating, −1 where each has the lower, 0 where "
     "length says nothing."
@@ -41,7 +41,7 @@ def build(board: Board) -> None:
         )
     board.problem("insights")
     board.part(key_numbers)
-    board.part(panels)
+    board.part(panels, take_prices)
 
 
 def key_numbers(look: Look) -> str:
@@ -191,20 +191,21 @@ def _reviewers(look: Look, found: Agreement) -> str:
 
 
 def cost(look: Look) -> str:
-    """Calls, tokens and time of each stage and model."""
+    """Calls, tokens, time and money of each stage and model."""
     assert look.run is not None
     lines = numbers.spent(look.desk, look.run)
     if not lines:
         return parts.panel("What it took", "", parts.note("Nothing yet." if not look.busy else "It is being worked."))
-    table = numbers.of_cost(lines)
+    table = numbers.of_cost(lines, money.prices(look.recipe))
     rows = [
         [
             f"{stage}",
             f"{model}",
             *(numbers.in_words(value) for value in (calls, recalled, asked, said)),
-            parts.duration(_seconds(took)),
+            parts.duration(_number(took)),
+            "–" if dollars is None else money.words(_number(dollars)),
         ]
-        for stage, model, calls, recalled, asked, said, _, took in table.rows
+        for stage, model, calls, recalled, asked, said, _, took, dollars in table.rows
     ]
     total = figures.added(*(tally for _, _, tally in lines))
     saved = ""
@@ -213,12 +214,29 @@ def cost(look: Look) -> str:
         saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
     if lines[-1][0] == figures.EARLIER:
         saved += "Not told apart: worked by an earlier version, which counted all models together. "
-    shown = parts.table(["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time"], rows)
-    body = f'<div class="broad">{shown}</div>'
-    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", saved + NO_PRICE)
+    shown = parts.table(["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows)
+    button = parts.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else ""
+    body = f'<div class="broad">{shown}</div>{button}'
+    said = saved + COUNTED + ("" if all(row[-1] is not None for row in table.rows) else NO_PRICE)
+    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", said)
 
 
-def _seconds(value: numbers.Cell) -> float:
+def _prices_to_take(look: Look) -> bool:
+    """Whether the forms know prices of the run's models that the run does not."""
+    if look.recipe is None or look.wanted is None or look.busy:
+        return False
+    return money.priced(look.recipe, look.wanted) != look.recipe
+
+
+def take_prices(act: Act) -> None:
+    """The run's models get the prices that the forms say: of what it took and takes."""
+    look = act.look
+    if act.data.get("act") == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
+        assert look.wanted is not None
+        act.desk.store.runs.set(look.run.id, recipe=workflow.recipe_text(money.priced(look.recipe, look.wanted)))
+
+
+def _number(value: numbers.Cell) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 

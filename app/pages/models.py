@@ -24,7 +24,8 @@ SERVED = [
     ("Another address (OpenAI-compatible)", OWN_ADDRESS),
 ]
 WITHOUT_ADDRESS = ("local", "scripted")
-MORE = ["top_p", "timeout", "template", "extra"]
+MORE = ["top_p", "timeout", "prompt_price", "completion_price", "template", "extra"]
+PRICES = ["prompt_price", "completion_price"]
 TITLES = {
     "generator": ("Generator", "Writes instructions and questions"),
     "labeller": ("Labeller", "Rates every response and says why"),
@@ -134,6 +135,7 @@ def _responders(board: Board) -> None:
     board.part(responders, drop_responder)
     with gr.Column(visible=False) as new:
         typed = _model_fields(board, "new")
+        add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
     board.dress(new, lambda look: gr.update(visible=look.filled["answers.by"] == "others"))
     board.act(add.click, add_responder, forms=True, extra=[typed])
@@ -179,10 +181,11 @@ def _typed_field(look: Look, role: str) -> Any:
 
 
 def preset_chosen(act: Act, role: str) -> Done:
-    """Another provider: its own address and key variable, and no model of the one before. An address of one's own keeps
-    what stands there, but never the key of a provider."""
+    """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
+    keeps what stands there, but never the key of a provider."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
-    own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
+    own: draft.Filled = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
+    own.update(dict.fromkeys(PRICES))
     return Done(fill={**act.filled, **draft.prefixed(role, own)})
 
 

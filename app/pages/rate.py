@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from app import draft, figures, forecast, numbers, parts
+from app import draft, figures, forecast, money, numbers, parts
 from app.desk import Look, named_model
 from app.draft import FormError
 from app.forms import add_fields
@@ -118,11 +118,14 @@ def cost(look: Look) -> str:
     if not seen:
         return ""
     calls = left * forecast.ratings_of(seen[0], judge)
-    tokens = left * sum(forecast.tokens_of_rating(row, judge) for row in seen) / len(seen)
-    return parts.note(
-        f"Rating {count(left, 'row')}: {count(calls, 'call')}, about {tokens:,.0f} tokens. What that is in money your provider "
-        "says: models have no prices in their settings."
-    )
+    prompts, answers = forecast.tokens_of_ratings(seen, judge, left / len(seen))
+    said = f"Rating {count(left, 'row')}: {count(calls, 'call')}, about {prompts + answers:,.0f} tokens"
+    labeller = look.described("labeller")
+    known = money.price(labeller) if labeller else None
+    if known is None:
+        return parts.note(f"{said}. With the labeller's prices under Models, More, it says what that is in money.")
+    dollars = known.of(prompts, answers)
+    return parts.note(f"{said}, {money.words(dollars)}." if dollars else f"{said}.")
 
 
 def rubric(look: Look) -> str:

@@ -33,6 +33,16 @@ class ModelSpec:
         "",
         "Chat template for raw prompts: a family (chatml, llama3.1, ...), a model on the Hub, a folder, or Jinja source.",
     )
+    prompt_price: float | None = setting(
+        None,
+        "US dollars for a million tokens of prompts, as the provider lists it; empty: not known.",
+        label="Price of prompts",
+    )
+    completion_price: float | None = setting(
+        None,
+        "US dollars for a million tokens of answers; money is told where both are set.",
+        label="Price of answers",
+    )
     extra: dict[str, Any] = setting({}, "More fields of the request, passed on as they are.")
 
     def __post_init__(self) -> None:
@@ -46,6 +56,8 @@ class ModelSpec:
             raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
         if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
             raise SettingsError("timeout of a model must be above zero, max_tokens not below.")
+        if any(not 0 <= (price or 0) < math.inf for price in (self.prompt_price, self.completion_price)):
+            raise SettingsError("A price of a model must not be below zero: US dollars for a million tokens.")
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
             raise SettingsError(f"concurrency of a model must be from 1 to {MOST_AT_ONCE}.")
 

@@ -1,0 +1,78 @@
+"""What calls cost: tokens at the prices that models have in their settings, in US dollars.
+
+A price is known where both of its parts are set; the built-in model costs nothing. Where the price of one model is not
+known, a sum over it is not known either.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from app.recipe import Recipe
+from tasks.models.presets import PRESETS
+from tasks.models.spec import ModelSpec
+
+A_MILLION = 1_000_000
+LEAST = 0.01
+"""Dollars: less than that is said as such."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million tokens of prompts, and of answers."""
+
+    prompt: float
+    completion: float
+
+    def of(self, prompt_tokens: float, completion_tokens: float) -> float:
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / A_MILLION
+
+
+def price(spec: ModelSpec) -> Price | None:
+    """None where it is not known."""
+    if spec.prompt_price is not None and spec.completion_price is not None:
+        return Price(spec.prompt_price, spec.completion_price)
+    return Price(0, 0) if spec.preset in PRESETS and not spec.url and PRESETS[spec.preset].url is None else None
+
+
+def prices(*recipes: Recipe | None) -> dict[str, Price]:
+    """Of every model of these recipes whose price is known, by its name; a later recipe's goes before an earlier one's."""
+    found = {}
+    for made in recipes:
+        for spec in (made.generator, *made.responders, made.labeller) if made else ():
+            if (known := price(spec)) is not None:
+                found[spec.model or spec.preset] = known
+    return found
+
+
+def priced(made: Recipe, by: Recipe) -> Recipe:
+    """A recipe with the prices that another one has for the same models at the same endpoints."""
+    known = {spec.identity: spec for spec in (by.labeller, *by.responders, by.generator) if price(spec) is not None}
+
+    def with_price(spec: ModelSpec) -> ModelSpec:
+        other = known.get(spec.identity, spec)
+        return replace(spec, prompt_price=other.prompt_price, completion_price=other.completion_price)
+
+    return replace(
+        made,
+        generator=with_price(made.generator),
+        labeller=with_price(made.labeller),
+        responders=tuple(map(with_price, made.responders)),
+    )
+
+
+def total(costs: Iterable[float | None]) -> float | None:
+    """None where one of them is not known."""
+    found = list(costs)
+    return None if None in found else sum(cost for cost in found if cost is not None)
+
+
+def cost(known: Mapping[str, Price], model: str, prompt_tokens: float, completion_tokens: float) -> float | None:
+    """What tokens of a model cost; nothing where there are none."""
+    if not prompt_tokens and not completion_tokens:
+        return 0.0
+    return known[model].of(prompt_tokens, completion_tokens) if model in known else None
+
+
+def words(dollars: float) -> str:
+    """ "$1,234.50", "less than $0.01"."""
+    return f"less than ${LEAST:.2f}" if 0 < dollars < LEAST else f"${dollars:,.2f}"

@@ -1,0 +1,119 @@
+"""What calls cost: prices in the settings of models, money on Insights and Rate, and as numbers to download."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app import draft, money, numbers, workflow
+from app.config import Settings
+from app.desk import Desk
+from app.money import Price
+from app.pages import insights, models, rate
+from app.recipe import Recipe, parse
+from app.store import Store
+from app.tables.runs import Run
+from tasks import Magpie
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tests.desks import SOMEBODY, act, at_desk
+from tests.servers import FakeOpenAI
+
+LOCAL = ModelSpec(preset="local")
+PEN = ModelSpec(url="http://localhost:1/v1", model="pen", prompt_price=2.0, completion_price=10.0)
+UNKNOWN = replace(PEN, model="judge", completion_price=None)
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    with at_desk(store, here) as made:
+        yield made
+
+
+def worked(store: Store, here: Settings, tmp_path: Path, **prices: float) -> tuple[Run, Recipe]:
+    """A run of two rows, rated, whose models have these prices."""
+    rows = tmp_path / "inputs.jsonl"
+    rows.write_text('{"instruction": "Name a river."}\n{"instruction": "Name a hill."}\n')
+    with FakeOpenAI() as fake:
+        made = parse({
+            "generator": {"url": fake.url, "model": "pen", **prices}, "labeller": {"url": fake.url, "model": "judge", **prices},
+            "task": {"kind": "text-generation"}, "inputs": {"path": str(rows)}, "rating": {"aspects": ["helpfulness"]},
+        })  # fmt: skip
+        run = workflow.start(store, here, made)
+        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+    return run, made
+
+
+def test_a_price_is_known_where_both_parts_are() -> None:
+    assert money.price(PEN) == Price(2.0, 10.0) and money.price(UNKNOWN) is None
+    assert money.price(LOCAL) == Price(0, 0) and money.price(ModelSpec(preset="ollama")) is None
+    made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=UNKNOWN, responders=(LOCAL,))
+    assert money.prices(made, None) == {"pen": Price(2.0, 10.0), "local": Price(0, 0)}
+
+
+def test_costs_add_up_only_where_all_are_known() -> None:
+    known = {"pen": Price(2.0, 10.0)}
+    assert money.cost(known, "pen", 1_000_000, 500_000) == 7.0
+    assert money.cost(known, "judge", 1, 0) is None and money.cost(known, "judge", 0, 0) == 0
+    assert money.total([1.0, 2.5]) == 3.5 and money.total([1.0, None]) is None and money.total([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("dollars", "words"),
+    [(0, "$0.00"), (0.004, "less than $0.01"), (0.01, "$0.01"), (1234.5, "$1,234.50")],
+)
+def test_money_in_words(dollars: float, words: str) -> None:
+    assert money.words(dollars) == words
+
+
+@pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])
+def test_a_price_that_is_none(price: float) -> None:
+    with pytest.raises(SettingsError, match="price of a model"):
+        ModelSpec(preset="openai", model="m", prompt_price=price)
+
+
+def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+    run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
+    look = desk.look(SOMEBODY, run.id, {"page": "insights"})
+    table = numbers.of_cost(numbers.spent(desk, run), money.prices(made))
+    for row in table.rows:
+        prompts, answers = (int(str(tokens)) for tokens in row[4:6])
+        assert prompts and row[-1] == pytest.approx((prompts * 2 + answers * 10) / 1_000_000)
+    html = insights.cost(look)
+    assert "less than $0.01" in html and "prices in their settings" not in html
+    csv = numbers.download(desk, run.id, "cost")
+    assert csv is not None and csv.splitlines()[0].endswith("US dollars") and not csv.splitlines()[1].endswith(",")
+
+
+def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+    run, made = worked(store, here, tmp_path)
+    desk.keep(SOMEBODY, draft.fill(made))
+    place = {"page": "insights"}
+    html = insights.cost(desk.look(SOMEBODY, run.id, place))
+    assert "prices in their settings" in html and 'data-act="prices"' not in html
+    prices = {f"{role}.{name}": 3.0 for role in draft.ROLES for name in models.PRICES}
+    desk.keep(SOMEBODY, prices)
+    look = desk.look(SOMEBODY, run.id, place)
+    assert look.same and 'data-act="prices"' in insights.cost(look)
+    insights.take_prices(act(desk, {"act": "other"}, run=run.id, filled=prices))
+    assert workflow.recipe_of(store.runs.get(run.id)) == made
+    insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))
+    html = insights.cost(desk.look(SOMEBODY, run.id, place))
+    assert "less than $0.01" in html and 'data-act="prices"' not in html
+    assert numbers.download(desk, run.id, "cost") != numbers.of_cost(numbers.spent(desk, run), {}).csv
+
+
+def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+    run, made = worked(store, here, tmp_path)
+    desk.keep(SOMEBODY, {**draft.fill(made), "rating.aspects": ["honesty"]})
+    assert "prices under Models" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
+    desk.keep(SOMEBODY, {f"labeller.{name}": 3.0 for name in models.PRICES})
+    assert "less than $0.01" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
+
+
+def test_another_provider_has_other_prices(desk: Desk) -> None:
+    filled = {**desk.filled(SOMEBODY), "generator.preset": "openai", "generator.prompt_price": 3.0}
+    done = models.preset_chosen(act(desk, filled=filled), "generator")
+    assert done.fill is not None and done.fill["generator.prompt_price"] is None
