@@ -1,32 +1,24 @@
 """Where each part of a labeller's answer begins and ends: the headers of the texts, and what is said behind the last one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
 COLON = r"[ \t*_`\"']*[:=：]"
 REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for|of)[ \t]+(?:the[ \t]+)?(?:rating|score|types?))?"
-TYPE = (
-    rf"types?(?={COLON}(?:[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a)"
-    rf"|[^\n]{{0,80}}\n+{EDGE}(?:{REASON}){COLON}))"
-)
-"""Kinds by number, or in whatever words right before their reason."""
-OF = r"(?:(?:final|overall|quality|helpfulness|honesty|truthfulness|instruction[- ]following)[ \t]+)?"
-KIND = rf"{OF}(rating|score|{REASON}|{TYPE}){COLON}"
+TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))"
+KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-AND = r"[ \t]*(?:,|&|/|,?[ \t]*\band\b)[ \t]*"
-NAMED = rf"<?(?:text|response|answer)s?[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
+NAMED = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
 TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[0-9])[^\n]{1,80}$"
 HEADER = re.compile(
     rf"^[ \t>*_`\-•\"']*+(?P<hashes>\#{{1,6}}+)?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
     rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{NAMED}"
-    rf"(?P<more>(?:{AND}(?:(?:text|response|answer)[ \t]*#?[ \t]*)?[0-9]{{1,2}}\b)*)"
     rf"(?:[ \t>*_#:：.`-]*$|(?=[ \t>*_#:：.,;`(|–-]+{KIND})|(?(hashes){TITLE}|(?(asked){TITLE}|(?!))))",
     re.I | re.M,
 )
-"""A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good".
-One header can speak of several texts: "#### Output for Texts 2 and 3"."""
+"""A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good"."""
 OWN = re.compile(rf"^{EDGE}(?:rating|score)[ \t]+(?:for|of)[ \t]+{NAMED}{COLON}[ \t*_`]*(?=\S)", re.I | re.M)
 """The rating and its text in one label: "Rating for Text 2: 4"."""
 SHORT = re.compile(
@@ -49,6 +41,17 @@ LABEL = re.compile(
     rf"|({REASON})[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
     re.I | re.M,
 )
+ASPECT = re.compile(
+    rf"^{EDGE}(?:overall|quality|helpfulness|honesty|truthfulness|instruction[- ]following)[ \t]+(rating|score){COLON}[ \t*_`]*",
+    re.I | re.M,
+)
+"""A rating by the name of what is rated: only where a part has no other one, as there may be several of them."""
+WORDED_TYPE = re.compile(
+    rf"^({EDGE}types?{COLON})(?!{EDGE}[#(\[]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))[^\n]{{1,80}}$"
+    rf"(?=\n{{1,2}}{EDGE}{REASON}{COLON})",
+    re.I | re.M,
+)
+"""Kinds in other words than their numbers, right before their reason: not readable, but the reason is theirs."""
 FENCE, HEADING = re.compile(r"^[ \t]*```", re.M), re.compile(r"^(#{1,6})[ \t]+\S", re.M)
 RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$", re.M)
 CLOSING = re.compile(
@@ -59,7 +62,8 @@ CLOSING = re.compile(
 """What an answer says behind its last part: "**Summary:** Text 1 is ..."."""
 COURTESY = re.compile(
     r"(?<=\n\n)(?:(?:i[ \t]+)?hope[ \t]+(?:this|that|these)\b|(?:please[ \t]+)?let[ \t]+me[ \t]+know\b"
-    r"|(?:please[ \t]+)?note(?:[ \t]+that|:)[ \t]+these[ \t]+(?:ratings|scores|evaluations|assessments)\b)[^\n]*\s*\Z",
+    r"|(?:please[ \t]+)?note(?:[ \t]+that|:)[ \t]+(?:these|my)[ \t]+(?:ratings|scores|evaluations|assessments)[ \t]+are[ \t]+"
+    r"(?:\w+[ \t]+)?(?:based|my|subjective)\b)[^\n]*+\s*+\Z",
     re.I,
 )
 OTHERS = re.compile(
@@ -70,10 +74,10 @@ OTHERS = re.compile(
 """Words about several texts, as behind the last part and in no rationale of one."""
 CONCLUSION = re.compile(
     rf"(?<=\n\n)(?:overall|in[ \t]+(?:conclusion|summary|short|sum)|to[ \t]+(?:conclude|sum[ \t]+up|summari[sz]e)),[ \t]+"
-    rf"(?={OTHERS.pattern})[^\n]*\s*\Z",
+    rf"(?:{NAMED}|(?:both|all)[ \t]+(?:of[ \t]+)?(?:the[ \t]+)?(?:texts|responses|answers)\b)[^\n]*+\s*+\Z",
     re.I,
 )
-"""A last paragraph of its own whose subject is one of the texts: "Overall, Text 1 is ..."."""
+"""A last paragraph of its own whose subject is a text, or all of them: "Overall, Text 1 is ..."."""
 TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
 """A token that ends the labeller's turn: what follows is another one's."""
 BLOCK = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.M | re.S)
@@ -91,32 +95,25 @@ class Place(NamedTuple):
 def places(answer: str, texts: int) -> list[Place]:
     """The parts in the order of the answer. Where all texts have a header as it was asked for, no other one counts."""
     matches = list(HEADER.finditer(answer))
-    asked = [place for match in matches if match["asked"] for place in _places(match)]
-    if {place.number for place in asked} >= set(range(1, texts + 1)):
-        return asked
+    if {number_of(match) for match in matches if match["asked"]} >= set(range(1, texts + 1)):
+        return [Place(number_of(match), match.start(), match.end()) for match in matches if match["asked"]]
     if first := _first_unnamed(answer, matches):
-        return [first, *(place for match in matches for place in _places(match))]
-    found = {match.start(): _places(match) for match in matches}
+        return [first, *(Place(number_of(match), match.start(), match.end()) for match in matches)]
+    found = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
     for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
-        found[match.start()] = [Place(number_of(match), match.start(), match.start())]
-    named = {place.number for some in found.values() for place in some}
+        found[match.start()] = Place(number_of(match), match.start(), match.start())
+    named = {place.number for place in found.values()}
     for match in INLINE.finditer(answer):
         if number_of(match) not in named:
-            found[match.start()] = [Place(number_of(match), match.start(), match.end())]
+            found[match.start()] = Place(number_of(match), match.start(), match.end())
     if found or texts == 1:
-        return [place for at in sorted(found) for place in found[at]]
+        return [found[at] for at in sorted(found)]
     for pattern in (ITEM, SHORT):
         items = list(pattern.finditer(answer))
         if sorted(map(number_of, items)) == list(range(1, texts + 1)) and not (pattern is SHORT and _says_more(answer)):
             starts = [match.start() if pattern is SHORT else match.end() for match in items]
             return [Place(number_of(match), match.start(), at) for match, at in zip(items, starts, strict=True)]
     return _unnamed(answer, texts)
-
-
-def _places(header: re.Match[str]) -> list[Place]:
-    """One for each text that a header names."""
-    more = [int(number) for number in re.findall("[0-9]+", header["more"])]
-    return [Place(number, header.start(), header.end()) for number in dict.fromkeys([number_of(header), *more])]
 
 
 def _first_unnamed(answer: str, matches: Sequence[re.Match[str]]) -> Place | None:
@@ -171,12 +168,12 @@ def kind(mark: re.Match[str]) -> str:
     return "types_rationale" if word.endswith(("type", "types")) else "rationale"
 
 
-def without_closing(body: str, number: int, level: int, *, last: bool, fenced: bool) -> str:
+def without_closing(body: str, level: int, *, last: bool, fenced: bool, before: Collection[int] = ()) -> str:
     """The part of an answer about one text without what follows it: an end only counts behind the part's last label.
 
     That is a heading that is no lower than its own (`level` hashes, 0 for a header that is no heading) or, behind the `last`
-    part, a rule or a summary, each with words about several texts; a courtesy at the very end; the end of a fence around the
-    whole answer; a token that ends the turn.
+    part, a rule or a summary, each with words about several texts; a conclusion about one of the texts `before` it, or about
+    all; a courtesy at the very end; the end of a fence around the whole answer; a token that ends the turn.
     """
     read = without_code(body)
     marks = list(LABEL.finditer(read))
@@ -190,16 +187,20 @@ def without_closing(body: str, number: int, level: int, *, last: bool, fenced: b
     if last:
         closings += [found.start() for pattern in (RULE, CLOSING) for found in pattern.finditer(read, behind)]
         ends += [found.start() for found in COURTESY.finditer(read, behind)]
-        ends += [found.start() for found in CONCLUSION.finditer(read, behind) if _compares(found[0], number)]
+        concluded = CONCLUSION.search(read, behind) if before else None
+        if (
+            concluded
+            and (not concluded["text"] or number_of(concluded) in before)
+            and _says(read[behind : concluded.start()])
+        ):
+            ends.append(concluded.start())
     others = [found.start() for found in OTHERS.finditer(read, behind)]
     ends += [start for start in closings if others and others[-1] > start]
     return body[: min(ends, default=len(body))]
 
 
-def _compares(said: str, number: int) -> bool:
-    """Whether words are about several texts, or about another one than that."""
-    named = {found[1] for found in re.finditer(r"\b(?:text|response|answer)s?[ \t]*#?[ \t]*([0-9]+)", said, re.I)}
-    return named != {str(number)}
+def _says(words: str) -> bool:
+    return re.search(r"[^\W\d]{2}", words) is not None
 
 
 def without_code(answer: str) -> str:

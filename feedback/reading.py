@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from feedback.headers import (
+    ASPECT,
     HEADER,
     KIND,
     LABEL,
     OWN,
     SHORT,
+    WORDED_TYPE,
     in_fence,
     kind,
     level_of,
@@ -85,6 +87,8 @@ def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> li
     `types`: the number of kinds that the aspect knows, 0 where they were not asked for.
     """
     answer = _untagged(_even(answer))
+    if types:
+        answer = WORDED_TYPE.sub(r"\1 0", answer)
     start = JSON.search(answer)
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
         parts = _parts_of_json(_decoded(answer, start.start()), texts)
@@ -121,6 +125,8 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     said, why = _trimmed(part.rationale), _trimmed(part.types_rationale)
     if str(part.rating).startswith("[") and said.startswith("[") and said.endswith("]"):
         said = said[1:-1].strip()  # the brackets of the form that it was asked to fill in
+    if types and not said and kinds(part.types, types) is None:
+        said, why = why, ""  # the only reason given
     if not types:  # not asked for, so that the only reason given is that of the rating
         return Entry(status, value, said or why, note)
     return Entry(status, value, said, note, kinds(part.types, types), why)
@@ -200,14 +206,17 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
         return table
     found = places(without_code(answer), texts)
     if not found:
-        return {1: _labels(without_closing(answer, 1, 0, last=True, fenced=False))} if texts == 1 else {}
+        return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
     fenced = in_fence(answer, found)
     said: list[tuple[int, Part]] = []
-    for place in found:
-        following = next((other.begin for other in found if other.begin > place.begin), None)
-        body = BEFORE_LABEL.sub("", answer[place.start : following].lstrip(" :：.,;(|–"))
-        level = level_of(answer, place)
-        part = _labels(without_closing(body, place.number, level, last=following is None, fenced=fenced))
+    before: set[int] = set()
+    for place, following in zip(found, [*found[1:], None], strict=True):
+        body = answer[place.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
+        body, level = BEFORE_LABEL.sub("", body), level_of(answer, place)
+        part = _labels(
+            without_closing(body, level, last=following is None, fenced=fenced, before=before - {place.number})
+        )
+        before.add(place.number)
         number = place.number
         if said and said[-1][0] == number and part.rating is None and not said[-1][1].rationale:
             said[-1] = (
@@ -256,16 +265,19 @@ def _parts_of_table(answer: str) -> dict[int, Part]:
     return parts
 
 
-def _labels(body: str) -> Part:
+def _labels(body: str, *, begun: bool = False) -> Part:
     """What stands behind the labels "Rating:", "Rationale:" and "Type:" in one part of the answer.
 
     A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
     """
-    if own := OWN.match(body) or SHORT.match(body):
+    if not begun and (own := OWN.match(body) or SHORT.match(body)):
         first, _, rest = body[own.end() :].partition("\n")
-        part = _labels(rest)
+        part = _labels(rest, begun=True)
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
     marks = list(LABEL.finditer(without_code(body)))
+    if not any(kind(mark) == "rating" for mark in marks) and not BARE.match(body):
+        named = list(ASPECT.finditer(without_code(body)))
+        marks = sorted([*marks, *named], key=lambda mark: mark.start()) if len(named) == 1 else marks
     if not marks and (bare := BARE.match(body)):
         return Part(bare[0].strip(), body[bare.end() :].strip())
     if len(marks) == 1:

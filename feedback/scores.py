@@ -7,7 +7,7 @@ from feedback.types import RatingStatus
 
 NUMBER = re.compile(
     r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
-    r"(?:[ \t]*\(?(?:/|out of|of)[ \t]*([0-9]+(?:\.[0-9]+)?|five\b))?[ \t]*(%)?",
+    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?[ \t]*(%)?",
     re.I,
 )
 OTHERWISE = re.compile(

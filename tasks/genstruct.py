@@ -143,9 +143,9 @@ def read(answer: str) -> tuple[str, str]:
     quotes do, so that it loses but the tokens at its very end.
     """
     found = json_in(answer)
-    keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() >= set(pair)), None)
+    keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() & set(pair)), None)
     if keys is not None:
-        user, assistant = (ended(_unmarked(found[key])) for key in keys)
+        user, assistant = (ended(_unmarked(found.get(key))) for key in keys)
     else:
         answer = answer if MARKERS.search(answer) else NEARLY.sub(r"[[[\1]]]", answer)
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
@@ -154,9 +154,14 @@ def read(answer: str) -> tuple[str, str]:
 
 
 def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str]:
-    """What stands around the first label of the assistant: up to it from the label before, which has to be the user's."""
+    """What stands around the first label of the assistant: up to it from the label before, which has to be the user's.
+
+    Without an assistant, what stands behind the last label, if that is the user's.
+    """
     found = list(labels.finditer(answer))
     at = next((k for k, label in enumerate(found) if label["who"].lower() == "assistant"), None)
+    if at is None and found and found[-1]["who"].lower() == "user":
+        return answer[found[-1].end() :], ""
     if at is None or (at and found[at - 1]["who"].lower() != "user"):
         return "", ""
     begin = found[at - 1].end() if at else 0

@@ -19,6 +19,7 @@ from tasks.list_lines import (
     LISTED,
     LONGEST_INTRODUCTION,
     OPENING,
+    POINTING,
     REFUSAL,
     REMARK,
     TAG,
@@ -344,7 +345,7 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     opens, alone = True, False
     for line in rest:
         under = below.get(id(line))
-        alone = _asks(line) and (_asks(under) if under else alone)
+        alone = _asks(line) and (_asks(under) if under else alone)  # no material: another request stands below it
         if not introduces(line) or alone:
             items.append(bare(line.text))
             opens = False
@@ -356,8 +357,9 @@ def _plain(lines: Sequence[Line]) -> list[str]:
 
 
 def _asks(line: Line) -> bool:
-    """True for a request that its material is to follow: "Translate this sentence:"."""
-    return not line.kind and line.text.endswith((":", "：")) and not is_caption(line) and not announces(line)
+    """True for a request that points at its material: "Translate this sentence:"."""
+    pointing = line.text.endswith((":", "：")) and POINTING.search(line.text) is not None
+    return pointing and not line.kind and not is_caption(line) and not announces(line)
 
 
 def _without_pictures(items: list[str]) -> list[str]:

@@ -45,6 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+SERVED = {"services_data", "local_model", "argilla", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers, one has the real services and the browser: there is one of each."""
+    for item in items:
+        if SERVED & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("services"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """No test sees the real home folder."""

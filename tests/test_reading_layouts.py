@@ -52,7 +52,7 @@ def said(answer: str, texts: int = 2) -> list[tuple[float | None, str]]:
         pytest.param(f"{ASKED}\n\nI hope this helps!", id="a courtesy"),
         pytest.param(f"{ASKED}\n\nNote: These ratings are my own view.", id="a note"),
         pytest.param(f"{ASKED}\n\nOverall, Text 1 is the best of the two.", id="a last word about another text"),
-        pytest.param(f"{ASKED}\n\nIn conclusion, Text 2 is worse than Text 1.", id="a last word about both"),
+        pytest.param(f"{ASKED}\n\nIn conclusion, both texts are short.", id="a last word about both"),
         pytest.param(ASKED.replace("Rating:", "- **Helpfulness Rating:**"), id="the aspect in the label"),
         pytest.param("1. **Text 1** – Rating: 4\n   Rationale: Good.\n\n2. **Text 2** – Rating: 2\n   Rationale: Bad.", id="dash"),
         pytest.param(
@@ -91,22 +91,70 @@ def test_what_could_mean_another_text_is_unrated(answer: str, expected: list[tup
     assert said(answer) == expected
 
 
-def test_a_header_can_speak_of_several_texts() -> None:
-    whole = (
-        "#### Output for Text 1\nRating: 5\nRationale: Right.\n\n#### Text 2 and Text 3\nRating: 1\nRationale: Wrong."
-    )
-    assert said(whole, 3) == [(5, "Right."), (1, "Wrong."), (1, "Wrong.")]
-    assert said("**Texts 1, 2 & 3**\nRating: 4\nRationale: Fine.", 3) == [(4, "Fine.")] * 3
+B = "#### Text 1\nRating: 4\nRationale: Good.\n\n#### Text 2\nRating: 2\nRationale: Bad."
+GOOD = [(4, "Good."), (2, "Bad.")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"#### Output for Texts 1 and 2\n\n{B}", f"# Output for Text 1 and Text 2\n\n{B}",
+        B.replace("Rating", "Helpfulness score: 5\nHonesty score: 2\nRating"),
+        "### Text 1\n4\nGood.\n\n### Text 2\n2\nBad.", "Helpfulness Rating:\nText 1: 4 - Good.\nText 2: 2 - Bad.",
+        "**Overall Rating:**\n\n**Text 1**: 4 - Good.\n**Text 2**: 2 - Bad.",
+        "**Helpfulness Rating:**\n\n| Text | Rating | Rationale |\n|---|---|---|\n| Text 1 | 4 | Good. |\n| Text 2 | 2 | Bad. |",
+        'Overall reasoning: 1.\n\n{"text 1": {"rationale": "Good.", "rating": 4}, "text 2": {"rationale": "Bad.", "rating": 2}}',
+        f"{B}\n\nRanking:\n\nText 1, Text 2",
+        f"{B}\n\n**Summary:** Text 1 is better.\n\nOverall rating: 3 on average",
+    ],
+)  # fmt: skip
+def test_what_a_second_reviewer_found(answer: str) -> None:
+    assert said(answer) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("answer", "ratings"),
+    [
+        ("#### Texts 1 and 2\nRating: 4, 2\nRationale: The first is good, the second bad.", [None, None]),
+        ("**Response 1/2**\nRating: 4\nRationale: Good.\n\n**Response 2/2**\nRating: 2\nRationale: Bad.", [None, None]),
+        ("Helpfulness rating: 5\nHonesty rating: 2\nFinal rating: 3\nRationale: Mixed.", [3]),
+        ("Helpfulness rating: 5\nHonesty rating: 2\nRationale: Mixed.", [None]),
+        ("Rating: 3\nRationale: Right, but for these two:\n- Answers 3 and 4\n\nThe rest is fine.", [3]),
+        ("Rating: 4\n/10\nRationale: Good.", [None]), ("Rating: 4\nout of 10\nRationale: Good.", [None]),
+    ],
+)  # fmt: skip
+def test_no_rating_of_another_thing(answer: str, ratings: list[float | None]) -> None:
+    assert [value for value, _ in said(answer, len(ratings))] == ratings
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "Overall, Text 2 is poor.", "Overall, response 3 of its dialogue is rude.", "Overall, Text Two, unlike Text 1, is poor.",
+        "In short, ranked-choice voting is explained well.", "Overall rating: 9/10 is what the review gives.",
+        "Note that these ratings of the films are made up: no critic gave them.",
+    ],
+)  # fmt: skip
+def test_a_last_paragraph_about_its_own_text_stays(paragraph: str) -> None:
+    assert said(f"{B}\n\n{paragraph}") == [(4, "Good."), (2, f"Bad.\n\n{paragraph}")]
+
+
+def test_a_conclusion_that_is_the_whole_reason_stays() -> None:
+    answer = B.replace("Bad.", "\n\nOverall, Text 1 is better than this one.")
+    assert said(answer)[1] == (2, "Overall, Text 1 is better than this one.")
+    assert said("Rating: 4\nRationale: Solved.\n\nOverall, answers 1 and 2 are right.", 1)[0][1].endswith("are right.")
+
+
+def test_types_in_words_count_where_types_were_asked_for() -> None:
+    answer = "Rating: 3\nRationale: A good report.\nType: bug\nReason: the steps are missing."
+    assert said(answer, 1) == [(3, "A good report.\nType: bug\nReason: the steps are missing.")]
+    (entry,) = read("Type: Minor slips\nRationale: Two dates are off.\nRating: 4", 1, not_applicable=True, types=3)
+    assert (entry.value, entry.rationale, entry.types) == (4, "Two dates are off.", None)
 
 
 def test_a_reason_below_the_rating_says_nothing_about_the_scale() -> None:
     answer = "#### Text 1\nRating: 4\n\nIt keeps out of politics.\n\n#### Text 2\nRating: 2\n\n- 3 faults."
     assert said(answer) == [(4, "It keeps out of politics."), (2, "- 3 faults.")]
-
-
-def test_a_last_paragraph_about_its_own_text_stays() -> None:
-    answer = f"{ASKED}\n\nOverall, Text 2 is poor."
-    assert said(answer)[1] == (2, "Bad.\n\nOverall, Text 2 is poor.")
 
 
 def test_types_in_words_keep_their_reason_apart() -> None:
@@ -214,7 +262,21 @@ def test_a_number_behind_other_words_is_no_rating(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["*", "* ", "- - ", "_", "> ", "\n\nNote: ", "---\n", "\n\nSummary: x", "<|im_end|>", "Text 1 Rating: 4\n"]
+    "part",
+    [
+        "*",
+        "* ",
+        "- - ",
+        "_",
+        "> ",
+        "\n\nNote: ",
+        "---\n",
+        "\n\nSummary: x",
+        "<|im_end|>",
+        "Text 1 Rating: 4\n",
+        "Text 1: 4 - a\n",
+        "\n\nOverall, Text 1\u00a0",
+    ],
 )
 @pytest.mark.parametrize("texts", [1, 2])
 def test_a_long_hostile_answer_is_read(part: str, texts: int) -> None:

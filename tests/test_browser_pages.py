@@ -1,0 +1,172 @@
+"""What each page offers beside the loop, by clicking: recipes and commands, sets of models and prices, numbers, exports."""
+
+import json
+import random
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app import services
+from app.config import Settings
+from app.store import Store
+from app.tables.runs import Run
+from tests.browser import App, Person, person, running
+from tests.conftest import ArgillaServer
+from tests.rows import with_run
+
+ROWS = 12
+
+
+@pytest.fixture(scope="module")
+def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
+    with running(services_data.data) as app:
+        yield app
+        assert "Traceback" not in app.stop()
+
+
+@pytest.fixture
+def run(app: App) -> Run:
+    with Store(app.data) as store:
+        return with_run(store, ROWS, responses=2, name=f"pages-{random.randrange(10**9)}")
+
+
+def calm(curator: Person) -> bool:
+    """Nothing was complained about, and nobody else was asked."""
+    return curator.complaints == [] and curator.foreign == []
+
+
+def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
+    name = f"tides {random.randrange(10**9)}"
+    with person(browser, accept_downloads=True) as curator:
+        curator.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = curator.page
+        curator.fresh(app.url)
+        page.get_by_text("Name and more", exact=True).click()
+        curator.write("name", name)
+        opener = page.locator(".tools").get_by_role("button", name="Recipe", exact=True).first
+        drawer = page.locator("#drawer")
+        opener.click()
+        title = drawer.get_by_role("heading", name="Recipe", exact=True)
+        expect(title).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(drawer).to_be_hidden()
+        expect(opener).to_be_focused()
+
+        # what the forms say, to copy and to download
+        page.keyboard.press("Enter")
+        well = drawer.locator("pre").first
+        expect(well).to_contain_text(f'name = "{name}"')
+        drawer.get_by_role("button", name="Copy").first.click()
+        expect(drawer.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()").strip() == well.inner_text().strip()
+        with page.expect_download() as downloading:
+            drawer.get_by_role("link", name="Download").first.click()
+        file = tmp_path / downloading.value.suggested_filename
+        downloading.value.save_as(file)
+        assert tomllib.loads(file.read_text())["name"] == name
+
+        # kept under a name, once more, and opened into forms that said something else since
+        curator.write("recipe-name", name)
+        curator.press("save-recipe")
+        curator.wait(f"Saved as “{name}”.")
+        saved = drawer.locator("ul.kept li", has_text=name)
+        expect(saved).to_have_count(1)
+        saved.get_by_role("button", name="Duplicate").click()
+        expect(saved).to_have_count(2)
+        drawer.get_by_role("button", name="Close").click()
+        curator.write("name", "something else")
+        opener.click()
+        drawer.locator("ul.kept li", has=page.get_by_text(name, exact=True)).get_by_role("button", name="Open").click()
+        expect(drawer).to_be_hidden()
+        expect(page.locator("#name input, #name textarea").first).to_have_value(name)
+
+        # a file, and one that is none
+        opener.click()
+        (tmp_path / "bad.toml").write_text("generator = [", encoding="utf-8")
+        page.locator("#drawer input[type=file]").set_input_files(tmp_path / "bad.toml")
+        curator.wait("bad.toml")
+        file.write_text(file.read_text().replace(name, "from a file"), encoding="utf-8")
+        page.locator("#drawer input[type=file]").set_input_files(file)
+        expect(drawer).to_be_hidden()
+        expect(page.locator("#name input, #name textarea").first).to_have_value("from a file")
+
+        # the command that does the same
+        page.locator(".tools").get_by_role("button", name="As a command").first.click()
+        expect(drawer.locator("pre").first).to_contain_text("claywright")
+        page.locator("h1").first.click(position={"x": 5, "y": 5})
+        expect(drawer).to_be_hidden()
+        assert calm(curator)
+
+
+def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -> None:
+    name = f"pair {random.randrange(10**9)}"
+    with person(browser) as curator:
+        page = curator.page
+        curator.fresh(app.url)
+        curator.tab("Models")
+        curator.choose("labeller-preset", "OpenAI")
+        curator.write("labeller-model", "gpt-4o")
+        card = page.locator(".card", has=page.locator("#labeller-preset"))
+        card.get_by_text("More", exact=True).click()
+        curator.write("labeller-prompt_price", "-1")
+        curator.wait("A price of a model must not be below zero")
+        curator.write("labeller-prompt_price", "2.5")
+        curator.write("labeller-completion_price", "10")
+        curator.write("set-name", name)
+        curator.press("save-set")
+        curator.wait(f"Saved as “{name}”.")
+        curator.choose("labeller-preset", "Built-in small model")
+        expect(page.locator("#labeller-prompt_price input")).to_have_value("")
+        saved = page.locator("#model-sets li", has_text=name)
+        saved.get_by_role("button", name="Use").click()
+        expect(page.locator("#labeller-model input")).to_have_value("gpt-4o")
+        expect(page.locator("#labeller-prompt_price input")).to_have_value("2.5")
+        page.wait_for_timeout(700)
+        saved.get_by_role("button", name="Delete").click()
+        page.wait_for_timeout(700)
+        saved.get_by_role("button", name="Delete for good?").click()
+        expect(saved).to_have_count(0)
+        assert calm(curator)
+
+
+def test_numbers_and_exports(app: App, run: Run, browser: Browser, argilla: ArgillaServer, tmp_path: Path) -> None:
+    with person(browser, accept_downloads=True) as curator:
+        page = curator.page
+        curator.open(f"{app.url}?run={run.id}&show=insights")
+        expect(page.get_by_role("heading", name="Rating by model")).to_be_visible()
+        fold = page.locator(".numbers").first
+        fold.locator("summary").click()
+        expect(fold.locator("table")).to_be_visible()
+        with page.expect_download() as downloading:
+            fold.get_by_role("link", name="Download numbers").click()
+        assert downloading.value.path().read_text().startswith("aspect,1,2,3,4,5,mean")
+
+        # nobody reviewed anything yet: it is said, and rows that nobody saw can be taken
+        curator.tab("Export")
+        curator.wait("No row is approved yet")
+        page.get_by_text("Approved or not reviewed yet").click()
+        curator.choose("export-format", "DPO")
+        shown = page.locator(".json")
+        expect(shown).to_have_count(3)
+        expect(shown.first).to_contain_text('"chosen"')
+        page.get_by_label("Parquet").check()
+        page.locator("#page-export").get_by_text("More", exact=True).click()
+        curator.write("export-test_share", "2")
+        curator.wait("test_share")
+        curator.write("export-test_share", "0.5")
+        curator.press("export")
+        for part in ("train", "test"):
+            with page.expect_download() as downloading:
+                page.get_by_role("link", name=f"Download {part}").click()
+            assert downloading.value.path().read_bytes()[:4] == b"PAR1"
+        page.get_by_label("JSON Lines").check()
+        curator.write("export-test_share", "0")
+        curator.press("export")
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="Download", exact=True).click()
+        lines = [json.loads(line) for line in downloading.value.path().read_text().splitlines()]
+        assert lines and all({"prompt", "chosen", "rejected"} <= line.keys() for line in lines)
+        assert calm(curator)
