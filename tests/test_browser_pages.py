@@ -45,6 +45,8 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         page = curator.page
         curator.fresh(app.url)
         page.get_by_text("Name and more", exact=True).click()
+        field = page.locator("#name input, #name textarea").first
+        expect(field).to_have_value("example")  # a part that opens is filled a moment later
         curator.write("name", name)
         opener = page.locator(".tools").get_by_role("button", name="Recipe", exact=True).first
         drawer = page.locator("#drawer")
@@ -81,7 +83,7 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         opener.click()
         drawer.locator("ul.kept li", has=page.get_by_text(name, exact=True)).get_by_role("button", name="Open").click()
         expect(drawer).to_be_hidden()
-        expect(page.locator("#name input, #name textarea").first).to_have_value(name)
+        expect(field).to_have_value(name)
 
         # a file, and one that is none
         opener.click()
@@ -91,7 +93,7 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         file.write_text(file.read_text().replace(name, "from a file"), encoding="utf-8")
         page.locator("#drawer input[type=file]").set_input_files(file)
         expect(drawer).to_be_hidden()
-        expect(page.locator("#name input, #name textarea").first).to_have_value("from a file")
+        expect(field).to_have_value("from a file")
 
         # the command that does the same
         page.locator(".tools").get_by_role("button", name="As a command").first.click()
@@ -111,6 +113,7 @@ def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -
         curator.write("labeller-model", "gpt-4o")
         card = page.locator(".card", has=page.locator("#labeller-preset"))
         card.get_by_text("More", exact=True).click()
+        expect(page.locator("#labeller-timeout input")).to_have_value("120")
         curator.write("labeller-prompt_price", "-1")
         curator.wait("A price of a model must not be below zero")
         curator.write("labeller-prompt_price", "2.5")
@@ -154,6 +157,7 @@ def test_numbers_and_exports(app: App, run: Run, browser: Browser, argilla: Argi
         expect(shown.first).to_contain_text('"chosen"')
         page.get_by_label("Parquet").check()
         page.locator("#page-export").get_by_text("More", exact=True).click()
+        expect(page.locator("#export-test_share input")).to_have_value("0")
         curator.write("export-test_share", "2")
         curator.wait("test_share")
         curator.write("export-test_share", "0.5")
