@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 SERVED = {"services_data", "local_model", "argilla", "browser"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of several workers, one has the real services and the browser: there is one of each."""
     for item in items:
