@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from app import services
 from app.config import Settings
@@ -45,15 +47,20 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
-SERVED = {"services_data", "local_model", "argilla", "browser"}
+SERVED = re.compile(r"\b(?:services_data|local_model|argilla|browser): ")
+"""A fixture that is one of the real services, or the browser, among the parameters of a test."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several workers, one has the real services and the browser: there is one of each."""
-    for item in items:
-        if SERVED & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("services"))
+class OneServer(LoadScopeScheduling):
+    """Files of tests that have real services all go to one worker, so that there is one of each; others to who is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "services" if SERVED.search((ROOT / file).read_text(encoding="utf-8")) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
+    return OneServer(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")
