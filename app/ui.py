@@ -5,9 +5,8 @@ that a tab shows are kept in the tab (and in its address), so that neither a rel
 """
 
 import hashlib
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +19,7 @@ from app.draft import FormError
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
 from app.pages.lean import LeanBlocks
-from app.server import COOKIE
+from app.tabs import HOME, REMEMBERED, Tab, Tabs, browser_of
 from tasks.errors import ClaywrightError
 
 PAGES: dict[str, Callable[[Board], None]] = {
@@ -31,9 +30,6 @@ PAGES: dict[str, Callable[[Board], None]] = {
     "insights": insights.build,
     "export": export.build,
 }
-HOME = "generate"
-REMEMBERED = 60
-"""Glances back that a tab's question may be: what its fields held then is remembered."""
 NEW = "new"
 """The run in the address of a tab that shows none yet."""
 NOT_YET = "?"
@@ -45,8 +41,10 @@ PLACES = {  # where a problem is said, by what it is about; on the other pages i
 }  # fmt: skip
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 """No queue: its one stream for all answers of a page can lose the first, and a page that works alone needs none."""
-LOOK_EVERY, LOOK_WHEN_IDLE = 1.0, 5.0
-"""Seconds between two glances: while something is going on, and else, as another process may do something."""
+LOOK_SOON, LOOK_EVERY, LOOK_WHEN_IDLE = 0.25, 1.0, 5.0
+"""Seconds between two glances: just after a person did something that goes on; while something goes on; and else, as another
+process may do something."""
+JUST_AFTER = 2.0
 
 
 def build(desk: Desk) -> gr.Blocks:
@@ -69,78 +67,6 @@ def build(desk: Desk) -> gr.Blocks:
         Wires(desk, board, run, page, seen, tabs, timer).connect(demo, opened)
     made: gr.Blocks = demo
     return made
-
-
-def browser_of(request: gr.Request) -> str:
-    """The browser that asks, by its cookie. Raises gr.Error for one that never opened the page."""
-    name = request.cookies.get(COOKIE, "")
-    if not name:
-        raise gr.Error("Open the page anew: this browser is not known here.", print_exception=False)
-    return str(name)
-
-
-@dataclass
-class Tab:
-    """One open page: what it shows, and what it was last given of each part, as hashes.
-
-    Glances are taken one after the other under `lock`, each of how things stand at that moment, and those that changed
-    something are numbered. The browser says the number of the one that it applied last: where answers overtook one another
-    on their way, everything is shown anew. `held` is what the tab's fields held after each of the last glances: a person
-    changed what differs from it, so that two tabs of one browser take nothing back from each other.
-    """
-
-    run: str = ""
-    glances: int = 0
-    page: str = HOME
-    place: dict[str, Any] = field(default_factory=dict)
-    shown: dict[int, dict[str, str]] = field(default_factory=dict)
-    told: tuple[Any, ...] = ()
-    """The run, the page and the seconds between two glances as the browser was last told."""
-    held: dict[int, draft.Filled] = field(default_factory=dict)
-    acted: draft.Filled = field(default_factory=dict)
-    """What each field held when its own action last ran: leaving a field is no choice."""
-    begun: int = 0
-    said: int = 0
-    """The number of the last action that began, and of the one whose problems are shown."""
-    behind: float = -1
-    """The number that a glance said which was not the last one: an answer was on its way, or was overtaken by another."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def typed(self, filled: draft.Filled, seen: float) -> draft.Filled:
-        """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
-        base = self.held[int(seen)]
-        changes = draft.differing(filled, base)
-        for number, held in self.held.items():
-            if number >= seen:
-                self.held[number] = {**held, **changes}
-        return changes
-
-    def problems(self, turn: int, found: dict[str, str]) -> dict[str, str]:
-        """What is to be said once the action of that number has ended: one that began later is not talked over."""
-        if turn < self.said:
-            return {**found, **self.place.get("problems", {})}
-        self.said = turn
-        return found
-
-
-class Tabs:
-    """The open pages by Gradio's session. A page that this process does not know yet says itself what it shows."""
-
-    def __init__(self) -> None:
-        self._tabs: dict[tuple[str, str], Tab] = {}
-        self._lock = threading.Lock()
-
-    def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
-        """Raises gr.Error for a browser that never opened the page."""
-        which = browser_of(request), str(request.session_hash)
-        with self._lock:
-            return self._tabs.setdefault(which, Tab(run, page=page))
-
-    def close(self, request: gr.Request) -> None:
-        """Its jobs go on."""
-        with self._lock:
-            for which in [which for which in self._tabs if which[1] == str(request.session_hash)]:
-                del self._tabs[which]
 
 
 @dataclass
@@ -167,19 +93,16 @@ class Wires:
         demo.load(self.arrive, None, [*everything, self.tabs], **quiet)
         demo.unload(self.open.close)
         self.timer.tick(self.glance, here, everything, trigger_mode="once", **quiet)
-        began = [
-            tab.select(self._opens(name), here, everything, js=_remember(name), **quiet) for name, tab in opened.items()
-        ]
+        for name, tab in opened.items():
+            tab.select(self._opens(name), here, everything, js=_remember(name), **quiet)
         for name, event in self.board.form.when_changed(self.board.own):
             inputs = [*here, fields[name]]
-            began.append(event(self._changed(name), inputs, everything, trigger_mode="always_last", **quiet))
+            event(self._changed(name), inputs, everything, trigger_mode="always_last", **quiet)
         for action in self.board.actions:
             inputs = [*here, *(fields[name] for name in self.taken(action)), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
-            began.append(action.event(self._does(action), inputs, outputs, trigger_mode=often, **quiet))
-        for event in began:
-            event.then(self.glance, here, everything, **quiet)
+            action.event(self._does(action), inputs, outputs, trigger_mode=often, **quiet)
 
     # -- what a tab is given
 
@@ -205,7 +128,9 @@ class Wires:
         if held is not None:
             new = draft.differing(wanted, held)
             tab.acted.update(new)
-        here = tab.run, tab.page, self._every(look)
+        if out or new:
+            tab.mixed |= tab.asked > 1 or 0 < seen != tab.glances
+        here = tab.run, tab.page, self.every(tab, look)
         if not out and not new and here == tab.told and seen >= 0:
             return {self.page: gr.skip()}
         tab.glances += 1
@@ -218,9 +143,14 @@ class Wires:
         values = {self.board.form.fields[name]: value for name, value in new.items()}
         return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
 
-    def _every(self, look: Look) -> float:
+    def every(self, tab: Tab, look: Look) -> float:
+        """Seconds until the tab is to look again."""
+        if tab.mixed:
+            return LOOK_SOON
         starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        return LOOK_EVERY if look.busy or self.desk.counting or starting else LOOK_WHEN_IDLE
+        if not (look.busy or self.desk.counting or starting):
+            return LOOK_WHEN_IDLE
+        return LOOK_SOON if time.monotonic() - tab.moved < JUST_AFTER else LOOK_EVERY
 
     def arrive(self, request: gr.Request) -> dict[Any, Any]:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
@@ -243,16 +173,17 @@ class Wires:
         if run == NOT_YET:
             return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
-        with tab.lock:
+        with tab.asking(person=False), tab.lock:
             if seen == tab.glances:
                 tab.behind = -1
+                if tab.mixed and tab.asked == 1:  # now that all is calm
+                    tab.forget(self.typed)
             elif seen != tab.behind and tab.glances:  # an answer is on its way: soon it will be there
                 tab.behind = seen
-                tab.told = (*tab.told[:2], LOOK_EVERY)
-                return {self.timer: gr.Timer(LOOK_EVERY, active=True)}
+                tab.told = (*tab.told[:2], LOOK_SOON)
+                return {self.timer: gr.Timer(LOOK_SOON, active=True)}
             else:
-                tab.shown = {number: shown for number, shown in tab.shown.items() if number in self.typed}
-                tab.told, tab.behind = (), -1
+                tab.forget(self.typed)
             return self.show(tab, browser_of(request), seen)
 
     @cached_property
@@ -266,7 +197,7 @@ class Wires:
             if run == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
-            with tab.lock:
+            with tab.asking(), tab.lock:
                 tab.page = name
                 return self.show(tab, browser_of(request), seen)
 
@@ -284,7 +215,7 @@ class Wires:
         if run == NOT_YET:
             return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
-        with tab.lock:
+        with tab.asking(), tab.lock:
             self._known(tab, browser, seen)
             if changes := tab.typed(filled, seen):
                 tab.place = {**tab.place, "problems": {}}
@@ -308,41 +239,47 @@ class Wires:
         def does(
             run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
         ) -> dict[Any, Any]:
-            browser = browser_of(request)
             if run == NOT_YET:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             shown, extra = dict(zip(taken, given, strict=False)), given[len(taken) :]
-            with tab.lock:
-                self._known(tab, browser, seen)
-                before = self.desk.filled(browser)
-                self.desk.keep(browser, tab.typed(shown, seen))
-                if action.field:
-                    before = {**before, **tab.acted}
-                    tab.acted[action.field] = shown[action.field]
-                    if shown[action.field] == before[action.field]:  # somebody left it as it was
-                        return self.show(tab, browser, seen)
-                tab.begun += 1
-                turn, base = tab.begun, tab.held[int(seen)]
             data = event._data if isinstance(event._data, dict) else {}
-            kept = self.desk.filled(browser)
-            filled = {**kept, **(base if action.forms else {})}
-            filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
-            was = before.get(action.field) if action.field else None
-            act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
-            done, problems = self._done(action, act, tab.page)
-            with tab.lock:
-                if done.fill is not None:
-                    self.desk.keep(browser, draft.differing(done.fill, filled))
-                tab.run = tab.run if done.run is None else done.run
-                tab.page = done.page or tab.page
-                said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
-                tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
-                emptied: dict[Any, Any] = {} if problems else dict.fromkeys(action.extra)
-                turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
-                return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
+            with tab.asking():
+                return self._act(action, tab, browser_of(request), seen, shown, extra, data)
 
         return does
+
+    def _act(
+        self, action: Action, tab: Tab, browser: str, seen: float, shown: draft.Filled, extra: Sequence[Any], data: Any
+    ) -> dict[Any, Any]:
+        """Does it with what the tab's fields hold, of which `shown` came along; what is to be shown then."""
+        with tab.lock:
+            self._known(tab, browser, seen)
+            before = self.desk.filled(browser)
+            self.desk.keep(browser, tab.typed(shown, seen))
+            if action.field:
+                before = {**before, **tab.acted}
+                tab.acted[action.field] = shown[action.field]
+                if shown[action.field] == before[action.field]:  # somebody left it as it was
+                    return self.show(tab, browser, seen)
+            tab.begun += 1
+            turn, base = tab.begun, tab.held[int(seen)]
+        kept = self.desk.filled(browser)
+        filled = {**kept, **(base if action.forms else {})}
+        filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
+        was = before.get(action.field) if action.field else None
+        act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
+        done, problems = self._done(action, act, tab.page)
+        with tab.lock:
+            if done.fill is not None:
+                self.desk.keep(browser, draft.differing(done.fill, filled))
+            tab.run = tab.run if done.run is None else done.run
+            tab.page = done.page or tab.page
+            said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
+            tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
+            emptied: dict[Any, Any] = {} if problems else dict.fromkeys(action.extra)
+            turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
+            return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
 
     def _done(self, action: Action, act: Act, page: str) -> tuple[Done, dict[str, str]]:
         """What the action did, and what was wrong, by place."""

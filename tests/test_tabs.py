@@ -13,9 +13,10 @@ from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
 from app.pages.board import Act, Action, Board, Done
-from app.standby import Standby
+from app.standby import Standby, Standing
 from app.store import Store
-from app.ui import Tab, Wires
+from app.tabs import Tab
+from app.ui import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
 
 BROWSER = "somebody"
 
@@ -184,6 +185,32 @@ def test_an_action_can_open_another_page_at_its_place(wires: Wires) -> None:
     assert wires.open.of(tab.request).place["row"] == "r" and wires.open.of(tab.request).page == "review"
     stays = tab.answer(Action(None, lambda act: Done(), False, []))  # type: ignore[arg-type]
     assert wires.tabs not in stays
+
+
+def test_where_two_answers_may_have_met_everything_is_shown_anew(wires: Wires) -> None:
+    one, other = page(wires, "1"), page(wires, "2")
+    tab = wires.open.of(one.request)
+    other.change(rows=20)
+    with tab.asking():  # something else of this tab is not answered yet
+        answer = one.send(name="mine")
+    assert tab.mixed and answer[wires.timer].value == LOOK_SOON
+    one.apply(answer)
+    tab.shown = {7: {"value": "as it may have been written over"}}
+    one.glance()
+    assert tab.shown == {} and not tab.mixed
+
+
+def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:
+    tab = wires.open.of(page(wires, "1").request)
+    look = wires.desk.look(BROWSER, "", {})
+    wires.desk.standby.model = wires.desk.standby.argilla = Standing("ready")
+    assert wires.every(tab, look) == LOOK_WHEN_IDLE
+    with tab.asking():
+        assert wires.every(tab, look) == LOOK_WHEN_IDLE
+    wires.desk.standby.model = Standing("starting")
+    assert wires.every(tab, look) == LOOK_SOON
+    tab.moved -= JUST_AFTER
+    assert wires.every(tab, look) == LOOK_EVERY
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
