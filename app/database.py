@@ -22,8 +22,8 @@ from app.migrations import migrate
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
-MOST_REMEMBERED = 200
-"""Answers that are remembered while nothing is written."""
+MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
+"""Answers that are remembered while nothing is written, and lines in all of them: ids of rows, some 70 bytes each."""
 
 
 class Database:
@@ -91,9 +91,13 @@ class Database:
         with self._guard:
             self._remembered.pop(name, None)
             self._remembered[name] = (version, answer)
-            while len(self._remembered) > MOST_REMEMBERED:
+            while len(self._remembered) > 1 and self._too_much():
                 del self._remembered[next(iter(self._remembered))]
         return answer
+
+    def _too_much(self) -> bool:
+        lines = sum(len(answer) for _, answer in self._remembered.values() if isinstance(answer, list))
+        return len(self._remembered) > MOST_REMEMBERED or lines > MOST_LINES
 
     def write(self, function: Write[T]) -> T:
         """Runs `function` in the writing thread and returns when its changes are committed."""

@@ -2,15 +2,16 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import judging, workflow
+from app import database, judging, workflow
 from app.migrations import STEPS, first, migrate
 from app.store import Store
 from app.tables.rows import content_hash
@@ -276,3 +277,25 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
     migrate(new)
     assert schema(new) == brought
     new.close()
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as made:
+        yield made
+
+
+def test_no_more_is_remembered_than_fits(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MOST_LINES", 10)
+    asked: list[int] = []
+
+    def ask(number: int, lines: int) -> list[int]:
+        def answer() -> list[int]:
+            asked.append(number)
+            return [0] * lines
+
+        return opened.db.remembered(str(number), answer)
+
+    for number, lines in ((1, 6), (2, 4), (1, 6), (2, 4), (3, 50), (3, 50), (1, 6)):
+        assert len(ask(number, lines)) == lines
+    assert asked == [1, 2, 3, 1]

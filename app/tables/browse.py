@@ -79,7 +79,7 @@ class Browse:
             where.append("EXISTS(SELECT 1 FROM responses WHERE row=rows.id AND model=:model)")
             values["model"] = wanted.model
         if wanted.text.strip():
-            said, more = _found(wanted.text.strip())
+            said, more = _found(wanted.text.strip(), run_id)
             where.append(said)
             values |= more
         joined = (
@@ -106,22 +106,26 @@ class Browse:
 
     def aspects(self, run_id: str) -> list[str]:
         """The aspects that rows of the run were rated under."""
+        return self.db.remembered(f"aspects of {run_id}", lambda: self._aspects(run_id))
+
+    def _aspects(self, run_id: str) -> list[str]:
         found = self.db.all("SELECT DISTINCT aspect FROM scores WHERE run=? AND aspect<>'' ORDER BY aspect", run_id)
         return [r["aspect"] for r in found]
 
 
-def _found(text: str) -> tuple[str, dict[str, Any]]:
+def _found(text: str, run_id: str) -> tuple[str, dict[str, Any]]:
     """A condition that is true for rows that say `text` in a message or a response, in any case, with its values.
 
+    The ids of a run's rows begin with its own, so that its responses are read in one go.
     SQLite knows the cases of ASCII alone, so that other letters are looked for as they are, small and large.
     """
     spellings = dict.fromkeys([text] if text.isascii() else [text, text.lower(), text.upper(), text.capitalize()])
-    said, values = [], {}
+    said, values = [], {"first": f"{run_id}-", "last": f"{run_id}."}  # the character behind "-"
     for k, spelling in enumerate(spellings):
         values[f"said{k}"] = f"%{_plain(clean(spelling))}%"
         values[f"told{k}"] = f"%{_plain(json.dumps(spelling)[1:-1])}%"  # as messages are kept
         said.append(
-            f"rows.messages LIKE :told{k} ESCAPE '!' OR EXISTS(SELECT 1 FROM responses WHERE row=rows.id"
+            f"rows.messages LIKE :told{k} ESCAPE '!' OR rows.id IN (SELECT row FROM responses WHERE row>:first AND row<:last"
             f" AND text LIKE :said{k} ESCAPE '!')"
         )
     return " OR ".join(said), values
