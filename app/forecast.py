@@ -59,9 +59,7 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     if rating and ratings:
         prompts, answers = tokens_of_ratings(seen, rating, ratings / sum(ratings_of(row, rating) for row in seen))
         tokens += prompts + answers
-        dollars = money.total(
-            [dollars, money.cost(known, made.labeller.model or made.labeller.preset, prompts, answers)]
-        )
+        dollars = money.total([dollars, money.cost(known, money.name(made.labeller), prompts, answers)])
         seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
     return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars)
 

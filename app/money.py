@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
+from tasks import local as local_model
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 
@@ -34,13 +35,18 @@ def price(spec: ModelSpec) -> Price | None:
     return Price(0, 0) if spec.preset in PRESETS and not spec.url and PRESETS[spec.preset].url is None else None
 
 
+def name(spec: ModelSpec) -> str:
+    """A model as its calls are counted."""
+    return local_model.NAME if spec.preset == "local" else spec.model or spec.preset
+
+
 def prices(*recipes: Recipe | None) -> dict[str, Price]:
     """Of every model of these recipes whose price is known, by its name; a later recipe's goes before an earlier one's."""
     found = {}
     for made in recipes:
         for spec in (made.generator, *made.responders, made.labeller) if made else ():
             if (known := price(spec)) is not None:
-                found[spec.model or spec.preset] = known
+                found[name(spec)] = known
     return found
 
 

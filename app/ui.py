@@ -19,7 +19,7 @@ from app.draft import FormError
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
 from app.pages.lean import LeanBlocks
-from app.tabs import HOME, REMEMBERED, Tab, Tabs, browser_of
+from app.pages.tabs import HOME, REMEMBERED, Tab, Tabs, browser_of
 from tasks.errors import ClaywrightError
 
 PAGES: dict[str, Callable[[Board], None]] = {

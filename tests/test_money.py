@@ -15,7 +15,7 @@ from app.pages import insights, models, rate
 from app.recipe import Recipe, parse
 from app.store import Store
 from app.tables.runs import Run
-from tasks import Magpie
+from tasks import Magpie, local
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests.desks import SOMEBODY, act, at_desk
@@ -50,7 +50,7 @@ def test_a_price_is_known_where_both_parts_are() -> None:
     assert money.price(PEN) == Price(2.0, 10.0) and money.price(UNKNOWN) is None
     assert money.price(LOCAL) == Price(0, 0) and money.price(ModelSpec(preset="ollama")) is None
     made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=UNKNOWN, responders=(LOCAL,))
-    assert money.prices(made, None) == {"pen": Price(2.0, 10.0), "local": Price(0, 0)}
+    assert money.prices(made, None) == {"pen": Price(2.0, 10.0), local.NAME: Price(0, 0)}
 
 
 def test_costs_add_up_only_where_all_are_known() -> None:

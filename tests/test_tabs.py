@@ -13,9 +13,9 @@ from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
 from app.pages.board import Act, Action, Board, Done
+from app.pages.tabs import Tab
 from app.standby import Standby, Standing
 from app.store import Store
-from app.tabs import Tab
 from app.ui import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
 
 BROWSER = "somebody"

@@ -141,6 +141,8 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
         return title, word, tone, model.words or "built-in model, for trying only"
     trial = look.trial(spec)
+    if trial is None and spec.preset == "scripted":
+        return title, "ready", "ok", named_model(spec)
     if trial is None:
         return title, "not tried", "idle", f"{named_model(spec)}: press Test on the page Models."
     return title, "ready" if trial.ok else "off", "ok" if trial.ok else "off", trial.trouble or named_model(spec)

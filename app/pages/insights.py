@@ -82,7 +82,9 @@ def ratings(look: Look) -> str:
     if said is None:
         return plots.counting("Rating by aspect") + plots.counting("Rating by model")
     if not said:
-        return parts.panel("Ratings", "none yet", parts.note("Rate the rows on the page Rate."))
+        rated = look.busy and look.recipe is not None and look.recipe.rating is not None
+        words = "Rows are being rated." if rated else "Rate the rows on the page Rate."
+        return parts.panel("Ratings", "none yet", parts.note(words))
     aspects, models = by_aspect(said), by_model(said)
     one = plots.plot(
         "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL),
