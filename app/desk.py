@@ -91,7 +91,8 @@ class Desk:
                 if not all(
                     name.startswith("browse.") for name in changed
                 ):  # what is looked for lasts as long as the app
-                    self.store.forms.keep(browser, filled)
+                    lasting = {name: value for name, value in filled.items() if not name.startswith("browse.")}
+                    self.store.forms.keep(browser, lasting)
 
     def knows(self, browser: str) -> bool:
         """True for a browser that has opened the page since the app began."""

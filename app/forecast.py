@@ -52,14 +52,13 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
     known = money.prices(made)
     making = [(model, tally) for (stage, model), tally in store.runs.spent(run.id).items() if stage != "rate"]
-    paid = money.total(
-        money.cost(known, model, tally.prompt_tokens, tally.completion_tokens) for model, tally in making
-    )
-    dollars = paid * to_make * per_row / asked if making and paid is not None else None
+    paid, calls = money.total(money.cost(known, *one) for one in making), sum(tally.answered for _, tally in making)
+    dollars = paid * to_make * per_row / calls if calls and paid is not None else None
     if rating and ratings:
         prompts, answers = tokens_of_ratings(seen, rating, ratings / sum(ratings_of(row, rating) for row in seen))
         tokens += prompts + answers
-        dollars = money.total([dollars, money.cost(known, money.name(made.labeller), prompts, answers)])
+        price = known.get(money.name(made.labeller))
+        dollars = money.total([dollars, price.of(prompts, answers) if price else None])
         seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
     return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars)
 

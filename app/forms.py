@@ -13,7 +13,7 @@ NUMBERS = ("int", "float")
 
 
 class Form:
-    """All fields of all pages by name, in a fixed order, so that a handler can take and give them as one thing.
+    """All fields of all pages by name, in a fixed order.
 
     `page` is the one that is being built; `pages` says which one each field is on.
     """
@@ -29,10 +29,6 @@ class Form:
         if not component.elem_id:
             component.elem_id = name.replace(".", "-")
         return component
-
-    @property
-    def components(self) -> list[Component]:
-        return list(self.fields.values())
 
     def when_changed(self, without: Collection[str]) -> list[tuple[str, Callable[..., Any]]]:
         """The events that say that a person changed something, by name: a choice at once, a text when it is left."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
 from tasks import local as local_model
+from tasks.engine import Tally
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 
@@ -40,14 +41,12 @@ def name(spec: ModelSpec) -> str:
     return local_model.NAME if spec.preset == "local" else spec.model or spec.preset
 
 
-def prices(*recipes: Recipe | None) -> dict[str, Price]:
-    """Of every model of these recipes whose price is known, by its name; a later recipe's goes before an earlier one's."""
-    found = {}
-    for made in recipes:
-        for spec in (made.generator, *made.responders, made.labeller) if made else ():
-            if (known := price(spec)) is not None:
-                found[name(spec)] = known
-    return found
+def prices(made: Recipe) -> dict[str, Price]:
+    """Of every model of a recipe whose price is known, by its name; a name that stands for two prices has none."""
+    found: dict[str, Price | None] = {}
+    for spec in (made.generator, *made.responders, made.labeller):
+        found[name(spec)] = price(spec) if found.get(name(spec), price(spec)) == price(spec) else None
+    return {model: known for model, known in found.items() if model and known is not None}
 
 
 def priced(made: Recipe, by: Recipe) -> Recipe:
@@ -72,11 +71,12 @@ def total(costs: Iterable[float | None]) -> float | None:
     return None if None in found else sum(cost for cost in found if cost is not None)
 
 
-def cost(known: Mapping[str, Price], model: str, prompt_tokens: float, completion_tokens: float) -> float | None:
-    """What tokens of a model cost; nothing where there are none."""
-    if not prompt_tokens and not completion_tokens:
-        return 0.0
-    return known[model].of(prompt_tokens, completion_tokens) if model in known else None
+def cost(known: Mapping[str, Price], model: str, tally: Tally) -> float | None:
+    """What the calls of a model cost. Where an endpoint does not report its tokens, that is not known, unless it is for free."""
+    price = Price(0, 0) if not tally.answered else known.get(model)
+    if price is None or (price != Price(0, 0) and not tally.prompt_tokens and not tally.completion_tokens):
+        return None
+    return price.of(tally.prompt_tokens, tally.completion_tokens)
 
 
 def words(dollars: float) -> str:

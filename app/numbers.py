@@ -17,13 +17,15 @@ from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
 from feedback.writers import cell
 from tasks.engine import Tally
+from tasks.errors import SettingsError
 
 Cell = str | int | float | None
 ALL = "all aspects"
 SCALE = ("1", "2", "3", "4", "5", "mean", "rated", "does not apply", "unrated")
+DOLLARS = "US dollars"
 SPENT = (
     "for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "remembered tokens", "seconds of all calls",
-    "US dollars",
+    DOLLARS,
 )  # fmt: skip
 
 
@@ -45,8 +47,14 @@ class Numbers:
 
     @property
     def shown(self) -> list[list[str]]:
-        """The rows in words: two decimals, thousands, a real minus sign."""
-        return [[in_words(value) for value in row] for row in self.rows]
+        """The rows in words: two decimals, thousands, a real minus sign; money to a hundredth of a cent."""
+        return [
+            [
+                f"{value:,.4f}" if name == DOLLARS and value is not None else in_words(value)
+                for name, value in zip(self.head, row, strict=True)
+            ]
+            for row in self.rows
+        ]
 
 
 def in_words(value: Cell) -> str:
@@ -121,7 +129,7 @@ def of_tables(found: Agreement) -> Numbers:
 
 def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> Numbers:
     """What each stage and model took, and all of it; in money where the `known` prices tell."""
-    costs = [money.cost(known, model, tally.prompt_tokens, tally.completion_tokens) for _, model, tally in lines]
+    costs = [money.cost(known, model, tally) for _, model, tally in lines]
     rows = [(stage, model, *_tally(tally), cost) for (stage, model, tally), cost in zip(lines, costs, strict=True)]
     if len(lines) > 1:
         rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines))), money.total(costs)))
@@ -145,6 +153,13 @@ def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
     return figures.spent(desk.store, run, at_work.engine.tallies if at_work else None)
 
 
+def _prices(run: Run) -> dict[str, Price]:
+    try:
+        return money.prices(recipe_of(run))
+    except SettingsError:  # of another version
+        return {}
+
+
 def _agreement(desk: Desk, run: Run) -> Agreement:
     return desk.counted(run, figures.agreement) or Agreement()
 
@@ -156,7 +171,7 @@ TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
     "people-and-labeller": lambda desk, run: of_people(_agreement(desk, run)),
     "people-by-labeller": lambda desk, run: of_tables(_agreement(desk, run)),
     "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
-    "cost": lambda desk, run: of_cost(spent(desk, run), money.prices(recipe_of(run))),
+    "cost": lambda desk, run: of_cost(spent(desk, run), _prices(run)),
     "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
 }
 """By the name that a download has."""

@@ -130,6 +130,7 @@ class Wires:
             tab.acted.update(new)
         if out or new:
             tab.mixed |= tab.asked > 1 or 0 < seen != tab.glances
+            tab.unsure |= new.keys() if tab.mixed else set()
         here = tab.run, tab.page, self.every(tab, look)
         if not out and not new and here == tab.told and seen >= 0:
             return {self.page: gr.skip()}
@@ -145,10 +146,8 @@ class Wires:
 
     def every(self, tab: Tab, look: Look) -> float:
         """Seconds until the tab is to look again."""
-        if tab.mixed:
-            return LOOK_SOON
         starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        if not (look.busy or self.desk.counting or starting):
+        if not (look.busy or self.desk.counting or starting or tab.mixed):
             return LOOK_WHEN_IDLE
         return LOOK_SOON if time.monotonic() - tab.moved < JUST_AFTER else LOOK_EVERY
 
@@ -174,6 +173,7 @@ class Wires:
             return {self.page: gr.skip()}
         tab = self.open.of(request, run, page)
         with tab.asking(person=False), tab.lock:
+            self._known(tab, browser_of(request), seen)
             if seen == tab.glances:
                 tab.behind = -1
                 if tab.mixed and tab.asked == 1:  # now that all is calm
@@ -218,12 +218,14 @@ class Wires:
         with tab.asking(), tab.lock:
             self._known(tab, browser, seen)
             if changes := tab.typed(filled, seen):
+                if tab.asked > 1 or 0 < seen != tab.glances:
+                    tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
                 tab.place = {**tab.place, "problems": {}}
                 self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
-        """A page that was open before this process began: its fields are taken for those that were kept."""
+        """Where it was not told what the fields hold (it was open before this process began), they hold what was kept."""
         tab.held.setdefault(int(seen), dict(self.desk.filled(browser)))
 
     # -- what a tab can do
@@ -239,13 +241,14 @@ class Wires:
         def does(
             run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
         ) -> dict[Any, Any]:
+            browser = browser_of(request)
             if run == NOT_YET:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             shown, extra = dict(zip(taken, given, strict=False)), given[len(taken) :]
             data = event._data if isinstance(event._data, dict) else {}
             with tab.asking():
-                return self._act(action, tab, browser_of(request), seen, shown, extra, data)
+                return self._act(action, tab, browser, seen, shown, extra, data)
 
         return does
 

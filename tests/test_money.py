@@ -16,6 +16,7 @@ from app.recipe import Recipe, parse
 from app.store import Store
 from app.tables.runs import Run
 from tasks import Magpie, local
+from tasks.engine import Tally
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests.desks import SOMEBODY, act, at_desk
@@ -50,13 +51,19 @@ def test_a_price_is_known_where_both_parts_are() -> None:
     assert money.price(PEN) == Price(2.0, 10.0) and money.price(UNKNOWN) is None
     assert money.price(LOCAL) == Price(0, 0) and money.price(ModelSpec(preset="ollama")) is None
     made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=UNKNOWN, responders=(LOCAL,))
-    assert money.prices(made, None) == {"pen": Price(2.0, 10.0), local.NAME: Price(0, 0)}
+    assert money.prices(made) == {"pen": Price(2.0, 10.0), local.NAME: Price(0, 0)}
+    elsewhere = replace(PEN, url="http://localhost:2/v1", prompt_price=None)
+    assert money.prices(replace(made, labeller=elsewhere)) == {local.NAME: Price(0, 0)}  # the same name, another price
+    assert money.prices(replace(made, generator=replace(PEN, model=""))) == {local.NAME: Price(0, 0)}
 
 
 def test_costs_add_up_only_where_all_are_known() -> None:
     known = {"pen": Price(2.0, 10.0)}
-    assert money.cost(known, "pen", 1_000_000, 500_000) == 7.0
-    assert money.cost(known, "judge", 1, 0) is None and money.cost(known, "judge", 0, 0) == 0
+    assert money.cost(known, "pen", Tally(answered=9, prompt_tokens=1_000_000, completion_tokens=500_000)) == 7.0
+    assert money.cost(known, "judge", Tally(answered=1, prompt_tokens=1)) is None
+    assert money.cost(known, "judge", Tally(sent=3)) == 0
+    unreported = Tally(answered=3)
+    assert money.cost(known, "pen", unreported) is None and money.cost({"pen": Price(0, 0)}, "pen", unreported) == 0
     assert money.total([1.0, 2.5]) == 3.5 and money.total([1.0, None]) is None and money.total([]) == 0
 
 
@@ -117,3 +124,12 @@ def test_another_provider_has_other_prices(desk: Desk) -> None:
     filled = {**desk.filled(SOMEBODY), "generator.preset": "openai", "generator.prompt_price": 3.0}
     done = models.preset_chosen(act(desk, filled=filled), "generator")
     assert done.fill is not None and done.fill["generator.prompt_price"] is None
+    done = models.model_chosen(act(desk, filled=filled), "generator")
+    assert done.fill is not None and done.fill["generator.prompt_price"] is None
+    listed = {"new.preset": "openai", "new.model": "gpt-4o", "new.prompt_price": 3.0, "new.completion_price": 9.0}
+    done = models.add_responder(act(desk, filled={**desk.filled(SOMEBODY), **listed}, extra=[""]))
+    assert (
+        done.fill is not None
+        and done.fill["new.prompt_price"] is None
+        and done.fill["responders"][0]["prompt_price"] == 3
+    )

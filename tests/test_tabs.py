@@ -52,7 +52,9 @@ class Page:
     def send(self, **values: Any) -> dict[Any, Any]:
         """What the app answers to a change, not applied yet."""
         self.fields.update(values)
-        return self.wires.changed("", "generate", self.seen, self.request, dict(self.fields))
+        ((name, value),) = values.items()
+        answer: dict[Any, Any] = self.wires._changed(name)("", "generate", self.seen, value, self.request)
+        return answer
 
     def glance(self) -> dict[str, Any]:
         return self.apply(self.wires.glance("", "generate", self.seen, self.request))
@@ -65,7 +67,7 @@ class Page:
         """What the app answers to an action, not applied yet."""
         event = SimpleNamespace(_data={})
         does = self.wires._does(action)
-        given = self.fields.values() if action.forms else ()
+        given = [self.fields[name] for name in self.wires.taken(action)]
         answer: dict[Any, Any] = does("", "generate", self.seen, self.request, event, *given)
         return answer
 
@@ -78,7 +80,7 @@ def wires(here: Settings, store: Store) -> Iterator[Wires]:
     async def made() -> Wires:
         board = Board()
         with gr.Blocks(analytics_enabled=False):
-            for name in ("name", "rows"):
+            for name, board.form.page in (("name", "top"), ("rows", "generate")):
                 board.form.add(name, gr.Textbox())
             return Wires(
                 desk,
@@ -115,6 +117,7 @@ def test_an_answer_on_its_way_takes_nothing_back(wires: Wires) -> None:
     answer = tab.send(name="second")
     tab.apply(late)
     assert tab.apply(answer) == {}
+    assert tab.glance() == {"name": "second"}  # once more, to be sure
     assert tab.glance() == {} and tab.fields["name"] == wires.desk.filled(BROWSER)["name"] == "second"
 
 
@@ -133,9 +136,8 @@ def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(wires
     tab = page(wires, "1")
     tab.change(name="mine")
     wires.open.close(tab.request)
-    tab.fields["name"] = "typed meanwhile"
     assert tab.glance() == {}
-    assert tab.change(rows=5) == {}
+    assert tab.change(name="typed meanwhile") == {} and tab.change(rows=5) == {}
     assert wires.desk.filled(BROWSER)["name"] == "typed meanwhile"
 
 
@@ -198,6 +200,30 @@ def test_where_two_answers_may_have_met_everything_is_shown_anew(wires: Wires) -
     tab.shown = {7: {"value": "as it may have been written over"}}
     one.glance()
     assert tab.shown == {} and not tab.mixed
+
+
+def test_a_field_that_two_answers_were_about_ends_as_it_is_kept(wires: Wires) -> None:
+    one, other = page(wires, "1"), page(wires, "2")
+    other.change(name="theirs")
+    glance = wires.glance("", "generate", one.seen, one.request)
+    answer = one.send(name="mine")
+    one.apply(glance)
+    one.apply(answer)
+    assert one.fields["name"] == "theirs" and wires.desk.filled(BROWSER)["name"] == "mine"
+    one.glance()
+    one.glance()
+    assert one.fields["name"] == "mine"
+
+
+def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(wires: Wires) -> None:
+    worked: list[Any] = []
+    one, other = page(wires, "1"), page(wires, "2")
+    one.change(name="mine")
+    other.change(name="theirs")
+    action = Action(None, lambda act: worked.append(dict(act.filled)), True, [], page="generate")  # type: ignore[arg-type]
+    assert wires.taken(action) == ["rows"]
+    one.act(action, rows=7)
+    assert (worked[0]["name"], worked[0]["rows"]) == ("mine", 7)
 
 
 def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:

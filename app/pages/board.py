@@ -126,7 +126,7 @@ class Board:
         return made
 
     def act(self, event: Callable[..., Any], do: Do, *, forms: bool = False, extra: Sequence[Component] = ()) -> None:
-        """`forms`: the action wants what the forms hold this moment; `extra` fields are given as well, and emptied."""
+        """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied."""
         self.actions.append(Action(event, do, forms, list(extra), page=self.page))
 
     def changes(self, name: str, do: Do) -> None:

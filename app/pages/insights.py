@@ -26,7 +26,7 @@ ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0
 COUNTED = (
     "Tokens are those that the endpoints report; time is that of all calls added up, also of those that ran at once."
 )
-NO_PRICE = " What a call costs is told for models with prices in their settings: Models, More."
+NO_PRICE = " What a call costs is told for models with prices in their settings, on the page Models."
 CORRELATION = (
     "Rank correlation (Spearman): 1 where each longer response has the higher rating, −1 where each has the lower, 0 where "
     "length says nothing."
@@ -82,7 +82,8 @@ def ratings(look: Look) -> str:
     if said is None:
         return plots.counting("Rating by aspect") + plots.counting("Rating by model")
     if not said:
-        rated = look.busy and look.recipe is not None and look.recipe.rating is not None
+        at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
+        rated = at_it and look.recipe is not None and look.recipe.rating is not None
         words = "Rows are being rated." if rated else "Rate the rows on the page Rate."
         return parts.panel("Ratings", "none yet", parts.note(words))
     aspects, models = by_aspect(said), by_model(said)
@@ -198,7 +199,7 @@ def cost(look: Look) -> str:
     lines = numbers.spent(look.desk, look.run)
     if not lines:
         return parts.panel("What it took", "", parts.note("Nothing yet." if not look.busy else "It is being worked."))
-    table = numbers.of_cost(lines, money.prices(look.recipe))
+    table = numbers.of_cost(lines, money.prices(look.recipe) if look.recipe else {})
     rows = [
         [
             f"{stage}",

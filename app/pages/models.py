@@ -26,6 +26,7 @@ SERVED = [
 WITHOUT_ADDRESS = ("local", "scripted")
 MORE = ["top_p", "timeout", "prompt_price", "completion_price", "template", "extra"]
 PRICES = ["prompt_price", "completion_price"]
+NONE_YET = {"model": "", **dict.fromkeys(PRICES)}
 TITLES = {
     "generator": ("Generator", "Writes instructions and questions"),
     "labeller": ("Labeller", "Rates every response and says why"),
@@ -55,8 +56,7 @@ def _role(board: Board, role: str) -> None:
     board.part(lambda look: parts.card_head(*TITLES[role], side=_pill(look, role)))
     typed = _model_fields(board, role)
     add_fields(board.form, role, ModelSpec, MORE, folded="More")
-    board.part(lambda look: parts.problem(wrong(look, role)))
-    board.problem(role)
+    board.part(lambda look: parts.problem(wrong(look, role) or look.place.get("problems", {}).get(role, "")))
     with gr.Row(elem_classes="test"):
         made = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
     board.act(made.click, lambda act: test(act, role), forms=True, extra=[typed])
@@ -120,6 +120,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
         board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
     board.changes(f"{role}.preset", lambda act: preset_chosen(act, role))
     board.changes(f"{role}.key_env", lambda act: key_chosen(act, role))
+    board.changes(f"{role}.model", lambda act: model_chosen(act, role))
     return typed
 
 
@@ -190,6 +191,11 @@ def preset_chosen(act: Act, role: str) -> Done:
     return Done(fill={**act.filled, **draft.prefixed(role, own)})
 
 
+def model_chosen(act: Act, role: str) -> Done:
+    """Another model has other prices."""
+    return Done(fill={**act.filled, **draft.prefixed(role, dict.fromkeys(PRICES))})
+
+
 def key_chosen(act: Act, role: str) -> Done:
     """A key that is no longer to be typed is forgotten, unless another model at that address needs it."""
     spec = act.look.described(role)
@@ -256,7 +262,7 @@ def add_responder(act: Act) -> Done:
         raise FormError(
             "new", "A row has at most eight responses, so more than eight models would never have their turn."
         )
-    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], "new.model": ""})
+    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], **draft.prefixed("new", NONE_YET)})
 
 
 def drop_responder(act: Act) -> Done:
@@ -271,12 +277,12 @@ def drop_responder(act: Act) -> Done:
 def wrong(look: Look, role: str) -> str:
     """What can't be used of what the fields hold now. That an address is missing is said when something needs it."""
     filled = draft.part(look.filled, role)
-    if look.place.get("problems", {}).get(role) or (filled["preset"] == OWN_ADDRESS and not filled["url"]):
+    if filled["preset"] == OWN_ADDRESS and not filled["url"]:
         return ""
     try:
         draft.model_of(filled, role)
     except FormError as error:
-        return str(error)
+        return f"{str(error)[:1].upper()}{str(error)[1:]}"
     return ""
 
 

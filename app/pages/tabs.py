@@ -51,6 +51,8 @@ class Tab:
     """The number of the last action that began, and of the one whose problems are shown."""
     mixed: bool = False
     """True if two answers may have been applied at the same time: the browser may show some parts as the earlier one says."""
+    unsure: set[str] = field(default_factory=set)
+    """The fields that such answers filled, or that were changed meanwhile."""
     behind: float = -1
     """The number that a glance said which was not the last one: an answer was on its way, or was overtaken by another."""
     asked: int = 0
@@ -73,9 +75,12 @@ class Tab:
                 self.asked -= 1
 
     def forget(self, but: Collection[int]) -> None:
-        """All is to be shown anew, `but` for parts by their numbers."""
+        """All parts are to be shown anew, `but` for some by their numbers, and fields of which it is not sure what they hold."""
         self.shown = {number: shown for number, shown in self.shown.items() if number in but}
         self.told, self.behind, self.mixed = (), -1, False
+        for number, held in self.held.items():
+            self.held[number] = {name: value for name, value in held.items() if name not in self.unsure}
+        self.unsure = set()
 
     def typed(self, filled: draft.Filled, seen: float) -> draft.Filled:
         """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
