@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def _goes_on(look: Look) -> bool:
         return True
     if not look.same or look.wanted is None or look.recipe is None:
         return False
-    own, wanted = money.priced(look.recipe, look.wanted).dump(), money.priced(look.wanted, look.wanted).dump()
+    own, wanted = money.unpriced(look.recipe).dump(), money.unpriced(look.wanted).dump()
     return {**own, "rows": 0, "name": ""} == {**wanted, "rows": 0, "name": ""}
 
 
@@ -111,9 +111,7 @@ def _rate(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
     if any(getattr(judge, name) != getattr(old, name) for name in others):
         notes.append("What stands under More is as in the run's own recipe: the command has no option for it.")
     wanted = look.described("labeller") or made.labeller
-    if replace(wanted, prompt_price=None, completion_price=None) != replace(
-        made.labeller, prompt_price=None, completion_price=None
-    ):
+    if wanted.unpriced != made.labeller.unpriced:
         notes.append("It rates with the labeller of the run's own recipe, not with the one on the page Models.")
     if judge != old:
         given = [f"UltraFeedback({_settings(judge, UltraFeedback())})"]

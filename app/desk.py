@@ -87,11 +87,9 @@ class Desk:
                         self.keys(browser).type(draft.model_of(draft.part(filled, role), role), stray)
             if filled != before:
                 self._filled[browser] = filled
-                changed = [name for name in filled if filled[name] != before.get(name)]
-                if not all(
-                    name.startswith("browse.") for name in changed
-                ):  # what is looked for lasts as long as the app
-                    lasting = {name: value for name, value in filled.items() if not name.startswith("browse.")}
+                # what is looked for on Review lasts as long as the app
+                lasting = {name: value for name, value in filled.items() if not name.startswith("browse.")}
+                if draft.differing(lasting, before):
                     self.store.forms.keep(browser, lasting)
 
     def knows(self, browser: str) -> bool:

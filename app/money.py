@@ -4,7 +4,7 @@ A price is known where both of its parts are set; the built-in model costs nothi
 known, a sum over it is not known either.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
@@ -50,19 +50,28 @@ def prices(made: Recipe) -> dict[str, Price]:
 
 
 def priced(made: Recipe, by: Recipe) -> Recipe:
-    """A recipe with the prices that another one has for the same models at the same endpoints."""
-    known = {spec.identity: spec for spec in (by.labeller, *by.responders, by.generator) if price(spec) is not None}
+    """A recipe with the prices that another one has set for the same models at the same endpoints."""
+    known = {
+        spec.identity: spec
+        for spec in (by.labeller, *by.responders, by.generator)
+        if spec != spec.unpriced and price(spec)
+    }
 
     def with_price(spec: ModelSpec) -> ModelSpec:
         other = known.get(spec.identity, spec)
         return replace(spec, prompt_price=other.prompt_price, completion_price=other.completion_price)
 
-    return replace(
-        made,
-        generator=with_price(made.generator),
-        labeller=with_price(made.labeller),
-        responders=tuple(map(with_price, made.responders)),
-    )
+    return _with_models(made, with_price)
+
+
+def unpriced(made: Recipe) -> Recipe:
+    """A recipe whatever its models cost."""
+    return _with_models(made, lambda spec: spec.unpriced)
+
+
+def _with_models(made: Recipe, change: Callable[[ModelSpec], ModelSpec]) -> Recipe:
+    responders = tuple(map(change, made.responders))
+    return replace(made, generator=change(made.generator), labeller=change(made.labeller), responders=responders)
 
 
 def total(costs: Iterable[float | None]) -> float | None:

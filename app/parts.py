@@ -47,6 +47,11 @@ def panel(title: str, line: str, body: str) -> str:
     return f'<section class="panel"><div class="panel-head"><h2>{t(title)}</h2><p>{t(line)}</p></div>{body}</section>'
 
 
+def sentence(words: str) -> str:
+    """Words with a capital before them."""
+    return words[:1].upper() + words[1:]
+
+
 def problem(sentence: str) -> str:
     """What is wrong and what to do, where it is wrong; nothing for nothing."""
     return f'<p class="field-error" role="alert">{t(sentence)}</p>' if sentence else ""

@@ -129,7 +129,7 @@ class Wires:
             new = draft.differing(wanted, held)
             tab.acted.update(new)
         if out or new:
-            tab.mixed |= tab.asked > 1 or 0 < seen != tab.glances
+            tab.mixed |= tab.unanswered > 1 or 0 < seen != tab.glances
             tab.unsure |= new.keys() if tab.mixed else set()
         here = tab.run, tab.page, self.every(tab, look)
         if not out and not new and here == tab.told and seen >= 0:
@@ -171,12 +171,12 @@ class Wires:
     def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
         if run == NOT_YET:
             return {self.page: gr.skip()}
-        tab = self.open.of(request, run, page)
+        browser, tab = browser_of(request), self.open.of(request, run, page)
         with tab.asking(person=False), tab.lock:
-            self._known(tab, browser_of(request), seen)
+            self._known(tab, browser, seen)
             if seen == tab.glances:
                 tab.behind = -1
-                if tab.mixed and tab.asked == 1:  # now that all is calm
+                if tab.mixed and tab.unanswered == 1:  # now that all is calm
                     tab.forget(self.typed)
             elif seen != tab.behind and tab.glances:  # an answer is on its way: soon it will be there
                 tab.behind = seen
@@ -184,7 +184,7 @@ class Wires:
                 return {self.timer: gr.Timer(LOOK_SOON, active=True)}
             else:
                 tab.forget(self.typed)
-            return self.show(tab, browser_of(request), seen)
+            return self.show(tab, browser, seen)
 
     @cached_property
     def typed(self) -> set[int]:
@@ -218,7 +218,7 @@ class Wires:
         with tab.asking(), tab.lock:
             self._known(tab, browser, seen)
             if changes := tab.typed(filled, seen):
-                if tab.asked > 1 or 0 < seen != tab.glances:
+                if tab.unanswered > 1 or 0 < seen != tab.glances:
                     tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
                 tab.place = {**tab.place, "problems": {}}
                 self.desk.keep(browser, changes)

@@ -104,14 +104,8 @@ def same_rows(one: Recipe, other: Recipe) -> bool:
 
 def _making(made: Recipe) -> tuple[object, ...]:
     """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not."""
-    alike: dict[str, Any] = {
-        "key_env": "",
-        "concurrency": 1,
-        "timeout": 1.0,
-        "prompt_price": None,
-        "completion_price": None,
-    }
-    models = [replace(spec, **alike) for spec in (made.generator, *made.responders)]
+    specs = (made.generator, *made.responders)
+    models = [replace(spec.unpriced, key_env="", concurrency=1, timeout=1.0) for spec in specs]
     return (models, made.task, made.inputs, made.answering, made.seed)
 
 

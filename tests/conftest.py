@@ -140,6 +140,16 @@ def argilla(services_data: Settings) -> ArgillaServer:
 
 
 @pytest.fixture(scope="module")
+def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[Any]:
+    """The app on the session's services, for the tests of one file; it says nothing of a traceback."""
+    from tests.browser import running  # for which playwright is imported
+
+    with running(services_data.data) as app:
+        yield app
+        assert "Traceback" not in app.stop()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's chromium, without a screen. Not for the whole session: while it is open, no other event loop can run."""
     from playwright.sync_api import sync_playwright

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app import services, workflow
+from app import workflow
 from app.config import Settings
 from app.recipe import Recipe
 from app.store import Store
 from tasks.magpie import Magpie
 from tasks.models.spec import ModelSpec
-from tests.browser import SLOW, App, Person, person, running
+from tests.browser import SLOW, App, Person, person
 from tests.conftest import ArgillaServer
 from tests.servers import FakeOpenAI, Fault, protocol
 from tests.test_bad_input import closed_port
@@ -27,13 +27,6 @@ HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=1">'
 DOCUMENTS = "Questions and answers from documents"
 ANSWERS = "Answers to a prompt made from your columns"
 LINES = '{"instruction": "Name a river."}\n{"instruction": "Name a lake."}\n'
-
-
-@pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
-    with running(services_data.data) as app:
-        yield app
-        assert "Traceback" not in app.stop()
 
 
 @contextmanager
@@ -153,7 +146,9 @@ def test_extra_settings_that_are_no_json_object(app: App, browser: Browser) -> N
             ("top_k = 3", "'top_k = 3'"),
         ):
             curator.write("generator-extra", extra)
+            curator.press("test-generator")
             told(curator, "extra", expected)
+            curator.page.wait_for_timeout(500)  # a press that is not answered yet takes no other one
         curator.write("generator-extra", '{"top_k": 3}')
         curator.press("test-generator")
         expect(curator.page.locator(".badges").first).to_be_visible()

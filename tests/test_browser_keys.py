@@ -1,25 +1,15 @@
 """A typed key belongs to one browser and to this process's memory: it is found nowhere afterwards."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, expect
 
-from app import services
 from app.config import Settings
-from tests.browser import App, Person, person, running
-from tests.conftest import ArgillaServer
+from tests.browser import App, Person, person
 from tests.servers import FakeOpenAI
 
 KEY = "sk-typed-in-the-page-4711"
-
-
-@pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
-    with running(services_data.data) as app:
-        yield app
 
 
 def set_up(curator: Person, app: App, server: FakeOpenAI) -> None:

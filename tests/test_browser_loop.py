@@ -1,22 +1,12 @@
 """The whole loop by clicking: the real built-in model, the real Argilla, a real browser in front of both."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import services
-from app.config import Settings
-from tests.browser import App, Person, person, running
+from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
-
-
-@pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
-    with running(services_data.data) as app:
-        yield app
 
 
 def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer, tmp_path: Path) -> None:

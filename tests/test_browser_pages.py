@@ -3,28 +3,18 @@
 import json
 import random
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import services
-from app.config import Settings
 from app.store import Store
 from app.tables.runs import Run
-from tests.browser import App, Person, person, running
+from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
 from tests.rows import with_run
 
 ROWS = 12
-
-
-@pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
-    with running(services_data.data) as app:
-        yield app
-        assert "Traceback" not in app.stop()
 
 
 @pytest.fixture

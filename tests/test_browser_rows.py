@@ -1,27 +1,17 @@
 """Rows at the page: found by search and filters, decided and corrected by keyboard, dropped and edited before people have them."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import judging, services
-from app.config import Settings
+from app import judging
 from app.store import Store
 from app.tables.runs import Run
-from tests.browser import App, Person, person, running
-from tests.conftest import ArgillaServer
+from tests.browser import App, Person, person
 from tests.rows import with_run
 
 ROWS = 25
-
-
-@pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[App]:
-    with running(services_data.data) as app:
-        yield app
-        assert "Traceback" not in app.stop()
 
 
 @pytest.fixture

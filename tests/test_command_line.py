@@ -90,6 +90,7 @@ def test_a_run_goes_on_where_the_forms_say_the_same(desk: Desk, run: Run) -> Non
     assert understood(of(desk, "generate", run))["resume"] == run.id
     more = understood(of(desk, "generate", run, rows=50))
     assert (more["resume"], more["rows"]) == (run.id, 50)
+    assert understood(of(desk, "generate", run, generator__prompt_price=3.0))["resume"] == run.id
     found = of(desk, "generate", run, magpie__n_turns=3)
     assert understood(found)["file"] == Path("tides.toml") and "It begins a new run" in found.notes[0]
     found = of(desk, "generate", run, magpie__n_turns=1, rating__repeats=3)

@@ -57,6 +57,16 @@ def test_a_price_is_known_where_both_parts_are() -> None:
     assert money.prices(replace(made, generator=replace(PEN, model=""))) == {local.NAME: Price(0, 0)}
 
 
+def test_prices_go_from_one_recipe_to_another() -> None:
+    made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=LOCAL)
+    assert money.unpriced(made).generator == PEN.unpriced and PEN.unpriced.prompt_price is None
+    later = replace(made, generator=replace(PEN, prompt_price=3.0), labeller=PEN, rows=9)
+    assert money.priced(made, later).generator == replace(PEN, prompt_price=3.0) and money.priced(made, later).rows == 1
+    priced = replace(LOCAL, prompt_price=1.0, completion_price=2.0)
+    assert money.priced(replace(made, labeller=priced), made).labeller == priced  # a model for free has no price to give
+    assert money.priced(made, money.unpriced(made)) == made
+
+
 def test_costs_add_up_only_where_all_are_known() -> None:
     known = {"pen": Price(2.0, 10.0)}
     assert money.cost(known, "pen", Tally(answered=9, prompt_tokens=1_000_000, completion_tokens=500_000)) == 7.0

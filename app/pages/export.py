@@ -125,7 +125,7 @@ def _wrong(look: Look, place: str) -> str:
     try:
         draft.export_of(look.filled)
     except FormError as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}" if error.place == place else ""
+        return parts.sentence(str(error)) if error.place == place else ""
     return ""
 
 
@@ -140,7 +140,7 @@ def _foreseen(look: Look) -> Foreseen | None:
 def described(look: Look) -> str:
     """What a line of the format has."""
     chosen = FORMATS.get(str(look.filled["export.format"]))
-    return f'<p class="note">{t(chosen.help[:1].upper() + chosen.help[1:])}.</p>' if chosen else ""
+    return f'<p class="note">{t(parts.sentence(chosen.help))}.</p>' if chosen else ""
 
 
 def words(look: Look) -> str:

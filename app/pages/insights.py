@@ -83,8 +83,8 @@ def ratings(look: Look) -> str:
         return plots.counting("Rating by aspect") + plots.counting("Rating by model")
     if not said:
         at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
-        rated = at_it and look.recipe is not None and look.recipe.rating is not None
-        words = "Rows are being rated." if rated else "Rate the rows on the page Rate."
+        judging = at_it and look.recipe is not None and look.recipe.rating is not None
+        words = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return parts.panel("Ratings", "none yet", parts.note(words))
     aspects, models = by_aspect(said), by_model(said)
     one = plots.plot(

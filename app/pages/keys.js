@@ -7,8 +7,8 @@
   // the response that 1 to 5 rate; it is remembered by its place, as its part is shown anew
   let place = 0, row = '';
   const choose = (step) => {
-    const responses = seen(document.querySelectorAll('#rows .response:has(.stars)'));
-    const here = document.querySelector('#rows .detail')?.ariaLabel ?? '';
+    const responses = seen(document.querySelectorAll('#browse .response:has(.stars)'));
+    const here = document.querySelector('#browse .detail')?.ariaLabel ?? '';
     if (here !== row) { row = here; place = 0; }
     place = Math.min(Math.max(place + step, 0), Math.max(responses.length - 1, 0));
     responses.forEach((one, k) => one.classList.toggle('here', k === place && responses.length > 1));
@@ -28,9 +28,9 @@
     if (event.key === 'Escape' && drawer()) { close(); return; }
     if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
     if (drawer()) return;
-    const press = seen(document.querySelectorAll('#rows [data-key]')).find((one) => one.dataset.key === event.key);
+    const press = seen(document.querySelectorAll('#browse [data-key]')).find((one) => one.dataset.key === event.key);
     if (press) { event.preventDefault(); press.click(); return; }
-    if (rows[event.key] && seen(document.querySelectorAll('#rows .detail')).length) { event.preventDefault(); rows[event.key](); return; }
+    if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); return; }
     if (!steps[event.key]) return;
     const all = [...document.querySelectorAll('.list li button')].filter((button) => button.offsetParent);
     all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();

@@ -26,7 +26,7 @@ SERVED = [
 WITHOUT_ADDRESS = ("local", "scripted")
 MORE = ["top_p", "timeout", "prompt_price", "completion_price", "template", "extra"]
 PRICES = ["prompt_price", "completion_price"]
-NONE_YET = {"model": "", **dict.fromkeys(PRICES)}
+UNPRICED: draft.Filled = dict.fromkeys(PRICES)
 TITLES = {
     "generator": ("Generator", "Writes instructions and questions"),
     "labeller": ("Labeller", "Rates every response and says why"),
@@ -186,14 +186,13 @@ def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
     keeps what stands there, but never the key of a provider."""
     preset = PRESETS.get(act.filled[f"{role}.preset"])
-    own: draft.Filled = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
-    own.update(dict.fromkeys(PRICES))
-    return Done(fill={**act.filled, **draft.prefixed(role, own)})
+    own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
+    return Done(fill={**act.filled, **draft.prefixed(role, {**own, **UNPRICED})})
 
 
 def model_chosen(act: Act, role: str) -> Done:
     """Another model has other prices."""
-    return Done(fill={**act.filled, **draft.prefixed(role, dict.fromkeys(PRICES))})
+    return Done(fill={**act.filled, **draft.prefixed(role, UNPRICED)})
 
 
 def key_chosen(act: Act, role: str) -> Done:
@@ -262,7 +261,8 @@ def add_responder(act: Act) -> Done:
         raise FormError(
             "new", "A row has at most eight responses, so more than eight models would never have their turn."
         )
-    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], **draft.prefixed("new", NONE_YET)})
+    emptied = draft.prefixed("new", {"model": "", **UNPRICED})
+    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], **emptied})
 
 
 def drop_responder(act: Act) -> Done:
@@ -282,7 +282,7 @@ def wrong(look: Look, role: str) -> str:
     try:
         draft.model_of(filled, role)
     except FormError as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}"
+        return parts.sentence(str(error))
     return ""
 
 

@@ -47,7 +47,7 @@ def build(board: Board) -> None:
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     filters.build(board)
-    board.part(rows, browse, often=True, elem_id="rows")
+    board.part(rows, browse, often=True, elem_id="browse")
     verdict.build(board)
 
 

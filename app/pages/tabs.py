@@ -55,8 +55,8 @@ class Tab:
     """The fields that such answers filled, or that were changed meanwhile."""
     behind: float = -1
     """The number that a glance said which was not the last one: an answer was on its way, or was overtaken by another."""
-    asked: int = 0
-    """How many questions of the page are not answered yet."""
+    unanswered: int = 0
+    """How many questions of the page are on their way through the app."""
     moved: float = -math.inf
     """When a person did something last."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,13 +66,13 @@ class Tab:
     def asking(self, *, person: bool = True) -> Iterator[None]:
         """A question of the page until it is answered: what a person did, or a glance."""
         with self._asking:
-            self.asked += 1
+            self.unanswered += 1
             self.moved = time.monotonic() if person else self.moved
         try:
             yield
         finally:
             with self._asking:
-                self.asked -= 1
+                self.unanswered -= 1
 
     def forget(self, but: Collection[int]) -> None:
         """All parts are to be shown anew, `but` for some by their numbers, and fields of which it is not sure what they hold."""

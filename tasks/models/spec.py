@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -69,6 +69,11 @@ class ModelSpec:
     @property
     def key_variable(self) -> str:
         return self.key_env or (PRESETS[self.preset].key_env or "" if self.preset and not self.url else "")
+
+    @property
+    def unpriced(self) -> "ModelSpec":
+        """The same model, whatever it costs."""
+        return replace(self, prompt_price=None, completion_price=None)
 
     @property
     def identity(self) -> str:
