@@ -1,17 +1,22 @@
 """The store's SQLite file: one thread that writes, readers beside it, errors in words.
 
-Writes are functions that get the writing connection. Those that wait together are committed together, each in a savepoint
-of its own, so that one that is wrong takes no other with it; a full disk or a lost file fails all of them.
+Writes are functions that get the writing connection. Those that wait together are committed together; where one of them is
+wrong, all are done again, each in a savepoint of its own, so that it takes no other with it. A full disk or a lost file fails
+all of them. Each statement is a wait for the interpreter's lock, which the thread that drives the models holds: so what many
+write in the same way, one line each (`add_async`), is written in one statement.
 
 `synchronous = NORMAL` in WAL mode: a killed process loses nothing; a power cut may take the last moments, never the file.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,8 +27,30 @@ from app.migrations import migrate
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
+MOST_VALUES = 30_000
+"""In one statement; SQLite takes 32,766."""
 MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them: ids of rows, some 70 bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Values for a table, to be added by a statement that ends where they begin."""
+
+    statement: str
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A write, and who is told of it: a thread, or a task in `loop`."""
+
+    wanted: "Write[Any] | Line"
+    future: "Future[Any] | asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+Done = tuple[Asked, Any, BaseException | None]
 
 
 class Database:
@@ -31,7 +58,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._todo: queue.SimpleQueue[tuple[Write[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
@@ -105,60 +132,97 @@ class Database:
 
     async def write_async(self, function: Write[T]) -> T:
         """The same, for those who must not block."""
-        return await asyncio.wrap_future(self._submit(function))
+        return cast(T, await self._ask(function))
+
+    async def add_async(self, statement: str, line: Sequence[Any]) -> None:
+        """Adds one line to a table, however many others add theirs; `statement` ends where the values begin.
+
+        It is written before the functions that wait beside it, which must not have to do with it.
+        """
+        await self._ask(Line(statement, line))
 
     def _submit(self, function: Write[T]) -> "Future[T]":
+        future: Future[T] = Future()
+        self._put(Asked(function, future))
+        return future
+
+    def _ask(self, wanted: "Write[Any] | Line") -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._put(Asked(wanted, future, loop))
+        return future
+
+    def _put(self, asked: "Asked") -> None:
         if self._closed:
             raise StoreError("The store is closed already.")
-        future: Future[T] = Future()
-        self._todo.put((function, future))
-        return future
+        self._todo.put(asked)
 
     def _work(self) -> None:
         while (first := self._todo.get()) is not None:
-            batch: list[tuple[Write[Any], Future[Any]]] = [first]
-            stop = False
+            batch, stop = [first], False
             while len(batch) < TOGETHER and not self._todo.empty():
                 if (more := self._todo.get()) is None:
                     stop = True
                     break
                 batch.append(more)
-            self._commit([(f, future) for f, future in batch if future.set_running_or_notify_cancel()])
+            self._commit([asked for asked in batch if not asked.future.cancelled()])
             if stop:
                 return
 
-    def _commit(self, batch: list[tuple[Write[Any], Future[Any]]]) -> None:
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+    def _commit(self, batch: "list[Asked]") -> None:
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for function, future in batch:
-                self._writer.execute("SAVEPOINT one")
-                try:
-                    said = function(self._writer)
-                    # a cursor that another thread lets go of would disturb this thread's use of the same statement
-                    results.append((future, None if isinstance(said, sqlite3.Cursor) else said, None))
-                    del said
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the thread must live on
-                    self._writer.execute("ROLLBACK TO one")
-                    results.append((future, None, error))
-                self._writer.execute("RELEASE one")
-            self._writer.execute("COMMIT")
+            try:
+                done = self._transaction(batch, apart=False)
+            except sqlite3.OperationalError:
+                raise
+            except Exception:  # noqa: BLE001 - which of them it was shows where each is done by itself
+                done = self._transaction(batch, apart=True)
         except sqlite3.Error as error:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
             words = StoreError(
                 f"The store {self.path} can't be written: {error}. Nothing that was in it is lost; make room and resume."
             )
-            for _, future in batch:
-                future.set_exception(words)
-            return
-        for future, result, failure in results:
-            if failure is None:
-                future.set_result(result)
-            else:
-                future.set_exception(failure)
+            done = [(asked, None, words) for asked in batch]
+        _answer(done)
+
+    def _transaction(self, batch: "list[Asked]", *, apart: bool) -> "list[Done]":
+        """Does all of it, or nothing; `apart` keeps what is wrong with one of them from the others."""
+        lines = [asked for asked in batch if isinstance(asked.wanted, Line)]
+        done: list[Done] = [(asked, None, None) for asked in lines]
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._add([asked.wanted for asked in lines if isinstance(asked.wanted, Line)])
+            for asked in batch:
+                if isinstance(asked.wanted, Line):
+                    continue
+                if apart:
+                    self._writer.execute("SAVEPOINT one")
+                try:
+                    said = asked.wanted(self._writer)
+                    # a cursor that another thread lets go of would disturb this thread's use of the same statement
+                    done.append((asked, None if isinstance(said, sqlite3.Cursor) else said, None))
+                    del said
+                except Exception as error:
+                    if not apart or isinstance(error, sqlite3.OperationalError):
+                        raise
+                    self._writer.execute("ROLLBACK TO one")  # the error goes to whoever asked; the thread must live on
+                    done.append((asked, None, error))
+                if apart:
+                    self._writer.execute("RELEASE one")
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+        return done
+
+    def _add(self, lines: "Sequence[Line]") -> None:
+        for statement in dict.fromkeys(line.statement for line in lines):
+            values = [line.values for line in lines if line.statement == statement]
+            marks = f"({','.join('?' * len(values[0]))})"
+            at_once = MOST_VALUES // len(values[0])
+            for first in range(0, len(values), at_once):
+                some = values[first : first + at_once]
+                self._writer.execute(f"{statement} VALUES {','.join([marks] * len(some))}", list(chain(*some)))
 
     def interrupt(self) -> None:
         """Ends what other threads are reading at this moment; they get an error."""
@@ -175,3 +239,23 @@ class Database:
         self._thread.join()
         for connection in [*self._readers.values(), self._watcher, self._writer]:
             connection.close()
+
+
+def _answer(done: "list[Done]") -> None:
+    """Tells those who asked: the tasks of one loop together, as each call into another thread's loop wakes it up."""
+    for loop, these in groupby(done, key=lambda one: one[0].loop):
+        if loop is None:
+            _tell(list(these))
+        else:
+            with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody who waits
+                loop.call_soon_threadsafe(_tell, list(these))
+
+
+def _tell(done: "list[Done]") -> None:
+    for asked, result, failure in done:
+        if asked.future.done():
+            continue
+        if failure is None:
+            asked.future.set_result(result)
+        else:
+            asked.future.set_exception(failure)

@@ -136,17 +136,20 @@ class Execution:
 
     async def work_unit(self, unit: Unit) -> None:
         try:
-            rows = await self._rows_of(unit)
+            rows, answered = await self._rows_of(unit)
         except BaseException:
             self.turns.give_up(unit.index)
             raise
         self.turns.over(unit.index)
         self.progress.units += 1
         self.quota.finish(unit.index, len(rows))
-        await together(self.finish(row) for row in rows)
+        await together(self.finish(row, new=True, answered=row.id in answered) for row in rows)
 
-    async def _rows_of(self, unit: Unit) -> list[Row]:
-        """The unit's rows, kept; none if it failed. Where rows depend on earlier ones, it is kept when its turn has come."""
+    async def _rows_of(self, unit: Unit) -> tuple[list[Row], set[str]]:
+        """The unit's rows, kept, and the ids of those that lack nothing and are surely wanted; none if it failed.
+
+        Where rows depend on earlier ones, it is kept when its turn has come.
+        """
         try:
             model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}", stage="generate")
             made = await self.recipe.task.rows(unit, model)
@@ -155,16 +158,20 @@ class Execution:
         except Exception as error:  # noqa: BLE001 - whatever it is costs this unit alone, and is kept with it
             await self.store.rows.fail_unit(self.run.id, unit.index, words(error))
             self.progress.failed += 1
-            return []
+            return [], set()
         if self.pool is not None:
             await self.turns.past(unit.index)
             made = self.pool.sieve(unit.index, made)
         rows = self._named(unit, made)
         drops = [drop for drop in made if isinstance(drop, Dropped)]
-        await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops)
+        answered = {row.id for row in rows if not self._missing(row) and self.quota.wanted(row.unit, row.position)}
+        await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops, answered)
         self.progress.rows += len(rows)
         self.progress.dropped += len(drops)
-        return rows
+        return rows, answered
+
+    def _missing(self, row: Row) -> list[int]:
+        return self.answers.missing(range(len(row.responses)))
 
     def _named(self, unit: Unit, made: Sequence[Row | Dropped]) -> list[Row]:
         """The rows with their ids: run, unit and position, for ever."""
@@ -208,27 +215,29 @@ class Execution:
 
     # -- one row
 
-    async def finish(self, row: Row) -> None:
+    async def finish(self, row: Row, *, new: bool = False, answered: bool = False) -> None:
+        """Answers and rates a row: a `new` one was made just now, an `answered` one is kept as such."""
         if not await self.quota.wants(row.unit, row.position):
             await self.store.rows.set_state(row.id, "surplus", "beyond the rows asked for")
             return
         try:
-            answered = await self._answer(row)
+            if not answered:
+                row = await self._answer(row, new)
+            self.progress.answered += 1
             if self.judge is not None and self.labeller is not None:
-                await self._rate(answered, self.judge, self.labeller)
+                await self._rate(row, self.judge, self.labeller, new)
         except PAUSES:
             raise
         except Exception as error:  # noqa: BLE001 - likewise for a row
             await self.store.rows.set_state(row.id, "failed", words(error))
             self.progress.failed += 1
 
-    async def _answer(self, row: Row) -> Row:
+    async def _answer(self, row: Row, new: bool) -> Row:
         """The row with all its responses."""
-        missing = self.answers.missing(self.store.rows.places(row.id))
+        missing = self._missing(row) if new else self.answers.missing(self.store.rows.places(row.id))
         await together(self._respond(row, place) for place in missing)
         row = self.store.rows.get(row.id) if missing else row
         await self.store.rows.answered(row)
-        self.progress.answered += 1
         return row
 
     async def _respond(self, row: Row, place: int) -> None:
@@ -240,27 +249,25 @@ class Execution:
             raise CallRefused(f"{response.model} gave an empty answer.")
         await self.store.rows.keep_response(row.id, place, response)
 
-    async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint) -> None:
+    async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint, new: bool) -> None:
         said_of = content_hash(row)
-        have = {
-            (rating.aspect, rating.repeat, rating.response)
-            for rating in self.store.ratings.of([row.id], self.judge_id)[row.id]
-            if rating.status != "failed"
-        }
+        before = () if new else self.store.ratings.of([row.id], self.judge_id)[row.id]
+        have = {(rating.aspect, rating.repeat, rating.response) for rating in before if rating.status != "failed"}
+        questions = judge.questions(row)
+        left = [q for q in questions if any((q.aspect, q.repeat, place) not in have for place in q.order)]
         model = self.engine.bind(labeller, "rating", seeded=False, stage="rate")
 
         async def ask(question: Question) -> None:
             said = await judge.rate(row, question, model)
             ratings = [replace(rating, temperature=self.recipe.labeller.temperature) for rating in said]
-            await self.store.ratings.keep(row.id, said_of, self.judge_id, ratings)
+            left.remove(question)
+            await self.store.ratings.keep(row.id, said_of, self.judge_id, ratings, last=not left)
             self.progress.failed += sum(rating.status == "failed" for rating in ratings)
 
-        await together(
-            ask(question)
-            for question in judge.questions(row)
-            if any((question.aspect, question.repeat, place) not in have for place in question.order)
-        )
-        await self.store.ratings.done(row.id, self.judge_id)
+        if left:
+            await together([ask(question) for question in left])
+        else:
+            await self.store.ratings.done(row.id, self.judge_id)
         self.progress.rated += 1
 
 
@@ -325,7 +332,9 @@ def words(error: Exception) -> str:
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Runs all of it, waits for all of it, then raises the first error, if any."""
-    results = await asyncio.gather(*work, return_exceptions=True)
+    if len(works := list(work)) == 1:
+        return await works[0]
+    results = await asyncio.gather(*works, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -73,16 +73,20 @@ class Quota:
 
     async def wants(self, unit: int, position: int) -> bool:
         """Whether a row is among the first N. Waits for earlier units only where they decide it; may raise Stopped."""
-        while self.rows is not None and self.per_unit > 1:
-            least, most = self._bounds(unit)
-            if least + position >= self.rows:
-                return False
-            if most + position < self.rows:
-                return True
+        while (known := self.wanted(unit, position)) is None:
             if self._closed:
                 raise Stopped("Stopped before this row's place was known.")
             await self._changed.wait()
-        return True
+        return known
+
+    def wanted(self, unit: int, position: int) -> bool | None:
+        """Whether a row is among the first N; None while earlier units have yet to decide it."""
+        if self.rows is None or self.per_unit <= 1:
+            return True
+        least, most = self._bounds(unit)
+        if least + position >= self.rows:
+            return False
+        return True if most + position < self.rows else None
 
     def _bounds(self, unit: int) -> tuple[int, int]:
         """The least and the most rows that the units before `unit` give."""

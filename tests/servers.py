@@ -21,8 +21,8 @@ class FakeOpenAI:
 
     What a request gets depends on its body and draw header alone. `latency` is in seconds, or says them of a body.
     `faults(body, number)`, with the running number of the request from 0, may return None (answer), a status, "drop" (hang
-    up), "hang" (never answer) or (status, headers, body). `chat_only` has no /completions, `json_schema=False` answers
-    response_format with 400.
+    up), "hang" (never answer), "dribble" (never end the answer) or (status, headers, body). `chat_only` has no /completions,
+    `json_schema=False` answers response_format with 400.
 
     `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
     the last message open, and answers in the user's place where that is the user's; "strict" refuses unknown fields.
@@ -134,6 +134,12 @@ class FakeOpenAI:
             return False
         if fault == "hang":
             await reader.read()  # until the client has had enough, or the server ends
+            return False
+        if fault == "dribble":
+            writer.write(b"HTTP/1.1 200 Told\r\nContent-Type: application/json\r\nContent-Length: 999999\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b" ")
+                await asyncio.sleep(0.02)
             return False
         if latency := self.latency(body) if callable(self.latency) else self.latency:
             await asyncio.sleep(latency)

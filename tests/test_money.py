@@ -63,7 +63,9 @@ def test_prices_go_from_one_recipe_to_another() -> None:
     later = replace(made, generator=replace(PEN, prompt_price=3.0), labeller=PEN, rows=9)
     assert money.priced(made, later).generator == replace(PEN, prompt_price=3.0) and money.priced(made, later).rows == 1
     priced = replace(LOCAL, prompt_price=1.0, completion_price=2.0)
-    assert money.priced(replace(made, labeller=priced), made).labeller == priced  # a model for free has no price to give
+    assert (
+        money.priced(replace(made, labeller=priced), made).labeller == priced
+    )  # a model for free has no price to give
     assert money.priced(made, money.unpriced(made)) == made
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.engine import Engine
 from tasks.errors import (
+    CallFailed,
     CallRefused,
     EndpointRefused,
     ModelError,
@@ -167,8 +168,9 @@ def test_faults_in_words(fault: Fault, kind: type[ModelError], words: str) -> No
     assert words in str(error)
 
 
-def test_no_answer_in_time() -> None:
-    error = refusal("hang", timeout=0.3)
+@pytest.mark.parametrize("fault", ["hang", "dribble"])
+def test_no_answer_in_time(fault: str) -> None:
+    error = refusal(fault, timeout=0.3)
     assert type(error) is TimedOut and "within 0.3 seconds" in str(error)
 
 
@@ -251,44 +253,30 @@ def test_odd_usage_and_a_cut_off_answer() -> None:
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cut_off) == (None, None, True)
 
 
-def exceptions() -> list[type[Exception]]:
-    import openai
+def exceptions() -> list[Exception]:
+    """What the transport may raise, and what libraries below it do."""
+    import httpx2
 
-    named = [getattr(openai, name) for name in dir(openai)]
-    return [e for e in named if isinstance(e, type) and issubclass(e, openai.OpenAIError)]
+    kinds: list[type[httpx2.HTTPError]] = [httpx2.HTTPError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    known = [kind for kind in kinds if kind not in (httpx2.HTTPStatusError, httpx2.RequestError)]
+    return [*(kind(f"It said {KEY}") for kind in known), ValueError(f"Odd: {KEY}"), OSError(KEY), RuntimeError()]
 
 
-@pytest.mark.parametrize("kind", exceptions(), ids=lambda kind: kind.__name__)
-def test_every_exception_of_the_client_is_translated(kind: Any) -> None:
-    """Built as the client builds it, whatever its arguments are."""
-    import httpx2 as httpx
-    import openai
+@pytest.mark.parametrize("error", exceptions(), ids=lambda error: type(error).__name__)
+def test_everything_that_the_transport_raises_is_translated(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(endpoint: OpenAIEndpoint) -> Completion:
+        async def send(request: Any) -> Any:
+            raise error
 
-    request = httpx.Request("POST", "http://127.0.0.1:9/v1/chat/completions")
-    response = httpx.Response(getattr(kind, "status_code", 418), request=request, text=f"It said {KEY}")
-    error: openai.OpenAIError
-    if kind is openai.OAuthError:
-        error = kind(response=response, body=None)
-    elif issubclass(kind, openai.APIStatusError):
-        error = kind(f"It said {KEY}", response=response, body=None)
-    elif issubclass(kind, openai.APIResponseValidationError):
-        error = kind(response, None)
-    elif issubclass(kind, openai.APITimeoutError):
-        error = kind(request)
-    elif issubclass(kind, openai.APIConnectionError):
-        error = kind(message=f"It said {KEY}", request=request)
-    elif kind is openai.APIError:
-        error = kind(f"It said {KEY}", request, body=None)
-    else:
-        error = kind.__new__(kind)
+        monkeypatch.setattr(endpoint._transport, "send", send)
+        return await hello(endpoint)
 
-    async def work(endpoint: OpenAIEndpoint) -> ModelError:
-        return endpoint.translated(error)
-
-    translated = asking("http://127.0.0.1:9/v1", work)
-    assert isinstance(translated, ModelError)
-    assert type(translated) is not ModelError
-    assert KEY not in str(translated) and str(translated).endswith((".", "?"))
+    with pytest.raises(CallFailed) as caught:
+        asking("http://127.0.0.1:9/v1", work)
+    assert type(caught.value) in (TimedOut, Unreachable)
+    assert KEY not in str(caught.value) and str(caught.value).endswith((".", "?"))
 
 
 async def probed(endpoint: OpenAIEndpoint) -> Capabilities:

@@ -32,7 +32,7 @@ class Calls:
             dumps(asdict(answer)),
             now(),
         )
-        await self.db.write_async(lambda c: c.execute("INSERT OR IGNORE INTO calls VALUES(?,?,?,?,?,?,?)", values))
+        await self.db.add_async("INSERT OR IGNORE INTO calls", values)
 
     async def recall_probe(self, endpoint: str) -> Capabilities | None:
         """What a probe found, unless it is too old to rely on."""

@@ -40,8 +40,13 @@ class Ratings:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    async def keep(self, row_id: str, said_of: str, judge: str, ratings: Sequence[Rating]) -> None:
-        """Ratings of the content `said_of` (a content hash) by `judge`. What is there already stays, but failed ones."""
+    async def keep(
+        self, row_id: str, said_of: str, judge: str, ratings: Sequence[Rating], *, last: bool = False
+    ) -> None:
+        """Ratings of the content `said_of` (a content hash) by `judge`. What is there already stays, but failed ones.
+
+        With the `last` ones the row is rated.
+        """
 
         def write(c: sqlite3.Connection) -> None:
             for r in ratings:
@@ -62,14 +67,15 @@ class Ratings:
                         None if r.types is None else dumps(r.types), clean(r.types_rationale), r.asked, now(),
                     ),
                 )  # fmt: skip
+            if last:
+                _rated(c, row_id, judge)
             scores.keep(c, row_id)
 
         await self.db.write_async(write)
 
     async def done(self, row_id: str, judge: str) -> None:
-        await self.db.write_async(
-            lambda c: c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
-        )
+        """The row has all its ratings by `judge`."""
+        await self.db.write_async(lambda c: _rated(c, row_id, judge))
 
     def of(self, row_ids: Sequence[str], judge: str | None = None) -> dict[str, list[Rating]]:
         """Ratings of the rows' present content: by `judge`, or for each aspect by whoever rated it last."""
@@ -146,6 +152,10 @@ class Ratings:
             for r in found
         ]
         return items, found[0]["rows"] if found else 0
+
+
+def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:
+    c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
 
 
 def _asked(messages: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,8 +29,10 @@ class Rows:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    async def keep_unit(self, run_id: str, unit: int, rows: Sequence[Row], drops: Sequence[Dropped]) -> None:
-        """What a unit gave, in one go: a unit is there whole or not at all."""
+    async def keep_unit(
+        self, run_id: str, unit: int, rows: Sequence[Row], drops: Sequence[Dropped], answered: Collection[str] = ()
+    ) -> None:
+        """What a unit gave, in one go: a unit is there whole or not at all. `answered` are the ids of rows that lack nothing."""
 
         def write(c: sqlite3.Connection) -> None:
             c.execute(
@@ -43,20 +45,12 @@ class Rows:
                     (run_id, unit, place, clean(drop.reason), clean(drop.raw)),
                 )
             for row in rows:
+                stage, said = ("answered", content_hash(row)) if row.id in answered else ("made", "")
+                messages, origin = dumps(row.messages), dumps(dict(row.origin))
                 c.execute(
-                    "INSERT OR IGNORE INTO rows(id, run, unit, position, stage, messages, origin, created, updated)"
-                    " VALUES(?,?,?,?,?,?,?,?,?)",
-                    (
-                        row.id,
-                        run_id,
-                        unit,
-                        row.position,
-                        "made",
-                        dumps(row.messages),
-                        dumps(dict(row.origin)),
-                        now(),
-                        now(),
-                    ),
+                    "INSERT OR IGNORE INTO rows(id, run, unit, position, stage, content_hash, messages, origin, created, updated)"
+                    " VALUES(?,?,?,?,?,?,?,?,?,?)",
+                    (row.id, run_id, unit, row.position, stage, said, messages, origin, now(), now()),
                 )
                 _insert_responses(c, row.id, enumerate(row.responses))
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from tasks.errors import ServerFault
 from tasks.models.openai import OpenAIEndpoint, sendable
@@ -15,20 +14,13 @@ LONGEST = 8_000
 
 async def embed(endpoint: OpenAIEndpoint, texts: Sequence[str]) -> list[list[float]]:
     """A vector for each of at most `AT_ONCE` texts, all of one length. Raises ModelError and its kinds."""
-    import openai
-
     body = {
         "model": endpoint.spec.model or "default",
         "input": [sendable(text)[:LONGEST] or " " for text in texts],
         "encoding_format": "float",
         **endpoint.spec.extra,
     }
-    try:
-        answer: Any = await endpoint.client.post("/embeddings", cast_to=object, body=body)
-    except openai.OpenAIError as error:
-        raise endpoint.translated(error) from error
-    except (ValueError, RecursionError) as error:  # what the JSON reader raises comes through the client
-        raise ServerFault(f"{endpoint.url} answered something that is not JSON. Is the address right?") from error
+    answer = await endpoint.ask("/embeddings", body)
     try:
         found = [
             [float(x) for x in one["embedding"]] for one in sorted(answer["data"], key=lambda one: int(one["index"]))

@@ -1,10 +1,12 @@
-"""Any OpenAI-compatible endpoint, through the openai client.
+"""Any OpenAI-compatible endpoint, through the openai client's faster transport.
 
-One client for each endpoint. Nothing is retried here: the engine does that, with its own limits. The client's errors are
-translated once, in `translated`.
+One client for each endpoint. It says what goes with a request (headers, key) and carries it, but a request is not made by
+its `post`: that takes as much of the processor as all the rest of a call. Nothing is retried here: the engine does that,
+with its own limits. What goes wrong is translated once, in `_translated` and `_refusal`.
 """
 
 import asyncio
+import json
 import math
 import re
 import time
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tasks.errors import (
+    CallFailed,
     CallRefused,
     EndpointRefused,
     ModelError,
@@ -29,13 +32,15 @@ from tasks.models.spec import ModelSpec
 from tasks.types import Message
 
 if TYPE_CHECKING:
-    import openai
+    import httpx2
 
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
 THINKING = re.compile(
     r"\A\s*(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|((?:(?!<think).)*?)</think(?:ing)?>)\s*", re.DOTALL
 )
+CONNECTING = 10.0
+"""Seconds in which an endpoint has to take a connection."""
 TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}length|exceed", re.IGNORECASE)
 NO_MODEL = re.compile(r"model", re.IGNORECASE)
 
@@ -46,8 +51,6 @@ class OpenAIEndpoint:
     def __init__(
         self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
     ) -> None:
-        import openai
-
         self.spec = spec
         self.url = url or spec.address
         self.identity = identity or spec.identity
@@ -60,18 +63,32 @@ class OpenAIEndpoint:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
-        self.client: openai.AsyncOpenAI = openai.AsyncOpenAI(
-            base_url=self.url,
-            api_key=key or "none",
-            max_retries=0,
-            timeout=spec.timeout,
-            http_client=openai.DefaultAioHttpClient(trust_env=not on_this_machine(self.url)),
-        )
+        self._transport, self._headers = self._client()
+        self._addresses: dict[str, httpx2.URL] = {}
+
+    def _client(self) -> "tuple[httpx2.AsyncClient, dict[str, str]]":
+        """The client's transport, and what goes with every request."""
+        import httpx2
+        import openai
+
+        waits = httpx2.Timeout(None, connect=min(CONNECTING, self.timeout / 2))
+        transport = openai.DefaultAioHttpClient(trust_env=not on_this_machine(self.url), timeout=waits)
+        client = openai.AsyncOpenAI(base_url=self.url, api_key=self._key or "none", http_client=transport)
+        sent = {**client.default_headers, **client.auth_headers}
+        return transport, {name: value for name, value in sent.items() if isinstance(value, str)}
+
+    def _at(self, address: str) -> "httpx2.URL":
+        """An address, read once."""
+        import httpx2
+
+        if address not in self._addresses:
+            self._addresses[address] = httpx2.URL(address)
+        return self._addresses[address]
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
         self.url, self._key = url, key
-        self.client = self.client.with_options(base_url=url, api_key=key)
+        self._headers["Authorization"] = f"Bearer {key}"
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
@@ -97,19 +114,46 @@ class OpenAIEndpoint:
         return body
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
-        import openai
-
         started = time.perf_counter()
-        try:
-            answer = await self.client.post(
-                PATHS[kind], cast_to=object, body=dict(body), options={"headers": {DRAW_HEADER: str(draw)}}
-            )
-        except openai.OpenAIError as error:
-            raise self.translated(error) from error
-        except (ValueError, RecursionError) as error:  # what the JSON reader raises comes through the client
-            where = f"{self.name} at {self.url}"
-            raise ServerFault(f"{where} answered something that is not JSON. Is the address right?") from error
+        answer = await self.ask(PATHS[kind], body, headers={DRAW_HEADER: str(draw)})
         return self.read(answer, time.perf_counter() - started)
+
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float = math.inf,
+    ) -> Any:
+        """What the endpoint says to a request, as JSON: to a POST of `body`, or to a GET. `path` may be a whole address.
+
+        It has `within` seconds, and never more than its timeout, from the first byte sent to the last one read. Raises
+        CallFailed, CallRefused, EndpointRefused and their kinds.
+        """
+        import httpx2
+
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        try:
+            address = self._at(path if "://" in path else self.url.rstrip("/") + path)
+            request = httpx2.Request(
+                "GET" if body is None else "POST",
+                address,
+                headers={**self._headers, **(headers or {})},
+                content=content,
+            )
+            async with asyncio.timeout(min(within, self.timeout)):
+                answer = await self._transport.send(request)
+        except Exception as error:  # the transport lets through what the libraries below it raise
+            raise self._translated(error) from error
+        if not answer.is_success:
+            raise self._refusal(answer)
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError) as error:
+            raise ServerFault(
+                f"{self.name} at {self.url} answered something that is not JSON. Is the address right?"
+            ) from error
 
     def read(self, answer: object, latency: float) -> Completion:
         """The protocol's answer as a Completion; ServerFault if it is something else."""
@@ -145,26 +189,26 @@ class OpenAIEndpoint:
             revision=revision,
         )
 
-    def translated(self, error: "openai.OpenAIError") -> ModelError:
-        """Every error of the client as one of ours, in words for the user and without the key."""
-        import openai
+    def _translated(self, error: Exception) -> CallFailed:
+        """What the transport raised, in words for the user and without the key."""
+        import httpx2
 
-        where = f"{self.name} at {self.url}"
-        if isinstance(error, openai.APIStatusError):
-            return self._translated_status(error, where)
-        if isinstance(error, openai.APITimeoutError) and "Connect" not in type(error.__cause__).__name__:
-            return TimedOut(f"{where} gave no answer within {self.timeout:g} seconds.")
-        if isinstance(error, openai.APIConnectionError):
-            reason = self._clean(str(error.__cause__ or error))
-            return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
-        words = self._clean(str(error)) or type(error).__name__
-        return ServerFault(f"{where} answered something that can't be read: {words}.")
+        if isinstance(error, TimeoutError | httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
+            return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
+        reason = self._clean(str(error)) or type(error).__name__
+        return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
 
-    def _translated_status(self, error: "openai.APIStatusError", where: str) -> ModelError:
-        status = error.status_code
-        body = error.body if isinstance(error.body, dict) else {}
-        said = body.get("message") or body.get("detail") or (error.body if isinstance(error.body, str) else "")
-        words = self._clean(str(said or error.response.text or error.message))
+    def _refusal(self, answer: "httpx2.Response") -> ModelError:
+        """An answer that says no, in words for the user and without the key."""
+        status, where = answer.status_code, f"{self.name} at {self.url}"
+        try:
+            said = json.loads(answer.content)
+        except (ValueError, RecursionError):
+            said = None
+        said = said.get("error", said) if isinstance(said, dict) else said
+        body = said if isinstance(said, dict) else {}
+        words = body.get("message") or body.get("detail") or (said if isinstance(said, str) else answer.text)
+        words = self._clean(str(words)) or answer.reason_phrase or "no reason given"
         code = str(body.get("code") or body.get("type") or "")
         if status == 401 or status == 403:
             return EndpointRefused(f"{where} refused the key ({status}: {words}). {self._refused}")
@@ -176,7 +220,7 @@ class OpenAIEndpoint:
         if status in (429, 503):
             return Overloaded(
                 f"{where} is overloaded ({status}: {words}).",
-                retry_after=_retry_after(error.response.headers),
+                retry_after=_retry_after(answer.headers),
             )
         if status == 408 or status == 504:
             return TimedOut(f"{where} ran out of time ({status}: {words}).")
@@ -196,7 +240,7 @@ class OpenAIEndpoint:
         return await probe(self)
 
     async def close(self) -> None:
-        await self.client.close()
+        await self._transport.aclose()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
 
 

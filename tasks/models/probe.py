@@ -7,7 +7,7 @@ a dead address is an error.
 import json
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import CallRefused, EndpointRefused, ServerFault, Unreachable
+from tasks.errors import CallRefused, EndpointRefused, ModelError, ServerFault, Unreachable
 from tasks.models.base import OPEN_TURN, Capabilities
 from tasks.models.hub import REPO
 from tasks.types import Message
@@ -60,21 +60,13 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
 
 async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> dict[str, Any]:
     """A GET whose failure means "it does not have this". `root` asks beside /v1, where llama.cpp answers."""
-    import openai
-
     address = endpoint.url.removesuffix("/v1") + path if root else path
     try:
-        answer = await endpoint.client.get(address, cast_to=object, options={"timeout": 10.0})
-    except openai.APIStatusError:
+        return _table(await endpoint.ask(address, within=10.0))
+    except Unreachable:
+        raise
+    except ModelError:
         return {}
-    except openai.OpenAIError as error:
-        translated = endpoint.translated(error)
-        if isinstance(translated, Unreachable):
-            raise translated from error
-        return {}
-    except (ValueError, RecursionError):
-        return {}
-    return _table(answer)
 
 
 def _table(value: object) -> dict[str, Any]:
