@@ -23,6 +23,7 @@ from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
 from tasks.answers import Answers
+from tasks.budget import Budget
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
@@ -125,6 +126,7 @@ def fill(made: Recipe) -> Filled:
     reviewed = {**asdict(made.review), "aspects": list(made.review.aspects), "reasons": shown(made.review.reasons)}
     filled.update(prefixed("review", reviewed))
     filled.update(prefixed("merge", asdict(made.merge)))
+    filled.update(prefixed("budget", asdict(made.budget)))
     filled["argilla.url"] = ""
     filled.update(prefixed("browse", asdict(Wanted())))
     out = made.export
@@ -210,6 +212,11 @@ def review_of(filled: Filled) -> Review:
     return _part(Review, part(filled, "review"), "review")
 
 
+def budget_of(filled: Filled) -> Budget:
+    """The most that work on a run may use. Raises FormError."""
+    return _part(Budget, part(filled, "budget"), "budget")
+
+
 def merging_of(filled: Filled) -> Merging:
     """How several reviewers' verdicts become one. Raises FormError."""
     return _part(Merging, part(filled, "merge"), "merge")
@@ -283,6 +290,7 @@ MAKERS: dict[str, Callable[[Filled], Any]] = {
     "labeller": lambda filled: model_of(part(filled, "labeller"), "labeller"),
     "inputs": lambda filled: inputs_of(filled, task_of(filled)),
     "rating": lambda filled: rating_of(filled) if filled.get("rating.on") else None,
+    "budget": budget_of,
     "embedder": embedder_of,
     "review": review_of,
     "merge": merging_of,

@@ -20,14 +20,14 @@ from app.tables.runs import Run
 from app.turns import Turns
 from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
-from tasks.errors import CallRefused, ClaywrightError, EndpointRefused, SettingsError, Stopped, Unsupported
+from tasks.errors import BudgetSpent, CallRefused, ClaywrightError, EndpointRefused, SettingsError, Stopped, Unsupported
 from tasks.models.base import Endpoint
 from tasks.types import Dropped, Row, Unit
 
 Job = Callable[[], Awaitable[None]]
 WAITING = 4
 """How many times as many units are under way where they are kept in order, so that a slow one seldom holds the others up."""
-PAUSES = (Stopped, EndpointRefused, Unsupported, SettingsError, StoreError)
+PAUSES = (Stopped, BudgetSpent, EndpointRefused, Unsupported, SettingsError, StoreError)
 """What ends the work on a run, as no other unit would fare better."""
 
 
@@ -80,8 +80,10 @@ class Execution:
     async def work(self, units: Iterable[Unit]) -> None:
         """Works `units`, but for what the store has of them. Sets `trouble` to what kept it from the end."""
         self.quota.resume(*self.store.rows.worked(self.run.id))
+        if self.labeller is not None:  # while the first rows are made
+            asyncio.ensure_future(self.engine.capabilities(self.labeller)).add_done_callback(_seen)
         jobs = self._jobs(iter(units))
-        width = 2 * sum(e.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
+        width = 2 * sum(e.limits.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
         width *= WAITING if self.in_order else 1
         workers = [asyncio.create_task(self._worker(jobs)) for _ in range(width)]
         try:
@@ -328,6 +330,12 @@ def words(error: Exception) -> str:
     if isinstance(error, ClaywrightError):
         return str(error)
     return f"a fault of Claywright, please report it: {type(error).__name__}: {error}"
+
+
+def _seen(task: "asyncio.Future[Any]") -> None:
+    """What is wrong with it is told to those who need what it finds."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -9,7 +9,7 @@ from app.tables.runs import Run
 from feedback.agreement import Agreement
 from feedback.lengths import ByLength, by_length, edges_of
 from feedback.scales import Said
-from tasks.engine import Tally
+from tasks.served import Tally
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -62,8 +62,9 @@ COUNTED = (
 
 def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None = None) -> list[tuple[str, str, Tally]]:
     """(what for, model, what its calls took), with those of the job at work; last what was spent before it was told apart."""
-    found = store.runs.spent(run.id)
-    total = added(*(Tally(**{name: w[name] for name in w.keys() & set(COUNTED)}) for w in store.runs.workings(run.id)))
+    workings = [w for w in store.workings.all(run.id) if working is None or not w["open"]]
+    found = store.workings.spent(run.id, ended=working is not None)
+    total = added(*(Tally(**{name: w[name] for name in w.keys() & set(COUNTED)}) for w in workings))
     apart = added(*found.values())
     earlier = Tally(*(max(0, getattr(total, name) - getattr(apart, name)) for name in _names()))
     for key, tally in list((working or {}).items()):

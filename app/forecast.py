@@ -36,7 +36,7 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
 
     `old` is the recipe by which it was worked so far: what its judge has rated is not rated again.
     """
-    took = [w for w in store.runs.workings(run.id) if w["what"] == "preview" and w["rows"]]
+    took = [w for w in store.workings.all(run.id) if w["what"] == "preview" and w["rows"]]
     asked = sum(w["answered"] for w in took)
     counts, rating = store.runs.counts(run.id), made.rating
     if not (seen := [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses][:SEEN]):
@@ -51,7 +51,7 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     a_call = sum(w["seconds"] for w in took) / asked
     seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
     known = money.prices(made)
-    making = [(model, tally) for (stage, model), tally in store.runs.spent(run.id).items() if stage != "rate"]
+    making = [(model, tally) for (stage, model), tally in store.workings.spent(run.id).items() if stage != "rate"]
     paid, calls = money.total(money.cost(known, *one) for one in making), sum(tally.answered for _, tally in making)
     dollars = paid * to_make * per_row / calls if calls and paid is not None else None
     if rating and ratings:

@@ -199,7 +199,18 @@ def figures(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library, figures]
+def accounts(connection: sqlite3.Connection) -> None:
+    """What work took is written down while it goes on: `noted` says when last, `open` that its process did not end it yet."""
+    _each(
+        connection,
+        """
+        ALTER TABLE workings ADD COLUMN noted TEXT NOT NULL DEFAULT '';
+        ALTER TABLE workings ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+    """,
+    )
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library, figures, accounts]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

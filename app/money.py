@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
 from tasks import local as local_model
-from tasks.engine import Tally
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
+from tasks.served import Tally
 
 A_MILLION = 1_000_000
 LEAST = 0.01
@@ -61,15 +61,16 @@ def priced(made: Recipe, by: Recipe) -> Recipe:
         other = known.get(spec.identity, spec)
         return replace(spec, prompt_price=other.prompt_price, completion_price=other.completion_price)
 
-    return _with_models(made, with_price)
+    return with_models(made, with_price)
 
 
 def unpriced(made: Recipe) -> Recipe:
     """A recipe whatever its models cost."""
-    return _with_models(made, lambda spec: spec.unpriced)
+    return with_models(made, lambda spec: spec.unpriced)
 
 
-def _with_models(made: Recipe, change: Callable[[ModelSpec], ModelSpec]) -> Recipe:
+def with_models(made: Recipe, change: Callable[[ModelSpec], ModelSpec]) -> Recipe:
+    """A recipe with each of its models changed."""
     responders = tuple(map(change, made.responders))
     return replace(made, generator=change(made.generator), labeller=change(made.labeller), responders=responders)
 

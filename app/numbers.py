@@ -16,8 +16,8 @@ from feedback.lengths import ByLength
 from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
 from feedback.writers import cell
-from tasks.engine import Tally
 from tasks.errors import SettingsError
+from tasks.served import Tally
 
 Cell = str | int | float | None
 ALL = "all aspects"

@@ -25,6 +25,7 @@ from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
 from tasks.answers import Answers
+from tasks.budget import Budget
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
@@ -50,6 +51,7 @@ class Recipe:
     inputs: Inputs = field(default_factory=Inputs)
     answers: Answers | None = None
     rating: UltraFeedback | None = None
+    budget: Budget = field(default_factory=Budget)
     review: Review = field(default_factory=Review)
     merge: Merging = field(default_factory=Merging)
     export: Export = field(default_factory=Export)
@@ -101,7 +103,7 @@ def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
         values["embedder"] = changed(parts["embedder"])
     if "task" in parts:
         values["task"] = {"kind": kind_of(parts["task"]), **changed(parts["task"])}
-    for key in ("inputs", "answers", "rating", "review", "merge", "export"):
+    for key in ("inputs", "answers", "rating", "budget", "review", "merge", "export"):
         part = parts.get(key)
         if part is not None and (key in ("answers", "rating") or changed(part)):
             values[key] = changed(part)
@@ -154,7 +156,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
         "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
-        "rating": UltraFeedback, "review": Review, "merge": Merging, "export": Export,
+        "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": Merging, "export": Export,
     }  # fmt: skip
     for key, cls in classes.items():
         if key in values:

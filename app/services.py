@@ -38,7 +38,8 @@ INHERITED = (
 )  # fmt: skip
 # A parent-death signal comes when the *thread* that started the process ends: one thread that never does starts them all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="services")
-_own: "dict[str, subprocess.Popen[bytes]]" = {}
+_own: "dict[Path, subprocess.Popen[bytes]]" = {}
+"""By the file that registers it: one process may use more than one data folder."""
 _under_way: "set[subprocess.Popen[bytes]]" = set()
 _guard = threading.Lock()
 _ending = threading.Event()
@@ -120,7 +121,7 @@ def find(service: Service, settings: Settings) -> Running | None:
         return None
     if not _answers(url.removesuffix("/v1") + service.health):
         return None
-    return Running(url, pid, details, own=service.name in _own)
+    return Running(url, pid, details, own=record in _own)
 
 
 def install(service: Service, settings: Settings, say: Say) -> Path:
@@ -197,8 +198,9 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
         why = said[-1] if said else f"it ended with code {code} and said nothing"
         raise ServiceError(f"{service.title} did not start: {why}") from None
     details = {**details, "key": key} if key else details
-    write_private(folder / f"{service.name}.json", json.dumps(details))
-    _own[service.name] = process
+    record = folder / f"{service.name}.json"
+    write_private(record, json.dumps(details))
+    _own[record] = process
     return Running(url, pid, details, own=True)
 
 
@@ -259,10 +261,10 @@ def _answers(url: str) -> bool:
 
 
 def stop_own(settings: Settings) -> None:
-    """Stops what this process started."""
+    """Stops what this process started in this data folder."""
     with _guard:
-        while _own:
-            name, process = _own.popitem()
+        for record in [record for record in _own if record.parent == settings.services]:
+            process = _own.pop(record)
             with contextlib.suppress(OSError):
                 if process.stdin is not None:
                     process.stdin.close()
@@ -273,7 +275,7 @@ def stop_own(settings: Settings) -> None:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-            (settings.services / f"{name}.json").unlink(missing_ok=True)
+            record.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors`, `.forms`, `.recipes` and
-`.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
+`store.runs`, `.workings`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors`, `.forms`,
+`.recipes` and `.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from app.tables.reviews import Reviews
 from app.tables.rows import Rows
 from app.tables.runs import Runs
 from app.tables.vectors import Vectors
+from app.tables.workings import Workings
 
 
 class Store:
@@ -25,6 +26,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.db = Database(folder / "claywright.db")
         self.runs = Runs(self.db)
+        self.workings = Workings(self.db)
         self.rows = Rows(self.db)
         self.ratings = Ratings(self.db)
         self.calls = Calls(self.db)

@@ -69,7 +69,8 @@ class Watched:
             rated = bars.add_task("rated", total=total, note="", visible=execution.judge is not None)
             while True:
                 done = execution.progress
-                note = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
+                lost = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
+                note = execution.engine.waiting or lost
                 bars.update(rows, completed=self.before["answered"] + done.answered, note=note)
                 bars.update(rated, completed=self.before["rated"] + done.rated)
                 await asyncio.sleep(0.2)
@@ -79,7 +80,8 @@ class Watched:
             await asyncio.sleep(PLAIN_EVERY)
             done = execution.progress
             rows = f"{self.before['answered'] + done.answered} of {total} rows" if total else f"{done.answered} rows"
-            say(f"{rows}, {self.before['rated'] + done.rated} rated, {done.dropped} dropped, {done.failed} failed")
+            lost = f"{done.dropped} dropped, {done.failed} failed"
+            say(f"{rows}, {self.before['rated'] + done.rated} rated, {lost}. {execution.engine.waiting}".rstrip())
 
 
 def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:

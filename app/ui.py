@@ -36,8 +36,8 @@ NOT_YET = "?"
 """The run of a tab that has not been told which one it shows."""
 PLACES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
-    "answers": "generate", "rating": "rate", "review": "review", "merge": "review", "embedder": "review", "export": "export",
-    "hub": "export",
+    "answers": "generate", "budget": "generate", "rating": "rate", "review": "review", "merge": "review",
+    "embedder": "review", "export": "export", "hub": "export",
 }  # fmt: skip
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 """No queue: its one stream for all answers of a page can lose the first, and a page that works alone needs none."""

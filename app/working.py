@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
-from app import inputs
+from app import inputs, money
 from app.config import Settings
 from app.endpoints import endpoint
-from app.errors import RunError
+from app.errors import RunError, StoreError
 from app.execution import Execution
 from app.keys import Keys
 from app.recipe import Recipe
@@ -16,9 +17,15 @@ from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import working_on
+from tasks.budget import Account, Use
 from tasks.engine import Engine
-from tasks.errors import ClaywrightError, InputError
+from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.scripted import ScriptedEndpoint
+from tasks.models.spec import ModelSpec
+from tasks.served import ANSWER_TOKENS
+
+NOTED_EVERY = 5.0
+"""Seconds between two times that it is written down what the work took."""
 
 
 @contextlib.asynccontextmanager
@@ -34,6 +41,9 @@ async def worked(
     async with working_on(store, run) as hold:
         try:
             execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
+            cost = costs(made)
+            working = await asyncio.to_thread(store.workings.begin, run.id, what)
+            execution.engine.account = Account(made.budget, used(store, run, cost), cost)
         except ClaywrightError as error:
             if what not in ("rate", "again"):
                 store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
@@ -41,22 +51,70 @@ async def worked(
         hold.lost = lambda: execution.give_up(
             RunError(f"Another process took the run {run.id} over; it goes on there.")
         )
+        done, engine, over = execution.progress, execution.engine, asyncio.Event()
+
+        def note(*, last: bool = False) -> None:
+            tallies = {key: replace(tally) for key, tally in list(engine.tallies.items())}
+            store.workings.note(working, done.answered, done.rated, tallies, last=last)
+
+        noting = asyncio.create_task(_again_and_again(note, over))
         try:
             yield execution
         finally:
-            done = execution.progress
-            engine = execution.engine
+            over.set()
+            await noting
             await engine.close()
-            store.runs.add_working(run.id, what, done.answered, done.rated, engine.tally, engine.tallies)
+            note(last=True)
+
+
+async def _again_and_again(note: Callable[[], None], over: asyncio.Event) -> None:
+    while not over.is_set():
+        try:
+            async with asyncio.timeout(NOTED_EVERY):
+                await over.wait()
+        except TimeoutError:
+            with contextlib.suppress(StoreError):  # the work itself will say so
+                await asyncio.to_thread(note)
 
 
 def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys) -> Execution:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
+    if made.budget.given:
+        made = _bounded(made)
     generates = made.task.calls_model or (made.answering.n > 0 and not made.responders)
     generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
     responders = [endpoint(spec, settings, say, keys) for spec in made.responders]
     labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
     return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
+
+
+def _bounded(made: Recipe) -> Recipe:
+    """The recipe with an end to every answer: without one, nobody knows what a call may take."""
+
+    def bound(spec: ModelSpec) -> ModelSpec:
+        return spec if spec.max_tokens else replace(spec, max_tokens=ANSWER_TOKENS)
+
+    return money.with_models(made, bound)
+
+
+def costs(made: Recipe) -> Callable[[str, int, int], float]:
+    """What tokens of a model's prompts and answers cost. Raises SettingsError where a budget needs that and it is not known."""
+    known = money.prices(made)
+    if made.budget.dollars is not None:
+        used = [made.generator, *made.responders, *([made.labeller] if made.rating else [])]
+        if lacking := [money.name(spec) for spec in used if money.name(spec) not in known]:
+            raise SettingsError(
+                f"A budget in dollars needs the price of {' and '.join(dict.fromkeys(lacking))}: set prompt_price and"
+                " completion_price of the model, or give the budget in tokens."
+            )
+    return lambda model, prompt, completion: known[model].of(prompt, completion) if model in known else 0.0
+
+
+def used(store: Store, run: Run, cost: Callable[[str, int, int], float]) -> Use:
+    """What all work on the run used until now."""
+    tokens = sum(w["prompt_tokens"] + w["completion_tokens"] for w in store.workings.all(run.id))
+    spent = store.workings.spent(run.id).items()
+    return Use(tokens, sum(cost(model, tally.prompt_tokens, tally.completion_tokens) for (_, model), tally in spent))
 
 
 def outcome(execution: Execution) -> tuple[str, str]:

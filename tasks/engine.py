@@ -8,29 +8,19 @@ two calls), and are derived from a scope (run seed, unit, stage), so that a resu
 import asyncio
 import hashlib
 import json
-import random
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Protocol
 
-from tasks.errors import (
-    CallFailed,
-    EndpointDown,
-    EndpointRefused,
-    Overloaded,
-    Stopped,
-    Unreachable,
-)
+from tasks.budget import Account, Budget
+from tasks.errors import CallFailed, EndpointDown, Stopped, Unreachable
+from tasks.halt import Halt
 from tasks.limits import Limiter
 from tasks.models.base import Capabilities, Completion, Endpoint, Kind
+from tasks.served import ATTEMPTS, BACKOFF, Asked, Served, Tally
 from tasks.types import Message
-
-ATTEMPTS = 6
-LONGEST_BACKOFF = 20.0
-PATIENCE_BEFORE_FIRST_ANSWER = 3.0
-PATIENCE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +47,19 @@ class Memo(Protocol):
 
 
 @dataclass
-class Served:
-    """One endpoint in use: its limits, and what became of it."""
-
-    limiter: Limiter
-    answered: bool = False
-    failing_since: float | None = None
-    found: "asyncio.Task[Capabilities] | None" = None
-    trouble: EndpointRefused | None = None
-
-
-@dataclass
-class Tally:
-    """Counts since the engine began: `sent` includes attempts that failed, `recalled` came from the memo.
-
-    `remembered_tokens` are those of the recalled answers, which were paid for when they were first given.
-    """
-
-    sent: int = 0
-    answered: int = 0
-    recalled: int = 0
-    failed_attempts: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    remembered_tokens: int = 0
-
-
-@dataclass
 class Engine:
     """Drives any number of endpoints. `stop()` lets calls in flight finish and sends no other."""
 
     memo: Memo
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     """By stage and name of the model."""
-    backoff: float = 0.5
-    stopping: bool = False
+    account: Account = field(default_factory=lambda: Account(Budget()))
+    backoff: float = BACKOFF
+    _halt: Halt = field(default_factory=Halt)
     _served: dict[str, Served] = field(default_factory=dict)
+    _gates: dict[str, Limiter] = field(default_factory=dict)
     _endpoints: dict[int, Endpoint] = field(default_factory=dict)
     _in_flight: "dict[bytes, asyncio.Future[Completion]]" = field(default_factory=dict)
-    _asleep: set[asyncio.Event] = field(default_factory=set)
 
     @property
     def tally(self) -> Tally:
@@ -111,12 +74,19 @@ class Engine:
         """
         return BoundModel(self, endpoint, scope, seeded, stage)
 
+    @property
+    def stopping(self) -> bool:
+        return self._halt.on
+
+    @property
+    def waiting(self) -> str:
+        """What all wait for, in words; "" while answers come."""
+        return next(filter(None, (served.waiting for served in self._served.values())), "")
+
     def stop(self) -> None:
-        self.stopping = True
-        for served in self._served.values():
-            served.limiter.wait_no_more()
-        for event in self._asleep:
-            event.set()
+        self._halt.set()
+        for gate in self._gates.values():
+            gate.wait_no_more()
 
     async def capabilities(self, endpoint: Endpoint) -> Capabilities:
         """What a probe found, asked once an engine."""
@@ -137,7 +107,7 @@ class Engine:
                 attempt += 1
                 if isinstance(error, Unreachable) or attempt >= ATTEMPTS:
                     raise EndpointDown(str(error)) from error
-                await self._sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
+                await self._halt.sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
             if self.stopping:
                 raise Stopped("Stopped before the endpoint was known.")
         await self.memo.keep_probe(endpoint.identity, found)
@@ -155,9 +125,10 @@ class Engine:
     ) -> Completion:
         """The answer to one call, from the memo or from the endpoint.
 
-        Raises CallFailed (all tries used up), CallRefused, EndpointRefused or Stopped.
+        Raises CallFailed (all tries used up), CallRefused, EndpointRefused, BudgetSpent or Stopped.
         """
-        body_hash = hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+        text = json.dumps(body, sort_keys=True).encode("utf-8", "surrogatepass")
+        body_hash = hashlib.sha256(text).digest()
         key = hashlib.sha256(
             b"|".join([endpoint.identity.encode(), kind.encode(), body_hash, str(draw).encode()])
         ).digest()
@@ -168,8 +139,9 @@ class Engine:
             return known
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
-            asked = self._send(self._serve(endpoint), endpoint, kind, body, call, tally)
-            running = self._in_flight[key] = asyncio.ensure_future(asked)
+            asked = Asked(kind, body, draw, stage, len(text))
+            answering = self._serve(endpoint).answer(endpoint, asked, tally, partial(self._keep, call))
+            running = self._in_flight[key] = asyncio.ensure_future(answering)
             running.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await asyncio.shield(running)
 
@@ -185,79 +157,19 @@ class Engine:
             running.cancel()
         await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
 
+    async def _keep(self, call: Call, answer: Completion) -> None:
+        if answer.text or answer.reasoning:  # nothing is not worth remembering: asked again, it may be something
+            await self.memo.keep(call, answer)
+
     def _serve(self, endpoint: Endpoint) -> Served:
-        self._endpoints[id(endpoint)] = endpoint
-        if endpoint.identity not in self._served:
-            self._served[endpoint.identity] = Served(Limiter(endpoint.concurrency))
-        return self._served[endpoint.identity]
-
-    async def _send(
-        self, served: Served, endpoint: Endpoint, kind: Kind, body: Mapping[str, Any], call: Call, tally: Tally
-    ) -> Completion:
-        """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
-        attempt = 0
-        while True:
-            async with served.limiter:
-                if served.trouble is not None:
-                    raise served.trouble
-                if self.stopping:
-                    raise Stopped("Stopped before this call was sent.")
-                tally.sent += 1
-                try:
-                    answer = await endpoint.send(kind, body, call.draw)
-                except EndpointRefused as error:
-                    served.trouble = error
-                    raise
-                except CallFailed as error:
-                    failure = error
-                else:
-                    served.answered, served.failing_since = True, None
-                    served.limiter.answered()
-                    _count(tally, answer)
-                    if (
-                        answer.text or answer.reasoning
-                    ):  # nothing is not worth remembering: asked again, it may be something
-                        await self.memo.keep(call, answer)
-                    return answer
-            tally.failed_attempts += 1
-            attempt += 1
-            await self._bear(served, failure, attempt)
-
-    async def _bear(self, served: Served, failure: CallFailed, attempt: int) -> None:
-        """Waits before the next try, or raises where there is none."""
-        wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(attempt, 10))
-        if isinstance(failure, Overloaded | Unreachable):
-            served.failing_since = served.failing_since or time.monotonic()
-            never_there = isinstance(failure, Unreachable) and not served.answered
-            if time.monotonic() - served.failing_since > (PATIENCE_BEFORE_FIRST_ANSWER if never_there else PATIENCE):
-                served.trouble = EndpointDown(str(failure))
-                raise served.trouble from failure
-        elif attempt >= ATTEMPTS:
-            raise failure
-        if isinstance(failure, Overloaded):
-            wait = max(wait, failure.retry_after or 0.0)
-            served.limiter.overloaded(failure.retry_after or 0.0)
-        await self._sleep(wait)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleeps, but wakes at once when the engine is stopped."""
-        event = asyncio.Event()
-        if self.stopping:
-            return
-        self._asleep.add(event)
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
-        finally:
-            self._asleep.discard(event)
-
-
-def _count(tally: Tally, answer: Completion) -> None:
-    tally.answered += 1
-    tally.prompt_tokens += answer.prompt_tokens or 0
-    tally.completion_tokens += answer.completion_tokens or 0
-    tally.seconds += answer.latency
+        known = self._served.get(endpoint.identity)
+        if known is None or id(endpoint) not in self._endpoints:
+            self._endpoints[id(endpoint)] = endpoint
+            gate = self._gates.setdefault(endpoint.limits.address, Limiter())
+            gate.widen(endpoint.limits.concurrency)
+            known = self._served.setdefault(endpoint.identity, Served(gate, self._halt, self.account, self.backoff))
+            known.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
+        return known
 
 
 @dataclass

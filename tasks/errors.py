@@ -4,6 +4,7 @@ ClaywrightError                what a user reads: one sentence that says what is
 ├── SettingsError              a recipe, a task's setting or a model's setting
 ├── InputError                 the rows or documents that a task was given
 ├── Stopped                    the run was asked to stop before this call was sent
+├── BudgetSpent                the run may not use more: it pauses
 └── ModelError                 an endpoint
     ├── Unsupported            it can't do what the task needs (raw prompts, say)
     ├── CallFailed             this call failed in a way that can pass: it is sent again
@@ -39,6 +40,10 @@ class InputError(ClaywrightError):
 
 class Stopped(ClaywrightError):
     """The run was stopped before this call was sent."""
+
+
+class BudgetSpent(ClaywrightError):
+    """A call might use more than what is left of the run's budget."""
 
 
 class ModelError(ClaywrightError):

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
 
 from app import recipe, workflow
+from app.figures import COUNTED
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
+from app.tables.workings import Tallies
 from feedback.types import Rating, Verdict
+from tasks.served import Tally
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer
 
@@ -159,3 +162,17 @@ def another(argilla: ArgillaServer, name: str, role: str = "annotator") -> Revie
         joined = owner.http.post(f"/api/v1/workspaces/{workspace['id']}/users", json={"user_id": made.json()["id"]})
         assert joined.status_code == 201, joined.text
     return Reviewer(argilla, made.json()["api_key"], name)
+
+
+def took(
+    store: Store, run_id: str, what: str, rows: int, rated: int, total: Tally, apart: Tallies | None = None
+) -> None:
+    """A working that is over: what it took in all, and of that by stage and model."""
+    working = store.workings.begin(run_id, what)
+    store.workings.note(working, rows, rated, apart or {}, last=True)
+    values = asdict(total)
+    names = [name for name in COUNTED if name not in ("failed_attempts", "remembered_tokens")]
+    sums = ", ".join(f"{name}=?" for name in names)
+    store.db.write(
+        lambda c: c.execute(f"UPDATE workings SET {sums} WHERE id=?", (*(values[name] for name in names), working))
+    )

@@ -13,9 +13,10 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie
-from tasks.engine import Tally
 from tasks.models.spec import ModelSpec
+from tasks.served import Tally
 from tasks.types import Response, Row
+from tests.rows import took
 
 MODEL = ModelSpec(preset="scripted", concurrency=4)
 MADE = Recipe(task=Magpie(), rows=100, generator=MODEL, labeller=replace(MODEL, concurrency=10))
@@ -41,7 +42,7 @@ def previewed(store: Store, tally: Tally = PREVIEW, rows: int = 3) -> Run:
             await store.rows.answered(row)
 
     asyncio.run(keep())
-    store.runs.add_working("r", "preview", rows, 0, tally)
+    took(store, "r", "preview", rows, 0, tally)
     return store.runs.get("r")
 
 
@@ -51,7 +52,7 @@ def rated(judge: UltraFeedback) -> Recipe:
 
 def test_there_is_none_before_the_first_row(store: Store) -> None:
     assert forecast(store, store.runs.get("r"), MADE, 100) is None
-    store.runs.add_working("r", "preview", 0, 0, Tally(sent=3))
+    took(store, "r", "preview", 0, 0, Tally(sent=3))
     assert forecast(store, store.runs.get("r"), rated(UltraFeedback()), 100) is None
 
 
@@ -62,10 +63,8 @@ def test_rows_that_are_still_to_be_made_take_what_those_of_the_preview_took(stor
 
 def test_several_previews_count_together(store: Store) -> None:
     run = previewed(store)
-    store.runs.add_working(
-        "r", "preview", 1, 0, Tally(answered=4, prompt_tokens=50, completion_tokens=100, seconds=8.0)
-    )
-    store.runs.add_working("r", "preview", 0, 0, Tally(sent=99, failed_attempts=99))
+    took(store, "r", "preview", 1, 0, Tally(answered=4, prompt_tokens=50, completion_tokens=100, seconds=8.0))
+    took(store, "r", "preview", 0, 0, Tally(sent=99, failed_attempts=99))
     assert forecast(store, run, MADE, 11) == Forecast(8, 20, 1200, 10.0)
 
 
@@ -116,7 +115,7 @@ def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
 def test_money_is_told_where_all_prices_are_known(store: Store) -> None:
     run = previewed(store, Tally())
     pen = ModelSpec(preset="openai", model="pen", prompt_price=1.0, completion_price=4.0)
-    store.runs.add_working("r", "preview", 0, 0, Tally(), {("generate", "pen"): PREVIEW})
+    took(store, "r", "preview", 0, 0, Tally(), {("generate", "pen"): PREVIEW})
     store.db.write(lambda c: c.execute(
         "UPDATE workings SET answered=6, prompt_tokens=300, completion_tokens=150, seconds=12 WHERE rows=3"
     ) and None)  # fmt: skip

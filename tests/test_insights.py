@@ -28,9 +28,9 @@ from app.tables.rows import content_hash
 from app.tables.runs import Run
 from feedback.agreement import Agreement
 from feedback.types import Rating
-from tasks.engine import Tally
+from tasks.served import Tally
 from tasks.types import Dropped, Message, Response, Row
-from tests.rows import made_of, with_run
+from tests.rows import made_of, took, with_run
 from tests.servers import FakeOpenAI, Fault
 
 # gradio's queue counts its events with what pandas is about to give up
@@ -185,7 +185,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert html.count("nothing rated: 0 rated 1") == 2 and "Download numbers" in html
         spent = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
         assert spent["ratings", "judge"].sent > 0 == spent["ratings", "judge"].answered
-        assert store.runs.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
+        assert store.workings.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
         rated.set()
         until = time.monotonic() + 30
         while job.state == "working" and time.monotonic() < until:
@@ -193,7 +193,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert job.state == "done"
         now = rate.ratings(seen(desk, run))
         assert "8 ratings of 4 rows" in now and now.count("<figure>") == html.count("<figure>") == 2
-        assert store.runs.spent(run.id)["rate", "judge"].answered == 8
+        assert store.workings.spent(run.id)["rate", "judge"].answered == 8
 
 
 def test_people_who_gave_decisions_only_are_told_apart(desk: Desk, store: Store) -> None:
@@ -225,7 +225,7 @@ def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settin
     found = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
     assert set(found) == {("instructions", "pen"), ("ratings", "judge")}
     assert found["instructions", "pen"].answered == 4 and found["ratings", "judge"].answered == 8
-    total = store.runs.workings(run.id)[0]
+    total = store.workings.all(run.id)[0]
     for name in ("sent", "prompt_tokens", "completion_tokens"):
         assert sum(getattr(tally, name) for tally in found.values()) == total[name]
     html = insights.cost(seen(desk, run))
@@ -234,11 +234,11 @@ def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settin
 
 def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, desk: Desk) -> None:
     run = with_run(store, 1)
-    store.runs.add_working(run.id, "work", 1, 1, Tally(10, 9, 2, 1, 100, 50, 4.0))
+    took(store, run.id, "work", 1, 1, Tally(10, 9, 2, 1, 100, 50, 4.0))
     apart = Tally(
         sent=3, answered=3, recalled=4, prompt_tokens=30, completion_tokens=6, seconds=1.5, remembered_tokens=70
     )
-    store.runs.add_working(run.id, "rate", 0, 1, apart, {("rate", "judge"): apart})
+    took(store, run.id, "rate", 0, 1, apart, {("rate", "judge"): apart})
     assert [(stage, model, tally.sent, tally.prompt_tokens) for stage, model, tally in numbers.spent(desk, run)] == [
         ("ratings", "judge", 3, 30), ("not told apart", "", 10, 100),
     ]  # fmt: skip
@@ -337,7 +337,7 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_opened_the_page(client: TestCl
 
 def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: Store) -> None:
     run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
-    store.runs.add_working(run.id, "work", 1, 1, Tally(sent=1))
+    took(store, run.id, "work", 1, 1, Tally(sent=1))
     html = insights.panels(seen(desk, run))
     for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped"):
         assert f'href="/numbers/r/{name}.csv" download="r-{name}.csv"' in html and name in numbers.TABLES

@@ -103,7 +103,7 @@ def test_previewed_rows_are_the_first_of_the_run_and_are_made_once(
         counts = store.runs.counts(run.id)
         assert (counts["answered"], counts["rated"], store.runs.get(run.id).state) == (12, 12, "done")
         assert server.repeated() == 0 and len(asked(server)) == 12 + 12
-        assert [w["what"] for w in store.runs.workings(run.id)] == ["preview", "work"]
+        assert [w["what"] for w in store.workings.all(run.id)] == ["preview", "work"]
 
 
 def test_a_preview_of_a_task_that_gives_several_rows_a_unit(
@@ -258,7 +258,7 @@ def test_closing_gives_up_on_what_never_answers(tmp_path: Path, store: Store, he
         assert job.state == "stopped"
         left = store.runs.get(run.id)
         assert (left.state, left.worker) == ("stopped", None)
-        (working,) = store.runs.workings(run.id)
+        (working,) = store.workings.all(run.id)
         assert (working["rows"], working["answered"]) == (0, 0)
 
 

@@ -16,9 +16,9 @@ from app.recipe import Recipe, parse
 from app.store import Store
 from app.tables.runs import Run
 from tasks import Magpie, local
-from tasks.engine import Tally
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
+from tasks.served import Tally
 from tests.desks import SOMEBODY, act, at_desk
 from tests.servers import FakeOpenAI
 

@@ -18,9 +18,9 @@ from app.tables.rows import content_hash
 from app.tables.text import now
 from feedback.exports import Export
 from feedback.types import Rating, Verdict
-from tasks.engine import Tally
+from tasks.served import Tally
 from tasks.types import Response, Row
-from tests.rows import all_said
+from tests.rows import all_said, took
 
 SAID = Row(({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b")))
 RECIPE = '{"name":"rivers","rows":3,"task":{"kind":"magpie"}}'
@@ -204,16 +204,16 @@ def test_rows_are_paged_placed_and_shown_newest_first(tmp_path: Path) -> None:
 def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         with_rows(store, 1)
-        store.runs.add_working("r", "preview", 3, 0, Tally(4, 3, 1, 1, 100, 50, 2.5))
-        store.runs.add_working("r", "work", 9, 12, Tally())
-        preview, work = store.runs.workings("r")
+        took(store, "r", "preview", 3, 0, Tally(4, 3, 1, 1, 100, 50, 2.5))
+        took(store, "r", "work", 9, 12, Tally())
+        preview, work = store.workings.all("r")
         assert {name: preview[name] for name in ("what", "rows", "rated", "sent", "answered", "recalled", "seconds")} == {
             "what": "preview", "rows": 3, "rated": 0, "sent": 4, "answered": 3, "recalled": 1, "seconds": 2.5,
         }  # fmt: skip
         assert (preview["prompt_tokens"], preview["completion_tokens"], work["what"]) == (100, 50, "work")
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         store.runs.delete("r")
-        assert store.runs.all() == [] == store.runs.workings("r")
+        assert store.runs.all() == [] == store.workings.all("r")
         left = ("units", "rows", "responses", "workings", "exports")
         assert [store.db.all(f"SELECT count(*) FROM {table}")[0][0] for table in left] == [0] * 5
 
@@ -267,10 +267,12 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.close()
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS) >= 2
-        assert store.runs.workings("r") == [] and store.forms.get("ann") == {}
+        assert store.workings.all("r") == [] and store.forms.get("ann") == {}
         assert store.runs.counts("r")["answered"] == 1 and store.runs.counts("r")["exported"] == 0
         assert [row.instruction for row in store.rows.page("r", 0, 9)] == ["Name a river."]
-        assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.runs.spent("r") == {}
+        assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.workings.spent(
+            "r"
+        ) == {}
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         brought = schema(store.db.reader)
     new = sqlite3.connect(":memory:", isolation_level=None)

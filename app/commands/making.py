@@ -16,6 +16,7 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
+from tasks.budget import Budget
 from tasks.errors import ClaywrightError, InputError
 
 
@@ -27,6 +28,8 @@ def run(
     rows: Annotated[int | None, typer.Option(min=1, help="Number of rows, instead of the recipe's.")] = None,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with a run ('last' for the newest).")] = "",
     retry_failed: Annotated[bool, typer.Option(help="With --resume: try again what failed.")] = False,
+    budget_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens that the run may use in all.")] = None,
+    budget_dollars: Annotated[float | None, typer.Option(help="Most US dollars that the run may cost in all.")] = None,
     no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
     as_json: AsJson = False,
@@ -38,11 +41,13 @@ def run(
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
         old = store.runs.get(resume) if resume else None
         made = workflow.recipe_of(old) if old else recipe.load(file) if file else recipe.example()
-        made = replace(made, rows=rows or made.rows)
+        budget = Budget(tokens=budget_tokens or made.budget.tokens, dollars=budget_dollars or made.budget.dollars)
+        changed = replace(made, rows=rows or made.rows, budget=budget)
+        more, made = changed if changed != made else None, changed
         begun = old or workflow.start(store, here, made)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
-        done = _generate(here, store, begun, watched, made if rows else None, retry_failed)
+        done = _generate(here, store, begun, watched, more, retry_failed)
         result = _result(store, done, watched)
         result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":

@@ -114,6 +114,8 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
         facts.append((f"{tally.recalled:,}", "remembered"))
     if job.stopping:
         return "Stopping: waiting for what was sent", facts
+    if waiting := job.execution.engine.waiting:
+        return waiting, facts
     left = look.counts["answered"] - made if job.what == "rate" else (look.total or 0) - look.counts["answered"]
     if rate and job.what != "rate":
         left = look.counts["answered"] - look.counts["rated"]

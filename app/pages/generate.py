@@ -16,6 +16,7 @@ from app.pages.cards import progress_card, row_card, waiting_card
 from app.parts import count
 from tasks import TASKS
 from tasks.answers import Answers
+from tasks.budget import Budget
 
 LATEST = 3
 EXPORTING = {
@@ -39,7 +40,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes=["side", "card"]):
             _settings(board)
         with gr.Column(elem_classes="mainc"):
-            board.problem("task", "inputs", "answers", "generate")
+            board.problem("task", "inputs", "answers", "budget", "generate")
             board.part(progress, retry)
             board.part(cards, on_cards)
             changes.build(board)
@@ -85,6 +86,8 @@ def _settings(board: Board) -> None:
         with gr.Column(visible=False) as own:
             add_fields(form, kind, task, folded=f"Settings of {task.title}")
         board.dress(own, _only_for(kind))
+    with gr.Accordion("Budget", open=False, elem_classes="more"):
+        add_fields(form, "budget", Budget)
     with gr.Accordion("Name and more", open=False, elem_classes="more"):
         form.add("name", gr.Textbox("dataset", label="Name of the run", interactive=True))
         form.add(

@@ -1,7 +1,7 @@
 """Runs, and which process works on one."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
 from app.tables.reviews import DECIDED, NEWEST, THERE
 from app.tables.text import now
-from tasks.engine import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,51 +101,6 @@ class Runs:
     def delete(self, run_id: str) -> None:
         """Takes the run and everything of it away; the memo keeps its calls."""
         self.db.write(lambda c: c.execute("DELETE FROM runs WHERE id=?", (run_id,)))
-
-    def add_working(
-        self,
-        run_id: str,
-        what: str,
-        rows: int,
-        rated: int,
-        tally: Tally,
-        tallies: Mapping[tuple[str, str], Tally] | None = None,
-    ) -> None:
-        """What one working of the run took: `what` is "preview", "work", "rate" or "again".
-
-        `tallies` tell stages and models apart.
-        """
-        values = (
-            run_id, what, rows, rated, tally.sent, tally.answered, tally.recalled, tally.prompt_tokens,
-            tally.completion_tokens, tally.seconds, now(),
-        )  # fmt: skip
-        each = [
-            (
-                stage, model, one.sent, one.answered, one.recalled, one.prompt_tokens, one.completion_tokens,
-                one.remembered_tokens, one.seconds,
-            )
-            for (stage, model), one in (tallies or {}).items()
-        ]  # fmt: skip
-
-        def write(c: sqlite3.Connection) -> None:
-            working = c.execute(f"INSERT INTO workings VALUES(NULL,{','.join('?' * len(values))})", values).lastrowid
-            c.executemany("INSERT INTO spent VALUES(?,?,?,?,?,?,?,?,?,?)", [(working, *spent) for spent in each])
-
-        self.db.write(write)
-
-    def workings(self, run_id: str) -> list[dict[str, Any]]:
-        """Everything that `add_working` was told, the oldest first."""
-        return [dict(r) for r in self.db.all("SELECT * FROM workings WHERE run=? ORDER BY id", run_id)]
-
-    def spent(self, run_id: str) -> dict[tuple[str, str], Tally]:
-        """{(stage, model): what its calls took} over all workings that told them apart."""
-        found = self.db.all(
-            "SELECT stage, model, sum(s.sent) sent, sum(s.answered) answered, sum(s.recalled) recalled,"
-            " sum(s.prompt_tokens) prompt_tokens, sum(s.completion_tokens) completion_tokens,"
-            " sum(s.remembered_tokens) remembered_tokens, sum(s.seconds) seconds"
-            " FROM spent s JOIN workings ON workings.id=s.working WHERE run=? GROUP BY stage, model", run_id,
-        )  # fmt: skip
-        return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in r.keys()[2:]}) for r in found}
 
     def add_export(self, run_id: str, path: str, format: str, rows: int) -> None:
         values = (run_id, path, format, rows, now())

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from tasks.limits import Limits
 from tasks.types import Message
 
 Kind = Literal["chat", "complete"]
@@ -96,7 +97,7 @@ class Endpoint(Protocol):
     def template(self) -> str | None: ...
 
     @property
-    def concurrency(self) -> int: ...
+    def limits(self) -> Limits: ...
 
     @property
     def timeout(self) -> float: ...

@@ -26,6 +26,7 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
+from tasks.limits import Limits
 from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
@@ -56,7 +57,9 @@ class OpenAIEndpoint:
         self.identity = identity or spec.identity
         self.name = spec.model or spec.preset
         self.template = spec.template or None
-        self.concurrency = spec.concurrency
+        self.limits = Limits(
+            spec.address or identity, spec.concurrency, spec.requests_per_minute, spec.tokens_per_minute
+        )
         self.timeout = spec.timeout
         self._refused = refused or ("Check the key." if key else "No key was given.")
         self._key = key = (key or "").strip() or None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.limits import Limits
 from tasks.models.base import Capabilities, Completion, Kind
 from tasks.types import Message
 
@@ -43,7 +44,7 @@ class ScriptedEndpoint:
         self.identity = f"scripted|{name}|{digest}"
         self.name = name
         self.template: str | None = None
-        self.concurrency = concurrency
+        self.limits = Limits(self.identity, concurrency)
         self.timeout = 60.0
         self.latency = latency
 

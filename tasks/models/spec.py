@@ -29,6 +29,10 @@ class ModelSpec:
     max_tokens: int = setting(1024, "Most tokens in one answer; 0 leaves it to the endpoint.")
     concurrency: int = setting(16, "Most calls at the same time.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
+    requests_per_minute: int = setting(0, "Most requests a minute, where the provider allows so many; 0: no limit.")
+    tokens_per_minute: int = setting(
+        0, "Most tokens a minute, prompts and answers together, where the provider allows so many; 0: no limit."
+    )
     template: str = setting(
         "",
         "Chat template for raw prompts: a family (chatml, llama3.1, ...), a model on the Hub, a folder, or Jinja source.",
@@ -56,6 +60,8 @@ class ModelSpec:
             raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
         if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
             raise SettingsError("timeout of a model must be above zero, max_tokens not below.")
+        if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
+            raise SettingsError("Requests and tokens a minute must not be below zero; 0 is no limit.")
         if any(not 0 <= (price or 0) < math.inf for price in (self.prompt_price, self.completion_price)):
             raise SettingsError("A price of a model must not be below zero: US dollars for a million tokens.")
         if not 1 <= self.concurrency <= MOST_AT_ONCE:

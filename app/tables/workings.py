@@ -1,0 +1,96 @@
+"""What work on runs took: each time that a process works on one, noted while it does."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from app.database import Database
+from app.tables.text import now
+from tasks.served import Tally
+
+STAGE = "CASE WHEN scope LIKE :seed||'/unit/%' THEN 'generate' WHEN scope LIKE :seed||'/answer/%' THEN 'answer' ELSE 'rate' END"
+_SUMS = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "remembered_tokens", "seconds")
+Tallies = Mapping[tuple[str, str], Tally]
+
+
+class Workings:
+    """`what` is "preview", "work", "rate" or "again"."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def begin(self, run_id: str, what: str) -> int:
+        """A process begins to work on the run. What one took that died meanwhile is first told from its answers."""
+
+        def write(c: sqlite3.Connection) -> int:
+            seed = c.execute("SELECT seed FROM runs WHERE id=?", (run_id,)).fetchone()["seed"]
+            for left in c.execute("SELECT id, noted FROM workings WHERE run=? AND open", (run_id,)).fetchall():
+                _recover(c, left["id"], left["noted"], seed)
+            return _begin(c, run_id, what)
+
+        return self.db.write(write)
+
+    def note(self, working: int, rows: int, rated: int, tallies: Tallies, *, last: bool = False) -> None:
+        """What a working took until now, by stage and model; `last`: it is over."""
+        self.db.write(lambda c: _note(c, working, rows, rated, tallies, last))
+
+    def all(self, run_id: str) -> list[dict[str, Any]]:
+        """What each working of a run took, all its calls together, the oldest first."""
+        return [dict(r) for r in self.db.all("SELECT * FROM workings WHERE run=? ORDER BY id", run_id)]
+
+    def spent(self, run_id: str, *, ended: bool = False) -> dict[tuple[str, str], Tally]:
+        """{(stage, model): what its calls took} over all workings that told them apart, or over those that are over."""
+        sums = ", ".join(f"sum(s.{name}) {name}" for name in _SUMS)
+        found = self.db.all(
+            f"SELECT stage, model, {sums} FROM spent s JOIN workings ON workings.id=s.working"
+            " WHERE run=? AND NOT (open AND ?) GROUP BY stage, model", run_id, ended,
+        )  # fmt: skip
+        return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in _SUMS}) for r in found}
+
+
+def _begin(c: sqlite3.Connection, run_id: str, what: str) -> int:
+    zeros = ",".join("0" * 8)
+    begun = c.execute(
+        "INSERT INTO workings(run, what, rows, rated, sent, answered, recalled, prompt_tokens, completion_tokens, seconds,"
+        f" created, noted, open) VALUES(?,?,{zeros},?,?,1)", (run_id, what, now(), now()),
+    )  # fmt: skip
+    return int(begun.lastrowid or 0)
+
+
+def _note(c: sqlite3.Connection, working: int, rows: int, rated: int, tallies: Tallies, last: bool) -> None:
+    c.execute("UPDATE workings SET rows=?, rated=?, open=? WHERE id=?", (rows, rated, not last, working))
+    for (stage, model), tally in tallies.items():
+        values = asdict(tally)
+        c.execute(
+            f"INSERT OR REPLACE INTO spent(working, stage, model, {', '.join(_SUMS)}) VALUES(?,?,?,{','.join('?' * len(_SUMS))})",
+            (working, stage, model, *(values[name] for name in _SUMS)),
+        )
+    _sum_up(c, working)
+
+
+def _sum_up(c: sqlite3.Connection, working: int) -> None:
+    """The working's own numbers, of its stages and models together."""
+    names = [name for name in _SUMS if name != "remembered_tokens"]
+    sums = ", ".join(f"{name}=(SELECT coalesce(sum({name}), 0) FROM spent WHERE working=workings.id)" for name in names)
+    c.execute(f"UPDATE workings SET {sums}, noted=? WHERE id=?", (now(), working))
+
+
+def _recover(c: sqlite3.Connection, working: int, noted: str, seed: int) -> None:
+    """Ends a working whose process died: to what it had noted comes what its calls took since, as their answers say.
+
+    Ratings are nobody's in particular in the memo: those that another run asked for at the same time are counted too.
+    """
+    c.execute(
+        "INSERT INTO spent(working, stage, model, sent, answered, recalled, prompt_tokens, completion_tokens,"
+        f" remembered_tokens, seconds) SELECT :working, {STAGE} stage, json_extract(answer, '$.model') model, count(*), count(*),"
+        " 0, coalesce(sum(json_extract(answer, '$.prompt_tokens')), 0),"
+        " coalesce(sum(json_extract(answer, '$.completion_tokens')), 0), 0, coalesce(sum(json_extract(answer, '$.latency')), 0)"
+        " FROM calls WHERE created>:noted AND (scope LIKE :seed||'/%' OR scope='rating') GROUP BY stage, model"
+        " ON CONFLICT DO UPDATE SET sent=sent+excluded.sent, answered=answered+excluded.answered,"
+        " prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
+        " completion_tokens=completion_tokens+excluded.completion_tokens, seconds=seconds+excluded.seconds",
+        {"working": working, "noted": noted, "seed": str(seed)},
+    )
+    _sum_up(c, working)
+    c.execute("UPDATE workings SET open=0 WHERE id=?", (working,))

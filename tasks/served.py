@@ -1,0 +1,235 @@
+"""One model at one endpoint in use: each of its calls is tried until it is answered, or it is clear that it never will be.
+
+What can pass (no connection, too many requests, no answer in time, a fault of the server) is tried again, later and later.
+Whether a call fails for ever because of what it asks, or because the endpoint is away, shows in what becomes of others: where
+none was answered meanwhile, the endpoint is asked the smallest of questions. A call that fails alone costs itself alone; an
+endpoint that is away is waited for.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tasks.budget import Account, Use
+from tasks.errors import (
+    BudgetSpent,
+    CallFailed,
+    EndpointDown,
+    EndpointRefused,
+    ModelError,
+    Overloaded,
+    Stopped,
+    TimedOut,
+    Unreachable,
+)
+from tasks.halt import Halt
+from tasks.limits import Limiter, Pace
+from tasks.models.base import Capabilities, Completion, Endpoint, Kind
+
+ATTEMPTS = 6
+BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
+PATIENCE_BEFORE_FIRST_ANSWER, PATIENCE = 3.0, 3600.0
+"""Seconds for which an endpoint that is away is waited for, beyond those that it asks for itself."""
+WORTH_TELLING = 3.0
+"""Seconds without an answer after which it is told what is waited for."""
+TEMPLATE_TOKENS = 64
+"""What a chat template may add to a prompt: its markers, a system prompt of its own."""
+ANSWER_TOKENS = 1024
+"""Set aside for the answer to a call that does not say how long it may be."""
+
+
+@dataclass
+class Tally:
+    """Counts since the engine began: `sent` includes attempts that failed, `recalled` came from the memo.
+
+    `remembered_tokens` are those of the recalled answers, which were paid for when they were first given.
+    """
+
+    sent: int = 0
+    answered: int = 0
+    recalled: int = 0
+    failed_attempts: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    remembered_tokens: int = 0
+
+    def count(self, answer: Completion) -> None:
+        self.answered += 1
+        self.prompt_tokens += answer.prompt_tokens or 0
+        self.completion_tokens += answer.completion_tokens or 0
+        self.seconds += answer.latency
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call: what is sent, for which stage, and the length of its body in bytes."""
+
+    kind: Kind
+    body: Mapping[str, Any]
+    draw: int
+    stage: str
+    length: int
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The most tokens that the prompt can have: none is shorter than a byte."""
+        return self.length + TEMPLATE_TOKENS
+
+    @property
+    def completion_tokens(self) -> int:
+        said = self.body.get("max_tokens") or self.body.get("max_completion_tokens")
+        return int(said) if said else ANSWER_TOKENS
+
+
+@dataclass
+class Tries:
+    """What became of a call so far: how often it failed, and how often while others were answered and while none was."""
+
+    answers: int
+    """Answers of others when it was tried last."""
+    failed: int = 0
+    alone: int = 0
+    unclear: int = 0
+
+    def count(self, answers: int) -> None:
+        self.failed += 1
+        self.alone += answers > self.answers
+        self.unclear += answers == self.answers
+        self.answers = answers
+
+
+@dataclass
+class Served:
+    """A model's limits, and what became of its calls. `gate` is shared with other models at the same address."""
+
+    gate: Limiter
+    halt: Halt
+    account: Account
+    backoff: float = BACKOFF
+    pace: Pace = field(default_factory=Pace)
+    answers: int = 0
+    failing_since: float | None = None
+    found: "asyncio.Task[Capabilities] | None" = None
+    trouble: EndpointRefused | BudgetSpent | None = None
+    _last: str = ""
+    _knocking: "asyncio.Task[bool] | None" = None
+
+    @property
+    def waiting(self) -> str:
+        """What is waited for, in words; "" while answers come."""
+        if (wait := self.gate.closed_for) > WORTH_TELLING:
+            until = datetime.now() + timedelta(seconds=wait)
+            return f"{self._last} It asks to wait until {until:%H:%M:%S}."
+        if self.failing_since is None or time.monotonic() - self.failing_since < WORTH_TELLING:
+            return ""
+        return f"{self._last} Trying again."
+
+    async def answer(
+        self, endpoint: Endpoint, asked: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
+    ) -> Completion:
+        """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
+        tries = Tries(self.answers)
+        lane = f"{asked.stage} {endpoint.identity}"
+        while True:
+            held = await self._set_aside(endpoint, asked)
+            settled = False
+            try:
+                async with self.gate.place(lane, endpoint.limits.concurrency):
+                    self._go_on()
+                    await self.pace.take(asked.prompt_tokens / 4 + asked.completion_tokens, self.halt)
+                    self._go_on()
+                    tally.sent += 1
+                    try:
+                        answer = await endpoint.send(asked.kind, asked.body, asked.draw)
+                    except EndpointRefused as error:
+                        self.trouble = error
+                        raise
+                    except CallFailed as error:
+                        failure = error
+                    else:
+                        self._answered(asked, answer)
+                        tally.count(answer)
+                        settled = True
+                        self.account.settle(held, endpoint.name, answer.prompt_tokens, answer.completion_tokens)
+                        await keep(answer)
+                        return answer
+            finally:
+                if not settled:
+                    self.account.give_back(held)
+            tally.failed_attempts += 1
+            tries.count(self.answers)
+            await self._bear(endpoint, asked.kind, failure, tries)
+
+    async def _set_aside(self, endpoint: Endpoint, asked: Asked) -> Use:
+        self._go_on()
+        try:
+            return await self.account.reserve(endpoint.name, asked.prompt_tokens, asked.completion_tokens)
+        except BudgetSpent as error:
+            self.trouble = error
+            raise
+
+    def _go_on(self) -> None:
+        """Raises what keeps this call from being sent."""
+        if self.trouble is not None:
+            raise self.trouble
+        if self.halt.on:
+            raise Stopped("Stopped before this call was sent.")
+
+    def _answered(self, asked: Asked, answer: Completion) -> None:
+        self.answers, self.failing_since = self.answers + 1, None
+        self.gate.answered()
+        if answer.prompt_tokens is not None and answer.completion_tokens is not None:
+            set_aside = asked.prompt_tokens / 4 + asked.completion_tokens
+            self.pace.used(set_aside, answer.prompt_tokens + answer.completion_tokens)
+
+    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Tries) -> None:
+        """Waits before the next try, or raises where there is none."""
+        now = time.monotonic()
+        away = isinstance(failure, Overloaded | Unreachable)
+        if not away and tries.alone + tries.unclear >= ATTEMPTS:
+            if not tries.unclear or await self._answers_at_all(endpoint, kind):
+                raise failure
+            away, tries.unclear = True, 0
+        self._last = str(failure)
+        if away:
+            self.failing_since = self.failing_since or now
+            never_there = not self.answers and not isinstance(failure, Overloaded)
+            if now - self.failing_since > (PATIENCE_BEFORE_FIRST_ANSWER if never_there else PATIENCE):
+                self.trouble = EndpointDown(str(failure))
+                raise self.trouble from failure
+            if now - self.failing_since > WORTH_TELLING:
+                self.gate.lost()
+        later = tries.failed - isinstance(failure, TimedOut)  # it was waited for already
+        wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(later, 10))
+        if isinstance(failure, Overloaded):
+            asked = failure.retry_after or 0.0
+            self.gate.overloaded(asked)
+            if asked:  # that time is not counted as patience
+                self.failing_since, wait = now + asked, max(wait, asked)
+        elif isinstance(failure, TimedOut):
+            self.gate.overloaded(0.0)
+        await self.halt.sleep(wait)
+
+    async def _answers_at_all(self, endpoint: Endpoint, kind: Kind) -> bool:
+        """Whether the endpoint answers the smallest of questions. Those who ask at the same time ask once."""
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.ensure_future(_knock(endpoint, kind))
+        return await asyncio.shield(self._knocking)
+
+
+async def _knock(endpoint: Endpoint, kind: Kind) -> bool:
+    body = endpoint.request(
+        kind, "Hello" if kind == "complete" else [{"role": "user", "content": "Hello"}], {"max_tokens": 1}
+    )
+    try:
+        await endpoint.send(kind, body, 0)
+    except CallFailed:
+        return False
+    except ModelError:
+        return True
+    return True
