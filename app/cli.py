@@ -3,11 +3,11 @@
 import sys
 
 from app import terminal
-from app.commands import app, look, making, review
+from app.commands import app, look, making, review, upkeep
 from tasks.errors import ClaywrightError
 
 __all__ = ["app", "main"]
-PARTS = (making, review, look)
+PARTS = (making, review, look, upkeep)
 """Importing them makes their commands known."""
 
 

@@ -2,18 +2,23 @@
 
 Writes are functions that get the writing connection. Those that wait together are committed together; where one of them is
 wrong, all are done again, each in a savepoint of its own, so that it takes no other with it. A full disk or a lost file fails
-all of them. Each statement is a wait for the interpreter's lock, which the thread that drives the models holds: so what many
-write in the same way, one line each (`add_async`), is written in one statement.
+all of them. Each statement is a wait for the interpreter's lock, which the thread that drives the models holds: so lines that
+many add to the same table (`add_async`) are added in one statement.
 
 `synchronous = NORMAL` in WAL mode: a killed process loses nothing; a power cut may take the last moments, never the file.
+Those are answers that can be asked for again; FULL would wait for the disk with every batch, for that alone.
+
+Who works on a run keeps some room in reserve (`reserved`): where the disk is full, that is given up, so that answers which
+are on their way, and paid for, still find a place; `full` then says that there is no more.
 """
 
 import asyncio
 import contextlib
 import queue
+import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -29,6 +34,8 @@ Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
 MOST_VALUES = 30_000
 """In one statement; SQLite takes 32,766."""
+RESERVE = 8 * 2**20
+"""Bytes: what the answers that are on their way may take."""
 MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them: ids of rows, some 70 bytes each."""
 
@@ -45,7 +52,7 @@ class Line:
 class Asked:
     """A write, and who is told of it: a thread, or a task in `loop`."""
 
-    wanted: "Write[Any] | Line"
+    wanted: "Write[Any] | tuple[Line, ...]"
     future: "Future[Any] | asyncio.Future[Any]"
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -63,6 +70,9 @@ class Database:
         self._readers: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         self._closed = False
+        self._reserve = path.with_suffix(".reserve")
+        self._reserving = 0
+        self.full = False
         self._remembered: dict[str, tuple[int, Any]] = {}
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,19 +144,19 @@ class Database:
         """The same, for those who must not block."""
         return cast(T, await self._ask(function))
 
-    async def add_async(self, statement: str, line: Sequence[Any]) -> None:
-        """Adds one line to a table, however many others add theirs; `statement` ends where the values begin.
+    async def add_async(self, *lines: "Line") -> None:
+        """Adds lines to tables, all or none, however many others add theirs.
 
-        It is written before the functions that wait beside it, which must not have to do with it.
+        They are written before the functions that wait beside them, which must not have to do with them.
         """
-        await self._ask(Line(statement, line))
+        await self._ask(lines)
 
     def _submit(self, function: Write[T]) -> "Future[T]":
         future: Future[T] = Future()
         self._put(Asked(function, future))
         return future
 
-    def _ask(self, wanted: "Write[Any] | Line") -> "asyncio.Future[Any]":
+    def _ask(self, wanted: "Write[Any] | tuple[Line, ...]") -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._put(Asked(wanted, future, loop))
@@ -178,29 +188,58 @@ class Database:
             except Exception:  # noqa: BLE001 - which of them it was shows where each is done by itself
                 done = self._transaction(batch, apart=True)
         except sqlite3.Error as error:
-            words = StoreError(
-                f"The store {self.path} can't be written: {error}. Nothing that was in it is lost; make room and resume."
-            )
-            done = [(asked, None, words) for asked in batch]
+            if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE) and self._give_up_reserve():
+                self._commit(batch)
+                return
+            done = [(asked, None, self._words(str(error))) for asked in batch]
         _answer(done)
+
+    def _words(self, reason: str) -> StoreError:
+        return StoreError(
+            f"The store {self.path} can't be written: {reason}. Nothing that was in it is lost; make room and resume."
+        )
+
+    @contextlib.contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keeps room in reserve, where there is enough for that."""
+        self.full = False
+        self._reserving += 1
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self.path.parent).free > 4 * RESERVE:
+                with self._reserve.open("wb") as file:
+                    file.write(bytes(RESERVE))
+        try:
+            yield
+        finally:
+            self._reserving -= 1
+            if not self._reserving:
+                self._reserve.unlink(missing_ok=True)
+
+    def _give_up_reserve(self) -> bool:
+        if not self._reserve.exists():
+            return False
+        self._reserve.unlink(missing_ok=True)
+        self.full = True
+        return True
+
+    def room(self) -> None:
+        """Raises StoreError where what is left of the disk is only for what is on its way."""
+        if self.full:
+            raise self._words("database or disk is full")
 
     def _transaction(self, batch: "list[Asked]", *, apart: bool) -> "list[Done]":
         """Does all of it, or nothing; `apart` keeps what is wrong with one of them from the others."""
-        lines = [asked for asked in batch if isinstance(asked.wanted, Line)]
-        done: list[Done] = [(asked, None, None) for asked in lines]
+        done: list[Done] = []
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            self._add([asked.wanted for asked in lines if isinstance(asked.wanted, Line)])
+            if not apart:  # lines of one table together, so that one may come before the line that it belongs to
+                self._writer.execute("PRAGMA defer_foreign_keys=ON")
+                self._add([line for asked in batch if isinstance(asked.wanted, tuple) for line in asked.wanted])
             for asked in batch:
-                if isinstance(asked.wanted, Line):
-                    continue
                 if apart:
                     self._writer.execute("SAVEPOINT one")
                 try:
-                    said = asked.wanted(self._writer)
-                    # a cursor that another thread lets go of would disturb this thread's use of the same statement
-                    done.append((asked, None if isinstance(said, sqlite3.Cursor) else said, None))
-                    del said
+                    done.append((asked, self._done(asked, added=not apart), None))
                 except Exception as error:
                     if not apart or isinstance(error, sqlite3.OperationalError):
                         raise
@@ -214,6 +253,13 @@ class Database:
                 self._writer.execute("ROLLBACK")
             raise
         return done
+
+    def _done(self, asked: "Asked", *, added: bool) -> Any:
+        if isinstance(asked.wanted, tuple):
+            return None if added else self._add(asked.wanted)
+        said = asked.wanted(self._writer)
+        # a cursor that another thread lets go of would disturb this thread's use of the same statement
+        return None if isinstance(said, sqlite3.Cursor) else said
 
     def _add(self, lines: "Sequence[Line]") -> None:
         for statement in dict.fromkeys(line.statement for line in lines):

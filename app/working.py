@@ -59,7 +59,8 @@ async def worked(
 
         noting = asyncio.create_task(_again_and_again(note, over))
         try:
-            yield execution
+            with store.db.reserved():
+                yield execution
         finally:
             over.set()
             await noting

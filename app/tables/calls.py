@@ -1,15 +1,19 @@
 """The memo: every answer of a model, under the key of its call; and what probes found."""
 
+import asyncio
 import json
-from dataclasses import asdict
+import sqlite3
+import threading
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
-from app.database import Database
-from app.tables.text import dumps, now
+from app.database import Database, Line
+from app.tables.text import dumps, marks, now
 from tasks.engine import Call
 from tasks.models.base import Capabilities, Completion
 
 PROBE_HOLDS = timedelta(hours=1)
+ANSWER = tuple(field.name for field in fields(Completion))
 
 
 class Calls:
@@ -17,10 +21,33 @@ class Calls:
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        self._asked = threading.local()
 
     async def recall(self, key: bytes) -> Completion | None:
-        found = self.db.reader.execute("SELECT answer FROM calls WHERE key=?", (key,)).fetchone()
-        return Completion(**json.loads(found["answer"])) if found else None
+        """The answer to a call, None if there is none. Those who ask in one turn of the loop are answered by one look."""
+        loop = asyncio.get_running_loop()
+        waiting: dict[bytes, asyncio.Future[str | None]] | None = getattr(self._asked, "keys", None)
+        if waiting is None:
+            waiting = self._asked.keys = {}
+            loop.call_soon(self._look)
+        if key not in waiting:
+            waiting[key] = loop.create_future()
+        answer = await asyncio.shield(waiting[key])
+        return None if answer is None else Completion(**json.loads(answer))
+
+    def _look(self) -> None:
+        waiting: dict[bytes, asyncio.Future[str | None]] = self._asked.keys
+        self._asked.keys = None
+        try:
+            keys = list(waiting)
+            found = self.db.all(f"SELECT key, answer FROM calls WHERE key IN ({marks(keys)})", *keys)
+        except sqlite3.Error as error:
+            for future in waiting.values():
+                future.set_exception(error)
+            return
+        answers = {r["key"]: r["answer"] for r in found}
+        for key, future in waiting.items():
+            future.set_result(answers.get(key))
 
     async def keep(self, call: Call, answer: Completion) -> None:
         values = (
@@ -29,10 +56,15 @@ class Calls:
             call.draw,
             call.body_hash,
             call.scope,
-            dumps(asdict(answer)),
+            dumps({name: getattr(answer, name) for name in ANSWER}),
             now(),
         )
-        await self.db.add_async("INSERT OR IGNORE INTO calls", values)
+        await self.db.add_async(Line("INSERT OR IGNORE INTO calls", values))
+        self.db.room()
+
+    def forget(self, seed: int) -> int:
+        """Takes away the answers that were drawn with a seed; how many there were."""
+        return self.db.write(lambda c: c.execute("DELETE FROM calls WHERE scope LIKE ?", (f"{seed}/%",)).rowcount)
 
     async def recall_probe(self, endpoint: str) -> Capabilities | None:
         """What a probe found, unless it is too old to rely on."""

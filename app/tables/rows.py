@@ -3,11 +3,11 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from app.database import Database
+from app.database import Database, Line
 from app.errors import RunError
 from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
@@ -16,6 +16,12 @@ from tasks.types import Dropped, Response, Row
 
 PAGE = 500
 ANSWERED = "state='kept' AND stage='answered'"
+_UNIT = "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated)"
+_ROW = "INSERT OR IGNORE INTO rows(id, run, unit, position, stage, content_hash, messages, origin, created, updated)"
+_RESPONSE = (
+    "INSERT OR IGNORE INTO responses(row, place, revision, text, model, reasoning, finish_reason, prompt_tokens,"
+    " completion_tokens, created, principle, words)"
+)
 AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 
@@ -34,38 +40,23 @@ class Rows:
     ) -> None:
         """What a unit gave, in one go: a unit is there whole or not at all. `answered` are the ids of rows that lack nothing."""
 
-        def write(c: sqlite3.Connection) -> None:
-            c.execute(
-                "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated) VALUES(?,?,?,?,?,?)",
-                (run_id, unit, "done", len(rows), "", now()),
-            )
-            for place, drop in enumerate(drops):
-                c.execute(
-                    "INSERT OR REPLACE INTO drops VALUES(?,?,?,?,?)",
-                    (run_id, unit, place, clean(drop.reason), clean(drop.raw)),
-                )
-            for row in rows:
-                stage, said = ("answered", content_hash(row)) if row.id in answered else ("made", "")
-                messages, origin = dumps(row.messages), dumps(dict(row.origin))
-                c.execute(
-                    "INSERT OR IGNORE INTO rows(id, run, unit, position, stage, content_hash, messages, origin, created, updated)"
-                    " VALUES(?,?,?,?,?,?,?,?,?,?)",
-                    (row.id, run_id, unit, row.position, stage, said, messages, origin, now(), now()),
-                )
-                _insert_responses(c, row.id, enumerate(row.responses))
-
-        await self.db.write_async(write)
+        lines = [Line(_UNIT, (run_id, unit, "done", len(rows), "", now()))]
+        lines += [
+            Line("INSERT OR REPLACE INTO drops", (run_id, unit, place, clean(drop.reason), clean(drop.raw)))
+            for place, drop in enumerate(drops)
+        ]
+        for row in rows:
+            stage, said = ("answered", content_hash(row)) if row.id in answered else ("made", "")
+            messages, origin = dumps(row.messages), dumps(dict(row.origin))
+            lines.append(Line(_ROW, (row.id, run_id, unit, row.position, stage, said, messages, origin, now(), now())))
+        lines += [_response(row.id, place, r) for row in rows for place, r in enumerate(row.responses)]
+        await self.db.add_async(*lines)
 
     async def fail_unit(self, run_id: str, unit: int, reason: str) -> None:
-        await self.db.write_async(
-            lambda c: c.execute(
-                "INSERT OR REPLACE INTO units(run, idx, state, rows, reason, updated) VALUES(?,?,?,0,?,?)",
-                (run_id, unit, "failed", clean(reason), now()),
-            )
-        )
+        await self.db.add_async(Line(_UNIT, (run_id, unit, "failed", 0, clean(reason), now())))
 
     async def keep_response(self, row_id: str, place: int, response: Response) -> None:
-        await self.db.write_async(lambda c: _insert_responses(c, row_id, [(place, response)]))
+        await self.db.add_async(_response(row_id, place, response))
 
     async def answered(self, row: Row) -> None:
         await self.db.write_async(
@@ -119,7 +110,9 @@ class Rows:
             )
             c.execute("DELETE FROM responses WHERE row=?", (row.id,))
             scores.forget(c, row.id)
-            _insert_responses(c, row.id, enumerate(row.responses), old.revision + 1)
+            for place, r in enumerate(row.responses):
+                line = _response(row.id, place, r, old.revision + 1)
+                c.execute(f"{line.statement} VALUES({','.join('?' * len(line.values))})", line.values)
             c.execute(
                 "UPDATE rows SET revision=?, messages=?, origin=?, content_hash=?, rated_by='', updated=? WHERE id=?",
                 (old.revision + 1, dumps(row.messages), dumps(dict(row.origin)), content_hash(row), now(), row.id),
@@ -260,18 +253,12 @@ class Rows:
         self.db.write(write)
 
 
-def _insert_responses(
-    c: sqlite3.Connection, row_id: str, responses: Iterable[tuple[int, Response]], revision: int = 0
-) -> None:
-    for place, r in responses:
-        c.execute(
-            "INSERT OR IGNORE INTO responses(row, place, revision, text, model, reasoning, finish_reason, prompt_tokens,"
-            " completion_tokens, created, principle, words) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                row_id, place, revision, clean(r.text), clean(r.model), None if r.reasoning is None else clean(r.reasoning),
-                r.finish_reason, r.prompt_tokens, r.completion_tokens, now(), r.principle, words(r.text),
-            ),
-        )  # fmt: skip
+def _response(row_id: str, place: int, r: Response, revision: int = 0) -> Line:
+    reasoning = None if r.reasoning is None else clean(r.reasoning)
+    return Line(_RESPONSE, (
+        row_id, place, revision, clean(r.text), clean(r.model), reasoning, r.finish_reason, r.prompt_tokens,
+        r.completion_tokens, now(), r.principle, words(r.text),
+    ))  # fmt: skip
 
 
 def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[Response]]:

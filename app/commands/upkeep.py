@@ -1,0 +1,71 @@
+"""The store as a file: a copy of it, less of it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import terminal, upkeep
+from app.commands import AsJson, RunId, app, opened
+from app.errors import RunError
+
+
+@app.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to; else a name with the date.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the whole store into one file, also while it is worked with."""
+    with opened() as (_, store):
+        path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
+        size = upkeep.backup(store, path)
+        if as_json:
+            terminal.show_json({"file": str(path), "bytes": size})
+        else:
+            terminal.show(
+                f"{path}: {upkeep.readable(size)}. To use it: put it in a data folder of its own, named claywright.db, and"
+                " name that folder with --data."
+            )
+
+
+@app.command()
+def compact(as_json: AsJson = False) -> None:
+    """Give back the room on the disk that deleted runs took."""
+    with opened() as (_, store):
+        before, after = upkeep.compact(store)
+        if as_json:
+            terminal.show_json({"before": before, "after": after})
+        else:
+            terminal.show(f"The store takes {upkeep.readable(after)}; it took {upkeep.readable(before)}.")
+
+
+@app.command()
+def delete(
+    run_id: RunId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Also what its models answered, so that making it again is paid again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run: its rows, responses, ratings and what people said of them."""
+    with opened() as (_, store):
+        run = store.runs.get(run_id)
+        counts = store.runs.counts(run.id)
+        if not yes:
+            said = (
+                f"{counts['answered']:,} rows, {counts['ratings']:,} ratings, {counts['reviewed']:,} of them reviewed"
+            )
+            try:
+                typer.confirm(f"Delete {run.id} ({said}) for good?", abort=True, err=True)
+            except typer.Abort:
+                raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
+        gone = upkeep.delete(store, run, forget=forget)
+        if as_json:
+            terminal.show_json({"run": run.id, "rows": counts["answered"], "forgotten": gone})
+            return
+        terminal.show(f"Deleted {run.id}." + (f" {gone:,} answers were forgotten." if forget else ""))
+        if counts["sent"]:
+            terminal.show("What was sent to Argilla is still there.")
+        terminal.show("To give back the room that it took on the disk: claywright compact")
