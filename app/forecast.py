@@ -1,5 +1,7 @@
 """What a run will take, told from its preview: calls, tokens, time and money of the rows still to be made and rated."""
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +17,16 @@ CHARACTERS_A_TOKEN = 4
 TOKENS_OF_A_RATING = 80
 LOOKED_AT, SEEN = 10, 3
 """Rows that are looked at, and answered ones among them that are enough to tell from."""
+STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+"""Student's t at 97.5 % for 2, 3, ... 10 rows."""
 
 
 @dataclass(frozen=True)
 class Forecast:
     """For `rows` rows that are still to be made. Tokens and seconds are None where nothing was measured yet.
 
-    `dollars` is None where that is so, or where the price of a model is not known.
+    `dollars` is None where that is so, or where the price of a model is not known. `spread` is how far tokens, seconds and
+    dollars may be off, as a share of them: half of the 95 % interval of what a row takes; None for fewer than two rows.
     """
 
     rows: int
@@ -29,6 +34,7 @@ class Forecast:
     tokens: int | None
     seconds: float | None
     dollars: float | None = None
+    spread: float | None = None
 
 
 def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None = None) -> Forecast | None:
@@ -39,7 +45,8 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     took = [w for w in store.workings.all(run.id) if w["what"] == "preview" and w["rows"]]
     asked = sum(w["answered"] for w in took)
     counts, rating = store.runs.counts(run.id), made.rating
-    if not (seen := [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses][:SEEN]):
+    answered = [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses]
+    if not (seen := answered[:SEEN]):
         return None
     to_make = max(rows - counts["answered"], 0)
     again = to_rate(counts, old, rating, made.labeller) if rating else 0
@@ -60,7 +67,16 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
         price = known.get(money.name(made.labeller))
         dollars = money.total([dollars, price.of(prompts, answers) if price else None])
         seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
-    return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars)
+    return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars, spread(answered))
+
+
+def spread(rows: Sequence[Row]) -> float | None:
+    """Half of the 95 % interval of the mean tokens of a row's responses, as a share of it; None where that can't be told."""
+    took = [sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses) for row in rows]
+    if not 2 <= len(took) <= len(STUDENT) + 1 or not (mean := statistics.mean(took)):
+        return None
+    error = statistics.stdev(took) / math.sqrt(len(took))
+    return STUDENT[len(took) - 2] * error / mean
 
 
 def to_rate(counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:

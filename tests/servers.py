@@ -26,6 +26,7 @@ class FakeOpenAI:
 
     `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
     the last message open, and answers in the user's place where that is the user's; "strict" refuses unknown fields.
+    `port` 0 takes a free one.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class FakeOpenAI:
         continues: str = "",
         model: str = "fake",
         root: str = "",
+        port: int = 0,
     ) -> None:
         self.latency = latency
         self.faults = faults
@@ -46,6 +48,7 @@ class FakeOpenAI:
         self.continues = continues
         self.model = model
         self.root = root
+        self.port = port
         self.url = ""
         self._calls: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -78,7 +81,7 @@ class FakeOpenAI:
 
     async def _serve(self) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=1024, limit=2**24)
+        server = await asyncio.start_server(self._talk, "127.0.0.1", self.port, backlog=4096, limit=2**24)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         self._ready.set()
         await self._closing.wait()

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from app.forecast import CHARACTERS_A_TOKEN, TOKENS_OF_A_RATING, Forecast, forecast, ratings_of, tokens_of_ratings
+from app.forecast import (
+    CHARACTERS_A_TOKEN,
+    TOKENS_OF_A_RATING,
+    Forecast,
+    forecast,
+    ratings_of,
+    spread,
+    tokens_of_ratings,
+)
+from app.pages import generate
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -110,6 +119,23 @@ def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
     assert tokens_of_ratings([SAID, SAID], judge, 3) == (6 * asked, 12 * TOKENS_OF_A_RATING)
     longer = replace(SAID, responses=(Response("x" * 4000, "a"), SAID.responses[1]))
     assert tokens_of_ratings([longer], judge, 1)[0] > asked + 900
+
+
+@pytest.mark.parametrize(
+    ("took", "share"),
+    [([100], None), ([100, 100, 100], 0.0), ([90, 110], 12.71 * 0.1), ([0, 0], None), ([1] * 11, None)],
+)
+def test_how_far_a_forecast_may_be_off(took: list[int], share: float | None) -> None:
+    rows = [replace(SAID, responses=(Response("x", "a", prompt_tokens=30, completion_tokens=n - 30),)) for n in took]
+    assert spread(rows) == (None if share is None else pytest.approx(share))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "share", "words"),
+    [(5200, None, "5,200"), (5200, 0.0, "5,200"), (5230, 0.1, "4,700–5,800"), (12, 0.01, "12"), (1000, 3.0, "0–4,000")],
+)
+def test_tokens_are_told_from_how_many_to_how_many(tokens: int, share: float | None, words: str) -> None:
+    assert generate._range(tokens, share) == words
 
 
 def test_money_is_told_where_all_prices_are_known(store: Store) -> None:

@@ -162,10 +162,21 @@ def facts(look: Look) -> str:
         return ""
     cells: list[tuple[object, str]] = [(f"{told.rows:,}", "more rows"), (f"{told.calls:,}", "calls")]
     if told.tokens is not None and told.seconds is not None:
-        cells += [(f"{told.tokens:,}", "tokens"), (parts.duration(told.seconds), "time")]
+        cells += [(_range(told.tokens, told.spread), "tokens"), (parts.duration(told.seconds), "time")]
     if told.dollars:
+        most = told.dollars * (1 + (told.spread or 0))
         cells.append((money.words(told.dollars), "cost"))
+        if money.words(most) != money.words(told.dollars):
+            cells.append((money.words(most), "at most, likely"))
     return parts.facts(cells, "Forecast from the preview")
+
+
+def _range(tokens: int, spread: float | None) -> str:
+    """ "5,200", or from how many to how many: "4,800–5,600"."""
+    if not spread or round(tokens * spread) < 1:
+        return f"{tokens:,}"
+    least, most = (float(f"{max(0.0, tokens * (1 + sign * spread)):.2g}") for sign in (-1, 1))
+    return f"{least:,.0f}–{most:,.0f}"
 
 
 def stop_words(look: Look) -> str:
