@@ -105,7 +105,13 @@ def same_rows(one: Recipe, other: Recipe) -> bool:
 def _making(made: Recipe) -> tuple[object, ...]:
     """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not."""
     specs = (made.generator, *made.responders)
-    alike: dict[str, Any] = {"key_env": "", "concurrency": 1, "requests_per_minute": 0, "tokens_per_minute": 0, "timeout": 1.0}
+    alike: dict[str, Any] = {
+        "key_env": "",
+        "concurrency": 1,
+        "requests_per_minute": 0,
+        "tokens_per_minute": 0,
+        "timeout": 1.0,
+    }
     models = [replace(spec.unpriced, **alike) for spec in specs]
     return (models, made.task, made.inputs, made.answering, made.seed)
 

@@ -7,6 +7,10 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from aiohttp import RequestInfo
+from aiohttp.client_reqrep import ConnectionKey
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from tasks.engine import Engine
 from tasks.errors import (
@@ -253,24 +257,29 @@ def test_odd_usage_and_a_cut_off_answer() -> None:
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cut_off) == (None, None, True)
 
 
-def exceptions() -> list[Exception]:
-    """What the transport may raise, and what libraries below it do."""
-    import httpx2
+def exceptions() -> list[BaseException]:
+    """What the transport may raise."""
+    import aiohttp
 
-    kinds: list[type[httpx2.HTTPError]] = [httpx2.HTTPError]
-    for kind in kinds:  # other libraries have made kinds of their own
-        kinds += [more for more in kind.__subclasses__() if more.__module__.startswith("httpx2")]
-    known = [kind for kind in kinds if kind not in (httpx2.HTTPStatusError, httpx2.RequestError)]
-    return [*(kind(f"It said {KEY}") for kind in known), ValueError(f"Odd: {KEY}"), OSError(KEY), RuntimeError()]
+    host = ConnectionKey("127.0.0.1", 9, False, True, None, None, None)
+    return [
+        TimeoutError(), aiohttp.ConnectionTimeoutError(f"to {KEY}"), aiohttp.SocketTimeoutError(KEY),
+        aiohttp.ClientConnectorError(host, OSError(111, KEY)), aiohttp.ServerDisconnectedError(f"by {KEY}"),
+        aiohttp.ClientPayloadError(KEY), aiohttp.ClientOSError(KEY), aiohttp.InvalidURL(f"http://{KEY}"),
+        aiohttp.TooManyRedirects(RequestInfo(URL(f"http://{KEY}"), "POST", CIMultiDictProxy(CIMultiDict())), ()),
+        ValueError(f"Odd: {KEY}"), OSError(KEY), RuntimeError(),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("error", exceptions(), ids=lambda error: type(error).__name__)
-def test_everything_that_the_transport_raises_is_translated(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_the_transport_raises_is_translated(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def work(endpoint: OpenAIEndpoint) -> Completion:
-        async def send(request: Any) -> Any:
+        async def exchange(*_: Any) -> Any:
             raise error
 
-        monkeypatch.setattr(endpoint._transport, "send", send)
+        monkeypatch.setattr(endpoint, "_exchange", exchange)
         return await hello(endpoint)
 
     with pytest.raises(CallFailed) as caught:

@@ -24,7 +24,16 @@ SERVED = [
     ("Another address (OpenAI-compatible)", OWN_ADDRESS),
 ]
 WITHOUT_ADDRESS = ("local", "scripted")
-MORE = ["top_p", "timeout", "requests_per_minute", "tokens_per_minute", "prompt_price", "completion_price", "template", "extra"]
+MORE = [
+    "top_p",
+    "timeout",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "prompt_price",
+    "completion_price",
+    "template",
+    "extra",
+]
 PRICES = ["prompt_price", "completion_price"]
 UNPRICED: draft.Filled = dict.fromkeys(PRICES)
 TITLES = {

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from tasks.errors import ServerFault
-from tasks.models.openai import OpenAIEndpoint, sendable
+from tasks.models.openai import OpenAIEndpoint, on_this_machine, sendable
 
 AT_ONCE = 64
 """Texts in one request; some endpoints take no more."""
@@ -14,13 +15,31 @@ LONGEST = 8_000
 
 async def embed(endpoint: OpenAIEndpoint, texts: Sequence[str]) -> list[list[float]]:
     """A vector for each of at most `AT_ONCE` texts, all of one length. Raises ModelError and its kinds."""
+    import openai
+
     body = {
         "model": endpoint.spec.model or "default",
         "input": [sendable(text)[:LONGEST] or " " for text in texts],
         "encoding_format": "float",
         **endpoint.spec.extra,
     }
-    answer = await endpoint.ask("/embeddings", body)
+    try:
+        async with openai.AsyncOpenAI(
+            base_url=endpoint.url,
+            api_key=endpoint.key or "none",
+            max_retries=0,
+            timeout=endpoint.timeout,
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=not on_this_machine(endpoint.url)),
+        ) as client:
+            answer: Any = await client.post("/embeddings", cast_to=object, body=body)
+    except openai.APIStatusError as error:
+        raise endpoint.refusal(error.status_code, error.response.headers, error.response.content) from error
+    except openai.APITimeoutError as error:
+        raise endpoint.translated(TimeoutError(str(error))) from error
+    except openai.OpenAIError as error:
+        raise endpoint.translated(error.__cause__ or error) from error
+    except (ValueError, RecursionError) as error:  # what the JSON reader raises comes through the client
+        raise ServerFault(f"{endpoint.url} answered something that is not JSON. Is the address right?") from error
     try:
         found = [
             [float(x) for x in one["embedding"]] for one in sorted(answer["data"], key=lambda one: int(one["index"]))

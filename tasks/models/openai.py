@@ -1,13 +1,15 @@
-"""Any OpenAI-compatible endpoint, through the openai client's faster transport.
+"""Any OpenAI-compatible endpoint: chats and completions of a run.
 
-One client for each endpoint. It says what goes with a request (headers, key) and carries it, but a request is not made by
-its `post`: that takes as much of the processor as all the rest of a call. Nothing is retried here: the engine does that,
-with its own limits. What goes wrong is translated once, in `_translated` and `_refusal`.
+They go over aiohttp, which carries the openai client's faster transport too: importing that client takes half a second of
+every start, and its way to make a request more of the processor than all the rest of a call. One session for each endpoint.
+Nothing is retried here: the engine does that, with its own limits. What goes wrong is translated once, in `translated` and
+`refusal`. (Embeddings, which no run waits for, go through the client: embedding.py.)
 """
 
 import asyncio
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -33,7 +35,9 @@ from tasks.models.spec import ModelSpec
 from tasks.types import Message
 
 if TYPE_CHECKING:
-    import httpx2
+    import ssl
+
+    import aiohttp
 
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
@@ -66,32 +70,18 @@ class OpenAIEndpoint:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
-        self._transport, self._headers = self._client()
-        self._addresses: dict[str, httpx2.URL] = {}
-
-    def _client(self) -> "tuple[httpx2.AsyncClient, dict[str, str]]":
-        """The client's transport, and what goes with every request."""
-        import httpx2
-        import openai
-
-        waits = httpx2.Timeout(None, connect=min(CONNECTING, self.timeout / 2))
-        transport = openai.DefaultAioHttpClient(trust_env=not on_this_machine(self.url), timeout=waits)
-        client = openai.AsyncOpenAI(base_url=self.url, api_key=self._key or "none", http_client=transport)
-        sent = {**client.default_headers, **client.auth_headers}
-        return transport, {name: value for name, value in sent.items() if isinstance(value, str)}
-
-    def _at(self, address: str) -> "httpx2.URL":
-        """An address, read once."""
-        import httpx2
-
-        if address not in self._addresses:
-            self._addresses[address] = httpx2.URL(address)
-        return self._addresses[address]
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
+        self._headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
+        self._session: aiohttp.ClientSession | None = None
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
         self.url, self._key = url, key
         self._headers["Authorization"] = f"Bearer {key}"
+
+    @property
+    def key(self) -> str | None:
+        return self._key
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
@@ -134,29 +124,37 @@ class OpenAIEndpoint:
         It has `within` seconds, and never more than its timeout, from the first byte sent to the last one read. Raises
         CallFailed, CallRefused, EndpointRefused and their kinds.
         """
-        import httpx2
-
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        address = path if "://" in path else self.url.rstrip("/") + path
         try:
-            address = self._at(path if "://" in path else self.url.rstrip("/") + path)
-            request = httpx2.Request(
-                "GET" if body is None else "POST",
-                address,
-                headers={**self._headers, **(headers or {})},
-                content=content,
-            )
             async with asyncio.timeout(min(within, self.timeout)):
-                answer = await self._transport.send(request)
-        except Exception as error:  # the transport lets through what the libraries below it raise
-            raise self._translated(error) from error
-        if not answer.is_success:
-            raise self._refusal(answer)
+                status, said, sent = await self._exchange(address, content, {**self._headers, **(headers or {})})
+        except Exception as error:  # whatever the transport lets through
+            raise self.translated(error) from error
+        if not 200 <= status < 300:
+            raise self.refusal(status, said, sent)
         try:
-            return json.loads(answer.content)
+            return json.loads(sent)
         except (ValueError, RecursionError) as error:
             raise ServerFault(
                 f"{self.name} at {self.url} answered something that is not JSON. Is the address right?"
             ) from error
+
+    async def _exchange(
+        self, address: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """(status, headers, body) of what comes back."""
+        import aiohttp
+
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, ssl=_trusted() if address.startswith("https") else True)
+            patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=patience, trust_env=not on_this_machine(self.url)
+            )
+        method = "GET" if content is None else "POST"
+        async with self._session.request(method, address, data=content, headers=headers) as answer:
+            return answer.status, answer.headers, await answer.read()
 
     def read(self, answer: object, latency: float) -> Completion:
         """The protocol's answer as a Completion; ServerFault if it is something else."""
@@ -192,26 +190,26 @@ class OpenAIEndpoint:
             revision=revision,
         )
 
-    def _translated(self, error: Exception) -> CallFailed:
+    def translated(self, error: BaseException) -> CallFailed:
         """What the transport raised, in words for the user and without the key."""
-        import httpx2
+        import aiohttp
 
-        if isinstance(error, TimeoutError | httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
+        if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
         reason = self._clean(str(error)) or type(error).__name__
         return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
 
-    def _refusal(self, answer: "httpx2.Response") -> ModelError:
+    def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
         """An answer that says no, in words for the user and without the key."""
-        status, where = answer.status_code, f"{self.name} at {self.url}"
+        where = f"{self.name} at {self.url}"
         try:
-            said = json.loads(answer.content)
+            said = json.loads(content)
         except (ValueError, RecursionError):
             said = None
         said = said.get("error", said) if isinstance(said, dict) else said
         body = said if isinstance(said, dict) else {}
-        words = body.get("message") or body.get("detail") or (said if isinstance(said, str) else answer.text)
-        words = self._clean(str(words)) or answer.reason_phrase or "no reason given"
+        words = body.get("message") or body.get("detail") or (said if isinstance(said, str) else "")
+        words = self._clean(str(words or content.decode("utf-8", "replace"))) or "no reason given"
         code = str(body.get("code") or body.get("type") or "")
         if status == 401 or status == 403:
             return EndpointRefused(f"{where} refused the key ({status}: {words}). {self._refused}")
@@ -223,7 +221,7 @@ class OpenAIEndpoint:
         if status in (429, 503):
             return Overloaded(
                 f"{where} is overloaded ({status}: {words}).",
-                retry_after=_retry_after(answer.headers),
+                retry_after=_retry_after(headers),
             )
         if status == 408 or status == 504:
             return TimedOut(f"{where} ran out of time ({status}: {words}).")
@@ -243,8 +241,24 @@ class OpenAIEndpoint:
         return await probe(self)
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def _account(spec: ModelSpec) -> dict[str, str]:
+    """Which account of OpenAI pays, where the variables of its client say so."""
+    known = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+    said = {header: os.environ.get(variable, "") for header, variable in known.items()}
+    return {header: value for header, value in said.items() if value} if spec.preset == "openai" else {}
+
+
+def _trusted() -> "ssl.SSLContext":
+    """Certificates as the openai client trusts them: the system's, or those that SSL_CERT_FILE names."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def on_this_machine(url: str) -> bool:

@@ -4,7 +4,9 @@ Six small requests at most. What an endpoint refuses here is a capability that i
 a dead address is an error.
 """
 
+import asyncio
 import json
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, EndpointRefused, ModelError, ServerFault, Unreachable
@@ -38,16 +40,19 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     """
     listed = await _get(endpoint, "/models")
     models, context, weights = _models(listed, endpoint.spec.model)
-    props = await _get(endpoint, "/props", root=True)
+    props, bounded, raw_prompts, logprobs = await _all(
+        _get(endpoint, "/props", root=True),
+        _takes_schema(endpoint, _SCHEMA),
+        _takes_raw_prompts(endpoint),
+        _gives_logprobs(endpoint),
+    )
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
     slot = _table(props.get("default_generation_settings")).get("n_ctx")
-    bounded = await _takes_schema(endpoint, _SCHEMA)
-    raw_prompts = await _takes_raw_prompts(endpoint)
     return Capabilities(
         raw_prompts=raw_prompts,
         json_schema=bounded or await _takes_schema(endpoint, _UNBOUNDED),
         string_bounds=bounded,
-        logprobs=await _gives_logprobs(endpoint),
+        logprobs=logprobs,
         continues_turns=not raw_prompts and await _continues_turns(endpoint),
         chat_template=template,
         bos_token=str(props.get("bos_token") or ""),
@@ -56,6 +61,15 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         models=models,
         weights=weights,
     )
+
+
+async def _all(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Asked at the same time; the first error is raised when all are answered."""
+    found = await asyncio.gather(*questions, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return found
 
 
 async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> dict[str, Any]:
