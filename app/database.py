@@ -97,6 +97,7 @@ class Database:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA recursive_triggers=ON")  # what REPLACE takes away is counted too
         connection.execute("PRAGMA busy_timeout=30000")
         return connection
 

@@ -210,7 +210,92 @@ def accounts(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: list[Callable[[sqlite3.Connection], None]] = [first, page, judge, samples, scores, library, figures, accounts]
+def counters(connection: sqlite3.Connection) -> None:
+    """How far each run has come, kept up to date by every change: a page asks for it each second, of a large run too.
+
+    Ratings are those of rows that are kept, so a row that changes its state takes its ratings along.
+    """
+    _each(
+        connection,
+        """
+        CREATE TABLE counted(
+          run TEXT PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE,
+          units INTEGER NOT NULL DEFAULT 0, failed_units INTEGER NOT NULL DEFAULT 0, drops INTEGER NOT NULL DEFAULT 0,
+          made INTEGER NOT NULL DEFAULT 0, answered INTEGER NOT NULL DEFAULT 0, rated INTEGER NOT NULL DEFAULT 0,
+          failed_rows INTEGER NOT NULL DEFAULT 0, ratings INTEGER NOT NULL DEFAULT 0, unrated INTEGER NOT NULL DEFAULT 0,
+          failed_ratings INTEGER NOT NULL DEFAULT 0, rows_to_rate_again INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+        CREATE INDEX rows_kept ON rows(run, state, unit, position);
+        INSERT INTO counted(run, units, failed_units, drops, made, answered, rated, failed_rows) SELECT id,
+          (SELECT count(*) FROM units WHERE run=runs.id),
+          (SELECT count(*) FROM units WHERE run=runs.id AND state='failed'),
+          (SELECT count(*) FROM drops WHERE run=runs.id),
+          (SELECT count(*) FROM rows WHERE run=runs.id AND state='kept'),
+          (SELECT count(*) FROM rows WHERE run=runs.id AND state='kept' AND stage='answered'),
+          (SELECT count(*) FROM rows WHERE run=runs.id AND state='kept' AND rated_by<>''),
+          (SELECT count(*) FROM rows WHERE run=runs.id AND state='failed') FROM runs;
+        UPDATE counted SET ratings=n, unrated=u, failed_ratings=f, rows_to_rate_again=a FROM
+          (SELECT scores.run of, sum(ratings) n, sum(unrated) u, sum(failed) f, sum(failed>0 AND rated_by<>'') a
+           FROM scores JOIN rows ON rows.id=row WHERE aspect='' AND state='kept' GROUP BY scores.run) WHERE run=of;
+        CREATE TRIGGER runs_insert AFTER INSERT ON runs BEGIN INSERT INTO counted(run) VALUES(new.id); END;
+    """,
+    )
+    for event, side, sign in (("INSERT", "new", "+"), ("DELETE", "old", "-")):
+        _each(connection, _counting(event, side, sign))
+    _each(
+        connection,
+        f"""
+        CREATE TRIGGER units_update AFTER UPDATE OF state ON units BEGIN
+          {_of_unit("old", "-")} {_of_unit("new", "+")} END;
+        CREATE TRIGGER rows_update AFTER UPDATE OF state, stage, rated_by ON rows BEGIN
+          {_of_row("old", "-")} {_of_row("new", "+")} END;
+        CREATE TRIGGER rows_rescored AFTER UPDATE OF state, rated_by ON rows
+          WHEN old.state<>new.state OR old.rated_by<>new.rated_by BEGIN
+          {_of_score("scores", "old", "-", "scores.row=new.id AND scores.run=new.run AND scores.aspect=''")}
+          {_of_score("scores", "new", "+", "scores.row=new.id AND scores.run=new.run AND scores.aspect=''")} END;
+        -- before the row is gone: its scores are counted by what it is
+        CREATE TRIGGER rows_unscored BEFORE DELETE ON rows BEGIN DELETE FROM scores WHERE row=old.id; END;
+    """,
+    )
+
+
+def _counting(event: str, side: str, sign: str) -> str:
+    return f"""
+        CREATE TRIGGER units_{event} AFTER {event} ON units BEGIN {_of_unit(side, sign)} END;
+        CREATE TRIGGER rows_{event} AFTER {event} ON rows BEGIN {_of_row(side, sign)} END;
+        CREATE TRIGGER drops_{event} AFTER {event} ON drops BEGIN
+          UPDATE counted SET drops=drops{sign}1 WHERE run={side}.run; END;
+        CREATE TRIGGER scores_{event} AFTER {event} ON scores WHEN {side}.aspect='' BEGIN
+          {_of_score(side, "rows", sign, f"rows.id={side}.row")} END;
+    """
+
+
+def _of_unit(unit: str, sign: str) -> str:
+    return f"UPDATE counted SET units=units{sign}1, failed_units=failed_units{sign}({unit}.state='failed') WHERE run={unit}.run;"
+
+
+def _of_row(row: str, sign: str) -> str:
+    kept = f"{row}.state='kept'"
+    return f"""UPDATE counted SET made=made{sign}({kept}), failed_rows=failed_rows{sign}({row}.state='failed'),
+          answered=answered{sign}({kept} AND {row}.stage='answered'), rated=rated{sign}({kept} AND {row}.rated_by<>'')
+          WHERE run={row}.run;"""
+
+
+def _of_score(score: str, row: str, sign: str, where: str) -> str:
+    """`score` and `row` are sides of a change, or the table of the other one."""
+    kept = f"({row}.state='kept')"
+    return f"""UPDATE counted SET ratings=counted.ratings{sign}{score}.ratings*{kept},
+          unrated=counted.unrated{sign}{score}.unrated*{kept}, failed_ratings=failed_ratings{sign}{score}.failed*{kept},
+          rows_to_rate_again=rows_to_rate_again{sign}({score}.failed>0 AND {kept} AND {row}.rated_by<>'')
+          FROM {"rows" if row == "rows" else "scores"} WHERE counted.run={_side_of(score, row)}.run AND {where};"""
+
+
+def _side_of(*names: str) -> str:
+    return next(name for name in names if name in ("old", "new"))
+
+
+STEPS: list[Callable[[sqlite3.Connection], None]] = [
+    first, page, judge, samples, scores, library, figures, accounts, counters,
+]  # fmt: skip
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -161,7 +161,8 @@ class Rows:
     def page(self, run_id: str, offset: int, limit: int) -> list[Row]:
         """Some rows of a run that are kept, answered or not, in unit order."""
         page = self.db.all(
-            "SELECT * FROM rows WHERE run=? AND state='kept' ORDER BY unit, position LIMIT ? OFFSET ?",
+            "SELECT * FROM rows WHERE rowid IN (SELECT rowid FROM rows WHERE run=? AND state='kept' ORDER BY unit, position"
+            " LIMIT ? OFFSET ?) ORDER BY unit, position",
             run_id,
             limit,
             offset,

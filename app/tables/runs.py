@@ -116,21 +116,9 @@ class Runs:
         return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
 
     def _counted(self, run_id: str) -> dict[str, int]:
-        one = self.db.reader.execute(
-            "SELECT (SELECT count(*) FROM units WHERE run=:r) units,"
-            " (SELECT count(*) FROM units WHERE run=:r AND state='failed')"
-            "  + (SELECT count(*) FROM rows WHERE run=:r AND state='failed') failed,"
-            " (SELECT count(*) FROM drops WHERE run=:r) dropped,"
-            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept') made,"
-            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept' AND stage='answered') answered,"
-            " (SELECT count(*) FROM rows WHERE run=:r AND state='kept' AND rated_by<>'') rated",
-            {"r": run_id},
-        ).fetchone()
-        ratings = self.db.reader.execute(
-            "SELECT coalesce(sum(ratings), 0) ratings, coalesce(sum(unrated), 0) unrated, coalesce(sum(scores.failed), 0)"
-            " failed_ratings, coalesce(sum(scores.failed>0 AND rated_by<>''), 0) rows_to_rate_again"
-            " FROM scores JOIN rows ON rows.id=scores.row WHERE scores.run=? AND aspect='' AND state='kept'", (run_id,),
-        ).fetchone()  # fmt: skip
+        one = dict(self.db.all("SELECT * FROM counted WHERE run=?", run_id)[0])
+        del one["run"]
+        one["failed"], one["dropped"] = one.pop("failed_units") + one.pop("failed_rows"), one.pop("drops")
         sent = self.db.reader.execute(
             f"SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND {THERE}",
             (run_id,),
@@ -147,7 +135,7 @@ class Runs:
         seen = self.db.all(f"SELECT count(DISTINCT row) n FROM ({NEWEST}) WHERE status<>'draft'", run_id)[0]["n"]
         last = self.last_export(run_id)
         exported = last["rows"] if last else 0
-        return {**dict(one), **dict(ratings), "sent": sent, **dict(reviewed), "seen": seen, "exported": exported}
+        return {**one, "sent": sent, **dict(reviewed), "seen": seen, "exported": exported}
 
     def last_export(self, run_id: str) -> dict[str, Any] | None:
         """The newest of what `add_export` was told."""
