@@ -8,17 +8,16 @@ many add to the same table (`add_async`) are added in one statement.
 `synchronous = NORMAL` in WAL mode: a killed process loses nothing; a power cut may take the last moments, never the file.
 Those are answers that can be asked for again; FULL would wait for the disk with every batch, for that alone.
 
-Who works on a run keeps some room in reserve (`reserved`): where the disk is full, that is given up, so that answers which
-are on their way, and paid for, still find a place; `full` then says that there is no more.
+Who works on a run keeps some room in reserve: where the disk is full, that is given up, so that answers which are on their
+way, and paid for, still find a place.
 """
 
 import asyncio
 import contextlib
 import queue
-import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -28,14 +27,19 @@ from typing import Any, TypeVar, cast
 from app.errors import StoreError
 from app.files import exclusively
 from app.migrations import migrate
+from app.reserve import Reserve
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
 MOST_VALUES = 30_000
 """In one statement; SQLite takes 32,766."""
-RESERVE = 8 * 2**20
-"""Bytes: what the answers that are on their way may take."""
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+OF_THE_FILE = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL,
+)  # fmt: skip
+"""What no other write would fare better with."""
 MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them: ids of rows, some 70 bytes each."""
 
@@ -49,7 +53,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Order:
     """A write, and who is told of it: a thread, or a task in `loop`."""
 
     wanted: "Write[Any] | tuple[Line, ...]"
@@ -57,7 +61,7 @@ class Asked:
     loop: asyncio.AbstractEventLoop | None = None
 
 
-Done = tuple[Asked, Any, BaseException | None]
+Done = tuple[Order, Any, BaseException | None]
 
 
 class Database:
@@ -65,14 +69,12 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._todo: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._readers: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         self._closed = False
-        self._reserve = path.with_suffix(".reserve")
-        self._reserving = 0
-        self.full = False
+        self.reserve = Reserve(path)
         self._remembered: dict[str, tuple[int, Any]] = {}
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,19 +156,20 @@ class Database:
 
     def _submit(self, function: Write[T]) -> "Future[T]":
         future: Future[T] = Future()
-        self._put(Asked(function, future))
+        self._put(Order(function, future))
         return future
 
     def _ask(self, wanted: "Write[Any] | tuple[Line, ...]") -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._put(Asked(wanted, future, loop))
+        self._put(Order(wanted, future, loop))
         return future
 
-    def _put(self, asked: "Asked") -> None:
-        if self._closed:
-            raise StoreError("The store is closed already.")
-        self._todo.put(asked)
+    def _put(self, order: "Order") -> None:
+        with self._guard:
+            if self._closed:
+                raise StoreError("The store is closed already.")
+            self._todo.put(order)
 
     def _work(self) -> None:
         while (first := self._todo.get()) is not None:
@@ -176,23 +179,23 @@ class Database:
                     stop = True
                     break
                 batch.append(more)
-            self._commit([asked for asked in batch if not asked.future.cancelled()])
+            self._commit([order for order in batch if isinstance(order.wanted, tuple) or not order.future.cancelled()])
             if stop:
                 return
 
-    def _commit(self, batch: "list[Asked]") -> None:
+    def _commit(self, batch: "list[Order]") -> None:
         try:
             try:
                 done = self._transaction(batch, apart=False)
-            except sqlite3.OperationalError:
-                raise
-            except Exception:  # noqa: BLE001 - which of them it was shows where each is done by itself
+            except Exception as error:  # which of them it was shows where each is done by itself
+                if _of_the_file(error):
+                    raise
                 done = self._transaction(batch, apart=True)
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE) and self._give_up_reserve():
+        except Exception as error:  # noqa: BLE001 - the thread must live on, and nobody may wait for ever
+            if getattr(error, "sqlite_errorcode", None) in NO_ROOM and self.reserve.give_up():
                 self._commit(batch)
                 return
-            done = [(asked, None, self._words(str(error))) for asked in batch]
+            done = [(order, None, self._words(str(error))) for order in batch]
         _answer(done)
 
     def _words(self, reason: str) -> StoreError:
@@ -200,52 +203,29 @@ class Database:
             f"The store {self.path} can't be written: {reason}. Nothing that was in it is lost; make room and resume."
         )
 
-    @contextlib.contextmanager
-    def reserved(self) -> Iterator[None]:
-        """Keeps room in reserve, where there is enough for that."""
-        self.full = False
-        self._reserving += 1
-        with contextlib.suppress(OSError):
-            if shutil.disk_usage(self.path.parent).free > 4 * RESERVE:
-                with self._reserve.open("wb") as file:
-                    file.write(bytes(RESERVE))
-        try:
-            yield
-        finally:
-            self._reserving -= 1
-            if not self._reserving:
-                self._reserve.unlink(missing_ok=True)
-
-    def _give_up_reserve(self) -> bool:
-        if not self._reserve.exists():
-            return False
-        self._reserve.unlink(missing_ok=True)
-        self.full = True
-        return True
-
     def room(self) -> None:
         """Raises StoreError where what is left of the disk is only for what is on its way."""
-        if self.full:
+        if self.reserve.given_up:
             raise self._words("database or disk is full")
 
-    def _transaction(self, batch: "list[Asked]", *, apart: bool) -> "list[Done]":
+    def _transaction(self, batch: "list[Order]", *, apart: bool) -> "list[Done]":
         """Does all of it, or nothing; `apart` keeps what is wrong with one of them from the others."""
         done: list[Done] = []
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             if not apart:  # lines of one table together, so that one may come before the line that it belongs to
                 self._writer.execute("PRAGMA defer_foreign_keys=ON")
-                self._add([line for asked in batch if isinstance(asked.wanted, tuple) for line in asked.wanted])
-            for asked in batch:
+                self._add([line for order in batch if isinstance(order.wanted, tuple) for line in order.wanted])
+            for order in batch:
                 if apart:
                     self._writer.execute("SAVEPOINT one")
                 try:
-                    done.append((asked, self._done(asked, added=not apart), None))
+                    done.append((order, self._done(order, added=not apart), None))
                 except Exception as error:
-                    if not apart or isinstance(error, sqlite3.OperationalError):
+                    if not apart or _of_the_file(error):
                         raise
                     self._writer.execute("ROLLBACK TO one")  # the error goes to whoever asked; the thread must live on
-                    done.append((asked, None, error))
+                    done.append((order, None, error))
                 if apart:
                     self._writer.execute("RELEASE one")
             self._writer.execute("COMMIT")
@@ -255,10 +235,10 @@ class Database:
             raise
         return done
 
-    def _done(self, asked: "Asked", *, added: bool) -> Any:
-        if isinstance(asked.wanted, tuple):
-            return None if added else self._add(asked.wanted)
-        said = asked.wanted(self._writer)
+    def _done(self, order: "Order", *, added: bool) -> Any:
+        if isinstance(order.wanted, tuple):
+            return None if added else self._add(order.wanted)
+        said = order.wanted(self._writer)
         # a cursor that another thread lets go of would disturb this thread's use of the same statement
         return None if isinstance(said, sqlite3.Cursor) else said
 
@@ -278,11 +258,12 @@ class Database:
                 connection.interrupt()
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            self._todo.put(None)
         self.interrupt()
-        self._todo.put(None)
         self._thread.join()
         for connection in [*self._readers.values(), self._watcher, self._writer]:
             connection.close()
@@ -299,10 +280,15 @@ def _answer(done: "list[Done]") -> None:
 
 
 def _tell(done: "list[Done]") -> None:
-    for asked, result, failure in done:
-        if asked.future.done():
+    for order, result, failure in done:
+        if order.future.done():
             continue
         if failure is None:
-            asked.future.set_result(result)
+            order.future.set_result(result)
         else:
-            asked.future.set_exception(failure)
+            order.future.set_exception(failure)
+
+
+def _of_the_file(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in OF_THE_FILE

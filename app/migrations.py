@@ -206,6 +206,9 @@ def accounts(connection: sqlite3.Connection) -> None:
         """
         ALTER TABLE workings ADD COLUMN noted TEXT NOT NULL DEFAULT '';
         ALTER TABLE workings ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+        -- the most that calls can have taken of which nobody said what they took
+        ALTER TABLE spent ADD COLUMN unreported_prompt INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE spent ADD COLUMN unreported_completion INTEGER NOT NULL DEFAULT 0;
     """,
     )
 

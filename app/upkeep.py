@@ -1,6 +1,7 @@
 """Keeping the store: a copy in one file, a run taken away, room given back."""
 
 import contextlib
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +10,6 @@ from app.errors import RunError, StoreError
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import at_work
-
-PAGES = 2000
-"""Of the file, copied at a time: others write between."""
 
 
 def backup(store: Store, path: Path) -> int:
@@ -25,8 +23,11 @@ def backup(store: Store, path: Path) -> int:
     part = path.with_name(f".{path.name}.part")
     try:
         part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(part)) as copy:
-            store.db.reader.backup(copy, pages=PAGES)
+            store.db.reader.backup(
+                copy
+            )  # in one step: others write meanwhile, and a step more would begin anew for them
         if path.exists():
             raise StoreError(f"{path} is there already. Name another file; nothing was written.")
         part.replace(path)

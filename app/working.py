@@ -16,13 +16,14 @@ from app.services import Say
 from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
+from app.tables.text import now
 from app.workers import working_on
 from tasks.budget import Account, Use
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
-from tasks.served import ANSWER_TOKENS
+from tasks.served import ANSWER_TOKENS, LENGTHS
 
 NOTED_EVERY = 5.0
 """Seconds between two times that it is written down what the work took."""
@@ -43,7 +44,7 @@ async def worked(
             execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
             cost = costs(made)
             working = await asyncio.to_thread(store.workings.begin, run.id, what)
-            execution.engine.account = Account(made.budget, used(store, run, cost), cost)
+            execution.engine.account = Account(made.budget, used_by(store, run, cost), cost)
         except ClaywrightError as error:
             if what not in ("rate", "again"):
                 store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
@@ -54,17 +55,21 @@ async def worked(
         done, engine, over = execution.progress, execution.engine, asyncio.Event()
 
         def note(*, last: bool = False) -> None:
-            tallies = {key: replace(tally) for key, tally in list(engine.tallies.items())}
-            store.workings.note(working, done.answered, done.rated, tallies, last=last)
+            when, tallies = now(), {key: replace(tally) for key, tally in list(engine.tallies.items())}
+            store.workings.note(working, done.answered, done.rated, tallies, when=when, last=last)
 
         noting = asyncio.create_task(_again_and_again(note, over))
         try:
-            with store.db.reserved():
+            with store.db.reserve.held():
                 yield execution
         finally:
             over.set()
-            await noting
-            await engine.close()
+            try:
+                await noting
+            finally:
+                engine.stop()
+                await engine.drain()  # what is on its way is paid for
+                await engine.close()
             note(last=True)
 
 
@@ -93,17 +98,19 @@ def _bounded(made: Recipe) -> Recipe:
     """The recipe with an end to every answer: without one, nobody knows what a call may take."""
 
     def bound(spec: ModelSpec) -> ModelSpec:
-        return spec if spec.max_tokens else replace(spec, max_tokens=ANSWER_TOKENS)
+        bounded = spec.max_tokens or any(spec.extra.get(name) for name in LENGTHS)
+        return spec if bounded else replace(spec, max_tokens=ANSWER_TOKENS)
 
     return money.with_models(made, bound)
 
 
 def costs(made: Recipe) -> Callable[[str, int, int], float]:
     """What tokens of a model's prompts and answers cost. Raises SettingsError where a budget needs that and it is not known."""
-    known = money.prices(made)
+    known = money.prices(made if made.rating else replace(made, labeller=made.generator))
     if made.budget.dollars is not None:
-        used = [made.generator, *made.responders, *([made.labeller] if made.rating else [])]
-        if lacking := [money.name(spec) for spec in used if money.name(spec) not in known]:
+        called = [made.generator, *made.responders, *([made.labeller] if made.rating else [])]
+        lacking = [money.name(spec) or spec.address for spec in called if money.name(spec) not in known]
+        if lacking:
             raise SettingsError(
                 f"A budget in dollars needs the price of {' and '.join(dict.fromkeys(lacking))}: set prompt_price and"
                 " completion_price of the model, or give the budget in tokens."
@@ -111,11 +118,15 @@ def costs(made: Recipe) -> Callable[[str, int, int], float]:
     return lambda model, prompt, completion: known[model].of(prompt, completion) if model in known else 0.0
 
 
-def used(store: Store, run: Run, cost: Callable[[str, int, int], float]) -> Use:
-    """What all work on the run used until now."""
+def used_by(store: Store, run: Run, cost: Callable[[str, int, int], float]) -> Use:
+    """What all work on the run used until now, or can have used where nobody said what it did."""
     tokens = sum(w["prompt_tokens"] + w["completion_tokens"] for w in store.workings.all(run.id))
-    spent = store.workings.spent(run.id).items()
-    return Use(tokens, sum(cost(model, tally.prompt_tokens, tally.completion_tokens) for (_, model), tally in spent))
+    dollars = 0.0
+    for (_, model), tally in store.workings.spent(run.id).items():
+        prompt, completion = tally.unreported_prompt, tally.unreported_completion
+        tokens += prompt + completion
+        dollars += cost(model, tally.prompt_tokens + prompt, tally.completion_tokens + completion)
+    return Use(tokens, dollars)
 
 
 def outcome(execution: Execution) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""What a run may use: tokens, money. It is never passed, as each call sets aside the most that it can use before it is sent."""
+"""What a run may use: tokens, money. It is never passed, as each call sets aside the most that it can use before it is sent.
+
+The few small questions that tell what an endpoint can do are not counted.
+"""
 
 import asyncio
 import math
@@ -69,15 +72,13 @@ class Account:
         self._hold(most, 1)
         return most
 
-    def settle(self, held: Use, model: str, prompt: int | None, completion: int | None) -> None:
-        """A call was answered: what it used counts; all that it held, where the endpoint does not say what that was."""
+    def settle(self, held: Use, model: str, prompt: int, completion: int) -> None:
+        """A call is over, and used so much."""
         if not self.budget.given:
             return
         self._hold(held, -1)
-        if prompt is None or completion is None:
-            self._use(held)
-        else:
-            self._use(Use(prompt + completion, self._cost(model, prompt, completion)))
+        more = Use(prompt + completion, self._cost(model, prompt, completion))
+        self.used = Use(self.used.tokens + more.tokens, self.used.dollars + more.dollars)
 
     def give_back(self, held: Use) -> None:
         """A call was not answered."""
@@ -88,9 +89,6 @@ class Account:
         tokens = self.used.tokens + self._held.tokens + most.tokens
         dollars = self.used.dollars + self._held.dollars + most.dollars
         return tokens <= (self.budget.tokens or math.inf) and dollars <= (self.budget.dollars or math.inf) * (1 + 1e-9)
-
-    def _use(self, more: Use) -> None:
-        self.used = Use(self.used.tokens + more.tokens, self.used.dollars + more.dollars)
 
     def _hold(self, use: Use, sign: int) -> None:
         self._holders += sign

@@ -91,9 +91,10 @@ class Engine:
     async def capabilities(self, endpoint: Endpoint) -> Capabilities:
         """What a probe found, asked once an engine."""
         served = self._serve(endpoint)
-        if served.found is None:
-            served.found = asyncio.ensure_future(self._probe(endpoint))
-        return await asyncio.shield(served.found)
+        found = served.found
+        if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
+            found = served.found = asyncio.ensure_future(self._probe(endpoint))
+        return await asyncio.shield(found)
 
     async def _probe(self, endpoint: Endpoint) -> Capabilities:
         if (known := await self.memo.recall_probe(endpoint.identity)) is not None:
@@ -115,8 +116,7 @@ class Engine:
 
     async def close(self) -> None:
         for served in self._served.values():
-            if served.found is not None and not served.found.done():
-                served.found.cancel()
+            served.close()
         for endpoint in self._endpoints.values():
             await endpoint.close()
 

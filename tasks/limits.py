@@ -1,6 +1,7 @@
 """How hard an endpoint is driven: calls at the same time, requests and tokens a minute."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from tasks.halt import Halt
 
 MINUTE = 60.0
 LOOK_AGAIN = 1.0
-"""Seconds after which one who waits for tokens looks again: others may have used fewer than they had set aside."""
+"""Seconds after which one who waits looks again whether that is over: others may have used fewer tokens, or been answered."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,14 @@ class Limiter:
             self.width = min(self.widest, self.width + (1 if self.width < self._was else 1 / self.width))
             self._admit()
 
-    def overloaded(self, wait: float) -> None:
-        """The endpoint said "too many", or nothing in time: half as many, none for `wait` seconds. A burst counts once."""
+    def overloaded(self, wait: float, sent: float = math.inf) -> None:
+        """The endpoint said "too many", or nothing in time: half as many, none for `wait` seconds.
+
+        A burst counts once, and so does what was `sent` before it was halved: that says nothing of fewer calls.
+        """
         now = time.monotonic()
         self._closed_until = max(self._closed_until, now + wait)
-        if now - self._halved > 1.0:
+        if now - self._halved > 1.0 and sent > self._halved:
             self.width, self._halved = max(1.0, self.width / 2), now
             self._was = 0.0
 
@@ -184,6 +188,7 @@ class Pace:
         self._due = 0.0
         self._full = tokens / 4
         self._left, self._filled = self._full, time.monotonic()
+        self._large_until = 0.0
 
     def tighten(self, requests: int, tokens: int) -> None:
         """Keeps to the smaller of two limits, where one model is used in two ways."""
@@ -211,7 +216,8 @@ class Pace:
         requests = self._due - now - (self._burst - 1) * self._every if self.requests else 0.0
         if not self.tokens:
             return requests
-        self._full = max(self._full, min(tokens, 0.9 * self.tokens))
+        if tokens > self._full or now > self._large_until:  # room for a large call, while there are such
+            self._full, self._large_until = max(self.tokens / 4, min(tokens, 0.9 * self.tokens)), now + MINUTE
         a_second = (self.tokens - self._full) / MINUTE
         self._left = min(self._full, self._left + (now - self._filled) * a_second)
         self._filled = now

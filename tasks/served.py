@@ -27,17 +27,20 @@ from tasks.errors import (
     Unreachable,
 )
 from tasks.halt import Halt
-from tasks.limits import Limiter, Pace
+from tasks.limits import LOOK_AGAIN, Limiter, Pace
 from tasks.models.base import Capabilities, Completion, Endpoint, Kind
 
-ATTEMPTS = 6
+ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
+"""After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
 BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 PATIENCE_BEFORE_FIRST_ANSWER, PATIENCE = 3.0, 3600.0
 """Seconds for which an endpoint that is away is waited for, beyond those that it asks for itself."""
+HALF_A_DAY = 43_200.0
 WORTH_TELLING = 3.0
 """Seconds without an answer after which it is told what is waited for."""
 TEMPLATE_TOKENS = 64
 """What a chat template may add to a prompt: its markers, a system prompt of its own."""
+LENGTHS = ("max_tokens", "max_completion_tokens")
 ANSWER_TOKENS = 1024
 """Set aside for the answer to a call that does not say how long it may be."""
 
@@ -46,7 +49,8 @@ ANSWER_TOKENS = 1024
 class Tally:
     """Counts since the engine began: `sent` includes attempts that failed, `recalled` came from the memo.
 
-    `remembered_tokens` are those of the recalled answers, which were paid for when they were first given.
+    `remembered_tokens` are those of the recalled answers, which were paid for when they were first given. Unreported tokens are
+    the most that calls can have taken whose answers, if any, did not say.
     """
 
     sent: int = 0
@@ -57,6 +61,8 @@ class Tally:
     completion_tokens: int = 0
     seconds: float = 0.0
     remembered_tokens: int = 0
+    unreported_prompt: int = 0
+    unreported_completion: int = 0
 
     def count(self, answer: Completion) -> None:
         self.answered += 1
@@ -82,8 +88,13 @@ class Asked:
 
     @property
     def completion_tokens(self) -> int:
-        said = self.body.get("max_tokens") or self.body.get("max_completion_tokens")
-        return int(said) if said else ANSWER_TOKENS
+        said = [self.body.get(name) for name in LENGTHS]
+        return max((int(most) for most in said if most), default=ANSWER_TOKENS) * int(self.body.get("n") or 1)
+
+    @property
+    def tokens(self) -> float:
+        """What it likely takes at most, as providers count a minute's tokens."""
+        return self.prompt_tokens / 4 + self.completion_tokens
 
 
 @dataclass
@@ -113,6 +124,8 @@ class Served:
     backoff: float = BACKOFF
     pace: Pace = field(default_factory=Pace)
     answers: int = 0
+    outages: int = 0
+    """Those that are over."""
     failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
     trouble: EndpointRefused | BudgetSpent | None = None
@@ -124,7 +137,8 @@ class Served:
         """What is waited for, in words; "" while answers come."""
         if (wait := self.gate.closed_for) > WORTH_TELLING:
             until = datetime.now() + timedelta(seconds=wait)
-            return f"{self._last} It asks to wait until {until:%H:%M:%S}."
+            when = f"{until:%H:%M:%S}" if wait < HALF_A_DAY else f"{until:%Y-%m-%d %H:%M}"
+            return f"{self._last} It asks to wait until {when}."
         if self.failing_since is None or time.monotonic() - self.failing_since < WORTH_TELLING:
             return ""
         return f"{self._last} Trying again."
@@ -139,11 +153,11 @@ class Served:
             held = await self._set_aside(endpoint, asked)
             settled = False
             try:
+                await self.pace.take(asked.tokens, self.halt)
                 async with self.gate.place(lane, endpoint.limits.concurrency):
                     self._go_on()
-                    await self.pace.take(asked.prompt_tokens / 4 + asked.completion_tokens, self.halt)
-                    self._go_on()
                     tally.sent += 1
+                    sent = time.monotonic()
                     try:
                         answer = await endpoint.send(asked.kind, asked.body, asked.draw)
                     except EndpointRefused as error:
@@ -151,11 +165,14 @@ class Served:
                         raise
                     except CallFailed as error:
                         failure = error
+                        settled = isinstance(error, TimedOut)  # it may have been answered, and is paid for then
+                        if settled:
+                            self._use(held, endpoint, asked, tally, None, None)
                     else:
                         self._answered(asked, answer)
                         tally.count(answer)
                         settled = True
-                        self.account.settle(held, endpoint.name, answer.prompt_tokens, answer.completion_tokens)
+                        self._use(held, endpoint, asked, tally, answer.prompt_tokens, answer.completion_tokens)
                         await keep(answer)
                         return answer
             finally:
@@ -163,7 +180,7 @@ class Served:
                     self.account.give_back(held)
             tally.failed_attempts += 1
             tries.count(self.answers)
-            await self._bear(endpoint, asked.kind, failure, tries)
+            await self._bear(endpoint, asked.kind, failure, tries, sent)
 
     async def _set_aside(self, endpoint: Endpoint, asked: Asked) -> Use:
         self._go_on()
@@ -173,6 +190,16 @@ class Served:
             self.trouble = error
             raise
 
+    def _use(
+        self, held: Use, endpoint: Endpoint, asked: Asked, tally: Tally, prompt: int | None, completion: int | None
+    ) -> None:
+        """Counts what a call took; the most that it can have taken, where the endpoint did not say."""
+        if prompt is None or completion is None:
+            prompt, completion = asked.prompt_tokens, asked.completion_tokens
+            tally.unreported_prompt += prompt
+            tally.unreported_completion += completion
+        self.account.settle(held, endpoint.name, prompt, completion)
+
     def _go_on(self) -> None:
         """Raises what keeps this call from being sent."""
         if self.trouble is not None:
@@ -181,16 +208,19 @@ class Served:
             raise Stopped("Stopped before this call was sent.")
 
     def _answered(self, asked: Asked, answer: Completion) -> None:
+        if self.failing_since is not None and time.monotonic() - self.failing_since > WORTH_TELLING:
+            self.outages += 1
         self.answers, self.failing_since = self.answers + 1, None
         self.gate.answered()
         if answer.prompt_tokens is not None and answer.completion_tokens is not None:
-            set_aside = asked.prompt_tokens / 4 + asked.completion_tokens
-            self.pace.used(set_aside, answer.prompt_tokens + answer.completion_tokens)
+            self.pace.used(asked.tokens, answer.prompt_tokens + answer.completion_tokens)
 
-    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Tries) -> None:
+    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Tries, sent: float) -> None:
         """Waits before the next try, or raises where there is none."""
         now = time.monotonic()
         away = isinstance(failure, Overloaded | Unreachable)
+        if away and tries.alone >= (ATTEMPTS_WHEN_TOO_MANY if isinstance(failure, Overloaded) else ATTEMPTS):
+            raise failure
         if not away and tries.alone + tries.unclear >= ATTEMPTS:
             if not tries.unclear or await self._answers_at_all(endpoint, kind):
                 raise failure
@@ -204,16 +234,29 @@ class Served:
                 raise self.trouble from failure
             if now - self.failing_since > WORTH_TELLING:
                 self.gate.lost()
-        later = tries.failed - isinstance(failure, TimedOut)  # it was waited for already
-        wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(later, 10))
+        wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(tries.failed, 10))
         if isinstance(failure, Overloaded):
             asked = failure.retry_after or 0.0
-            self.gate.overloaded(asked)
-            if asked:  # that time is not counted as patience
-                self.failing_since, wait = now + asked, max(wait, asked)
+            self.failing_since = (self.failing_since or now) + max(
+                0.0, asked - self.gate.closed_for
+            )  # not its patience
+            self.gate.overloaded(asked, sent)
+            wait = max(wait, asked)
         elif isinstance(failure, TimedOut):
-            self.gate.overloaded(0.0)
-        await self.halt.sleep(wait)
+            wait = 0.0  # it was waited for already, for all of its deadline
+            self.gate.overloaded(0.0, sent)
+        await self._sleep(wait)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleeps, but no longer than until the endpoint answers others again."""
+        until, outages = time.monotonic() + seconds, self.outages
+        while (left := until - time.monotonic()) > 0 and not self.halt.on and self.outages == outages:
+            await self.halt.sleep(min(left, LOOK_AGAIN))
+
+    def close(self) -> None:
+        for asking in (self._knocking, self.found):
+            if asking is not None and not asking.done():
+                asking.cancel()
 
     async def _answers_at_all(self, endpoint: Endpoint, kind: Kind) -> bool:
         """Whether the endpoint answers the smallest of questions. Those who ask at the same time ask once."""

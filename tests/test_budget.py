@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tasks.budget import Account, Budget, Use
-from tasks.errors import BudgetSpent, ServerFault, SettingsError
+from tasks.errors import BudgetSpent, ServerFault, SettingsError, TimedOut
+from tasks.models.base import Completion, Kind
+from tasks.served import ANSWER_TOKENS, TEMPLATE_TOKENS, Asked
 from tests.endpoints import Fake, Remembered, echo, engine, failing, run
 
 
@@ -74,11 +77,34 @@ def test_a_call_that_fails_gives_back_what_it_held() -> None:
     run(work())
 
 
-def test_where_an_endpoint_does_not_say_what_a_call_took_all_that_it_held_counts() -> None:
+@pytest.mark.parametrize("silent", [True, False])
+def test_where_nobody_says_what_a_call_took_all_that_it_held_counts(silent: bool) -> None:
+    """The endpoint does not report it, or the call ran out of time and was perhaps answered after all."""
+
+    class Silent(Fake):
+        async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+            answer = await super().send(kind, body, draw)
+            return replace(answer, prompt_tokens=None) if silent else answer
+
     async def work() -> None:
-        kept = account(tokens=1000)
-        held = await kept.reserve("m", 300, 100)
-        kept.settle(held, "m", None, None)
-        assert kept.used.tokens == 400
+        kept = account(tokens=100_000)
+        here = engine(account=kept)
+        fake = Silent(echo if silent else failing(1, lambda: TimedOut("too slow")))
+        await here.bind(fake, "s").complete("a", max_tokens=100)
+        (tally,) = here.tallies.values()
+        assert tally.unreported_completion == 100 and tally.unreported_prompt > TEMPLATE_TOKENS
+        held = tally.unreported_prompt + tally.unreported_completion
+        assert kept.used.tokens == held + (0 if silent else 5)
 
     run(work())
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        ({"max_tokens": 50}, 50), ({"max_completion_tokens": 8000}, 8000), ({}, ANSWER_TOKENS),
+        ({"max_tokens": 50, "max_completion_tokens": 800, "n": 3}, 2400), ({"max_tokens": None, "n": None}, ANSWER_TOKENS),
+    ],
+)  # fmt: skip
+def test_the_most_that_an_answer_can_have(body: dict[str, Any], most: int) -> None:
+    assert Asked("chat", body, 0, "generate", 10).completion_tokens == most

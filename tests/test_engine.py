@@ -194,6 +194,18 @@ def test_a_probe_that_reaches_nobody_means_down() -> None:
     run(work())
 
 
+def test_an_endpoint_that_was_not_there_yet_is_asked_again_what_it_can_do() -> None:
+    async def work() -> None:
+        fake, here = Fake(echo), engine()
+        fake.probing = Unreachable("still loading")
+        with pytest.raises(EndpointDown):
+            await here.bind(fake, "s").capabilities()
+        fake.probing = None
+        assert (await here.bind(fake, "s").capabilities()).raw_prompts
+
+    run(work())
+
+
 def test_close_closes_what_was_used() -> None:
     async def work() -> None:
         one, two, here = Fake(echo), Fake(echo, identity="fake|two"), engine()

@@ -1,6 +1,7 @@
 """How hard an endpoint is driven: at the same time, a minute, and by whom in turn."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,13 @@ def test_the_limiter_halves_once_a_burst_and_grows_with_answers() -> None:
         for _ in range(1000):
             limiter.answered()
         assert limiter.width == 16
+        wide = Limiter(16)
+        wide.overloaded(0.0, time.monotonic() - 9)
+        wide._halved -= 2
+        wide.overloaded(0.0, time.monotonic() - 9)  # what was sent before it was halved says nothing of half as many
+        assert wide.width == 8
+        wide.overloaded(0.0, time.monotonic())
+        assert wide.width == 4
         narrow = Limiter(1)
         narrow.overloaded(0.0)
         assert narrow.width == 1
@@ -140,6 +148,34 @@ def test_models_at_one_address_share_what_it_bears() -> None:
         asked = [here.bind(model, f"{n}").complete("a") for n in range(30) for model in (one, two)]
         await asyncio.gather(*asked)
         assert counted["most"] == 4 and one.most_inside <= 3 and two.most_inside <= 4
+
+    run(work())
+
+
+def test_a_model_that_waits_for_its_minute_keeps_no_place_from_another() -> None:
+    async def work() -> None:
+        here = engine()
+        slow = Fake(echo, concurrency=4, identity="fake|slow", address="http://here", requests_per_minute=60)
+        quick = Fake(echo, concurrency=4, identity="fake|quick", address="http://here")
+        waiting = [asyncio.create_task(here.bind(slow, "s").complete(f"{n}")) for n in range(20)]
+        await asyncio.wait_for(asyncio.gather(*(here.bind(quick, "s").complete(f"{n}") for n in range(200))), 5)
+        here.stop()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert len(quick.sent) == 200 and len(slow.sent) <= 2
+
+    run(work())
+
+
+def test_one_large_call_does_not_slow_a_minute_for_good(clock: "Clock") -> None:
+    async def work() -> None:
+        pace, halt, used = Pace(0, 10_000), Hurry(clock), 0
+        await pace.take(9_000, halt)
+        clock.now += 3 * MINUTE
+        began = clock.now
+        while clock.now < began + 10 * MINUTE:
+            await pace.take(500, halt)
+            used += 500
+        assert used > 70_000
 
     run(work())
 

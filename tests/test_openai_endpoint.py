@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,7 +268,7 @@ def exceptions() -> list[BaseException]:
         aiohttp.ClientConnectorError(host, OSError(111, KEY)), aiohttp.ServerDisconnectedError(f"by {KEY}"),
         aiohttp.ClientPayloadError(KEY), aiohttp.ClientOSError(KEY), aiohttp.InvalidURL(f"http://{KEY}"),
         aiohttp.TooManyRedirects(RequestInfo(URL(f"http://{KEY}"), "POST", CIMultiDictProxy(CIMultiDict())), ()),
-        ValueError(f"Odd: {KEY}"), OSError(KEY), RuntimeError(),
+        OSError(KEY),
     ]  # fmt: skip
 
 
@@ -286,6 +287,40 @@ def test_everything_that_the_transport_raises_is_translated(
         asking("http://127.0.0.1:9/v1", work)
     assert type(caught.value) in (TimedOut, Unreachable)
     assert KEY not in str(caught.value) and str(caught.value).endswith((".", "?"))
+
+
+def test_what_is_closed_asks_nobody() -> None:
+    async def work(endpoint: OpenAIEndpoint) -> Completion:
+        await endpoint.close()
+        return await hello(endpoint)
+
+    with FakeOpenAI() as server:
+        with pytest.raises(Unreachable, match="it is closed"):
+            asking(server.url, work)
+        assert not server.calls
+
+
+def test_credentials_in_a_netrc_are_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setattr("tasks.models.openai.on_this_machine", lambda url: False)
+    with FakeOpenAI() as server:
+        asking(server.url, hello)
+        assert server.calls[0]["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.models.openai.on_this_machine", lambda url: False)
+    with FakeOpenAI() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        with pytest.raises(ModelError):  # it is no proxy, but it was asked
+            asking("http://models.example/v1", hello)
+        monkeypatch.setenv("no_proxy", "models.example")
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no such host")))
+        with pytest.raises(Unreachable):
+            asking("http://models.example/v1", hello)
 
 
 async def probed(endpoint: OpenAIEndpoint) -> Capabilities:

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
-from app.database import Database
 from app.errors import StoreError
+from app.reserve import Reserve
 from app.store import Store
 from app.tables.runs import Run
 from tasks import served
@@ -106,6 +107,44 @@ def test_what_a_killed_process_used_is_told_from_its_answers(tmp_path: Path) -> 
             assert store.workings.spent(run.id)["generate", "fake"] == spent
 
 
+def test_ratings_of_other_runs_are_not_told_as_a_dead_ones(tmp_path: Path, store: Store) -> None:
+    """Only what was answered just after it had noted last, with its seed or as a rating."""
+    for run in ("a", "b"):
+        store.runs.create(run, run, "me", "{}", 7 if run == "a" else 8, "")
+    working = store.workings.begin("a", "work")
+    noted = store.db.all("SELECT noted FROM workings")[0]["noted"]
+
+    def answered(number: int, scope: str, seconds: int) -> None:
+        when = (datetime.fromisoformat(noted) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+        said = json.dumps({"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "latency": 0.1})
+        values = (bytes([number]), "e", 0, b"h", scope, said, when)
+        store.db.write(lambda c: c.execute("INSERT INTO calls VALUES(?,?,?,?,?,?,?)", values))
+
+    for number, (scope, seconds) in enumerate(
+        [("7/unit/1", 1), ("rating", 2), ("8/unit/1", 2), ("rating", 60), ("7/answer/1", 3)]
+    ):
+        answered(number, scope, seconds)
+    store.workings.begin("a", "work")
+    assert {key: tally.answered for key, tally in store.workings.spent("a").items()} == {
+        ("generate", "m"): 1, ("rate", "m"): 1, ("answer", "m"): 1,
+    }  # fmt: skip
+    assert working == 1 and [w["open"] for w in store.workings.all("a")] == [0, 1]
+
+
+def test_a_budget_holds_where_the_endpoint_does_not_say_what_calls_took(
+    tmp_path: Path, store: Store, work: Work
+) -> None:
+    silent = {"choices": [{"message": {"content": "The Loire."}, "finish_reason": "stop"}]}
+    with FakeOpenAI(faults=lambda body, number: (200, {}, silent)) as server:
+        with pytest.raises(BudgetSpent):
+            work(values(tmp_path, server.url, budget={"tokens": 3000}))
+        sent = len(server.calls)
+        assert 3 < sent < 20
+        with pytest.raises(BudgetSpent):
+            work(store.runs.get("last"))
+        assert len(server.calls) == sent
+
+
 def pages(store: Store, more: int) -> None:
     store.db.write(lambda c: c.execute(f"PRAGMA max_page_count={_count(c) + more}").fetchone())
 
@@ -120,15 +159,15 @@ def test_a_full_disk_pauses_the_run_and_nothing_is_lost(
     tmp_path: Path, store: Store, work: Work, monkeypatch: pytest.MonkeyPatch, reserve: bool
 ) -> None:
     """SQLite's limit of pages is the disk. What was kept in reserve takes the answers that were on their way."""
-    give_up = Database._give_up_reserve
+    give_up = Reserve.give_up
 
-    def freed(db: Database) -> bool:
-        if reserve and give_up(db):
-            db._writer.execute("PRAGMA max_page_count=1000000")
+    def freed(kept: Reserve) -> bool:
+        if reserve and give_up(kept):
+            store.db._writer.execute("PRAGMA max_page_count=1000000")
             return True
         return False
 
-    monkeypatch.setattr(Database, "_give_up_reserve", freed)
+    monkeypatch.setattr(Reserve, "give_up", freed)
 
     def slowly(body: dict[str, Any], number: int) -> Fault:
         if number == 20:
@@ -148,17 +187,20 @@ def test_a_full_disk_pauses_the_run_and_nothing_is_lost(
         assert (done.state, store.runs.counts(run.id)["answered"]) == ("done", UNITS)
         assert store.db.all("PRAGMA integrity_check")[0][0] == "ok"
         assert server.repeated() <= (0 if reserve else 8)
-    assert not list(store.db.path.parent.glob("*.reserve"))
+    assert not list(store.db.path.parent.glob("*.reserve-*"))
 
 
 def test_room_is_kept_only_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path) as store:
-        with store.db.reserved(), store.db.reserved():
-            assert (tmp_path / "claywright.reserve").stat().st_size == 8 * 2**20
-        assert not (tmp_path / "claywright.reserve").exists()
+        reserve = store.db.reserve
+        left = tmp_path / "claywright.reserve-999999999"
+        left.write_text("of a process that is no more")
+        with reserve.held(), reserve.held():
+            assert reserve.file.stat().st_size == 8 * 2**20 and not left.exists()
+        assert not reserve.file.exists()
         monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2**20}))
-        with store.db.reserved():
-            assert not (tmp_path / "claywright.reserve").exists()
+        with reserve.held():
+            assert not reserve.file.exists() and not reserve.give_up()
             asyncio.run(store.calls.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
 
 

@@ -199,6 +199,31 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     check.close()
 
 
+def test_a_write_that_reads_what_is_no_text_ends_nobody_elses(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for wrong in ("SELECT CAST(x'ff' AS TEXT)", "SELECT * FROM nothing"):
+            with pytest.raises((StoreError, sqlite3.Error)):
+                store.db.write(lambda c, wrong=wrong: c.execute(wrong).fetchall())  # type: ignore[misc]
+        assert with_row(store).id
+
+
+def test_an_answer_is_kept_though_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+
+        async def work() -> None:
+            held = threading.Event()
+            first = asyncio.create_task(store.db.write_async(lambda c: held.wait(5)))
+            await asyncio.sleep(0.05)
+            keeping = asyncio.create_task(store.calls.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
+            await asyncio.sleep(0.05)
+            keeping.cancel()
+            held.set()
+            await first
+            assert await store.calls.recall(b"k") is not None
+
+        asyncio.run(work())
+
+
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.close()

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,26 @@ def test_a_copy_is_a_store(tmp_path: Path, here: Settings, store: Store) -> None
         upkeep.backup(store, copy)
     with pytest.raises(StoreError, match="can't be written"):
         upkeep.backup(store, tmp_path / "nowhere" / "x.db")
+
+
+def test_a_copy_is_made_while_others_write_and_is_as_private(tmp_path: Path, store: Store) -> None:
+    store.db.write(lambda c: c.execute("CREATE TABLE filler(x)") and None)
+    store.db.write(lambda c: c.executemany("INSERT INTO filler VALUES(zeroblob(100000))", [()] * 300) and None)
+    ending = threading.Event()
+
+    def write() -> None:
+        while not ending.is_set():
+            store.db.write(lambda c: c.execute("INSERT INTO filler VALUES(1)") and None)
+            time.sleep(0.002)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        upkeep.backup(store, tmp_path / "copy.db")
+    finally:
+        ending.set()
+        writing.join()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o077 == 0
 
 
 def test_a_run_goes_with_all_that_belongs_to_it(tmp_path: Path, here: Settings, store: Store) -> None:

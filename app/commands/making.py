@@ -16,7 +16,6 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
-from tasks.budget import Budget
 from tasks.errors import ClaywrightError, InputError
 
 
@@ -41,7 +40,9 @@ def run(
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
         old = store.runs.get(resume) if resume else None
         made = workflow.recipe_of(old) if old else recipe.load(file) if file else recipe.example()
-        budget = Budget(tokens=budget_tokens or made.budget.tokens, dollars=budget_dollars or made.budget.dollars)
+        budget = made.budget
+        budget = budget if budget_tokens is None else replace(budget, tokens=budget_tokens)
+        budget = budget if budget_dollars is None else replace(budget, dollars=budget_dollars)
         changed = replace(made, rows=rows or made.rows, budget=budget)
         more, made = changed if changed != made else None, changed
         begun = old or workflow.start(store, here, made)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.database import Database
@@ -10,7 +11,10 @@ from app.tables.text import now
 from tasks.served import Tally
 
 STAGE = "CASE WHEN scope LIKE :seed||'/unit/%' THEN 'generate' WHEN scope LIKE :seed||'/answer/%' THEN 'answer' ELSE 'rate' END"
-_SUMS = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "remembered_tokens", "seconds")
+_OF_WORKING = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "seconds")
+_SUMS = (*_OF_WORKING, "remembered_tokens", "unreported_prompt", "unreported_completion")
+LIKELY_ENDED = timedelta(seconds=15)
+"""After a working was noted last, a process that died was at work no longer than that."""
 Tallies = Mapping[tuple[str, str], Tally]
 
 
@@ -31,9 +35,12 @@ class Workings:
 
         return self.db.write(write)
 
-    def note(self, working: int, rows: int, rated: int, tallies: Tallies, *, last: bool = False) -> None:
-        """What a working took until now, by stage and model; `last`: it is over."""
-        self.db.write(lambda c: _note(c, working, rows, rated, tallies, last))
+    def note(
+        self, working: int, rows: int, rated: int, tallies: Tallies, *, when: str = "", last: bool = False
+    ) -> None:
+        """What a working had taken at a moment, `when` (now), by stage and model; `last`: it is over."""
+        at = when or now()
+        self.db.write(lambda c: _note(c, working, rows, rated, tallies, at, last))
 
     def all(self, run_id: str) -> list[dict[str, Any]]:
         """What each working of a run took, all its calls together, the oldest first."""
@@ -58,8 +65,8 @@ def _begin(c: sqlite3.Connection, run_id: str, what: str) -> int:
     return int(begun.lastrowid or 0)
 
 
-def _note(c: sqlite3.Connection, working: int, rows: int, rated: int, tallies: Tallies, last: bool) -> None:
-    c.execute("UPDATE workings SET rows=?, rated=?, open=? WHERE id=?", (rows, rated, not last, working))
+def _note(c: sqlite3.Connection, working: int, rows: int, rated: int, tallies: Tallies, when: str, last: bool) -> None:
+    c.execute("UPDATE workings SET rows=?, rated=?, noted=?, open=? WHERE id=?", (rows, rated, when, not last, working))
     for (stage, model), tally in tallies.items():
         values = asdict(tally)
         c.execute(
@@ -71,26 +78,28 @@ def _note(c: sqlite3.Connection, working: int, rows: int, rated: int, tallies: T
 
 def _sum_up(c: sqlite3.Connection, working: int) -> None:
     """The working's own numbers, of its stages and models together."""
-    names = [name for name in _SUMS if name != "remembered_tokens"]
-    sums = ", ".join(f"{name}=(SELECT coalesce(sum({name}), 0) FROM spent WHERE working=workings.id)" for name in names)
-    c.execute(f"UPDATE workings SET {sums}, noted=? WHERE id=?", (now(), working))
+    sums = ", ".join(
+        f"{name}=(SELECT coalesce(sum({name}), 0) FROM spent WHERE working=workings.id)" for name in _OF_WORKING
+    )
+    c.execute(f"UPDATE workings SET {sums} WHERE id=?", (working,))
 
 
 def _recover(c: sqlite3.Connection, working: int, noted: str, seed: int) -> None:
     """Ends a working whose process died: to what it had noted comes what its calls took since, as their answers say.
 
-    Ratings are nobody's in particular in the memo: those that another run asked for at the same time are counted too.
+    Ratings are nobody's in particular in the memo: those that another run asked for in the same seconds are counted too.
     """
+    until = (datetime.fromisoformat(noted) + LIKELY_ENDED).isoformat(timespec="milliseconds")
     c.execute(
         "INSERT INTO spent(working, stage, model, sent, answered, recalled, prompt_tokens, completion_tokens,"
         f" remembered_tokens, seconds) SELECT :working, {STAGE} stage, json_extract(answer, '$.model') model, count(*), count(*),"
         " 0, coalesce(sum(json_extract(answer, '$.prompt_tokens')), 0),"
         " coalesce(sum(json_extract(answer, '$.completion_tokens')), 0), 0, coalesce(sum(json_extract(answer, '$.latency')), 0)"
-        " FROM calls WHERE created>:noted AND (scope LIKE :seed||'/%' OR scope='rating') GROUP BY stage, model"
+        " FROM calls WHERE created>:noted AND created<=:until AND (scope LIKE :seed||'/%' OR scope='rating') GROUP BY stage, model"
         " ON CONFLICT DO UPDATE SET sent=sent+excluded.sent, answered=answered+excluded.answered,"
         " prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
         " completion_tokens=completion_tokens+excluded.completion_tokens, seconds=seconds+excluded.seconds",
-        {"working": working, "noted": noted, "seed": str(seed)},
+        {"working": working, "noted": noted, "until": until, "seed": str(seed)},
     )
     _sum_up(c, working)
     c.execute("UPDATE workings SET open=0 WHERE id=?", (working,))

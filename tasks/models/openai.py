@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from tasks.errors import (
     CallFailed,
@@ -44,6 +45,7 @@ PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions
 THINKING = re.compile(
     r"\A\s*(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|((?:(?!<think).)*?)</think(?:ing)?>)\s*", re.DOTALL
 )
+LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
 TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}length|exceed", re.IGNORECASE)
@@ -73,6 +75,8 @@ class OpenAIEndpoint:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self._headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = _proxy(self.url)
+        self._closed = False
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
@@ -124,12 +128,14 @@ class OpenAIEndpoint:
         It has `within` seconds, and never more than its timeout, from the first byte sent to the last one read. Raises
         CallFailed, CallRefused, EndpointRefused and their kinds.
         """
+        import aiohttp
+
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         address = path if "://" in path else self.url.rstrip("/") + path
         try:
             async with asyncio.timeout(min(within, self.timeout)):
                 status, said, sent = await self._exchange(address, content, {**self._headers, **(headers or {})})
-        except Exception as error:  # whatever the transport lets through
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self.translated(error) from error
         if not 200 <= status < 300:
             raise self.refusal(status, said, sent)
@@ -146,14 +152,14 @@ class OpenAIEndpoint:
         """(status, headers, body) of what comes back."""
         import aiohttp
 
+        if self._closed:
+            raise OSError("it is closed")
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=_trusted() if address.startswith("https") else True)
             patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=patience, trust_env=not on_this_machine(self.url)
-            )
+            self._session = aiohttp.ClientSession(connector=connector, timeout=patience)
         method = "GET" if content is None else "POST"
-        async with self._session.request(method, address, data=content, headers=headers) as answer:
+        async with self._session.request(method, address, data=content, headers=headers, proxy=self._proxy) as answer:
             return answer.status, answer.headers, await answer.read()
 
     def read(self, answer: object, latency: float) -> Completion:
@@ -241,9 +247,9 @@ class OpenAIEndpoint:
         return await probe(self)
 
     async def close(self) -> None:
+        self._closed = True
         if self._session is not None:
             await self._session.close()
-            self._session = None
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
 
 
@@ -252,6 +258,15 @@ def _account(spec: ModelSpec) -> dict[str, str]:
     known = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
     said = {header: os.environ.get(variable, "") for header, variable in known.items()}
     return {header: value for header, value in said.items() if value} if spec.preset == "openai" else {}
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address; credentials in a .netrc are not for an endpoint that has a key."""
+    parts = urlsplit(url)
+    if on_this_machine(url) or proxy_bypass(parts.netloc):
+        return None
+    found = getproxies()
+    return found.get(parts.scheme) or found.get("all")
 
 
 def _trusted() -> "ssl.SSLContext":
@@ -301,7 +316,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
                 seconds = parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def sendable(text: str) -> str:

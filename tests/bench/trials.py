@@ -56,8 +56,8 @@ def _so_many(server: FakeOpenAI, calls: int) -> bool:
 def faults(folder: Path, times: int) -> Iterator[Line]:
     """5 % of all attempts fail: all four kinds by turns, then each alone."""
 
-    def run(name: str, kinds: list[Fault]) -> tuple[float, int]:
-        dice, failed = random.Random(7), [0]
+    def run(name: str, kinds: list[Fault], seed: int) -> tuple[float, int]:
+        dice, failed = random.Random(seed), [0]
 
         def fault(body: dict[str, Any], number: int) -> Fault:
             if not kinds or "topic number" not in str(body) or dice.random() >= 0.05:
@@ -70,12 +70,12 @@ def faults(folder: Path, times: int) -> Iterator[Line]:
             done = made(folder / name, file)
         return done.seconds, done.said["counts"]["answered"]
 
-    clean = median([run(f"clean-{k}", [])[0] for k in range(times)])
+    clean = median([run(f"clean-{k}", [], k)[0] for k in range(times)])
     for name, kinds in {
         "all four by turns": list(KINDS.values()),
         **{name: [one] for name, one in KINDS.items()},
     }.items():
-        each = [run(f"{name}-{k}", kinds) for k in range(times)]
+        each = [run(f"{name}-{k}", kinds, k) for k in range(times)]
         wall, rows = median([seconds for seconds, _ in each]), min(answered for _, answered in each)
         yield Line(
             f"5 % of calls fail: {name} (deadline 5 s)", "1000 rows, wall ≤ clean + 2 deadlines",
@@ -162,7 +162,10 @@ def second_process(folder: Path, times: int) -> Iterator[Line]:
         file = recipe(folder, server.url, 1000)
         env = environment(CLAYWRIGHT_DATA=str(folder / "data"))
         first = subprocess.Popen(
-            [*claywright(), "run", str(file), "--no-push", "--json"], env=env, stdout=subprocess.PIPE
+            [*claywright(), "run", str(file), "--no-push"],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         while len(server.calls) < 100:
             time.sleep(0.01)
@@ -171,7 +174,7 @@ def second_process(folder: Path, times: int) -> Iterator[Line]:
         out = folder / "beside.jsonl"
         exported = ours(folder, "export", "last", "--unreviewed", "--to", str(out), "--json")
         still = first.poll() is None
-        first.communicate()
+        first.wait()
         repeated = server.repeated()
     rows = count(folder, ANSWERED)
     beside = exported.said.get("written", 0)
