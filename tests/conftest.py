@@ -1,5 +1,6 @@
 """What all tests share: a home of their own, no network but loopback, and at most one expensive thing of each kind."""
 
+import asyncio
 import ctypes
 import json
 import os
@@ -19,9 +20,10 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from app import services
+from app import recipe, services, workflow
 from app.config import Settings
 from app.store import Store
+from app.tables.runs import Run
 
 # what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)
 hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
@@ -99,6 +101,20 @@ def store(here: Settings) -> Iterator[Store]:
     """The store in it."""
     with Store(here.data) as opened:
         yield opened
+
+
+Work = Callable[..., Run]
+
+
+@pytest.fixture
+def work(here: Settings, store: Store) -> Work:
+    """Works a run (or starts one from plain values) to its end, or to what pauses it."""
+
+    def run(what: Run | dict[str, Any], **more: Any) -> Run:
+        begun = what if isinstance(what, Run) else workflow.start(store, here, recipe.parse(what))
+        return asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None, **more))
+
+    return run
 
 
 @pytest.fixture(scope="session")

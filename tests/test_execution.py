@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,8 @@ from app.config import Settings
 from app.store import Store
 from app.tables.runs import Run
 from tasks.errors import EndpointRefused, SettingsError
+from tests.conftest import Work
 from tests.servers import FakeOpenAI
-
-Work = Callable[..., Run]
-
-
-@pytest.fixture
-def work(here: Settings, store: Store) -> Work:
-    """Works a run (or starts one from plain values) to its end."""
-
-    def run(what: Run | dict[str, Any], **more: Any) -> Run:
-        begun = what if isinstance(what, Run) else workflow.start(store, here, recipe.parse(what))
-        return asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None, **more))
-
-    return run
 
 
 def values(tmp_path: Path, url: str, units: int = 12, **more: Any) -> dict[str, Any]:

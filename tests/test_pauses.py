@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from app import recipe, workflow
-from app.config import Settings
 from app.errors import StoreError
 from app.reserve import Reserve
 from app.store import Store
@@ -21,22 +20,11 @@ from tasks import served
 from tasks.engine import Call
 from tasks.errors import BudgetSpent, SettingsError
 from tasks.models.base import Completion
+from tests.conftest import Work
 from tests.servers import FakeOpenAI, Fault
 from tests.test_kill import kill_when
 
-Work = Callable[..., Run]
 UNITS = 60
-
-
-@pytest.fixture
-def work(here: Settings, store: Store) -> Work:
-    """Works a run (or starts one from plain values) to its end, or to what pauses it."""
-
-    def run(what: Run | dict[str, Any], **more: Any) -> Run:
-        begun = what if isinstance(what, Run) else workflow.start(store, here, recipe.parse(what))
-        return asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None, **more))
-
-    return run
 
 
 def values(folder: Path, url: str, **more: Any) -> dict[str, Any]:
