@@ -311,6 +311,15 @@ def test_credentials_in_a_netrc_are_for_others(tmp_path: Path, monkeypatch: pyte
         assert server.calls[0]["authorization"] == f"Bearer {KEY}"
 
 
+def test_credentials_in_the_address_are_sent_and_not_shown() -> None:
+    with FakeOpenAI() as server:
+        asking(server.url.replace("http://", "http://me:s%2Fcret@"), hello)
+        assert server.calls[0]["authorization"] == "Basic bWU6cy9jcmV0"
+    with pytest.raises(Unreachable) as caught:
+        asking(server.url.replace("http://", "http://me:s%2Fcret@"), hello)
+    assert "cret" not in str(caught.value) and "me" not in str(caught.value).partition("(")[0]
+
+
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.models.openai.on_this_machine", lambda url: False)
     with FakeOpenAI() as proxy:

@@ -7,6 +7,7 @@ Nothing is retried here: the engine does that, with its own limits. What goes wr
 """
 
 import asyncio
+import base64
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from tasks.errors import (
@@ -59,7 +60,7 @@ class OpenAIEndpoint:
         self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
     ) -> None:
         self.spec = spec
-        self.url = url or spec.address
+        self.url, credentials = without_credentials(url or spec.address)
         self.identity = identity or spec.identity
         self.name = spec.model or spec.preset
         self.template = spec.template or None
@@ -73,7 +74,7 @@ class OpenAIEndpoint:
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
-        self._headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
+        self._headers |= {"Authorization": credentials or f"Bearer {key or 'none'}", **_account(spec)}
         self._session: aiohttp.ClientSession | None = None
         self._proxy = _proxy(self.url)
         self._closed = False
@@ -251,6 +252,16 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """An address without the user name and the password in it, and the header that says them to the server ("")."""
+    parts = urlsplit(url)
+    if parts.username is None and parts.password is None:
+        return url, ""
+    said = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return bare, f"Basic {base64.b64encode(said.encode()).decode()}"
 
 
 def _account(spec: ModelSpec) -> dict[str, str]:

@@ -56,10 +56,6 @@ class ModelSpec:
             raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
         if self.url and not _is_web_address(self.url):
             raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
-        if self.url and (urlsplit(self.url).username or urlsplit(self.url).password):
-            raise SettingsError(
-                "The address of a model must not hold a user name or a password: name a key by key_env."
-            )
         if self.key_env and not VARIABLE.fullmatch(self.key_env):
             raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
         if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
