@@ -128,7 +128,7 @@ class Served:
     """Those that are over."""
     failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
-    trouble: EndpointRefused | BudgetSpent | None = None
+    trouble: Exception | None = None
     _last: str = ""
     _knocking: "asyncio.Task[bool] | None" = None
 
@@ -173,7 +173,11 @@ class Served:
                         tally.count(answer)
                         settled = True
                         self._use(held, endpoint, asked, tally, answer.prompt_tokens, answer.completion_tokens)
-                        await keep(answer)
+                        try:
+                            await keep(answer)
+                        except Exception as error:  # where nothing can be kept, nothing more is asked for
+                            self.trouble = self.trouble or error
+                            raise
                         return answer
             finally:
                 if not settled:

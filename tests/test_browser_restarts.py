@@ -46,7 +46,7 @@ def test_a_second_app_on_the_same_data_says_where_the_first_one_is(data: Path) -
 
 def test_the_app_ends_cleanly_in_the_middle_of_a_run(data: Path, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.3) as server,
+        FakeOpenAI(latency=1.0) as server,
         running(data) as app,
         run_under_way(app, browser, server, tmp_path / "ended.jsonl"),
     ):

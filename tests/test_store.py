@@ -219,6 +219,7 @@ def test_an_answer_is_kept_though_nobody_waits_for_it_any_more(tmp_path: Path) -
             keeping.cancel()
             held.set()
             await first
+            await store.db.write_async(lambda c: None)  # behind it
             assert await store.calls.recall(b"k") is not None
 
         asyncio.run(work())
