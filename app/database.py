@@ -17,6 +17,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ OF_THE_FILE = (
 )  # fmt: skip
 """What no other write would fare better with."""
 MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
-"""Answers that are remembered while nothing is written, and lines in all of them: ids of rows, some 70 bytes each."""
+"""Answers that are remembered while nothing is written, and lines in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Database:
         return answer
 
     def _too_much(self) -> bool:
-        lines = sum(len(answer) for _, answer in self._remembered.values() if isinstance(answer, list))
+        lines = sum(len(answer) for _, answer in self._remembered.values() if isinstance(answer, list | array))
         return len(self._remembered) > MOST_REMEMBERED or lines > MOST_LINES
 
     def write(self, function: Write[T]) -> T:

@@ -9,6 +9,12 @@ from collections.abc import Callable
 from app.tables.scores import keep_all
 from feedback.lengths import words
 
+_MODELS = (
+    "coalesce((SELECT group_concat(model, char(10)) FROM"
+    " (SELECT DISTINCT model FROM responses WHERE row={0} ORDER BY model)), '')"
+)
+_IS_SENT = "EXISTS(SELECT 1 FROM pushed WHERE row={0} AND sent<>'' AND withdrawn IS NULL)"
+
 
 def first(connection: sqlite3.Connection) -> None:
     _each(
@@ -141,19 +147,11 @@ def samples(connection: sqlite3.Connection) -> None:
     )
 
 
-def scores(connection: sqlite3.Connection) -> None:
-    """What the ratings of a row come to, so that rows can be found by them without reading all ratings."""
+def told(connection: sqlite3.Connection) -> None:
+    """What a dataset of Argilla knows of verdicts that were given in the app."""
     _each(
         connection,
         """
-        -- of a row as it is now, under an aspect ('': all together): the means of its lowest and its highest response, the widest
-        -- distance between repeats, how many ratings there are and how many of them could not be read or asked for
-        CREATE TABLE scores(
-          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, aspect TEXT NOT NULL,
-          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, lowest REAL, highest REAL, spread REAL,
-          ratings INTEGER NOT NULL, unrated INTEGER NOT NULL, failed INTEGER NOT NULL,
-          PRIMARY KEY(run, aspect, row)) WITHOUT ROWID;
-        CREATE INDEX scores_row ON scores(row);
         -- which version of a verdict given in the app a dataset of Argilla has, and as which response there
         CREATE TABLE told(
           row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, reviewer_id TEXT NOT NULL, dataset_id TEXT NOT NULL,
@@ -162,7 +160,6 @@ def scores(connection: sqlite3.Connection) -> None:
         CREATE INDEX told_response ON told(response_id);
     """,
     )
-    keep_all(connection)
 
 
 def library(connection: sqlite3.Connection) -> None:
@@ -236,9 +233,6 @@ def counters(connection: sqlite3.Connection) -> None:
           (SELECT count(*) FROM rows WHERE run=runs.id AND state='kept' AND stage='answered'),
           (SELECT count(*) FROM rows WHERE run=runs.id AND state='kept' AND rated_by<>''),
           (SELECT count(*) FROM rows WHERE run=runs.id AND state='failed') FROM runs;
-        UPDATE counted SET ratings=n, unrated=u, failed_ratings=f, rows_to_rate_again=a FROM
-          (SELECT scores.run of, sum(ratings) n, sum(unrated) u, sum(failed) f, sum(failed>0 AND rated_by<>'') a
-           FROM scores JOIN rows ON rows.id=row WHERE aspect='' AND state='kept' GROUP BY scores.run) WHERE run=of;
         CREATE TRIGGER runs_insert AFTER INSERT ON runs BEGIN INSERT INTO counted(run) VALUES(new.id); END;
     """,
     )
@@ -251,12 +245,6 @@ def counters(connection: sqlite3.Connection) -> None:
           {_of_unit("old", "-")} {_of_unit("new", "+")} END;
         CREATE TRIGGER rows_update AFTER UPDATE OF state, stage, rated_by ON rows BEGIN
           {_of_row("old", "-")} {_of_row("new", "+")} END;
-        CREATE TRIGGER rows_rescored AFTER UPDATE OF state, rated_by ON rows
-          WHEN old.state<>new.state OR old.rated_by<>new.rated_by BEGIN
-          {_of_score("scores", "old", "-", "scores.row=new.id AND scores.run=new.run AND scores.aspect=''")}
-          {_of_score("scores", "new", "+", "scores.row=new.id AND scores.run=new.run AND scores.aspect=''")} END;
-        -- before the row is gone: its scores are counted by what it is
-        CREATE TRIGGER rows_unscored BEFORE DELETE ON rows BEGIN DELETE FROM scores WHERE row=old.id; END;
     """,
     )
 
@@ -267,8 +255,6 @@ def _counting(event: str, side: str, sign: str) -> str:
         CREATE TRIGGER rows_{event} AFTER {event} ON rows BEGIN {_of_row(side, sign)} END;
         CREATE TRIGGER drops_{event} AFTER {event} ON drops BEGIN
           UPDATE counted SET drops=drops{sign}1 WHERE run={side}.run; END;
-        CREATE TRIGGER scores_{event} AFTER {event} ON scores WHEN {side}.aspect='' BEGIN
-          {_of_score(side, "rows", sign, f"rows.id={side}.row")} END;
     """
 
 
@@ -283,21 +269,91 @@ def _of_row(row: str, sign: str) -> str:
           WHERE run={row}.run;"""
 
 
+def found(connection: sqlite3.Connection) -> None:
+    """Rows are found and counted by their ratings, models and places in Argilla through indexes, of a large run too.
+
+    What a row's ratings come to is kept in `scores`; its models, the aspects that it has ratings under and whether Argilla
+    has it stand with the row itself. All of it follows every change.
+    """
+    _each(
+        connection,
+        f"""
+        DROP TRIGGER IF EXISTS rows_rescored;
+        DROP TRIGGER IF EXISTS rows_unscored;
+        DROP TABLE IF EXISTS scores;
+        UPDATE counted SET ratings=0, unrated=0, failed_ratings=0, rows_to_rate_again=0;
+        CREATE TABLE topics(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, aspect TEXT NOT NULL,
+          UNIQUE(run, aspect));
+        -- of a row as it is now, under an aspect ('': all together, `whole`): the means of its lowest and its highest response,
+        -- the widest distance between repeats, how many ratings there are and how many of them could not be read or asked for
+        CREATE TABLE scores(
+          topic INTEGER NOT NULL REFERENCES topics(id) ON DELETE CASCADE, unit INTEGER NOT NULL, position INTEGER NOT NULL,
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, whole INTEGER NOT NULL, kept INTEGER NOT NULL,
+          lowest REAL, highest REAL, spread REAL, ratings INTEGER NOT NULL, unrated INTEGER NOT NULL, failed INTEGER NOT NULL,
+          -- what rows are chosen by (0 is low, or close together) and sorted by
+          band INTEGER AS ((lowest>=2.5)+(lowest>=3.5)), gap INTEGER AS ((highest-lowest>=1)+(highest-lowest>=2)),
+          by_lowest REAL AS (coalesce(lowest, 9)), by_highest REAL AS (-coalesce(highest, 0)),
+          by_apart REAL AS (-coalesce(highest-lowest, -1)), by_spread REAL AS (-coalesce(spread, -1)),
+          PRIMARY KEY(topic, unit, position)) WITHOUT ROWID;
+        CREATE INDEX scores_row ON scores(row, whole);
+        CREATE INDEX scores_band ON scores(topic, kept, band, unit, position);
+        CREATE INDEX scores_gap ON scores(topic, kept, gap, unit, position);
+        CREATE INDEX scores_lowest ON scores(topic, kept, by_lowest, unit, position);
+        CREATE INDEX scores_highest ON scores(topic, kept, by_highest, unit, position);
+        CREATE INDEX scores_apart ON scores(topic, kept, by_apart, unit, position);
+        CREATE INDEX scores_spread ON scores(topic, kept, by_spread, unit, position);
+        CREATE INDEX scores_repeats ON scores(topic, kept, unit, position) WHERE spread>=1;
+        CREATE INDEX scores_missing ON scores(topic, kept, unit, position) WHERE unrated+failed>0;
+        ALTER TABLE rows ADD COLUMN models TEXT NOT NULL DEFAULT '';
+        ALTER TABLE rows ADD COLUMN aspects TEXT NOT NULL DEFAULT '';
+        ALTER TABLE rows ADD COLUMN in_argilla INTEGER NOT NULL DEFAULT 0;
+        UPDATE rows SET models={_MODELS.format("rows.id")}, in_argilla={_IS_SENT.format("rows.id")};
+        CREATE INDEX rows_models ON rows(run, state, models, unit, position);
+        CREATE INDEX rows_aspects ON rows(run, state, aspects, unit, position);
+        CREATE INDEX rows_in_argilla ON rows(run, state, in_argilla, unit, position, id);
+        CREATE TRIGGER rows_rescored AFTER UPDATE OF state, rated_by ON rows
+          WHEN old.state<>new.state OR old.rated_by<>new.rated_by BEGIN
+          {_of_score("scores", "old", "-", "counted.run=new.run AND scores.row=new.id AND whole")}
+          {_of_score("scores", "new", "+", "counted.run=new.run AND scores.row=new.id AND whole")}
+          UPDATE scores SET kept=(new.state='kept') WHERE row=new.id AND kept<>(new.state='kept'); END;
+        -- before the row is gone: its scores are counted by what it is
+        CREATE TRIGGER rows_unscored BEFORE DELETE ON rows BEGIN DELETE FROM scores WHERE row=old.id; END;
+    """,
+    )
+    for event, side, sign in (("INSERT", "new", "+"), ("DELETE", "old", "-")):
+        _each(
+            connection,
+            f"""
+            CREATE TRIGGER scores_{event} AFTER {event} ON scores WHEN {side}.whole BEGIN
+              {_of_score(side, "rows", sign, f"counted.run=rows.run AND rows.id={side}.row")} END;
+            CREATE TRIGGER responses_{event} AFTER {event} ON responses BEGIN
+              UPDATE rows SET models={_MODELS.format(f"{side}.row")} WHERE id={side}.row; END;
+            CREATE TRIGGER pushed_{event} AFTER {event} ON pushed BEGIN
+              UPDATE rows SET in_argilla={_IS_SENT.format(f"{side}.row")} WHERE id={side}.row; END;
+        """,
+        )
+    _each(
+        connection,
+        f"""
+        CREATE TRIGGER pushed_update AFTER UPDATE OF sent, withdrawn ON pushed BEGIN
+          UPDATE rows SET in_argilla={_IS_SENT.format("new.row")} WHERE id=new.row; END;
+    """,
+    )
+    keep_all(connection)
+
+
 def _of_score(score: str, row: str, sign: str, where: str) -> str:
     """`score` and `row` are sides of a change, or the table of the other one."""
     kept = f"({row}.state='kept')"
     return f"""UPDATE counted SET ratings=counted.ratings{sign}{score}.ratings*{kept},
           unrated=counted.unrated{sign}{score}.unrated*{kept}, failed_ratings=failed_ratings{sign}{score}.failed*{kept},
           rows_to_rate_again=rows_to_rate_again{sign}({score}.failed>0 AND {kept} AND {row}.rated_by<>'')
-          FROM {"rows" if row == "rows" else "scores"} WHERE counted.run={_side_of(score, row)}.run AND {where};"""
-
-
-def _side_of(*names: str) -> str:
-    return next(name for name in names if name in ("old", "new"))
+          FROM {"rows" if row == "rows" else "scores"} WHERE {where};"""
 
 
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
-    first, page, judge, samples, scores, library, figures, accounts, counters,
+    first, page, judge, samples, told, library, figures, accounts, counters, found,
 ]  # fmt: skip
 
 

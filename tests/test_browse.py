@@ -1,11 +1,12 @@
 """Rows are found by what they say, by their ratings and by what people decided."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from app.store import Store
-from app.tables.browse import Wanted
+from app.tables.browse import ORDERS, Wanted
 from app.tables.runs import Run
 from feedback.types import Rating
 from tests.rows import add_rows, edit, with_run
@@ -30,7 +31,13 @@ def run(store: Store) -> Run:
 
 
 def found(store: Store, run: Run, **wanted: str) -> list[int]:
-    ids = store.browse.ids(run.id, Wanted(**wanted))  # type: ignore[arg-type]  # as the fields hold them
+    asked = Wanted(**wanted)  # type: ignore[arg-type]  # as the fields hold them
+    ids = store.browse.page(run.id, asked, 0, 100)
+    assert [one for at in range(0, 100, 3) for one in store.browse.page(run.id, asked, at, 3)] == ids
+    assert store.browse.count(run.id, asked) == len(ids)
+    everybody = [row.id for row in store.rows.page(run.id, 0, 100)]
+    places = {one: store.browse.place(run.id, asked, one) for one in everybody}
+    assert places == {one: ids.index(one) if one in ids else None for one in everybody}
     return [int(one.split("-")[-2]) for one in ids]
 
 
@@ -78,7 +85,7 @@ def test_by_model_and_status(store: Store, run: Run) -> None:
     assert found(store, run, status="approve") == []
     assert found(store, run, status="unsure") == [0, 2]
     assert found(store, run, status="reject") == [1]
-    ids_ = store.browse.ids(run.id, Wanted(status="reject"), majority=False)
+    ids_ = store.browse.page(run.id, Wanted(status="reject"), 0, 9, majority=False)
     assert ids_ == ids[:2]
     assert found(store, run, status="unsent") == list(range(8)) and found(store, run, status="waiting") == []
     assert found(store, run, status="reject", text="number 1", rating="low") == []
@@ -93,3 +100,66 @@ def test_what_is_rated_or_edited_later_is_found_anew(store: Store, run: Run) -> 
     store.rows.edit(replace(row, responses=row.responses[:1]), "tester")
     assert found(store, run, rating="low", aspect="helpfulness") == [0, 8]
     assert 1 in found(store, run, rating="missing")
+
+
+def test_filters_go_together(store: Store) -> None:
+    """Whatever is chosen together gives the rows that fit each of it, in the order that is wanted."""
+    run = with_run(store, 30, responses=2, rate=lambda number, responses: rate(number % 7, responses))
+    ids = [row.id for row in store.rows.page(run.id, 0, 30)]
+    for number in (3, 8, 22):
+        row = store.rows.get(ids[number])
+        store.rows.edit(replace(row, responses=(replace(row.responses[0], model="model-9"),)), "tester")
+    add_rows(store, run, 30, 34, responses=1, rate=lambda number, responses: rate(1, responses))
+    for number in (1, 8, 9, 31):
+        store.quick.say(store.rows.page(run.id, number, 1)[0].id, ME, {"decision": "approve"}, {})
+    store.rows.mark(ids[2], "kept", "dropped", "by hand")
+    alone = {
+        "text": ["", "river 1"], "status": ["", "approve", "unsent", "waiting"], "rating": ["", "low", "high", "missing"],
+        "spread": ["", "repeats", "far"], "model": ["", "model-0", "model-9"],
+    }  # fmt: skip
+    for aspect in ("", "helpfulness", "honesty"):
+        fits = {
+            (name, value): set(found(store, run, aspect=aspect, **{name: value}))
+            for name in alone
+            for value in alone[name]
+        }
+        orders = {order: found(store, run, aspect=aspect, order=order) for order in ORDERS}
+        assert all(sorted(rows) == orders[""] for rows in orders.values()) and 2 not in orders[""]
+        for values in itertools.product(*alone.values()):
+            chosen = dict(zip(alone, values, strict=True))
+            both = set.intersection(*(fits[one] for one in chosen.items()))
+            for order in ("", "lowest", "apart"):
+                asked = Wanted(aspect=aspect, order=order, **chosen)  # type: ignore[arg-type]  # as the fields hold them
+                page = [int(one.split("-")[-2]) for one in store.browse.page(run.id, asked, 0, 100)]
+                assert page == [one for one in orders[order] if one in both], asked
+                assert store.browse.count(run.id, asked) == len(both)
+
+
+def test_many_sets_of_models_are_read_together(store: Store, run: Run) -> None:
+    for number, row in enumerate(store.rows.page(run.id, 0, 8)):
+        store.rows.edit(
+            replace(row, responses=(replace(row.responses[0], model=f"pen-{number}"), row.responses[1])), "me"
+        )
+    with_many = found(store, run, model="model-1"), found(store, run, model="pen-3"), found(store, run, model="pen")
+    assert with_many == (list(range(8)), [3], [])
+
+
+FILTERS = [
+    Wanted(rating="low", aspect="honesty"), Wanted(rating="high"), Wanted(rating="missing"), Wanted(spread="far"),
+    Wanted(spread="repeats"), Wanted(model="model-1"), Wanted(status="unsent"), Wanted(status="waiting"),
+    *(Wanted(order=order) for order in ORDERS if order),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: Wanted) -> None:
+    asked: list[str] = []
+    store.db.reader.set_trace_callback(asked.append)
+    store.browse.page(run.id, wanted, 0, 10)
+    store.browse.count(run.id, wanted)
+    store.db.reader.set_trace_callback(None)
+    for sql in asked:
+        plan = [str(line["detail"]) for line in store.db.all(f"EXPLAIN QUERY PLAN {sql}")]
+        assert not any(line.startswith(("SCAN rows", "SCAN scores")) for line in plan), plan
+        sorts = sum("USE TEMP B-TREE FOR ORDER BY" in line for line in plan)
+        assert sorts == (wanted.status == "waiting"), plan  # there, of what people said of a row

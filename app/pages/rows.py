@@ -34,23 +34,21 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
     assert look.run is not None
     store, wanted, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
     offset = int(look.place.get("offset") or 0)
-    ids: list[str] = []
     if wanted.everything:
         total = look.counts["made"]
         if row and (here := _place(look, row)) is not None:
             offset = here // PAGE * PAGE
-    else:
-        majority = look.recipe is None or look.recipe.merge.decision == "majority"
-        ids = store.browse.ids(look.run.id, wanted, majority=majority)
-        total = len(ids)
-        if row in ids:
-            offset = ids.index(row) // PAGE * PAGE
-    offset = offset if offset < total else 0
-    if wanted.everything:
+        offset = offset if offset < total else 0
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
-    some = ids[offset : offset + PAGE]
-    found = judging.judged_of(store, look.run, some)
-    return [found[one] for one in some if one in found], offset, total
+    majority = look.recipe is None or look.recipe.merge.decision == "majority"
+    total = store.browse.count(look.run.id, wanted, majority=majority)
+    ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
+    if not ids or (row and row not in ids):
+        here = store.browse.place(look.run.id, wanted, row, majority=majority)
+        offset = offset if here is None and offset < total else (here or 0) // PAGE * PAGE
+        ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
+    found = judging.judged_of(store, look.run, ids)
+    return [found[one] for one in ids if one in found], offset, total
 
 
 def _chosen(look: Look, page: list[Judged]) -> Judged | None:

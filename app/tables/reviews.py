@@ -20,8 +20,9 @@ ORDER_OF_VERSIONS = f"CASE WHEN reviewer_id LIKE '{OWN}%' THEN '' ELSE updated_a
 _NEWEST = (
     "SELECT row, reviewer, status, json_extract(answers, '$.decision') decision,"
     " row_number() OVER (PARTITION BY row, coalesce(nullif(reviewer_id, ''), reviewer)"
-    f" ORDER BY {ORDER_OF_VERSIONS} DESC, id DESC) place"
-    " FROM verdicts WHERE gone IS NULL AND row IN (SELECT id FROM rows WHERE run=? AND state='kept')"
+    f" ORDER BY {ORDER_OF_VERSIONS} DESC, verdicts.id DESC) place"
+    " FROM (SELECT ? of) CROSS JOIN verdicts CROSS JOIN rows ON rows.id=row"
+    " WHERE gone IS NULL AND row>of||'-' AND row<of||'.' AND run=of AND state='kept'"
 )
 NEWEST = f"SELECT row, reviewer, status, decision FROM ({_NEWEST}) WHERE place=1"
 """What each reviewer said last of each row of a run, wherever it was sent."""
@@ -230,9 +231,9 @@ class Reviews:
 
     def _waiting(self, run_id: str, server: str, dataset: str) -> int:
         (found,) = self.db.all(
-            "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND stage='answered' AND NOT EXISTS(SELECT 1 FROM pushed"
-            " JOIN pushes ON pushes.id=pushed.push WHERE pushed.row=rows.id AND pushes.run=rows.run AND pushes.server=?"
-            " AND pushes.dataset=? AND pushed.sent>=rows.updated AND withdrawn IS NULL)", run_id, server, dataset,
+            "SELECT answered-(SELECT count(DISTINCT row) FROM pushes CROSS JOIN pushed ON push=pushes.id CROSS JOIN rows"
+            " ON rows.id=row AND state='kept' AND stage='answered' WHERE pushes.run=counted.run AND server=? AND dataset=?"
+            " AND sent>=rows.updated AND withdrawn IS NULL) n FROM counted WHERE run=?", server, dataset, run_id,
         )  # fmt: skip
         return int(found["n"])
 
@@ -247,8 +248,8 @@ class Reviews:
 
     def were_sent(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that Argilla has, by any push."""
-        found = self.db.all(f"SELECT row FROM pushed WHERE {THERE} AND row IN ({marks(row_ids)})", *row_ids)
-        return {r["row"] for r in found}
+        found = self.db.all(f"SELECT id FROM rows WHERE in_argilla AND id IN ({marks(row_ids)})", *row_ids)
+        return {r["id"] for r in found}
 
     def open_audits(self, push: Push) -> int:
         """How many audit rows of a push were sealed to go with ratings and reasons."""

@@ -96,7 +96,7 @@ class Rows:
         return bool(found)
 
     def edit(self, row: Row, who: str) -> Row:
-        """Keeps the row's older words as a revision and puts `row`'s in their place. Its ratings no longer count."""
+        """Keeps the row's older words as a revision and puts `row`'s in their place. Ratings of other words no longer count."""
 
         def write(c: sqlite3.Connection) -> None:
             old = _row(
@@ -109,7 +109,6 @@ class Rows:
                 (row.id, old.revision, dumps(old.messages), said, who, now()),
             )
             c.execute("DELETE FROM responses WHERE row=?", (row.id,))
-            scores.forget(c, row.id)
             for place, r in enumerate(row.responses):
                 line = _response(row.id, place, r, old.revision + 1)
                 c.execute(f"{line.statement} VALUES({','.join('?' * len(line.values))})", line.values)
@@ -117,6 +116,7 @@ class Rows:
                 "UPDATE rows SET revision=?, messages=?, origin=?, content_hash=?, rated_by='', updated=? WHERE id=?",
                 (old.revision + 1, dumps(row.messages), dumps(dict(row.origin)), content_hash(row), now(), row.id),
             )
+            scores.keep(c, row.id)
 
         self.db.write(write)
         return self.get(row.id)

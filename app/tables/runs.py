@@ -8,8 +8,11 @@ from typing import Any
 from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
-from app.tables.reviews import DECIDED, NEWEST, THERE
-from app.tables.text import now
+from app.tables.reviews import DECIDED, NEWEST
+from app.tables.text import marks, now
+
+STATES = ("kept", "dropped", "surplus", "failed")
+"""What a row can be; of a dropped one Argilla may have a record still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,7 @@ class Runs:
         del one["run"]
         one["failed"], one["dropped"] = one.pop("failed_units") + one.pop("failed_rows"), one.pop("drops")
         sent = self.db.reader.execute(
-            f"SELECT count(DISTINCT row) FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND {THERE}",
-            (run_id,),
+            f"SELECT count(*) FROM rows WHERE run=? AND state IN ({marks(STATES)}) AND in_argilla=1", (run_id, *STATES)
         ).fetchone()[0]
         reviewed = self.db.reader.execute(
             "WITH decided AS (SELECT *, approvals>rejections AND (majority OR rejections=0) approved,"
