@@ -291,11 +291,10 @@ def found(connection: sqlite3.Connection) -> None:
           topic INTEGER NOT NULL REFERENCES topics(id) ON DELETE CASCADE, unit INTEGER NOT NULL, position INTEGER NOT NULL,
           row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, whole INTEGER NOT NULL, kept INTEGER NOT NULL,
           lowest REAL, highest REAL, spread REAL, ratings INTEGER NOT NULL, unrated INTEGER NOT NULL, failed INTEGER NOT NULL,
-          -- what rows are chosen by (0 is low, or close together) and sorted by
-          band INTEGER AS ((lowest>=2.5)+(lowest>=3.5)) STORED,
-          gap INTEGER AS ((highest-lowest>=1)+(highest-lowest>=2)) STORED,
-          by_lowest REAL AS (coalesce(lowest, 9)), by_highest REAL AS (-coalesce(highest, 0)),
-          by_apart REAL AS (-coalesce(highest-lowest, -1)), by_spread REAL AS (-coalesce(spread, -1)),
+          -- what rows are chosen by (0 is low, or close together) and sorted by; as values: of what is computed SQLite reads
+          -- the row itself, not the index alone
+          band INTEGER, gap INTEGER, by_lowest REAL NOT NULL, by_highest REAL NOT NULL, by_apart REAL NOT NULL,
+          by_spread REAL NOT NULL,
           PRIMARY KEY(topic, unit, position)) WITHOUT ROWID;
         CREATE INDEX scores_row ON scores(row, whole);
         CREATE INDEX scores_band ON scores(topic, kept, band, unit, position);

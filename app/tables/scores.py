@@ -14,20 +14,23 @@ _COUNTED = (
 )
 _TOPICS = "INSERT OR IGNORE INTO topics(run, aspect)"
 _KEEP = (
-    "INSERT INTO scores(topic, unit, position, row, whole, kept, lowest, highest, spread, ratings, unrated, failed)"
+    "INSERT INTO scores(topic, unit, position, row, whole, kept, lowest, highest, spread, ratings, unrated, failed,"
+    " band, gap, by_lowest, by_highest, by_apart, by_spread)"
     " WITH said AS ({counted}),"
     " asked AS (SELECT row, aspect, response, avg(value) mean, CASE WHEN count(value)>1 THEN max(value)-min(value) END spread,"
     " count(*) ratings, sum(status='unrated') unrated, sum(status='failed') failed FROM said GROUP BY row, aspect, response"
     " UNION ALL SELECT row, '', response, avg(value), NULL, 0, 0, 0 FROM said GROUP BY row, response),"
     " one AS (SELECT row, aspect, min(mean) lowest, max(mean) highest, max(spread) spread, sum(ratings) ratings,"
     " sum(unrated) unrated, sum(failed) failed FROM asked GROUP BY row, aspect)"
-    " SELECT topics.id, unit, position, row, one.aspect='', state='kept', lowest, highest,"
-    " CASE one.aspect WHEN '' THEN max(spread) OVER whole ELSE spread END,"
+    " SELECT *, (lowest>=2.5)+(lowest>=3.5), (highest-lowest>=1)+(highest-lowest>=2), coalesce(lowest, 9),"
+    " -coalesce(highest, 0), -coalesce(highest-lowest, -1), -coalesce(spread, -1) FROM ("
+    "SELECT topics.id, unit, position, row, one.aspect='', state='kept', lowest, highest,"
+    " CASE one.aspect WHEN '' THEN max(spread) OVER whole ELSE spread END spread,"
     " CASE one.aspect WHEN '' THEN sum(ratings) OVER whole ELSE ratings END,"
     " CASE one.aspect WHEN '' THEN sum(unrated) OVER whole ELSE unrated END,"
     " CASE one.aspect WHEN '' THEN sum(failed) OVER whole ELSE failed END"
     " FROM one JOIN rows ON rows.id=row JOIN topics ON topics.run=rows.run AND topics.aspect=one.aspect"
-    " WINDOW whole AS (PARTITION BY row)"
+    " WINDOW whole AS (PARTITION BY row))"
 )
 _ASPECTS = (
     "UPDATE rows SET aspects=coalesce((SELECT group_concat(aspect, char(10)) FROM (SELECT aspect FROM scores"
