@@ -50,7 +50,6 @@ class Limiter:
         self.width = float(widest)
         self.inside = 0
         self._lanes: dict[str, Lane] = {}
-        self._waiting = 0
         self._closed_until = 0.0
         self._halved = 0.0
         self._was = 0.0
