@@ -20,8 +20,9 @@ from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
 ONE_COLUMN = re.compile(r"\s*\{\{-?\s*(\w+)\s*-?\}\}\s*")
+"""A template that is one column and nothing else; a chat in that column is taken for what it is."""
 JUST_A_COLUMN = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-"""A template that is one column and nothing else."""
+"""The same with nothing around it, not even a space: it renders to the column's text as that stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
