@@ -129,7 +129,8 @@ class Served:
     failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
     trouble: Exception | None = None
-    _last: str = ""
+    _last_failure: str = ""
+    """Of any call, in words."""
     _knocking: "asyncio.Task[bool] | None" = None
 
     @property
@@ -138,10 +139,10 @@ class Served:
         if (wait := self.gate.closed_for) > WORTH_TELLING:
             until = datetime.now() + timedelta(seconds=wait)
             when = f"{until:%H:%M:%S}" if wait < HALF_A_DAY else f"{until:%Y-%m-%d %H:%M}"
-            return f"{self._last} It asks to wait until {when}."
+            return f"{self._last_failure} It asks to wait until {when}."
         if self.failing_since is None or time.monotonic() - self.failing_since < WORTH_TELLING:
             return ""
-        return f"{self._last} Trying again."
+        return f"{self._last_failure} Trying again."
 
     async def answer(
         self, endpoint: Endpoint, asked: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
@@ -229,7 +230,7 @@ class Served:
             if not tries.unclear or await self._answers_at_all(endpoint, kind):
                 raise failure
             away, tries.unclear = True, 0
-        self._last = str(failure)
+        self._last_failure = str(failure)
         if away:
             self.failing_since = self.failing_since or now
             never_there = not self.answers and not isinstance(failure, Overloaded)
@@ -241,9 +242,8 @@ class Served:
         wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(tries.failed, 10))
         if isinstance(failure, Overloaded):
             asked = failure.retry_after or 0.0
-            self.failing_since = (self.failing_since or now) + max(
-                0.0, asked - self.gate.closed_for
-            )  # not its patience
+            longer = max(0.0, asked - self.gate.closed_for)
+            self.failing_since = (self.failing_since or now) + longer  # a wait that it asks for takes no PATIENCE
             self.gate.overloaded(asked, sent)
             wait = max(wait, asked)
         elif isinstance(failure, TimedOut):
