@@ -67,8 +67,7 @@ class Account:
         while not self._fits(most):
             if not self._holders:
                 raise BudgetSpent(self._words(most))
-            changed = self._changed
-            await changed.wait()
+            await self._changed.wait()
         self._hold(most, 1)
         return most
 
