@@ -17,6 +17,7 @@ from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import now
+from app.tables.workings import NOTED_EVERY
 from app.workers import working_on
 from tasks.budget import Account, Use
 from tasks.engine import Engine
@@ -25,15 +26,12 @@ from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
 from tasks.served import ANSWER_TOKENS, LENGTHS
 
-NOTED_EVERY = 5.0
-"""Seconds between two times that it is written down what the work took."""
-
 
 @contextlib.asynccontextmanager
 async def worked(
     store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
 ) -> AsyncIterator[Execution]:
-    """The run in our hands, with the endpoints that `made` names; what the work took is written down at the end."""
+    """The run in our hands, with the endpoints that `made` names. What the work took is noted meanwhile, and at the end."""
     if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
             f"{called(made.inputs.path)} is not what it was when the run {run.name} began. "

@@ -13,8 +13,10 @@ from tasks.served import Tally
 STAGE = "CASE WHEN scope LIKE :seed||'/unit/%' THEN 'generate' WHEN scope LIKE :seed||'/answer/%' THEN 'answer' ELSE 'rate' END"
 _OF_WORKING = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "seconds")
 _SUMS = (*_OF_WORKING, "remembered_tokens", "unreported_prompt", "unreported_completion")
-LIKELY_ENDED = timedelta(seconds=15)
-"""After a working was noted last, a process that died was at work no longer than that."""
+NOTED_EVERY = 5.0
+"""Seconds between two times that who works on a run notes what the work took."""
+LIKELY_ENDED = timedelta(seconds=3 * NOTED_EVERY)
+"""After a working was noted last, a process that died was at work no longer than that: a note may come late."""
 Tallies = Mapping[tuple[str, str], Tally]
 
 
