@@ -222,10 +222,10 @@ class Database:
                     self._writer.execute("SAVEPOINT one")
                 try:
                     done.append((order, self._done(order, added=not apart), None))
-                except Exception as error:
+                except Exception as error:  # a write may raise anything: that goes to who asked for it, and to no other
                     if not apart or _of_the_file(error):
                         raise
-                    self._writer.execute("ROLLBACK TO one")  # the error goes to whoever asked; the thread must live on
+                    self._writer.execute("ROLLBACK TO one")
                     done.append((order, None, error))
                 if apart:
                     self._writer.execute("RELEASE one")
