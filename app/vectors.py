@@ -12,7 +12,7 @@ from app.keys import Keys
 from app.services import Say
 from app.store import Store
 from tasks.errors import Overloaded, ServerFault, SettingsError, TimedOut, Unreachable
-from tasks.models.embedding import AT_ONCE, embed
+from tasks.models.embedding import AT_ONCE, Embedder
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.spec import ModelSpec
 
@@ -53,25 +53,30 @@ class Vectors:
         gate, found = asyncio.Semaphore(self.spec.concurrency), {}
         pairs = list(texts.items())
 
-        async def some(part: list[tuple[bytes, str]]) -> None:
+        async def some(model: Embedder, part: list[tuple[bytes, str]]) -> None:
             async with gate:
-                vectors = await _patiently(asked, [text for _, text in part])
+                vectors = await _patiently(model, [text for _, text in part])
             packed = {key: array("f", vector).tobytes() for (key, _), vector in zip(part, vectors, strict=True)}
             await self.store.vectors.keep(packed)
             found.update(packed)
 
-        try:
-            await asyncio.gather(*(some(pairs[at : at + AT_ONCE]) for at in range(0, len(pairs), AT_ONCE)))
-        finally:
-            await asked.close()
+        async with Embedder(asked) as model:
+            parts = [pairs[at : at + AT_ONCE] for at in range(0, len(pairs), AT_ONCE)]
+            asking = [asyncio.ensure_future(some(model, part)) for part in parts]
+            try:
+                await asyncio.gather(*asking)
+            finally:
+                for one in asking:
+                    one.cancel()
+                await asyncio.gather(*asking, return_exceptions=True)  # nobody asks while the client is closed
         return found
 
 
-async def _patiently(asked: OpenAIEndpoint, texts: list[str]) -> list[list[float]]:
+async def _patiently(model: Embedder, texts: list[str]) -> list[list[float]]:
     """What may pass is tried again, a few times, after a longer and longer while."""
     for number in range(1, TRIES):
         try:
-            return await embed(asked, texts)
+            return await model.embed(texts)
         except PASSING as error:
             await asyncio.sleep((error.retry_after if isinstance(error, Overloaded) else None) or 0.3 * 2**number)
-    return await embed(asked, texts)
+    return await model.embed(texts)

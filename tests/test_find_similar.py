@@ -46,6 +46,8 @@ def test_what_passes_is_waited_for_and_what_cannot_is_said(store: Store, here: S
         assert len(server.calls) == 3
     with FakeOpenAI(faults=lambda body, number: 401) as server, pytest.raises(EndpointRefused, match="refused the key"):
         vectors(store, here, server.url).of({"a": "new"})
+    with FakeOpenAI(faults=lambda body, number: "hang" if number else 401) as server, pytest.raises(EndpointRefused):
+        vectors(store, here, server.url).of({f"t{k}": f"Text number {k}." for k in range(300)})
     with pytest.raises(SettingsError, match="makes no vectors"):
         Vectors(store, here, ModelSpec(preset="local"), lambda words: None, Keys())
 
