@@ -17,12 +17,15 @@ from app.tables.runs import Run
 from app.tables.workings import Tallies
 from feedback.types import Rating, Verdict
 from tasks.served import Tally
-from tasks.types import Response, Row
+from tasks.types import Dropped, Response, Row
 from tests.conftest import ArgillaServer
 
 Rate = Callable[[int, int], Sequence[Rating]]
 JUDGE = "judge"
 PASSWORD = "a long password"
+SAID = Row(
+    ({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b", "Hm.")), {"seed": "x"}
+)  # fmt: skip
 
 
 def made_of(**parts: Any) -> Recipe:
@@ -87,6 +90,20 @@ def add_rows(store: Store, run: Run, first: int, after: int, *, responses: int =
 
     with ThreadPoolExecutor(1) as thread:  # where a browser is open, this thread has a loop already
         thread.submit(asyncio.run, all_of_them()).result()
+
+
+def with_row(store: Store, row: Row = SAID, unit: int = 0) -> Row:
+    """The row, kept in the run "r" as answered, with a dropped one beside it."""
+    if not store.runs.all():
+        store.runs.create("r", "rivers", "me", "{}", 7, "")
+    named = replace(row, id=f"r-{unit}-0", unit=unit)
+
+    async def keep() -> None:
+        await store.rows.keep_unit("r", unit, [named], [Dropped("empty", "raw")])
+        await store.rows.answered(named)
+
+    asyncio.run(keep())
+    return store.rows.get(named.id)
 
 
 def edit(store: Store, row_id: str, text: str) -> None:
