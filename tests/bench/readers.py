@@ -7,7 +7,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[1]
 READERS = [
-    "test_reading_ratings.py", "test_reading_lists.py", "test_reading_pairs.py", "test_evol_instruct.py",
+    "test_reading_ratings.py", "test_reading_lists.py", "test_reading_pairs.py", "test_reading_instructions.py",
     "test_chat_templates.py", "test_magpie.py",
 ]  # fmt: skip
 
