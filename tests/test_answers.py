@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from tasks.answers import Answers
+from tasks.engine import Engine
 from tasks.errors import SettingsError
 from tasks.marks import marks
 from tasks.models.base import Capabilities, Completion
 from tasks.principles import BALANCED, PRINCIPLES, choose, weights
 from tasks.settings import build
 from tasks.types import Message, Response, Row
+from tests.scripts import Memo, Model, do, said
 
 RIVER = Row(({"role": "user", "content": "Name a river."},), unit=3, position=1)
 
@@ -120,3 +122,19 @@ def test_principles_that_can_not_be(asked: Any, words: str) -> None:
 )
 def test_marks(text: str, finish_reason: str, expected: list[str]) -> None:
     assert marks(Response(text, "a", finish_reason=finish_reason)) == expected
+
+
+def test_answers() -> None:
+    talk = Row(({"role": "user", "content": "Name a river."},))
+    model = Model([("river", " The Loire. ")])
+    task = Answers(n=3, system_prompt="Be brief.")
+    bound = Engine(Memo()).bind(model, "s")
+    assert do(task.respond(talk, 0, bound)).text == "The Loire."
+    assert said(model.asked[0][1]["messages"]) == [("system", "Be brief."), ("user", "Name a river.")]
+    own = Row(({"role": "system", "content": "Sing."}, {"role": "user", "content": "Name a river."}))
+    do(task.respond(own, 0, bound))
+    assert said(model.asked[1][1]["messages"]) == said(own.messages)
+    assert task.missing({0, 2}) == [1] and task.missing([]) == [0, 1, 2] and Answers(n=0).missing([]) == []
+    for n in (-1, 9):
+        with pytest.raises(SettingsError, match="from 0 to 8"):
+            Answers(n=n)
