@@ -106,6 +106,8 @@ class Tries:
     failed: int = 0
     alone: int = 0
     unclear: int = 0
+    up: bool = False
+    """Whether the endpoint was heard to answer before the last try."""
 
     def count(self, answers: int) -> None:
         self.failed += 1
@@ -227,9 +229,14 @@ class Served:
         if away and tries.alone >= (ATTEMPTS_WHEN_TOO_MANY if isinstance(failure, Overloaded) else ATTEMPTS):
             raise failure
         if not away and tries.alone + tries.unclear >= ATTEMPTS:
-            if not tries.unclear or await self._answers_at_all(endpoint, kind):
+            if not tries.unclear:
                 raise failure
-            away, tries.unclear = True, 0
+            if not await self._answers_at_all(endpoint, kind):
+                away, tries.unclear, tries.up = True, 0, False
+            elif tries.up:
+                raise failure
+            else:  # it may be back just now, so that this call's failures were not its own
+                tries.up = True
         self._last_failure = str(failure)
         if away:
             self.failing_since = self.failing_since or now

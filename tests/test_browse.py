@@ -129,7 +129,7 @@ def test_filters_go_together(store: Store) -> None:
             chosen = dict(zip(alone, values, strict=True))
             both = set.intersection(*(fits[one] for one in chosen.items()))
             for order in ("", "lowest", "apart"):
-                asked = Wanted(aspect=aspect, order=order, **chosen)  # type: ignore[arg-type]  # as the fields hold them
+                asked = Wanted(aspect=aspect, order=order, **chosen)
                 page = [int(one.split("-")[-2]) for one in store.browse.page(run.id, asked, 0, 100)]
                 assert page == [one for one in orders[order] if one in both], asked
                 assert store.browse.count(run.id, asked) == len(both)

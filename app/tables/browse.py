@@ -14,7 +14,7 @@ from app.tables.reviews import DECIDED
 from app.tables.text import clean, dumps, marks
 
 Order = Literal["", "lowest", "highest", "apart", "spread"]
-ORDERS = ("", "lowest", "highest", "apart", "spread")
+ORDERS: tuple[Order, ...] = ("", "lowest", "highest", "apart", "spread")
 RATED = {"low": "band=0", "middle": "band=1", "high": "band=2", "missing": "unrated+failed>0"}
 SPREAD = {"repeats": "spread>=1", "apart": "gap>=1", "far": "gap=2"}
 STATUS = {
@@ -175,8 +175,8 @@ class Browse:
             groups, values = self._asked(run_id, wanted, majority)
             found = array("q")
             for group in groups:
-                sql = f"SELECT rows.rowid FROM ({_sorted(group)} LIMIT -1) {_PLACED}"  # its order is kept with a limit only
-                found.extend(r[0] for r in self.db.reader.execute(sql, values))
+                rows = self.db.reader.execute(_sorted(group, "rows.rowid, "), values)  # they are read for their texts
+                found.extend(r[0] for r in rows)
             return found
 
         return self.db.remembered(f"rows of {run_id}: {wanted} {majority}", read)
@@ -225,12 +225,10 @@ class Browse:
         return found or [replace(part, where=("0",))]
 
 
-def _sorted(group: Sequence[_Part]) -> str:
+def _sorted(group: Sequence[_Part], columns: str = "") -> str:
     key = f"{group[0].key}, " if group[0].key else ""
-    return (
-        " UNION ALL ".join(part.select(f"{part.table}.unit unit, {part.table}.position position") for part in group)
-        + f" ORDER BY {key}unit, position"
-    )
+    parts = (part.select(f"{columns}{part.table}.unit unit, {part.table}.position position") for part in group)
+    return f"{' UNION ALL '.join(parts)} ORDER BY {key}unit, position"
 
 
 def _of_row(run_id: str, wanted: Wanted) -> tuple[tuple[str, ...], dict[str, Any]]:

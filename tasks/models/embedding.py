@@ -23,7 +23,8 @@ class Embedder:
         self.endpoint = endpoint
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.url,
-            api_key=endpoint.key or "none",
+            api_key="none",
+            default_headers={"Authorization": endpoint.authorization},
             max_retries=0,
             timeout=endpoint.timeout,
             http_client=openai.DefaultAsyncHttpxClient(trust_env=not on_this_machine(endpoint.url)),

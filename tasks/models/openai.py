@@ -85,8 +85,9 @@ class OpenAIEndpoint:
         self._headers["Authorization"] = f"Bearer {key}"
 
     @property
-    def key(self) -> str | None:
-        return self._key
+    def authorization(self) -> str:
+        """The header that says who asks: the key, or the credentials in the address."""
+        return self._headers["Authorization"]
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
