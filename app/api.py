@@ -1,88 +1,186 @@
-"""The public Python API, as `from claywright import ...` hands it out: tasks, judge, recipe, and the steps of the loop.
+"""The public Python API, as `from claywright import ...` hands it out.
 
-from claywright import Recipe, Magpie, UltraFeedback, run, export
+The loop by a recipe: `Recipe`, then `run`, `rate`, `push`, `pull`, `agreement`, `export`, `publish`. And the classes that
+people know from elsewhere (app/python): models, tasks by themselves, pipelines.
 
-made = run(Recipe(task=Magpie(), rows=5, rating=UltraFeedback()))
-export(made.id, "rows.jsonl", unreviewed=True)
+>>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+>>> export(made.id, "rows.jsonl", unreviewed=True).written
+2
 """
 
-import asyncio
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import reviewing, services, workflow
-from app.config import settings
+from app import recipe, reviewing, workflow
+from app.config import Settings, settings
 from app.execution import Execution
 from app.inputs import Inputs
-from app.recipe import Recipe, load
+from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
+from app.python.llms import (
+    LLM,
+    GivenKeys,
+    InferenceEndpointsLLM,
+    LLMPool,
+    LocalLLM,
+    OpenAILLM,
+    ScriptedLLM,
+    TransformersLLM,
+)  # fmt: skip
+from app.python.pipelines import Distiset, InstructionResponsePipeline, Pipeline, pipeline
+from app.python.progress import Progress, follow, told
+from app.python.prompts import Prompt
+from app.python.sessions import LOG, Hand, awaited
+from app.python.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
+from app.python.tasks import (
+    EvolInstruct,
+    Genstruct,
+    Magpie,
+    MagpieGenerator,
+    SelfInstruct,
+    TextGeneration,
+    UltraFeedback,
+)
+from app.recipe import BUILT_IN, load
 from app.store import Store
 from app.tables.runs import Run
 from feedback.agreement import Agreement
 from feedback.exports import Export, Exported
 from feedback.hub import Published
 from feedback.push import Pushed
-from feedback.ultrafeedback import UltraFeedback
-from tasks import EvolInstruct, ExistingRows, Genstruct, InstructionResponse, Magpie, SelfInstruct, TextGeneration
+from feedback.ultrafeedback import UltraFeedback as Judge
+from tasks import ExistingRows, InstructionResponse
+from tasks.answers import Answers
+from tasks.base import Task
+from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
 __all__ = [
-    "EvolInstruct",
-    "ExistingRows",
-    "Genstruct",
-    "Inputs",
-    "InstructionResponse",
-    "Magpie",
-    "Recipe",
-    "SelfInstruct",
-    "TextGeneration",
-    "UltraFeedback",
-    "agreement",
-    "export",
-    "publish",
-    "pull",
-    "push",
-    "rate",
-    "run",
-]
+    "LLM", "Answers", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct", "GroupColumns", "InferenceEndpointsLLM", "Inputs",
+    "InstructionResponse", "InstructionResponsePipeline", "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub",
+    "LocalLLM", "Magpie", "MagpieGenerator", "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM",
+    "SelfInstruct", "TextGeneration", "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask",
+    "agreement", "export", "pipeline", "publish", "pull", "push", "rate", "run",
+]  # fmt: skip
+
+KEYS = GivenKeys()
+"""Keys of the models in recipes, which hold none themselves."""
+MakesRows = TextGeneration | Magpie | SelfInstruct | Genstruct | EvolInstruct
+Model = ModelSpec | LLM
 
 
-def run(recipe: Recipe | str | Path, *, data: Path | None = None) -> Run:
+class Recipe(recipe.Recipe):
+    """Everything that makes a dataset, as an object: the same as a recipe file holds.
+
+    task: Magpie(...), SelfInstruct(...), Genstruct(...), EvolInstruct(...), TextGeneration(...), InstructionResponse(...) or
+    ExistingRows(...), without a model of its own. generator, responders, labeller: models; the built-in one unless said.
+    rating: UltraFeedback(...), None for none. inputs: where the rows come from that the task works on. answers: how many
+    responses each row is to have. rows: how many of them. parts: the other tables of a recipe (review, merge, export,
+    budget, embedder, name, seed). Raises SettingsError.
+
+    >>> Recipe(task=Magpie(n_turns=2), generator=ScriptedLLM(), rows=5, rating=UltraFeedback(aspect="honesty")).dump()["task"]
+    {'kind': 'magpie', 'n_turns': 2}
+    """
+
+    def __init__(
+        self, *, task: Task | MakesRows, generator: Model = BUILT_IN, responders: Sequence[Model] = (),
+        labeller: Model | None = None, rating: Judge | UltraFeedback | None = None, inputs: Inputs | None = None,
+        answers: Answers | None = None, rows: int | None = None, **parts: Any,
+    ) -> None:  # fmt: skip
+        made = _spec(generator)
+        super().__init__(
+            task=task if isinstance(task, Task) else task.task,
+            generator=made,
+            responders=tuple(_spec(one) for one in responders),
+            labeller=made if labeller is None else _spec(labeller),
+            rating=rating.judge if isinstance(rating, UltraFeedback) else rating,
+            inputs=inputs or Inputs(),
+            answers=answers,
+            rows=rows,
+            **parts,
+        )
+
+
+def _spec(model: Model) -> ModelSpec:
+    if isinstance(model, LLM):
+        KEYS.take(model.keys)
+        return model.spec
+    return model
+
+
+def run(
+    recipe: recipe.Recipe | str | Path,
+    *,
+    data: Path | None = None,
+    progress: Progress | bool = False,
+    anew: bool = False,
+) -> Run:
     """Makes, answers and rates the rows of a recipe (or of the recipe file of that name); nothing is sent anywhere.
 
-    `data` is the data folder, by default the one of the command line. Raises ClaywrightError and its kinds.
+    An unfinished run of the very same recipe is gone on with, unless `anew`: after Ctrl-C, a crash or a refused key, call it
+    again. data: the data folder, by default that of the command line. progress: True for a bar, or a function of (rows done,
+    rows expected or None). Returns the run: its id, state and reason. Raises ClaywrightError and its kinds.
+
+    >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).state
+    'done'
     """
     here = settings(data)
-    made = recipe if isinstance(recipe, Recipe) else load(Path(recipe))
-    with services.stopping(here), Store(here.data) as store:
-        begun = workflow.start(store, here, made)
-        return _awaited(workflow.generate(store, here, begun, _unwatched, _unheard))
+    made = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
+
+    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
+        begun = None if anew else _unfinished(store, made)
+        return workflow.generate(store, here, begun or workflow.start(store, here, made), watch, LOG.info, keys=KEYS)
+
+    return _worked(here, work, progress)
 
 
-def rate(run_id: str, rating: UltraFeedback | None = None, *, data: Path | None = None) -> Run:
-    """Rates the rows of a run, by `rating` or as its recipe says."""
+def rate(
+    run_id: str, rating: Judge | UltraFeedback | None = None, *, labeller: Model | None = None, data: Path | None = None,
+    progress: Progress | bool = False,
+) -> Run:  # fmt: skip
+    """Rates the rows of a run, by `rating` and `labeller` or as its recipe says; what was rated so before is not paid again.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> rate(made.id, UltraFeedback(aspect="honesty"), labeller=ScriptedLLM(model="judge")).id == made.id
+    True
+    """
     here = settings(data)
-    with services.stopping(here), Store(here.data) as store:
+    judge = rating.judge if isinstance(rating, UltraFeedback) else rating
+    spec = None if labeller is None else _spec(labeller)
+
+    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
         found = store.runs.get(run_id)
-        return _awaited(workflow.rate(store, here, found, rating, _unwatched, _unheard))
+        return workflow.rate(store, here, found, judge, watch, LOG.info, labeller=spec, keys=KEYS)
+
+    return _worked(here, work, progress)
 
 
-def push(run_id: str, dataset: str = "", *, data: Path | None = None) -> Pushed:
-    """Sends the rows of a run to Argilla, as `dataset` or under the run's own name."""
+def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: Progress | bool = False) -> Pushed:
+    """Sends the rows of a run to Argilla, as `dataset` or under the run's own name; what is there is not sent again.
+
+    Argilla is the one of ARGILLA_API_URL and ARGILLA_API_KEY, else the embedded one. Returns how many rows were sent and how
+    many were there unchanged. Raises ArgillaError and its kinds. An example with review and export is in README.
+    """
     here = settings(data)
-    with services.stopping(here), Store(here.data) as store:
-        where = reviewing.argilla(here, _unheard)
+    with Store(here.data) as store, told(progress, "sent") as tell:
+        where = reviewing.argilla(here, LOG.info)
         found = store.runs.get(run_id)
-        vectors = workflow.vectors_for(store, here, found, _unheard)
-        return workflow.push(store, found, where, lambda done, total: None, dataset=dataset, vectors=vectors).pushed
+        vectors = workflow.vectors_for(store, here, found, LOG.info, KEYS)
+        return workflow.push(
+            store,
+            found,
+            where,
+            lambda done, total: tell(done.sent + done.unchanged, total),
+            dataset=dataset,
+            vectors=vectors,
+        ).pushed
 
 
 def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
-    """Brings back what people said of a run's rows."""
+    """Brings back what people said of a run's rows: how many new answers, and how many rows are approved or rejected now."""
     here = settings(data)
-    with services.stopping(here), Store(here.data) as store:
-        return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, _unheard))
+    with Store(here.data) as store:
+        return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, LOG.info))
 
 
 def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
@@ -95,7 +193,11 @@ def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
 def export(run_id: str, path: str | Path = "", *, data: Path | None = None, **settings_: Any) -> Exported:
     """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, or a folder for datasets.load_from_disk.
 
-    Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on.
+    Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on. Raises ExportError.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> export(made.id, "talks.jsonl", unreviewed=True, format="sft").written
+    2
     """
     here = settings(data)
     to = build(Export, {**settings_, "path": str(path)}, "export")
@@ -108,22 +210,29 @@ def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any
     here = settings(data)
     to = build(Export, {**settings_, "hub": hub}, "export")
     with Store(here.data) as store:
-        return workflow.publish(store, store.runs.get(run_id), to, _unheard)
+        return workflow.publish(store, store.runs.get(run_id), to, LOG.info)
 
 
-def _awaited(work: Coroutine[Any, Any, Run]) -> Run:
-    """Runs it to its end, also where a loop is running already (a notebook): then in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+def _unfinished(store: Store, made: recipe.Recipe) -> Run | None:
+    """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
+    text = workflow.recipe_text(made)
+    open_ = ("stopped", "paused", "interrupted")
+    return next((one for one in store.runs.all() if one.recipe == text and workflow.standing(one) in open_), None)
 
 
-def _unwatched(execution: Execution, total: int | None) -> None:
-    return None
+def _worked(
+    here: Settings, work: Callable[[Store, workflow.Watch], Coroutine[Any, Any, Run]], progress: Progress | bool
+) -> Run:
+    async def working(hand: Hand) -> Run:
+        with Store(here.data) as store, told(progress, "rows") as tell:
 
+            def watch(execution: Execution, total: int | None) -> None:
+                hand.gently = execution.stop
+                follow(execution, total, tell, store.runs.counts(execution.run.id)["answered"])
 
-def _unheard(words: str) -> None:
-    return None
+            done = await work(store, watch)
+            counts = store.runs.counts(done.id)
+            tell(counts["answered"], counts["answered"])
+            return done
+
+    return awaited(working)

@@ -25,7 +25,10 @@ DOCUMENT = "content"
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a task works on."""
+    """What a task works on: the rows of a file, of a folder or zip of files, or of a dataset; one column a name.
+
+    `columns` gives the columns the names that the task knows. Raises SettingsError where two places are named.
+    """
 
     title: ClassVar[str] = "inputs"
 

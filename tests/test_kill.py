@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,12 @@ def recipe(folder: Path, url: str, rows: int = ROWS) -> Path:
     return file
 
 
-def kill_when(words: list[str], environment: dict[str, str], moment: Callable[[], bool]) -> bool:
-    """Starts the command and kills its process group when `moment` has come; False if it ended before."""
+def kill_when(
+    words: list[str], environment: dict[str, str], moment: Callable[[], bool], command: Sequence[str] = ()
+) -> bool:
+    """Starts the command (ours, unless said) and kills its process group when `moment` has come; False if it ended before."""
     process = subprocess.Popen(
-        [*claywright(), *words],
+        [*(command or claywright()), *words],
         env=environment,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -63,9 +65,9 @@ def kill_when(words: list[str], environment: dict[str, str], moment: Callable[[]
     return False
 
 
-def resume(words: list[str], environment: dict[str, str]) -> None:
+def resume(words: list[str], environment: dict[str, str], command: Sequence[str] = ()) -> None:
     done = subprocess.run(
-        [*claywright(), *words], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*(command or claywright()), *words], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
 

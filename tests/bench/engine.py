@@ -3,7 +3,7 @@
     python tests/bench/engine.py [--times 5] [--out table.md] [NAME ...]
 
 Prints a Markdown table, line by line. Run by hand, on an idle machine, with the environment's own Python and not `uv run`:
-what is measured is the installed command. All of it takes about 25 minutes; NAMEs choose some of it. As root, the small disk
+what is measured is the installed command. All of it takes about 45 minutes; NAMEs choose some of it. As root, the small disk
 that is to be full is mounted.
 """
 
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[Path, int], Iterator[Line]]] = {
     "memory": speed.much_memory,
     "local": speed.local_model,
     "kills": trials.kills,
+    "python": trials.python_kills,
     "faults": trials.faults,
     "poison": trials.poison,
     "outage": trials.outage,

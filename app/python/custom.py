@@ -1,0 +1,64 @@
+"""What a generator and a labeller made of a dataset: a datasets.Dataset that knows its task, and the way to Argilla."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+
+from app import reviewing, workflow
+from app.config import settings
+from app.python import labelling
+from app.python.progress import Progress, told
+from app.python.sessions import LOG, Hand, awaited
+from app.store import Store
+from app.tables.runs import Run
+from feedback.push import Pushed
+from tasks.models.spec import ModelSpec
+
+
+class CustomDataset(Dataset):  # type: ignore[misc]  # it has no types
+    """A datasets.Dataset with the `task` that made it; its columns are those of Pipeline.generate."""
+
+    task: Any
+    labeller: ModelSpec | None
+
+    def to_argilla(self) -> "ForArgilla":
+        """The rows ready to be sent: `to_argilla().push_to_argilla(name=, workspace=)`."""
+        return ForArgilla(self)
+
+
+@dataclass
+class ForArgilla:
+    """Rows on their way to Argilla. `run` is the id of the run that they are from then on, in the app as well."""
+
+    dataset: CustomDataset
+    run: str = ""
+
+    def push_to_argilla(self, name: str, workspace: str | None = None, *, progress: Progress | bool = False) -> Pushed:
+        """Sends the rows to the dataset `name` of Argilla, with the labeller's ratings and reasons as suggestions.
+
+        Sent twice, they are there once, and what people said stays. Argilla is the one of ARGILLA_API_URL and
+        ARGILLA_API_KEY, else the embedded one. Raises ArgillaError and its kinds.
+        """
+        here = settings()
+
+        async def work(hand: Hand) -> Run:
+            with Store(here.data) as store:
+                return await labelling.kept(store, here, self.dataset, name)
+
+        run = awaited(work)
+        self.run = run.id
+        with Store(here.data) as store, told(progress, "sent") as tell:
+            where = reviewing.argilla(here, LOG.info)
+            return workflow.push(
+                store, run, where, lambda done, total: tell(done.sent + done.unchanged, total), dataset=name,
+                workspace=workspace or "",
+            ).pushed  # fmt: skip
+
+
+def custom(dataset: Dataset, task: Any, labeller: ModelSpec | None) -> CustomDataset:
+    """The same dataset, knowing what made it."""
+    dataset.__class__ = CustomDataset
+    assert isinstance(dataset, CustomDataset)
+    dataset.task, dataset.labeller = task, labeller
+    return dataset

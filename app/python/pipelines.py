@@ -1,0 +1,325 @@
+"""Pipelines: steps that rows go through, or a generator and a labeller; and the one that draws instructions and responses."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from app.python import labelling, pictures
+from app.python.llms import LLM, LLMPool, LocalLLM
+from app.python.sessions import LOG, Hand, Session, all_of, awaited, session
+from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, snake
+from app.python.tasks import MagpieGenerator, Task
+from tasks.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+    from app.python.custom import CustomDataset
+
+Row = dict[str, Any]
+Some = Coroutine[Any, Any, list[Row]]
+
+
+class Distiset(dict[str, "DatasetDict"]):
+    """What a pipeline made: {"default": {"train": its rows}}; with several last steps, a configuration for each by its name."""
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> None:
+        """Sends every configuration to a dataset on the Hugging Face Hub, private unless said."""
+        for name, parts in self.items():
+            parts.push_to_hub(repo_id, config_name=name, private=private, token=token)
+
+    def save_to_disk(self, path: str | Path) -> None:
+        """Writes every configuration to a folder of its name, for datasets.load_from_disk."""
+        for name, parts in self.items():
+            parts.save_to_disk(str(Path(path) / name))
+
+
+class Pipeline:
+    """Steps that rows go through, or a generator and a labeller.
+
+    Steps: made inside `with Pipeline() as pipeline:`, connected by >>, worked by `run`. Every row goes on as soon as it can;
+    what was answered once is not asked for again. Generator and labeller: models with a task; `generate` has the first write
+    `num_generations` texts for each row, the second rate them. Raises SettingsError.
+
+    >>> with Pipeline("rivers") as pipeline:
+    ...     data = LoadDataFromDicts(data=[{"instruction": "Name a river."}])
+    ...     answer = TextGeneration(llm=ScriptedLLM([("river", "The Loire.")]), output_mappings={"generation": "response"})
+    ...     _ = data >> answer
+    >>> pipeline.run()["default"]["train"]["response"][0]
+    'The Loire.'
+    """
+
+    def __init__(
+        self, name: str | None = None, description: str | None = None, *, generator: LLM | LLMPool | None = None,
+        labeller: LLM | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self.description = name or "pipeline", description or ""
+        self.generator, self.labeller = generator, labeller
+        self.steps: dict[str, Step] = {}
+        self.edges: list[tuple[str, str]] = []
+        labelling.check(generator, labeller)
+
+    def __enter__(self) -> "Pipeline":
+        self._before = OPEN.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        OPEN.reset(self._before)
+
+    # -- steps
+
+    def add(self, step: Step) -> str:
+        """Takes a step up, and returns the name that it has from now on. Raises SettingsError for one that is taken."""
+        kind = snake(type(step).__name__)
+        name = step.name or next(one for k in range(len(self.steps) + 1) if (one := f"{kind}_{k}") not in self.steps)
+        if name in self.steps:
+            raise SettingsError(f"The pipeline has a step '{name}' already. Give this one another name.")
+        self.steps[name] = step
+        return name
+
+    def connect(self, before: Step, after: Step) -> None:
+        """Rows of `before` go to `after`. Raises SettingsError for a circle."""
+        if before.pipeline is not self or after.pipeline is not self:
+            raise SettingsError(f"{before.name} and {after.name} are not in one pipeline.")
+        if before.name in self._behind(after.name):
+            raise SettingsError(f"{before.name} >> {after.name} would make a circle.")
+        if isinstance(after, Source):
+            raise SettingsError(f"{after.name} begins a pipeline: nothing goes before it.")
+        if (before.name, after.name) not in self.edges:
+            self.edges.append((before.name, after.name))
+
+    def _behind(self, name: str) -> set[str]:
+        found = {name}
+        for before, after in self.edges:
+            if before == name:
+                found |= self._behind(after)
+        return found
+
+    def run(
+        self, parameters: Mapping[str, Mapping[str, Any]] | None = None, use_cache: bool = True, *,
+        dataset: "Dataset | Sequence[Mapping[str, Any]] | None" = None, progress: Callable[[int], None] | None = None,
+    ) -> Distiset:  # fmt: skip
+        """Works all rows through all steps: {"default": {"train": rows}}.
+
+        parameters: {a step's name: {an attribute of it: value}}, and under "llm" its generation_kwargs. use_cache=False draws
+        everything anew; else what was answered before comes from memory. dataset: rows for the first steps, where no step
+        loads any. progress is told how many rows are through. Ctrl-C loses nothing: run it again to go on. Raises
+        ClaywrightError and its kinds.
+        """
+        for name, values in (parameters or {}).items():
+            self._set(name, values)
+        given = None if dataset is None else [dict(row) for row in dataset]
+        self._check(given)
+
+        async def work(hand: Hand) -> dict[str, list[Row]]:
+            async with session(hand, "0" if use_cache else secrets.token_hex(8)) as here:
+                return await self._worked(here, given, progress)
+
+        return self._set_of(awaited(work))
+
+    def _set(self, name: str, values: Mapping[str, Any]) -> None:
+        if name not in self.steps:
+            raise SettingsError(f"The pipeline has no step '{name}'. It has: {', '.join(self.steps) or 'none'}.")
+        step = self.steps[name]
+        for key, value in values.items():
+            if key == "llm" and isinstance(step, Task):
+                step.model.generation_kwargs = {**step.model.generation_kwargs, **value.get("generation_kwargs", {})}
+            elif hasattr(step, key):
+                setattr(step, key, value)
+            else:
+                raise SettingsError(f"The step '{name}' has no parameter '{key}'.")
+        step.load()
+
+    def _check(self, given: list[Row] | None) -> None:
+        if not self.steps:
+            raise SettingsError("The pipeline has no steps: make some inside `with Pipeline() as pipeline:`.")
+        after = {name for _, name in self.edges}
+        for name, step in self.steps.items():
+            if name not in after and not isinstance(step, Source) and given is None:
+                raise InputError(
+                    f"{name} gets no rows: begin with LoadDataFromDicts(data=[...]) >> ..., or give run() a dataset."
+                )
+
+    async def _worked(
+        self, here: Session, given: list[Row] | None, progress: Callable[[int], None] | None
+    ) -> dict[str, list[Row]]:
+        """{last step: its rows}"""
+        through = 0
+
+        async def one(step: Step, before: "asyncio.Future[list[Row]]", place: int) -> list[Row]:
+            nonlocal through
+            rows = await before
+            made = await all_of((step.give(here, row, (place, k)) for k, row in enumerate(rows)), here.engine)
+            if progress is not None and step.name in last:
+                through += 1
+                progress(through)
+            return [row for some in made for row in some]
+
+        last = [name for name in self.steps if name not in {before for before, _ in self.edges}]
+        at: dict[str, list[asyncio.Future[list[Row]]]] = {}
+        for name in self._order():
+            step, befores = self.steps[name], [before for before, after in self.edges if after == name]
+            if isinstance(step, Source):
+                at[name] = [_there([row]) for row in await step.begin(here)]
+            elif not befores:
+                at[name] = [_started(one(step, _there([row]), k)) for k, row in enumerate(given or [])]
+            elif len(befores) == 1:
+                at[name] = [_started(one(step, rows, k)) for k, rows in enumerate(at[befores[0]])]
+            else:
+                at[name] = [_there([row]) for row in await self._joined(step, [at[before] for before in befores], here)]
+        return {
+            name: [row for rows in await all_of(map(_waited, at[name]), here.engine) for row in rows] for name in last
+        }
+
+    async def _joined(
+        self, step: Step, parts: Sequence[Sequence["asyncio.Future[list[Row]]"]], here: Session
+    ) -> list[Row]:
+        """What a step makes of the rows of several others: place by place, or one after the other."""
+        found = [[row for rows in await all_of(map(_waited, part), here.engine) for row in rows] for part in parts]
+        if not isinstance(step, GroupColumns):
+            whole = [row for rows in found for row in rows]
+            made = await all_of((step.give(here, row, (k,)) for k, row in enumerate(whole)), here.engine)
+            return [row for rows in made for row in rows]
+        if len({len(rows) for rows in found}) > 1:
+            counts = ", ".join(str(len(rows)) for rows in found)
+            raise InputError(f"{step.name} brings rows together that are not equally many: {counts}.")
+        return [step.merged(rows) for rows in zip(*found, strict=True)]
+
+    def _order(self) -> list[str]:
+        """The steps, each behind all that go before it."""
+        order: list[str] = []
+        while len(order) < len(self.steps):
+            order += [
+                name for name in self.steps
+                if name not in order and all(before in order for before, after in self.edges if after == name)
+            ]  # fmt: skip
+        return order
+
+    def _set_of(self, found: Mapping[str, list[Row]]) -> Distiset:
+        from datasets import DatasetDict
+
+        alone = len(found) == 1
+        return Distiset(
+            {
+                "default" if alone else name: DatasetDict({"train": labelling.dataset_of(rows)})
+                for name, rows in found.items()
+            }
+        )
+
+    def draw(self, path: str | Path = "pipeline.png", *, top_to_bottom: bool = False) -> str:
+        """Draws the steps and what goes from one to the next as a picture (.png or .svg); returns its path.
+
+        Raises SettingsError for a pipeline without steps, and for another kind of picture.
+        """
+        if not self.steps:
+            raise SettingsError("The pipeline has no steps to draw.")
+        return pictures.draw(self.steps, self.edges, self._order(), Path(path), top_to_bottom=top_to_bottom)
+
+    # -- generator and labeller
+
+    def generate(
+        self, dataset: "Dataset | Sequence[Mapping[str, Any]]", num_generations: int = 1, batch_size: int = 1, *,
+        shuffle_before_labelling: bool = True, enable_checkpoints: bool | None = None, checkpoint_strategy: Any = None,
+        display_progress_bar: bool = False, skip_dry_run: bool = False, verbose: bool = True,
+    ) -> "CustomDataset":  # fmt: skip
+        """Has the generator write `num_generations` texts for each row, and the labeller rate them.
+
+        dataset: with the generator, rows with the columns of its task (`input`); with the labeller alone also `generations`
+        (list of str). Columns out, in this order: those of the dataset, generation_model (list of str), generation_prompt
+        (list of messages), raw_generation_responses (list of str), generations (list of str), labelling_model (str),
+        labelling_prompt (messages), raw_labelling_response (str), rating (list of float from 1 to 5, None where there is
+        none), rationale (list of str); and `failures` (str) where something could not be had. batch_size is accepted: rows
+        do not wait for one another. What was answered once is remembered, so that an interrupted call goes on when it is
+        made again; enable_checkpoints=False (or checkpoint_strategy=False) draws anew. Before all rows the first is tried,
+        unless skip_dry_run. Raises ClaywrightError and its kinds; InputError names a missing column.
+        """
+        anew = enable_checkpoints is False or checkpoint_strategy is False
+        if not skip_dry_run:
+            self.dry_run(dataset)
+        return labelling.generate(
+            self.generator, self.labeller, dataset, num_generations, shuffle=shuffle_before_labelling,
+            draw=secrets.token_hex(8) if anew else "0", progress=display_progress_bar,
+        )  # fmt: skip
+
+    def dry_run(self, dataset: "Dataset | Sequence[Mapping[str, Any]]") -> "CustomDataset":
+        """Tries the first row, with one generation. Raises ClaywrightError with the reason where it fails."""
+        first = [dict(row) for row in (dataset[k] for k in range(min(1, len(dataset))))]
+        tried = labelling.generate(self.generator, self.labeller, first, 1, shuffle=False, draw="0", progress=False)
+        if "failures" in tried.column_names:
+            raise InputError(f"The first row of the dataset fails: {tried[0]['failures']}")
+        return tried
+
+
+class InstructionResponsePipeline:
+    """Draws pairs of an instruction and its response, or talks of several turns, from a model alone (Magpie).
+
+    llm: the model; without one the built-in, for trying only. system_prompt: what steers the users' questions; n_turns: 1
+    gives the columns `instruction`, `response`, `model_name`, more give `conversation` and `model_name` (and
+    `system_prompt_key` with a dict of system prompts); num_rows; batch_size is accepted. hf_token: the key of an
+    InferenceEndpointsLLM that was made without one.
+
+    >>> rows = InstructionResponsePipeline(llm=ScriptedLLM(), num_rows=2).run()["default"]["train"]
+    >>> rows.column_names, len(rows)
+    (['instruction', 'response', 'model_name'], 2)
+    """
+
+    def __init__(
+        self, llm: LLM | None = None, system_prompt: str | list[str] | dict[str, str] = "You are a creative AI Assistant writer.",
+        hf_token: str | None = None, n_turns: int = 1, num_rows: int = 10, batch_size: int = 1,
+    ) -> None:  # fmt: skip
+        if llm is None:
+            llm = LocalLLM()
+            LOG.warning("InstructionResponsePipeline has no llm: the built-in model writes, which is for trying only.")
+        if hf_token and llm.spec.preset == "huggingface":
+            llm.give_key(hf_token)
+        with Pipeline("sft") as pipeline:
+            drawn = MagpieGenerator(
+                llm=llm, system_prompt=system_prompt, n_turns=n_turns, num_rows=num_rows, batch_size=batch_size
+            )
+            kept = KeepColumns(columns=[*drawn.outputs, "model_name"])
+            _ = drawn >> kept
+        self.pipeline = pipeline
+
+    def run(self, **settings: Any) -> Distiset:
+        """The rows, as {"default": {"train": ...}}; settings as Pipeline.run has them."""
+        return self.pipeline.run(**settings)
+
+
+def pipeline(
+    task: str, subtask: str | None = None, *, generator: LLM | LLMPool | None = None, labeller: LLM | None = None,
+    openai_model: str = "gpt-3.5-turbo", **settings: Any,
+) -> Pipeline:  # fmt: skip
+    """A pipeline for a kind of dataset: task is "preference", subtask what is rated.
+
+    subtask: text-quality (also overall-quality), helpfulness, truthfulness, honesty, instruction-following. Without a
+    labeller OpenAI's `openai_model` rates, with `settings` as OpenAILLM takes them (max_new_tokens 256, num_threads 4 and
+    temperature 0 unless said). Raises SettingsError.
+
+    >>> pipeline("preference", "honesty", generator=ScriptedLLM(task=TextGenerationTask()), openai_api_key="sk-...").labeller
+    OpenAILLM('gpt-3.5-turbo')
+    """
+    return Pipeline(
+        generator=generator, labeller=labeller or labelling.labeller_for(task, subtask, openai_model, settings)
+    )
+
+
+def _there(rows: list[Row]) -> "asyncio.Future[list[Row]]":
+    done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
+    done.set_result(rows)
+    return done
+
+
+def _started(work: Some) -> "asyncio.Future[list[Row]]":
+    """Begun; what it raises is for whoever waits for it, if anybody does."""
+    begun = asyncio.ensure_future(work)
+    begun.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
+    return begun
+
+
+async def _waited(rows: "asyncio.Future[list[Row]]") -> list[Row]:
+    return await rows

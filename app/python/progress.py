@@ -1,0 +1,43 @@
+"""How far work has come, told to a function or shown as a bar."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from app.execution import Execution
+
+Progress = Callable[[int, int | None], None]
+"""Is told how many are done, and how many there will be (None where that can't be told)."""
+EVERY = 0.2
+
+
+@contextlib.contextmanager
+def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
+    """What to tell how far it is: the caller's function, a bar on standard error, or nobody."""
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, total: None
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            bar = bars.add_task(words, total=None)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def follow(execution: Execution, total: int | None, tell: Progress, before: int) -> None:
+    """Tells every now and then how many rows a run has; `before` it had that many. Ends with the loop."""
+
+    async def again() -> None:
+        while True:
+            tell(before + execution.progress.answered, total)
+            await asyncio.sleep(EVERY)
+
+    _following.add(asyncio.get_running_loop().create_task(again()))
+
+
+_following: set[asyncio.Task[None]] = set()

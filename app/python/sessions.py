@@ -1,0 +1,151 @@
+"""Where Python's callers meet the engine: a thread with a loop of its own, so that a notebook's own loop is no hindrance."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import signal
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from app.config import Settings, settings
+from app.store import Store
+from tasks.engine import Engine
+from tasks.errors import Stopped
+from tasks.models.base import Endpoint
+
+if TYPE_CHECKING:
+    from app.python.llms import LLM
+
+T = TypeVar("T")
+LOG = logging.getLogger("claywright")
+
+
+class Hand:
+    """Stops work that another thread does: gently first, then at once."""
+
+    def __init__(self) -> None:
+        self.gently: Callable[[], None] = self.at_once
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    async def hold(self, work: "Callable[[Hand], Coroutine[Any, Any, T]]") -> T:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        return await work(self)
+
+    def at_once(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def stop(self, *, hard: bool = False) -> None:
+        """Called from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is over already
+                self._loop.call_soon_threadsafe(self.at_once if hard else self.gently)
+
+
+def awaited(work: Callable[[Hand], Coroutine[Any, Any, T]]) -> T:
+    """Does work to its end, also where a loop is running already.
+
+    Ctrl-C lets the calls in flight finish, so that nothing is paid for and lost; a second one ends them at once. Raises
+    KeyboardInterrupt after that, and whatever the work raises.
+    """
+    hand, presses = Hand(), 0
+
+    def pressed(*_: Any) -> None:
+        nonlocal presses
+        presses += 1
+        hand.stop(hard=presses > 1)
+        if presses == 1:
+            LOG.warning("Stopping: the calls in flight are waited for. Ctrl-C again ends them at once.")
+
+    with _interrupts(pressed), ThreadPoolExecutor(1, "claywright") as thread:
+        running = thread.submit(asyncio.run, hand.hold(work))
+        concurrent.futures.wait([running])
+    if presses:
+        raise KeyboardInterrupt
+    return running.result()
+
+
+@contextlib.contextmanager
+def _interrupts(pressed: Callable[..., None]) -> Iterator[None]:
+    """Ctrl-C is ours meanwhile: a loop around us would only take note of it. Other threads than the main one get none."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass
+class Session:
+    """The engine of one call of the Python API, with the endpoints that it speaks to."""
+
+    here: Settings
+    store: Store
+    engine: Engine
+    draw: str = "0"
+    """Whatever is drawn under the same word is drawn the same, and is paid for once."""
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(step, reason) of what could not be had."""
+    _endpoints: dict[int, tuple["LLM", Endpoint]] = field(default_factory=dict)
+
+    async def endpoint(self, llm: "LLM") -> Endpoint:
+        """The endpoint of a model, set up once. Raises SettingsError, ServiceError."""
+        if id(llm) not in self._endpoints:
+            made = await asyncio.to_thread(llm.endpoint, self.here, LOG.info)
+            self._endpoints.setdefault(id(llm), (llm, made))
+        return self._endpoints[id(llm)][1]
+
+    def told(self) -> None:
+        """Says what could not be had: no row is without a value and without a word."""
+        for (step, reason), times in self.failures.most_common():
+            LOG.warning("%s: %d without a result: %s", step, times, reason)
+
+
+@contextlib.asynccontextmanager
+async def session(hand: Hand, draw: str = "0") -> AsyncIterator[Session]:
+    """An engine over the memo of the data folder. Ctrl-C stops it; what is on its way then is kept."""
+    here = settings()
+    with Store(here.data) as store:
+        engine = Engine(store.calls)
+        hand.gently = engine.stop
+        made = Session(here, store, engine, draw)
+        with store.db.reserve.held():
+            try:
+                yield made
+            except asyncio.CancelledError:
+                await engine.abandon()
+                raise
+            finally:
+                engine.stop()
+                await engine.drain()
+                await engine.close()
+        made.told()
+
+
+async def all_of(work: Iterable[Coroutine[Any, Any, T]], engine: Engine) -> list[T]:
+    """What each gives, in order. The first that fails stops the others, and is raised once all are over."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION) if tasks else (set(), set())
+        if any(task.exception() for task in done):
+            engine.stop()
+            await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    errors = [error for task in tasks if (error := task.exception()) is not None]
+    if errors:
+        raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
+    return [task.result() for task in tasks]

@@ -1,0 +1,502 @@
+"""The tasks by themselves: `load()`, then `next(task.process([{...}]))` gives the rows with the documented columns.
+
+A task called twice draws twice; one that was interrupted and is called again goes on where it was, and so does a program that
+is started again. What could not be had is None, with its reason in the row's metadata (`failure_<step>`) and in the log.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from app.execution import PAUSES, words
+from app.python.llms import LLM
+from app.python.models import Noted
+from app.python.sessions import Hand, Session, all_of, awaited, session
+from app.python.steps import METADATA, Place, Rows, Source, Step
+from app.tables.rows import content_hash
+from feedback.aspects import ASPECTS
+from feedback.types import Rating
+from feedback.ultrafeedback import UltraFeedback as Judge
+from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
+from tasks.base import text
+from tasks.errors import InputError, SettingsError
+from tasks.self_instruct import CRITERIA
+from tasks.settings import build
+from tasks.types import Dropped, Response, Row, Unit
+
+Made = list[dict[str, Any]] | str
+"""What a task made of a row: the columns that it writes, of one row or of several; or why there is nothing."""
+FEWEST_DRAWS, DRAWS_A_ROW = 40, 5
+"""Draws that all give nothing, and draws for each row wanted, after which a generator gives up."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Task(Step):
+    """A step that asks a model.
+
+    llm: the model. num_generations: rows for each row of input, or with group_generations one row whose columns are lists.
+    add_raw_output, add_raw_input: keep what came back and what was sent in the column distilabel_metadata.
+    use_default_structured_output is accepted: an endpoint that can hold an answer to a JSON schema is always asked to.
+    """
+
+    llm: LLM | None = None
+    num_generations: int = 1
+    group_generations: bool = False
+    add_raw_output: bool = True
+    add_raw_input: bool = True
+    use_default_structured_output: bool = False
+
+    seeded: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_generations < 1:
+            raise SettingsError("num_generations must be at least 1.")
+        self._calls = 0
+        self.load()
+
+    @property
+    def model(self) -> LLM:
+        """Its model. Raises SettingsError where it was given none."""
+        if self.llm is None:
+            raise SettingsError(f"{self.name} has no model: give it one, as in llm=LocalLLM().")
+        return self.llm
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        """What the model makes of a row, by the task's own names of columns. `place` ends with the draw's number."""
+        raise TypeError(f"{type(self).__name__} does not say how it makes rows")
+
+    def process(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Rows]:
+        """One batch: a row for each row of `inputs`, in their order. Raises ClaywrightError and its kinds."""
+        rows = [dict(row) for row in inputs]
+        for row in rows:
+            self.read(row)
+
+        async def work(hand: Hand) -> list[list[dict[str, Any]]]:
+            async with session(hand, str(self._calls)) as here:
+                return await all_of((self.give(here, row, (k,)) for k, row in enumerate(rows)), here.engine)
+
+        found = awaited(work)
+        self._calls += 1
+        yield Rows(itertools.chain.from_iterable(found))
+
+    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
+        seen = self.read(row)
+        each = (self._drawn(session, seen, (*place, k)) for k in range(self.num_generations))
+        draws = await all_of(each, session.engine)
+        name, before = {"model_name": self.model.name}, row.get(METADATA) or {}
+        if self.group_generations:
+            first = [rows[0] for rows, _ in draws]
+            lists = {
+                key: [made.get(key) for made in first] for key in dict.fromkeys(key for made in first for key in made)
+            }
+            return [self.written(row, {**lists, **name, METADATA: [behind for _, behind in draws]})]
+        return [
+            self.written(row, {**made, **name, METADATA: {**before, **behind}})
+            for rows, behind in draws
+            for made in rows
+        ]
+
+    async def _drawn(
+        self, session: Session, row: dict[str, Any], place: Place
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """(the columns of each row that one draw gives, what stands behind them)"""
+        endpoint = await session.endpoint(self.model)
+        scope = f"python/{session.draw}/{self.name}/{'.'.join(map(str, place))}" if self.seeded else "rating"
+        model = Noted(session.engine.bind(endpoint, scope, seeded=self.seeded, stage=self.name), self.system(row))
+        try:
+            made = await self.made(row, place, model)
+        except (*PAUSES, InputError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is costs this row alone, and is kept with it
+            made = words(error)
+        behind = model.behind(self.name, raw_input=self.add_raw_input, raw_output=self.add_raw_output)
+        if isinstance(made, str):
+            session.failures[self.name, made] += 1
+            return [dict.fromkeys(self.outputs)], {**behind, f"failure_{self.name}": made}
+        return made, behind
+
+    def draw_of(self, place: Place) -> int:
+        """Which draw it is of all: what is chosen by it differs from row to row."""
+        return place[0] * self.num_generations + place[-1]
+
+    def system(self, row: Mapping[str, Any]) -> str:
+        """A system text for each chat of the task, beside its own prompt."""
+        return ""
+
+
+def reason(made: Sequence[Row | Dropped]) -> str:
+    """Why there is no row in what a task made."""
+    return "; ".join(dict.fromkeys(one.reason for one in made if isinstance(one, Dropped))) or "nothing came of it"
+
+
+@dataclass(kw_only=True, eq=False)
+class TextGeneration(Task):
+    """Answers a prompt that is made from each row's columns.
+
+    Columns in: `instruction`, or those of `template` (Jinja2), named in `columns`; `system_prompt` where a row has its own.
+    Columns out: `generation` (str), `model_name` (str). Raises SettingsError where a column is not in the template.
+
+    >>> task = TextGeneration(llm=ScriptedLLM([("Name", "The Loire.")]))
+    >>> row = next(task.process([{"instruction": "Name a river."}]))[0]
+    >>> row["generation"], row["model_name"]
+    ('The Loire.', 'scripted')
+    """
+
+    system_prompt: str | None = None
+    template: str = "{{ instruction }}"
+    columns: str | list[str] = "instruction"
+
+    @property
+    def task(self) -> text_generation.TextGeneration:
+        """The same as a recipe has it."""
+        return text_generation.TextGeneration(
+            template=self.template, system_prompt=self.system_prompt or "", num_generations=self.num_generations
+        )
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.columns] if isinstance(self.columns, str) else list(self.columns)
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["generation"]
+
+    def load(self) -> None:
+        known = self.task.required_columns()
+        if missing := [name for name in self.inputs if name not in known]:
+            raise SettingsError(
+                f"The template does not use the column '{missing[0]}': write {{{{ {missing[0]} }}}} in it."
+            )
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        one = replace(self.task, num_generations=1)
+        made = await one.rows(Unit(place[0], row), model)
+        return next(([{"generation": r.responses[0].text}] for r in made if isinstance(r, Row)), reason(made))
+
+
+@dataclass(kw_only=True, eq=False)
+class _Magpie(Task):
+    """What Magpie and MagpieGenerator share (Xu et al. 2024, arXiv 2406.08464)."""
+
+    n_turns: int = 1
+    end_with_user: bool = False
+    include_system_prompt: bool = False
+    only_instruction: bool = False
+    system_prompt: str | list[str] | dict[str, str] | dict[str, tuple[str, float]] | None = None
+
+    @property
+    def task(self) -> magpie.Magpie:
+        """The same as a recipe has it."""
+        values = {
+            name: getattr(self, name)
+            for name in ("n_turns", "end_with_user", "include_system_prompt", "only_instruction")
+        }
+        return build(magpie.Magpie, {**values, "system_prompt": self.system_prompt or ""}, self.name)
+
+    @property
+    def outputs(self) -> list[str]:
+        pair = self.n_turns == 1 and not self.end_with_user and not self.include_system_prompt
+        named = ["system_prompt_key"] if isinstance(self.system_prompt, dict) else []
+        return (
+            ["instruction"] if self.only_instruction else ["instruction", "response"] if pair else ["conversation"]
+        ) + named
+
+    def load(self) -> None:
+        self._task = self.task
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        made = await self._task.rows(Unit(self.draw_of(place), row), model)
+        found = next((r for r in made if isinstance(r, Row)), None)
+        if found is None:
+            return reason(made)
+        answers = [{"role": "assistant", "content": response.text} for response in found.responses]
+        said = {
+            "instruction": found.instruction, "response": answers[0]["content"] if answers else None,
+            "conversation": [*map(dict, found.messages), *answers],
+            "system_prompt_key": found.origin.get("system_prompt_key"),
+        }  # fmt: skip
+        return [{name: said[name] for name in self.outputs}]
+
+
+@dataclass(kw_only=True, eq=False)
+class Magpie(_Magpie):
+    """Draws talks from a model by opening the user's turn in its own chat template (Xu et al. 2024, arXiv 2406.08464).
+
+    Columns in: `system_prompt`, where a row has its own. Columns out: `instruction` and `response` (str) where there is one
+    turn; `instruction` alone with only_instruction; else `conversation` (list of {"role", "content"}); with a dict of system
+    prompts `system_prompt_key`; `model_name`. system_prompt: a text, several to choose from, or {name: text} or {name:
+    (text, weight)}. The model's endpoint has to take raw prompts. Raises Unsupported where it does not.
+
+    >>> row = next(Magpie(llm=ScriptedLLM()).process([{"system_prompt": "You teach music."}]))[0]
+    >>> [name for name in row if name != "distilabel_metadata"]
+    ['system_prompt', 'instruction', 'response', 'model_name']
+    """
+
+
+@dataclass(kw_only=True, eq=False)
+class MagpieGenerator(_Magpie, Source):
+    """The same as Magpie without any input: `num_rows` talks, in batches of `batch_size`.
+
+    Columns out: those of Magpie. Draws that can't be used are drawn again; where hardly any can be, there are fewer rows,
+    and the log says why.
+
+    >>> rows, last = next(MagpieGenerator(llm=ScriptedLLM(), num_rows=3).process())
+    >>> len(rows), last
+    (3, True)
+    """
+
+    num_rows: int | None = None
+
+    def load(self) -> None:
+        super().load()
+        if self.num_rows is not None and self.num_rows < 1:
+            raise SettingsError("num_rows must be at least 1.")
+
+    async def begin(self, session: Session) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        drawn, wanted = 0, self.num_rows or self.batch_size
+        while len(rows) < wanted and drawn < max(FEWEST_DRAWS, DRAWS_A_ROW * wanted):
+            places = range(drawn, drawn + wanted - len(rows))
+            found = await all_of((self.give(session, {}, (place,)) for place in places), session.engine)
+            drawn = places.stop
+            rows += [row for some in found for row in some if f"failure_{self.name}" not in row[METADATA]]
+        return rows[:wanted]
+
+    def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]
+        """(a batch of rows, whether it is the last), the first `offset` rows left out."""
+
+        async def work(hand: Hand) -> list[dict[str, Any]]:
+            async with session(hand, str(self._calls)) as here:
+                return await self.begin(here)
+
+        rows = awaited(work)[offset:]
+        self._calls += 1
+        for at in range(0, max(len(rows), 1), self.batch_size):
+            yield Rows(rows[at : at + self.batch_size]), at + self.batch_size >= len(rows)
+
+
+@dataclass(kw_only=True, eq=False)
+class SelfInstruct(Task):
+    """Writes new instructions in the spirit of a seed (Wang et al. 2022, arXiv 2212.10560).
+
+    Columns in: `input`, the seed or a piece of context; `system_prompt`, where a row has its own. Columns out: `instructions`
+    (list of str, at most num_instructions), `model_name`.
+
+    >>> row = next(SelfInstruct(llm=ScriptedLLM(), num_instructions=2).process([{"input": "rivers"}]))[0]
+    >>> len(row["instructions"])
+    2
+    """
+
+    num_instructions: int = 5
+    criteria_for_query_generation: str = CRITERIA
+    application_description: str = "AI assistant"
+    system_prompt: str = ""
+    similarity: float = 0.7
+    bootstrap: bool = False
+
+    @property
+    def task(self) -> self_instruct.SelfInstruct:
+        """The same as a recipe has it."""
+        names = (
+            "num_instructions",
+            "criteria_for_query_generation",
+            "application_description",
+            "similarity",
+            "bootstrap",
+        )
+        return build(self_instruct.SelfInstruct, {name: getattr(self, name) for name in names}, self.name)
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["input"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["instructions"]
+
+    def load(self) -> None:
+        self._task = self.task
+
+    def system(self, row: Mapping[str, Any]) -> str:
+        return text(row.get("system_prompt")) or self.system_prompt
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        made = await self._task.rows(Unit(place[0], row), model)
+        found = [one.instruction for one in made if isinstance(one, Row)]
+        return [{"instructions": found}] if found else reason(made)
+
+
+@dataclass(kw_only=True, eq=False)
+class Genstruct(Task):
+    """Makes a question and its answer from a document (Nous Research, Genstruct-7B).
+
+    Columns in: `title`, `content`. Columns out: `user`, `assistant` (str), `model_name`. A document that is too long for one
+    prompt gives a row for each of its passages.
+
+    >>> row = next(Genstruct(llm=ScriptedLLM()).process([{"title": "Tides", "content": "The moon pulls the sea."}]))[0]
+    >>> row["title"], bool(row["user"] and row["assistant"])
+    ('Tides', True)
+    """
+
+    passage_tokens: int = genstruct.Genstruct.passage_tokens
+    max_answer_tokens: int = genstruct.Genstruct.max_answer_tokens
+
+    @property
+    def task(self) -> genstruct.Genstruct:
+        """The same as a recipe has it."""
+        return genstruct.Genstruct(passage_tokens=self.passage_tokens, max_answer_tokens=self.max_answer_tokens)
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["title", "content"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["user", "assistant"]
+
+    def load(self) -> None:
+        self._task = self.task
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        made = [one for unit in self._task.units([row]) for one in await self._task.rows(unit, model)]
+        found = [one for one in made if isinstance(one, Row)]
+        return [{"user": r.instruction, "assistant": r.responses[0].text} for r in found] or reason(made)
+
+
+@dataclass(kw_only=True, eq=False)
+class EvolInstruct(Task):
+    """Evolves an instruction several times, each time by one operation (WizardLM, Xu et al. 2023, arXiv 2304.12244).
+
+    Columns in: `instruction`. Columns out: `evolved_instruction` (str), or with store_evolutions `evolved_instructions` (list
+    of str, the original first with include_original_instruction); with generate_answers `answer` or `answers`; `model_name`.
+    An evolution that the paper's rules eliminate is left out; where none survives, the metadata says why.
+
+    >>> rows = next(EvolInstruct(llm=ScriptedLLM(), num_evolutions=1).process([{"instruction": "Name a river."}]))
+    >>> list(rows[0])[:3]
+    ['instruction', 'evolved_instruction', 'model_name']
+    """
+
+    num_evolutions: int
+    store_evolutions: bool = False
+    generate_answers: bool = False
+    include_original_instruction: bool = False
+    mutation_templates: dict[str, str] = field(default_factory=dict)
+    seed: int = 42
+    check_gain: bool = True
+
+    @property
+    def task(self) -> evol_instruct.EvolInstruct:
+        """The same as a recipe has it."""
+        names = (
+            "num_evolutions", "store_evolutions", "generate_answers", "include_original_instruction", "mutation_templates",
+            "seed", "check_gain",
+        )  # fmt: skip
+        return build(evol_instruct.EvolInstruct, {name: getattr(self, name) for name in names}, self.name)
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["instruction"]
+
+    @property
+    def outputs(self) -> list[str]:
+        s = "s" if self.store_evolutions else ""
+        return [f"evolved_instruction{s}", *([f"answer{s}"] if self.generate_answers else [])]
+
+    def load(self) -> None:
+        original = self.include_original_instruction and self.store_evolutions
+        self._task = replace(self.task, include_original_instruction=original)
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        made = await self._task.rows(Unit(self.draw_of(place), row), model)
+        found = [one.instruction for one in made if isinstance(one, Row)]
+        if len(found) <= self._task.include_original_instruction:
+            return reason(made)
+        answers = (
+            [text_generation.response(await model.chat([{"role": "user", "content": one}])).text for one in found]
+            if self.generate_answers
+            else []
+        )
+        many = self.store_evolutions
+        said = [found if many else found[-1], *([answers if many else answers[-1]] if self.generate_answers else [])]
+        return [dict(zip(self.outputs, said, strict=True))]
+
+
+@dataclass(kw_only=True, eq=False)
+class UltraFeedback(Task):
+    """Rates every text that was generated for an instruction, from 1 to 5, with reasons (Cui et al. 2023, arXiv 2310.01377).
+
+    Columns in: `instruction` (str), `generations` (list of str). Columns out: `ratings` (list of int or float, None where
+    there is none) and `rationales` (list of str), one for each text; under helpfulness and truthfulness also `types` (the
+    kinds, by number: list of int) with `rationales` of them, and `rationales-for-ratings`; `model_name`. aspect: helpfulness,
+    honesty, instruction-following, truthfulness, overall-rating or text-quality. In a recipe, `aspects` may name several,
+    and together, repeats, types and use_reference are as [rating] has them.
+
+    >>> row = next(UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "2+2?", "generations": ["4", "a car"]}]))[0]
+    >>> len(row["ratings"]), len(row["rationales"])
+    (2, 2)
+    """
+
+    aspect: str = "overall-rating"
+    aspects: tuple[str, ...] = ()
+    together: bool = True
+    repeats: int = 1
+    types: bool = False
+    use_reference: bool = True
+
+    seeded: ClassVar[bool] = False
+
+    @property
+    def judge(self) -> Judge:
+        """The same as a recipe has it."""
+        return Judge(
+            aspects=self.aspects or (self.aspect,), together=self.together, repeats=self.repeats, types=self.types,
+            use_reference=self.use_reference,
+        )  # fmt: skip
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["instruction", "generations"]
+
+    @property
+    def typed(self) -> bool:
+        return bool(ASPECTS[self.aspect].types)
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["types", "rationales", "ratings", "rationales-for-ratings"] if self.typed else ["ratings", "rationales"]
+
+    def load(self) -> None:
+        self._judge = replace(self.judge, aspects=(self.judge.aspects if not self.aspects else self.aspects))
+        self._one = Judge(
+            aspects=(self.aspect,), together=self.together, types=self.typed, use_reference=self.use_reference
+        )
+
+    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+        texts = [text(one) for one in row["generations"] or []]
+        if not texts:
+            return "there is no text to rate"
+        asked = Row(({"role": "user", "content": text(row["instruction"])},), tuple(Response(one, "") for one in texts))
+        asked = replace(asked, id=content_hash(asked))
+        questions = [replace(question, repeat=place[-1]) for question in self._one.questions(asked)]
+        said = [rating for question in questions for rating in await self._one.rate(asked, question, model)]
+        by_text = sorted(said, key=lambda rating: rating.response)
+        if all(rating.status == "failed" for rating in by_text):
+            return by_text[0].note
+        columns = {
+            "ratings": [_number(rating) for rating in by_text],
+            "rationales": [rating.types_rationale if self.typed else _why(rating) for rating in by_text],
+            "types": [list(rating.types) if rating.types is not None else None for rating in by_text],
+            "rationales-for-ratings": [_why(rating) for rating in by_text],
+        }  # fmt: skip
+        return [{name: columns[name] for name in self.outputs}]
+
+
+def _number(rating: Rating) -> int | float | None:
+    return int(rating.value) if rating.value is not None and rating.value.is_integer() else rating.value
+
+
+def _why(rating: Rating) -> str:
+    """The reason, or why there is no rating."""
+    return rating.rationale or rating.note

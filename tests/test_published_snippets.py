@@ -1,0 +1,420 @@
+"""The published examples run: import lines, the model's construction and Argilla's credentials are all that is changed.
+
+They are those of the documentation of distilabel (Apache-2.0), of the pages that each part names, and of the smol-course
+(Apache-2.0); the columns are asserted as those pages have them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claywright import ScriptedLLM
+
+from app import services
+from app.config import Settings
+from tests.conftest import ArgillaServer
+from tests.rows import Reviewer
+
+METADATA = "distilabel_metadata"
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own."""
+    monkeypatch.setenv("CLAYWRIGHT_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+def columns(row: dict[str, Any]) -> list[str]:
+    return [name for name in row if name != METADATA]
+
+
+# -- components gallery: InstructionResponsePipeline
+
+
+def test_instruction_response_pipeline(
+    services_data: Settings, local_model: services.Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAYWRIGHT_DATA", str(services_data.data))
+    from claywright import InstructionResponsePipeline
+
+    pipeline = InstructionResponsePipeline()
+
+    distiset = pipeline.run()
+
+    rows = distiset["default"]["train"]
+    assert len(rows) == 10 and rows.column_names == ["instruction", "response", "model_name"]
+    assert all(row["instruction"] and row["response"] for row in rows)
+
+
+def test_instruction_response_pipeline_customized() -> None:
+    from claywright import InstructionResponsePipeline
+
+    pipeline = InstructionResponsePipeline(
+        system_prompt="You are a creative AI Assistant for writing science fiction.",
+        llm=ScriptedLLM(
+            generation_kwargs={"max_new_tokens": 512, "temperature": 0.7},
+        ),
+        num_rows=500,
+        batch_size=2,
+        n_turns=2,
+    )
+
+    rows = pipeline.run()["default"]["train"]
+    assert len(rows) == 500 and rows.column_names == ["conversation", "model_name"]
+    assert [message["role"] for message in rows[0]["conversation"]] == ["user", "assistant"] * 2
+
+
+# -- components gallery: SelfInstruct
+
+
+def test_self_instruct() -> None:
+    from claywright import SelfInstruct
+
+    self_instruct = SelfInstruct(
+        llm=ScriptedLLM(),
+        num_instructions=5,  # This is the default value
+    )
+
+    self_instruct.load()
+
+    result = next(self_instruct.process([{"input": "instruction"}]))
+
+    assert columns(result[0]) == ["input", "instructions", "model_name"]
+    assert len(result) == 1 and len(set(result[0]["instructions"])) == 5
+
+
+# -- components gallery: Genstruct
+
+
+def test_genstruct() -> None:
+    from claywright import Genstruct
+
+    # Consider this as a placeholder for your actual LLM.
+    genstruct = Genstruct(
+        llm=ScriptedLLM(),
+    )
+
+    genstruct.load()
+
+    result = next(
+        genstruct.process(
+            [
+                {"title": "common instruction", "content": "content of the document"},
+            ]
+        )
+    )
+
+    assert columns(result[0]) == ["title", "content", "user", "assistant", "model_name"]
+    assert result[0]["user"] and result[0]["assistant"]
+
+
+# -- smol-course, chapter on synthetic datasets
+
+
+@pytest.fixture
+def llm() -> ScriptedLLM:
+    said = [("What is the purpose", "To learn."), ("Generate a questions? about", "What is the purpose of it?")]
+    return ScriptedLLM([*said, ('"equal" or "different"|verdict', '{"verdict": "different"}')])
+
+
+def test_course_basic_prompting(llm: ScriptedLLM) -> None:
+    from claywright import TextGeneration
+
+    gen = TextGeneration(llm=llm)
+    gen.load()
+
+    first = next(
+        gen.process([{"instruction": "Generate a questions about the Hugging Face Smol-Course on small AI models."}])
+    )
+    # What is the purpose of Smol-Course?
+    second = next(gen.process([{"instruction": "What is the purpose of Smol-Course?"}]))
+    # The Smol-Course is a platform designed to learning computer science concepts.
+
+    assert (first[0]["generation"], second[0]["generation"]) == ("What is the purpose of it?", "To learn.")
+    assert columns(first[0]) == ["instruction", "generation", "model_name"]
+
+
+def test_course_self_instruct(llm: ScriptedLLM) -> None:
+    from claywright import SelfInstruct
+
+    self_instruct = SelfInstruct(llm=llm)
+    self_instruct.load()
+
+    context = "<prompt_to_data_section>"
+
+    found = next(self_instruct.process([{"input": context}]))["instructions"][
+        0
+    ]  # published with a name that is not defined
+
+    assert len(found) == 5
+
+
+def test_course_evol_instruct(llm: ScriptedLLM) -> None:
+    from claywright import EvolInstruct
+
+    evol_instruct = EvolInstruct(llm=llm, num_evolutions=1)
+    evol_instruct.load()
+
+    text = "What is the process of generating synthetic data through manual prompting"
+
+    found = next(evol_instruct.process([{"instruction": text}]))
+
+    assert columns(found[0]) == ["instruction", "evolved_instruction", "model_name"] and found[0]["evolved_instruction"]
+
+
+def test_course_magpie(llm: ScriptedLLM) -> None:
+    from claywright import Magpie
+
+    magpie = Magpie(llm=llm)
+    magpie.load()
+
+    found = next(magpie.process([{"system_prompt": "You are a helpful assistant."}]))
+
+    assert columns(found[0]) == ["system_prompt", "instruction", "response", "model_name"]
+
+
+def test_course_chained_pipeline() -> None:
+    from claywright import LoadDataFromDicts, Pipeline, TextGeneration
+
+    with Pipeline() as pipeline:
+        data = LoadDataFromDicts(
+            data=[{"instruction": "Generate a short question about the Hugging Face Smol-Course."}]
+        )
+        llm = ScriptedLLM(
+            [("What is the purpose", "To learn."), ("Generate a short question", "What is the purpose of it?")]
+        )
+        gen_a = TextGeneration(llm=llm, output_mappings={"generation": "instruction"})
+        gen_b = TextGeneration(llm=llm, output_mappings={"generation": "response"})
+        data >> gen_a >> gen_b
+
+    distiset = pipeline.run(use_cache=False)
+    row = distiset["default"]["train"][0]
+
+    assert (row["instruction"], row["response"]) == ("What is the purpose of it?", "To learn.")
+    assert Path(pipeline.draw()).read_bytes().startswith(b"\x89PNG")
+
+
+# -- legacy page "Pipelines"
+
+GENERATED = ["input", "generation_model", "generation_prompt", "raw_generation_responses", "generations"]
+LABELLED = ["labelling_model", "labelling_prompt", "raw_labelling_response", "rating", "rationale"]
+
+
+def writer(**settings: Any) -> ScriptedLLM:
+    return ScriptedLLM(
+        [("interview", "Yes, absolutely ({draw})!"), ("", "A text ({draw}).")], model="writer", **settings
+    )
+
+
+def judge(**settings: Any) -> ScriptedLLM:
+    return ScriptedLLM(model="judge", **settings)
+
+
+def test_legacy_generator() -> None:
+    from claywright import Pipeline, TextGenerationTask
+
+    pipe_generation = Pipeline(
+        generator=writer(
+            task=TextGenerationTask(),
+            max_new_tokens=512,
+            do_sample=True,
+            prompt_format="notus",
+        ),
+    )
+
+    from datasets import Dataset
+
+    dataset = Dataset.from_dict({"input": ["Create an easy dinner recipe with few ingredients"]})
+    dataset_generated = pipe_generation.generate(dataset, num_generations=2)
+
+    print(dataset_generated)  # noqa: T201
+    print(dataset_generated[0]["generations"][0])  # noqa: T201
+
+    assert dataset_generated.column_names == GENERATED and dataset_generated.num_rows == 1
+    assert len(set(dataset_generated[0]["generations"])) == 2
+    assert dataset_generated[0]["generation_model"] == ["writer", "writer"]
+    assert dataset_generated[0]["raw_generation_responses"] == dataset_generated[0]["generations"]
+
+
+def test_legacy_labeller() -> None:
+    from claywright import Pipeline, UltraFeedbackTask
+
+    pipe_labeller = Pipeline(
+        labeller=judge(
+            task=UltraFeedbackTask.for_instruction_following(),
+            max_new_tokens=256,
+            num_threads=8,
+            temperature=0.3,
+        ),
+    )
+
+    from datasets import Dataset
+
+    dataset_test = Dataset.from_dict(
+        {
+            "input": [
+                "Describe the capital of Spain in 25 words.",
+                "Design a conversation between a customer and a customer service agent.",
+            ],
+            "generations": [
+                ["Santo Domingo is the capital of Dominican Republic"],
+                [
+                    "Customer: Hello, I'm having trouble with my purchase.\n\nCustomer Service Agent: I'm sorry to hear that."
+                ],
+            ],
+        }
+    )
+
+    ds_labelled = pipe_labeller.generate(dataset_test)
+
+    first = ds_labelled.select_columns(["input", "generations", "rating", "rationale"])[0]
+
+    assert list(first) == ["input", "generations", "rating", "rationale"]
+    assert ds_labelled.column_names == ["input", "generations", *LABELLED]
+    assert len(first["rating"]) == len(first["rationale"]) == 1 and 1.0 <= first["rating"][0] <= 5.0
+    assert isinstance(first["rating"][0], float) and first["rationale"][0]
+
+
+def test_legacy_generator_and_labeller() -> None:
+    from claywright import Pipeline, TextGenerationTask, UltraFeedbackTask
+
+    pipe_full = Pipeline(
+        generator=writer(
+            task=TextGenerationTask(
+                system_prompt="You are an expert writer of XKCD, a webcomic of romance, sarcasm, math, and language."
+            ),
+            max_new_tokens=512,
+            do_sample=True,
+            prompt_format="notus",
+        ),
+        labeller=judge(
+            task=UltraFeedbackTask.for_instruction_following(),
+            max_new_tokens=256,
+            num_threads=4,
+            temperature=0.3,
+        ),
+    )
+
+    from datasets import Dataset
+
+    xkcd_instructions = Dataset.from_dict({"input": ["Could you imagine an interview process going sideways?"] * 2})
+    ds_xkcd = pipe_full.generate(xkcd_instructions, num_generations=3)
+
+    print(ds_xkcd[1]["generations"][0])  # noqa: T201 - published for a dataset of one row
+    print("-----" * 5)  # noqa: T201
+    print("RATING: ", ds_xkcd[1]["rating"][0])  # noqa: T201
+    print("RATIONALE: ", ds_xkcd[1]["rationale"][0])  # noqa: T201
+
+    assert ds_xkcd.column_names == [*GENERATED, *LABELLED]
+    assert len(ds_xkcd[1]["generations"]) == len(ds_xkcd[1]["rating"]) == len(ds_xkcd[1]["rationale"]) == 3
+    system = ds_xkcd[0]["generation_prompt"][0][0]
+    assert system["role"] == "system" and "XKCD" in system["content"]
+
+
+def test_legacy_several_generators() -> None:
+    from claywright import LLMPool, Pipeline, ProcessLLM, TextGenerationTask, UltraFeedbackTask
+
+    from tests.published import load_dataset
+
+    def load_notus(task: Any) -> ScriptedLLM:
+        return ScriptedLLM(model="notus", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
+
+    def load_zephyr(task: Any) -> ScriptedLLM:
+        return ScriptedLLM(model="zephyr", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
+
+    notus = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_notus)
+    zephyr = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_zephyr)
+    pool = LLMPool(llms=[notus, zephyr])
+
+    def load_gpt_4(task: UltraFeedbackTask) -> ScriptedLLM:
+        return ScriptedLLM(model="gpt-4-1106-preview", task=task, max_new_tokens=512, num_threads=4)
+
+    pipeline = Pipeline(
+        generator=pool,
+        labeller=ProcessLLM(task=UltraFeedbackTask(), load_llm_fn=load_gpt_4),
+    )
+    dataset = (
+        load_dataset("HuggingFaceH4/instruction-dataset", split="test[:50]")
+        .remove_columns(["completion", "meta"])
+        .rename_column("prompt", "input")
+    )
+
+    dataset = pipeline.generate(
+        dataset=dataset,
+        num_generations=2,
+        batch_size=5,
+        display_progress_bar=True,
+    )
+
+    assert len(dataset) == 50 and all(set(row["generation_model"]) == {"notus", "zephyr"} for row in dataset)
+
+
+def test_legacy_pipeline_and_argilla(
+    services_data: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGILLA_API_URL", argilla.url)
+    monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
+    from claywright import TextGenerationTask, UltraFeedbackTask, pipeline
+
+    from tests.published import load_dataset
+
+    pipe = pipeline(
+        "preference",
+        "text-quality",
+        generator=writer(
+            task=TextGenerationTask(),
+            max_new_tokens=512,
+            do_sample=True,
+            prompt_format="notus",
+        ),
+        labeller=judge(task=UltraFeedbackTask.for_text_quality()),  # by itself gpt-3.5-turbo of OpenAI
+        max_new_tokens=256,
+        num_threads=2,
+        openai_api_key="sk-not-used",
+        temperature=0.0,
+    )
+
+    instruction_dataset = (
+        load_dataset("HuggingFaceH4/instruction-dataset", split="test[:3]")
+        .remove_columns(["completion", "meta"])
+        .rename_column("prompt", "input")
+    )
+
+    pipe_dataset = pipe.generate(
+        instruction_dataset,
+        num_generations=2,
+        batch_size=1,
+        enable_checkpoints=True,
+        display_progress_bar=True,
+    )
+
+    print(pipe_dataset["input"][-1])  # noqa: T201
+    print(pipe_dataset["generations"][-1][-1])  # noqa: T201
+    print(pipe_dataset["rating"][-1][-1])  # noqa: T201
+    print(pipe_dataset["rationale"][-1][-1])  # noqa: T201
+
+    rg_dataset = pipe_dataset.to_argilla()
+    rg_dataset.push_to_argilla(name="preference-dataset", workspace="default")
+
+    assert pipe_dataset.column_names == [*GENERATED, *LABELLED]
+    with Reviewer(argilla) as somebody:
+        records = somebody.records("preference-dataset")
+        assert len(records) == 3
+        fields = records[0]["fields"]
+        said = {row["input"]: row for row in pipe_dataset}
+        assert any(fields_value in said for fields_value in fields.values())
+        assert all(record["suggestions"] for record in records)
+        again = pipe_dataset.to_argilla().push_to_argilla(name="preference-dataset", workspace="default")
+        assert (again.sent, len(somebody.records("preference-dataset"))) == (0, 3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_key() -> Iterator[None]:
+    """No example finds a key of anybody's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("OPENAI_API_KEY", "HF_TOKEN", "OPENAI_BASE_URL"):
+            patch.delenv(name, raising=False)
+        yield
