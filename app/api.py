@@ -176,11 +176,15 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
         ).pushed
 
 
-def pull(run_id: str, *, data: Path | None = None) -> workflow.Pulled:
-    """Brings back what people said of a run's rows: how many new answers, and how many rows are approved or rejected now."""
+def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = False) -> workflow.Pulled:
+    """Brings back what people said of a run's rows: how many new answers, and how many rows are approved or rejected now.
+
+    progress is told how many new answers there are. Raises RunError where it was not sent yet, ArgillaError and its kinds.
+    """
     here = settings(data)
-    with Store(here.data) as store:
-        return workflow.pull(store, store.runs.get(run_id), reviewing.argilla(here, LOG.info))
+    with Store(here.data) as store, told(progress, "answers") as tell:
+        where = reviewing.argilla(here, LOG.info)
+        return workflow.pull(store, store.runs.get(run_id), where, watch=lambda done: tell(done.new, None))
 
 
 def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
@@ -190,10 +194,13 @@ def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
         return workflow.agreement(store, store.runs.get(run_id))
 
 
-def export(run_id: str, path: str | Path = "", *, data: Path | None = None, **settings_: Any) -> Exported:
+def export(
+    run_id: str, path: str | Path = "", *, data: Path | None = None, progress: Progress | bool = False, **settings_: Any
+) -> Exported:
     """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, or a folder for datasets.load_from_disk.
 
-    Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on. Raises ExportError.
+    Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on. progress is told
+    how many rows were looked at. Raises ExportError, SettingsError.
 
     >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
     >>> export(made.id, "talks.jsonl", unreviewed=True, format="sft").written
@@ -201,8 +208,10 @@ def export(run_id: str, path: str | Path = "", *, data: Path | None = None, **se
     """
     here = settings(data)
     to = build(Export, {**settings_, "path": str(path)}, "export")
-    with Store(here.data) as store:
-        return workflow.export(store, store.runs.get(run_id), to)
+    with Store(here.data) as store, told(progress, "rows") as tell:
+        found = store.runs.get(run_id)
+        total = store.runs.counts(found.id)["answered"]
+        return workflow.export(store, found, to, watch=lambda looked_at: tell(looked_at, total))
 
 
 def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any) -> Published:
@@ -228,7 +237,7 @@ def _worked(
 
             def watch(execution: Execution, total: int | None) -> None:
                 hand.gently = execution.stop
-                follow(execution, total, tell, store.runs.counts(execution.run.id)["answered"])
+                follow(execution, total, tell, store.runs.counts(execution.run.id))
 
             done = await work(store, watch)
             counts = store.runs.counts(done.id)

@@ -48,6 +48,7 @@ from feedback.finished import Finished
 from feedback.finished import write as write_finished
 from feedback.hub import Published
 from feedback.hub import publish as send_to_hub
+from feedback.judged import Judged
 from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
 from feedback.schema import settings as dataset_settings
@@ -320,7 +321,14 @@ class Pulled:
     """Datasets that are no longer there; what was pulled from them before is kept."""
 
 
-def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) -> Pulled:
+def pull(
+    store: Store,
+    run: Run,
+    where: Argilla,
+    *,
+    everything: bool = False,
+    watch: Callable[[Pulled], None] = lambda done: None,
+) -> Pulled:
     """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to.
 
     A dataset in which nobody did anything since the last pull is passed over, but with `everything`.
@@ -344,6 +352,7 @@ def pull(store: Store, run: Run, where: Argilla, *, everything: bool = False) ->
                 while page := list(islice(answers, PAGE)):
                     done.new += store.reviews.keep_verdicts(dataset_id, page)
                     there.update(verdict.response_id for verdict in page)
+                    watch(done)
             except Missing:
                 done.missing += 1
                 continue
@@ -365,11 +374,26 @@ def agreement(store: Store, run: Run) -> Agreement:
     return store.db.remembered(f"agreement of {run.id}", measured)
 
 
-def export(store: Store, run: Run, to: Export, say: Say = lambda words: None) -> Exported:
-    """Writes the rows of a run that `to` takes into a file. `say` may raise to end it. Raises ExportError."""
+def export(
+    store: Store,
+    run: Run,
+    to: Export,
+    say: Say = lambda words: None,
+    watch: Callable[[int], None] = lambda looked_at: None,
+) -> Exported:
+    """Writes the rows of a run that `to` takes into a file. `say` may raise to end it. Raises ExportError.
+
+    `watch` is told how many rows were looked at.
+    """
     made = recipe_of(run)
     path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
-    done = write_file(judged_rows(store, run), to, path, run.id, made.kind, say)
+
+    def rows() -> Iterator[Judged]:
+        for looked_at, row in enumerate(judged_rows(store, run), 1):
+            watch(looked_at)
+            yield row
+
+    done = write_file(rows(), to, path, run.id, made.kind, say)
     store.runs.add_export(run.id, str(done.path), to.format, done.written)
     return done
 

@@ -54,6 +54,7 @@ from app.store import Store
 from tasks.errors import EndpointRefused, InputError, SettingsError, Unsupported
 from tests.conftest import ArgillaServer
 from tests.servers import FakeOpenAI, Fault
+from tests.test_kill import kill_when, resume
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = [
@@ -547,6 +548,18 @@ def test_ctrl_c_loses_nothing_and_a_second_call_goes_on(data: Path, tmp_path: Pa
         out, err = begin().communicate(timeout=60)
         assert out == ("ended done\n" if what == "run" else "ended 40\n"), err
         assert len(asked(server)) == 40 and len({call["draw"] for call in asked(server)}) == 40
+
+
+@pytest.mark.parametrize("what", ["run", "pipeline"])
+def test_killed_and_started_again_it_asks_only_for_what_was_in_flight(data: Path, tmp_path: Path, what: str) -> None:
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"instruction": f"q{k}"}) + "\n" for k in range(40)))
+    with FakeOpenAI(latency=0.05) as server:
+        program, words = [sys.executable, "-c", PROGRAM], [server.url, what, "script"]
+        assert kill_when(words, dict(os.environ), lambda: len(asked(server)) >= 17, program)
+        at_the_kill = len(asked(server))
+        resume(words, dict(os.environ), program)
+        assert len({call["draw"] for call in asked(server)}) == 40 and at_the_kill < 40
+        assert len(asked(server)) - 40 <= 4
 
 
 def asked(server: FakeOpenAI) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from app.python.llms import LLM, LLMPool, LocalLLM
 from app.python.sessions import LOG, Hand, Session, all_of, awaited, session
 from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, snake
 from app.python.tasks import MagpieGenerator, Task
+from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -27,9 +28,15 @@ class Distiset(dict[str, "DatasetDict"]):
     """What a pipeline made: {"default": {"train": its rows}}; with several last steps, a configuration for each by its name."""
 
     def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> None:
-        """Sends every configuration to a dataset on the Hugging Face Hub, private unless said."""
-        for name, parts in self.items():
-            parts.push_to_hub(repo_id, config_name=name, private=private, token=token)
+        """Sends every configuration to a dataset on the Hugging Face Hub, private unless said. Raises ExportError."""
+        from huggingface_hub.errors import HfHubHTTPError
+
+        try:
+            for name, parts in self.items():
+                parts.push_to_hub(repo_id, config_name=name, private=private, token=token)
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            said = str(error).strip().splitlines()[0]
+            raise ExportError(f"{repo_id} can't be written on the Hub: {said} Check its name and the token.") from error
 
     def save_to_disk(self, path: str | Path) -> None:
         """Writes every configuration to a folder of its name, for datasets.load_from_disk."""

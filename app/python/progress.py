@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from app.execution import Execution
 
@@ -29,12 +29,16 @@ def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
-def follow(execution: Execution, total: int | None, tell: Progress, before: int) -> None:
-    """Tells every now and then how many rows a run has; `before` it had that many. Ends with the loop."""
+def follow(execution: Execution, total: int | None, tell: Progress, before: Mapping[str, int]) -> None:
+    """Tells every now and then how many rows are done: rated, where they are to be. `before` are the run's counts until now.
+
+    Ends with the loop.
+    """
+    what = "answered" if execution.judge is None else "rated"
 
     async def again() -> None:
         while True:
-            tell(before + execution.progress.answered, total)
+            tell(before[what] + getattr(execution.progress, what), total)
             await asyncio.sleep(EVERY)
 
     _following.add(asyncio.get_running_loop().create_task(again()))
