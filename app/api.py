@@ -10,12 +10,13 @@ people know from elsewhere (app/python): models, tasks by themselves, pipelines.
 
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.execution import Execution
-from app.inputs import Inputs
+from app.inputs import Inputs, fingerprint
+from app.python.checkpoints import DatasetCheckpoint
 from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
 from app.python.llms import (
     LLM,
@@ -32,6 +33,7 @@ from app.python.progress import Progress, follow, told
 from app.python.prompts import Prompt
 from app.python.sessions import LOG, Hand, awaited
 from app.python.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
+from app.python.task import Task as Step
 from app.python.tasks import (
     EvolInstruct,
     Genstruct,
@@ -52,60 +54,91 @@ from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import ExistingRows, InstructionResponse
 from tasks.answers import Answers
 from tasks.base import Task
+from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
 __all__ = [
-    "LLM", "Answers", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct", "GroupColumns", "InferenceEndpointsLLM", "Inputs",
-    "InstructionResponse", "InstructionResponsePipeline", "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub",
-    "LocalLLM", "Magpie", "MagpieGenerator", "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM",
-    "SelfInstruct", "TextGeneration", "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask",
-    "agreement", "export", "pipeline", "publish", "pull", "push", "rate", "run",
+    "LLM", "Answers", "CustomDataset", "DatasetCheckpoint", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct",
+    "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
+    "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
+    "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM", "SelfInstruct", "TextGeneration",
+    "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "export", "pipeline",
+    "publish", "pull", "push", "rate", "run",
 ]  # fmt: skip
 
-KEYS = GivenKeys()
-"""Keys of the models in recipes, which hold none themselves."""
+if TYPE_CHECKING:
+    from app.python.custom import CustomDataset
+
 MakesRows = TextGeneration | Magpie | SelfInstruct | Genstruct | EvolInstruct
 Model = ModelSpec | LLM
+
+
+def __getattr__(name: str) -> Any:
+    if name == "CustomDataset":  # a class of a heavy library's kind
+        from app.python.custom import CustomDataset
+
+        return CustomDataset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Recipe(recipe.Recipe):
     """Everything that makes a dataset, as an object: the same as a recipe file holds.
 
     task: Magpie(...), SelfInstruct(...), Genstruct(...), EvolInstruct(...), TextGeneration(...), InstructionResponse(...) or
-    ExistingRows(...), without a model of its own. generator, responders, labeller: models; the built-in one unless said.
-    rating: UltraFeedback(...), None for none. inputs: where the rows come from that the task works on. answers: how many
-    responses each row is to have. rows: how many of them. parts: the other tables of a recipe (review, merge, export,
-    budget, embedder, name, seed). Raises SettingsError.
+    ExistingRows(...). generator, responders, labeller: models; the built-in one unless said here, or as llm of the task or of
+    the rating. rating: UltraFeedback(...), None for none. inputs: where the rows come from that the task works on. answers:
+    how many responses each row is to have. rows: how many of them. parts: the other tables of a recipe (review, merge,
+    export, budget, embedder, name, seed). Keys of models stay beside it, in memory. Raises SettingsError.
 
     >>> Recipe(task=Magpie(n_turns=2), generator=ScriptedLLM(), rows=5, rating=UltraFeedback(aspect="honesty")).dump()["task"]
     {'kind': 'magpie', 'n_turns': 2}
     """
 
     def __init__(
-        self, *, task: Task | MakesRows, generator: Model = BUILT_IN, responders: Sequence[Model] = (),
+        self, *, task: Task | MakesRows, generator: Model | None = None, responders: Sequence[Model] = (),
         labeller: Model | None = None, rating: Judge | UltraFeedback | None = None, inputs: Inputs | None = None,
         answers: Answers | None = None, rows: int | None = None, **parts: Any,
     ) -> None:  # fmt: skip
-        made = _spec(generator)
+        keys = GivenKeys()
+        made = _spec(_one(generator, task, "generator") or BUILT_IN, keys)
+        judging = _one(labeller, rating, "labeller")
         super().__init__(
             task=task if isinstance(task, Task) else task.task,
             generator=made,
-            responders=tuple(_spec(one) for one in responders),
-            labeller=made if labeller is None else _spec(labeller),
+            responders=tuple(_spec(one, keys) for one in responders),
+            labeller=made if judging is None else _spec(judging, keys),
             rating=rating.judge if isinstance(rating, UltraFeedback) else rating,
             inputs=inputs or Inputs(),
             answers=answers,
             rows=rows,
             **parts,
         )
+        object.__setattr__(self, "keys", keys)
 
 
-def _spec(model: Model) -> ModelSpec:
-    if isinstance(model, LLM):
-        KEYS.take(model.keys)
-        return model.spec
-    return model
+def _one(given: Model | None, step: object, what: str) -> Model | None:
+    """The model of a recipe's part: given by itself or with the step. Raises SettingsError for both, and for what is a step's."""
+    if not isinstance(step, Step):
+        return given
+    if step.input_mappings or step.output_mappings or step.group_generations:
+        raise SettingsError(
+            "Mappings and groups are of steps; a recipe names columns as Inputs(columns={ours: yours})."
+        )
+    if given is not None and step.llm is not None and given is not step.llm:
+        raise SettingsError(f"Two models are given for one part: {what}={given!r} and llm={step.llm!r}. Leave one out.")
+    return given if given is not None else step.llm
+
+
+def _spec(model: Model, keys: GivenKeys) -> ModelSpec:
+    if not isinstance(model, LLM):
+        return model
+    if isinstance(model, ScriptedLLM) and (model.script or model.latency):
+        raise SettingsError(
+            "A recipe holds no script: ScriptedLLM(script) is for tasks by themselves and for pipelines."
+        )
+    keys.take(model.keys, model.spec)
+    return model.spec
 
 
 def run(
@@ -126,10 +159,11 @@ def run(
     """
     here = settings(data)
     made = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
+    keys = getattr(made, "keys", None) or GivenKeys()
 
     def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
         begun = None if anew else _unfinished(store, made)
-        return workflow.generate(store, here, begun or workflow.start(store, here, made), watch, LOG.info, keys=KEYS)
+        return workflow.generate(store, here, begun or workflow.start(store, here, made), watch, LOG.info, keys=keys)
 
     return _worked(here, work, progress)
 
@@ -146,11 +180,12 @@ def rate(
     """
     here = settings(data)
     judge = rating.judge if isinstance(rating, UltraFeedback) else rating
-    spec = None if labeller is None else _spec(labeller)
+    keys, judging = GivenKeys(), _one(labeller, rating, "labeller")
+    spec = None if judging is None else _spec(judging, keys)
 
     def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
         found = store.runs.get(run_id)
-        return workflow.rate(store, here, found, judge, watch, LOG.info, labeller=spec, keys=KEYS)
+        return workflow.rate(store, here, found, judge, watch, LOG.info, labeller=spec, keys=keys)
 
     return _worked(here, work, progress)
 
@@ -165,7 +200,7 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
     with Store(here.data) as store, told(progress, "sent") as tell:
         where = reviewing.argilla(here, LOG.info)
         found = store.runs.get(run_id)
-        vectors = workflow.vectors_for(store, here, found, LOG.info, KEYS)
+        vectors = workflow.vectors_for(store, here, found, LOG.info)
         return workflow.push(
             store,
             found,
@@ -224,9 +259,10 @@ def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any
 
 def _unfinished(store: Store, made: recipe.Recipe) -> Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
-    text = workflow.recipe_text(made)
+    text, known = workflow.recipe_text(made), fingerprint(made.inputs)
     open_ = ("stopped", "paused", "interrupted")
-    return next((one for one in store.runs.all() if one.recipe == text and workflow.standing(one) in open_), None)
+    alike = (one for one in store.runs.all() if (one.recipe, one.inputs) == (text, known))
+    return next((one for one in alike if workflow.standing(one) in open_), None)
 
 
 def _worked(

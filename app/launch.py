@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from app.api import (
         LLM,
         Answers,
+        CustomDataset,
+        DatasetCheckpoint,
         Distiset,
         EvolInstruct,
         ExistingRows,
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LLM",
     "Answers",
+    "CustomDataset",
+    "DatasetCheckpoint",
     "Distiset",
     "EvolInstruct",
     "ExistingRows",

@@ -15,6 +15,7 @@ from app import services
 from app.config import Settings
 from tests.conftest import ArgillaServer
 from tests.rows import Reviewer
+from tests.servers import FakeOpenAI
 
 METADATA = "distilabel_metadata"
 
@@ -149,7 +150,7 @@ def test_course_self_instruct(llm: ScriptedLLM) -> None:
         0
     ]  # published with a name that is not defined
 
-    assert len(found) == 5
+    assert len(found) == 5  # the instructions of the first row; published as if it were the first of them
 
 
 def test_course_evol_instruct(llm: ScriptedLLM) -> None:
@@ -191,8 +192,9 @@ def test_course_chained_pipeline() -> None:
         data >> gen_a >> gen_b
 
     distiset = pipeline.run(use_cache=False)
-    row = distiset["default"]["train"][0]
+    print(distiset["default"]["train"][0])  # noqa: T201
 
+    row = distiset["default"]["train"][0]
     assert (row["instruction"], row["response"]) == ("What is the purpose of it?", "To learn.")
     assert Path(pipeline.draw()).read_bytes().startswith(b"\x89PNG")
 
@@ -314,28 +316,43 @@ def test_legacy_generator_and_labeller() -> None:
     assert system["role"] == "system" and "XKCD" in system["content"]
 
 
-def test_legacy_several_generators() -> None:
-    from claywright import LLMPool, Pipeline, ProcessLLM, TextGenerationTask, UltraFeedbackTask
+def test_legacy_several_generators_and_argilla(own_argilla: ArgillaServer) -> None:
+    from claywright import LLM, LLMPool, Pipeline, ProcessLLM, TextGenerationTask, UltraFeedbackTask
 
-    from tests.published import load_dataset
-
-    def load_notus(task: Any) -> ScriptedLLM:
+    def load_notus(task: TextGenerationTask) -> LLM:
         return ScriptedLLM(model="notus", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
 
-    def load_zephyr(task: Any) -> ScriptedLLM:
+    def load_zephyr(task: TextGenerationTask) -> LLM:
         return ScriptedLLM(model="zephyr", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
+
+    def load_starling(task: TextGenerationTask) -> LLM:
+        return ScriptedLLM(model="starling", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
+
+    def load_neural_chat(task: TextGenerationTask) -> LLM:
+        return ScriptedLLM(model="neural-chat", task=task, max_new_tokens=512, temperature=0.7, prompt_format="notus")
 
     notus = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_notus)
     zephyr = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_zephyr)
-    pool = LLMPool(llms=[notus, zephyr])
+    starling = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_starling)
+    neural_chat = ProcessLLM(task=TextGenerationTask(), load_llm_fn=load_neural_chat)
 
-    def load_gpt_4(task: UltraFeedbackTask) -> ScriptedLLM:
-        return ScriptedLLM(model="gpt-4-1106-preview", task=task, max_new_tokens=512, num_threads=4)
+    pool = LLMPool(llms=[notus, zephyr, starling, neural_chat])
+
+    def load_gpt_4(task: UltraFeedbackTask) -> LLM:
+        return ScriptedLLM(
+            model="gpt-4-1106-preview",
+            task=task,
+            max_new_tokens=512,
+            num_threads=4,
+        )
 
     pipeline = Pipeline(
         generator=pool,
-        labeller=ProcessLLM(task=UltraFeedbackTask(), load_llm_fn=load_gpt_4),
+        labeller=ProcessLLM(task=UltraFeedbackTask(), load_llm_fn=load_gpt_4),  # (1)
     )
+
+    from tests.published import load_dataset
+
     dataset = (
         load_dataset("HuggingFaceH4/instruction-dataset", split="test[:50]")
         .remove_columns(["completion", "meta"])
@@ -349,66 +366,113 @@ def test_legacy_several_generators() -> None:
         display_progress_bar=True,
     )
 
-    assert len(dataset) == 50 and all(set(row["generation_model"]) == {"notus", "zephyr"} for row in dataset)
+    dataset.to_argilla().push_to_argilla(name="preference-dataset-of-four", workspace="admin")
+
+    assert len(dataset) == 50 and all(len(set(row["generation_model"])) == 2 for row in dataset)
+    assert len({model for row in dataset for model in row["generation_model"]}) == 4
 
 
-def test_legacy_pipeline_and_argilla(
-    services_data: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_legacy_pipeline_and_argilla(own_argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeOpenAI() as openai:  # in place of OpenAI, which the labeller is of by itself
+        monkeypatch.setenv("OPENAI_BASE_URL", openai.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-test")
+        import os
+
+        from claywright import TextGenerationTask, pipeline
+
+        pipe = pipeline(
+            "preference",
+            "text-quality",
+            generator=writer(
+                task=TextGenerationTask(),
+                max_new_tokens=512,
+                do_sample=True,
+                prompt_format="notus",
+            ),
+            max_new_tokens=256,
+            num_threads=2,
+            openai_api_key=os.getenv("OPENAI_API_KEY"),
+            temperature=0.0,
+        )
+
+        from tests.published import load_dataset
+
+        instruction_dataset = (
+            load_dataset("HuggingFaceH4/instruction-dataset", split="test[:3]")
+            .remove_columns(["completion", "meta"])
+            .rename_column("prompt", "input")
+        )
+
+        pipe_dataset = pipe.generate(
+            instruction_dataset,
+            num_generations=2,
+            batch_size=1,
+            enable_checkpoints=True,
+            display_progress_bar=True,
+        )
+
+        print(pipe_dataset["input"][-1])  # noqa: T201
+
+        print(pipe_dataset["generations"][-1][-1])  # noqa: T201
+
+        print(pipe_dataset["rating"][-1][-1])  # noqa: T201
+
+        print(pipe_dataset["rationale"][-1][-1])  # noqa: T201
+
+        rg_dataset = pipe_dataset.to_argilla()
+        rg_dataset.push_to_argilla(name="preference-dataset", workspace="admin")
+
+        assert pipe_dataset.column_names == [*GENERATED, *LABELLED]
+        assert pipe_dataset[0]["labelling_model"] == "gpt-3.5-turbo"
+        (asked,) = {call["authorization"] for call in openai.calls}
+        assert asked == "Bearer sk-of-the-test" and {call["body"]["model"] for call in openai.calls} == {
+            "gpt-3.5-turbo"
+        }
+        assert any(
+            call["body"].get("max_tokens") == 256 and call["body"]["temperature"] == 0.0 for call in openai.calls
+        )
+    with Reviewer(own_argilla) as somebody:
+        records = somebody.records("preference-dataset")
+        assert len(records) == 3 and all(record["suggestions"] for record in records)
+        assert all(any(row["input"] in str(record["fields"]) for record in records) for row in pipe_dataset)
+        again = pipe_dataset.to_argilla().push_to_argilla(name="preference-dataset", workspace="admin")
+        assert (again.sent, len(somebody.records("preference-dataset"))) == (0, 3)
+
+
+@pytest.fixture
+def own_argilla(services_data: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch) -> ArgillaServer:
+    """The session's, by its address and key, with the workspace that the page names."""
     monkeypatch.setenv("ARGILLA_API_URL", argilla.url)
     monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
-    from claywright import TextGenerationTask, UltraFeedbackTask, pipeline
+    with Reviewer(argilla) as owner:
+        owner.http.post("/api/v1/workspaces", json={"name": "admin"})
+    return argilla
 
-    from tests.published import load_dataset
 
-    pipe = pipeline(
-        "preference",
-        "text-quality",
-        generator=writer(
-            task=TextGenerationTask(),
-            max_new_tokens=512,
-            do_sample=True,
-            prompt_format="notus",
-        ),
-        labeller=judge(task=UltraFeedbackTask.for_text_quality()),  # by itself gpt-3.5-turbo of OpenAI
-        max_new_tokens=256,
-        num_threads=2,
-        openai_api_key="sk-not-used",
-        temperature=0.0,
+# -- the same page later: checkpoints
+
+
+def test_legacy_checkpoints() -> None:
+    from claywright import CustomDataset, DatasetCheckpoint, Pipeline, TextGenerationTask
+    from datasets import Dataset
+
+    pipe = Pipeline(generator=writer(task=TextGenerationTask()))
+    dataset = Dataset.from_dict({"input": [f"Question {k}" for k in range(20)]})
+
+    # Assuming we want to save the dataset every 10% of the records generated.
+
+    freq = len(dataset) // 10
+    dataset_checkpoint = DatasetCheckpoint(path=Path.cwd() / "checkpoint_folder", save_frequency=freq)
+
+    new_ds = pipe.generate(
+        dataset=dataset,
+        num_generations=1,
+        checkpoint_strategy=dataset_checkpoint,
     )
 
-    instruction_dataset = (
-        load_dataset("HuggingFaceH4/instruction-dataset", split="test[:3]")
-        .remove_columns(["completion", "meta"])
-        .rename_column("prompt", "input")
-    )
+    new_ds = CustomDataset.load_from_disk(dataset_checkpoint.path)
 
-    pipe_dataset = pipe.generate(
-        instruction_dataset,
-        num_generations=2,
-        batch_size=1,
-        enable_checkpoints=True,
-        display_progress_bar=True,
-    )
-
-    print(pipe_dataset["input"][-1])  # noqa: T201
-    print(pipe_dataset["generations"][-1][-1])  # noqa: T201
-    print(pipe_dataset["rating"][-1][-1])  # noqa: T201
-    print(pipe_dataset["rationale"][-1][-1])  # noqa: T201
-
-    rg_dataset = pipe_dataset.to_argilla()
-    rg_dataset.push_to_argilla(name="preference-dataset", workspace="default")
-
-    assert pipe_dataset.column_names == [*GENERATED, *LABELLED]
-    with Reviewer(argilla) as somebody:
-        records = somebody.records("preference-dataset")
-        assert len(records) == 3
-        fields = records[0]["fields"]
-        said = {row["input"]: row for row in pipe_dataset}
-        assert any(fields_value in said for fields_value in fields.values())
-        assert all(record["suggestions"] for record in records)
-        again = pipe_dataset.to_argilla().push_to_argilla(name="preference-dataset", workspace="default")
-        assert (again.sent, len(somebody.records("preference-dataset"))) == (0, 3)
+    assert new_ds.column_names == GENERATED and len(new_ds) == 20
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ from claywright import Prompt as ClaywrightPrompt
 
 from app import api, workflow
 from app.config import settings
-from app.python import pictures, steps
+from app.python import keeping, pictures, steps
 from app.store import Store
 from tasks.errors import EndpointRefused, InputError, SettingsError, Unsupported
 from tests.conftest import ArgillaServer
@@ -235,6 +236,111 @@ def test_what_ultra_feedback_gives(aspect: str) -> None:
     assert rows[1]["ratings"] is None and "no text to rate" in str(rows[1][steps.METADATA])
 
 
+def test_a_text_that_is_not_there_is_not_rated() -> None:
+    (row,) = next(
+        UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "2+2?", "generations": ["4", None, "", "5"]}])
+    )
+    assert [rating is None for rating in row["ratings"]] == [False, True, True, False]
+    assert row["rationales"][0] and row["rationales"][1] is None
+    said = row[steps.METADATA]["failure_ultra_feedback_0"]
+    assert said == "text 2 is unrated: there is no text; text 3 is unrated: there is no text"
+
+
+def test_calls_one_by_one_choose_as_differently_as_in_a_batch() -> None:
+    magpie = Magpie(llm=ScriptedLLM(), system_prompt={"a": "A.", "b": "B.", "c": "C."})
+    assert len({next(magpie.process([{}]))[0]["system_prompt_key"] for _ in range(12)}) == 3
+
+
+def test_an_answer_that_fails_keeps_what_was_evolved() -> None:
+    llm = ScriptedLLM(
+        [
+            ("Are they|equal", '{"verdict": "different"}'),
+            ("^Answered", ""),
+            ("instruction", '{"instruction": "Answered: name two rivers of Asia, and why."}'),
+        ]
+    )
+    rows = next(
+        EvolInstruct(llm=llm, num_evolutions=1, generate_answers=True).process([{"instruction": "Name a river."}])
+    )
+    assert rows[0]["evolved_instruction"].startswith("Answered") and rows[0]["answer"] is None
+    assert rows[0][steps.METADATA]["failure_evol_instruct_0"] == "no answer: it was empty"
+
+
+EVERY_TASK: dict[str, tuple[Callable[[LLM], Any], list[dict[str, Any]]]] = {
+    "text": (lambda llm: TextGeneration(llm=llm), [{"instruction": "a"}, {"instruction": ""}]),
+    "grouped": (lambda llm: TextGeneration(llm=llm, num_generations=2, group_generations=True), [{"instruction": "a"}]),
+    "magpie": (lambda llm: Magpie(llm=llm, n_turns=2), [{"system_prompt": "Be kind."}, {"system_prompt": None}]),
+    "self": (lambda llm: SelfInstruct(llm=llm), [{"input": "a"}, {"input": ""}]),
+    "genstruct": (lambda llm: Genstruct(llm=llm), [{"title": "a", "content": "b " * 4000}, {"title": "a", "content": ""}]),
+    "evol": (
+        lambda llm: EvolInstruct(llm=llm, num_evolutions=2, generate_answers=True), [{"instruction": "a"}, {"instruction": ""}],
+    ),
+    "rating": (
+        lambda llm: UltraFeedback(llm=llm),
+        [{"instruction": "a", "generations": ["b", None]}, {"instruction": "unreadable", "generations": ["c", "d"]}],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", EVERY_TASK)
+def test_every_task_ends_as_a_dataset_whatever_it_had_to_ask(kind: str) -> None:
+    make, rows = EVERY_TASK[kind]
+    with Pipeline() as made:
+        LoadDataFromDicts(data=rows) >> make(ScriptedLLM([("unreadable", "no rating at all")]))
+    found = made.run()["default"]["train"]
+    assert len(found) >= len(rows) and steps.METADATA in found.column_names
+    with Pipeline() as generated:
+        MagpieGenerator(llm=ScriptedLLM(), num_rows=3)
+    assert len(generated.run()["default"]["train"]) == 3
+
+
+def test_what_a_step_failed_at_is_not_asked_of_the_next_one(data: Path) -> None:
+    with FakeOpenAI(faults=poisoned("bad")) as server:
+        llm = LLM("m", base_url=server.url)
+        with Pipeline() as made:
+            rows = LoadDataFromDicts(data=[{"instruction": "good", "topic": "x"}, {"instruction": "bad", "topic": "x"}])
+            one = TextGeneration(llm=llm, output_mappings={"generation": "draft"})
+            two = TextGeneration(llm=llm, template="Improve {{ draft }} on {{ topic }}", columns=["draft", "topic"])
+            rows >> one >> two
+        found = made.run()["default"]["train"]
+        assert [text is None for text in found["generation"]] == [False, True]
+        why = found[1][steps.METADATA]["failure_text_generation_1"]
+        assert why == "there is no draft, as text_generation_0 failed"
+        assert not any("Improve  on" in str(call["body"]) for call in server.calls)
+
+
+def test_the_reason_is_told_whatever_branch_it_is_in() -> None:
+    with FakeOpenAI(faults=lambda body, number: 401) as locked, FakeOpenAI(latency=0.05) as open_:
+        with Pipeline() as made:
+            data = LoadDataFromDicts(data=[{"instruction": f"{k}"} for k in range(20)])
+            data >> [
+                TextGeneration(name="good", llm=LLM("m", base_url=open_.url)),
+                TextGeneration(name="bad", llm=LLM("m", base_url=locked.url)),
+            ]
+        with pytest.raises(EndpointRefused):
+            made.run()
+
+
+def test_mappings_of_columns_that_are_not_there_are_refused() -> None:
+    with pytest.raises(SettingsError, match="input_mappings of text_generation_0 names 'prompt'"):
+        TextGeneration(llm=answered(1), input_mappings={"prompt": "x"})
+    with pytest.raises(SettingsError, match="output_mappings of text_generation_0 names 'text'"):
+        TextGeneration(llm=answered(1), output_mappings={"text": "x"})
+    with pytest.raises(InputError, match="column 'evolved'"):
+        next(TextGeneration(llm=answered(1), input_mappings={"instruction": "evolved"}).process([{"instruction": "a"}]))
+    with pytest.raises(SettingsError, match="aspects and repeats are for recipes"):
+        next(UltraFeedback(llm=answered(1), repeats=2).process([{"instruction": "a", "generations": ["b"]}]))
+
+
+def test_values_that_do_not_go_together_are_named() -> None:
+    with Pipeline() as made:
+        LoadDataFromDicts(data=[{"instruction": "a", "id": "x"}, {"instruction": "b", "id": 5}]) >> TextGeneration(
+            llm=answered(1)
+        )
+    with pytest.raises(InputError, match="column 'id' holds values that do not go together"):
+        made.run()
+
+
 def test_genstruct_of_a_long_document_gives_a_row_a_passage() -> None:
     text = " ".join(f"Sentence number {k} is about tides." for k in range(400))
     rows = next(Genstruct(llm=ScriptedLLM(), passage_tokens=300).process([{"title": "Tides", "content": text}]))
@@ -398,6 +504,90 @@ def test_ratings_stay_with_their_texts_whatever_the_order(data: Path) -> None:
     assert len(row["rating"]) == 3 and row["rating"][1] is None and labelled.task.aspect == "honesty"
 
 
+def test_reasons_name_the_text_as_it_stands() -> None:
+    class Picky(TextGenerationTask):
+        def parse_output(self, output: str) -> Any:
+            return {"generations": output} if "good" in output else 1 / 0
+
+    pool = LLMPool([ScriptedLLM([("", said)], model=said, task=Picky()) for said in ("good a", "bad", "good c")])
+    made = Pipeline(generator=pool).generate([{"input": f"q{k}"} for k in range(12)], 3, skip_dry_run=True)
+    for row in made:
+        assert row["failures"].startswith(
+            f"text {row['generation_model'].index('bad') + 1} can't be read: ZeroDivisionError"
+        )
+
+
+def test_drawing_anew_rates_anew(data: Path) -> None:
+    judge = ScriptedLLM(model="judge", task=UltraFeedbackTask.for_honesty())
+    given = [{"input": "q", "generations": ["a", "b"]}]
+    for _ in range(2):
+        Pipeline(labeller=judge).generate(given)
+    assert sent(data) == 1
+    Pipeline(labeller=judge).generate(given, enable_checkpoints=False, skip_dry_run=True)
+    assert sent(data) == 2
+
+
+def test_an_unreadable_first_row_holds_nothing_up() -> None:
+    judge = ScriptedLLM([("", "no rating")], model="judge", task=UltraFeedbackTask.for_honesty())
+    made = Pipeline(labeller=judge).generate([{"input": "q", "generations": ["a"], "failures": "mine"}])
+    assert made[0]["rating"] == [None] and made[0]["failures"] == "mine" and "unrated" in made[0]["failures_"]
+
+
+def test_no_rows_and_rows_that_lack_something() -> None:
+    from datasets import Dataset
+
+    generator = answered(1, task=TextGenerationTask())
+    empty = Pipeline(generator=generator).generate(Dataset.from_dict({"input": [], "id": []}))
+    assert empty.column_names == [
+        "input",
+        "id",
+        "generation_model",
+        "generation_prompt",
+        "raw_generation_responses",
+        "generations",
+    ]
+    with pytest.raises(InputError, match=r"no column 'input' in row 2\."):
+        Pipeline(generator=generator).generate([{"input": "a"}, {"id": 1}])
+    made = Pipeline(generator=generator).generate([{"input": "a"}, {"input": None}])
+    assert made[1]["generations"] == [None] and made[1]["failures"] == "text 1: the row has nothing as 'input'."
+
+
+def test_a_prompt_may_be_text_already() -> None:
+    class Formatted(TextGenerationTask):
+        def generate_prompt(self, input: str) -> Any:
+            return ClaywrightPrompt("S", input).format_as("notus")
+
+    made = Pipeline(generator=answered(1, task=Formatted())).generate([{"input": "a"}])
+    assert made[0]["generation_prompt"][0][0]["content"].startswith("<|system|>\nS</s>")
+
+
+def test_a_checkpoint_is_kept_and_read_back(tmp_path: Path) -> None:
+    generator = answered(1, task=TextGenerationTask())
+    checkpoint = claywright.DatasetCheckpoint(path=tmp_path / "kept", save_frequency=1)
+    made = Pipeline(generator=generator).generate([{"input": "a"}], checkpoint_strategy=checkpoint)
+    assert claywright.CustomDataset.load_from_disk(checkpoint.path)["generations"] == made["generations"]
+
+
+@pytest.mark.parametrize("own", ["response", "responses", "messages", "instruction", "system_prompt", "id", "when"])
+def test_a_datasets_own_columns_do_not_move_ratings(data: Path, own: str) -> None:
+    values: dict[str, Any] = {
+        "messages": [{"role": "user", "content": "x"}],
+        "responses": ["other"],
+        "when": datetime(2026, 1, 1),
+    }
+    judge = ScriptedLLM(model="judge", task=UltraFeedbackTask.for_honesty())
+    given = [{"input": f"q{k}", "generations": ["good", "bad"], own: values.get(own, "mine")} for k in range(3)]
+    made = Pipeline(labeller=judge).generate(given)
+    with Store(data) as store:
+        run_ = asyncio.run(keeping.kept(store, settings(), made, "mine"))
+        again = asyncio.run(keeping.kept(store, settings(), made, "mine"))
+        assert again.id == run_.id
+        for row, said in zip(store.rows.page(run_.id, 0, 10), made, strict=True):
+            assert (row.instruction, [r.text for r in row.responses]) == (said["input"], ["good", "bad"])
+            ratings = {one.response: one.value for one in store.ratings.of([row.id])[row.id]}
+            assert ratings == dict(enumerate(said["rating"]))
+
+
 def test_texts_are_shuffled_with_all_that_belongs_to_them(data: Path) -> None:
     pool = LLMPool(
         [ScriptedLLM([("", f"By {name}.")], model=name, task=TextGenerationTask()) for name in ("a", "b", "c")]
@@ -460,17 +650,59 @@ def test_what_readme_shows_runs(
 def test_the_loop_with_progress(data: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     made = run(
-        Recipe(
-            task=Magpie(n_turns=2), generator=ScriptedLLM(latency=0.3), rows=4, rating=UltraFeedback(aspect="honesty")
-        ),
+        Recipe(task=Magpie(n_turns=2), generator=ScriptedLLM(), rows=4, rating=UltraFeedback(aspect="honesty")),
         progress=lambda done, total: seen.append((done, total)),
     )
-    assert made.state == "done" and seen[0] == (0, 4) and seen[-1] == (4, 4)
+    assert made.state == "done" and seen[-1] == (4, 4) and seen[0][1] == 4
     rate(made.id, UltraFeedback(aspects=("helpfulness", "honesty")), labeller=ScriptedLLM(model="other"), progress=True)
     written = export(made.id, tmp_path / "out.jsonl", unreviewed=True, format="sft")
     assert written.written == 4
     with Store(data) as store:
         assert {r["aspect"] for r in store.db.all("SELECT DISTINCT aspect FROM ratings")} == {"helpfulness", "honesty"}
+
+
+def test_a_model_that_is_named_is_the_one_that_is_asked(data: Path) -> None:
+    made = run(
+        Recipe(task=Magpie(llm=ScriptedLLM(model="pen")), rating=UltraFeedback(llm=ScriptedLLM(model="judge")), rows=2)
+    )
+    with Store(data) as store:
+        kept = workflow.recipe_of(store.runs.get(made.id))
+        assert (kept.generator.model, kept.labeller.model) == ("pen", "judge")
+    with pytest.raises(SettingsError, match="Two models are given"):
+        Recipe(task=Magpie(llm=ScriptedLLM(model="pen")), generator=ScriptedLLM(model="other"), rows=2)
+    with pytest.raises(SettingsError, match="A recipe holds no script"):
+        Recipe(task=Magpie(), generator=ScriptedLLM([("a", "b")]), rows=2)
+    with pytest.raises(SettingsError, match="Mappings and groups are of steps"):
+        Recipe(task=TextGeneration(input_mappings={"instruction": "a"}), rows=2)
+
+
+def test_keys_are_of_a_recipes_models(data: Path) -> None:
+    with FakeOpenAI() as server:
+        (data.parent / "in.jsonl").write_text('{"instruction": "q"}\n')
+        inputs = Inputs(path=str(data.parent / "in.jsonl"))
+        pen, judge = (LLM(name, base_url=server.url, api_key=f"key-{name}") for name in ("pen", "judge"))
+        run(Recipe(task=TextGeneration(), generator=pen, labeller=judge, rating=UltraFeedback(), inputs=inputs))
+        said = {(call["body"]["model"], call["authorization"]) for call in server.calls}
+        assert said == {("pen", "Bearer key-pen"), ("judge", "Bearer key-judge")}
+        with pytest.raises(SettingsError, match="two different keys"):
+            Recipe(
+                task=TextGeneration(),
+                generator=pen,
+                labeller=LLM("pen", base_url=server.url, api_key="k"),
+                inputs=inputs,
+            )
+
+
+def test_another_input_is_another_run(data: Path) -> None:
+    file, refused = data.parent / "in.jsonl", True
+    with FakeOpenAI(faults=lambda body, number: 401 if refused else None) as server:
+        made = Recipe(task=TextGeneration(), generator=LLM("m", base_url=server.url), inputs=Inputs(path=str(file)))
+        file.write_text('{"instruction": "q"}\n')
+        with pytest.raises(EndpointRefused):
+            run(made)
+        file.write_text('{"instruction": "another"}\n')
+        refused = False
+        assert run(made).state == "done"
 
 
 def test_a_refused_key_leaves_a_run_that_is_gone_on_with(data: Path) -> None:

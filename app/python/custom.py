@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from app import reviewing, workflow
 from app.config import settings
-from app.python import labelling
+from app.python import keeping
 from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, awaited
 from app.store import Store
@@ -17,14 +17,30 @@ from tasks.models.spec import ModelSpec
 
 
 class CustomDataset(Dataset):  # type: ignore[misc]  # it has no types
-    """A datasets.Dataset with the `task` that made it; its columns are those of Pipeline.generate."""
+    """A datasets.Dataset with the `task` that made it; its columns are those of Pipeline.generate.
+
+    >>> made = Pipeline(generator=ScriptedLLM(task=TextGenerationTask())).generate([{"input": "Name a river."}])
+    >>> type(made.task).__name__, made.num_rows
+    ('TextGenerationTask', 1)
+    """
 
     task: Any
     labeller: ModelSpec | None
 
-    def to_argilla(self) -> "ForArgilla":
-        """The rows ready to be sent: `to_argilla().push_to_argilla(name=, workspace=)`."""
+    def to_argilla(
+        self, dataset_columns: Any = None, vector_strategy: Any = None, metric_strategy: Any = None
+    ) -> "ForArgilla":
+        """The rows ready to be sent: `to_argilla().push_to_argilla(name=, workspace=)`.
+
+        The arguments are accepted: a record has the plain columns and its lengths as metadata; vectors for "find similar"
+        come with a recipe's embedder.
+        """
         return ForArgilla(self)
+
+    @staticmethod
+    def load_from_disk(*args: Any, **settings: Any) -> "CustomDataset":
+        """A dataset that was kept in a folder; set its `task` where its ratings are to go to Argilla."""
+        return custom(Dataset.load_from_disk(*args, **settings), None, None)
 
 
 @dataclass
@@ -44,7 +60,7 @@ class ForArgilla:
 
         async def work(hand: Hand) -> Run:
             with Store(here.data) as store:
-                return await labelling.kept(store, here, self.dataset, name)
+                return await keeping.kept(store, here, self.dataset, name)
 
         run = awaited(work)
         self.run = run.id

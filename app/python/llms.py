@@ -27,27 +27,31 @@ OWN = ("max_new_tokens", "max_tokens", "temperature", "top_p", "do_sample", "sto
 
 
 class GivenKeys(Keys):
-    """The keys that models were made with, by their address, else the environment's. In this process's memory alone."""
+    """The keys that models were made with, else the environment's. In this process's memory alone."""
 
     def __init__(self) -> None:
-        self._given: dict[str, str] = {}
+        self._given: dict[tuple[str, str], str] = {}
 
     def give(self, spec: ModelSpec, key: str | None) -> None:
-        if key:
-            self._given[spec.address] = key
+        """Raises SettingsError where the same model at the same address has another key."""
+        if not key:
+            return
+        if self._given.setdefault((spec.address, spec.model), key) != key:
+            raise SettingsError(f"{spec.model} at {spec.address} was given two different keys. Give it one.")
 
-    def take(self, other: "GivenKeys") -> None:
-        """Those of another one as well."""
-        self._given |= other._given
+    def take(self, other: "GivenKeys", spec: ModelSpec) -> None:
+        """The key that another one has for a model."""
+        self.give(spec, other._given.get((spec.address, spec.model)))
 
     def of(self, spec: ModelSpec) -> str | None:
-        return self._given.get(spec.address) or super().of(spec)
+        return self._given.get((spec.address, spec.model)) or super().of(spec)
 
     def missing(self, spec: ModelSpec) -> str:
         return f"needs a key: give it as api_key, or set the environment variable {spec.key_variable}"
 
     def refused(self, spec: ModelSpec) -> str:
-        return "Check the api_key that was given." if spec.address in self._given else super().refused(spec)
+        given = (spec.address, spec.model) in self._given
+        return "Check the api_key that was given." if given else super().refused(spec)
 
 
 class LLM:
@@ -103,8 +107,15 @@ class LLM:
     @property
     def generation_kwargs(self) -> dict[str, Any]:
         """How it samples."""
-        own = {"max_new_tokens": self.spec.max_tokens, "temperature": self.spec.temperature, "top_p": self.spec.top_p}
-        return {name: value for name, value in own.items() if value is not None} | self.spec.extra
+        own: dict[str, Any] = {
+            "max_new_tokens": self.spec.max_tokens,
+            "temperature": self.spec.temperature,
+            "top_p": self.spec.top_p,
+        }
+        known = {name: value for name, value in self.spec.extra.items() if name in PASSED_ON}
+        other = {name: value for name, value in self.spec.extra.items() if name not in PASSED_ON}
+        own |= known | ({"extra_body": other} if other else {})
+        return {name: value for name, value in own.items() if value is not None}
 
     @generation_kwargs.setter
     def generation_kwargs(self, values: Mapping[str, Any]) -> None:

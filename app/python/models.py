@@ -1,5 +1,6 @@
 """A model as a step's task sees it: every call noted, so that a row can show what was asked and what came back."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,16 +8,23 @@ from typing import Any
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.types import Message
 
+FIRST = "0"
+"""The word that everything is drawn under the first time."""
+
 
 @dataclass
 class Noted:
-    """`system` opens each chat that has no system text of its own."""
+    """`system` opens each chat that has no system text of its own; `draw` and `place` say which draw of which row it is."""
 
     model: Model
     system: str = ""
-    asked: list[Any] = field(default_factory=list)
-    """What was sent: chats as lists of messages, raw prompts as texts."""
+    draw: str = FIRST
+    place: tuple[int, ...] = ()
+    asked: list[list[dict[str, Any]]] = field(default_factory=list)
+    """What was sent, as chats; a raw prompt is one of the user's."""
     answers: list[Completion] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """What could not be had of a row that is there all the same."""
 
     @property
     def name(self) -> str:
@@ -25,6 +33,17 @@ class Noted:
     @property
     def template(self) -> str | None:
         return self.model.template
+
+    @property
+    def number(self) -> int:
+        """A number for what is chosen by chance: the same for the same draw, another for another one."""
+        return int.from_bytes(hashlib.sha256(f"{self.draw}/{self.place}".encode()).digest()[:4])
+
+    @property
+    def again(self) -> int:
+        """Which draw it is of a question that is asked without a seed."""
+        more = 0 if self.draw == FIRST else int.from_bytes(hashlib.sha256(self.draw.encode()).digest()[:5])
+        return self.place[-1] + more
 
     async def capabilities(self) -> Capabilities:
         return await self.model.capabilities()
@@ -37,18 +56,21 @@ class Noted:
         return self.answers[-1]
 
     async def complete(self, prompt: str, **options: Any) -> Completion:
-        self.asked.append(prompt)
+        self.asked.append([{"role": "user", "content": prompt}])
         self.answers.append(await self.model.complete(prompt, **options))
         return self.answers[-1]
 
-    def behind(self, name: str, *, raw_input: bool, raw_output: bool) -> dict[str, Any]:
-        """What stands behind a row of the step `name`: raw_input, raw_output (one, or a list of several), statistics."""
-        said = [answer.text for answer in self.answers]
-        found: dict[str, Any] = {}
-        if raw_output:
-            found[f"raw_output_{name}"] = said[0] if len(said) == 1 else said or None
-        if raw_input:
-            found[f"raw_input_{name}"] = self.asked[0] if len(self.asked) == 1 else self.asked or None
+    def behind(self, name: str, *, raw_input: bool, raw_output: bool, chats: bool) -> dict[str, Any]:
+        """What stands behind a row of the step `name`, in one shape for all rows: statistics_<name>, {"input_tokens",
+        "output_tokens"}; with `chats` raw_output_<name> (str, the first answer) and raw_input_<name> (the first chat); further
+        answers, where one was asked for again, as raw_output_again_<name> (list of str).
+        """
         tokens = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
         counted = {key: sum(getattr(one, theirs) or 0 for one in self.answers) for key, theirs in tokens.items()}
-        return {**found, f"statistics_{name}": counted}
+        found: dict[str, Any] = {f"statistics_{name}": counted}
+        if chats and raw_input and self.asked:
+            found[f"raw_input_{name}"] = self.asked[0]
+        if chats and raw_output and self.answers:
+            first, *others = (answer.text for answer in self.answers)
+            found |= {f"raw_output_{name}": first} | ({f"raw_output_again_{name}": others} if others else {})
+        return found

@@ -1,17 +1,22 @@
 """Pipelines: steps that rows go through, or a generator and a labeller; and the one that draws instructions and responses."""
 
 import asyncio
+import itertools
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from app.python import labelling, pictures
+from app.python import generating, labelling, pictures
+from app.python.checkpoints import DatasetCheckpoint, dataset_of
 from app.python.llms import LLM, LLMPool, LocalLLM
+from app.python.models import FIRST
+from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, Session, all_of, awaited, session
 from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, snake
-from app.python.tasks import MagpieGenerator, Task
+from app.python.task import Task
+from app.python.tasks import MagpieGenerator
 from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
 
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from app.python.custom import CustomDataset
 
 Row = dict[str, Any]
-Some = Coroutine[Any, Any, list[Row]]
+Some = asyncio.Future[list[Row]]
 
 
 class Distiset(dict[str, "DatasetDict"]):
@@ -109,14 +114,14 @@ class Pipeline:
 
     def run(
         self, parameters: Mapping[str, Mapping[str, Any]] | None = None, use_cache: bool = True, *,
-        dataset: "Dataset | Sequence[Mapping[str, Any]] | None" = None, progress: Callable[[int], None] | None = None,
+        dataset: "Dataset | Sequence[Mapping[str, Any]] | None" = None, progress: Progress | bool = False,
     ) -> Distiset:  # fmt: skip
         """Works all rows through all steps: {"default": {"train": rows}}.
 
         parameters: {a step's name: {an attribute of it: value}}, and under "llm" its generation_kwargs. use_cache=False draws
         everything anew; else what was answered before comes from memory. dataset: rows for the first steps, where no step
-        loads any. progress is told how many rows are through. Ctrl-C loses nothing: run it again to go on. Raises
-        ClaywrightError and its kinds.
+        loads any. progress: True for a bar, or a function of (rows through, rows begun). Ctrl-C loses nothing: run it again to
+        go on. Raises ClaywrightError and its kinds.
         """
         for name, values in (parameters or {}).items():
             self._set(name, values)
@@ -124,8 +129,9 @@ class Pipeline:
         self._check(given)
 
         async def work(hand: Hand) -> dict[str, list[Row]]:
-            async with session(hand, "0" if use_cache else secrets.token_hex(8)) as here:
-                return await self._worked(here, given, progress)
+            async with session(hand, FIRST if use_cache else secrets.token_hex(8)) as here:
+                with told(progress, "rows") as tell:
+                    return await self._worked(here, given, tell)
 
         return self._set_of(awaited(work))
 
@@ -152,23 +158,14 @@ class Pipeline:
                     f"{name} gets no rows: begin with LoadDataFromDicts(data=[...]) >> ..., or give run() a dataset."
                 )
 
-    async def _worked(
-        self, here: Session, given: list[Row] | None, progress: Callable[[int], None] | None
-    ) -> dict[str, list[Row]]:
+    async def _worked(self, here: Session, given: list[Row] | None, tell: Progress) -> dict[str, list[Row]]:
         """{last step: its rows}"""
-        through = 0
 
-        async def one(step: Step, before: "asyncio.Future[list[Row]]", place: int) -> list[Row]:
-            nonlocal through
-            rows = await before
-            made = await all_of((step.give(here, row, (place, k)) for k, row in enumerate(rows)), here.engine)
-            if progress is not None and step.name in last:
-                through += 1
-                progress(through)
+        async def one(step: Step, before: Some, place: int) -> list[Row]:
+            made = await all_of((step.give(here, row, (place, k)) for k, row in enumerate(await before)), here)
             return [row for some in made for row in some]
 
-        last = [name for name in self.steps if name not in {before for before, _ in self.edges}]
-        at: dict[str, list[asyncio.Future[list[Row]]]] = {}
+        at: dict[str, list[Some]] = {}
         for name in self._order():
             step, befores = self.steps[name], [before for before, after in self.edges if after == name]
             if isinstance(step, Source):
@@ -179,18 +176,24 @@ class Pipeline:
                 at[name] = [_started(one(step, rows, k)) for k, rows in enumerate(at[befores[0]])]
             else:
                 at[name] = [_there([row]) for row in await self._joined(step, [at[before] for before in befores], here)]
-        return {
-            name: [row for rows in await all_of(map(_waited, at[name]), here.engine) for row in rows] for name in last
-        }
+        last = [name for name in self.steps if name not in {before for before, _ in self.edges}]
+        through, begun = itertools.count(1), sum(len(at[name]) for name in last)
 
-    async def _joined(
-        self, step: Step, parts: Sequence[Sequence["asyncio.Future[list[Row]]"]], here: Session
-    ) -> list[Row]:
+        async def end(rows: Some) -> list[Row]:
+            found = await rows
+            tell(next(through), begun)
+            return found
+
+        found = iter(await all_of((end(rows) for name in last for rows in at[name]), here))
+        return {name: [row for _ in at[name] for row in next(found)] for name in last}
+
+    async def _joined(self, step: Step, parts: Sequence[Sequence[Some]], here: Session) -> list[Row]:
         """What a step makes of the rows of several others: place by place, or one after the other."""
-        found = [[row for rows in await all_of(map(_waited, part), here.engine) for row in rows] for part in parts]
+        each = iter(await all_of((_waited(rows) for part in parts for rows in part), here))
+        found = [[row for _ in part for row in next(each)] for part in parts]
         if not isinstance(step, GroupColumns):
             whole = [row for rows in found for row in rows]
-            made = await all_of((step.give(here, row, (k,)) for k, row in enumerate(whole)), here.engine)
+            made = await all_of((step.give(here, row, (k,)) for k, row in enumerate(whole)), here)
             return [row for rows in made for row in rows]
         if len({len(rows) for rows in found}) > 1:
             counts = ", ".join(str(len(rows)) for rows in found)
@@ -213,7 +216,7 @@ class Pipeline:
         alone = len(found) == 1
         return Distiset(
             {
-                "default" if alone else name: DatasetDict({"train": labelling.dataset_of(rows)})
+                "default" if alone else name: DatasetDict({"train": dataset_of(rows, self.steps[name].outputs)})
                 for name, rows in found.items()
             }
         )
@@ -242,23 +245,29 @@ class Pipeline:
         labelling_prompt (messages), raw_labelling_response (str), rating (list of float from 1 to 5, None where there is
         none), rationale (list of str); and `failures` (str) where something could not be had. batch_size is accepted: rows
         do not wait for one another. What was answered once is remembered, so that an interrupted call goes on when it is
-        made again; enable_checkpoints=False (or checkpoint_strategy=False) draws anew. Before all rows the first is tried,
-        unless skip_dry_run. Raises ClaywrightError and its kinds; InputError names a missing column.
+        made again; enable_checkpoints=False (or checkpoint_strategy=False) draws anew, and a DatasetCheckpoint is where the
+        dataset is kept besides. Before all rows the first is tried, unless skip_dry_run. Raises ClaywrightError and its kinds;
+        InputError names a missing column.
         """
         anew = enable_checkpoints is False or checkpoint_strategy is False
         if not skip_dry_run:
             self.dry_run(dataset)
-        return labelling.generate(
+        made, _ = generating.generate(
             self.generator, self.labeller, dataset, num_generations, shuffle=shuffle_before_labelling,
-            draw=secrets.token_hex(8) if anew else "0", progress=display_progress_bar,
+            draw=secrets.token_hex(8) if anew else FIRST, progress=display_progress_bar,
         )  # fmt: skip
+        if isinstance(checkpoint_strategy, DatasetCheckpoint):
+            checkpoint_strategy.keep(made)
+        return made
 
     def dry_run(self, dataset: "Dataset | Sequence[Mapping[str, Any]]") -> "CustomDataset":
         """Tries the first row, with one generation. Raises ClaywrightError with the reason where it fails."""
-        first = [dict(row) for row in (dataset[k] for k in range(min(1, len(dataset))))]
-        tried = labelling.generate(self.generator, self.labeller, first, 1, shuffle=False, draw="0", progress=False)
-        if "failures" in tried.column_names:
-            raise InputError(f"The first row of the dataset fails: {tried[0]['failures']}")
+        first = dataset.select(range(min(1, len(dataset)))) if hasattr(dataset, "select") else list(dataset)[:1]
+        tried, fatal = generating.generate(self.generator, self.labeller, first, 1, shuffle=False)
+        if fatal:
+            raise InputError(
+                f"The first row of the dataset fails: {fatal[0]} To work all rows anyhow: skip_dry_run=True."
+            )
         return tried
 
 
@@ -315,18 +324,18 @@ def pipeline(
     )
 
 
-def _there(rows: list[Row]) -> "asyncio.Future[list[Row]]":
+def _there(rows: list[Row]) -> Some:
     done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
     done.set_result(rows)
     return done
 
 
-def _started(work: Some) -> "asyncio.Future[list[Row]]":
+def _started(work: Coroutine[Any, Any, list[Row]]) -> Some:
     """Begun; what it raises is for whoever waits for it, if anybody does."""
     begun = asyncio.ensure_future(work)
     begun.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
     return begun
 
 
-async def _waited(rows: "asyncio.Future[list[Row]]") -> list[Row]:
+async def _waited(rows: Some) -> list[Row]:
     return await rows

@@ -41,7 +41,9 @@ def follow(execution: Execution, total: int | None, tell: Progress, before: Mapp
             tell(before[what] + getattr(execution.progress, what), total)
             await asyncio.sleep(EVERY)
 
-    _following.add(asyncio.get_running_loop().create_task(again()))
+    following = asyncio.get_running_loop().create_task(again())
+    _following.add(following)
+    following.add_done_callback(_following.discard)
 
 
 _following: set[asyncio.Task[None]] = set()

@@ -32,9 +32,12 @@ class Hand:
         self.gently: Callable[[], None] = self.at_once
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._stopped = False
 
     async def hold(self, work: "Callable[[Hand], Coroutine[Any, Any, T]]") -> T:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self._stopped:  # before there was anything to stop
+            self.at_once()
         return await work(self)
 
     def at_once(self) -> None:
@@ -43,6 +46,7 @@ class Hand:
 
     def stop(self, *, hard: bool = False) -> None:
         """Called from any thread."""
+        self._stopped = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is over already
                 self._loop.call_soon_threadsafe(self.at_once if hard else self.gently)
@@ -96,14 +100,16 @@ class Session:
     """Whatever is drawn under the same word is drawn the same, and is paid for once."""
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(step, reason) of what could not be had."""
-    _endpoints: dict[int, tuple["LLM", Endpoint]] = field(default_factory=dict)
+    trouble: BaseException | None = None
+    """What ended the work, where something did."""
+    _endpoints: dict[int, tuple["LLM", asyncio.Task[Endpoint]]] = field(default_factory=dict)
 
     async def endpoint(self, llm: "LLM") -> Endpoint:
         """The endpoint of a model, set up once. Raises SettingsError, ServiceError."""
         if id(llm) not in self._endpoints:
-            made = await asyncio.to_thread(llm.endpoint, self.here, LOG.info)
-            self._endpoints.setdefault(id(llm), (llm, made))
-        return self._endpoints[id(llm)][1]
+            setting_up = asyncio.ensure_future(asyncio.to_thread(llm.endpoint, self.here, LOG.info))
+            self._endpoints[id(llm)] = (llm, setting_up)
+        return await asyncio.shield(self._endpoints[id(llm)][1])
 
     def told(self) -> None:
         """Says what could not be had: no row is without a value and without a word."""
@@ -132,20 +138,21 @@ async def session(hand: Hand, draw: str = "0") -> AsyncIterator[Session]:
         made.told()
 
 
-async def all_of(work: Iterable[Coroutine[Any, Any, T]], engine: Engine) -> list[T]:
-    """What each gives, in order. The first that fails stops the others, and is raised once all are over."""
+async def all_of(work: Iterable[Coroutine[Any, Any, T]], session: Session) -> list[T]:
+    """What each gives, in order. The first that fails stops all others of the session, and is raised once these are over."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION) if tasks else (set(), set())
-        if any(task.exception() for task in done):
-            engine.stop()
+        for error in filter(None, (task.exception() for task in done)):
+            session.trouble = session.trouble or (None if isinstance(error, Stopped) else error)
+            session.engine.stop()
+        if tasks:
             await asyncio.wait(tasks)
     except asyncio.CancelledError:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    errors = [error for task in tasks if (error := task.exception()) is not None]
-    if errors:
-        raise next((error for error in errors if not isinstance(error, Stopped)), errors[0])
+    if failed := list(filter(None, [task.exception() for task in tasks])):
+        raise session.trouble or failed[0]
     return [task.result() for task in tasks]

@@ -105,8 +105,8 @@ class Step:
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row as the step knows it. Raises InputError for a column that it needs and has not."""
         seen = {**row, **{ours: row[theirs] for ours, theirs in self.input_mappings.items() if theirs in row}}
-        for name in self.inputs:
-            if name not in seen:
+        for name in dict.fromkeys([*self.inputs, *self.input_mappings]):
+            if self.input_mappings.get(name, name) not in row:
                 have = ", ".join(map(str, row)) or "none"
                 raise InputError(
                     f"{self.name} needs the column '{self.input_mappings.get(name, name)}', which a row has not (columns "
@@ -234,12 +234,21 @@ class GroupColumns(Step):
         said: dict[str, Any] = {}
         for row in seen:
             said |= {name: value for name, value in row.items() if name not in (*self.columns, METADATA)}
-        behind = {key: value for row in seen for key, value in (row.get(METADATA) or {}).items()}
+        said_behind = {key: value for row in seen for key, value in behind(row).items()}
         lists = {new: [row[old] for row in seen] for old, new in zip(self.columns, self.outputs, strict=True)}
-        return self.written(said, {**lists, **({METADATA: behind} if behind else {})})
+        return self.written(said, {**lists, **({METADATA: said_behind} if said_behind else {})})
 
     async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
         return [self.merged([row])]
+
+
+def behind(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands behind a row so far; of several generations in one row, the lists of what stands behind each."""
+    found = row.get(METADATA) or {}
+    if isinstance(found, Mapping):
+        return dict(found)
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: [one.get(name) for one in found] for name in names}
 
 
 def snake(name: str) -> str:

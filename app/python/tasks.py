@@ -4,131 +4,27 @@ A task called twice draws twice; one that was interrupted and is called again go
 is started again. What could not be had is None, with its reason in the row's metadata (`failure_<step>`) and in the log.
 """
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from app.execution import PAUSES, words
-from app.python.llms import LLM
 from app.python.models import Noted
 from app.python.sessions import Hand, Session, all_of, awaited, session
-from app.python.steps import METADATA, Place, Rows, Source, Step
+from app.python.steps import METADATA, Rows, Source
+from app.python.task import FAILURE, Made, Task, reason
 from app.tables.rows import content_hash
 from feedback.aspects import ASPECTS
 from feedback.types import Rating
 from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
 from tasks.base import text
-from tasks.errors import InputError, SettingsError
+from tasks.errors import CallFailed, CallRefused, SettingsError
 from tasks.self_instruct import CRITERIA
 from tasks.settings import build
-from tasks.types import Dropped, Response, Row, Unit
+from tasks.types import Response, Row, Unit
 
-Made = list[dict[str, Any]] | str
-"""What a task made of a row: the columns that it writes, of one row or of several; or why there is nothing."""
 FEWEST_DRAWS, DRAWS_A_ROW = 40, 5
 """Draws that all give nothing, and draws for each row wanted, after which a generator gives up."""
-
-
-@dataclass(kw_only=True, eq=False)
-class Task(Step):
-    """A step that asks a model.
-
-    llm: the model. num_generations: rows for each row of input, or with group_generations one row whose columns are lists.
-    add_raw_output, add_raw_input: keep what came back and what was sent in the column distilabel_metadata.
-    use_default_structured_output is accepted: an endpoint that can hold an answer to a JSON schema is always asked to.
-    """
-
-    llm: LLM | None = None
-    num_generations: int = 1
-    group_generations: bool = False
-    add_raw_output: bool = True
-    add_raw_input: bool = True
-    use_default_structured_output: bool = False
-
-    seeded: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.num_generations < 1:
-            raise SettingsError("num_generations must be at least 1.")
-        self._calls = 0
-        self.load()
-
-    @property
-    def model(self) -> LLM:
-        """Its model. Raises SettingsError where it was given none."""
-        if self.llm is None:
-            raise SettingsError(f"{self.name} has no model: give it one, as in llm=LocalLLM().")
-        return self.llm
-
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
-        """What the model makes of a row, by the task's own names of columns. `place` ends with the draw's number."""
-        raise TypeError(f"{type(self).__name__} does not say how it makes rows")
-
-    def process(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Rows]:
-        """One batch: a row for each row of `inputs`, in their order. Raises ClaywrightError and its kinds."""
-        rows = [dict(row) for row in inputs]
-        for row in rows:
-            self.read(row)
-
-        async def work(hand: Hand) -> list[list[dict[str, Any]]]:
-            async with session(hand, str(self._calls)) as here:
-                return await all_of((self.give(here, row, (k,)) for k, row in enumerate(rows)), here.engine)
-
-        found = awaited(work)
-        self._calls += 1
-        yield Rows(itertools.chain.from_iterable(found))
-
-    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
-        seen = self.read(row)
-        each = (self._drawn(session, seen, (*place, k)) for k in range(self.num_generations))
-        draws = await all_of(each, session.engine)
-        name, before = {"model_name": self.model.name}, row.get(METADATA) or {}
-        if self.group_generations:
-            first = [rows[0] for rows, _ in draws]
-            lists = {
-                key: [made.get(key) for made in first] for key in dict.fromkeys(key for made in first for key in made)
-            }
-            return [self.written(row, {**lists, **name, METADATA: [behind for _, behind in draws]})]
-        return [
-            self.written(row, {**made, **name, METADATA: {**before, **behind}})
-            for rows, behind in draws
-            for made in rows
-        ]
-
-    async def _drawn(
-        self, session: Session, row: dict[str, Any], place: Place
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """(the columns of each row that one draw gives, what stands behind them)"""
-        endpoint = await session.endpoint(self.model)
-        scope = f"python/{session.draw}/{self.name}/{'.'.join(map(str, place))}" if self.seeded else "rating"
-        model = Noted(session.engine.bind(endpoint, scope, seeded=self.seeded, stage=self.name), self.system(row))
-        try:
-            made = await self.made(row, place, model)
-        except (*PAUSES, InputError):
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is costs this row alone, and is kept with it
-            made = words(error)
-        behind = model.behind(self.name, raw_input=self.add_raw_input, raw_output=self.add_raw_output)
-        if isinstance(made, str):
-            session.failures[self.name, made] += 1
-            return [dict.fromkeys(self.outputs)], {**behind, f"failure_{self.name}": made}
-        return made, behind
-
-    def draw_of(self, place: Place) -> int:
-        """Which draw it is of all: what is chosen by it differs from row to row."""
-        return place[0] * self.num_generations + place[-1]
-
-    def system(self, row: Mapping[str, Any]) -> str:
-        """A system text for each chat of the task, beside its own prompt."""
-        return ""
-
-
-def reason(made: Sequence[Row | Dropped]) -> str:
-    """Why there is no row in what a task made."""
-    return "; ".join(dict.fromkeys(one.reason for one in made if isinstance(one, Dropped))) or "nothing came of it"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -170,15 +66,18 @@ class TextGeneration(Task):
                 f"The template does not use the column '{missing[0]}': write {{{{ {missing[0]} }}}} in it."
             )
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
         one = replace(self.task, num_generations=1)
-        made = await one.rows(Unit(place[0], row), model)
+        made = await one.rows(Unit(model.number, row), model)
         return next(([{"generation": r.responses[0].text}] for r in made if isinstance(r, Row)), reason(made))
 
 
 @dataclass(kw_only=True, eq=False)
 class _Magpie(Task):
     """What Magpie and MagpieGenerator share (Xu et al. 2024, arXiv 2406.08464)."""
+
+    asks_once: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ("system_prompt",)
 
     n_turns: int = 1
     end_with_user: bool = False
@@ -206,8 +105,8 @@ class _Magpie(Task):
     def load(self) -> None:
         self._task = self.task
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
-        made = await self._task.rows(Unit(self.draw_of(place), row), model)
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+        made = await self._task.rows(Unit(model.number, row), model)
         found = next((r for r in made if isinstance(r, Row)), None)
         if found is None:
             return reason(made)
@@ -259,9 +158,12 @@ class MagpieGenerator(_Magpie, Source):
         drawn, wanted = 0, self.num_rows or self.batch_size
         while len(rows) < wanted and drawn < max(FEWEST_DRAWS, DRAWS_A_ROW * wanted):
             places = range(drawn, drawn + wanted - len(rows))
-            found = await all_of((self.give(session, {}, (place,)) for place in places), session.engine)
+            found = await all_of((self.give(session, {}, (place,)) for place in places), session)
             drawn = places.stop
-            rows += [row for some in found for row in some if f"failure_{self.name}" not in row[METADATA]]
+            rows += [row for some in found for row in some if f"{FAILURE}{self.name}" not in row[METADATA]]
+        if not rows:
+            (_, why), _ = session.failures.most_common(1)[0]
+            raise CallRefused(f"{self.name} gave nothing in {drawn} draws, most often because: {why}.")
         return rows[:wanted]
 
     def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]
@@ -271,6 +173,7 @@ class MagpieGenerator(_Magpie, Source):
             async with session(hand, str(self._calls)) as here:
                 return await self.begin(here)
 
+        self.by_itself()
         rows = awaited(work)[offset:]
         self._calls += 1
         for at in range(0, max(len(rows), 1), self.batch_size):
@@ -282,7 +185,7 @@ class SelfInstruct(Task):
     """Writes new instructions in the spirit of a seed (Wang et al. 2022, arXiv 2212.10560).
 
     Columns in: `input`, the seed or a piece of context; `system_prompt`, where a row has its own. Columns out: `instructions`
-    (list of str, at most num_instructions), `model_name`.
+    (list of str, at most num_instructions), `model_name`. similarity and bootstrap are for recipes.
 
     >>> row = next(SelfInstruct(llm=ScriptedLLM(), num_instructions=2).process([{"input": "rivers"}]))[0]
     >>> len(row["instructions"])
@@ -319,11 +222,17 @@ class SelfInstruct(Task):
     def load(self) -> None:
         self._task = self.task
 
+    def by_itself(self) -> None:
+        if self.bootstrap:
+            raise SettingsError(
+                "bootstrap is for recipes, where a pool grows: run(Recipe(task=SelfInstruct(bootstrap=True), ...))."
+            )
+
     def system(self, row: Mapping[str, Any]) -> str:
         return text(row.get("system_prompt")) or self.system_prompt
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
-        made = await self._task.rows(Unit(place[0], row), model)
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+        made = await self._task.rows(Unit(model.number, row), model)
         found = [one.instruction for one in made if isinstance(one, Row)]
         return [{"instructions": found}] if found else reason(made)
 
@@ -332,8 +241,8 @@ class SelfInstruct(Task):
 class Genstruct(Task):
     """Makes a question and its answer from a document (Nous Research, Genstruct-7B).
 
-    Columns in: `title`, `content`. Columns out: `user`, `assistant` (str), `model_name`. A document that is too long for one
-    prompt gives a row for each of its passages.
+    Columns in: `title`, `content`; `system_prompt`, where a row has its own. Columns out: `user`, `assistant` (str),
+    `model_name`. A document that is too long for one prompt gives a row for each of its passages.
 
     >>> row = next(Genstruct(llm=ScriptedLLM()).process([{"title": "Tides", "content": "The moon pulls the sea."}]))[0]
     >>> row["title"], bool(row["user"] and row["assistant"])
@@ -359,7 +268,10 @@ class Genstruct(Task):
     def load(self) -> None:
         self._task = self.task
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+    def system(self, row: Mapping[str, Any]) -> str:
+        return text(row.get("system_prompt"))
+
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
         made = [one for unit in self._task.units([row]) for one in await self._task.rows(unit, model)]
         found = [one for one in made if isinstance(one, Row)]
         return [{"user": r.instruction, "assistant": r.responses[0].text} for r in found] or reason(made)
@@ -377,6 +289,9 @@ class EvolInstruct(Task):
     >>> list(rows[0])[:3]
     ['instruction', 'evolved_instruction', 'model_name']
     """
+
+    asks_once: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
 
     num_evolutions: int
     store_evolutions: bool = False
@@ -408,19 +323,26 @@ class EvolInstruct(Task):
         original = self.include_original_instruction and self.store_evolutions
         self._task = replace(self.task, include_original_instruction=original)
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
-        made = await self._task.rows(Unit(self.draw_of(place), row), model)
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+        made = await self._task.rows(Unit(model.number, row), model)
         found = [one.instruction for one in made if isinstance(one, Row)]
         if len(found) <= self._task.include_original_instruction:
             return reason(made)
-        answers = (
-            [text_generation.response(await model.chat([{"role": "user", "content": one}])).text for one in found]
-            if self.generate_answers
-            else []
-        )
-        many = self.store_evolutions
-        said = [found if many else found[-1], *([answers if many else answers[-1]] if self.generate_answers else [])]
+        said: list[Any] = [found if self.store_evolutions else found[-1]]
+        if self.generate_answers:
+            answers = [await self._answer(one, model) for one in found]
+            said.append(answers if self.store_evolutions else answers[-1])
         return [dict(zip(self.outputs, said, strict=True))]
+
+    async def _answer(self, instruction: str, model: Noted) -> str | None:
+        try:
+            answer = text_generation.response(await model.chat([{"role": "user", "content": instruction}])).text
+        except (CallFailed, CallRefused) as error:
+            model.failures.append(f"no answer: {error}")
+            return None
+        if not answer:
+            model.failures.append("no answer: it was empty")
+        return answer or None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -446,6 +368,7 @@ class UltraFeedback(Task):
     use_reference: bool = True
 
     seeded: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
 
     @property
     def judge(self) -> Judge:
@@ -468,35 +391,42 @@ class UltraFeedback(Task):
         return ["types", "rationales", "ratings", "rationales-for-ratings"] if self.typed else ["ratings", "rationales"]
 
     def load(self) -> None:
-        self._judge = replace(self.judge, aspects=(self.judge.aspects if not self.aspects else self.aspects))
-        self._one = Judge(
-            aspects=(self.aspect,), together=self.together, types=self.typed, use_reference=self.use_reference
-        )
+        self._one = replace(self.judge, aspects=(self.aspect,), types=self.typed, repeats=1)
 
-    async def made(self, row: dict[str, Any], place: Place, model: Noted) -> Made:
+    def by_itself(self) -> None:
+        if self.aspects or self.repeats > 1:
+            raise SettingsError(
+                "aspects and repeats are for recipes: by itself it rates one aspect, num_generations times."
+            )
+
+    async def made(self, row: dict[str, Any], model: Noted) -> Made:
         texts = [text(one) for one in row["generations"] or []]
-        if not texts:
+        there = [place for place, one in enumerate(texts) if one]
+        if not there:
             return "there is no text to rate"
-        asked = Row(({"role": "user", "content": text(row["instruction"])},), tuple(Response(one, "") for one in texts))
+        responses = tuple(Response(texts[place], "") for place in there)
+        asked = Row(({"role": "user", "content": text(row["instruction"])},), responses)
         asked = replace(asked, id=content_hash(asked))
-        questions = [replace(question, repeat=place[-1]) for question in self._one.questions(asked)]
+        questions = [replace(question, repeat=model.again) for question in self._one.questions(asked)]
         said = [rating for question in questions for rating in await self._one.rate(asked, question, model)]
-        by_text = sorted(said, key=lambda rating: rating.response)
-        if all(rating.status == "failed" for rating in by_text):
-            return by_text[0].note
+        found = {there[rating.response]: rating for rating in said}
+        if all(rating.status == "failed" for rating in said):
+            return said[0].note
+        missing = {place: "there is no text" for place in range(len(texts)) if place not in found}
+        missing |= {place: one.note for place, one in found.items() if one.status in ("unrated", "failed")}
+        model.failures += [f"text {place + 1} is unrated: {why}" for place, why in sorted(missing.items())]
+        by_text = [found.get(place) for place in range(len(texts))]
+        why = [one and (one.rationale or one.note or None) for one in by_text]
         columns = {
-            "ratings": [_number(rating) for rating in by_text],
-            "rationales": [rating.types_rationale if self.typed else _why(rating) for rating in by_text],
-            "types": [list(rating.types) if rating.types is not None else None for rating in by_text],
-            "rationales-for-ratings": [_why(rating) for rating in by_text],
+            "ratings": [_number(one) for one in by_text],
+            "rationales": [one and (one.types_rationale or None) for one in by_text] if self.typed else why,
+            "types": [None if one is None or one.types is None else list(one.types) for one in by_text],
+            "rationales-for-ratings": why,
         }  # fmt: skip
         return [{name: columns[name] for name in self.outputs}]
 
 
-def _number(rating: Rating) -> int | float | None:
-    return int(rating.value) if rating.value is not None and rating.value.is_integer() else rating.value
-
-
-def _why(rating: Rating) -> str:
-    """The reason, or why there is no rating."""
-    return rating.rationale or rating.note
+def _number(rating: Rating | None) -> int | float | None:
+    if rating is None or rating.value is None:
+        return None
+    return int(rating.value) if rating.value.is_integer() else rating.value

@@ -1,0 +1,234 @@
+"""What a generator and a labeller do: the first writes texts for each row of a dataset, the second rates them."""
+
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from app.execution import PAUSES, words
+from app.python.checkpoints import dataset_of
+from app.python.labelling import UltraFeedbackTask
+from app.python.llms import LLM, LLMPool
+from app.python.models import FIRST, Noted
+from app.python.progress import Progress, told
+from app.python.prompts import Prompt
+from app.python.sessions import Hand, Session, all_of, awaited, session
+from app.tables.rows import content_hash
+from tasks.base import text
+from tasks.errors import InputError, SettingsError
+from tasks.principles import choose, weights
+from tasks.types import Message, Response, Row
+
+if TYPE_CHECKING:
+    from app.python.custom import CustomDataset
+
+FROM_GENERATOR = ("generation_model", "generation_prompt", "raw_generation_responses")
+FROM_LABELLER = ("labelling_model", "labelling_prompt", "raw_labelling_response", "rating", "rationale")
+FAILURES = "failures"
+"""The column that says what could not be had, where something could not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What could not be had of a row. `fatal`: nothing was answered, so that other rows may fare no better."""
+
+    why: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One generation: who wrote it, of what, as it came and as it was read."""
+
+    model: str
+    prompt: list[Message]
+    raw: str | None = None
+    parsed: Mapping[str, Any] | None = None
+    failed: Failed | None = None
+
+
+def generate(
+    generator: LLM | LLMPool | None, labeller: LLM | None, dataset: Any, number: int, *, shuffle: bool, draw: str = FIRST,
+    progress: Progress | bool = False,
+) -> "tuple[CustomDataset, list[str]]":  # fmt: skip
+    """(the dataset with what was written and said of it, why some of it is missing that was fatal): Pipeline.generate."""
+    if generator is None and labeller is None:
+        raise SettingsError("A pipeline that generates needs a generator, a labeller or both.")
+    if number < 1:
+        raise SettingsError("num_generations must be at least 1.")
+    rows = [dict(row) for row in dataset]
+    task: Any = generator.task if generator is not None else labeller.task if labeller is not None else None
+    have = list(dict.fromkeys([*getattr(dataset, "column_names", []), *(name for row in rows for name in row)]))
+    needed = [*task.input_args_names, *(["input"] if labeller is not None else [])]
+    for name in dict.fromkeys(needed):
+        where = (
+            ""
+            if name not in have
+            else next((f" in row {k + 1}" for k, row in enumerate(rows) if name not in row), None)
+        )
+        if where is not None:
+            raise InputError(
+                f"The dataset has no column '{name}'{where}. Needed: {', '.join(dict.fromkeys(needed))}; there: "
+                f"{', '.join(have) or 'none'}. Rename one with dataset.rename_column."
+            )
+
+    async def work(hand: Hand) -> list[tuple[dict[str, Any], list[Failed]]]:
+        async with session(hand, draw) as here:
+            with told(progress, "rows") as tell:
+                through = itertools.count(1)
+
+                async def one(place: int, row: dict[str, Any]) -> tuple[dict[str, Any], list[Failed]]:
+                    made = await _row(here, generator, labeller, row, place, number, shuffle=shuffle)
+                    tell(next(through), len(rows))
+                    return made
+
+                return await all_of((one(k, row) for k, row in enumerate(rows)), here)
+
+    found = awaited(work)
+    from app.python.custom import custom
+
+    named = dataset_of(
+        *_in_order(found, have, task if generator is not None else None, number, labelled=labeller is not None)
+    )
+    judging = labeller.task if labeller is not None else task
+    return (
+        custom(named, judging, labeller.spec if labeller is not None else None),
+        [failed.why for _, failures in found for failed in failures if failed.fatal],
+    )
+
+
+def _in_order(
+    found: Sequence[tuple[dict[str, Any], list[Failed]]],
+    have: Sequence[str],
+    writing: Any,
+    number: int,
+    *,
+    labelled: bool,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """(the rows, their columns) in the order that people know; what was read of answers stands where the texts would."""
+    own = {*have, *FROM_GENERATOR, *FROM_LABELLER}
+    parsed = list(dict.fromkeys(name for row, _ in found for name in row if name not in own))
+    parsed = parsed or list(writing.output_args_names if writing is not None else [])
+    names = [*have, *(FROM_GENERATOR if writing is not None else []), *parsed, *(FROM_LABELLER if labelled else [])]
+    names = list(dict.fromkeys(names))
+    nothing = dict.fromkeys(parsed, [None] * number)
+    rows = [{name: {**nothing, **row}.get(name) for name in names} for row, _ in found]
+    if any(failures for _, failures in found):
+        column = FAILURES
+        while column in names:
+            column += "_"
+        for row, (_, failures) in zip(rows, found, strict=True):
+            row[column] = "; ".join(failed.why for failed in failures)
+    return rows, names
+
+
+async def _row(
+    here: Session, generator: LLM | LLMPool | None, labeller: LLM | None, row: dict[str, Any], place: int, number: int, *,
+    shuffle: bool,
+) -> tuple[dict[str, Any], list[Failed]]:  # fmt: skip
+    """A row with what the models said of it, and what could not be had."""
+    failures: list[Failed] = []
+    made = dict(row)
+    if generator is not None:
+        texts = await _written(here, generator, row, place, number, shuffle=shuffle)
+        failures += [
+            replace(one.failed, why=f"text {k}{one.failed.why}") for k, one in enumerate(texts, 1) if one.failed
+        ]
+        columns = ([one.model for one in texts], [one.prompt for one in texts], [one.raw for one in texts])
+        made |= dict(zip(FROM_GENERATOR, columns, strict=True))
+        names = dict.fromkeys(name for one in texts for name in one.parsed or ())
+        made |= {name: [(one.parsed or {}).get(name) for one in texts] for name in names}
+    if labeller is not None:
+        made |= await _rated(here, labeller, made, failures)
+    for failed in failures:
+        here.failures["generate", failed.why] += 1
+    return made, failures
+
+
+async def _written(
+    here: Session, generator: LLM | LLMPool, row: dict[str, Any], place: int, number: int, *, shuffle: bool
+) -> list[Text]:
+    """The texts of a row, in the order in which they are shown."""
+    said = json.dumps({name: str(value) for name, value in row.items()}, sort_keys=True)
+    chance = random.Random(hashlib.sha256(f"{place} {said}".encode("utf-8", "surrogatepass")).digest())
+    writers = list(_turns(generator, number, chance))
+
+    async def one(k: int, llm: LLM) -> Text:
+        messages: list[Message] = []
+        try:
+            messages = _asked(llm.task, row, f"{place}/0/{k}")
+            endpoint = await here.endpoint(llm)
+            model = here.engine.bind(endpoint, f"python/{here.draw}/generate/{place}/{k}", stage="generate")
+            answer = (await model.chat(messages)).text
+        except PAUSES:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is costs this text alone, and is kept with it
+            return Text(llm.name, messages, failed=Failed(f": {_why(error)}", fatal=True))
+        try:
+            parsed = llm.task.parse_output(answer)
+        except Exception as error:  # noqa: BLE001 - what a task of one's own raises; the answer stands beside it
+            return Text(llm.name, messages, answer, failed=Failed(f" can't be read: {type(error).__name__}: {error}"))
+        return Text(llm.name, messages, answer, parsed if isinstance(parsed, Mapping) else {"generations": parsed})
+
+    texts = await all_of((one(k, llm) for k, llm in enumerate(writers)), here)
+    if shuffle:
+        chance.shuffle(texts)
+    return texts
+
+
+def _asked(task: Any, row: Mapping[str, Any], chance: str) -> list[Message]:
+    """The chat that a task makes of a row: of a prompt, a list of messages or a text."""
+    given = {name: row.get(name) for name in task.input_args_names}
+    if (lacking := next((name for name, value in given.items() if value is None), None)) is not None:
+        raise InputError(f"the row has nothing as '{lacking}'.")
+    prompt = task.generate_prompt(**given)
+    if isinstance(prompt, list):
+        return prompt
+    if not isinstance(prompt, Prompt):
+        prompt = Prompt(getattr(task, "system_prompt", ""), str(prompt))
+    _, principle = choose(weights(getattr(task, "principles_distribution", None) or ""), chance)
+    return replace(prompt, system_prompt=" ".join(filter(None, (prompt.system_prompt, principle)))).messages
+
+
+def _why(error: Exception) -> str:
+    """A failure in words; what a task of one's own raises is that task's."""
+    from tasks.errors import ClaywrightError
+
+    return words(error) if isinstance(error, ClaywrightError) else f"{type(error).__name__}: {error}"
+
+
+def _turns(generator: LLM | LLMPool, number: int, chance: random.Random) -> Iterator[LLM]:
+    """Which models write the texts of a row: of a pool each once before any writes again."""
+    if isinstance(generator, LLM):
+        yield from [generator] * number
+        return
+    drawn: list[LLM] = []
+    while len(drawn) < number:
+        drawn += chance.sample(generator.llms, len(generator.llms))
+    yield from drawn[:number]
+
+
+async def _rated(here: Session, labeller: LLM, row: dict[str, Any], failures: list[Failed]) -> dict[str, Any]:
+    task: UltraFeedbackTask = labeller.task
+    judge, texts = task.judge, list(row.get("generations") or [])
+    there = [k for k, one in enumerate(texts) if text(one)]
+    ratings: list[float | None] = [None] * len(texts)
+    reasons: list[str | None] = [None] * len(texts)
+    if not there:
+        failures.append(Failed("there is no text to rate"))
+        return dict(zip(FROM_LABELLER, (labeller.name, None, None, ratings, reasons), strict=True))
+    asked = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(text(texts[k]), "") for k in there))
+    asked = replace(asked, id=content_hash(asked))
+    bound = here.engine.bind(await here.endpoint(labeller), "rating", seeded=False, stage="rate")
+    model = Noted(bound, task.system_prompt, here.draw, (0,))
+    questions = [replace(question, repeat=model.again) for question in judge.questions(asked)]
+    for rating in [rating for question in questions for rating in await judge.rate(asked, question, model)]:
+        place = there[rating.response]
+        ratings[place], reasons[place] = rating.value, rating.why or None
+        if rating.status in ("unrated", "failed"):
+            failures.append(Failed(f"text {place + 1} is unrated: {rating.note}", fatal=rating.status == "failed"))
+    raw = model.answers[-1].text if model.answers else None
+    return dict(zip(FROM_LABELLER, (labeller.name, model.asked[0], raw, ratings, reasons), strict=True))

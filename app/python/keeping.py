@@ -1,0 +1,91 @@
+"""A dataset that a generator and a labeller made, as a run of the store: from then on it is sent, reviewed and exported as one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from app import inputs, recipe, uploads, workflow
+from app.config import Settings
+from app.inputs import Inputs
+from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
+from app.python.labelling import UltraFeedbackTask
+from app.python.sessions import LOG
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.rows import content_hash
+from app.tables.runs import Run
+from app.tables.text import clean
+from feedback.types import Rating
+from feedback.ultrafeedback import UltraFeedback as Judge
+from tasks import ExistingRows
+from tasks.base import plain, text
+from tasks.errors import InputError
+from tasks.types import Row
+
+if TYPE_CHECKING:
+    from app.python.custom import CustomDataset
+
+KNOWN = ("instruction", "input", "system_prompt", "messages", "response", "responses")
+"""Columns that a run of existing rows gives a meaning; a dataset's own of these names are kept as dataset_<name>."""
+MADE = {"input", "generations", *FROM_GENERATOR, *FROM_LABELLER, FAILURES}
+
+
+async def kept(store: Store, here: Settings, dataset: "CustomDataset", name: str) -> Run:
+    """The rows of a dataset as a run of the store, with their ratings; the same rows under the same name are the same run.
+
+    Raises InputError for a dataset without `input` or `generations`.
+    """
+    if lacking := [one for one in ("input", "generations") if one not in dataset.column_names]:
+        raise InputError(
+            f"The dataset has no column '{lacking[0]}': what goes to Argilla are texts that were generated."
+        )
+    rows = [dict(row) for row in dataset]
+    path = uploads.keep_rows(map(_given, rows), name, here)
+    judge = dataset.task.judge if isinstance(dataset.task, UltraFeedbackTask) else None
+    made = Recipe(
+        task=ExistingRows(), name=name, inputs=Inputs(path=str(path)), rating=judge,
+        labeller=dataset.labeller or recipe.BUILT_IN,
+    )  # fmt: skip
+    known = inputs.fingerprint(made.inputs)
+    run = next((one for one in store.runs.all() if (one.name, one.inputs) == (clean(name), known)), None)
+    run = run or workflow.start(store, here, made)
+    unrated = replace(made, rating=None)
+    run = await workflow.generate(store, here, run, lambda execution, total: None, LOG.info, changed=unrated)
+    by = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()[:16]
+    model = made.labeller.model or made.labeller.preset
+    for row in store.rows.walk(run.id):
+        if said := _ratings(rows[row.unit], row, judge, model):
+            await store.ratings.keep(row.id, content_hash(row), by, said, last=True)
+    store.runs.set(run.id, recipe=workflow.recipe_text(made))
+    return store.runs.get(run.id)
+
+
+def _given(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as a run of existing rows takes it."""
+    texts = row.get("generations") or []
+    models = row.get("generation_model") or [""] * len(texts)
+    responses = [{"text": text(said), "model": text(model)} for said, model in zip(texts, models, strict=True)]
+    rest = {key: value for key, value in row.items() if key not in MADE and plain(value)}
+    rest = {f"dataset_{key}" if key in KNOWN else key: value for key, value in rest.items()}
+    return {**rest, "instruction": text(row.get("input")), "responses": responses}
+
+
+def _ratings(given: Mapping[str, Any], row: Row, judge: Judge | None, model: str) -> list[Rating]:
+    """What the labeller said of the responses that a row has, each of its own text."""
+    if judge is None or not given.get("rating"):
+        return []
+    there = [k for k, one in enumerate(given["generations"]) if text(one)]
+    assert [response.text for response in row.responses] == [text(given["generations"][k]) for k in there]
+    reasons = given.get("rationale") or [None] * len(given["rating"])
+    said = []
+    for place, k in enumerate(there):
+        value, why = given["rating"][k], reasons[k] or ""
+        known: dict[str, Any] = (
+            {"rationale": why} if value is not None else {"note": why or "the labeller gave no rating"}
+        )
+        status: Any = "rated" if value is not None else "unrated"
+        raw = given.get("raw_labelling_response") or ""
+        said.append(Rating(place, judge.aspects[0], 0, status, value, raw=raw, model=model, **known))
+    return said
