@@ -31,6 +31,7 @@ from app.python.llms import (
 from app.python.pipelines import Distiset, InstructionResponsePipeline, Pipeline, pipeline
 from app.python.progress import Progress, follow, told
 from app.python.prompts import Prompt
+from app.python.rating import UltraFeedback
 from app.python.sessions import LOG, Hand, awaited
 from app.python.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
 from app.python.task import Task as Step
@@ -41,7 +42,6 @@ from app.python.tasks import (
     MagpieGenerator,
     SelfInstruct,
     TextGeneration,
-    UltraFeedback,
 )
 from app.recipe import BUILT_IN, load
 from app.store import Store

@@ -103,6 +103,16 @@ def store(here: Settings) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own that the Python API finds, the working folder beside it, and nobody's keys."""
+    monkeypatch.setenv("CLAYWRIGHT_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "data"
+
+
 Work = Callable[..., Run]
 
 

@@ -4,7 +4,6 @@ They are those of the documentation of distilabel (Apache-2.0), of the pages tha
 (Apache-2.0); the columns are asserted as those pages have them.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,7 @@ from tests.servers import FakeOpenAI
 METADATA = "distilabel_metadata"
 
 
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of the test's own."""
-    monkeypatch.setenv("CLAYWRIGHT_DATA", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("data")
 
 
 def columns(row: dict[str, Any]) -> list[str]:
@@ -471,12 +465,3 @@ def test_legacy_checkpoints() -> None:
     new_ds = CustomDataset.load_from_disk(dataset_checkpoint.path)
 
     assert new_ds.column_names == GENERATED and len(new_ds) == 20
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_key() -> Iterator[None]:
-    """No example finds a key of anybody's."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("OPENAI_API_KEY", "HF_TOKEN", "OPENAI_BASE_URL"):
-            patch.delenv(name, raising=False)
-        yield

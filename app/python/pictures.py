@@ -1,5 +1,6 @@
 """A pipeline as a picture: a box a step, an arrow for what goes from one to the next. Drawn here, by nobody else."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -125,8 +126,12 @@ def _png(
     for before, after in edges:
         start, end = _ends(boxes[before], boxes[after], top_to_bottom=top_to_bottom)
         pen.line([at(*start), at(*end)], fill=LINE, width=2 * twice)
-        tip = [(0, 0), (-5, -9), (5, -9)] if top_to_bottom else [(0, 0), (-9, -5), (-9, 5)]
-        pen.polygon([at(end[0] + x, end[1] + y) for x, y in tip], fill=LINE)
+        along = math.atan2(end[1] - start[1], end[0] - start[0])
+        tip = [
+            end,
+            *((end[0] - 11 * math.cos(along + turn), end[1] - 11 * math.sin(along + turn)) for turn in (-0.5, 0.5)),
+        ]
+        pen.polygon([at(*corner) for corner in tip], fill=LINE)
     for name, (x, y) in boxes.items():
         pen.rounded_rectangle([at(x, y), at(x + WIDE, y + HIGH)], 8 * twice, FILL, LINE, twice)
         for said, font, below, ink in zip(words(steps[name]), (large, small), (11, 36), (INK, QUIET), strict=True):

@@ -12,16 +12,12 @@ from app.python.models import Noted
 from app.python.sessions import Hand, Session, all_of, awaited, session
 from app.python.steps import METADATA, Rows, Source
 from app.python.task import FAILURE, Made, Task, reason
-from app.tables.rows import content_hash
-from feedback.aspects import ASPECTS
-from feedback.types import Rating
-from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
 from tasks.base import text
 from tasks.errors import CallFailed, CallRefused, SettingsError
 from tasks.self_instruct import CRITERIA
 from tasks.settings import build
-from tasks.types import Response, Row, Unit
+from tasks.types import Row, Unit
 
 FEWEST_DRAWS, DRAWS_A_ROW = 40, 5
 """Draws that all give nothing, and draws for each row wanted, after which a generator gives up."""
@@ -343,90 +339,3 @@ class EvolInstruct(Task):
         if not answer:
             model.failures.append("no answer: it was empty")
         return answer or None
-
-
-@dataclass(kw_only=True, eq=False)
-class UltraFeedback(Task):
-    """Rates every text that was generated for an instruction, from 1 to 5, with reasons (Cui et al. 2023, arXiv 2310.01377).
-
-    Columns in: `instruction` (str), `generations` (list of str). Columns out: `ratings` (list of int or float, None where
-    there is none) and `rationales` (list of str), one for each text; under helpfulness and truthfulness also `types` (the
-    kinds, by number: list of int) with `rationales` of them, and `rationales-for-ratings`; `model_name`. aspect: helpfulness,
-    honesty, instruction-following, truthfulness, overall-rating or text-quality. In a recipe, `aspects` may name several,
-    and together, repeats, types and use_reference are as [rating] has them.
-
-    >>> row = next(UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "2+2?", "generations": ["4", "a car"]}]))[0]
-    >>> len(row["ratings"]), len(row["rationales"])
-    (2, 2)
-    """
-
-    aspect: str = "overall-rating"
-    aspects: tuple[str, ...] = ()
-    together: bool = True
-    repeats: int = 1
-    types: bool = False
-    use_reference: bool = True
-
-    seeded: ClassVar[bool] = False
-    optional: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def judge(self) -> Judge:
-        """The same as a recipe has it."""
-        return Judge(
-            aspects=self.aspects or (self.aspect,), together=self.together, repeats=self.repeats, types=self.types,
-            use_reference=self.use_reference,
-        )  # fmt: skip
-
-    @property
-    def inputs(self) -> list[str]:
-        return ["instruction", "generations"]
-
-    @property
-    def typed(self) -> bool:
-        return bool(ASPECTS[self.aspect].types)
-
-    @property
-    def outputs(self) -> list[str]:
-        return ["types", "rationales", "ratings", "rationales-for-ratings"] if self.typed else ["ratings", "rationales"]
-
-    def load(self) -> None:
-        self._one = replace(self.judge, aspects=(self.aspect,), types=self.typed, repeats=1)
-
-    def by_itself(self) -> None:
-        if self.aspects or self.repeats > 1:
-            raise SettingsError(
-                "aspects and repeats are for recipes: by itself it rates one aspect, num_generations times."
-            )
-
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        texts = [text(one) for one in row["generations"] or []]
-        there = [place for place, one in enumerate(texts) if one]
-        if not there:
-            return "there is no text to rate"
-        responses = tuple(Response(texts[place], "") for place in there)
-        asked = Row(({"role": "user", "content": text(row["instruction"])},), responses)
-        asked = replace(asked, id=content_hash(asked))
-        questions = [replace(question, repeat=model.again) for question in self._one.questions(asked)]
-        said = [rating for question in questions for rating in await self._one.rate(asked, question, model)]
-        found = {there[rating.response]: rating for rating in said}
-        if all(rating.status == "failed" for rating in said):
-            return said[0].note
-        missing = {place: "there is no text" for place in range(len(texts)) if place not in found}
-        missing |= {place: one.note for place, one in found.items() if one.status in ("unrated", "failed")}
-        model.failures += [f"text {place + 1} is unrated: {why}" for place, why in sorted(missing.items())]
-        by_text = [found.get(place) for place in range(len(texts))]
-        why = [one and (one.rationale or one.note or None) for one in by_text]
-        columns = {
-            "ratings": [_number(one) for one in by_text],
-            "rationales": [one and (one.types_rationale or None) for one in by_text] if self.typed else why,
-            "types": [None if one is None or one.types is None else list(one.types) for one in by_text],
-            "rationales-for-ratings": why,
-        }  # fmt: skip
-        return [{name: columns[name] for name in self.outputs}]
-
-
-def _number(rating: Rating | None) -> int | float | None:
-    if rating is None or rating.value is None:
-        return None
-    return int(rating.value) if rating.value.is_integer() else rating.value
