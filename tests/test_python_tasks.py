@@ -156,6 +156,17 @@ def test_what_ultra_feedback_gives(aspect: str) -> None:
     assert rows[1]["ratings"] is None and "no text to rate" in str(rows[1][steps.METADATA])
 
 
+def test_rows_and_texts_that_are_none() -> None:
+    with pytest.raises(InputError, match="Rows are dicts"):
+        next(TextGeneration(llm=answered()).process(["a"]))  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"Rows are dicts.*given: 5"):
+        Pipeline().run(dataset=5)
+    (row,) = next(UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "a", "generations": "one text"}]))
+    assert len(row["ratings"]) == 1
+    with pytest.raises(InputError, match="generations are a list of texts"):
+        next(UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "a", "generations": 5}]))
+
+
 def test_a_text_that_is_not_there_is_not_rated() -> None:
     (row,) = next(
         UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "2+2?", "generations": ["4", None, "", "5"]}])

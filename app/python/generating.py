@@ -16,6 +16,7 @@ from app.python.models import FIRST, Noted
 from app.python.progress import Progress, told
 from app.python.prompts import Prompt
 from app.python.sessions import Hand, Session, all_of, awaited, session
+from app.python.steps import rows_of, texts_of
 from app.tables.rows import content_hash
 from tasks.base import text
 from tasks.errors import InputError, SettingsError
@@ -59,7 +60,7 @@ def generate(
         raise SettingsError("A pipeline that generates needs a generator, a labeller or both.")
     if number < 1:
         raise SettingsError("num_generations must be at least 1.")
-    rows = [dict(row) for row in dataset]
+    rows = rows_of(dataset)
     task: Any = generator.task if generator is not None else labeller.task if labeller is not None else None
     have = list(dict.fromkeys([*getattr(dataset, "column_names", []), *(name for row in rows for name in row)]))
     needed = [*task.input_args_names, *(["input"] if labeller is not None else [])]
@@ -213,14 +214,14 @@ def _turns(generator: LLM | LLMPool, number: int, chance: random.Random) -> Iter
 
 async def _rated(here: Session, labeller: LLM, row: dict[str, Any], failures: list[Failed]) -> dict[str, Any]:
     task: UltraFeedbackTask = labeller.task
-    judge, texts = task.judge, list(row.get("generations") or [])
-    there = [k for k, one in enumerate(texts) if text(one)]
+    judge, texts = task.judge, texts_of(row.get("generations"))
+    there = [k for k, one in enumerate(texts) if one]
     ratings: list[float | None] = [None] * len(texts)
     reasons: list[str | None] = [None] * len(texts)
     if not there:
         failures.append(Failed("there is no text to rate"))
         return dict(zip(FROM_LABELLER, (labeller.name, None, None, ratings, reasons), strict=True))
-    asked = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(text(texts[k]), "") for k in there))
+    asked = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(texts[k], "") for k in there))
     asked = replace(asked, id=content_hash(asked))
     bound = here.engine.bind(await here.endpoint(labeller), "rating", seeded=False, stage="rate")
     model = Noted(bound, task.system_prompt, here.draw, (0,))

@@ -12,6 +12,7 @@ from app.inputs import Inputs
 from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
 from app.python.labelling import UltraFeedbackTask
 from app.python.sessions import LOG
+from app.python.steps import texts_of
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.rows import content_hash
@@ -64,9 +65,9 @@ async def kept(store: Store, here: Settings, dataset: "CustomDataset", name: str
 
 def _given(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as a run of existing rows takes it."""
-    texts = row.get("generations") or []
+    texts = texts_of(row.get("generations"))
     models = row.get("generation_model") or [""] * len(texts)
-    responses = [{"text": text(said), "model": text(model)} for said, model in zip(texts, models, strict=True)]
+    responses = [{"text": said, "model": text(model)} for said, model in zip(texts, models, strict=True)]
     rest = {key: value for key, value in row.items() if key not in MADE and plain(value)}
     rest = {f"dataset_{key}" if key in KNOWN else key: value for key, value in rest.items()}
     return {**rest, "instruction": text(row.get("input")), "responses": responses}
@@ -76,8 +77,9 @@ def _ratings(given: Mapping[str, Any], row: Row, judge: Judge | None, model: str
     """What the labeller said of the responses that a row has, each of its own text."""
     if judge is None or not given.get("rating"):
         return []
-    there = [k for k, one in enumerate(given["generations"]) if text(one)]
-    assert [response.text for response in row.responses] == [text(given["generations"][k]) for k in there]
+    texts = texts_of(given["generations"])
+    there = [k for k, one in enumerate(texts) if one]
+    assert [response.text for response in row.responses] == [texts[k] for k in there]
     reasons = given.get("rationale") or [None] * len(given["rating"])
     said = []
     for place, k in enumerate(there):

@@ -14,7 +14,7 @@ from app.python.llms import LLM, LLMPool, LocalLLM
 from app.python.models import FIRST
 from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, Session, all_of, awaited, session
-from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, snake
+from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, rows_of, snake
 from app.python.task import Task
 from app.python.tasks import MagpieGenerator
 from feedback.errors import ExportError
@@ -125,7 +125,7 @@ class Pipeline:
         """
         for name, values in (parameters or {}).items():
             self._set(name, values)
-        given = None if dataset is None else [dict(row) for row in dataset]
+        given = None if dataset is None else rows_of(dataset)
         self._check(given)
 
         async def work(hand: Hand) -> dict[str, list[Row]]:
@@ -262,7 +262,7 @@ class Pipeline:
 
     def dry_run(self, dataset: "Dataset | Sequence[Mapping[str, Any]]") -> "CustomDataset":
         """Tries the first row, with one generation. Raises ClaywrightError with the reason where it fails."""
-        first = dataset.select(range(min(1, len(dataset)))) if hasattr(dataset, "select") else list(dataset)[:1]
+        first = dataset.select(range(min(1, len(dataset)))) if hasattr(dataset, "select") else rows_of(dataset)[:1]
         tried, fatal = generating.generate(self.generator, self.labeller, first, 1, shuffle=False)
         if fatal:
             raise InputError(

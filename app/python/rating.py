@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from app.python.models import Noted
+from app.python.steps import texts_of
 from app.python.task import Made, Task
 from app.tables.rows import content_hash
 from feedback.aspects import ASPECTS
@@ -69,7 +70,7 @@ class UltraFeedback(Task):
             )
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        texts = [text(one) for one in row["generations"] or []]
+        texts = texts_of(row["generations"])
         there = [place for place, one in enumerate(texts) if one]
         if not there:
             return "there is no text to rate"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from app.python.sessions import Session
+from tasks.base import text
 from tasks.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class KeepColumns(Step):
 
     def process(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Rows]:
         """The rows, without their other columns."""
-        yield Rows(self.written({}, {name: self.read(row)[name] for name in self.columns}) for row in inputs)
+        yield Rows(self.written({}, {name: self.read(row)[name] for name in self.columns}) for row in rows_of(inputs))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -240,6 +241,28 @@ class GroupColumns(Step):
 
     async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
         return [self.merged([row])]
+
+
+def rows_of(given: Any) -> list[dict[str, Any]]:
+    """Rows that somebody gave, of a list of dicts or a datasets.Dataset. Raises InputError for anything else."""
+    try:
+        rows = list(given)
+    except TypeError:
+        rows = [given]
+    if wrong := next((f"{one!r:.60}" for one in rows if not isinstance(one, Mapping)), None):
+        raise InputError(
+            f'Rows are dicts, as in [{{"instruction": "Name a river."}}], or a datasets.Dataset (given: {wrong}).'
+        )
+    return [dict(row) for row in rows]
+
+
+def texts_of(value: Any) -> list[str]:
+    """The texts in a cell: of a list each one ("" for none), of a text itself. Raises InputError for anything else."""
+    if value is None or isinstance(value, str):
+        return [text(value)] if value else []
+    if not isinstance(value, (list, tuple)):
+        raise InputError(f"generations are a list of texts (given: {value!r:.60}).")
+    return [text(one) for one in value]
 
 
 def behind(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from app.execution import PAUSES, words
 from app.python.llms import LLM
 from app.python.models import Noted
 from app.python.sessions import Hand, Session, all_of, awaited, session
-from app.python.steps import METADATA, Place, Rows, Step, behind
+from app.python.steps import METADATA, Place, Rows, Step, behind, rows_of
 from tasks.errors import InputError, SettingsError
 from tasks.types import Dropped, Row
 
@@ -71,7 +71,7 @@ class Task(Step):
     def process(self, inputs: Sequence[Mapping[str, Any]]) -> Iterator[Rows]:
         """One batch: a row for each row of `inputs`, in their order. Raises ClaywrightError and its kinds."""
         self.by_itself()
-        rows = [dict(row) for row in inputs]
+        rows = rows_of(inputs)
         for row in rows:
             self.read(row)
 
