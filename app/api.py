@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import recipe, reviewing, workflow
 from app.config import Settings, settings
+from app.errors import RunError
 from app.execution import Execution
 from app.inputs import Inputs, fingerprint
 from app.python.checkpoints import DatasetCheckpoint
@@ -152,7 +153,8 @@ def run(
 
     An unfinished run of the very same recipe is gone on with, unless `anew`: after Ctrl-C, a crash or a refused key, call it
     again. data: the data folder, by default that of the command line. progress: True for a bar, or a function of (rows done,
-    rows expected or None). Returns the run: its id, state and reason. Raises ClaywrightError and its kinds.
+    rows expected or None). Returns the run: its id, state and reason. Raises ClaywrightError and its kinds; RunError while
+    another process works on a run of this recipe.
 
     >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).state
     'done'
@@ -260,9 +262,12 @@ def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any
 def _unfinished(store: Store, made: recipe.Recipe) -> Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
     text, known = workflow.recipe_text(made), fingerprint(made.inputs)
-    open_ = ("stopped", "paused", "interrupted")
-    alike = (one for one in store.runs.all() if (one.recipe, one.inputs) == (text, known))
-    return next((one for one in alike if workflow.standing(one) in open_), None)
+    alike = [(one, workflow.standing(one)) for one in store.runs.all() if (one.recipe, one.inputs) == (text, known)]
+    if busy := next((one for one, standing in alike if standing == "running"), None):
+        raise RunError(
+            f"Another process works on the run {busy.id} of this recipe. Wait for it, or make a run of its own: anew=True."
+        )
+    return next((one for one, standing in alike if standing in ("stopped", "paused", "interrupted")), None)
 
 
 def _worked(

@@ -30,6 +30,7 @@ from claywright import (
 )  # fmt: skip
 
 from app import api, workflow
+from app.errors import RunError
 from app.store import Store
 from tasks.errors import EndpointRefused, SettingsError
 from tests.conftest import ArgillaServer
@@ -141,6 +142,21 @@ def test_another_input_is_another_run(data: Path) -> None:
         file.write_text('{"instruction": "another"}\n')
         refused = False
         assert run(made).state == "done"
+
+
+def test_a_recipe_that_another_process_works_on(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"instruction": f"q{k}"}) + "\n" for k in range(40)))
+    with FakeOpenAI(latency=0.1) as server:
+        command = [sys.executable, "-c", PROGRAM, server.url, "run", "script"]
+        first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while len(asked(server)) < 8:
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.01)
+        llm = LLM("m", base_url=server.url, num_threads=4)
+        made = Recipe(task=TextGeneration(), generator=llm, inputs=Inputs(path="in.jsonl"), seed=3)
+        with pytest.raises(RunError, match="Another process works on the run"):
+            run(made)
+        assert first.communicate(timeout=60)[0] == "ended done\n" and len(asked(server)) == 40
 
 
 def test_a_refused_key_leaves_a_run_that_is_gone_on_with(data: Path) -> None:
