@@ -17,6 +17,7 @@ from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
 from app.inputs import Inputs, fingerprint
+from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
 from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
 from app.python.llms import (
@@ -28,14 +29,14 @@ from app.python.llms import (
     OpenAILLM,
     ScriptedLLM,
     TransformersLLM,
-)  # fmt: skip
+)
 from app.python.pipelines import Distiset, InstructionResponsePipeline, Pipeline, pipeline
 from app.python.progress import Progress, follow, told
 from app.python.prompts import Prompt
 from app.python.rating import UltraFeedback
 from app.python.sessions import LOG, Hand, awaited
 from app.python.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
-from app.python.task import Task as Step
+from app.python.task import Task as AskingStep
 from app.python.tasks import (
     EvolInstruct,
     Genstruct,
@@ -102,13 +103,13 @@ class Recipe(recipe.Recipe):
         answers: Answers | None = None, rows: int | None = None, **parts: Any,
     ) -> None:  # fmt: skip
         keys = GivenKeys()
-        made = _spec(_one(generator, task, "generator") or BUILT_IN, keys)
-        judging = _one(labeller, rating, "labeller")
+        made = _spec_of(_model_of(generator, task, "generator") or BUILT_IN, keys)
+        judging = _model_of(labeller, rating, "labeller")
         super().__init__(
             task=task if isinstance(task, Task) else task.task,
             generator=made,
-            responders=tuple(_spec(one, keys) for one in responders),
-            labeller=made if judging is None else _spec(judging, keys),
+            responders=tuple(_spec_of(one, keys) for one in responders),
+            labeller=made if judging is None else _spec_of(judging, keys),
             rating=rating.judge if isinstance(rating, UltraFeedback) else rating,
             inputs=inputs or Inputs(),
             answers=answers,
@@ -118,9 +119,9 @@ class Recipe(recipe.Recipe):
         object.__setattr__(self, "keys", keys)
 
 
-def _one(given: Model | None, step: object, what: str) -> Model | None:
+def _model_of(given: Model | None, step: object, what: str) -> Model | None:
     """The model of a recipe's part: given by itself or with the step. Raises SettingsError for both, and for what is a step's."""
-    if not isinstance(step, Step):
+    if not isinstance(step, AskingStep):
         return given
     if step.input_mappings or step.output_mappings or step.group_generations:
         raise SettingsError(
@@ -131,7 +132,7 @@ def _one(given: Model | None, step: object, what: str) -> Model | None:
     return given if given is not None else step.llm
 
 
-def _spec(model: Model, keys: GivenKeys) -> ModelSpec:
+def _spec_of(model: Model, keys: GivenKeys) -> ModelSpec:
     if not isinstance(model, LLM):
         return model
     if isinstance(model, ScriptedLLM) and (model.script or model.latency):
@@ -182,8 +183,8 @@ def rate(
     """
     here = settings(data)
     judge = rating.judge if isinstance(rating, UltraFeedback) else rating
-    keys, judging = GivenKeys(), _one(labeller, rating, "labeller")
-    spec = None if judging is None else _spec(judging, keys)
+    keys, judging = GivenKeys(), _model_of(labeller, rating, "labeller")
+    spec = None if judging is None else _spec_of(judging, keys)
 
     def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
         found = store.runs.get(run_id)
@@ -213,7 +214,7 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
         ).pushed
 
 
-def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = False) -> workflow.Pulled:
+def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = False) -> Pulled:
     """Brings back what people said of a run's rows: how many new answers, and how many rows are approved or rejected now.
 
     progress is told how many new answers there are. Raises RunError where it was not sent yet, ArgillaError and its kinds.

@@ -16,32 +16,32 @@ the page and the Python API call these functions and show what they give.
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app import changing, inputs, recipe, sending
+from app import changing, inputs, pulling, recipe, sending
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.publishing import facts
+from app.pulling import Pulled
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.sending import Sent
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
-from app.tables.text import clean, dumps, now
+from app.tables.text import clean, dumps
 from app.vectors import Vectors
 from app.workers import at_work
 from app.working import outcome, worked
 from feedback.agreement import Agreement
 from feedback.agreement import agreement as agreed
-from feedback.errors import ExportError, Missing
+from feedback.errors import ExportError
 from feedback.exports import Export, Exported
 from feedback.exports import export as write_file
 from feedback.finished import Finished
@@ -49,7 +49,6 @@ from feedback.finished import write as write_finished
 from feedback.hub import Published
 from feedback.hub import publish as send_to_hub
 from feedback.judged import Judged
-from feedback.pull import pull as pull_verdicts
 from feedback.push import Pushed, target
 from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
@@ -60,7 +59,6 @@ from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
 
 SEEDS = 2**31
-PAGE = 500
 ENVIRONMENT = Keys()
 Watch = Callable[[Execution, int | None], None]
 
@@ -305,22 +303,6 @@ def amend(store: Store, run: Run, **parts: Any) -> Run:
     return store.runs.get(run.id)
 
 
-@dataclass
-class Pulled:
-    """What a pull found: `new` versions of responses, and how the rows stand."""
-
-    new: int = 0
-    submitted: int = 0
-    rows_reviewed: int = 0
-    approved: int = 0
-    rejected: int = 0
-    undecided: int = 0
-    """Rows on which the reviewers' decisions come to nothing: a tie, or nobody was sure."""
-    sent: int = 0
-    missing: int = 0
-    """Datasets that are no longer there; what was pulled from them before is kept."""
-
-
 def pull(
     store: Store,
     run: Run,
@@ -340,25 +322,7 @@ def pull(
         )
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
-        names = server.usernames()
-        for push in pushes:
-            dataset_id = str(push["dataset_id"])
-            try:
-                activity, settled = server.activity(dataset_id)  # first: what is said meanwhile is pulled next time
-                if activity == push["activity"] and not everything:
-                    continue
-                began, there = now(), set[str]()
-                answers = pull_verdicts(server, dataset_id, names)
-                while page := list(islice(answers, PAGE)):
-                    done.new += store.reviews.keep_verdicts(dataset_id, page)
-                    there.update(verdict.response_id for verdict in page)
-                    watch(done)
-            except Missing:
-                done.missing += 1
-                continue
-            store.reviews.forget_verdicts(dataset_id, there, began, names)
-            if settled:
-                store.reviews.pulled(push["id"], activity)
+        pulling.fetch(store, server, pushes, done, everything=everything, watch=watch)
     counts = store.runs.counts(run.id)
     done.submitted, done.rows_reviewed = counts["submitted"], counts["reviewed"]
     done.approved, done.rejected, done.undecided = counts["approved"], counts["rejected"], counts["undecided"]

@@ -11,7 +11,7 @@ from claywright import (
     Pipeline,
     ScriptedLLM,
     TextGeneration,
-)  # fmt: skip
+)
 
 from app.store import Store
 from tests.servers import FakeOpenAI, Fault

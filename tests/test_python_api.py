@@ -27,7 +27,7 @@ from claywright import (
     export,
     rate,
     run,
-)  # fmt: skip
+)
 
 from app import api, workflow
 from app.errors import RunError

@@ -15,7 +15,7 @@ from claywright import (
     TextGenerationTask,
     UltraFeedbackTask,
     pipeline,
-)  # fmt: skip
+)
 from claywright import Prompt as ClaywrightPrompt
 
 from app.config import settings
@@ -146,6 +146,18 @@ def test_a_datasets_own_columns_do_not_move_ratings(data: Path, own: str) -> Non
             assert (row.instruction, [r.text for r in row.responses]) == (said["input"], ["good", "bad"])
             ratings = {one.response: one.value for one in store.ratings.of([row.id])[row.id]}
             assert ratings == dict(enumerate(said["rating"]))
+
+
+def test_texts_that_no_file_can_hold_are_mended(data: Path) -> None:
+    """Half a character, and one that ends texts elsewhere."""
+    pen = ScriptedLLM([("", "one \ud800 \0 two")], task=TextGenerationTask())
+    judge = ScriptedLLM(model="judge", task=UltraFeedbackTask.for_honesty())
+    made = Pipeline(generator=pen, labeller=judge).generate([{"input": "q"}])
+    assert made[0]["generations"][0].startswith("one ") and made[0]["generations"][0].endswith(" two")
+    with Store(data) as store:
+        run = asyncio.run(keeping.kept(store, settings(), made, "mine"))
+        (row,) = store.rows.page(run.id, 0, 10)
+        assert row.responses[0].text.endswith(" two") and store.ratings.of([row.id])[row.id]
 
 
 def test_texts_are_shuffled_with_all_that_belongs_to_them(data: Path) -> None:

@@ -11,7 +11,7 @@ from claywright import (
     ScriptedLLM,
     TextGeneration,
     UltraFeedback,
-)  # fmt: skip
+)
 
 from app.python import pictures, steps
 from tasks.errors import InputError, SettingsError

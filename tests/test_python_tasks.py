@@ -22,7 +22,7 @@ from claywright import (
     TextGeneration,
     TransformersLLM,
     UltraFeedback,
-)  # fmt: skip
+)
 
 from app.python import steps
 from tasks.errors import EndpointRefused, InputError, SettingsError, Unsupported

@@ -10,6 +10,7 @@ import typer
 from app import reviewing, terminal, workflow
 from app.commands import AsJson, RunId, app, opened
 from app.config import Settings
+from app.pulling import Pulled
 from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ArgillaDown
@@ -104,7 +105,7 @@ def pull(
             time.sleep(watch)
 
 
-def _pulled_words(done: workflow.Pulled) -> str:
+def _pulled_words(done: Pulled) -> str:
     words = (
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
         f"{done.undecided} undecided ({done.new} new or changed answers)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from app.tables.text import clean
 from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
 
@@ -17,28 +18,35 @@ def dataset_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
 
     A column that some have not is None there. Raises InputError for a column of values that do not go together.
     """
-    from datasets import Dataset
-
     names = list(dict.fromkeys(name for row in rows for name in row)) or list(columns)
-    values = {name: [row.get(name) for row in rows] for name in names}
-    if (failed := next((name for name in names if not _fits(values[name])), None)) is not None:
+    values = {name: [_writable(row.get(name)) for row in rows] for name in names}
+    if (made := _made(values)) is None:
+        failed = next((name for name in names if _made({name: values[name]}) is None), "")
         raise InputError(
             f"The column '{failed}' holds values that do not go together in a dataset, such as texts and numbers. Make them "
             "alike, or leave it out with KeepColumns; what was made is kept, and running again costs nothing."
         )
-    return Dataset.from_dict(values)
+    return made
 
 
-def _fits(values: list[Any]) -> bool:
-    """Whether the values are of one kind, as a column needs it."""
+def _writable(value: Any) -> Any:
+    """A cell without the halves of characters that a model may answer and no file can hold."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, (list, tuple)):
+        return [_writable(one) for one in value]
+    return {key: _writable(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
+def _made(values: dict[str, list[Any]]) -> "Dataset | None":
+    """The columns as a dataset; None where one holds values of several kinds."""
     import pyarrow as pa
-    from datasets.features.features import cast_to_python_objects
+    from datasets import Dataset
 
     try:
-        pa.array(cast_to_python_objects(values))
+        return Dataset.from_dict(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return False
-    return True
+        return None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from app.python.sessions import Hand, Session, all_of, awaited, session
 from app.python.steps import rows_of, texts_of
 from app.tables.rows import content_hash
 from tasks.base import text
-from tasks.errors import InputError, SettingsError
+from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.principles import choose, weights
 from tasks.types import Message, Response, Row
 
@@ -64,17 +64,7 @@ def generate(
     task: Any = generator.task if generator is not None else labeller.task if labeller is not None else None
     have = list(dict.fromkeys([*getattr(dataset, "column_names", []), *(name for row in rows for name in row)]))
     needed = [*task.input_args_names, *(["input"] if labeller is not None else [])]
-    for name in dict.fromkeys(needed):
-        where = (
-            ""
-            if name not in have
-            else next((f" in row {k + 1}" for k, row in enumerate(rows) if name not in row), None)
-        )
-        if where is not None:
-            raise InputError(
-                f"The dataset has no column '{name}'{where}. Needed: {', '.join(dict.fromkeys(needed))}; there: "
-                f"{', '.join(have) or 'none'}. Rename one with dataset.rename_column."
-            )
+    _check(rows, have, list(dict.fromkeys(needed)))
 
     async def work(hand: Hand) -> list[tuple[dict[str, Any], list[Failed]]]:
         async with session(hand, draw) as here:
@@ -99,6 +89,18 @@ def generate(
         custom(named, judging, labeller.spec if labeller is not None else None),
         [failed.why for _, failures in found for failed in failures if failed.fatal],
     )
+
+
+def _check(rows: Sequence[Mapping[str, Any]], have: Sequence[str], needed: Sequence[str]) -> None:
+    """Raises InputError for a column that the dataset, or a row of it, lacks."""
+    for name in needed:
+        at = next((place for place, row in enumerate(rows, 1) if name not in row), 0)
+        if at or name not in have:
+            where = f" in row {at}" if name in have else ""
+            raise InputError(
+                f"The dataset has no column '{name}'{where}. Needed: {', '.join(needed)}; there: {', '.join(have) or 'none'}. "
+                "Rename one with dataset.rename_column."
+            )
 
 
 def _in_order(
@@ -196,8 +198,6 @@ def _asked(task: Any, row: Mapping[str, Any], chance: str) -> list[Message]:
 
 def _why(error: Exception) -> str:
     """A failure in words; what a task of one's own raises is that task's."""
-    from tasks.errors import ClaywrightError
-
     return words(error) if isinstance(error, ClaywrightError) else f"{type(error).__name__}: {error}"
 
 

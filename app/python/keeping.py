@@ -79,7 +79,7 @@ def _ratings(given: Mapping[str, Any], row: Row, judge: Judge | None, model: str
         return []
     texts = texts_of(given["generations"])
     there = [k for k, one in enumerate(texts) if one]
-    assert [response.text for response in row.responses] == [texts[k] for k in there]
+    assert [response.text for response in row.responses] == [clean(texts[k]) for k in there]
     reasons = given.get("rationale") or [None] * len(given["rating"])
     said = []
     for place, k in enumerate(there):

@@ -162,7 +162,7 @@ class MagpieGenerator(_Magpie, Source):
             raise CallRefused(f"{self.name} gave nothing in {drawn} draws, most often because: {why}.")
         return rows[:wanted]
 
-    def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]
+    def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]  # no rows go in, and it says which batch is its last
         """(a batch of rows, whether it is the last), the first `offset` rows left out."""
 
         async def work(hand: Hand) -> list[dict[str, Any]]:

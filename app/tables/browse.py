@@ -30,7 +30,7 @@ INDEXES = {
 """Where rows are found by one of these alone; SQLite has no numbers to choose by."""
 MOST_SETS = 50
 """Sets of models, or of aspects, up to which the rows of each are read apart, in their order."""
-_HAS = "instr(char(10)||rows.{0}||char(10), char(10)||:{1}||char(10))"
+_HAS_MODEL = "instr(char(10)||rows.models||char(10), char(10)||:model||char(10))"
 _PLACED = (
     "found CROSS JOIN rows INDEXED BY rows_kept ON rows.run=:run AND rows.state='kept' AND rows.unit=found.unit"
     " AND rows.position=found.position"
@@ -192,8 +192,7 @@ class Browse:
                 return [[rows]], values
             return [self._apart(run_id, "models", lambda names: wanted.model in names, rows, values)], values
         if wanted.model:
-            has = _HAS.format("models", "model")
-            where, rows = (*where, has), replace(rows, where=(*rows.where, has))
+            where, rows = (*where, _HAS_MODEL), replace(rows, where=(*rows.where, _HAS_MODEL))
         topic = "topic=(SELECT id FROM topics WHERE run=:run AND aspect=:aspect)"
         said = [RATED[wanted.rating]] if wanted.rating else []
         said += [SPREAD[wanted.spread]] if wanted.spread else []
