@@ -7,6 +7,7 @@ import contextlib
 import re
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from app.jobs import Job, Jobs
 from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.recipe import Recipe
+from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
 from app.standby import Standby, Standing
@@ -56,6 +58,7 @@ class Desk:
     chose_argilla: bool = False
     """True while rows go to an Argilla that was typed into the page."""
     beside: Beside = field(default_factory=Beside)
+    uploads: Uploads = field(default_factory=Uploads)
     _filled: dict[str, Filled] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
@@ -66,18 +69,24 @@ class Desk:
 
     # -- what a browser has in its forms
 
+    @cached_property
+    def usual(self) -> Filled:
+        """What the forms hold at the beginning: as for the built-in example."""
+        return draft.fill(recipe.example())
+
     def filled(self, browser: str) -> Filled:
         """What the browser's forms hold: as they were left, else as for the built-in example."""
         with self._filling:
             if browser not in self._filled:
-                self._filled[browser] = {**draft.fill(recipe.example()), **self.store.forms.get(browser)}
+                usual = self.usual
+                self._filled[browser] = {**usual, **draft.kept(self.store.forms.get(browser), usual)}
             return self._filled[browser]
 
     def keep(self, browser: str, changes: Filled) -> None:
         """Keeps what was changed in the forms. A key that was pasted where a variable's name belongs counts as typed."""
         with self._filling:
             before = self.filled(browser)
-            filled = {**before, **changes}
+            filled = {**before, **draft.kept(changes, self.usual)}
             filled["argilla.url"] = re.sub(r"//[^/@]*@", "//", str(filled.get("argilla.url") or ""))  # never a password
             for name in [name for name in changes if name.endswith(".key_env")]:
                 if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
@@ -92,9 +101,10 @@ class Desk:
                 if draft.differing(lasting, before):
                     self.store.forms.keep(browser, lasting)
 
-    def knows(self, browser: str) -> bool:
-        """True for a browser that has opened the page since the app began."""
-        return browser in self._filled
+    def forget(self, browser: str, names: Collection[str]) -> None:
+        """These fields are as at the beginning again, for they can't be shown as they were left."""
+        usual = self.usual
+        self.keep(browser, {name: usual[name] for name in names if name in usual})
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)

@@ -40,6 +40,10 @@ HUB, ARGILLA = "hub", "argilla"
 """The choice of a dataset on the Hub, where an export could be a file."""
 SLOTS = 5
 """Columns that can be mapped in the form."""
+MOST_CHARACTERS = 5_000_000
+"""In one field; more of it is a file."""
+LARGEST = 2**53
+"""What a browser's numbers are exact below."""
 RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
 
@@ -88,6 +92,41 @@ def given(field: "Field[Any]", value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and "int" in str(field.type):
         return int(value)
     return value
+
+
+def checked(name: str, value: Any) -> Any:
+    """What a field of the page holds, as it can be kept and shown again: halves of characters become question marks.
+
+    Raises FormError for a text that is too long, for a number that no browser shows exactly, and for what is no plain value.
+    """
+    if isinstance(value, str):
+        if len(value) > MOST_CHARACTERS:
+            raise FormError(name, f"is longer than {MOST_CHARACTERS:,} characters. Upload it as a file.")
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int | float) and not abs(value) < LARGEST:  # not a number is not below either
+        raise FormError(name, "must be a smaller number.")
+    if isinstance(value, list | tuple):
+        return [checked(name, item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): checked(name, item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise FormError(name, "can't hold this.")
+
+
+def kept(filled: Mapping[str, Any], usual: Filled) -> Filled:
+    """What was kept of the forms, without what no field can hold: names that are none, values of another kind than usual."""
+    found: Filled = {}
+    for name, value in filled.items():
+        if name in usual and (value is None or usual[name] is None or _kind(value) is _kind(usual[name])):
+            with contextlib.suppress(FormError, RecursionError):
+                found[name] = checked(name, value)
+    return found
+
+
+def _kind(value: Any) -> type:
+    """Numbers are of one kind, lists too: JSON keeps no more of it."""
+    return float if type(value) is int else list if isinstance(value, tuple) else type(value)
 
 
 def fill(made: Recipe) -> Filled:

@@ -18,11 +18,11 @@ from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution, words
 from app.keys import Keys
+from app.pulling import Pulled
 from app.recipe import Recipe
 from app.sending import Sent
 from app.store import Store
 from app.tables.runs import Run
-from app.workflow import Pulled
 from feedback.errors import DatasetMismatch
 from feedback.exports import Export, Exported
 from feedback.finished import Finished

@@ -13,6 +13,7 @@ from typing import Any
 from app import reviewing, services, workflow
 from app.config import Settings
 from app.reviewing import Argilla
+from app.security import Application, Receive, Scope, Send
 from app.store import Store
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.server import Server
@@ -113,11 +114,11 @@ class Listening:
 class Ear:
     """Takes Argilla's calls before anything else of the app sees them: they come from another host, and are signed."""
 
-    def __init__(self, app: Callable[..., Any], listening: Listening) -> None:
+    def __init__(self, app: Application, listening: Listening) -> None:
         self.app = app
         self.listening = listening
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != SAID:
             await self.app(scope, receive, send)
             return

@@ -1,14 +1,14 @@
-"""The app as a server on this machine: FastAPI that carries the Gradio page, hardened, with the jobs and services behind it.
+"""The app as a server on this machine: FastAPI that carries the Gradio page, with the jobs and services behind it.
 
-Only loopback, only by its own names, only from its own pages; no request of the page leaves for another host.
+Only loopback, only by its own names; who gets in is decided in security.py. No request of the page leaves for another host.
 """
 
 import contextlib
+import html
 import json
 import logging
 import os
 import re
-import secrets
 import socket
 import sys
 import threading
@@ -17,15 +17,16 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from app import numbers, services
 from app.config import Settings
 from app.desk import Desk
 from app.errors import ServiceError
-from app.files import only_one, write_private
+from app.files import held, only_one, write_private
 from app.jobs import Jobs
 from app.listening import Ear, Listening
+from app.security import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.services import Say
 from app.standby import Standby
 from app.store import Store
@@ -33,42 +34,30 @@ from app.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-COOKIE = "claywright_browser"
 HOST = "127.0.0.1"
 PORT = 7860
 HOSTS = ["127.0.0.1", "localhost"]
 PAGES = Path(__file__).parent / "pages"
 LARGEST_UPLOAD = "2gb"
-YEAR = 365 * 24 * 3600
 EXPORT = re.compile(r"\w[\w.-]{0,150}")
-KNOWN = re.compile(r"[A-Za-z0-9_-]{20,64}")
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self'; base-uri 'self'; form-action 'self';"
-        " object-src 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-SHUT = (
-    "/gradio_api/deep_link", "/gradio_api/runs", "/gradio_api/info", "/gradio_api/mcp", "/gradio_api/openapi.json",
-    "/openapi.json", "/monitoring",
-)  # fmt: skip
-"""Gradio's own pages that would write a session to the disk or describe what is not for programs."""
+RECORD, LOCK = "app.json", "app.lock"
+"""In the data folder: where the running app is, and what it holds while it runs."""
+MOST_SESSIONS = 50
+"""Open pages whose state Gradio keeps, 0.85 MB each; one that was forgotten is given a new one when it asks again."""
 
 
 def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -> None:
     """Serves the app until it is told to end. Raises ServiceError if it runs already, or if the port is taken."""
-    record = settings.data / "app.json"
-    with only_one(settings.data / "app.lock") as alone:
+    record = settings.data / RECORD
+    with only_one(settings.data / LOCK) as alone:
         if not alone:
             raise ServiceError(
                 f"Claywright runs already{_where(record)}. Open that, or name another data folder with --data."
             )
         with _listening(port) as listener, services.stopping(settings), Store(settings.data) as store:
             url = f"http://{HOST}:{listener.getsockname()[1]}"
+            access = Access(settings.data)
+            address = access.address(url)
             standby = Standby(settings, say)
             jobs = Jobs(store, settings)
             desk = Desk(store, settings, jobs, standby)
@@ -77,10 +66,12 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             def then() -> None:
                 standby.start()
                 listening.start()
+                if browse and has_desktop():
+                    browse_to(address, settings)
 
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:
-                _run(Ear(create(desk), listening), listener, url, say, browse, then)
+                _run(create(desk, access, listening), listener, address, say, then)
             finally:
                 listening.close()
                 standby.close()
@@ -116,12 +107,35 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(app: Ear, listener: socket.socket, url: str, say: Say, browse: bool, then: Callable[[], None]) -> None:
+def running_app(settings: Settings) -> tuple[str, Access]:
+    """(the URL of the app that runs on this data folder, its secret). Raises ServiceError where none runs."""
+    record = settings.data / RECORD
+    if held(settings.data / LOCK):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return str(json.loads(record.read_text(encoding="utf-8"))["url"]), Access(settings.data)
+    raise ServiceError(f"Claywright does not run on the data folder {settings.data}. Start it with: claywright")
+
+
+def browse_to(address: str, settings: Settings) -> None:
+    """Opens the address in this person's browser, by way of a private file: other users see what a command is called with."""
+    file = settings.data / "open.html"
+    write_private(file, f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    webbrowser.open(file.as_uri())
+
+
+def _run(app: Application, listener: socket.socket, address: str, say: Say, then: Callable[[], None]) -> None:
     """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=75)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,
+            proxy_headers=False,
+        )
     )
 
     # the open streams of pages that are still there are cut at the end, which is no fault to tell anybody of
@@ -132,24 +146,31 @@ def _run(app: Ear, listener: socket.socket, url: str, say: Say, browse: bool, th
             if server.should_exit:
                 return
             time.sleep(0.05)
-        say(f"Claywright is at {url}   (Ctrl-C ends it)")
+        say(f"Claywright is at {address}   (Ctrl-C ends it)")
         then()
-        if browse and _has_desktop():
-            webbrowser.open(url)
 
     threading.Thread(target=tell, daemon=True).start()
     server.run(sockets=[listener])
 
 
-def _has_desktop() -> bool:
+def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def create(desk: Desk) -> "FastAPI":
-    """The app: /healthz, /exports, /numbers, and the page at /."""
-    from fastapi import FastAPI, Request
+def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+    """The app behind its gate: /healthz, /exports, /numbers, and the page at /; with `listening`, Argilla's webhook."""
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    sign_in = (PAGES / "sign_in.html").read_text(encoding="utf-8")
+    app = UploadRecorder(routes(desk), desk.uploads)
+    gated: Any = TrustedHostMiddleware(Gate(app, access, sign_in), allowed_hosts=HOSTS)
+    return Headers(Ear(gated, listening) if listening else gated)
+
+
+def routes(desk: Desk) -> "FastAPI":
+    """The app without its gate."""
+    from fastapi import FastAPI
     from fastapi.middleware.cors import CORSMiddleware
-    from fastapi.middleware.trustedhost import TrustedHostMiddleware
     from fastapi.responses import FileResponse, JSONResponse, Response
 
     _quiet_gradio(desk.settings)
@@ -160,7 +181,7 @@ def create(desk: Desk) -> "FastAPI":
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/healthz")
+    @app.get(HEALTH)
     def healthz() -> JSONResponse:
         return JSONResponse({"ok": True, "jobs": len(desk.jobs.working())})
 
@@ -172,9 +193,7 @@ def create(desk: Desk) -> "FastAPI":
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
     @app.get("/numbers/{run}/{name}.csv")
-    def counted(run: str, name: str, request: Request) -> Response:
-        if not desk.knows(request.cookies.get(COOKIE, "")):
-            return JSONResponse({"error": "Open the page first: this browser is not known here."}, status_code=403)
+    def counted(run: str, name: str) -> Response:
         if (found := numbers.download(desk, run, name)) is None:
             return JSONResponse({"error": "There are no such numbers."}, status_code=404)
         called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.csv', safe='')}"
@@ -182,14 +201,15 @@ def create(desk: Desk) -> "FastAPI":
         return Response(found, media_type="text/csv; charset=utf-8", headers=said)
 
     demo = build(desk)
-    app.add_middleware(Hardened)
+    demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     mounted: FastAPI = gr.mount_gradio_app(
         app, demo, path="/", theme=theme(), css=css(), js=(PAGES / "keys.js").read_text(encoding="utf-8"), footer_links=[],
         run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
         favicon_path=str(PAGES / "favicon.svg"), pwa=False,
     )  # fmt: skip
+    # a mounted app counts as not launched yet, and then Gradio takes any path for one of its own uploads
+    demo.has_launched = demo.is_running = True
     return mounted
 
 
@@ -201,62 +221,3 @@ def _quiet_gradio(settings: Settings) -> None:
     os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
-
-
-class Hardened:
-    """Names each browser by a cookie that no script reads, refuses what other pages send, and adds protecting headers."""
-
-    def __init__(self, app: Callable[..., Any]) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        path = str(scope["path"]).rstrip("/")
-        if path.startswith(SHUT):
-            await _refuse(send, 404)
-            return
-        if _foreign(headers):
-            await _refuse(send, 403)
-            return
-        new = "" if _cookie(headers) else secrets.token_urlsafe(24)
-        if new and path == "":  # the very first look is this browser's already
-            scope["headers"] = [*scope["headers"], (b"cookie", f"{COOKIE}={new}".encode())]
-
-        async def hardened(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-                if new and path == "":
-                    cookie = f"{COOKIE}={new}; HttpOnly; SameSite=Lax; Path=/; Max-Age={YEAR}"
-                    added.append((b"set-cookie", cookie.encode()))
-                message = {**message, "headers": [*message["headers"], *added]}
-            await send(message)
-
-        await self.app(scope, receive, hardened)
-
-
-def _cookie(headers: dict[str, str]) -> str:
-    """The browser's name in its cookie; "" for none, or one that we never gave."""
-    for part in headers.get("cookie", "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == COOKIE and KNOWN.fullmatch(value):
-            return value
-    return ""
-
-
-def _foreign(headers: dict[str, str]) -> bool:
-    """True for what a page of another origin sends: a browser says so itself."""
-    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-        return True
-    origin = headers.get("origin")
-    try:
-        return origin is not None and urlsplit(origin).netloc != headers.get("host")
-    except ValueError:
-        return True
-
-
-async def _refuse(send: Callable[..., Any], status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})

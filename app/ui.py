@@ -7,7 +7,7 @@ that a tab shows are kept in the tab (and in its address), so that neither a rel
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,8 @@ from app.draft import FormError
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
 from app.pages.lean import LeanBlocks
-from app.pages.tabs import HOME, REMEMBERED, Tab, Tabs, browser_of
+from app.pages.tabs import HOME, REMEMBERED, Tab, Tabs
+from app.security import browser_of
 from tasks.errors import ClaywrightError
 
 PAGES: dict[str, Callable[[Board], None]] = {
@@ -53,6 +54,7 @@ def build(desk: Desk) -> gr.Blocks:
     with LeanBlocks(
         title="Claywright", analytics_enabled=False, fill_width=True, delete_cache=(3600, 24 * 3600)
     ) as demo:
+        demo.uploads = desk.uploads
         run = gr.Textbox(NOT_YET, visible=False, label="run")
         page = gr.Textbox(HOME, visible=False, label="page")
         seen = gr.Number(0, visible=False, label="seen", precision=0)
@@ -91,7 +93,7 @@ class Wires:
         # field that was changed is sent alone, and progress is that of one hidden part.
         quiet = {**QUIET, "show_progress_on": self.page}
         demo.load(self.arrive, None, [*everything, self.tabs], **quiet)
-        demo.unload(self.open.close)
+        demo.unload(self._closes(demo))
         self.timer.tick(self.glance, here, everything, trigger_mode="once", **quiet)
         for name, tab in opened.items():
             tab.select(self._opens(name), here, everything, js=_remember(name), **quiet)
@@ -115,10 +117,19 @@ class Wires:
         look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
-        for number, (where, component, show) in enumerate(self.board.shows):
-            if where not in (tab.page, "top"):
-                continue
-            news, hashes = _news(show(look), tab.shown.get(number, {}))
+        try:
+            shown = self._shown(look, tab.page)
+        except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
+            if not (odd := self._odd(look, tab.page)):
+                raise
+            self.desk.forget(browser, odd)
+            labels = ", ".join(dict.fromkeys(self._label(name) for name in odd))
+            told = f"What {labels} held can't be shown. It begins anew."
+            tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: told}}
+            return self.show(tab, browser, seen, base)
+        for number, show in shown.items():
+            component = self.board.shows[number][1]
+            news, hashes = _news(show, tab.shown.get(number, {}))
             if news:
                 fresh[number] = hashes
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
@@ -143,6 +154,26 @@ class Wires:
         tab.told = here
         values = {self.board.form.fields[name]: value for name, value in new.items()}
         return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
+
+    def _shown(self, look: Look, page: str) -> dict[int, Any]:
+        """What the header and a page show of a look, by the parts' numbers."""
+        return {
+            number: show(look) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, "top")
+        }
+
+    def _odd(self, look: Look, page: str) -> list[str]:
+        """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
+        usual, odd = self.desk.usual, []
+        for name in draft.differing(look.filled, usual):
+            alone = replace(look, filled={**usual, name: look.filled[name]})
+            try:
+                self._shown(alone, page)
+            except Exception:  # noqa: BLE001 - whatever it is, this field brings it about
+                odd.append(name)
+        return odd
+
+    def _label(self, name: str) -> str:
+        return str(getattr(self.board.form.fields.get(name), "label", "") or name)
 
     def every(self, tab: Tab, look: Look) -> float:
         """Seconds until the tab is to look again."""
@@ -186,6 +217,15 @@ class Wires:
                 tab.forget(self.typed)
             return self.show(tab, browser, seen)
 
+    def _closes(self, demo: gr.Blocks) -> Callable[..., Any]:
+        def closes(request: gr.Request) -> None:
+            """A tab was closed: what was kept for it is given back. Its jobs go on."""
+            self.open.close(request)
+            demo.state_holder.session_data.pop(str(request.session_hash), None)
+            demo.state_holder.time_last_used.pop(str(request.session_hash), None)
+
+        return closes
+
     @cached_property
     def typed(self) -> set[int]:
         """The numbers of the fields that an action takes along: what a person types there is never written over."""
@@ -220,9 +260,21 @@ class Wires:
             if changes := tab.typed(filled, seen):
                 if tab.unanswered > 1 or 0 < seen != tab.glances:
                     tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
-                tab.place = {**tab.place, "problems": {}}
+                changes, problems = self.checked(changes)
+                tab.place = {**tab.place, "problems": problems}
                 self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
+
+    def checked(self, changes: draft.Filled) -> tuple[draft.Filled, dict[str, str]]:
+        """(what can be kept of it, what is wrong with the rest, by page). A field that holds the rest is shown as it was."""
+        good: draft.Filled = {}
+        problems: dict[str, str] = {}
+        for name, value in changes.items():
+            try:
+                good[name] = draft.checked(name, value)
+            except FormError as error:
+                problems[self.board.form.pages[name]] = f"{self._label(name)} {error} It stays as it was."
+        return good, problems
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
         """Where it was not told what the fields hold (it was open before this process began), they hold what was kept."""
@@ -246,8 +298,14 @@ class Wires:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             shown, extra = dict(zip(taken, given, strict=False)), given[len(taken) :]
-            data = event._data if isinstance(event._data, dict) else {}
             with tab.asking():
+                try:
+                    extra = draft.checked("extra", list(extra))
+                    data = draft.checked("data", event._data or {})
+                except FormError as error:
+                    with tab.lock:
+                        tab.place = {**tab.place, "problems": {page: f"What was typed {error}"}}
+                        return self.show(tab, browser, seen)
                 return self._act(action, tab, browser, seen, shown, extra, data)
 
         return does
@@ -259,7 +317,11 @@ class Wires:
         with tab.lock:
             self._known(tab, browser, seen)
             before = self.desk.filled(browser)
-            self.desk.keep(browser, tab.typed(shown, seen))
+            changes, wrong = self.checked(tab.typed(shown, seen))
+            self.desk.keep(browser, changes)
+            if wrong:
+                tab.place = {**tab.place, "problems": wrong}
+                return self.show(tab, browser, seen)
             if action.field:
                 before = {**before, **tab.acted}
                 tab.acted[action.field] = shown[action.field]

@@ -25,6 +25,8 @@ SLOW = 120_000
 FAILED = Path(tempfile.gettempdir()) / "claywright-failed.png"
 """What the browser showed when a test failed."""
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
+ADDRESSES: dict[str, str] = {}
+"""The address that lets a browser in, as the app printed it, by the app's URL."""
 
 
 @dataclass
@@ -47,7 +49,8 @@ class App:
         for line in self.process.stderr:
             self.said.append(line)
             if found := re.search(r"Claywright is at (\S+)", line):
-                self.url = found[1]
+                self.url = found[1].partition("/?")[0]
+                ADDRESSES[self.url] = found[1]
                 return self
         raise AssertionError(f"the app did not start: {self.said}")
 
@@ -89,7 +92,10 @@ class Person:
     """What the page's own console had to complain about."""
 
     def open(self, url: str) -> None:
-        self.page.goto(url)
+        """Opens a page of the app as its printed address does: signed in."""
+        base, _, query = url.partition("?")
+        address = ADDRESSES[base.rstrip("/")]
+        self.page.goto(f"{address}&{query}" if query else address)
         self.there()
 
     def there(self) -> None:

@@ -22,6 +22,7 @@ from app.money import Price
 from app.pages import insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
+from app.security import Access
 from app.standby import Standby
 from app.store import Store
 from app.tables.rows import content_hash
@@ -302,22 +303,19 @@ def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: Des
 @pytest.fixture
 def client(desk: Desk) -> Iterator[TestClient]:
     async def made() -> Any:
-        return server.create(desk)
+        return server.create(desk, Access(desk.settings.data))
 
     app = asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
     with TestClient(app, base_url="http://127.0.0.1:7860") as browser:
         yield browser
 
 
-def test_the_numbers_of_a_plot_are_a_file_for_who_opened_the_page(client: TestClient, desk: Desk, store: Store) -> None:
+def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClient, desk: Desk, store: Store) -> None:
     odd = '=HYPERLINK("http://evil.example.org"),\n"x"'
     run = run_of(store, [([Response("A, b.", odd), Response("B.", "-b")], [said(0, 4.5), said(1, None)])])
     path = f"/numbers/{run.id}/ratings-by-model.csv"
-    assert client.get(path).status_code == 403
-    client.cookies.set(server.COOKIE, "a-browser-that-never-opened-it")
-    assert client.get(path).status_code == 403
-    desk.filled(BROWSER)
-    client.cookies.set(server.COOKIE, BROWSER)
+    assert client.get(path).status_code == 401
+    assert client.get(Access(desk.settings.data).address("")).status_code == 200
     found = client.get(path)
     assert (found.status_code, found.headers["content-type"]) == (200, "text/csv; charset=utf-8")
     assert found.headers["content-disposition"] == f"attachment; filename*=UTF-8''{run.id}-ratings-by-model.csv"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from app import judging, workflow
+from app.pulling import Pulled
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from app.workflow import Pulled
 from feedback.server import Server
 from tests.conftest import ArgillaServer
 from tests.rows import Reviewer, another, made_of, with_run

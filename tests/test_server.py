@@ -1,8 +1,12 @@
-"""The app as a server: this machine's own pages alone reach it, each browser under its own cookie, and one app a folder."""
+"""The app as a server: only who holds the secret reaches it, from its own pages alone, and one app a folder."""
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,10 @@ from starlette.testclient import TestClient
 from app import server
 from app.config import Settings
 from app.desk import Desk
-from app.errors import ServiceError
+from app.errors import ServiceError, StoreError
 from app.files import held, only_one, write_private
 from app.jobs import Jobs
+from app.security import DAY, HEADERS, OLD_COOKIE, Access, user_of_peer
 from app.standby import Standby
 from app.store import Store
 from tests.conftest import Command
@@ -24,6 +29,15 @@ from tests.conftest import Command
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 
 HOME = "http://127.0.0.1:7860"
+
+
+@contextlib.contextmanager
+def patched_time(seconds: float) -> Iterator[None]:
+    """The clock, so much later."""
+    now = time.time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + seconds)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -36,49 +50,145 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def served(desk: Desk) -> Iterator[TestClient]:
+def access(desk: Desk) -> Access:
+    return Access(desk.settings.data)
+
+
+@pytest.fixture(scope="module")
+def served(desk: Desk, access: Access) -> Iterator[TestClient]:
     async def made() -> Any:
-        return server.create(desk)
+        return server.create(desk, access)
 
     app = asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
-    with TestClient(app, base_url=HOME) as client:
+    with TestClient(app, base_url=HOME, follow_redirects=False) as client:
         yield client
 
 
 @pytest.fixture
-def client(served: TestClient) -> TestClient:
+def stranger(served: TestClient) -> TestClient:
     """A browser that never was here."""
     served.cookies.clear()
     return served
 
 
-def test_the_first_look_gives_a_cookie_that_no_script_reads(client: TestClient) -> None:
-    (cookie,) = client.get("/").headers.get_list("set-cookie")
+@pytest.fixture
+def client(stranger: TestClient, access: Access) -> TestClient:
+    """A browser that came with the address."""
+    assert stranger.get(access.address("")).status_code == 303
+    return stranger
+
+
+def test_the_address_gives_a_cookie_that_no_script_reads_and_no_other_site_sends(
+    stranger: TestClient, access: Access
+) -> None:
+    led = stranger.get(f"{access.address('')}&run=new&show=models")
+    assert (led.status_code, led.headers["location"]) == (303, "/?run=new&show=models")
+    (cookie,) = led.headers.get_list("set-cookie")
     name, _, rest = cookie.partition("=")
     value, *said = rest.split("; ")
-    assert name == server.COOKIE and server.KNOWN.fullmatch(value)
-    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(said) and not any(part.startswith("Domain") for part in said)
-    assert "set-cookie" not in client.get("/").headers
-    assert "set-cookie" not in client.get("/?show=models&run=x").headers
+    assert name == access.cookie and access.browser(value, None)[0]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(said)
+    assert not any(part.startswith("Domain") for part in said)
+    page = stranger.get("/?run=new")
+    assert page.status_code == 200 and "set-cookie" not in page.headers and access.token not in page.text
 
 
-def test_only_the_page_gives_a_cookie(client: TestClient) -> None:
-    for path in ("/healthz", "/config", "/theme.css", "/exports/a/b", "/gradio_api/info", "/no/such/page"):
-        assert "set-cookie" not in client.get(path).headers, path
-    assert "set-cookie" in client.get("/?show=models").headers
+def test_who_has_no_cookie_is_told_how_to_get_in(stranger: TestClient, access: Access) -> None:
+    told = stranger.get("/?show=models")
+    assert told.status_code == 401 and "claywright open" in told.text and "set-cookie" not in told.headers
+    assert access.token not in told.text and "<script" not in told.text and told.headers["cache-control"] == "no-store"
 
 
-def test_every_browser_gets_a_cookie_of_its_own(client: TestClient) -> None:
-    given = set()
+def test_a_whole_address_can_be_pasted(stranger: TestClient, access: Access) -> None:
+    pasted = stranger.get("/", params={"token": f" {access.address('http://127.0.0.1:7860')} "})
+    assert pasted.status_code == 303 and pasted.cookies
+
+
+def test_an_old_address_says_so(stranger: TestClient) -> None:
+    refused = stranger.get("/", params={"token": "0" * 64})
+    assert refused.status_code == 401 and "does not let anybody in any more" in refused.text and not refused.cookies
+
+
+def test_a_link_on_another_site_leads_in(stranger: TestClient) -> None:
+    """The browser keeps the cookie back then: the page asks once more by itself, now from here."""
+    led = stranger.get("/", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"})
+    assert led.status_code == 401 and '<meta http-equiv="refresh" content="0">' in led.text
+    assert "refresh" not in stranger.get("/", headers={"sec-fetch-site": "same-origin"}).text
+
+
+def test_every_browser_gets_a_name_of_its_own(stranger: TestClient, access: Access) -> None:
+    names = set()
     for _ in range(5):
-        client.cookies.clear()
-        given.add(client.get("/").cookies[server.COOKIE])
-    assert len(given) == 5
+        stranger.cookies.clear()
+        value = stranger.get(access.address("")).cookies[access.cookie]
+        names.add(access.browser(value, None)[0])
+    assert len(names) == 5
 
 
-@pytest.mark.parametrize("value", ["", "short", "x" * 65, "../../etc/passwd/and/more", "a b c d e f g h i j k l m n"])
-def test_a_cookie_that_was_never_given_is_given_anew(client: TestClient, value: str) -> None:
-    assert "set-cookie" in client.get("/", headers={"cookie": f"other=1; {server.COOKIE}={value}"}).headers
+def test_a_browser_keeps_the_name_that_it_had_before_cookies_were_signed(stranger: TestClient, access: Access) -> None:
+    led = stranger.get(access.address(""), headers={"cookie": f"{OLD_COOKIE}={'n' * 32}"})
+    assert access.browser(led.cookies[access.cookie], None)[0] == "n" * 32
+
+
+def test_a_cookie_that_is_a_day_old_is_given_anew(stranger: TestClient, access: Access) -> None:
+    with patched_time(-2 * DAY):
+        stranger.cookies.set(access.cookie, access.sign("a" * 32, None))
+    again = stranger.get("/")
+    assert again.status_code == 200 and access.browser(again.cookies[access.cookie], None)[0] == "a" * 32
+    assert "set-cookie" not in stranger.get("/").headers
+    stranger.cookies.clear()
+    with patched_time(-31 * DAY):
+        stranger.cookies.set(access.cookie, access.sign("a" * 32, None))
+    assert stranger.get("/").status_code == 401
+
+
+def test_a_cookie_is_good_for_one_user_of_the_machine(access: Access) -> None:
+    """Browsers send it to all ports of a machine, also to a server of somebody else there."""
+    value = access.sign("a" * 32, 1000)
+    assert access.browser(value, 1000)[0] and not access.browser(value, 1001)[0] and not access.browser(value, None)[0]
+    assert access.browser(access.sign("a" * 32, None), 1001)[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells whose connection it is on Linux only")
+def test_whose_connection_it_is_can_be_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as end:
+        scope = {"client": end.getsockname(), "server": listener.getsockname()}
+        assert user_of_peer(scope) == os.getuid()
+        assert user_of_peer({**scope, "client": ("127.0.0.1", 1)}) is None
+        assert user_of_peer({**scope, "client": ("testclient", 1)}) is None and user_of_peer({}) is None
+
+
+def test_a_new_secret_signs_everybody_out(client: TestClient, access: Access, desk: Desk) -> None:
+    assert client.get("/").status_code == 200
+    before = access.address("")
+    Access(desk.settings.data).renew()  # as another process does it
+    assert client.get("/").status_code == 401 and client.get(before).status_code == 401
+    assert client.get(access.address("")).status_code == 303
+
+
+def test_a_secret_that_others_can_read_or_laid_there_is_made_anew(tmp_path: Path) -> None:
+    first = Access(tmp_path).token
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600 and Access(tmp_path).token == first
+    (tmp_path / "secret").chmod(0o644)
+    second = Access(tmp_path)
+    assert second.token != first and (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "secret").unlink()
+    with pytest.raises(StoreError, match="is gone"):
+        _ = second.token
+    (tmp_path / "elsewhere").write_text("0" * 64)
+    (tmp_path / "elsewhere").chmod(0o600)
+    (tmp_path / "secret").symlink_to(tmp_path / "elsewhere")
+    assert Access(tmp_path).token and not (tmp_path / "secret").is_symlink()
+    for odd in ("", "short", "0" * 63 + "g", "0" * 65):
+        (tmp_path / "secret").write_text(odd)
+        assert len(Access(tmp_path).path.read_text()) == 64
+
+
+def test_only_the_address_gives_a_cookie(stranger: TestClient, access: Access) -> None:
+    for path in ("/healthz", "/config", "/theme.css", "/exports/a/b", "/gradio_api/info", "/no/such/page", "/"):
+        assert "set-cookie" not in stranger.get(path, params={"x": "token"}).headers, path
+    assert "set-cookie" not in stranger.get("/config", params={"token": access.token}).headers
+    assert "set-cookie" not in stranger.post("/", params={"token": access.token}).headers
 
 
 @pytest.mark.parametrize(
@@ -114,7 +224,7 @@ def test_another_page_may_lead_here_and_no_more(client: TestClient) -> None:
 
 def test_its_own_page_is_let_in(client: TestClient) -> None:
     assert client.get("/config", headers={"origin": HOME, "sec-fetch-site": "same-origin"}).status_code == 200
-    assert client.post("/gradio_api/queue/join", headers={"origin": HOME}, json={}).status_code == 422
+    assert client.post("/gradio_api/run/predict", headers={"origin": HOME}, json={}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -126,15 +236,23 @@ def test_its_own_page_is_let_in(client: TestClient) -> None:
     ],
 )  # fmt: skip
 def test_pages_of_the_framework_that_are_not_ours_are_shut(client: TestClient, path: str) -> None:
-    client.get("/")
     assert client.get(path).status_code == 404
 
 
 def test_protecting_headers_are_everywhere(client: TestClient) -> None:
+    def protected(answer: Any) -> bool:
+        expected = {name.lower(): value for name, value in HEADERS.items()}
+        return bool(answer.headers.items() >= expected.items())
+
     for path in ("/", "/healthz", "/config", "/no/such/page", "/exports/a/b", "/theme.css"):
-        headers = client.get(path).headers
-        assert headers.items() >= {name.lower(): value for name, value in server.HEADERS.items()}.items(), path
-    rules = dict(rule.split(" ", 1) for rule in server.HEADERS["Content-Security-Policy"].replace("; ", ";").split(";"))
+        assert protected(client.get(path)), path
+    refusals = [{"host": "evil.example.org"}, {"origin": "https://evil.example.org"}, {"cookie": ""}]
+    for headers, status in zip(refusals, (400, 403, 401), strict=True):
+        client.cookies.clear()
+        refused = client.get("/config", headers=headers)
+        assert refused.status_code == status and protected(refused)
+    rules = dict(rule.split(" ", 1) for rule in HEADERS["Content-Security-Policy"].replace("; ", ";").split(";"))
+    assert rules["script-src"] == "'self' 'unsafe-inline' 'unsafe-eval'" and rules["img-src"] == "'self' data: blob:"
     assert rules["connect-src"] == rules["base-uri"] == rules["form-action"] == "'self'"
     assert rules["frame-ancestors"] == rules["object-src"] == "'none'"
     assert not any("http" in rule or "*" in rule for rule in rules.values())
@@ -163,51 +281,18 @@ def test_exports_stay_in_their_folder(client: TestClient, desk: Desk) -> None:
 
 
 def test_the_data_folder_is_not_served(client: TestClient, desk: Desk) -> None:
-    client.get("/")
     write_private(desk.settings.data / "app.json", "{}")
     for name in ("claywright.db", "app.json"):
         for path in ("file={}", "file/{}", "proxy={}"):
             refused = client.get("/gradio_api/" + path.format(desk.settings.data / name))
-            assert refused.status_code in (400, 403, 404), refused.text
-    assert client.get("/gradio_api/proxy=http://example.org/").status_code == 400
-
-
-def happened(client: TestClient, number: int, data: list[Any], session: str) -> dict[str, Any]:
-    """What the queue says of one event at its end."""
-    joined = {"fn_index": number, "data": data, "session_hash": session, "event_data": None, "trigger_id": None}
-    assert client.post("/gradio_api/queue/join", json=joined).status_code == 200
-    said = client.get("/gradio_api/queue/data", params={"session_hash": session}).text
-    events = [json.loads(line.removeprefix("data: ")) for line in said.splitlines() if line.startswith("data: ")]
-    return next(event for event in events if event["msg"] == "process_completed")
-
-
-def test_who_never_opened_the_page_runs_nothing(client: TestClient, desk: Desk) -> None:
-    known = client.get("/config").json()
-    handlers = {name: dep for dep in known["dependencies"] for _, name in dep["targets"][:1]}
-    labels = {component["id"]: component["props"].get("elem_id") for component in known["components"]}
-    preview = next(dep for dep in known["dependencies"] if labels.get(dep["targets"][0][0]) == "preview")
-    values = {component["id"]: component["props"].get("value") for component in known["components"]}
-    data = [values[number] for number in preview["inputs"]]
-    for dep, given in [(handlers["load"], []), (preview, data)]:
-        asked = {"fn_index": dep["id"], "data": given, "session_hash": "nobody"}
-        refused = client.post("/gradio_api/run/predict", json=asked)
-        assert refused.status_code == 500 and "this browser is not known here" in refused.text
-    for number, (dep, given) in enumerate([(handlers["load"], []), (preview, data)]):
-        queued = happened(client, dep["id"], given, f"nobody{number}")
-        assert queued["success"] is False and "this browser is not known here" in queued["output"]["error"]
-    assert desk.store.runs.all() == [] and desk.jobs.working() == []
-    assert desk.store.db.all("SELECT * FROM forms") == []
-    assert client.get("/").cookies
-    assert happened(client, handlers["load"]["id"], [], "somebody")["success"] is True
-    asked = {"fn_index": handlers["load"]["id"], "data": [], "session_hash": "somebody"}
-    assert client.post("/gradio_api/run/predict", json=asked).status_code == 200
+            assert refused.status_code == 404, refused.text
+    assert client.get("/gradio_api/proxy=http://example.org/").status_code == 404
 
 
 def test_events_have_no_names_for_programs(client: TestClient) -> None:
-    client.get("/")
     known = client.get("/config").json()
     assert {dep["api_visibility"] for dep in known["dependencies"]} == {"private"}
-    assert known["enable_queue"] and not known["show_error"]
+    assert not known["show_error"]
     assert not known["run_history"] and not known["analytics_enabled"]
 
 

@@ -1,4 +1,4 @@
-"""What there is, and what it stands on: runs, doctor, argilla, model."""
+"""What there is, and what it stands on: runs, open, doctor, argilla, model."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -40,6 +40,30 @@ def runs(
             terminal.show(f"  dropped {number}: {reason}")
         for failure in listed[0].get("failures", []) if run_id else ():
             terminal.show(f"  failed {failure['what']}: {failure['why']}")
+
+
+@app.command("open")
+def open_app(
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Make a new secret: every browser must sign in again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the address that lets a browser into the running app, and open it."""
+    from app import server
+
+    here = settings(DATA["folder"])
+    url, access = server.running_app(here)
+    if renew:
+        access.renew()
+    address = access.address(url)
+    if as_json:
+        terminal.show_json({"address": address})
+    else:
+        terminal.show(address)
+    if browser and server.has_desktop():
+        server.browse_to(address, here)
 
 
 @app.command()

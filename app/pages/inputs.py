@@ -12,6 +12,7 @@ from app.desk import Look
 from app.draft import SLOTS, FormError
 from app.inputs import KNOWN
 from app.pages.board import Act, Board, Done
+from app.pages.event_values import upload_button
 from app.parts import count
 from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
@@ -41,7 +42,7 @@ def build(board: Board) -> None:
         ),
     )
     board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
-    upload = gr.UploadButton("Upload files", size="sm", visible=False, elem_id="upload", file_count="multiple")
+    upload = upload_button("Upload files", visible=False, elem_id="upload", file_count="multiple")
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
     board.part(_endings)
     form.add("inputs.path", gr.Textbox("", label="File", visible=False))

@@ -14,6 +14,7 @@ from app.desk import Look
 from app.draft import FormError
 from app.pages import compare, keeping
 from app.pages.board import Act, Board, Done
+from app.pages.event_values import upload_button
 from app.parts import t
 from app.recipe import Recipe
 from app.shelf import LONGEST_NAME, file_name, from_file, read
@@ -41,7 +42,7 @@ def build(board: Board) -> None:
                 max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )  # fmt: skip
             save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-recipe")
-            upload = gr.UploadButton("Open a file", size="sm", scale=0, min_width=100, elem_id="open-recipe")
+            upload = upload_button("Open a file", scale=0, min_width=100, elem_id="open-recipe")
         board.problem("save", "open")
         board.part(kept, library, elem_id="drawer-kept")
     board.dress(drawer, lambda look: gr.update(visible=_panel(look) in TITLES))

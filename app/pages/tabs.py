@@ -11,19 +11,15 @@ from typing import Any
 import gradio as gr
 
 from app import draft
-from app.server import COOKIE
+from app.security import browser_of
 
 HOME = "generate"
 REMEMBERED = 60
 """Glances back that a tab's question may be: what its fields held then is remembered."""
 
 
-def browser_of(request: gr.Request) -> str:
-    """The browser that asks, by its cookie. Raises gr.Error for one that never opened the page."""
-    name = request.cookies.get(COOKIE, "")
-    if not name:
-        raise gr.Error("Open the page anew: this browser is not known here.", print_exception=False)
-    return str(name)
+MOST_TABS = 500
+"""Open pages that are remembered; one that was forgotten says itself what it shows."""
 
 
 @dataclass
@@ -107,10 +103,13 @@ class Tabs:
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
-        """Raises gr.Error for a browser that never opened the page."""
         which = browser_of(request), str(request.session_hash)
         with self._lock:
-            return self._tabs.setdefault(which, Tab(run, page=page))
+            tab = self._tabs.pop(which, None) or Tab(run, page=page)
+            self._tabs[which] = tab
+            while len(self._tabs) > MOST_TABS:
+                del self._tabs[next(iter(self._tabs))]
+            return tab
 
     def close(self, request: gr.Request) -> None:
         """Its jobs go on."""

@@ -19,4 +19,8 @@ class Forms:
     def get(self, browser: str) -> dict[str, Any]:
         """What that browser left; nothing for one that is new."""
         found = self.db.all("SELECT filled FROM forms WHERE browser=?", browser)
-        return dict(json.loads(found[0]["filled"])) if found else {}
+        try:
+            filled = json.loads(found[0]["filled"]) if found else {}
+        except (ValueError, RecursionError):  # as another version kept it, or a damaged disk
+            return {}
+        return filled if isinstance(filled, dict) else {}
