@@ -159,12 +159,16 @@ def has_desktop() -> bool:
 
 def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
     """The app behind its gate: /healthz, /exports, /numbers, and the page at /; with `listening`, Argilla's webhook."""
+    return gated(routes(desk), desk, access, listening)
+
+
+def gated(app: Application, desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+    """`app` for those who may use it."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     sign_in = (PAGES / "sign_in.html").read_text(encoding="utf-8")
-    app = UploadRecorder(routes(desk), desk.uploads)
-    gated: Any = TrustedHostMiddleware(Gate(app, access, sign_in), allowed_hosts=HOSTS)
-    return Headers(Ear(gated, listening) if listening else gated)
+    gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, desk.uploads), access, sign_in), allowed_hosts=HOSTS)
+    return Headers(Ear(gate, listening) if listening else gate)
 
 
 def routes(desk: Desk) -> "FastAPI":

@@ -5,6 +5,7 @@ that a tab shows are kept in the tab (and in its address), so that neither a rel
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from app.desk import Desk, Look
 from app.draft import FormError
 from app.pages import export, generate, header, insights, models, rate, review
 from app.pages.board import Act, Action, Board, Done
+from app.pages.event_values import fits
 from app.pages.lean import LeanBlocks
 from app.pages.tabs import HOME, REMEMBERED, Tab, Tabs
 from app.security import browser_of
@@ -117,11 +119,14 @@ class Wires:
         look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
+        fields, usual = self.board.form.fields, self.desk.usual
+        odd = [n for n, field in fields.items() if look.filled[n] != usual.get(n) and not fits(field, look.filled[n])]
         try:
-            shown = self._shown(look, tab.page)
+            shown = {} if odd else self._shown(look, tab.page)
         except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
             if not (odd := self._odd(look, tab.page)):
                 raise
+        if odd:
             self.desk.forget(browser, odd)
             labels = ", ".join(dict.fromkeys(self._label(name) for name in odd))
             told = f"What {labels} held can't be shown. It begins anew."
@@ -173,7 +178,7 @@ class Wires:
         return odd
 
     def _label(self, name: str) -> str:
-        return str(getattr(self.board.form.fields.get(name), "label", "") or name)
+        return str(getattr(self.board.form.fields.get(name), "label", "") or re.sub(r"[._]", " ", name))
 
     def every(self, tab: Tab, look: Look) -> float:
         """Seconds until the tab is to look again."""

@@ -32,7 +32,8 @@ class Page:
 
     @property
     def request(self) -> Any:
-        return SimpleNamespace(session_hash=self.session, cookies={"claywright_browser": BROWSER}, query_params={})
+        known = {"state": {"browser": BROWSER}}
+        return SimpleNamespace(session_hash=self.session, scope=known, query_params={})
 
     def apply(self, answer: dict[Any, Any]) -> dict[str, Any]:
         """Shows an answer; returns the fields that it filled."""
@@ -81,7 +82,7 @@ def wires(here: Settings, store: Store) -> Iterator[Wires]:
         board = Board()
         with gr.Blocks(analytics_enabled=False):
             for name, board.form.page in (("name", "top"), ("rows", "generate")):
-                board.form.add(name, gr.Textbox())
+                board.form.add(name, gr.Number() if name == "rows" else gr.Textbox())
             return Wires(
                 desk,
                 board,

@@ -5,6 +5,7 @@ every event is checked here before the framework sees it, by the component's typ
 takes no value at all. Files are those that this very browser uploaded.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,11 +32,13 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return value is None
+    return -sys.float_info.max <= value <= sys.float_info.max  # no number that is none, none without end
 
 
 def _is_choice(value: Any) -> bool:
-    return _is_text(value) or isinstance(value, int | float)
+    return _is_text(value) or isinstance(value, bool) or _is_number(value)
 
 
 def _is_choices(value: Any) -> bool:
@@ -55,8 +58,8 @@ FITS: dict[type[Component], Callable[[Any], bool]] = {
 """For each type of component whether a value is of its kind. Files are another matter: `uploaded`."""
 
 
-def fits(component: Any, value: Any, is_uploaded: Callable[[str], bool]) -> bool:
-    """True if `component` can give `value`. `is_uploaded` knows the files of the browser that sent it."""
+def fits(component: Any, value: Any, is_uploaded: Callable[[str], bool] = lambda path: False) -> bool:
+    """True if `component` can hold `value`. `is_uploaded` knows the files of the browser that sent it."""
     if isinstance(component, gr.UploadButton):
         files = value if isinstance(value, list) else [value]
         return value is None or (len(files) <= MOST_ITEMS and all(_is_file(file, is_uploaded) for file in files))

@@ -34,8 +34,7 @@ class LeanBlocks(gr.Blocks):
         except (
             gr.Error
         ) as error:  # a choice that is not there, a number out of bounds: for who sent it, not for the log
-            error.print_exception = False
-            raise
+            raise gr.Error(_sendable(str(error.message)), print_exception=False) from None
 
     async def postprocess_data(
         self, block_fn: BlockFunction, predictions: Any, state: SessionState | None

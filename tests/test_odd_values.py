@@ -1,0 +1,120 @@
+"""Whatever a field is given, the page can be opened again, nothing is a traceback, and the app goes on."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import draft
+from app.config import Settings
+from app.desk import Desk
+from app.draft import FormError
+from app.store import Store
+from app.tables.text import now
+from tests.desks import at_desk
+from tests.odd_values import NOBODY, ODD, Browser, values_of
+
+SHARE = 2
+"""Odd values a field here; `python tests/bench/odd_values.py` tries all of them in each."""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    here = Settings(data=tmp_path / "data", owner="tester", argilla_url=NOBODY, argilla_key="key")
+    with Store(here.data) as store, at_desk(store, here) as desk:
+        yield desk
+
+
+@pytest.fixture
+def browser(desk: Desk) -> Iterator[Browser]:
+    browser = Browser.at(desk)
+    with browser.client:
+        browser.arrive()
+        (name,) = desk._filled
+        desk.keep(name, {"generator.preset": "scripted", "labeller.preset": "scripted"})  # a click may try them out
+        yield browser
+
+
+def test_no_odd_value_of_any_field_locks_a_browser_out(browser: Browser, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(ODD) >= 60 and len(browser.fields) > 150
+    shut = []
+    for number, (event, component, place) in enumerate(browser.fields):
+        for value in values_of(number, SHARE):
+            status, _ = browser.change(event, place, value)
+            assert status in (200, 500)
+        if not browser.arrive():
+            shut.append((component.elem_id, component.label))
+            break
+    assert shut == []
+    assert browser.client.get("/healthz").json()["ok"] is True
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_number_that_no_browser_shows_exactly_is_refused_at_its_field(browser: Browser, desk: Desk) -> None:
+    event, component, place = next(found for found in browser.fields if found[1].elem_id == "generator-concurrency")
+    for value in (99999999999999999999999, 2**64, 1e308, -(10**30)):
+        assert browser.change(event, place, 7)[0] == browser.change(event, place, 8)[0] == 200
+        status, body = browser.change(event, place, value)
+        assert status == 200 and "must be a smaller number. It stays as it was." in body, value
+        shown = json.loads(body)["data"][[output._id for output in event.outputs].index(component._id)]
+        assert shown == 8  # the field is given what it held
+    assert all(filled["generator.concurrency"] == 8 for filled in desk._filled.values())
+
+
+def test_half_a_character_becomes_a_question_mark(browser: Browser, desk: Desk) -> None:
+    event, _, place = next(found for found in browser.fields if found[1].elem_id == "generator-model")
+    assert browser.change(event, place, "half \ud83d of one")[0] == 200
+    assert [filled["generator.model"] for filled in desk._filled.values()] == ["half ? of one"]
+
+
+def _keep(connection: sqlite3.Connection, browser: str, filled: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (browser, filled, now()))
+
+
+def test_forms_that_were_kept_before_are_shown_without_what_no_field_can_hold(browser: Browser, desk: Desk) -> None:
+    """As a version before kept them, or another one, or a disk that was damaged."""
+    (kept,) = desk._filled
+    odd = {
+        "generator.concurrency": 10**30, "generator.model": "half \ud800", "rows": {"a": 1}, "inputs.found": 5, "no.such": 1,
+        "task.kind": ["magpie"], "rating.aspects": "helpfulness", "inputs.columns": [], "responders": {"x": 1}, "seed": "x",
+    }  # fmt: skip
+    for broken in [json.dumps(odd), "[1]", "{", "null", *(json.dumps({name: value}) for name, value in odd.items())]:
+        desk.store.db.write(
+            lambda c, broken=broken: (
+                c.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (kept, broken, now())) and None
+            )
+        )
+        desk._filled.clear()
+        assert browser.arrive(), broken
+    assert set(desk.usual) == set(desk.filled(kept))
+
+
+def test_a_page_that_can_not_be_shown_is_shown_without_the_field_and_says_so(browser: Browser, desk: Desk) -> None:
+    (name,) = desk._filled
+    desk._filled[name] |= {"inputs.source": "paste", "task.kind": "genstruct"}
+    desk._filled[name]["inputs.found"] = {"rows": 3}  # the page tells its columns too
+    loads = next(event for event in browser.events if any(target == "load" for _, target in event.targets))
+    opens = [event for event in browser.events if any(target == "select" for _, target in event.targets)]
+    status, body = browser.send(loads, [])
+    body += "".join(browser.send(event, ["", "generate", 0])[1] for event in opens)
+    assert status == 200 and "inputs found held can&#x27;t be shown. It begins anew." in body
+    assert desk.filled(name)["inputs.found"] == {} and desk.filled(name)["task.kind"] == "genstruct"
+
+
+def test_what_a_field_can_not_hold_is_said(desk: Desk) -> None:
+    for value in (
+        2**53,
+        -(2**53),
+        float("nan"),
+        float("inf"),
+        "x" * 5_000_001,
+        object(),
+        [2**64],
+        {"a": [float("nan")]},
+    ):
+        with pytest.raises(FormError):
+            draft.checked("rows", value)
+    for value in (0, -1, 2**53 - 1, 0.5, "", "x", None, True, [], {"a": [1]}):
+        assert draft.checked("rows", value) == value
