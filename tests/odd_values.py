@@ -80,18 +80,18 @@ class Browser:
         return answer.status_code, answer.text
 
     def change(self, event: Any, place: int, value: Any) -> tuple[int, str]:
-        """A field is changed; the others of the event hold what they hold at the beginning."""
-        data = [component.value for component in event.inputs]
+        """A field is changed; the others of the event hold what they hold at the beginning, but no model that has to start."""
+        data = ["scripted" if component.value == "local" else component.value for component in event.inputs]
         data[:3] = ["", "models", 0] if len(data) >= 3 else data
         data[place] = value
         return self.send(event, data)
 
-    def arrive(self) -> bool:
-        """True if the page can be shown: every page of it, Models at last."""
+    def arrive(self, *, everywhere: bool = True) -> bool:
+        """True if the page can be shown when it is loaded; `everywhere`: each of its pages too, Models at last."""
         loads = [event for event in self.events if any(name == "load" for _, name in event.targets)]
         opens = [event for event in self.events if any(name == "select" for _, name in event.targets)]
-        answers = [self.send(loads[0], []), *(self.send(event, ["", "models", 0]) for event in reversed(opens))]
-        return all(status == 200 for status, _ in answers)
+        asked = [(loads[0], []), *((event, ["", "models", 0]) for event in (reversed(opens) if everywhere else ()))]
+        return all(self.send(event, data)[0] == 200 for event, data in asked)
 
 
 def values_of(number: int, share: int) -> Iterator[Any]:

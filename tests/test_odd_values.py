@@ -44,7 +44,7 @@ def test_no_odd_value_of_any_field_locks_a_browser_out(browser: Browser, capfd: 
         for value in values_of(number, SHARE):
             status, _ = browser.change(event, place, value)
             assert status in (200, 500)
-        if not browser.arrive():
+        if not browser.arrive(everywhere=number % 12 == 0):
             shut.append((component.elem_id, component.label))
             break
     assert shut == []
@@ -81,11 +81,7 @@ def test_forms_that_were_kept_before_are_shown_without_what_no_field_can_hold(br
         "task.kind": ["magpie"], "rating.aspects": "helpfulness", "inputs.columns": [], "responders": {"x": 1}, "seed": "x",
     }  # fmt: skip
     for broken in [json.dumps(odd), "[1]", "{", "null", *(json.dumps({name: value}) for name, value in odd.items())]:
-        desk.store.db.write(
-            lambda c, broken=broken: (
-                c.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (kept, broken, now())) and None
-            )
-        )
+        desk.store.db.write(partial(_keep, browser=kept, filled=broken))
         desk._filled.clear()
         assert browser.arrive(), broken
     assert set(desk.usual) == set(desk.filled(kept))
