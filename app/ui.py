@@ -265,12 +265,12 @@ class Wires:
             if changes := tab.typed(filled, seen):
                 if tab.unanswered > 1 or 0 < seen != tab.glances:
                     tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
-                changes, problems = self.checked(changes)
+                changes, problems = self.checked(tab, changes, seen)
                 tab.place = {**tab.place, "problems": problems}
                 self.desk.keep(browser, changes)
             return self.show(tab, browser, seen)
 
-    def checked(self, changes: draft.Filled) -> tuple[draft.Filled, dict[str, str]]:
+    def checked(self, tab: Tab, changes: draft.Filled, seen: float) -> tuple[draft.Filled, dict[str, str]]:
         """(what can be kept of it, what is wrong with the rest, by page). A field that holds the rest is shown as it was."""
         good: draft.Filled = {}
         problems: dict[str, str] = {}
@@ -279,6 +279,9 @@ class Wires:
                 good[name] = draft.checked(name, value)
             except FormError as error:
                 problems[self.board.form.pages[name]] = f"{self._label(name)} {error} It stays as it was."
+        for number, held in tab.held.items():
+            if number >= seen:
+                held.update(good)
         return good, problems
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
@@ -322,7 +325,7 @@ class Wires:
         with tab.lock:
             self._known(tab, browser, seen)
             before = self.desk.filled(browser)
-            changes, wrong = self.checked(tab.typed(shown, seen))
+            changes, wrong = self.checked(tab, tab.typed(shown, seen), seen)
             self.desk.keep(browser, changes)
             if wrong:
                 tab.place = {**tab.place, "problems": wrong}
