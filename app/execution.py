@@ -308,7 +308,10 @@ class Queue:
         run = self.execution
         if self.next_worked is None and not await run.quota.room():
             raise StopAsyncIteration
-        unit = next(self.units, None)
+        if run.recipe.task.checks_take_long:
+            unit = await asyncio.to_thread(next, self.units, None)
+        else:
+            unit = next(self.units, None)
         if unit is None:
             raise StopAsyncIteration
         while self.next_worked is not None and self.next_worked[0] < unit.index:

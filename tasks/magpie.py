@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from tasks.base import Task, text
 from tasks.errors import SettingsError, Unsupported
 from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
-from tasks.models.chat_templates import OpenTurn, Template, clean, fold, open_user_turn, resolve
+from tasks.models.chat_templates import OpenTurn, Template, clean, fold, opened, resolve
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Message, Response, Row, Unit
@@ -95,28 +95,30 @@ class Magpie(Task):
             if answer is not None:
                 talk.append({"role": "assistant", "content": answer.text})
                 answer = None
-            opened = open_user_turn(template, talk) if template else OpenTurn("", ())
-            said = await self._user_turn(model, found, opened, talk)
+            turn_open = await opened(template, talk) if template else OpenTurn("", ())
+            said = await self._user_turn(model, found, turn_open, talk)
             instruction = clean(said.text)
             if reason := why_not(instruction, said, talk):
                 return [Dropped(f"user turn {turn + 1}: {reason}", said.text)]
             talk.append({"role": "user", "content": instruction})
             last = turn + 1 == self.n_turns
             if not self.only_instruction and not (last and self.end_with_user):
-                answer = response(await model.chat(fold(talk) if opened.folded else talk))
+                answer = response(await model.chat(fold(talk) if turn_open.folded else talk))
                 if not answer.text:
                     return [Dropped(f"answer {turn + 1}: empty", answer.reasoning or "")]
         origin = {"system_prompt": system, "system_prompt_key": key} if key else {"system_prompt": system}
         kept = talk if self.include_system_prompt else [m for m in talk if m["role"] != "system"]
         return [Row(tuple(kept), (answer,) if answer else (), origin if system else {})]
 
-    async def _user_turn(self, model: Model, found: Capabilities, opened: OpenTurn, talk: list[Message]) -> Completion:
+    async def _user_turn(
+        self, model: Model, found: Capabilities, turn_open: OpenTurn, talk: list[Message]
+    ) -> Completion:
         """What the model says in the user's place: on the raw prompt, or over chat where only that leaves a turn open."""
-        stop = {"stop": list(opened.stop)} if opened.stop else {}
+        stop = {"stop": list(turn_open.stop)} if turn_open.stop else {}
         if found.raw_prompts:
-            return await model.complete(opened.prompt, **stop, max_tokens=self.max_instruction_tokens)
+            return await model.complete(turn_open.prompt, **stop, max_tokens=self.max_instruction_tokens)
         asked: list[Message] = [*talk, {"role": "user", "content": ""}]
-        asked = fold(asked) if opened.folded else asked
+        asked = fold(asked) if turn_open.folded else asked
         return await model.chat(asked, **stop, max_tokens=self.max_instruction_tokens, **OPEN_TURN)
 
     def chosen_system_prompt(self, unit: Unit) -> tuple[str, str]:

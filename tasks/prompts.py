@@ -1,25 +1,32 @@
 """Prompts are Jinja files beside the code, named with their version: `genstruct.v1.jinja2`.
 
-New wording is a new version, and each row's origin records which one made it.
+New wording is a new version, and each row's origin records which one made it. Templates that a user wrote, or took from
+elsewhere, are foreign: what is text and {{ column }} alone is filled here, all else in a process apart (template_sandbox.py).
 """
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import InputError, SettingsError
+from tasks.template_sandbox import SANDBOX, CantRender
 
-RENDERING_ERRORS = (
-    TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
-"""What a template can raise while it is rendered: a foreign one may divide by zero or add a text to a number."""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+NO_COLUMNS = frozenset({
+    "range", "dict", "lipsum", "cycler", "joiner", "namespace", "true", "True", "false", "False", "none", "None", "not",
+    "self", "loop", "super", "caller", "varargs", "kwargs",
+})  # fmt: skip
+"""What means something else to Jinja than a column."""
+SIMPLER = "Make it simpler: no long loops, no great powers, no text that doubles."
 
 
 @cache
-def _environment(folder: Path) -> Environment:
+def _environment(folder: Path) -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
@@ -42,31 +49,67 @@ class Prompts:
 
 PROMPTS = Prompts(Path(__file__).parent / "prompts")
 
-_foreign = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+@lru_cache(maxsize=64)
+def simple(template: str) -> tuple[tuple[str, str], ...] | None:
+    """A template that is text and {{ column }} alone, as pairs of text and the column after it ("" at the end); else None.
+
+    It is taken apart as Jinja does it: line ends become \\n, and one at the end is left out.
+    """
+    template = template.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    if "{%" in template or "{#" in template:
+        return None
+    said, *others = template.split("{{")
+    parts = []
+    for other in others:
+        column, ended, after = other.partition("}}")
+        column = column.strip(" \t\n")
+        word = column.isidentifier() and column.replace("_", "a").isalnum()
+        if not ended or not word or column in NO_COLUMNS:
+            return None
+        parts.append((said, column))
+        said = after
+    return (*parts, (said, ""))
 
 
 @lru_cache(maxsize=64)
-def _parsed(template: str) -> tuple[Template, tuple[str, ...]]:
-    try:
-        names = meta.find_undeclared_variables(_foreign.parse(template)) - _foreign.globals.keys()
-        return _foreign.from_string(template), tuple(sorted(names))
-    except TemplateError as error:
-        raise SettingsError(
-            f"The template can't be read: {str(error).rstrip('.')}. Its placeholders look like {{{{ column }}}}."
-        ) from error
-
-
 def columns_in(template: str) -> tuple[str, ...]:
-    """The columns that a user's template names. Raises SettingsError if it can't be parsed."""
-    return _parsed(template)[1]
+    """The columns that a user's template names. Raises SettingsError if it can't be parsed.
+
+    May wait for two seconds.
+    """
+    if (parts := simple(template)) is not None:
+        return tuple(sorted({column for _, column in parts if column}))
+    try:
+        return SANDBOX.columns(template)
+    except CantRender as reason:
+        if reason.heavy:
+            raise SettingsError(f"The template {reason}. {SIMPLER}") from reason
+        raise SettingsError(
+            f"The template can't be read: {reason}. Its placeholders look like {{{{ column }}}}."
+        ) from reason
 
 
-def render_foreign(template: str, values: dict[str, Any]) -> str:
-    """Renders a template that a user wrote, in Jinja's sandbox.
+def render_foreign(template: str, values: Mapping[str, Any]) -> str:
+    """Renders a template that a user wrote. May wait for two seconds, but for one that is `simple`.
 
     Raises SettingsError if it can't be parsed, InputError if a row lacks a column that it names.
     """
+    names = columns_in(template)
+    if (parts := simple(template)) is not None:
+        return _filled(parts, values)
     try:
-        return _parsed(template)[0].render(values)
-    except RENDERING_ERRORS as error:
-        raise InputError(f"The template does not fit the row: {str(error) or type(error).__name__}.") from error
+        return SANDBOX.prompt(template, {name: values[name] for name in names if name in values})
+    except CantRender as reason:
+        if reason.heavy:
+            raise InputError(f"The template {reason}. {SIMPLER}") from reason
+        raise InputError(f"The template does not fit the row: {reason}.") from reason
+
+
+def _filled(parts: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> str:
+    try:
+        return "".join([said + str(values[column]) if column else said for said, column in parts])
+    except KeyError as error:
+        raise InputError(f"The template does not fit the row: {error} is undefined.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"The template does not fit the row: {error}.") from error

@@ -65,3 +65,10 @@ def test_a_checkout_behind_a_users_own_package_says_so(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "claywright runs from a checkout here" in done.stderr and "install the wheel" in done.stderr
+
+
+def test_the_wheel_renders_a_foreign_template(installed: Path, tmp_path: Path) -> None:
+    """By a process that is started from a file of the wheel."""
+    code = "from claywright.tasks.prompts import render_foreign as r; print(r('{{ a|upper }}', {'a': 'x'}))"
+    done = python(installed, tmp_path, code)
+    assert (done.returncode, done.stdout) == (0, "X\n"), done.stderr

@@ -1,35 +1,28 @@
 """Chat templates as text, for Magpie: the prompt up to an open user turn, and what ends that turn.
 
-A template comes from the user, from the server, from the Hub's tokenizer config, or from the built-in families; it is
-foreign code and runs in Jinja's immutable sandbox only.
+A template comes from the user, from the server, from the Hub's tokenizer config, or from the built-in families. But for
+the last it is foreign code: it runs in Jinja's immutable sandbox, in a process apart (tasks/template_sandbox.py).
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Template as JinjaTemplate
-from jinja2 import TemplateError, nodes
-from jinja2.ext import Extension
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tasks.errors import SettingsError, Unsupported
 from tasks.models import hub
 from tasks.models.base import Capabilities
 from tasks.models.families import FAMILIES, Family, family_of
-from tasks.prompts import RENDERING_ERRORS
+from tasks.models.scripted import TEMPLATE as SCRIPTED
+from tasks.template_sandbox import SANDBOX, CantRender
 from tasks.types import Message
 
 BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>", "<|startoftext|>")
 """Begin-of-text tokens that a template may hold as plain text."""
 MARK, SYSTEM_MARK, BOS_MARK = "CLAYWRIGHT-OPEN-USER-TURN", "CLAYWRIGHT-SYSTEM-TEXT", "CLAYWRIGHT-BEGIN-OF-TEXT"
-DAY = datetime(2024, 7, 26)
-"""The date that templates are told. A fixed one: with today's, a run that is resumed tomorrow would ask other questions."""
 MOST_STOPS = 4
 CONTROL = re.compile(
     r"<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|<(?:start|end)_of_turn>|<\|turn>|<turn\|>|<[be]os>|<(?:BOS|EOS)_TOKEN>"
@@ -136,7 +129,8 @@ def open_user_turn(template: Template, messages: Sequence[Message]) -> OpenTurn:
     """`messages` as the model's own template renders them, up to the place where the user speaks next.
 
     No assistant header stands before it, and no begin-of-text token at its start: servers put that there themselves.
-    A system text that the template refuses or leaves out opens the first user turn.
+    A system text that the template refuses or leaves out opens the first user turn. May wait for two seconds, but for a
+    template of our own.
     """
     talk: list[Message] = [*messages, {"role": "user", "content": MARK}]
     folded = messages[:1] != [] and messages[0]["role"] == "system" and not _takes_system(template)
@@ -152,6 +146,13 @@ def open_user_turn(template: Template, messages: Sequence[Message]) -> OpenTurn:
     ends = CONTROL.findall(after)[:2] or [plain]
     stop = dict.fromkeys([*template.stop, *ends, template.eos, *CONTROL.findall(before)[-1:]])
     return OpenTurn(before, tuple(s for s in stop if s)[:MOST_STOPS], folded)
+
+
+async def opened(template: Template, messages: Sequence[Message]) -> OpenTurn:
+    """The same as `open_user_turn`, without holding up whatever else is under way."""
+    if template.source in _own_sources():
+        return open_user_turn(template, messages)
+    return await asyncio.to_thread(open_user_turn, template, messages)
 
 
 def fold(messages: Sequence[Message]) -> list[Message]:
@@ -195,38 +196,37 @@ def _around_mark(template: Template, talk: Sequence[Message], *, asked: bool) ->
     return before, after
 
 
-class _Generation(Extension):
-    """`{% generation %}`, with which some templates mark what the model wrote: as if it were not there."""
-
-    tags = {"generation"}  # noqa: RUF012 - Jinja reads it from the class
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-@lru_cache(maxsize=64)
-def _compiled(source: str) -> JinjaTemplate:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
-    )
-    environment.globals.update(raise_exception=_refuse, strftime_now=_day)
-    return environment.from_string(source)
+@cache
+def _own_sources() -> frozenset[str]:
+    """Templates that are ours, wherever they come from."""
+    return frozenset({SCRIPTED, *(family.source for family in FAMILIES.values())})
 
 
 def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> str:
-    values: dict[str, Any] = {"messages": messages, "add_generation_prompt": asked, "tools": None}
+    values: dict[str, Any] = {
+        "messages": messages, "add_generation_prompt": asked, "tools": None,
+        "bos_token": BOS_MARK, "eos_token": template.eos, "enable_thinking": False,
+    }  # fmt: skip
+    if template.source in _own_sources():
+        return _rendered_here(template.source, values)
     try:
-        return _compiled(template.source).render(
-            **values, bos_token=BOS_MARK, eos_token=template.eos, enable_thinking=False
-        )
-    except RENDERING_ERRORS as error:
-        raise SettingsError(f"The chat template can't be rendered: {str(error) or type(error).__name__}.") from error
+        return SANDBOX.chat(template.source, values)
+    except CantRender as reason:
+        if reason.heavy:
+            raise SettingsError(
+                f"The chat template {reason}. Give another one as template in [generator]: a family "
+                f"({', '.join(FAMILIES)}), a model on the Hub (owner/name), a folder, or Jinja source."
+            ) from reason
+        raise SettingsError(f"The chat template can't be rendered: {reason}.") from reason
 
 
-def _refuse(message: str) -> str:
-    raise TemplateError(message)
+def _rendered_here(source: str, values: dict[str, Any]) -> str:
+    """A template of our own, which refuses a talk at most."""
+    from jinja2 import TemplateError
 
+    from tasks.template_renderer import chat_template
 
-def _day(form: str) -> str:
-    return DAY.strftime(form)
+    try:
+        return chat_template(source, own=True).render(values)
+    except TemplateError as error:
+        raise SettingsError(f"The chat template can't be rendered: {error}.") from error
