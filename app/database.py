@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from app.errors import StoreError
-from app.files import exclusively
+from app.files import exclusively, guard_store, release_store
 from app.migrations import migrate
 from app.reserve import Reserve
 
@@ -77,6 +77,7 @@ class Database:
         self._closed = False
         self.reserve = Reserve(path)
         self._remembered: dict[str, tuple[int, Any]] = {}
+        guard_store(path)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with exclusively(
@@ -88,6 +89,7 @@ class Database:
                 self._watcher = self._connect()
                 path.chmod(0o600)
         except (OSError, sqlite3.Error, ValueError) as error:
+            release_store(path)
             raise StoreError(
                 f"The data folder {path.parent} can't be used: {error}. "
                 "Make it writable, or name another one with --data or CLAYWRIGHT_DATA."
@@ -268,6 +270,7 @@ class Database:
         self._thread.join()
         for connection in [*self._readers.values(), self._watcher, self._writer]:
             connection.close()
+        release_store(self.path)
 
 
 def _answer(done: "list[Done]") -> None:

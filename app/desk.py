@@ -26,6 +26,7 @@ from app.recipe import Recipe
 from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
+from app.sources import within
 from app.standby import Standby, Standing
 from app.store import Store
 from app.tables.runs import Run
@@ -40,6 +41,8 @@ from tasks.models.spec import ModelSpec
 PREVIEW_ROWS = 3
 BELIEVED = 10
 """Times as long as it took to foresee an export, it is not foreseen anew."""
+COUNT_FOR = 60.0
+"""Seconds after which the rows of an input are counted no further."""
 COUNT_WITHIN = 0.2
 """Seconds that a glance waits for how many rows an input holds."""
 
@@ -230,7 +233,7 @@ def _count(made: Recipe, counted: "Future[int | None]") -> None:
     """Reads the input of a recipe to its end; None where that fails."""
     number = None
     try:
-        number = workflow.expected(replace(made, rows=None))
+        number = workflow.expected(replace(made, rows=None), still=within(COUNT_FOR))
     except (ClaywrightError, OSError):
         pass
     finally:

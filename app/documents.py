@@ -13,7 +13,7 @@ import threading
 import warnings
 import zipfile
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,6 +35,8 @@ BROKEN = (
     *DAMAGED,
 )
 """What the libraries raise for a damaged file, beside their own errors."""
+COLUMNS = ("title", "content", "file")
+"""Of the row that a document becomes."""
 LONGEST_TITLE = 200
 NO_TITLE = re.compile(
     r"untitled|unbenannt|sans titre|document\s*\d*|microsoft \w+ -.*|\S*\.\w{2,5}|\W*|[\d\W]+", re.IGNORECASE
@@ -66,16 +68,24 @@ _held = Counter(characters=0)  # counted along: there may be 100,000 documents, 
 _remembering = threading.Lock()
 
 
-def document(source: Source) -> tuple[str, str]:
+Read = Callable[[Source], tuple[str, str]]
+
+
+def read(source: Source) -> tuple[str, str]:
+    """(title, content) of a document, "" where it has no title. Raises InputError or OSError."""
+    return READERS[source.suffix](source)
+
+
+def document(source: Source, by_libraries: Read = read) -> tuple[str, str]:
     """(title, content). Remembered for a while: a run reads its input several times, and a page or a PDF file takes long.
 
-    Raises InputError or OSError.
+    `by_libraries` reads what libraries are needed for. Raises InputError or OSError.
     """
     with _remembering:
         if source in _remembered:
             _remembered.move_to_end(source)
             return _remembered[source]
-    title, content = READERS[source.suffix](source)
+    title, content = by_libraries(source) if source.suffix in BY_LIBRARIES else read(source)
     found = title or PurePosixPath(source.inside or source.name).stem, content
     with _remembering:
         if source not in _remembered:
@@ -88,7 +98,16 @@ def document(source: Source) -> tuple[str, str]:
 
 
 def _text(source: Source) -> tuple[str, str]:
-    return "", "".join(line for _, line in text_lines(source)).replace("\r\n", "\n").strip()
+    return "", "".join(_lines(source)).replace("\r\n", "\n").strip()
+
+
+def _lines(source: Source) -> Iterator[str]:
+    characters = 0
+    for _, line in text_lines(source):
+        characters += len(line)
+        if characters > LARGEST:
+            raise InputError(f"{source.name} is larger than {LARGEST // 10**6} MB. Split it.")
+        yield line
 
 
 def _markdown(source: Source) -> tuple[str, str]:
@@ -249,6 +268,8 @@ def _title(found: str) -> str:
     return "" if len(title) > LONGEST_TITLE or NO_TITLE.fullmatch(title) else title
 
 
-READERS: dict[str, Callable[[Source], tuple[str, str]]] = {
+READERS: dict[str, Read] = {
     ".md": _markdown, ".markdown": _markdown, ".html": _html, ".htm": _html, ".pdf": _pdf, ".docx": _word, ".txt": _text,
 }  # fmt: skip
+BY_LIBRARIES = (".html", ".htm", ".pdf", ".docx")
+"""What nothing stops while it is read, and what may take any room: read in a sandbox."""

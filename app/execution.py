@@ -5,6 +5,8 @@ on it, so that working a run again after any kind of end goes on where it stoppe
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,13 +22,24 @@ from app.tables.runs import Run
 from app.turns import Turns
 from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
-from tasks.errors import BudgetSpent, CallRefused, ClaywrightError, EndpointRefused, SettingsError, Stopped, Unsupported
+from tasks.errors import (
+    BudgetSpent,
+    CallRefused,
+    ClaywrightError,
+    EndpointRefused,
+    InputError,
+    SettingsError,
+    Stopped,
+    Unsupported,
+)
 from tasks.models.base import Endpoint
 from tasks.types import Dropped, Row, Unit
 
 Job = Callable[[], Awaitable[None]]
 WAITING = 4
 """How many times as many units are under way where they are kept in order, so that a slow one seldom holds the others up."""
+MOST_AHEAD, READ_FOR = 32, 0.02
+"""Units that are read ahead, and seconds after which it is enough."""
 PAUSES = (Stopped, BudgetSpent, EndpointRefused, Unsupported, SettingsError, StoreError)
 """What ends the work on a run, as no other unit would fare better."""
 
@@ -71,6 +84,11 @@ class Execution:
         """Sends no more calls; those in flight are waited for and kept."""
         self.engine.stop()
         self.quota.close()
+
+    def still(self) -> None:
+        """Raises Stopped once the run is to stop: what reads for it calls this."""
+        if self.engine.stopping:
+            raise Stopped("The run was stopped while its input was read.")
 
     def give_up(self, error: ClaywrightError) -> None:
         """Stops because of what no other unit would fare better with."""
@@ -132,9 +150,8 @@ class Execution:
 
     def _read_pool(self) -> Pool:
         task = self.recipe.task
-        return Pool(
-            task.near_duplicate, task.seeds(inputs.rows(self.recipe.inputs)), self.store.rows.as_made(self.run.id)
-        )
+        seeds = task.seeds(inputs.rows(self.recipe.inputs, still=self.still))
+        return Pool(task.near_duplicate, seeds, self.store.rows.as_made(self.run.id))
 
     async def work_unit(self, unit: Unit) -> None:
         try:
@@ -283,7 +300,7 @@ class Queue:
         self, execution: Execution, units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]
     ) -> None:
         self.execution = execution
-        self.units = units
+        self.units = ReadAhead(units)
         self.worked = worked
         self.next_worked = next(worked, None)
         self._turn = asyncio.Lock()
@@ -300,6 +317,9 @@ class Queue:
                     job = await self._next()
                 except Stopped:
                     raise StopAsyncIteration from None
+                except InputError as error:  # what was read before is worked all the same
+                    self.execution.trouble = self.execution.trouble or error
+                    raise StopAsyncIteration from None
                 if job is not None:
                     return job
 
@@ -308,10 +328,7 @@ class Queue:
         run = self.execution
         if self.next_worked is None and not await run.quota.room():
             raise StopAsyncIteration
-        if run.recipe.task.checks_take_long:
-            unit = await asyncio.to_thread(next, self.units, None)
-        else:
-            unit = next(self.units, None)
+        unit = await self.units.next()
         if unit is None:
             raise StopAsyncIteration
         while self.next_worked is not None and self.next_worked[0] < unit.index:
@@ -326,6 +343,37 @@ class Queue:
             return None
         begun = await run.begin(unit)
         return lambda: run.work_unit(begun)
+
+
+class ReadAhead:
+    """Units, read a few at a time in a thread: an input may take its time, and what is under way goes on meanwhile."""
+
+    def __init__(self, units: Iterator[Unit]) -> None:
+        self._units = units
+        self._read: deque[Unit] = deque()
+        self._fault: ClaywrightError | None = None
+        self._over = False
+
+    async def next(self) -> Unit | None:
+        """The next one, or None at the end. Raises what reading raised, behind what was read before."""
+        if not self._read and not self._over and self._fault is None:
+            await asyncio.to_thread(self._read_some)
+        if self._read:
+            return self._read.popleft()
+        if self._fault is not None:
+            raise self._fault
+        return None
+
+    def _read_some(self) -> None:
+        until = time.monotonic() + READ_FOR
+        try:
+            for unit in self._units:
+                self._read.append(unit)
+                if len(self._read) >= MOST_AHEAD or time.monotonic() > until:
+                    return
+            self._over = True
+        except ClaywrightError as error:
+            self._fault = error
 
 
 def words(error: Exception) -> str:

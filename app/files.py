@@ -1,15 +1,96 @@
-"""Private files and locks between processes."""
+"""Private files, locks between processes, and files of other people's, which may be none."""
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 LOOK_AGAIN = 0.05
 """Seconds between two tries at a lock."""
+BESIDE = ("", "-wal", "-shm", "-journal")
+"""What SQLite adds to the name of a database for the files that belong to it."""
+_stores: Counter[Path] = Counter()
+"""The databases that this process has open, and how many times."""
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Opens an ordinary file for reading, without a buffer. Raises OSError for anything else, and for the store's own files.
+
+    A pipe may never say anything, a device may never end. It is looked at again once it is open, as it may have been
+    exchanged in between.
+    """
+    _check(path, path.stat())
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    opened = os.fstat(descriptor)
+    try:
+        _check(path, opened)
+    except OSError:
+        if not _is_store(opened):  # closing that would take SQLite's locks away
+            os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb", 0)
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """All of an ordinary file that has at most so many bytes. Raises OSError."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most / 10**6:g} MB", str(path))
+        read = b""
+        while len(read) <= most and (more := file.read(most + 1 - len(read))):
+            read += more
+        return read
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file but a pipe, a device or a socket", str(path))
+    if _is_store(status):
+        raise OSError(errno.EPERM, "it belongs to Claywright's own store", str(path))
+
+
+def is_store(path: Path) -> bool:
+    """True for the files of a database that this process has open, whatever name or link leads there.
+
+    No code of ours may open them: when a process closes a file, it loses all its locks on that file, and SQLite's are such.
+    """
+    absolute = str(path.absolute())
+    if any(absolute == f"{store}{part}" for store in list(_stores) for part in BESIDE):
+        return True
+    try:
+        return _is_store(path.stat())
+    except OSError:
+        return False
+
+
+def _is_store(status: os.stat_result) -> bool:
+    for store in list(_stores):
+        for part in BESIDE:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(status, Path(f"{store}{part}").stat()):
+                    return True
+    return False
+
+
+def guard_store(path: Path) -> None:
+    """From now on until `release_store`, nothing of ours opens this database but SQLite."""
+    _stores[path.absolute()] += 1
+
+
+def release_store(path: Path) -> None:
+    _stores.subtract([path.absolute()])
+    if _stores[path.absolute()] < 1:
+        del _stores[path.absolute()]
 
 
 def write_private(path: Path, text: str) -> None:

@@ -3,20 +3,26 @@
 What is in a file is read by app/formats.py (rows) and app/documents.py (texts with a title).
 """
 
+import contextlib
 import itertools
+import threading
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from app import documents, formats
 from app.formats import Rows
-from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, called, sources, words
+from app.sandbox import Sandbox
+from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, go_on, sources, words
 from app.sources import fingerprint as fingerprint_of
 from tasks.errors import InputError, SettingsError
 from tasks.settings import setting
 
 MOST_ROWS = 10**12
+ASK_EVERY = 0.2
+"""Seconds between two looks at whether a library is ready."""
 KNOWN = tuple(dict.fromkeys([*formats.READERS, *documents.READERS]))
 """Endings of the files that can be read."""
 DOCUMENT = "content"
@@ -59,17 +65,16 @@ class Inputs:
         return bool(self.path or self.dataset)
 
 
-def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None) -> Rows:
+def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None, still: Still = go_on) -> Rows:
     """The rows, with the columns renamed. Yields nothing where no input is named.
 
     `wanted` are the columns that the task needs, which decide how a .txt file is read. `say` is told what is left out of a
-    folder or a zip. Raises InputError.
+    folder or a zip. `still` is called again and again meanwhile, and may raise to end that. Raises InputError.
     """
     if inputs.path:
-        as_documents = DOCUMENT in {inputs.columns.get(column, column) for column in wanted}
-        found = _files(Path(inputs.path).expanduser(), as_documents, say)
+        found = _files(Path(inputs.path).expanduser(), documents_in(inputs, wanted), say, still)
     elif inputs.dataset:
-        found = _dataset(inputs)
+        found = _dataset(inputs, still)
     else:
         return iter(())
     end = None if inputs.limit is None else inputs.skip + inputs.limit
@@ -80,12 +85,17 @@ def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: 
     return (_renamed(row, inputs.columns) for row in itertools.chain([first], taken))
 
 
-def fingerprint(inputs: Inputs) -> str:
+def documents_in(inputs: Inputs, wanted: Collection[str]) -> bool:
+    """True where a task wants documents, so that a .txt file is one."""
+    return DOCUMENT in {inputs.columns.get(column, column) for column in wanted}
+
+
+def fingerprint(inputs: Inputs, still: Still = go_on) -> str:
     """Names the content of an input file or folder, so that a resumed run can tell that it is the same; "" for others."""
     if not inputs.path:
         return ""
     try:
-        return fingerprint_of(Path(inputs.path).expanduser(), KNOWN)
+        return fingerprint_of(Path(inputs.path).expanduser(), KNOWN, still)
     except OSError as error:
         raise _unreadable(Path(inputs.path), error) from error
 
@@ -101,7 +111,7 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
     return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
 
 
-def _files(path: Path, as_documents: bool, say: Say) -> Rows:
+def _files(path: Path, as_documents: bool, say: Say, still: Still) -> Rows:
     """The rows of a file, or of the files in a folder or a zip.
 
     There, a file that can't be read is left out, and said; one that turns out to be damaged behind its first row is an error.
@@ -109,13 +119,13 @@ def _files(path: Path, as_documents: bool, say: Say) -> Rows:
     try:
         if path.suffix.lower() in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
-        with sources(path, KNOWN) as (found, left):
+        with sources(path, KNOWN, still) as (found, left), Sandbox(still) as sandbox:
             for sentence in left:
                 say(sentence)
             reason, empty = "", True
             for source in found:
                 try:
-                    rows = _rows_of(source, as_documents)
+                    rows = _rows_of(source, as_documents, sandbox)
                     if (first := next(rows, None)) is None:
                         raise InputError(f"{source.name} holds no rows.")
                 except InputError as error:
@@ -125,7 +135,9 @@ def _files(path: Path, as_documents: bool, say: Say) -> Rows:
                     reason = reason or str(error)
                     continue
                 empty = False
-                yield from itertools.chain([first], rows)
+                for row in itertools.chain([first], rows):
+                    yield row
+                    still()
             if empty:
                 raise InputError(reason)
     except DAMAGED as error:
@@ -140,16 +152,39 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     )
 
 
-def _rows_of(source: Source, as_documents: bool) -> Rows:
+def _rows_of(source: Source, as_documents: bool, sandbox: Sandbox) -> Rows:
     """Many of a file of rows, one of a document."""
     if source.suffix in formats.READERS and not (as_documents and source.suffix in documents.READERS):
-        return formats.READERS[source.suffix](source)
-    title, content = documents.document(source)
-    return iter([{"title": title, "content": content, "file": source.inside or source.name}])
+        return sandbox.rows(source) if source.suffix in formats.BY_LIBRARIES else formats.READERS[source.suffix](source)
+    title, content = documents.document(source, sandbox.document)
+    return iter([dict(zip(documents.COLUMNS, (title, content, source.inside or source.name), strict=True))])
 
 
-def _dataset(inputs: Inputs) -> Rows:
-    """Not streamed: a run reads its input several times, also when it is resumed, and a copy on disk serves them all."""
+def _dataset(inputs: Inputs, still: Still) -> Rows:
+    """Not streamed: a run reads its input several times, also when it is resumed, and a copy on disk serves them all.
+
+    Nothing ends the library while it fetches or converts: it goes on in a thread that nobody waits for any more.
+    """
+    loaded: Future[Any] = Future()
+    threading.Thread(target=_load, args=(inputs, loaded), name="dataset", daemon=True).start()
+    while True:
+        still()
+        with contextlib.suppress(TimeoutError):
+            found = loaded.result(ASK_EVERY)
+            break
+    for row in found:
+        still()
+        yield dict(row)
+
+
+def _load(inputs: Inputs, loaded: "Future[Any]") -> None:
+    try:
+        loaded.set_result(_loaded(inputs))
+    except BaseException as error:  # noqa: BLE001 - whatever it is goes to who asked
+        loaded.set_exception(error)
+
+
+def _loaded(inputs: Inputs) -> Any:
     import datasets
 
     name, split = inputs.dataset, inputs.split
@@ -168,4 +203,4 @@ def _dataset(inputs: Inputs) -> Rows:
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         hint = " Name one as config." if "config" in str(error).lower() else ""
         raise InputError(f"The dataset {name} can't be loaded: {words(error)}.{hint}") from error
-    return (dict(row) for row in found)
+    return found

@@ -9,8 +9,10 @@ from app import inputs
 from app.config import Settings
 from app.endpoints import endpoint
 from app.keys import Keys
+from app.pool import held
 from app.recipe import Recipe
 from app.services import Say
+from app.sources import within
 from app.store import Store
 from tasks.engine import Engine
 from tasks.errors import InputError
@@ -18,7 +20,7 @@ from tasks.models.base import Capabilities, Endpoint
 from tasks.types import Message, Row, Unit
 
 WITHIN = 20.0
-"""Seconds in which an endpoint says what it can, which a prompt may depend on."""
+"""Seconds in which an endpoint says what it can, which a prompt may depend on, and in which an input is read for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys)
 
 async def _prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
     task, answers = made.task, made.answering
-    unit = next(iter(task.units(inputs.rows(made.inputs, task.required_columns(), say))), None)
+    units = task.units(inputs.rows(made.inputs, task.required_columns(), say, within(WITHIN)))
+    unit = next(iter(units), None)
     if unit is None:
         raise InputError("The input has no rows.")
     engine = Engine(store.calls)
@@ -91,5 +94,5 @@ def _shown(made: Recipe, unit: Unit) -> Unit:
     """The unit with the examples that its prompt shows, of which there are only seeds yet."""
     if not made.task.round:
         return unit
-    seeds = list(made.task.seeds(inputs.rows(made.inputs)))
+    seeds = held(made.task.seeds(inputs.rows(made.inputs, still=within(WITHIN))))
     return made.task.shown(unit, seeds, [], f"{made.seed or 0}/unit/{unit.index}")

@@ -9,19 +9,37 @@ theirs too, so that other rows may be dropped than in a run in which it had not 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
+from tasks.errors import InputError
 from tasks.novelty import Novelty
 from tasks.types import Dropped, Row
 
 NEAR_DUPLICATE = "near-duplicate"
+MOST_SEEDS, MOST_CHARACTERS = 500_000, 100_000_000
 SHOWN = 300
 """Characters of the other text in a reason."""
+
+
+def held(seeds: Iterable[str]) -> list[str]:
+    """Seeds, each once. They are all held, as any prompt may show any of them. Raises InputError where they are too many."""
+    found: dict[str, None] = {}
+    characters = 0
+    for seed in seeds:
+        if seed not in found:
+            found[seed] = None
+            characters += len(seed)
+            if len(found) > MOST_SEEDS or characters > MOST_CHARACTERS:
+                raise InputError(
+                    f"The input holds more seeds than can be kept in mind ({MOST_SEEDS:,}, or {MOST_CHARACTERS // 10**6}"
+                    " million characters of them). Set a limit of rows, or name a smaller file."
+                )
+    return list(found)
 
 
 class Pool:
     """`similarity` is what makes a row a near-duplicate, None where rows may be alike."""
 
     def __init__(self, similarity: float | None, seeds: Iterable[str], rows: Iterable[Row]) -> None:
-        self.seeds = list(dict.fromkeys(seeds))
+        self.seeds = held(seeds)
         self._known = None if similarity is None else Novelty(similarity)
         self._rows: list[tuple[int, int, str]] = []
         if self._known is not None:

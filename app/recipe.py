@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from app.files import read_regular
 from app.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
 from feedback.judged import Merging
@@ -30,6 +31,8 @@ from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
+LARGEST_FILE = 1_000_000
+"""Bytes of a file that can be a recipe."""
 BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
 
 
@@ -120,7 +123,7 @@ def changed(part: Any) -> dict[str, Any]:
 def load(path: Path) -> Recipe:
     """The recipe in a file; paths in it count from the file's folder. Raises SettingsError."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise SettingsError(f"The recipe {path} can't be read: {error.strerror}.") from error
     recipe = decoded(data, f"The recipe {path}", as_json=path.suffix.lower() == ".json")

@@ -8,8 +8,9 @@ from typing import Any
 
 from app import draft, recipe
 from app.draft import ROLES, TYPED, Filled, FormError
+from app.files import read_regular
 from app.keys import variable_for
-from app.recipe import Recipe
+from app.recipe import LARGEST_FILE, Recipe
 from app.store import Store
 from app.tables.library import Kept, Library
 from tasks.errors import SettingsError
@@ -17,8 +18,6 @@ from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
 LONGEST_NAME = 100
-LARGEST_FILE = 1_000_000
-"""Bytes of a file that can be a recipe."""
 FILES = (".toml", ".json")
 
 
@@ -85,7 +84,7 @@ def from_file(path: Path) -> tuple[Filled, str]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise SettingsError(f"{path.name} is too big for a recipe: those have at most 1 MB.")
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
     made = recipe.decoded(data, path.name, as_json=path.suffix.lower() == ".json")

@@ -5,10 +5,10 @@ Nothing is ever unpacked under a name that stands in a zip: its files are read w
 
 import contextlib
 import hashlib
+import io
 import lzma
 import os
-import shutil
-import tempfile
+import time
 import zipfile
 import zlib
 from collections import Counter
@@ -16,18 +16,45 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
-from tasks.errors import InputError
+from app.files import open_regular
+from tasks.errors import ClaywrightError, InputError
 
 PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv")
 MOST_FILES = 100_000
 MOST_UNPACKED = 2 * 10**9
 """Bytes that the files of a zip may have in all: what says that it holds more is a bomb, or no training data for one machine."""
+MOST_AT_ONCE = 25 * 10**6
+"""Bytes of a zip's list of contents, which is read in one piece and takes some 15 times as much room."""
+PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Other methods unpack as much as they like at once, or take gigabytes to begin with."""
+BUFFER = 2**16
 WRITTEN_BY_DATASETS = ("dataset_info.json", "dataset_dict.json")
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What reading a damaged zip raises, or one that was packed in a way that Python does not know."""
 Say = Callable[[str], None]
+Still = Callable[[], None]
+"""Is called again and again while something is read, and may raise to end that."""
+
+
+class OutOfTime(ClaywrightError):
+    """Reading took longer than it was given."""
+
+
+def go_on() -> None:
+    """Reads on for as long as it takes."""
+
+
+def within(seconds: float) -> Still:
+    """Ends reading after a while. It raises OutOfTime."""
+    until = time.monotonic() + seconds
+
+    def still() -> None:
+        if time.monotonic() > until:
+            raise OutOfTime(f"The input takes longer to read than {seconds:.0f} seconds. Name a smaller one.")
+
+    return still
 
 
 @dataclass(frozen=True)
@@ -41,7 +68,7 @@ class Source:
     suffix: str
     stamp: tuple[object, ...]
     inside: str
-    open: Callable[[], IO[bytes]] = field(compare=False)
+    open: Callable[[], io.BufferedReader] = field(compare=False)
 
 
 def called(path: str | Path) -> str:
@@ -51,47 +78,54 @@ def called(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def sources(path: Path, known: Collection[str]) -> Iterator[tuple[Iterator[Source], list[str]]]:
+def sources(path: Path, known: Collection[str], still: Still = go_on) -> Iterator[tuple[Iterator[Source], list[str]]]:
     """(the files that `path` names, sorted; sentences about those left out, as their endings are not in `known`).
 
     Raises InputError or OSError.
     """
     if path.is_dir():
-        names, left = _sorted(_in_folder(path), known, f"The folder {called(path)}")
+        places, elsewhere = _in_folder(path, still)
+        names, left = _sorted(places, known, f"The folder {called(path)}", elsewhere)
         if found := next((name for name in names if name in WRITTEN_BY_DATASETS), ""):
             raise InputError(
                 f"The folder {called(path)} holds {found}: 'datasets' wrote it. Name it as a dataset, not as a file."
             )
-        yield (_of_file(path / name, name) for name in names), left
+        yield (_of_file(path / name, name, still) for name in names), left
     elif path.suffix.lower() == ".zip":
-        with _opened(path) as opened:
+        with _opened(path, still) as opened:
             entries = _entries(opened, path)
             names, left = _sorted(entries, known, called(path))
             _check(opened, path, [entries[name] for name in names])
-            yield (_of_entry(opened, path, entries[name], name) for name in names), left
+            yield (_of_entry(opened, path, entries[name], name, still) for name in names), left
     else:
         if path.suffix.lower() not in known:
             endings = ", ".join([*known, ".zip"])
             raise InputError(
                 f"{called(path)} has an ending that is not known. It can be {endings}, or a folder of such files."
             )
-        yield iter([_of_file(path, "")]), []
+        yield iter([_of_file(path, "", still)]), []
 
 
-def fingerprint(path: Path, known: Collection[str]) -> str:
+def fingerprint(path: Path, known: Collection[str], still: Still = go_on) -> str:
     """Names the content of a file, or of the files in a folder that would be read. Raises InputError or OSError."""
     if not path.is_dir():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest(path, still)
     whole = hashlib.sha256()
-    with sources(path, known) as (found, _):
+    with sources(path, known, still) as (found, _):
         for source in found:
-            with (path / source.inside).open("rb") as file:
-                whole.update(f"{source.inside}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+            whole.update(f"{source.inside}\0{digest(path / source.inside, still)}\n".encode())
     return whole.hexdigest()
 
 
-def _sorted(names: Collection[str], known: Collection[str], place: str) -> tuple[list[str], list[str]]:
+def digest(path: Path, still: Still = go_on) -> str:
+    """The SHA-256 of an ordinary file. Raises OSError."""
+    with _open_file(path, still) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sorted(
+    names: Collection[str], known: Collection[str], place: str, elsewhere: int = 0
+) -> tuple[list[str], list[str]]:
     """(names of files to read, sentences about the others). Raises InputError if there is none to read."""
     taken = sorted(name for name in names if _ending(name) in known)
     others = Counter(_ending(name) for name in names if _ending(name) not in known)
@@ -102,6 +136,11 @@ def _sorted(names: Collection[str], known: Collection[str], place: str) -> tuple
         more = ", and others" if len(others) > 5 else ""
         are = "1 file is" if others.total() == 1 else f"{others.total()} files are"
         left.append(f"{place}: {are} left out, of an ending that is not known ({which}{more}).")
+    if elsewhere:
+        are = (
+            "1 file is left out: it is a link" if elsewhere == 1 else f"{elsewhere} files are left out: they are links"
+        )
+        left.append(f"{place}: {are} to outside of it.")
     if nested:
         left.append(f"{place}: {nested} zip file{'s' * (nested > 1)} in it {'are' if nested > 1 else 'is'} not opened.")
     if not taken:
@@ -119,23 +158,32 @@ def _hidden(parts: Collection[str]) -> bool:
     return any(part.startswith((".", "~$", "__MACOSX")) for part in parts)
 
 
-def _in_folder(folder: Path) -> list[str]:
-    """Places of all files under a folder; links to other folders are not followed."""
+def _in_folder(folder: Path, still: Still) -> tuple[list[str], int]:
+    """(places of all files under a folder, how many others are links that lead out of it).
+
+    Links to other folders are not followed: who packs a folder for others does not know what lies there.
+    """
 
     def stop(error: OSError) -> None:
         raise error
 
     found: list[str] = []
+    elsewhere, whole = 0, folder.resolve()
     for root, folders, files in os.walk(folder, onerror=stop):
+        still()
         folders[:] = [name for name in folders if not _hidden([name])]
         here = Path(root)
-        found += [(here / f).relative_to(folder).as_posix() for f in files if not _hidden([f]) and (here / f).is_file()]
+        for file in (here / name for name in files if not _hidden([name])):
+            if file.is_symlink() and not file.resolve().is_relative_to(whole):
+                elsewhere += file.exists()
+            elif file.is_file():
+                found.append(file.relative_to(folder).as_posix())
         if len(found) > MOST_FILES:
             raise InputError(f"The folder {called(folder)} holds more than {MOST_FILES:,} files. Name a smaller one.")
-    return found
+    return found, elsewhere
 
 
-def _of_file(path: Path, inside: str) -> Source:
+def _of_file(path: Path, inside: str, still: Still) -> Source:
     said = path.stat()
     name = inside or called(path)
     return Source(
@@ -143,22 +191,68 @@ def _of_file(path: Path, inside: str) -> Source:
         path.suffix.lower(),
         (str(path.absolute()), said.st_mtime_ns, said.st_size),
         inside,
-        partial(_open_file, path),
+        partial(_open_file, path, still),
     )
 
 
-def _open_file(path: Path) -> IO[bytes]:
-    return path.open("rb")
+def _open_file(path: Path, still: Still) -> io.BufferedReader:
+    return io.BufferedReader(_Stream(open_regular(path), still), BUFFER)
+
+
+class _Stream(io.RawIOBase):
+    """Bytes of a file, or of one in a zip, that ends when `still` says so."""
+
+    def __init__(self, file: IO[bytes], still: Still) -> None:
+        self._file = file
+        self._still = still
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readinto(self, buffer: Any) -> int:
+        self._still()
+        read = self._file.read(min(len(buffer), BUFFER))
+        buffer[: len(read)] = read
+        return len(read)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Archive(io.BufferedReader):
+    """A zip file whose list of contents is no longer than may be held."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = size if size is not None and 0 <= size <= MOST_AT_ONCE else MOST_AT_ONCE + 1
+        if len(read := super().read(most)) > MOST_AT_ONCE:
+            raise InputError("It lists more files than can be read. Pack fewer of them.")
+        return read
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        opened = zipfile.ZipFile(path)
-    except (*DAMAGED, ValueError) as error:
-        raise InputError(f"{called(path)} can't be read as a zip file: {words(error)}. Pack it again.") from error
-    with opened:
-        yield opened
+def _opened(path: Path, still: Still) -> Iterator[zipfile.ZipFile]:
+    with _Archive(_Stream(open_regular(path), still), BUFFER) as archive:
+        try:
+            opened = zipfile.ZipFile(archive)
+        except InputError as error:
+            raise InputError(f"{called(path)} can't be read as a zip file. {error}") from error
+        except (*DAMAGED, ValueError) as error:
+            raise InputError(f"{called(path)} can't be read as a zip file: {words(error)}. Pack it again.") from error
+        with opened:
+            yield opened
 
 
 def _entries(opened: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
@@ -192,9 +286,11 @@ def _check(opened: zipfile.ZipFile, path: Path, entries: list[zipfile.ZipInfo]) 
         )
     if any(entry.flag_bits & 1 for entry in entries):
         raise InputError(f"{called(path)} has a password. Pack it again without one.")
+    if any(entry.compress_type not in PACKED_BY for entry in entries):
+        raise InputError(f"{called(path)} is packed in an unusual way. Pack it again, by the usual method (deflate).")
 
 
-def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place: str) -> Source:
+def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place: str, still: Still) -> Source:
     suffix = _ending(place)
     stamp = (
         str(path.absolute()),
@@ -204,20 +300,11 @@ def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place
         entry.CRC,
         entry.file_size,
     )
-    return Source(f"{place} in {called(path)}", suffix, stamp, place, partial(_open_entry, opened, entry, suffix))
+    return Source(f"{place} in {called(path)}", suffix, stamp, place, partial(_open_entry, opened, entry, still))
 
 
-def _open_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, suffix: str) -> IO[bytes]:
-    """The entry as a stream; Parquet is read back and forth, and gets a nameless file of its own."""
-    if suffix != ".parquet":
-        return opened.open(entry)
-    with contextlib.ExitStack() as failed:
-        own = failed.enter_context(tempfile.TemporaryFile())
-        with opened.open(entry) as packed:
-            shutil.copyfileobj(packed, own)
-        own.seek(0)
-        failed.pop_all()
-    return own
+def _open_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, still: Still) -> io.BufferedReader:
+    return io.BufferedReader(_Stream(opened.open(entry), still), BUFFER)
 
 
 def words(error: BaseException) -> str:

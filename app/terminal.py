@@ -45,15 +45,17 @@ class Watched:
         self.store = store
         self.run = run
         self.execution: Execution | None = None
+        self.total: int | None = None
         self.before = store.runs.counts(run.id)
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, execution: Execution, total: int | None) -> None:
-        self.execution = execution
-        follow = self._bars if sys.stderr.isatty() else self._lines
-        self._task = asyncio.get_running_loop().create_task(follow(execution, total))
+        self.execution, self.total = execution, total
+        if self._task is None:
+            follow = self._bars if sys.stderr.isatty() else self._lines
+            self._task = asyncio.get_running_loop().create_task(follow(execution))
 
-    async def _bars(self, execution: Execution, total: int | None) -> None:
+    async def _bars(self, execution: Execution) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -65,21 +67,22 @@ class Watched:
             TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            rows = bars.add_task("rows", total=total, note="")
-            rated = bars.add_task("rated", total=total, note="", visible=execution.judge is not None)
+            rows = bars.add_task("rows", total=None, note="")
+            rated = bars.add_task("rated", total=None, note="", visible=execution.judge is not None)
             while True:
                 done = execution.progress
                 lost = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
                 note = execution.engine.waiting or lost
-                bars.update(rows, completed=self.before["answered"] + done.answered, note=note)
-                bars.update(rated, completed=self.before["rated"] + done.rated)
+                bars.update(rows, total=self.total, completed=self.before["answered"] + done.answered, note=note)
+                bars.update(rated, total=self.total, completed=self.before["rated"] + done.rated)
                 await asyncio.sleep(0.2)
 
-    async def _lines(self, execution: Execution, total: int | None) -> None:
+    async def _lines(self, execution: Execution) -> None:
         while True:
             await asyncio.sleep(PLAIN_EVERY)
             done = execution.progress
-            rows = f"{self.before['answered'] + done.answered} of {total} rows" if total else f"{done.answered} rows"
+            have = self.before["answered"] + done.answered
+            rows = f"{have} of {self.total} rows" if self.total else f"{done.answered} rows"
             lost = f"{done.dropped} dropped, {done.failed} failed"
             say(f"{rows}, {self.before['rated'] + done.rated} rated, {lost}. {execution.engine.waiting}".rstrip())
 

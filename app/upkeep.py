@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.errors import RunError, StoreError
+from app.files import is_store
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import at_work
@@ -18,7 +19,7 @@ def backup(store: Store, path: Path) -> int:
     Raises StoreError where there is a file already, or where it can't be written.
     """
     path = path.expanduser()
-    if path.exists():
+    if path.exists() or is_store(path):
         raise StoreError(f"{path} is there already. Name another file; nothing was written.")
     part = path.with_name(f".{path.name}.part")
     try:

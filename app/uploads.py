@@ -1,5 +1,6 @@
 """Input that comes through the page: files and pasted text, kept in the data folder so that a run can be resumed from it."""
 
+import errno
 import hashlib
 import itertools
 import json
@@ -11,44 +12,63 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app import inputs
+from app import documents, inputs
 from app.config import Settings
 from app.errors import StoreError
+from app.files import open_regular
 from app.inputs import Inputs
+from app.sources import OutOfTime, digest, within
 from tasks.errors import InputError
 
 LOOKED_AT = 20
+LOOKED_FOR = 10.0
+"""Seconds in which the rows of an input are counted."""
+MOST_COLUMNS = 1000
+"""That are offered to choose from."""
 PARTS = re.compile(r"^\s*---+\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What an input holds: its columns, as its first rows have them, and how many rows; sentences about what is left out."""
+    """What an input holds: its columns, as its first rows have them, and how many rows; sentences about what is left out.
+
+    `more` is True where there was no time to count all rows.
+    """
 
     columns: tuple[str, ...]
     rows: int
     left: tuple[str, ...] = ()
+    more: bool = False
 
 
 def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
-    """Reads an input to its end, as a task that needs the columns `wanted` would. Raises InputError."""
+    """Reads an input to its end, as a task that needs the columns `wanted` would, or for a while. Raises InputError."""
     left: list[str] = []
-    rows = inputs.rows(replace(given, columns={}, skip=0, limit=None), wanted, left.append)
-    first = list(itertools.islice(rows, LOOKED_AT))
-    columns = dict.fromkeys(str(name) for row in first for name in row)
-    return Found(tuple(columns), len(first) + sum(1 for _ in rows), tuple(left))
+    columns: dict[str, None] = {}
+    counted, more = 0, False
+    try:
+        whole = replace(given, columns={}, skip=0, limit=None)
+        for row in inputs.rows(whole, wanted, left.append, within(LOOKED_FOR)):
+            if counted < LOOKED_AT:
+                columns.update(dict.fromkeys(str(name) for name in row))
+            counted += 1
+    except OutOfTime:
+        more = True
+        if not counted and inputs.documents_in(given, wanted):
+            columns = dict.fromkeys(documents.COLUMNS)
+        elif not counted:
+            raise
+    if len(columns) > MOST_COLUMNS:
+        left.append(f"It has {len(columns):,} columns; the first {MOST_COLUMNS:,} can be chosen from.")
+    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more)
 
 
 def keep_file(path: Path, settings: Settings) -> Path:
     """A file, copied under its name to where runs find it again."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        return _kept(settings, digest, path.name, lambda part: shutil.copyfile(path, part))
+        return _kept(settings, digest(path)[:16], path.name, lambda part: _copy(path, part))
     except OSError as error:
-        raise StoreError(
-            f"The file {path.name} can't be kept: {error.strerror or error}. Make room and try again."
-        ) from error
+        raise _unkept(f"The file {path.name}", error) from error
 
 
 def keep_files(paths: Sequence[Path], settings: Settings) -> Path:
@@ -58,13 +78,12 @@ def keep_files(paths: Sequence[Path], settings: Settings) -> Path:
     try:
         whole = hashlib.sha256()
         for path in paths:
-            with path.open("rb") as file:
-                whole.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+            whole.update(f"{path.name}\0{digest(path)}\n".encode())
         return _kept(
             settings, whole.hexdigest()[:16], f"{len(paths)} files", lambda part: _copied(paths, part), shutil.rmtree
         )
     except OSError as error:
-        raise StoreError(f"The files can't be kept: {error.strerror or error}. Make room and try again.") from error
+        raise _unkept("The files", error) from error
 
 
 def _copied(paths: Sequence[Path], folder: Path) -> None:
@@ -73,27 +92,30 @@ def _copied(paths: Sequence[Path], folder: Path) -> None:
         target, again = folder / path.name, 2
         while target.exists():
             target, again = folder / f"{path.stem} ({again}){path.suffix}", again + 1
-        shutil.copyfile(path, target)
+        _copy(path, target)
+
+
+def _copy(path: Path, target: Path) -> None:
+    with open_regular(path) as file, target.open("xb") as copy:
+        shutil.copyfileobj(file, copy, 2**20)
 
 
 def keep_rows(rows: Iterable[Mapping[str, Any]], name: str, settings: Settings) -> Path:
     """Rows from elsewhere, written down as they come: a file of JSON Lines that a run can be resumed from."""
     folder = settings.data / "inputs"
     part = folder / f".rows.{secrets.token_hex(4)}"
-    digest = hashlib.sha256()
+    content = hashlib.sha256()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with part.open("wb") as file:
             for row in rows:
                 line = json.dumps(row).encode() + b"\n"
-                digest.update(line)
+                content.update(line)
                 file.write(line)
         safe = re.sub(r"[^\w .-]", "_", name).strip(". ") or "rows"
-        return _kept(settings, digest.hexdigest()[:16], f"{safe[:80]}.jsonl", part.replace)
+        return _kept(settings, content.hexdigest()[:16], f"{safe[:80]}.jsonl", part.replace)
     except OSError as error:
-        raise StoreError(
-            f"The rows of {name} can't be kept: {error.strerror or error}. Make room and try again."
-        ) from error
+        raise _unkept(f"The rows of {name}", error) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -110,24 +132,27 @@ def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
     if not content.strip():
         raise InputError("Nothing was pasted yet. Paste lines, JSON Lines or CSV; or upload a file.")
     content = content.encode("utf-8", "replace").decode("utf-8")
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    named = hashlib.sha256(content.encode()).hexdigest()[:16]
     try:
-        return _kept(settings, digest, name, lambda part: part.write_text(content, encoding="utf-8", newline=""))
+        return _kept(settings, named, name, lambda part: part.write_text(content, encoding="utf-8", newline=""))
     except OSError as error:
-        raise StoreError(
-            f"The pasted text can't be kept: {error.strerror or error}. Make room and try again."
-        ) from error
+        raise _unkept("The pasted text", error) from error
+
+
+def _unkept(what: str, error: OSError) -> StoreError:
+    advice = " Name another file." if error.errno in (errno.EINVAL, errno.EPERM) else " Make room and try again."
+    return StoreError(f"{what} can't be kept: {error.strerror or error}.{advice}")
 
 
 def _kept(
     settings: Settings,
-    digest: str,
+    named: str,
     name: str,
     write: Callable[[Path], object],
     remove: Callable[[Path], object] = Path.unlink,
 ) -> Path:
     """The file or folder of that name and content, written whole or not at all."""
-    target = settings.data / "inputs" / digest / name
+    target = settings.data / "inputs" / named / name
     if not target.exists():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = target.with_name(f".{name}.{secrets.token_hex(4)}")

@@ -14,6 +14,7 @@ the page and the Python API call these functions and show what they give.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from app import changing, inputs, pulling, recipe, sending
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution
+from app.files import is_store
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.publishing import facts
@@ -33,6 +35,7 @@ from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.sending import Sent
 from app.services import Say
+from app.sources import OutOfTime, Still, go_on, within
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps
@@ -54,21 +57,25 @@ from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
-from tasks.errors import InputError
+from tasks.errors import InputError, Stopped
 from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
 
 SEEDS = 2**31
 ENVIRONMENT = Keys()
+CHECKED_WITHIN = 10.0
+"""Seconds that a new run takes to look for what is wrong with its inputs; a long one shows the rest when it is read."""
 Watch = Callable[[Execution, int | None], None]
+"""Is told what works, and how many rows that will give: None until that is known, or where it can't be told."""
 
 
 def start(store: Store, settings: Settings, made: Recipe) -> Run:
-    """A new run of a recipe, nothing done yet. Its inputs are read once, so that what is wrong with them shows now.
+    """A new run of a recipe, nothing done yet. Its inputs are read first, so that what is wrong with them shows now.
 
     Raises SettingsError or InputError.
     """
-    expected(made)
+    with contextlib.suppress(OutOfTime):
+        expected(made, still=within(CHECKED_WITHIN))
     seed = secrets.randbelow(SEEDS) if made.seed is None else made.seed
     slug = "".join(c if c.isalnum() else "-" for c in made.name.lower()).strip("-")[:40] or "run"
     run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -123,11 +130,11 @@ def recipe_of(run: Run) -> Recipe:
     return recipe.read(run.recipe)
 
 
-def expected(made: Recipe, say: Say = lambda words: None) -> int | None:
+def expected(made: Recipe, say: Say = lambda words: None, still: Still = go_on) -> int | None:
     """How many rows a recipe will give at most; None if that can't be told. Reads the inputs to their end."""
     if not made.inputs.given:
         return made.rows
-    found = units_of(made, say)
+    found = units_of(made, say, still)
     if made.task.endless:
         next(found)  # it looks at all of the input before it draws
         return made.rows
@@ -136,9 +143,12 @@ def expected(made: Recipe, say: Say = lambda words: None) -> int | None:
     return most if made.rows is None else min(most, made.rows)
 
 
-def units_of(made: Recipe, say: Say = lambda words: None) -> Iterator[Unit]:
-    """What a recipe's task works on. `say` is told which files of a folder or a zip are left out."""
-    return made.task.units(inputs.rows(made.inputs, made.task.required_columns(), say))
+def units_of(made: Recipe, say: Say = lambda words: None, still: Still = go_on) -> Iterator[Unit]:
+    """What a recipe's task works on, read as it is asked for. `say` is told which files of a folder or a zip are left out.
+
+    `still` is called while the input is read, and may raise to end that.
+    """
+    yield from made.task.units(inputs.rows(made.inputs, made.task.required_columns(), say, still))
 
 
 def standing(run: Run) -> str:
@@ -171,8 +181,11 @@ async def generate(
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
             store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
-            watch(execution, await asyncio.to_thread(expected, made, say))
-            units = units_of(made)
+            if made.inputs.given:
+                watch(execution, None)
+            with contextlib.suppress(Stopped):  # it ends below, as anything else that was stopped
+                watch(execution, await asyncio.to_thread(expected, made, say, execution.still))
+            units = units_of(made, still=execution.still)
             await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
         except BaseException:
             state, reason = before if only_made else ("stopped", "interrupted")
@@ -202,7 +215,7 @@ async def preview(
         store.rows.reopen(run.id, surplus=True, failed=True)
         store.runs.set(run.id, reason="")
         watch(execution, few.rows)
-        await execution.work(units_of(few))
+        await execution.work(units_of(few, still=execution.still))
     if execution.trouble is not None:
         raise execution.trouble
     return store.runs.get(run.id)
@@ -218,7 +231,8 @@ async def again(
     row, made = changing.open_row(store, row_id), replace(recipe_of(run), rating=None)
     async with worked(store, settings, run, made, say, keys, "again") as execution:
         watch(execution, 1)
-        unit = await asyncio.to_thread(lambda: next((u for u in units_of(made) if u.index == row.unit), None))
+        units = units_of(made, still=execution.still)
+        unit = await asyncio.to_thread(lambda: next((u for u in units if u.index == row.unit), None))
         if unit is None:
             raise InputError("The input has fewer rows than when the run began. Put the old one back.")
         drawn = await execution.again(unit, row)
@@ -351,6 +365,9 @@ def export(
     """
     made = recipe_of(run)
     path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
+
+    if is_store(path):
+        raise ExportError(f"{path} belongs to Claywright's own store.", terminal="Name another place with --to FILE.")
 
     def rows() -> Iterator[Judged]:
         for looked_at, row in enumerate(judged_rows(store, run), 1):

@@ -318,12 +318,14 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(InputError, match="The folder f holds more than 3 files"):
         read(written(tmp_path / "f", {f"{n}.md": "x" for n in range(4)}))
     monkeypatch.setattr(documents, "LARGEST", 10_000)
-    (tmp_path / "a.docx").write_bytes(word(paragraph("x" * 100_000)))
-    with pytest.raises(InputError, match="would unpack to more than"):
-        read(tmp_path / "a.docx")
-    (tmp_path / "a.html").write_text("x" * 100_000)
-    with pytest.raises(InputError, match="is larger than"):
-        read(tmp_path / "a.html")
+    written(tmp_path, {"a.docx": word(paragraph("x" * 100_000)), "a.html": "x" * 100_000, "a.md": "x\n" * 50_000})
+    for name, words in (
+        ("a.docx", "would unpack to more than"),
+        ("a.html", "is larger than"),
+        ("a.md", "is larger than"),
+    ):
+        with sources.sources(tmp_path / name, KNOWN) as (found, _), pytest.raises(InputError, match=words):
+            documents.read(next(found))
 
 
 def test_a_zip_with_a_password(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_without_input_there_are_no_rows() -> None:
         ("a.csv", b"a,b,a\n1,2,3\n", "two columns named 'a'"),
         ("a.csv", b"a,b\n1,\0\n", "line 2 holds binary data"),
         ("a.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16"),
-        ("a.csv", b'a,b\n"' + (b"x" * 999 + b"\n") * (LONGEST_LINE // 1000 + 1) + b'",2\n', "field larger than"),
+        ("a.csv", b'a,b\n"' + (b"x" * 999 + b"\n") * (LONGEST_LINE // 1000 + 1) + b'",2\n', "row is longer than 10 MB"),
         ("a.parquet", b"PAR1 nothing of the kind", "can't be read as Parquet"),
         ("a.parquet", b"", "is empty"),
         ("a.txt", b"\xff\xff", "line 1 is not UTF-8"),

@@ -9,8 +9,8 @@ import pytest
 from app import draft, recipe
 from app.draft import TYPED
 from app.migrations import STEPS, migrate
-from app.recipe import Recipe
-from app.shelf import LARGEST_FILE, LONGEST_NAME, Shelf, file_name, from_file, named
+from app.recipe import LARGEST_FILE, Recipe
+from app.shelf import LONGEST_NAME, Shelf, file_name, from_file, named
 from app.store import Store
 from tasks import Magpie, SelfInstruct
 from tasks.errors import SettingsError

@@ -16,8 +16,7 @@ from app.desk import Desk, Look
 from app.draft import TYPED, FormError
 from app.pages import compare, header, keeping, model_sets, recipes
 from app.pages.board import Done
-from app.recipe import Recipe
-from app.shelf import LARGEST_FILE
+from app.recipe import LARGEST_FILE, Recipe
 from app.store import Store
 from tasks import Magpie
 from tests.desks import SOMEBODY, act, at_desk

@@ -130,14 +130,17 @@ def _runs(look: Look) -> Any:
 def found(look: Look) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
-    if not has.get("rows"):
+    if not has.get("rows") and not has.get("more"):
         named = look.filled["inputs.source"] == "upload" and path
         return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
     columns = parts.t(", ".join(has["columns"][:12]))
     left = list(has.get("left") or ())
     more = [f"and {len(left) - SHOWN_LEFT} more like this"] if len(left) > SHOWN_LEFT else []
     said = "".join(f'<p class="note">{parts.t(sentence)}</p>' for sentence in [*left[:SHOWN_LEFT], *more])
-    return f'<p class="note">{parts.t(has["name"])}: {count(has["rows"], "row")}, columns {columns}</p>{said}'
+    rows = count(has["rows"], "row")
+    if has.get("more"):
+        rows = f"more than {rows}, counted no further" if has["rows"] else "it takes long to read"
+    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{said}'
 
 
 def _column(k: int, look: Look) -> Any:
@@ -200,5 +203,11 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     for k, ours in enumerate(names):
         theirs = filled.get(f"inputs.column{k}")
         chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
-    has = {"name": name, "rows": seen.rows, "columns": list(seen.columns), "left": [*left, *seen.left]}
+    has = {
+        "name": name,
+        "rows": seen.rows,
+        "more": seen.more,
+        "columns": list(seen.columns),
+        "left": [*left, *seen.left],
+    }
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})

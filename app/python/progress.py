@@ -32,7 +32,7 @@ def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
 def follow(execution: Execution, total: int | None, tell: Progress, before: Mapping[str, int]) -> None:
     """Tells every now and then how many rows are done: rated, where they are to be. `before` are the run's counts until now.
 
-    Ends with the loop.
+    Ends with the loop, or where the same is followed anew, as it is known by then how many there will be.
     """
     what = "answered" if execution.judge is None else "rated"
 
@@ -41,7 +41,10 @@ def follow(execution: Execution, total: int | None, tell: Progress, before: Mapp
             tell(before[what] + getattr(execution.progress, what), total)
             await asyncio.sleep(EVERY)
 
-    following = asyncio.get_running_loop().create_task(again())
+    for earlier in _following:
+        if earlier.get_name() == execution.run.id:
+            earlier.cancel()
+    following = asyncio.get_running_loop().create_task(again(), name=execution.run.id)
     _following.add(following)
     following.add_done_callback(_following.discard)
 

@@ -1,0 +1,126 @@
+"""A JSON file read value by value, as Python's own reader reads them: no more of the file is held than the value at hand."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+BLANK = re.compile(r"[ \t\n\r]*")
+AT_ONCE = 2**18
+"""Characters that are read together, to begin with."""
+NEARLY = 16
+"""A fault as near as this to the end of what was read may be the middle of a word or an escape."""
+
+
+class TooLong(ValueError):
+    """One value is longer than it may be. Says which."""
+
+
+class JsonStream:
+    """The values of a file in which none, nor a name, may have more than `longest` characters.
+
+    All methods raise ValueError where the file is not JSON, with the line, and RecursionError.
+    """
+
+    def __init__(self, file: io.BufferedReader, longest: int) -> None:
+        self._text = io.TextIOWrapper(file, json.detect_encoding(file.peek(4)[:4]), "surrogatepass", newline="")
+        self._decode = json.JSONDecoder().raw_decode
+        self._longest = longest
+        self._held, self._at = "", 0
+        self._lines = 0
+        """Of what is no longer held."""
+
+    def peek(self) -> str:
+        """The next character that is no blank, "" at the end of the file."""
+        while True:
+            blank = BLANK.match(self._held, self._at)
+            self._at = blank.end() if blank else self._at
+            if self._at < len(self._held):
+                return self._held[self._at]
+            if not self._read(AT_ONCE):
+                return ""
+
+    def value(self) -> Any:
+        """The next value, whole."""
+        self.peek()
+        characters = AT_ONCE
+        while True:
+            try:
+                value, end = self._decode(self._held, self._at)
+            except json.JSONDecodeError as error:
+                if len(self._held) - self._at > self._longest:
+                    raise self._too_long(error) from error
+                if not self._read(characters):
+                    raise self._fault(error.msg, error.pos) from error
+            else:
+                # a number may go on in what was not read yet
+                whole = self._held[end - 1] in '}]"' or end + NEARLY < len(self._held)
+                if whole or not self._read(characters):  # nothing moves where nothing is read
+                    self._at = end
+                    return value
+            characters *= 2
+
+    def items(self) -> Iterator[Any]:
+        """The values of the list that comes next."""
+        for _ in self._parts("[", "]"):
+            yield self.value()
+
+    def members(self) -> Iterator[str]:
+        """The names in the object that comes next. The value of each has to be read before the next one is asked for."""
+        for _ in self._parts("{", "}"):
+            if self.peek() != '"':
+                raise self._fault("Expecting property name enclosed in double quotes", self._at)
+            name = str(self.value())
+            self._expect(":", "Expecting ':' delimiter")
+            yield name
+
+    def skip(self) -> None:
+        """Passes over the next value, however long it is."""
+        if self.peek() == "[":
+            for _ in self._parts("[", "]"):
+                self.skip()
+        elif self.peek() == "{":
+            for _ in self.members():
+                self.skip()
+        else:
+            self.value()
+
+    def end(self) -> None:
+        """Makes sure that nothing follows."""
+        if self.peek():
+            raise self._fault("Extra data", self._at)
+
+    def _parts(self, opening: str, closing: str) -> Iterator[None]:
+        self._expect(opening, "Expecting value")
+        if self.peek() == closing:
+            self._at += 1
+            return
+        while True:
+            yield
+            if self.peek() == closing:
+                self._at += 1
+                return
+            self._expect(",", "Expecting ',' delimiter")
+
+    def _expect(self, character: str, otherwise: str) -> None:
+        if self.peek() != character:
+            raise self._fault(otherwise, self._at)
+        self._at += 1
+
+    def _read(self, characters: int) -> bool:
+        """Reads on; False at the end of the file."""
+        if not (more := self._text.read(characters)):
+            return False
+        self._lines += self._held.count("\n", 0, self._at)
+        self._held, self._at = self._held[self._at :] + more, 0
+        return True
+
+    def _fault(self, message: str, position: int) -> ValueError:
+        return ValueError(f"{message} in line {self._lines + self._held.count(chr(10), 0, position) + 1}")
+
+    def _too_long(self, error: json.JSONDecodeError) -> ValueError:
+        """Which of the two it is, a value that does not end or one that is wrong, shows by where the fault is."""
+        if "Unterminated" in error.msg or error.pos >= len(self._held) - NEARLY:
+            return TooLong(f"the value that begins in line {self._lines + self._held.count(chr(10), 0, self._at) + 1}")
+        return self._fault(error.msg, error.pos)

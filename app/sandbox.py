@@ -1,0 +1,265 @@
+"""A process of its own for files that only libraries can read which nothing stops: PDF, Word, HTML and Parquet.
+
+It has a limit of memory and one of time, and none of this process's variables; it ends with what is read, or is ended. It gets
+an open file, never a path. Where the system has no such limits (Windows), such files are read in this process.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+from app import documents, formats
+from app.formats import LONGEST_LINE, Rows
+from app.sources import Source, Still
+from tasks.errors import InputError
+
+MEMORY = 800 * 2**20
+"""Bytes of address space, the program's own 250 MB included."""
+IDLE = 30.0
+"""Seconds that a process waits for the next file before it ends."""
+PATIENCE = 60.0
+"""Seconds for one document, or for some rows of a file."""
+ASK_EVERY = 0.1
+TOGETHER = 256
+"""Rows that are sent together, at most."""
+PART = 2**20
+"""Bytes of rows that are sent together, or of one row that is larger."""
+FORGET = "forget"
+KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+LEAN = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Else the libraries reserve more room than they use."""
+CONFINED = sys.platform != "win32"
+START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from importlib import import_module; import_module({!r}).serve()"
+
+
+_idle: "list[_Child]" = []
+_guard = threading.Lock()
+
+
+class Sandbox:
+    """Reads for one input, in one process that starts when it is first needed. Use it as a context manager."""
+
+    def __init__(self, still: Still) -> None:
+        self._still = still
+        self._child: _Child | None = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.rest()
+            self._child = None
+
+    def document(self, source: Source) -> tuple[str, str]:
+        """(title, content), as `documents.read` reads them. Raises InputError or OSError."""
+        with self._file(source) as file:
+            if not CONFINED:
+                return documents.read(_of(file, source))
+            title, content = self._asked(source, file)
+            return title, content
+
+    def rows(self, source: Source) -> Rows:
+        """As its reader of `formats` reads them. Raises InputError or OSError."""
+        with self._file(source) as file:
+            if not CONFINED:
+                yield from formats.READERS[source.suffix](_of(file, source))
+                return
+            packed = self._asked(source, file)
+            while packed:
+                for row in packed:
+                    yield pickle.loads(row)  # our own process wrote it, with nothing in it but values
+                packed = self._asked(source)
+
+    @contextlib.contextmanager
+    def _file(self, source: Source) -> Iterator[IO[bytes]]:
+        """The source as a file of the system's; what is packed gets a nameless one."""
+        with source.open() as opened:
+            try:
+                opened.fileno()
+            except OSError:
+                with tempfile.TemporaryFile() as own:
+                    shutil.copyfileobj(opened, own, 2**20)
+                    own.flush()
+                    own.seek(0)
+                    yield own
+            else:
+                yield opened
+
+    def _asked(self, source: Source, file: IO[bytes] | None = None) -> Any:
+        """What the process answers: to a file, or to being asked for more."""
+        try:
+            child = self._child = self._child or _Child.ready()
+            child.ask(source, file)
+            until = time.monotonic() + PATIENCE
+            while not child.ends.poll(ASK_EVERY):
+                self._still()
+                if time.monotonic() > until:
+                    raise InputError(f"{source.name} takes longer than {PATIENCE:.0f} seconds to read. {HELP}")
+            answer, refusal = child.ends.recv()
+        except (EOFError, ConnectionError) as error:
+            self._end()
+            raise InputError(
+                f"{source.name} can't be read: it takes too much memory or time, or is damaged. {HELP}"
+            ) from error
+        except BaseException:
+            self._end()
+            raise
+        if refusal:
+            raise InputError(refusal)
+        return answer
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+
+HELP = "Split it, or save its text as Markdown or its rows as .jsonl."
+
+
+@dataclass
+class _Child:
+    process: "subprocess.Popen[bytes]"
+    ends: Connection
+    rested: float = 0.0
+
+    @staticmethod
+    def started() -> "_Child":
+        import socket
+
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-c", START.format(__name__), json.dumps(sys.path), str(theirs.fileno())],
+                env={**{name: os.environ[name] for name in KEPT if name in os.environ}, **LEAN},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for this process: what was begun is finished
+            )  # fmt: skip
+        return _Child(process, Connection(ours.detach()))
+
+    @staticmethod
+    def ready() -> "_Child":
+        """One that rests, else a new one."""
+        with _guard:
+            for child in _idle:
+                _idle.remove(child)
+                if time.monotonic() - child.rested < IDLE / 2:
+                    return child
+                child.end()
+        return _Child.started()
+
+    def rest(self) -> None:
+        """What reads one input after another needs no new process for each."""
+        with contextlib.suppress(OSError), _guard:
+            if not _idle:
+                self.ends.send(FORGET)
+                self.rested = time.monotonic()
+                _idle.append(self)
+                return
+        self.end()
+
+    def ask(self, source: Source, file: IO[bytes] | None) -> None:
+        from multiprocessing.reduction import send_handle
+
+        self.ends.send((source.name, source.suffix, source.inside) if file is not None else None)
+        if file is not None:
+            send_handle(self.ends, file.fileno(), self.process.pid)
+
+    def end(self) -> None:
+        self.ends.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@atexit.register
+def _end_idle() -> None:
+    with _guard:
+        while _idle:
+            _idle.pop().end()
+
+
+def _of(file: IO[bytes], source: Source) -> Source:
+    return Source(source.name, source.suffix, (), source.inside, lambda: open(os.dup(file.fileno()), "rb"))  # noqa: PTH123
+
+
+def serve() -> None:
+    """The process's own part: reads the files that it is sent, until there are no more."""
+    import resource
+    import signal
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ends = Connection(int(sys.argv[2]))
+    rows: Iterator[bytes] | None = None
+    while True:
+        if rows is None and not ends.poll(IDLE):
+            return
+        try:
+            asked = ends.recv()
+        except EOFError:
+            return
+        if asked == FORGET:
+            rows = None
+            continue
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # its default is to end the process, whatever it does
+        answer: Any = None
+        refusal = ""
+        try:
+            if asked is not None:
+                source = _sent(ends, *asked)
+                rows = None if source.suffix in documents.READERS else _packed(source)
+                answer = documents.read(source) if rows is None else None
+            if rows is not None and not (answer := _some(rows)):
+                rows = None
+        except InputError as error:
+            refusal = str(error)
+        except MemoryError:
+            refusal = f"{asked[0] if asked else 'The file'} takes more memory to read than there is for it. {HELP}"
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        ends.send((answer, refusal))
+
+
+def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
+    from multiprocessing.reduction import recv_handle
+
+    descriptor = recv_handle(ends)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return Source(name, suffix, (), inside, lambda: os.fdopen(descriptor, "rb"))
+
+
+def _packed(source: Source) -> Iterator[bytes]:
+    for number, row in enumerate(formats.READERS[source.suffix](source), 1):
+        if len(packed := pickle.dumps(row)) > LONGEST_LINE:
+            raise InputError(
+                f"{source.name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."
+            )
+        yield packed
+
+
+def _some(rows: Iterator[bytes]) -> list[bytes]:
+    some, size = [], 0
+    for row in rows:
+        some.append(row)
+        size += len(row)
+        if size >= PART or len(some) >= TOGETHER:
+            break
+    return some
