@@ -8,7 +8,7 @@ people know from elsewhere (app/python): models, tasks by themselves, pipelines.
 2
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
 from app.inputs import Inputs, fingerprint
+from app.permissions import Permissions, from_options
 from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
 from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
@@ -149,20 +150,28 @@ def run(
     data: Path | None = None,
     progress: Progress | bool = False,
     anew: bool = False,
+    allow_keys: Mapping[str, str] | None = None,
+    allow_paths: Sequence[str | Path] = (),
 ) -> Run:
     """Makes, answers and rates the rows of a recipe (or of the recipe file of that name); nothing is sent anywhere.
 
     An unfinished run of the very same recipe is gone on with, unless `anew`: after Ctrl-C, a crash or a refused key, call it
     again. data: the data folder, by default that of the command line. progress: True for a bar, or a function of (rows done,
-    rows expected or None). Returns the run: its id, state and reason. Raises ClaywrightError and its kinds; RunError while
-    another process works on a run of this recipe.
+    rows expected or None). allow_keys, allow_paths: {variable: host} and files that a recipe file may use beyond its providers
+    and its own folder; remembered in the data folder. Returns the run: its id, state and reason. Raises ClaywrightError and its
+    kinds; RunError while another process works on a run of this recipe.
 
     >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).state
     'done'
     """
     here = settings(data)
+    file = Path(recipe) if isinstance(recipe, str | Path) else None
     made = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
-    keys = getattr(made, "keys", None) or GivenKeys()
+    keys = getattr(made, "keys", None) or GivenKeys(written_here=file is None)
+    permissions = Permissions(here.data)
+    permissions.allow(from_options([f"{name}={host}" for name, host in (allow_keys or {}).items()], allow_paths))
+    if file is not None:
+        permissions.check(made, keys, file.parent)
 
     def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
         begun = None if anew else _unfinished(store, made)
@@ -183,7 +192,8 @@ def rate(
     """
     here = settings(data)
     judge = rating.judge if isinstance(rating, UltraFeedback) else rating
-    keys, judging = GivenKeys(), _model_of(labeller, rating, "labeller")
+    judging = _model_of(labeller, rating, "labeller")
+    keys = GivenKeys(written_here=judging is not None)
     spec = None if judging is None else _spec_of(judging, keys)
 
     def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:

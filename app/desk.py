@@ -7,21 +7,23 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from app import config, draft, importing, judging, recipe, reviewing, uploads, workflow
+from app import config, draft, importing, judging, permissions, recipe, reviewing, uploads, workflow
 from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.figures import Find, T
+from app.inputs import Inputs
 from app.jobs import Job, Jobs
 from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
+from app.permissions import Need, Permissions
 from app.recipe import Recipe
 from app.security import Uploads
 from app.services import Say
@@ -114,7 +116,29 @@ class Desk:
 
     def recipe(self, filled: Filled) -> Recipe:
         """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
-        return draft.recipe_from(self.with_input(filled))
+        made = draft.recipe_from(self.with_input(filled))
+        self.check_paths(made.inputs, permissions.models_of(made))
+        return made
+
+    def check_paths(self, inputs: Inputs, specs: Sequence[ModelSpec] = ()) -> None:
+        """Raises FormError for a file that a recipe from elsewhere names, and that nobody allowed it to read."""
+        asked = (self.permissions.needed_path(path, None) for path in permissions.read_by(inputs, specs))
+        if need := next(filter(None, asked), None):
+            raise FormError("inputs", f"This {need.sentence}. Allow it above, or upload the file.")
+
+    @property
+    def permissions(self) -> Permissions:
+        return Permissions(self.settings.data)
+
+    def needs(self, browser: str, filled: Filled) -> list[Need]:
+        """What the forms would send or read, as a recipe from elsewhere can fill them, and that nobody allowed yet."""
+        described = draft.parts_from(filled)
+        specs = [described[role] for role in ("generator", "labeller", "embedder") if described.get(role)]
+        specs += described.get("responders", ())
+        needs = [self.permissions.needed_key(spec, self.keys(browser)) for spec in specs]
+        paths = permissions.read_by(described.get("inputs", Inputs()), specs)
+        needs += [self.permissions.needed_path(path, None) for path in paths]
+        return list(dict.fromkeys(filter(None, needs)))
 
     def with_input(self, filled: Filled) -> Filled:
         """The same with pasted text kept as a file, where it counts. Raises FormError."""

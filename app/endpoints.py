@@ -8,6 +8,7 @@ from typing import Any
 from app import services
 from app.config import Settings
 from app.keys import Keys
+from app.permissions import Permissions
 from app.services import Say
 from tasks import local as local_model
 from tasks.errors import EndpointRefused, SettingsError, Unreachable
@@ -63,7 +64,7 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
     if spec.preset == "local":
         return LocalEndpoint(spec, settings, say)
     variable = spec.key_variable
-    key = keys.of(spec)
+    key = Permissions(settings.data).key(spec, keys)
     if variable and not key:
         raise SettingsError(
             f"The model {spec.model or spec.preset or spec.address} {keys.missing(spec)}; what was made is kept."

@@ -3,19 +3,25 @@
 A key belongs to the browser that typed it and to the address that it was typed for: it is sent nowhere else.
 """
 
+import contextlib
+import ipaddress
 import os
-import re
 import threading
 from urllib.parse import urlsplit
 
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, names_a_key
 
 
 class Keys:
     """The keys of the environment, by the variable that a model names."""
 
     def of(self, spec: ModelSpec) -> str | None:
+        """The key of a model; who may have it is decided in permissions.py."""
         return (os.environ.get(spec.key_variable) if spec.key_variable else None) or None
+
+    def holds(self, spec: ModelSpec) -> bool:
+        """True for a key that somebody gave for this very address: nothing of the environment is used."""
+        return False
 
     def missing(self, spec: ModelSpec) -> str:
         """What to say where the key of `spec` is not there."""
@@ -42,7 +48,7 @@ class TypedKeys(Keys):
         else:
             self._typed.pop(spec.address, None)
 
-    def typed(self, spec: ModelSpec) -> bool:
+    def holds(self, spec: ModelSpec) -> bool:
         return spec.address in self._typed
 
     def of(self, spec: ModelSpec) -> str | None:
@@ -55,7 +61,7 @@ class TypedKeys(Keys):
         return f"{named}. Type it on the page Models, or set it and start Claywright again"
 
     def refused(self, spec: ModelSpec) -> str:
-        if self.typed(spec):
+        if self.holds(spec):
             return "Type it again on the page Models."
         return super().refused(spec) if spec.key_variable else "No key was given: type it on the page Models."
 
@@ -73,16 +79,27 @@ class KeyRing:
 
 
 def is_variable(name: str) -> bool:
-    """True for what can be the name of an environment variable that holds a key: in capitals, or there already."""
-    return name in os.environ or re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
+    """True for what can be the name of an environment variable that holds a key: a key in capitals is not one."""
+    return names_a_key(name) and (
+        name in os.environ or name.endswith(("_KEY", "_TOKEN")) or name.startswith("KEY_FOR_")
+    )
 
 
 def key_variables() -> list[str]:
     """The variables of this process that look as if they held a key of a model."""
-    return sorted(name for name, value in os.environ.items() if value and name.endswith(("_API_KEY", "_TOKEN")))
+    looks = (name for name, value in os.environ.items() if value and name.endswith(("_API_KEY", "_TOKEN")))
+    return sorted(filter(names_a_key, looks))
 
 
 def variable_for(url: str) -> str:
-    """The name under which a recipe knows the key of an address that has none by itself: KEY_FOR_MODELS_EXAMPLE_ORG."""
-    host = urlsplit(url).hostname or "ENDPOINT"
-    return "KEY_FOR_" + re.sub(r"[^A-Z0-9]+", "_", host.upper()).strip("_")
+    """The name under which a recipe knows the key of an address that has none by itself: KEY_FOR_MODELS_EXAMPLE_ORG.
+
+    No two hosts have the same name, as a key in such a variable goes to its host unasked: a hyphen is two underscores.
+    """
+    host = urlsplit(url).hostname or "endpoint"
+    with contextlib.suppress(ValueError):
+        return f"KEY_FOR_IP6__{ipaddress.IPv6Address(host).exploded.replace(':', '_').upper()}"
+    with contextlib.suppress(UnicodeError):
+        host = host.encode("idna").decode("ascii")
+    written = {".": "_", "-": "__", "_": "___"}
+    return "KEY_FOR_" + "".join(c if c.isalnum() else written.get(c, "____") for c in host).upper()

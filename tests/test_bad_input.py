@@ -10,6 +10,7 @@ import pytest
 
 from app import services
 from app.config import Settings
+from app.permissions import host_of
 from tests.conftest import ArgillaServer, Command, Ended
 from tests.servers import FakeOpenAI
 
@@ -87,9 +88,8 @@ def test_a_wrong_key_is_told_without_the_key(command: Command, recipe: Recipe) -
         return 401, {}, {"error": {"message": "bad key sk-secret-0815"}}
 
     with FakeOpenAI(faults=fault) as server:
-        ended = command(
-            "run", recipe(server.url, more='key_env = "SOME_KEY"'), "--no-push", env={"SOME_KEY": "sk-secret-0815"}
-        )
+        file, allowed = recipe(server.url, more='key_env = "SOME_KEY"'), f"SOME_KEY={host_of(server.url)}"
+        ended = command("run", file, "--no-push", "--allow-key", allowed, env={"SOME_KEY": "sk-secret-0815"})
     assert "sk-secret" not in said(ended, "refused the key", "SOME_KEY")
 
 

@@ -30,7 +30,7 @@ from tasks import (
 )
 from tasks.answers import Answers
 from tasks.models.presets import PRESETS
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, names_a_key
 from tasks.settings import build
 
 OWN = "https://models.example.org/v1"
@@ -132,7 +132,7 @@ sampling = st.fixed_dictionaries(
     }
 )
 ports = st.integers(1, 65535).map("http://127.0.0.1:{}/v1".format)
-variables = st.from_regex(r"[A-Z][A-Z0-9_]{0,11}", fullmatch=True)
+variables = st.from_regex(r"[A-Z][A-Z0-9_]{0,11}_KEY", fullmatch=True).filter(names_a_key)
 wheres = st.one_of(
     st.sampled_from(list(PRESETS)).map(lambda name: {"preset": name}),
     st.builds(lambda url, key: {"url": url, "key_env": key}, ports, st.just("") | variables),

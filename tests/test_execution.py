@@ -163,8 +163,8 @@ def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings
 def test_only_models_that_are_called_are_set_up(tmp_path: Path, store: Store, work: Work) -> None:
     with FakeOpenAI() as server:
         given = values(tmp_path, server.url, units=2, task={"kind": "existing"})
-        given["generator"] = {"preset": "openai", "model": "gpt", "key_env": "NOT_SET"}
+        given["generator"] = {"preset": "openai", "model": "gpt", "key_env": "NOT_SET_KEY"}
         assert work(given).state == "done" and not server.calls
-        with pytest.raises(SettingsError, match="NOT_SET"):
+        with pytest.raises(SettingsError, match="NOT_SET_KEY"):
             work({**given, "answers": {"n": 1}})
         assert store.runs.all()[0].state == "paused"

@@ -135,10 +135,10 @@ def test_a_typed_key_shows_in_nothing_that_is_printed() -> None:
 
 
 def test_each_browser_has_keys_of_its_own() -> None:
-    ring, spec = KeyRing(), ModelSpec(url="http://models.example.org/v1/", key_env="SOME")
+    ring, spec = KeyRing(), ModelSpec(url="http://models.example.org/v1/", key_env="SOME_KEY")
     ring.of("ann").type(spec, KEY)
-    assert ring.of("ann").of(spec) == KEY and ring.of("ann").typed(spec)
-    assert ring.of("bob").of(spec) is None and not ring.of("bob").typed(spec)
+    assert ring.of("ann").of(spec) == KEY and ring.of("ann").holds(spec)
+    assert ring.of("bob").of(spec) is None and not ring.of("bob").holds(spec)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_key_is_for_the_whole_address(url: str) -> None:
     keys, spec = TypedKeys(), ModelSpec(url="http://models.example.org/v1")
     keys.type(spec, KEY)
     assert keys.of(replace(spec, url=url)) is None
-    assert keys.of(replace(spec, url=spec.url + "/", model="another", key_env="ANY")) == KEY
+    assert keys.of(replace(spec, url=spec.url + "/", model="another", key_env="ANY_KEY")) == KEY
 
 
 def test_a_typed_key_goes_before_that_of_the_environment_until_it_is_taken_away(
@@ -167,7 +167,7 @@ def test_a_typed_key_goes_before_that_of_the_environment_until_it_is_taken_away(
     keys.type(spec, KEY)
     assert keys.of(spec) == KEY and Keys().of(spec) == OTHER
     keys.type(spec, "  ")
-    assert keys.of(spec) == OTHER and not keys.typed(spec)
+    assert keys.of(spec) == OTHER and not keys.holds(spec)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,9 @@ def test_a_typed_key_goes_before_that_of_the_environment_until_it_is_taken_away(
     [
         ("https://models.example.org/v1", "KEY_FOR_MODELS_EXAMPLE_ORG"),
         ("http://127.0.0.1:8000/v1", "KEY_FOR_127_0_0_1"),
-        ("http://[::1]:8000/v1", "KEY_FOR_1"),
+        ("http://[::1]:8000/v1", "KEY_FOR_IP6__0000_0000_0000_0000_0000_0000_0000_0001"),
+        ("http://models-example.org/v1", "KEY_FOR_MODELS__EXAMPLE_ORG"),
+        ("https://bücher.example/v1", "KEY_FOR_XN____BCHER__KVA_EXAMPLE"),
         ("", "KEY_FOR_ENDPOINT"),
     ],
 )

@@ -1,5 +1,6 @@
 """The command `claywright`: what all of its parts share. The work is done in app/workflow.py."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ import typer
 
 from app import services, terminal
 from app.config import Settings, settings
+from app.keys import Keys
+from app.permissions import NotAllowed, Permissions, from_options
+from app.recipe import Recipe
 from app.store import Store
 
 app = typer.Typer(
@@ -16,6 +20,13 @@ app = typer.Typer(
 )
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or 'last'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+AllowKey = Annotated[
+    list[str] | None,
+    typer.Option("--allow-key", metavar="NAME=HOST", help="Let recipes send this variable's key to that host."),
+]
+AllowPath = Annotated[
+    list[Path] | None, typer.Option("--allow-path", help="Let recipes read or write this file or folder.")
+]
 DATA: dict[str, Path | None] = {"folder": None}
 
 
@@ -53,3 +64,19 @@ def opened() -> Iterator[tuple[Settings, Store]]:
     here = settings(DATA["folder"])
     with services.stopping(here), Store(here.data) as store:
         yield here, store
+
+
+def permit(here: Settings, made: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None) -> None:
+    """Asks once for what a recipe from `folder` would send, read or write; for one of a run (None) only what it would send.
+
+    Raises NotAllowed where nobody is there to be asked, or says no.
+    """
+    permissions = Permissions(here.data)
+    permissions.allow(from_options(keys or (), paths or ()))
+    needs = permissions.needs(made, Keys(), folder, of_paths=folder is not None)
+    if needs and sys.stdin.isatty():
+        terminal.say("This recipe\n" + "\n".join(f"  {need.sentence}" for need in needs))
+        if not typer.confirm("Allow that, now and from now on?", err=True):
+            raise NotAllowed("Nothing was sent, read or written.")
+        permissions.allow(needs)
+    permissions.check(made, Keys(), folder, of_paths=folder is not None)

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from app import importing, recipe, reviewing, terminal, workflow
-from app.commands import AsJson, RunId, app, opened
+from app.commands import AllowKey, AllowPath, AsJson, RunId, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.config import Settings
 from app.errors import RunError
+from app.permissions import Permissions
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -31,6 +32,8 @@ def run(
     budget_dollars: Annotated[float | None, typer.Option(help="Most US dollars that the run may cost in all.")] = None,
     no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
+    allow_key: AllowKey = None,
+    allow_path: AllowPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
@@ -45,6 +48,7 @@ def run(
         budget = budget if budget_dollars is None else replace(budget, dollars=budget_dollars)
         changed = replace(made, rows=rows or made.rows, budget=budget)
         more, made = changed if changed != made else None, changed
+        permit(here, made, file.absolute().parent if file else None, allow_key, allow_path)
         begun = old or workflow.start(store, here, made)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
@@ -105,6 +109,7 @@ def import_rows(
             given = importing.inputs_of(str(path), column or ())
         else:
             given = importing.inputs_of(source, column or (), config, split)
+            Permissions(here.data).allow_inputs(given)  # whoever types a name means it
         called = name or argilla or Path(source).stem or source
         try:
             begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
@@ -195,6 +200,7 @@ def rate(
         bool | None, typer.Option("--together/--singly", help="All responses in one prompt, or one by one.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Times that each question is asked.")] = None,
+    allow_key: AllowKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Rate the rows of a run."""
@@ -207,6 +213,7 @@ def rate(
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,
         )
+        permit(here, workflow.recipe_of(found), None, allow_key, None)
         watched = terminal.Watched(store, found)
         done = terminal.work(workflow.rate(store, here, found, judge, watched, terminal.say), watched)
         _report(_result(store, done, watched), as_json)

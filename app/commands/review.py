@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from app import reviewing, terminal, workflow
-from app.commands import AsJson, RunId, app, opened
+from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.config import Settings
 from app.pulling import Pulled
 from app.store import Store
@@ -64,6 +64,7 @@ def push(
             "--blind-audit/--open-audit", help="Send the audit sample without ratings and reasons, or with them."
         ),
     ] = None,
+    allow_key: AllowKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a run to Argilla; what is there already is not sent again."""
@@ -72,6 +73,7 @@ def push(
         if blind_audit is not None:
             review = replace(workflow.recipe_of(found).review, blind_audit=blind_audit)
             found = workflow.amend(store, found, review=review)
+        permit(here, workflow.recipe_of(found), None, allow_key, None)
         sent = push_rows(here, store, found, dataset, workspace, withdraw=withdraw)
         if as_json:
             terminal.show_json(sent)

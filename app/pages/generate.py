@@ -10,7 +10,7 @@ from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
 from app.forms import add_fields
-from app.pages import changes, inputs
+from app.pages import changes, consent, inputs
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import progress_card, row_card, waiting_card
 from app.parts import count
@@ -40,6 +40,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes=["side", "card"]):
             _settings(board)
         with gr.Column(elem_classes="mainc"):
+            consent.build(board)
             board.problem("task", "inputs", "answers", "budget", "generate")
             board.part(progress, retry)
             board.part(cards, on_cards)

@@ -45,7 +45,6 @@ def build(board: Board) -> None:
     upload = upload_button("Upload files", visible=False, elem_id="upload", file_count="multiple")
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
     board.part(_endings)
-    form.add("inputs.path", gr.Textbox("", label="File", visible=False))
     with gr.Row(visible=False) as hub:
         form.add(
             "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
@@ -193,6 +192,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     task = draft.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     given = draft.inputs_of({**filled, **blank}, task)
+    act.desk.check_paths(given)
     try:
         seen = uploads.look(given, task.required_columns())
     except ClaywrightError as error:

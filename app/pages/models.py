@@ -12,7 +12,7 @@ from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
 from app.forms import add_fields
 from app.keys import key_variables
-from app.pages import model_sets
+from app.pages import consent, model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t
 from app.trial import Trial, try_out
@@ -49,6 +49,7 @@ def build(board: Board) -> None:
         )
         board.button(lambda look: "Test all", test_all, primary=True, min_width=100, elem_id="test-all")
     board.problem("models")
+    consent.build(board)
     with gr.Row(elem_classes="three", equal_height=True):
         with gr.Column(elem_classes="card"):
             _role(board, "generator")
@@ -186,7 +187,7 @@ def _model_field(look: Look, role: str) -> Any:
 
 def _typed_field(look: Look, role: str) -> Any:
     spec = look.described(role)
-    held = spec is not None and look.desk.keys(look.browser).typed(spec)
+    held = spec is not None and look.desk.keys(look.browser).holds(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, placeholder="typed ✓ until Claywright ends" if held else "paste the key here")
 

@@ -27,10 +27,14 @@ OWN = ("max_new_tokens", "max_tokens", "temperature", "top_p", "do_sample", "sto
 
 
 class GivenKeys(Keys):
-    """The keys that models were made with, else the environment's. In this process's memory alone."""
+    """The keys that models were made with, else the environment's. In this process's memory alone.
 
-    def __init__(self) -> None:
+    written_here: the models are those of the program itself, whose author named both the variable and the address.
+    """
+
+    def __init__(self, *, written_here: bool = True) -> None:
         self._given: dict[tuple[str, str], str] = {}
+        self._written_here = written_here
 
     def give(self, spec: ModelSpec, key: str | None) -> None:
         """Raises SettingsError where the same model at the same address has another key."""
@@ -45,6 +49,9 @@ class GivenKeys(Keys):
 
     def of(self, spec: ModelSpec) -> str | None:
         return self._given.get((spec.address, spec.model)) or super().of(spec)
+
+    def holds(self, spec: ModelSpec) -> bool:
+        return self._written_here or (spec.address, spec.model) in self._given
 
     def missing(self, spec: ModelSpec) -> str:
         return f"needs a key: give it as api_key, or set the environment variable {spec.key_variable}"

@@ -11,6 +11,13 @@ from tasks.models.presets import PRESETS
 from tasks.settings import setting
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+KEY_NAME = re.compile(r"(?:[A-Z0-9_]*_)?(?:KEY|TOKEN)|KEY_FOR_\w+")
+NOT_A_MODELS = re.compile(
+    r"(?:AWS|GITHUB|GH|GITLAB|CI|NPM|PYPI|TWINE|UV|DOCKER|SSH|GPG|STRIPE|SLACK|TWILIO|SENDGRID|DATADOG|SENTRY|VAULT|JWT|SESSION"
+    r"|DJANGO|FLASK|ARGILLA|CLAYWRIGHT|KUBE|TF|DIGITALOCEAN|CLOUDFLARE|HEROKU|VERCEL|NETLIFY|DISCORD|TELEGRAM)_.*"
+    r"|.*(?:SECRET|PRIVATE|PASSWORD|PASSWD|ACCESS_KEY|ENCRYPTION|SIGNING|CREDENTIAL).*"
+)
+"""Names of keys that open something else than a model: a recipe from elsewhere may ask for them, and never gets them."""
 MOST_AT_ONCE = 2048
 
 
@@ -58,6 +65,11 @@ class ModelSpec:
             raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
         if self.key_env and not VARIABLE.fullmatch(self.key_env):
             raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
+        if self.key_env and not names_a_key(self.key_env):
+            raise SettingsError(
+                f"key_env must name the variable of a model's key, which ends in _KEY or _TOKEN; {self.key_env} is none. "
+                "Put the model's key into a variable of its own."
+            )
         if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
             raise SettingsError("timeout of a model must be above zero, max_tokens not below.")
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
@@ -85,6 +97,11 @@ class ModelSpec:
     def identity(self) -> str:
         """Names the endpoint in the memo: its address, or the preset where the app serves it."""
         return f"{self.address or self.preset}|{self.model}"
+
+
+def names_a_key(name: str) -> bool:
+    """True for the name of a variable that can hold a model's key, and is not known to hold another kind."""
+    return KEY_NAME.fullmatch(name) is not None and NOT_A_MODELS.fullmatch(name) is None
 
 
 def _is_web_address(url: str) -> bool:

@@ -1,0 +1,28 @@
+"""What the forms would send or read beyond what this user allowed: asked for once, by name, before anything happens."""
+
+from app.desk import Look
+from app.pages.board import Act, Board, Done
+from app.parts import button, sentence, t
+
+
+def build(board: Board) -> None:
+    """On the page that is being built; nothing where there is nothing to ask."""
+    board.part(question, allow)
+
+
+def question(look: Look) -> str:
+    needs = look.desk.needs(look.browser, look.filled)
+    if not needs:
+        return ""
+    listed = "".join(f"<li>{t(sentence(need.sentence))}</li>" for need in needs)
+    return (
+        '<section class="panel consent" role="group" aria-label="Allow this?"><div class="panel-head"><h2>Allow this?</h2>'
+        "<p>A recipe from elsewhere can name keys and files of yours. Nothing is sent or read before you allow it.</p>"
+        f"</div><ul>{listed}</ul>{button('Allow, from now on', act='allow')}</section>"
+    )
+
+
+def allow(act: Act) -> Done:
+    needs = act.desk.needs(act.browser, act.desk.filled(act.browser))
+    act.desk.permissions.allow(needs)
+    return Done(toast="Allowed, on this machine and for this data folder.")

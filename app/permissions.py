@@ -1,0 +1,202 @@
+"""What this user allowed: a key of the environment to a host that is not its provider's, files beyond a recipe's own folder.
+
+Recipes are what people share, and a recipe names addresses, variables and files. So what one of them would send or read is asked
+for once, by name, and remembered in the data folder. Keys that were typed, or given in a program, are not asked for: who
+gave them named the address too.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.files import exclusively, write_private
+from app.inputs import Inputs
+from app.keys import Keys, variable_for
+from app.recipe import Recipe
+from tasks.errors import SettingsError
+from tasks.models.openai import on_this_machine
+from tasks.models.presets import PRESETS
+from tasks.models.spec import ModelSpec
+
+FILE = "permissions.json"
+
+
+class NotAllowed(SettingsError):
+    """A key or a file that this user has not allowed yet."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a recipe would do: send the variable `what` to the host `where`, or read or write the path `what`."""
+
+    kind: str
+    what: str
+    where: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """As people read it: "sends OPENAI_API_KEY to models.example.org"."""
+        return f"sends {self.what} to {self.where}" if self.kind == "key" else f"{self.kind} {self.what}"
+
+    @property
+    def option(self) -> str:
+        """What allows it on the command line."""
+        quoted = f"'{self.what}'" if re.search(r"\s", self.what) else self.what
+        return f"--allow-key {self.what}={self.where}" if self.kind == "key" else f"--allow-path {quoted}"
+
+
+class Permissions:
+    """What was allowed on one data folder; as it stands in the file now, which another process may have changed."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.path = data / FILE
+
+    def allow(self, needs: Iterable[Need]) -> None:
+        needs = list(needs)
+        if not needs:
+            return
+        with exclusively(self.path.with_suffix(".lock")):
+            keys, paths = self._kept()
+            known = len(keys) + len(paths)
+            for need in needs:
+                if need.kind == "key":
+                    keys.add((need.what, need.where))
+                else:
+                    paths.add(need.what)
+            if len(keys) + len(paths) == known:
+                return
+            kept = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
+            write_private(self.path, json.dumps(kept, ensure_ascii=False, indent=1))
+
+    def needed_key(self, spec: ModelSpec, keys: Keys) -> Need | None:
+        """What is to be asked before the model gets its key from the environment; None where there is nothing to ask."""
+        variable, host = spec.key_variable, host_of(spec.address)
+        if not variable or keys.holds(spec) or not keys.of(spec) or _belongs(variable, spec.address):
+            return None
+        return None if (variable, host) in self._kept()[0] else Need("key", variable, host)
+
+    def key(self, spec: ModelSpec, keys: Keys) -> str | None:
+        """The key of a model. Raises NotAllowed for one of the environment that would go where nobody allowed it."""
+        if (need := self.needed_key(spec, keys)) is not None:
+            raise NotAllowed(
+                f"This {need.sentence}, which is not its provider. Allow it on the page Models, or on the command line with "
+                f"{need.option}.",
+                terminal=f"If that is meant, add: {need.option}",
+            )
+        return keys.of(spec)
+
+    def needed_path(self, path: str, folder: Path | None, kind: str = "reads") -> Need | None:
+        """What is to be asked before a recipe from `folder` uses a path; uploads are free, and what stands beside the recipe."""
+        whole = _resolved(path)
+        if _inside(whole, _resolved(str(self.data / "inputs")), hidden=True):
+            return None
+        if folder is not None and not _everything(folder) and _inside(whole, folder.resolve()):
+            return None
+        return None if str(whole) in self._kept()[1] else Need(kind, str(whole))
+
+    def needs(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> list[Need]:
+        """All that a recipe which stood in `folder` would do and that is to be asked for, in a fixed order."""
+        needs = [self.needed_key(spec, keys) for spec in models_of(recipe)]
+        if of_paths:
+            needs += [self.needed_path(path, folder) for path in read_by(recipe.inputs, models_of(recipe))]
+            if recipe.export.path:
+                needs.append(self.needed_path(recipe.export.path, folder, "writes"))
+        return list(dict.fromkeys(filter(None, needs)))
+
+    def check(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> None:
+        """Remembers which files a recipe reads. Raises NotAllowed where that, or a key, is to be asked for first."""
+        if needs := self.needs(recipe, keys, folder, of_paths=of_paths):
+            raise NotAllowed(
+                f"This recipe {' and '.join(need.sentence for need in needs)}, which was never allowed here.",
+                terminal=f"If that is meant, add: {' '.join(need.option for need in needs)}",
+            )
+        if of_paths:
+            self.allow_inputs(recipe.inputs, models_of(recipe))
+
+    def allow_inputs(self, inputs: Inputs, specs: Iterable[ModelSpec] = ()) -> None:
+        """What these read may be read from now on."""
+        self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
+
+    def _kept(self) -> tuple[set[tuple[str, str]], set[str]]:
+        """(variables with hosts, paths). A file that can't be read allows nothing."""
+        try:
+            kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
+            return {(str(name), str(host)) for name, host in kept["keys"]}, set(map(str, kept["paths"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return set(), set()
+
+
+def models_of(recipe: Recipe) -> list[ModelSpec]:
+    """The models that a recipe names, whether it will ask them or not."""
+    return [recipe.generator, *recipe.responders, recipe.labeller, *([recipe.embedder] if recipe.embedder else [])]
+
+
+def read_by(inputs: Inputs, specs: Iterable[ModelSpec]) -> list[str]:
+    """The files and folders of this machine that are named to be read: an input, a dataset on disk, a tokenizer's folder."""
+    named = [inputs.dataset, *(spec.template for spec in specs)]
+    return [*([inputs.path] if inputs.path else []), *filter(_is_there, named)]
+
+
+def from_options(keys: Iterable[str], paths: Iterable[str | Path]) -> list[Need]:
+    """What --allow-key NAME=HOST and --allow-path say. Raises SettingsError."""
+    needs = []
+    for pair in keys:
+        name, _, host = pair.partition("=")
+        if not name or not host:
+            raise SettingsError(f"--allow-key takes NAME=HOST, as OPENAI_API_KEY=models.example.org (given: {pair!r}).")
+        needs.append(Need("key", name.strip(), host_of(host if "://" in host else f"http://{host.strip()}")))
+    return [*needs, *(Need("reads", str(_resolved(str(path)))) for path in paths)]
+
+
+def host_of(address: str) -> str:
+    """The host of an address, with its port where that is not the usual one: on one machine, ports are different servers."""
+    parts = urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = f":{parts.port}" if parts.port and parts.port != usual else ""
+    return f"{(parts.hostname or '').lower()}{port}"
+
+
+def _belongs(variable: str, address: str) -> bool:
+    """True for a provider's key and that provider's own address, or a key that is named after a host elsewhere.
+
+    On this machine each port may be somebody else's server, and the name of a key knows no ports.
+    """
+    parts = urlsplit(address)
+    providers = [
+        urlsplit(preset.url).hostname for preset in PRESETS.values() if preset.key_env == variable and preset.url
+    ]
+    if parts.scheme == "https" and parts.hostname in providers:
+        return True
+    return variable == variable_for(address) and not on_this_machine(address)
+
+
+def _resolved(path: str) -> Path:
+    try:
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, no such user, a NUL
+        return Path(path).absolute()
+
+
+def _inside(path: Path, folder: Path, *, hidden: bool = False) -> bool:
+    """True for what stands in a folder; what is hidden there only where that is meant."""
+    if not path.is_relative_to(folder):
+        return False
+    return hidden or not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _everything(folder: Path) -> bool:
+    """True for a folder in which a person's whole life stands: a recipe there is no permission for all of it."""
+    whole = folder.resolve()
+    return whole == Path(whole.anchor) or whole == Path.home().resolve() or Path.home().resolve().is_relative_to(whole)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -1,0 +1,255 @@
+"""A recipe from elsewhere gets no key and no file that nobody allowed: asked for once, by name, before anything happens."""
+
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app.api as claywright
+from app import draft, recipe
+from app.config import Settings
+from app.desk import Desk
+from app.draft import FormError
+from app.keys import Keys, TypedKeys
+from app.pages import consent, models
+from app.permissions import Need, NotAllowed, Permissions, from_options, host_of
+from app.store import Store
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tests import conftest
+from tests.conftest import Command
+from tests.desks import SOMEBODY, act, at_desk
+from tests.servers import FakeOpenAI
+
+KEY, DIARY = "sk-canary-of-the-environment", "the diary of a private person"
+RECIPE = """
+name = "elsewhere"
+[generator]
+url = "{url}"
+model = "m"
+key_env = "{key}"
+[task]
+kind = "text-generation"
+[inputs]
+path = "{path}"
+[export]
+path = "{export}"
+"""
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Path:
+    path = tmp_path / "private" / "diary.jsonl"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"instruction": DIARY}) + "\n")
+    return path
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    return folder
+
+
+def written(folder: Path, url: str, path: Path | str, *, key: str = "OPENAI_API_KEY", export: str = "") -> Path:
+    file = folder / "recipe.toml"
+    file.write_text(RECIPE.format(url=url, key=key, path=path, export=export))
+    return file
+
+
+def test_a_recipe_from_elsewhere_is_asked_for_what_it_would_send_read_and_write(
+    command: Command, tmp_path: Path, diary: Path, downloads: Path
+) -> None:
+    before = diary.read_bytes()
+    with FakeOpenAI() as server:
+        file = written(downloads, server.url, diary, export=str(diary))
+        ended = command("run", file, "--no-push", env={"OPENAI_API_KEY": KEY})
+        host = host_of(server.url)
+        assert ended.code == 1 and server.calls == [] and "Traceback" not in ended.err
+        assert f"sends OPENAI_API_KEY to {host} and reads {diary} and writes {diary}" in ended.err
+        options = [f"--allow-key=OPENAI_API_KEY={host}", f"--allow-path={diary}"]
+        done = command("run", file, "--no-push", *options, env={"OPENAI_API_KEY": KEY})
+        assert done.code == 0, done.err
+        assert {call["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
+        again = command("run", file, "--no-push", env={"OPENAI_API_KEY": KEY})  # once is enough
+        assert again.code == 0, again.err
+    assert diary.read_bytes() == before and (tmp_path / "data" / "permissions.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_stands_beside_a_recipe_is_free_but_what_is_hidden_there_is_not(tmp_path: Path, downloads: Path) -> None:
+    (downloads / "rows.jsonl").write_text("{}")
+    (downloads / ".env").write_text("A=b")
+    (downloads / "link.jsonl").symlink_to("/etc/hostname")
+    permissions = Permissions(tmp_path / "data")
+    assert permissions.needed_path(str(downloads / "rows.jsonl"), downloads) is None
+    assert permissions.needed_path(str(downloads / "deeper" / "rows.jsonl"), downloads) is None
+    for odd in (".env", ".git/config", "../private", "link.jsonl", "../downloads2/x", "a/../../x"):
+        assert permissions.needed_path(str(downloads / odd), downloads) is not None, odd
+    home = Path.home()
+    assert permissions.needed_path(str(home / "rows.jsonl"), home) is not None  # a home folder is not a recipe's own
+    assert permissions.needed_path("/etc/passwd", Path("/")) is not None
+    assert permissions.needed_path(str(tmp_path / "data" / "inputs" / "x" / ".rows.jsonl"), None) is None
+    assert permissions.needed_path("\0", downloads) is not None
+
+
+def test_who_sits_at_a_terminal_is_asked_in_words(tmp_path: Path, diary: Path, downloads: Path) -> None:
+    with FakeOpenAI() as server:
+        file = written(downloads, server.url, diary)
+        for answer, code in (("n", 1), ("y", 0)):
+            ours, theirs = pty.openpty()
+            os.write(ours, f"{answer}\n".encode())
+            environment = {**os.environ, "CLAYWRIGHT_DATA": str(tmp_path / "data"), "OPENAI_API_KEY": KEY}
+            ended = subprocess.run(
+                [*conftest.claywright(), "run", str(file), "--no-push"], stdin=theirs, capture_output=True, text=True,
+                env=environment, timeout=120, check=False,
+            )  # fmt: skip
+            os.close(ours)
+            os.close(theirs)
+            assert ended.returncode == code, ended.stderr
+            assert f"  sends OPENAI_API_KEY to {host_of(server.url)}\n  reads {diary}" in ended.stderr
+            assert bool(server.calls) == (answer == "y") and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "NPM_TOKEN", "SECRET_KEY", "DATABASE_URL", "PATH",
+        "SSH_PRIVATE_KEY", "ARGILLA_API_KEY", "PASSWORD", "HOME", "STRIPE_API_KEY", "SLACK_BOT_TOKEN", "ENCRYPTION_KEY",
+    ],
+)  # fmt: skip
+def test_a_variable_that_holds_no_models_key_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"key_env must name the variable of a model's key.*{name}"):
+        ModelSpec(url="http://models.example.org/v1", key_env=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "HF_TOKEN", "TEAM_KEY", "KEY_FOR_MODELS_EXAMPLE_ORG", "REPLICATE_API_TOKEN"]
+)
+def test_a_models_key_may_be_named(name: str) -> None:
+    assert ModelSpec(url="http://models.example.org/v1", key_env=name).key_variable == name
+
+
+def test_a_key_goes_to_its_own_provider_unasked_and_to_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("KEY_FOR_MODELS_EXAMPLE_ORG", KEY)
+    monkeypatch.setenv("KEY_FOR_127_0_0_1", KEY)
+    permissions = Permissions(tmp_path)
+
+    def needed(**spec: Any) -> str:
+        need = permissions.needed_key(ModelSpec(model="m", **spec), Keys())
+        return need.sentence if need else ""
+
+    assert needed(preset="openai") == needed(url="https://api.openai.com/v1", key_env="OPENAI_API_KEY") == ""
+    assert needed(url="https://models.example.org/v1", key_env="KEY_FOR_MODELS_EXAMPLE_ORG") == ""
+    assert needed(url="https://models.example.org/v1") == ""  # no key is named
+    assert needed(url="https://models.example.org/v1", key_env="UNSET_KEY") == ""  # there is none
+    for url in (
+        "http://api.openai.com/v1", "https://api.openai.com.evil.org/v1", "https://evil.org/api.openai.com/v1",
+        "https://api-openai.com/v1", "http://127.0.0.1:18901/steal/v1", "https://openai.com/v1",
+    ):  # fmt: skip
+        assert needed(url=url, key_env="OPENAI_API_KEY") == f"sends OPENAI_API_KEY to {host_of(url)}"
+    assert needed(url="https://models-example.org/v1", key_env="KEY_FOR_MODELS_EXAMPLE_ORG")
+    assert needed(url="http://127.0.0.1:8000/v1", key_env="KEY_FOR_127_0_0_1")  # each port may be somebody else's
+    permissions.allow([Need("key", "OPENAI_API_KEY", "127.0.0.1:18901")])
+    assert needed(url="http://127.0.0.1:18901/v1", key_env="OPENAI_API_KEY") == ""
+    assert needed(url="http://127.0.0.1:18902/v1", key_env="OPENAI_API_KEY")
+
+
+def test_a_key_that_was_typed_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    keys, spec = TypedKeys(), ModelSpec(url="http://models.example.org/v1", key_env="OPENAI_API_KEY")
+    with pytest.raises(NotAllowed, match=r"sends OPENAI_API_KEY to models\.example\.org, which is not its provider"):
+        Permissions(tmp_path).key(spec, keys)
+    keys.type(spec, "sk-typed")
+    assert Permissions(tmp_path).key(spec, keys) == "sk-typed"
+
+
+def test_a_file_of_permissions_that_can_not_be_read_allows_nothing(tmp_path: Path) -> None:
+    permissions, need = Permissions(tmp_path), Need("reads", "/etc/hostname")
+    permissions.allow([need])
+    assert permissions.needed_path("/etc/hostname", None) is None
+    for broken in ("", "{", "[]", '{"keys": 1, "paths": 2}', '{"keys": [["a"]], "paths": []}', "[" * 100_000):
+        (tmp_path / "permissions.json").write_text(broken)
+        assert permissions.needed_path("/etc/hostname", None) == need
+    permissions.allow([need])
+    assert permissions.needed_path("/etc/hostname", None) is None
+
+
+def test_options_say_what_is_wrong_with_them() -> None:
+    for odd in ("OPENAI_API_KEY", "=host", "NAME="):
+        with pytest.raises(SettingsError, match="takes NAME=HOST"):
+            from_options([odd], [])
+    (key, path) = from_options(["A_KEY=HTTPS://Models.Example.org:443/v1"], ["/etc/../etc/hostname"])
+    assert (key, path) == (Need("key", "A_KEY", "models.example.org"), Need("reads", "/etc/hostname"))
+
+
+# -- the page
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    here = Settings(data=tmp_path / "data", owner="tester")
+    with Store(here.data) as store, at_desk(store, here) as desk:
+        yield desk
+
+
+def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
+    desk: Desk, diary: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with FakeOpenAI() as server:
+        made = recipe.load(written(downloads, server.url, diary))
+        desk.keep(SOMEBODY, draft.fill(made))
+        asked = consent.question(desk.look(SOMEBODY, "", {}))
+        assert f"Sends OPENAI_API_KEY to {host_of(server.url)}" in asked and f"Reads {diary}" in asked
+        models.test(act(desk, extra=[""]), "generator")
+        spec = desk.look(SOMEBODY, "", {}).described("generator")
+        assert spec is not None
+        trial = desk.look(SOMEBODY, "", {}).trial(spec)
+        assert trial is not None and "Allow it on the page Models" in trial.trouble and server.calls == []
+        with pytest.raises(FormError, match=f"This reads {diary}"):
+            desk.recipe(desk.filled(SOMEBODY))
+        with pytest.raises(FormError, match=f"This reads {diary}"):
+            desk.begin(desk.filled(SOMEBODY), "")
+        assert desk.store.runs.all() == []
+        consent.allow(act(desk))
+        assert consent.question(desk.look(SOMEBODY, "", {})) == ""
+        assert desk.recipe(desk.filled(SOMEBODY)).inputs.path == str(diary)
+        models.test(act(desk, extra=[""]), "generator")
+        assert server.calls and KEY in server.calls[0]["authorization"]
+
+
+def test_what_was_pasted_is_not_asked_for(desk: Desk) -> None:
+    filled = {**desk.usual, "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": "Name a river."}
+    assert desk.recipe({**filled, "rows": None}).inputs.path.startswith(str(desk.settings.data / "inputs"))
+    assert desk.needs(SOMEBODY, filled) == []
+
+
+# -- from Python
+
+
+def test_a_recipe_file_is_asked_for_from_python_too_and_a_programs_own_models_are_not(
+    data: Path, diary: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with FakeOpenAI() as server:
+        file = written(downloads, server.url, diary)
+        with pytest.raises(NotAllowed, match=r"sends OPENAI_API_KEY to .* and reads"):
+            claywright.run(file)
+        assert server.calls == []
+        allowed = {"OPENAI_API_KEY": host_of(server.url)}
+        assert claywright.run(file, allow_keys=allowed, allow_paths=[diary]).state == "done"
+        sent = len(server.calls)
+        own = claywright.OpenAILLM(model="m", base_url=server.url)
+        task = replace(recipe.load(file).task)
+        made = claywright.Recipe(task=task, generator=own, inputs=claywright.Inputs(path=str(diary)))
+        assert claywright.run(made).state == "done" and len(server.calls) > sent
