@@ -25,7 +25,7 @@ LOOKED_FOR = 10.0
 """Seconds in which the rows of an input are counted."""
 MOST_COLUMNS = 1000
 """That are offered to choose from."""
-PARTS = re.compile(r"^\s*---+\s*$", re.MULTILINE)
+PARTS = re.compile(r"^[^\S\n]*---+[^\S\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

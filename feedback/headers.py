@@ -1,7 +1,7 @@
 """Where each part of a labeller's answer begins and ends: the headers of the texts, and what is said behind the last one."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
@@ -10,7 +10,7 @@ REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for
 TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))"
 KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-NAMED = rf"<?(?:text|response|answer)[ \t]*#?[ \t]*(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
+NAMED = rf"<?(?:text|response|answer)[ \t]*+(?:#[ \t]*+)?(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
 TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[0-9])[^\n]{1,80}$"
 HEADER = re.compile(
     rf"^[ \t>*_`\-•\"']*+(?P<hashes>\#{{1,6}}+)?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
@@ -19,17 +19,17 @@ HEADER = re.compile(
     re.I | re.M,
 )
 """A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good"."""
-OWN = re.compile(rf"^{EDGE}(?:rating|score)[ \t]+(?:for|of)[ \t]+{NAMED}{COLON}[ \t*_`]*(?=\S)", re.I | re.M)
+OWN = re.compile(rf"^{EDGE}(?:rating|score)[ \t]+(?:for|of)[ \t]+{NAMED}{COLON}(?=[ \t]*+\S)[ \t*_`]*", re.I | re.M)
 """The rating and its text in one label: "Rating for Text 2: 4"."""
 SHORT = re.compile(
-    rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*"
-    r"(?=[ \t*_`(★☆⭐]*[1-5](?:\.[0-9]+)?(?:[ \t]*(?:/|out[ \t]+of)[ \t]*5)?[ \t*_`)]*"
-    r"(?:$|[ \t]+[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
+    rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*+"
+    r"(?=[ \t*_`(★☆⭐]*+[1-5](?:\.[0-9]+)?(?:[ \t]*(?:/|out[ \t]+of)[ \t]*5)?[ \t*_`)]*+"
+    r"(?:$|(?<=[ \t])[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
     re.I | re.M,
 )
 """The same without a word for it: "Text 2: 4/5 - Clear.". It is looked for only where nothing else says what a number is."""
 INLINE = re.compile(
-    rf"(?:(?<=[.!?;|])[ \t]+|[ \t]+\#{{1,6}}[ \t*_]*)(?P<asked>output[ \t]+for[ \t]+)?{NAMED}"
+    rf"(?:(?<=[.!?;|])[ \t]+|(?<![ \t])[ \t]++\#{{1,6}}[ \t*_]*)(?P<asked>output[ \t]+for[ \t]+)?{NAMED}"
     rf"(?=[ \t>*_#:：.,;`(|–-]+(?:rating|score|{TYPE}){COLON})",
     re.I,
 )
@@ -37,7 +37,7 @@ INLINE = re.compile(
 ITEM = re.compile(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){COLON})", re.I | re.M)
 """A number of a list right before a rating."""
 LABEL = re.compile(
-    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]+[-–—]?[ \t*_`]*(?:[0-9]|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
+    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]++(?:[-–—][ \t*_`]*+)?(?:[0-9]|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
     rf"|({REASON})[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
     re.I | re.M,
 )
@@ -53,7 +53,7 @@ WORDED_TYPE = re.compile(
 )
 """Kinds in other words than their numbers, right before their reason: not readable, but the reason is theirs."""
 FENCE, HEADING = re.compile(r"^[ \t]*```", re.M), re.compile(r"^(#{1,6})[ \t]+\S", re.M)
-RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$", re.M)
+RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*+\1){2,}+[ \t]*+$", re.M)
 CLOSING = re.compile(
     r"(?<=\n\n)[ \t>*_#]*(?:(?:in|the|a|my|brief|final|overall|quick)[ \t]+){0,2}"
     r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)",
@@ -67,7 +67,7 @@ COURTESY = re.compile(
     re.I,
 )
 OTHERS = re.compile(
-    rf"\b(?:texts?|responses?|answers?)[ \t]*#?[ \t]*(?:[0-9]|(?:{'|'.join(NUMBERS)})\b)|\brank"
+    rf"\b(?:texts?|responses?|answers?)[ \t]*+(?:#[ \t]*+)?(?:[0-9]|(?:{'|'.join(NUMBERS)})\b)|\brank"
     r"|\b(?:both|all|the[ \t]+(?:two|three|four|five))[ \t]+(?:of[ \t]+the[ \t]+)?(?:texts|responses|answers)\b",
     re.I,
 )
@@ -80,7 +80,7 @@ CONCLUSION = re.compile(
 """A last paragraph of its own whose subject is a text, or all of them: "Overall, Text 1 is ..."."""
 TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
 """A token that ends the labeller's turn: what follows is another one's."""
-BLOCK = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.M | re.S)
+FENCE_LINE = re.compile(r"^[ \t]*```([^\n]*)$", re.M)
 RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*[0-9]", re.I | re.M)
 
 
@@ -207,12 +207,25 @@ def without_code(answer: str) -> str:
     """The answer, as long as it is, with blanks for the code that a rationale quotes: what looks like a label there is none."""
     first = next((mark.end() for mark in LABEL.finditer(answer) if kind(mark) != "rating"), None)
 
-    def blank(found: re.Match[str]) -> str:
-        if first is None or found.start() < first or HEADER.search(found[1]) or RATED.search(found[1]):
-            return found[0]
-        return re.sub(r"[^\n]", " ", found[0])
+    if first is None or "```" not in answer:
+        return answer
+    pieces, behind = [], 0
+    for begin, end, code in _blocks(answer):
+        if begin >= first and not HEADER.search(code) and not RATED.search(code):
+            pieces += [answer[behind:begin], re.sub(r"[^\n]", " ", answer[begin:end])]
+            behind = end
+    return "".join([*pieces, answer[behind:]])
 
-    return BLOCK.sub(blank, answer) if "```" in answer else answer
+
+def _blocks(answer: str) -> Iterator[tuple[int, int, str]]:
+    """(begin, end, what is inside) of each block of code: from a fence to the next one that stands alone on its line."""
+    opened = None
+    for line in FENCE_LINE.finditer(answer):
+        if opened is None:
+            opened = line
+        elif not line[1].strip(" \t"):
+            yield opened.start(), line.end(), answer[opened.end() + 1 : line.start()]
+            opened = None
 
 
 def level_of(answer: str, place: Place) -> int:

@@ -33,9 +33,9 @@ BARE = re.compile(r"\A[ \t\n*_`]*[0-9](?:\.[0-9]+)?(?:[ \t]*/[ \t]*5)?[ \t*_`.]*
 BEFORE_LABEL = re.compile(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
 """What may follow the types on their line."""
-DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*(?:\([^()\n]{0,60}\))?[ \t*_`]*[-–—:;,.|][ \t]+")
-LAST_WORD = re.compile(r"[0-9.]+\s*(?:/\s*5)?[\s*_`.)]*\Z")
-KEY = re.compile(r"(?:output[\s_]+(?:for[\s_]+)?)?(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
+DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
+LAST_WORD = re.compile(r"[0-9.]++(?:\s*+/\s*+5)?+[\s*_`.)]*+\Z")
+KEY = re.compile(r"(?:output[\s_]++(?:for[\s_]++)?)?(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
 NAMES = ("text", "id", "response", "answer", "index", "number", "text_id", "name")
 """Keys of JSON items that say which text they speak of."""
 WHY = ("types_rationale", "rationale_for_type", "rationale_for_types", "type_rationale")
@@ -52,7 +52,7 @@ COLUMNS = {
 JSON = re.compile(r'\{\s*"|\[\s*\{')
 TAGGED = re.compile(r"^[ \t]*<(rating|score|rationale|type)s?>[ \t\n]*", re.I | re.M)
 TAG_ENDS = re.compile(
-    r"[ \t\n]*</(?:ratings?|scores?|rationales?|types?|outputs?|texts?|responses?|evaluations?)>", re.I
+    r"(?<![ \t\n])[ \t\n]*+</(?:ratings?|scores?|rationales?|types?|outputs?|texts?|responses?|evaluations?)>", re.I
 )
 NUMBERED_TAG = re.compile(r"<[a-z_]{1,20}[ \t]+(?:text|response|id|number|index)=[\"']?([0-9]{1,3})[\"']?[ \t]*>", re.I)
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)

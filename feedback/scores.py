@@ -6,7 +6,7 @@ from typing import Any
 from feedback.types import RatingStatus
 
 NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]+(?:\.[0-9]+)?)(?![\d.,]*\d|[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
+    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]++(?:\.[0-9]++)?+)(?![\d.,]*\d|[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
     r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?[ \t]*(%)?",
     re.I,
 )
@@ -27,7 +27,7 @@ GRADE = (
 )
 WORDED = re.compile(
     rf"\A[\s*_`\"']*{GRADE}(?:[ \t]+{GRADE}){{0,2}}(?:[ \t]+(?:quality|compliance|alignment|answer|response|work|text))?"
-    r"[ \t*_]*(?:\(|[-–—:][ \t]+)[ \t*_]*([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z",
+    r"[ \t*_]*(?:\(|[-–—:][ \t]++)[ \t*_]*+([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z",
     re.I,
 )
 """A grade in words before its number: "Good (4)"."""

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from feedback.aspects import ASPECTS
-from feedback.reading import read
+from feedback.reading import Entry, read
 from feedback.types import Rating
 from tasks.base import text
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.prompts import Prompts
+from tasks.reading import too_long
 from tasks.settings import setting
 from tasks.types import Message, Row
 
@@ -171,7 +172,10 @@ class UltraFeedback:
         """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
         aspect = ASPECTS[question.aspect]
         types = len(aspect.types) if self.types else 0
-        entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
+        if reason := too_long(answer.text):
+            entries = [Entry("unrated", note=f"the answer is {reason}")] * len(question.order)
+        else:
+            entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
         weighed = at_ratings(answer, [entry.value for entry in entries])
         full = _fills_the_context(answer, found)
         said: list[Rating] = []

@@ -21,7 +21,7 @@ from tasks.elimination import why_not
 from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import PROMPTS
-from tasks.reading import json_in, means_json, text_in
+from tasks.reading import json_in, means_json, text_in, too_long
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
@@ -138,15 +138,16 @@ class EvolInstruct(Task):
             options["max_tokens"] = longest + 40
         message = prompt(operation, before, own, as_json=as_json)
         answer = await model.chat([{"role": "user", "content": message}], **options)
-        instruction = read(answer.text, as_json=as_json)
-        reason, gain = incomplete(answer, instruction, longest), ""
+        reason, gain = too_long(answer.text) or None, ""
+        instruction = "" if reason else read(answer.text, as_json=as_json)
+        reason = reason or incomplete(answer, instruction, longest)
         if reason is None:
             reason = why_not(instruction, earlier, adds=not own and OPERATIONS[operation] == DEPTH)
         if reason is None and self.check_gain and model.name == local.NAME:
             gain = "left out: the built-in model is too small to judge it"
         elif reason is None and self.check_gain:
             judged = await compared(before, instruction, model)
-            same = equal(judged.text)
+            same = None if too_long(judged.text) else equal(judged.text)
             reason = "no gain: judged equal to the one before" if same else None
             gain = "passed" if same is False else f"unread: {judged.text[:200]}"
         if reason is not None:

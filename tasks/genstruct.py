@@ -17,7 +17,7 @@ from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
 from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
-from tasks.reading import ended, json_in
+from tasks.reading import ended, json_in, too_long
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Response, Row, Unit
@@ -92,6 +92,8 @@ class Genstruct(Task):
             answer = await self._ask(name, title, passage, model, found)
         except PromptTooLong as error:
             raise PromptTooLong(f"{error} A smaller passage_tokens or a model with a longer context helps.") from error
+        if reason := too_long(answer.text):
+            return [Dropped(reason, answer.text)]
         question, said = read(answer.text)
         if not (question and said):
             missing = " and ".join(name for name, part in (("question", question), ("answer", said)) if not part)

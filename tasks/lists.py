@@ -36,11 +36,11 @@ from tasks.list_lines import (
 )
 from tasks.reading import FENCE, JSON, WHOLE_BOLD, ended, means_json, unbold, unquoted
 
-ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*\|(?:\s*:?-+:?\s*\|)+\s*\Z")
+ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*+\|(?:\s*+:?-++:?\s*+\|)++\s*+\Z")
 IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
 LISTED_LAST = re.compile(rf"\b{LISTED}\W*\Z", re.IGNORECASE)
 ANSWER = re.compile(r"\Aanswer\s*[:：]", re.IGNORECASE)
-REMARKED = re.compile(r"\s+[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
+REMARKED = re.compile(r"(?<!\s)\s++[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
 PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
 ABOUT_PICTURES = re.compile(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")

@@ -22,6 +22,7 @@ from tasks.base import Task, text
 from tasks.errors import SettingsError, Unsupported
 from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
 from tasks.models.chat_templates import OpenTurn, Template, clean, fold, opened, resolve
+from tasks.reading import too_long
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Dropped, Message, Response, Row, Unit
@@ -98,7 +99,7 @@ class Magpie(Task):
             turn_open = await opened(template, talk) if template else OpenTurn("", ())
             said = await self._user_turn(model, found, turn_open, talk)
             instruction = clean(said.text)
-            if reason := why_not(instruction, said, talk):
+            if reason := too_long(instruction) or why_not(instruction, said, talk):
                 return [Dropped(f"user turn {turn + 1}: {reason}", said.text)]
             talk.append({"role": "user", "content": instruction})
             last = turn + 1 == self.n_turns
@@ -180,13 +181,17 @@ def why_not(instruction: str, said: Completion, talk: list[Message]) -> str | No
     return None
 
 
+LOOKED_AT = 10_000
+"""Characters of a turn in which loops are looked for: one that goes on for longer has begun with it by then."""
+
+
 def repeats_itself(turn: str) -> bool:
     """True for a turn that is mostly one phrase or one sentence over and over, as models that loop write it.
 
     Numbers in front of lines do not tell copies apart, and what stands in fenced code does not count. Lists, poems with
     refrains, tables and rows of numbers pass.
     """
-    told = NUMBERED.sub("", FENCED.sub("", turn)).casefold()
+    told = NUMBERED.sub("", FENCED.sub("", turn[:LOOKED_AT])).casefold()
     words = told.split()
     lettered = [any(map(str.isalpha, word)) for word in words]
     for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):

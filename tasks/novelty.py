@@ -24,6 +24,8 @@ UNSPACED = (
 MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
 """Vowel signs and accents, which `re` takes for the end of a word."""
 WORD = re.compile(rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{MARKS}])+")
+LOOKED_AT = 20_000
+"""Characters of a text that are compared: what is alike so far is alike."""
 BITS = 16
 MOST = (1 << BITS) - 1
 """How a place is packed beside the number of its text; a place behind the last counts as that, which only tests more."""
@@ -34,7 +36,7 @@ def words(text: str) -> list[str]:
 
     A text without any is one word, so that it is similar to itself.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text[:LOOKED_AT]).casefold()
     return WORD.findall(folded) or folded.split()
 
 

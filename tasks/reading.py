@@ -31,6 +31,8 @@ INTRODUCTION = re.compile(
     re.IGNORECASE,
 )
 BOLD_BEGINS, BOLD_ENDS = re.compile(r"(?<![\w*])\*\*(?=[^\s*])"), re.compile(r"(?<=[^\s*])\*\*(?![\w*])")
+MOST_READ, MOST_LINES = 50_000, 2_000
+"""Characters and lines of an answer that is searched for parts. What was asked for is a fraction of it; a loop is longer."""
 ROUNDS = 8
 """Layers of wrapping that are taken off one text: nobody wraps more, and a hostile answer costs no more time."""
 MOST_ENDS, LONGEST_END = 4, 50
@@ -38,6 +40,13 @@ ENDS = re.compile(
     r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
 )
 """A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
+
+
+def too_long(answer: str) -> str:
+    """Why an answer is not searched for parts; "" for one that is."""
+    if len(answer) > MOST_READ:
+        return f"longer than {MOST_READ:,} characters"
+    return f"longer than {MOST_LINES:,} lines" if answer.count("\n") > MOST_LINES else ""
 
 
 def json_in(text: str) -> Any:

@@ -17,6 +17,7 @@ from tasks.errors import InputError, SettingsError
 from tasks.lists import items_in
 from tasks.models.base import Model
 from tasks.prompts import PROMPTS
+from tasks.reading import too_long
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
@@ -132,6 +133,8 @@ class SelfInstruct(Task):
         if found.string_bounds:
             options["max_tokens"] = self.num_instructions * (LONGEST + 8) + 40
         answer = await model.chat([{"role": "user", "content": message}], **options)
+        if reason := too_long(answer.text):
+            return [Dropped(reason, answer.text)]
         instructions, surplus, unfinished = read(answer.text, self.num_instructions, cut_off=answer.cut_off)
         if not instructions:
             reason = "no list in the answer" if not answer.cut_off else CUT_OFF

@@ -28,7 +28,7 @@ CONTROL = re.compile(
     r"<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|<(?:start|end)_of_turn>|<\|turn>|<turn\|>|<[be]os>|<(?:BOS|EOS)_TOKEN>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>|</?think(?:ing)?>"
 )
-STRUCK = re.compile(r"<s>((?:(?!</?s>).)*)</s>", re.DOTALL)
+STRUCK = re.compile(r"<s>([^<]*+(?:<(?!/?s>)[^<]*+)*+)</s>")
 """HTML's way of striking words out, which looks like the begin and end tokens of some models."""
 
 

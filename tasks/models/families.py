@@ -235,6 +235,11 @@ FAMILIES: dict[str, Family] = {
 """In the order in which a model's name is tried: what was trained into another family's format stands before that family."""
 
 
+LONGEST_NAME = 200
+"""Characters of a model's name that are looked at."""
+
+
 def family_of(model: str) -> str | None:
     """The family that a model's name reveals."""
-    return next((name for name, f in FAMILIES.items() if f.names and re.search(f.names, model, re.IGNORECASE)), None)
+    begins = model[:LONGEST_NAME]
+    return next((name for name, f in FAMILIES.items() if f.names and re.search(f.names, begins, re.IGNORECASE)), None)

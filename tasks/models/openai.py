@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
 THINKING = re.compile(
-    r"\A\s*(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|((?:(?!<think).)*?)</think(?:ing)?>)\s*", re.DOTALL
+    r"\A\s*+(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|([^<]*+(?:<(?!think|/think(?:ing)?>)[^<]*+)*+)</think(?:ing)?>)\s*",
+    re.DOTALL,
 )
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
