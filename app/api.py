@@ -243,12 +243,19 @@ def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
 
 
 def export(
-    run_id: str, path: str | Path = "", *, data: Path | None = None, progress: Progress | bool = False, **settings_: Any
+    run_id: str,
+    path: str | Path = "",
+    *,
+    data: Path | None = None,
+    progress: Progress | bool = False,
+    overwrite: bool = False,
+    **settings_: Any,
 ) -> Exported:
     """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, or a folder for datasets.load_from_disk.
 
     Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on. progress is told
-    how many rows were looked at. Raises ExportError, SettingsError.
+    how many rows were looked at. What is there already is replaced where it is as an export of this run left it, or with
+    overwrite=True. Raises ExportError, SettingsError.
 
     >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
     >>> export(made.id, "talks.jsonl", unreviewed=True, format="sft").written
@@ -259,7 +266,7 @@ def export(
     with Store(here.data) as store, told(progress, "rows") as tell:
         found = store.runs.get(run_id)
         total = store.runs.counts(found.id)["answered"]
-        return workflow.export(store, found, to, watch=lambda looked_at: tell(looked_at, total))
+        return workflow.export(store, found, to, watch=lambda looked_at: tell(looked_at, total), overwrite=overwrite)
 
 
 def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any) -> Published:

@@ -9,7 +9,12 @@ from pathlib import Path
 import platformdirs
 
 from app.errors import StoreError
+from app.files import shut
 from feedback.addresses import tidy
+
+FOLDERS = ("inputs", "exports", "services", "browser", "argilla")
+FILES = ("claywright", "app.")
+"""What a data folder holds."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
     folder = named.expanduser().absolute() if named else usual_data()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _keep_to_owner(folder)
     except OSError as error:
         raise StoreError(
             f"The data folder {folder} can't be made: {error.strerror}. Name another one with --data or CLAYWRIGHT_DATA."
@@ -48,6 +54,19 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
         argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
         webhook=environment.get("CLAYWRIGHT_WEBHOOK", ""),
     )
+
+
+def _keep_to_owner(folder: Path) -> None:
+    """Shuts others out of a data folder and those in it; one that holds more than ours is left as it is."""
+    for name in FOLDERS:
+        shut(folder / name)
+    if not shared(folder):
+        shut(folder)
+
+
+def shared(folder: Path) -> bool:
+    """True for a folder that is not only the store's: where a project lies, a home folder, /tmp."""
+    return any(not entry.name.startswith((".", *FILES, *FOLDERS)) for entry in folder.iterdir())
 
 
 def usual_data() -> Path:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from app.errors import StoreError
-from app.files import exclusively, guard_store, release_store
+from app.files import BESIDE, create_private, exclusively, guard_store, release_store, shut
 from app.migrations import migrate
 from app.reserve import Reserve
 
@@ -80,6 +80,7 @@ class Database:
         guard_store(path)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(path)
             with exclusively(
                 path.with_suffix(".opening")
             ):  # SQLite does not wait for others who change the journal mode
@@ -87,7 +88,6 @@ class Database:
                 self._writer.execute("PRAGMA journal_mode=WAL")
                 migrate(self._writer)
                 self._watcher = self._connect()
-                path.chmod(0o600)
         except (OSError, sqlite3.Error, ValueError) as error:
             release_store(path)
             raise StoreError(
@@ -271,6 +271,14 @@ class Database:
         for connection in [*self._readers.values(), self._watcher, self._writer]:
             connection.close()
         release_store(self.path)
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file before SQLite does, which gives the files beside it the same mode. One that is there is not opened."""
+    with contextlib.suppress(FileExistsError):
+        create_private(path).close()
+    for part in BESIDE:
+        shut(path.with_name(f"{path.name}{part}"))
 
 
 def _answer(done: "list[Done]") -> None:

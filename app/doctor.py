@@ -50,7 +50,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Finding:
     try:
         with Store(settings.data) as store:
-            return Finding("data folder", True, f"{settings.data}, {len(store.runs.all())} runs")
+            open_to_others = ""
+            if sys.platform != "win32" and settings.data.stat().st_mode & 0o077:
+                open_to_others = f"; others can look into the folder, not into its files: chmod 700 {settings.data}"
+            return Finding("data folder", True, f"{settings.data}, {len(store.runs.all())} runs{open_to_others}")
     except ClaywrightError as error:
         return Finding("data folder", False, str(error))
 

@@ -93,6 +93,30 @@ def release_store(path: Path) -> None:
         del _stores[path.absolute()]
 
 
+def private_folder(path: Path) -> None:
+    """Makes a folder that only its owner can enter, or shuts others out of one that is there and is ours."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shut(path)
+
+
+def shut(path: Path) -> None:
+    """Takes away what others may do with a file or folder of this user's. Opens nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        status = path.stat()
+        if status.st_mode & 0o077 and sys.platform != "win32" and status.st_uid == os.geteuid():
+            path.chmod(status.st_mode & 0o700)
+
+
+def create_private(path: Path, *, anew: bool = True) -> IO[bytes]:
+    """A file to write that only its owner can read, whatever the process's umask is.
+
+    Raises FileExistsError where there is one; with `anew=False` that is emptied, and shut to others.
+    """
+    if not anew:
+        shut(path)
+    return open(path, "xb" if anew else "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read, whole or not at all."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")

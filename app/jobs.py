@@ -179,8 +179,10 @@ class Jobs:
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
 
     def export(self, run: Run, to: Export) -> Job:
+        """Into the data folder, where nothing lies but exports."""
+
         def write(job: Job) -> None:
-            job.exported = workflow.export(self.store, run, to, job.telling)
+            job.exported = workflow.export(self.store, run, to, job.telling, overwrite=True)
 
         return self._start(run, "export", lambda job: asyncio.to_thread(write, job), "file")
 

@@ -352,8 +352,20 @@ def _of_score(score: str, row: str, sign: str, where: str) -> str:
           FROM {"rows" if row == "rows" else "scores"} WHERE {where};"""
 
 
+def seals(connection: sqlite3.Connection) -> None:
+    """What an export left, so that it replaces that and nothing else."""
+    _each(
+        connection,
+        """
+        CREATE TABLE seals(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, path TEXT NOT NULL, seal TEXT NOT NULL,
+          PRIMARY KEY(run, path, seal)) WITHOUT ROWID;
+    """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
-    first, page, judge, samples, told, library, figures, accounts, counters, found,
+    first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
 ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.files import create_private
+
 SIZE = 8 * 2**20
 """Bytes: what the answers that are on their way may take."""
 
@@ -38,7 +40,8 @@ class Reserve:
             if not _alive(other.suffix.rpartition("-")[2]):  # a killed process left it
                 other.unlink(missing_ok=True)
         if shutil.disk_usage(self.file.parent).free > 4 * SIZE:
-            self.file.write_bytes(bytes(SIZE))
+            with create_private(self.file, anew=False) as file:
+                file.write(bytes(SIZE))
 
     def give_up(self) -> bool:
         """Frees the room; False where there was none."""

@@ -25,7 +25,7 @@ from typing import Any
 
 from app.config import Settings
 from app.errors import ServiceError
-from app.files import exclusively, held, write_private
+from app.files import create_private, exclusively, held, private_folder, write_private
 from tasks import local as local_model
 
 HERE = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def ensure(service: Service, settings: Settings, say: Say, port: int = 0) -> Run
         return running
     folder = settings.services
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with exclusively(folder / f"{service.name}.start", lambda: _go_on(service)):
             if running := find(service, settings):  # another process was faster
                 return running
@@ -150,7 +150,7 @@ def install(service: Service, settings: Settings, say: Say) -> Path:
             raise ServiceError(
                 f"{service.title} could not be installed: {why}. Is there a network, or room on the disk?"
             )
-        ready.write_text("", encoding="utf-8")
+        create_private(ready).close()
     return python
 
 
@@ -177,7 +177,7 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     command += ["--home", str(settings.data / service.name)] if service.keeps_data else []
     say(f"Starting {service.title} ...")
     log = folder / f"{service.name}.log"
-    with log.open("wb") as errors:
+    with create_private(log, anew=False) as errors:
         process = _starter.submit(
             subprocess.Popen, command, env=environment, cwd=folder, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,

@@ -15,7 +15,7 @@ from typing import Any
 from app import documents, inputs
 from app.config import Settings
 from app.errors import StoreError
-from app.files import open_regular
+from app.files import create_private, open_regular, private_folder
 from app.inputs import Inputs
 from app.sources import OutOfTime, digest, within
 from tasks.errors import InputError
@@ -96,7 +96,7 @@ def _copied(paths: Sequence[Path], folder: Path) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    with open_regular(path) as file, target.open("xb") as copy:
+    with open_regular(path) as file, create_private(target) as copy:
         shutil.copyfileobj(file, copy, 2**20)
 
 
@@ -106,8 +106,8 @@ def keep_rows(rows: Iterable[Mapping[str, Any]], name: str, settings: Settings) 
     part = folder / f".rows.{secrets.token_hex(4)}"
     content = hashlib.sha256()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        private_folder(folder)
+        with create_private(part) as file:
             for row in rows:
                 line = json.dumps(row).encode() + b"\n"
                 content.update(line)
@@ -134,9 +134,14 @@ def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
     content = content.encode("utf-8", "replace").decode("utf-8")
     named = hashlib.sha256(content.encode()).hexdigest()[:16]
     try:
-        return _kept(settings, named, name, lambda part: part.write_text(content, encoding="utf-8", newline=""))
+        return _kept(settings, named, name, lambda part: _write(part, content))
     except OSError as error:
         raise _unkept("The pasted text", error) from error
+
+
+def _write(path: Path, content: str) -> None:
+    with create_private(path) as file:
+        file.write(content.encode())
 
 
 def _unkept(what: str, error: OSError) -> StoreError:
@@ -154,7 +159,8 @@ def _kept(
     """The file or folder of that name and content, written whole or not at all."""
     target = settings.data / "inputs" / named / name
     if not target.exists():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(target.parent.parent)
+        private_folder(target.parent)
         part = target.with_name(f".{name}.{secrets.token_hex(4)}")
         try:
             write(part)

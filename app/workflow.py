@@ -16,7 +16,7 @@ the page and the Python API call these functions and show what they give.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,7 @@ from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
+from feedback.writers import seal
 from tasks.errors import InputError, Stopped
 from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
@@ -358,10 +359,13 @@ def export(
     to: Export,
     say: Say = lambda words: None,
     watch: Callable[[int], None] = lambda looked_at: None,
+    *,
+    overwrite: bool = False,
 ) -> Exported:
     """Writes the rows of a run that `to` takes into a file. `say` may raise to end it. Raises ExportError.
 
-    `watch` is told how many rows were looked at.
+    What is there already is replaced where it is as an export of this run left it, or with `overwrite`. `watch` is told how
+    many rows were looked at.
     """
     made = recipe_of(run)
     path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
@@ -374,7 +378,13 @@ def export(
             watch(looked_at)
             yield row
 
-    done = write_file(rows(), to, path, run.id, made.kind, say)
+    def replaces(place: Path) -> bool:
+        return overwrite or seal(place) in store.runs.seals(run.id, str(place.absolute()))
+
+    def ready(seals: Mapping[Path, str]) -> None:
+        store.runs.seal(run.id, {str(place.absolute()): seal for place, seal in seals.items()})
+
+    done = write_file(rows(), to, path, run.id, made.kind, say, replaces, ready)
     store.runs.add_export(run.id, str(done.path), to.format, done.written)
     return done
 

@@ -19,7 +19,7 @@ from feedback.pairs import Rule, best
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides, number
 from feedback.spool import Spool, without
-from feedback.writers import ENDINGS, UNTYPED, kind_of, write
+from feedback.writers import ENDINGS, UNTYPED, Ready, Replaces, check, kind_of, write
 from tasks.errors import SettingsError
 from tasks.novelty import Novelty
 from tasks.settings import setting
@@ -234,15 +234,24 @@ class Exported:
 
 
 def export(
-    rows: Iterable[Judged], to: Export, path: Path, run: str, task: str, say: Say = lambda words: None
+    rows: Iterable[Judged],
+    to: Export,
+    path: Path,
+    run: str,
+    task: str,
+    say: Say = lambda words: None,
+    replaces: Replaces = lambda path: True,
+    ready: Ready = lambda seals: None,
 ) -> Exported:
     """Writes the file, whole or not at all, from all `rows` of a run. `say` is told how far it is, and may raise to end it.
 
+    `replaces` decides whether what is there already may be replaced; `ready` is told what takes its place.
     Raises ExportError if there is nothing to write or no place for it.
     """
     if not (kind := kind_of(path)):
         raise ExportError(f"The export file '{path}' should end in one of: {ENDINGS}; or have no ending, for a folder.")
     try:
+        check(path, (TRAIN, TEST) if to.test_share else (TRAIN,), replaces)
         path.parent.mkdir(parents=True, exist_ok=True)
         with gathered(rows, to, run, task, path.parent, say=say) as found:
             orders = found.parts()
@@ -257,7 +266,7 @@ def export(
             for part, order in orders.items():
                 read = _said(found.spool.read(found.spool.telling(order) if kind in UNTYPED else order), say)
                 parts[part] = (without(line, hidden) for line in read) if hidden else read
-            files = write(parts, to.form.columns, path)
+            files = write(parts, to.form.columns, path, replaces, ready)
             counts = {part: len(order) for part, order in orders.items()}
             return Exported(
                 files[0],

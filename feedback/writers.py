@@ -4,11 +4,14 @@ Each writer takes an iterator of lines and holds only some of them in memory.
 """
 
 import csv
+import hashlib
 import json
+import os
 import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ BATCH, WEIGHT = 1000, 16 << 20
 """Most lines, and about most characters, of a row group."""
 LONGEST = 99
 """Most characters of a name that go into that of a hidden file or room beside it."""
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -84,36 +88,83 @@ def kind_of(path: Path) -> str:
     return FOLDER if not ending else ending if ending in WRITERS else ""
 
 
-def write(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -> tuple[Path, ...]:
-    """Writes the parts of a dataset ({"train": lines}, or train and test) and says where. Raises OSError, ExportError.
+Replaces = Callable[[Path], bool]
+"""Says whether what stands at a path may be replaced."""
+Ready = Callable[[Mapping[Path, str]], None]
+"""Is told the seals of what takes its place next, by path: whoever is killed then knows them all the same."""
 
-    One part is the file `path`; two are NAME-train and NAME-test beside it, written both before either takes its place. A
-    folder holds all parts.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kind = kind_of(path)
-    if kind == FOLDER:
-        return (_folder(parts, columns, path),)
-    places = {part: path if len(parts) == 1 else path.with_stem(f"{path.stem}-{part}") for part in parts}
-    for place in places.values():
-        if place.is_dir():
+
+def places(path: Path, parts: Collection[str]) -> dict[str, Path]:
+    """Where each part of a dataset goes: one is the file `path`, two are NAME-train and NAME-test; a folder holds all."""
+    alone = len(parts) == 1 or kind_of(path) == FOLDER
+    return {part: path if alone else path.with_stem(f"{path.stem}-{part}") for part in parts}
+
+
+def check(path: Path, parts: Collection[str], replaces: Replaces) -> None:
+    """Raises ExportError where a part would go to what may not be replaced."""
+    for place in set(places(path, parts).values()):
+        if place.is_dir() and kind_of(path) != FOLDER:
             raise ExportError(
                 f"{place} can't be written: it is a folder.", terminal="Name another place with --to FILE."
             )
+        if os.path.lexists(place) and not _empty(place) and not replaces(place):
+            raise ExportError(
+                f"{place} is there already, and is not what the last export of this run left there; nothing was written."
+                " Name another place.",
+                terminal="--to FILE names one; --force replaces what is there.",
+            )
+
+
+def _empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def seal(path: Path) -> str:
+    """Names the content of an exported file, or of all files of an exported folder; "" for what is neither. Raises OSError."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir() or not (path / "dataset_dict.json").is_file():
+        return ""
+    whole = hashlib.sha256()
+    for inner in sorted(path.rglob("*")):
+        whole.update(f"{inner.relative_to(path).as_posix()}\0{'' if inner.is_dir() else seal(inner)}\n".encode())
+    return whole.hexdigest()
+
+
+def write(
+    parts: Mapping[str, Iterable[Line]],
+    columns: Columns,
+    path: Path,
+    replaces: Replaces = lambda path: True,
+    ready: Ready = lambda seals: None,
+) -> tuple[Path, ...]:
+    """Writes the parts of a dataset ({"train": lines}, or train and test) and says where. Raises OSError, ExportError.
+
+    All are written before any takes its place. A new file is for its owner alone, one that is replaced keeps its mode.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = kind_of(path)
+    check(path, parts, replaces)
+    if kind == FOLDER:
+        return (_folder(parts, columns, path, ready),)
+    targets = places(path, parts)
     with ExitStack() as stack:
         made: dict[Path, Path] = {}
         for part, lines in parts.items():
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:LONGEST]}-", delete=False) as file:
-                made[places[part]] = Path(file.name)
+                made[targets[part]] = Path(file.name)
             stack.callback(Path(file.name).unlink, missing_ok=True)
             WRITERS[kind](lines, columns, Path(file.name))
-            Path(file.name).chmod(0o644)
+        check(path, parts, replaces)
+        ready({place: seal(temporary) for place, temporary in made.items()})
         for place, temporary in made.items():
+            temporary.chmod(_mode(place, PRIVATE))
             temporary.replace(place)
     return tuple(made)
 
 
-def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -> Path:
+def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path, ready: Ready) -> Path:
     """A `datasets.DatasetDict` on disk. What stands there must be one as well, or nothing."""
     import datasets
 
@@ -133,6 +184,11 @@ def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -
             arrow(lines, columns, room / f"{part}.arrow")
             found[part] = datasets.Dataset.from_file(str(room / f"{part}.arrow"))
         datasets.DatasetDict(found).save_to_disk(str(room / "new"))
+        folders, files = _mode(path, PRIVATE_FOLDER), _mode(path / "dataset_dict.json", PRIVATE)
+        for inner in (room / "new").rglob("*"):
+            inner.chmod(folders if inner.is_dir() else files)
+        (room / "new").chmod(folders)
+        ready({path: seal(room / "new")})
         if path.exists():
             path.rename(room / "old")
         try:
@@ -146,6 +202,10 @@ def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path) -
             datasets.enable_progress_bars()
         shutil.rmtree(room, ignore_errors=True)
     return path
+
+
+def _mode(path: Path, otherwise: int) -> int:
+    return stat.S_IMODE(path.stat().st_mode) if path.exists() else otherwise
 
 
 def _recover(path: Path) -> None:

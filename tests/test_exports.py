@@ -309,7 +309,7 @@ def test_files_can_be_read_back(tmp_path: Path, form: str, ending: str) -> None:
         assert found == [clean(line) for line in lines]
     assert list(dict.fromkeys(one["row_id"] for one in found)) == ["r-1-0", "r-2-0", "r-0-0"]
     assert [path.name for path in path.parent.iterdir()] == [path.name]
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_unreviewed_rows_only_when_asked_for(tmp_path: Path) -> None:

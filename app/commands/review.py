@@ -155,6 +155,10 @@ def export(
     test_share: Annotated[float | None, typer.Option(help=_help("test_share"))] = None,
     shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help=_help("shuffle"))] = None,
     seed: Annotated[int | None, typer.Option(help=_help("seed"))] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace a file that is there already, also one that is no export of this run."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the approved rows into a file, or into a dataset of the Hugging Face Hub or of Argilla; else as the recipe says."""
@@ -173,7 +177,7 @@ def export(
         result: dict[str, Any] = {}
         words = []
         if to is not None or not (wanted.hub or wanted.argilla):
-            done = workflow.export(store, found, wanted)
+            done = workflow.export(store, found, wanted, overwrite=force)
             result.update(asdict(done))
             words.append(terminal.exported(done))
         if hub or (wanted.hub and to is None):

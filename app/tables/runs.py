@@ -1,7 +1,7 @@
 """Runs, and which process works on one."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,15 @@ class Runs:
     def add_export(self, run_id: str, path: str, format: str, rows: int) -> None:
         values = (run_id, path, format, rows, now())
         self.db.write(lambda c: c.execute("INSERT INTO exports VALUES(NULL,?,?,?,?,?)", values) and None)
+
+    def seal(self, run_id: str, seals: Mapping[str, str]) -> None:
+        """Keeps what names the content of each file, or folder, that an export is about to leave, by its whole path."""
+        values = [(run_id, path, seal) for path, seal in seals.items()]
+        self.db.write(lambda c: c.executemany("INSERT OR IGNORE INTO seals VALUES(?,?,?)", values) and None)
+
+    def seals(self, run_id: str, path: str) -> list[str]:
+        """What the exports of a run left at a path, or were about to."""
+        return [seal for (seal,) in self.db.all("SELECT seal FROM seals WHERE run=? AND path=?", run_id, path)]
 
     def counts(self, run_id: str) -> dict[str, int]:
         """How far the run has come, counted anew where something was written since; at once, of a large run too.

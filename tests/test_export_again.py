@@ -1,0 +1,161 @@
+"""An export takes the place of what the same run left there before, and of nothing else, unless it is told to."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app import api, recipe, workflow
+from app.config import Settings
+from app.jobs import Jobs
+from app.store import Store
+from app.tables.runs import Run
+from feedback.errors import ExportError
+from feedback.exports import Export
+from tests.conftest import Command, Work
+
+NAMES = ["out.jsonl", "out.csv", "out.parquet", "out"]
+RECIPE = {"rows": 2, "generator": {"preset": "scripted"}, "task": {"kind": "magpie"}}
+
+
+@pytest.fixture
+def run(work: Work) -> Run:
+    return work(RECIPE)
+
+
+@pytest.fixture
+def export(store: Store) -> Callable[..., int]:
+    """Writes the rows of a run to a path; gives the number of lines."""
+
+    def write(run: Run, path: Path, *, overwrite: bool = False) -> int:
+        return workflow.export(store, run, Export(path=str(path), unreviewed=True), overwrite=overwrite).written
+
+    return write
+
+
+def content(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else [inner for inner in path.rglob("*") if inner.is_file()]
+    return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_own_file_is_replaced_and_keeps_its_mode(
+    run: Run, export: Callable[..., int], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    assert export(run, path) == 2
+    assert not [file for file in (path, *path.rglob("*")) if file.stat().st_mode & 0o077]
+    for file in (path, *path.rglob("*")):
+        file.chmod(file.stat().st_mode | 0o044)
+    before = content(path)
+    assert export(run, path) == 2 and content(path).keys() == before.keys()
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in (path, *path.rglob("*")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_somebody_changed_since_is_left_alone(
+    run: Run, export: Callable[..., int], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    export(run, path)
+    changed = path if path.is_file() else next(path.rglob("*.arrow"))
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    before = content(path)
+    with pytest.raises(ExportError, match=r"is there already, and is not what the last export .* nothing was written"):
+        export(run, path)
+    assert content(path) == before
+    assert export(run, path, overwrite=True) == 2 and content(path) != before
+    assert export(run, path) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_other_people_or_another_run_is_left_alone(
+    work: Work, run: Run, export: Callable[..., int], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    if name == "out":
+        path.mkdir()
+        (path / "dataset_dict.json").write_text("{}")
+    else:
+        path.write_text('{"precious": true}\n')
+    path.chmod(0o700)
+    before = content(path)
+    with pytest.raises(ExportError, match="is there already") as refused:
+        export(run, path)
+    assert "--force" in refused.value.terminal and content(path) == before
+    assert path.stat().st_mode & 0o777 == 0o700
+    export(run, tmp_path / f"own-{name}")
+    with pytest.raises(ExportError, match="is there already"):
+        export(work(RECIPE), tmp_path / f"own-{name}")
+
+
+def test_neither_of_two_files_is_written_where_one_is_anothers(work: Work, store: Store, tmp_path: Path) -> None:
+    run = work({**RECIPE, "rows": 20})
+    (tmp_path / "out-test.jsonl").write_text("mine")
+    to = Export(path=str(tmp_path / "out.jsonl"), unreviewed=True, test_share=0.5)
+    with pytest.raises(ExportError, match=r"out-test\.jsonl is there already"):
+        workflow.export(store, run, to)
+    assert [path.name for path in tmp_path.glob("out*")] == ["out-test.jsonl"]
+
+
+def test_a_link_or_a_pipe_is_left_alone(run: Run, export: Callable[..., int], tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "nowhere.jsonl")
+    os.mkfifo(tmp_path / "b.jsonl")
+    for name in ("a.jsonl", "b.jsonl"):
+        with pytest.raises(ExportError, match="is there already"):
+            export(run, tmp_path / name)
+    assert (tmp_path / "a.jsonl").is_symlink() and (tmp_path / "b.jsonl").is_fifo()
+
+
+def test_an_export_that_was_killed_at_the_last_moment_can_be_made_again(
+    run: Run, store: Store, export: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file took its place, and nothing was noted of it any more."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(store.runs), "add_export", killed)
+        export(run, tmp_path / "out.jsonl")
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+    assert export(run, tmp_path / "out.jsonl") == 2
+
+
+def test_the_page_replaces_what_lies_in_the_data_folder(here: Settings, store: Store, run: Run) -> None:
+    """Also what an earlier version wrote there, of which nothing is known."""
+    path = here.data / "exports" / run.id / "out.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("old\n")
+    jobs = Jobs(store, here)
+    try:
+        jobs.export(run, Export(path=str(path), unreviewed=True))
+        while jobs.working():
+            time.sleep(0.01)
+    finally:
+        jobs.close()
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_from_python_it_has_to_be_said(here: Settings, store: Store, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_text("mine\n")
+    with pytest.raises(ExportError, match="is there already"):
+        api.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True)
+    done = api.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True, overwrite=True)
+    assert done.written == 2
+
+
+def test_a_recipe_from_elsewhere_overwrites_nothing(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "precious.jsonl").write_text("mine\n")
+    named = json.dumps({**RECIPE, "export": {"path": str(tmp_path / "precious.jsonl"), "unreviewed": True}})
+    assert recipe.decoded(named.encode(), "x", as_json=True)
+    (tmp_path / "recipe.json").write_text(named)
+    assert command("run", "recipe.json", "--no-push").code == 0
+    refused = command("export", "last")
+    assert refused.code == 1 and "--force" in refused.err
+    assert (tmp_path / "precious.jsonl").read_text() == "mine\n"
+    assert command("export", "last", "--force").code == 0
+    assert "mine" not in (tmp_path / "precious.jsonl").read_text()
