@@ -76,8 +76,8 @@ class Desk:
 
     @cached_property
     def usual(self) -> Filled:
-        """What the forms hold at the beginning: as for the built-in example."""
-        return draft.fill(recipe.example())
+        """What the forms hold at the beginning: as for the built-in example, and nobody's name."""
+        return {**draft.fill(recipe.example()), "reviewer.name": ""}
 
     def filled(self, browser: str) -> Filled:
         """What the browser's forms hold: as they were left, else as for the built-in example."""
@@ -110,6 +110,19 @@ class Desk:
         """These fields are as at the beginning again, for they can't be shown as they were left."""
         usual = self.usual
         self.keep(browser, {name: usual[name] for name in names if name in usual})
+
+    def reviewer(self, browser: str, *, deciding: bool = False) -> str:
+        """Under which name this browser's verdicts are kept; "" for one that has to be asked for it.
+
+        The first browser of a data folder that is `deciding` is its owner's, who is known.
+        """
+        with self._filling:
+            name = str(self.filled(browser).get("reviewer.name") or "")
+            if not name and not self.store.forms.reviewers():
+                name = self.settings.owner
+                if deciding:
+                    self.keep(browser, {"reviewer.name": name})
+        return f"{name} (in the app)" if name else ""
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)

@@ -1,17 +1,21 @@
 """A verdict in the app itself, for a curator without reviewers: decide, rate, correct. It goes to Argilla with the next push."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from app import judging, parts
 from app.desk import Look
+from app.draft import FormError
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
+from app.shelf import LONGEST_NAME, named
 from feedback.judged import Judged
 from feedback.opinions import best_response
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+from tasks.errors import SettingsError
 
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
@@ -21,7 +25,21 @@ KEYS = (
 
 
 def build(board: Board) -> None:
-    """The fields for a correction; they show while one is written."""
+    """The fields for a name, while that is asked for, and for a correction, while one is written."""
+    with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
+        board.part(
+            lambda look: parts.card_head("Who decides here?", "Your name is kept with each verdict of this browser.")
+        )
+        with gr.Row():
+            name = gr.Textbox(
+                "", label="Your name", interactive=True, max_lines=1, max_length=LONGEST_NAME, elem_id="reviewer-name",
+                html_attributes=gr.InputHTMLAttributes(autocomplete="name"),
+            )  # fmt: skip
+            me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
+        board.problem("name")
+    board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
+    for event in (me.click, name.submit):
+        board.act(event, be, extra=[name])
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
         instruction = gr.Textbox(
@@ -43,8 +61,8 @@ def build(board: Board) -> None:
 
 
 def name_of(look: Look) -> str:
-    """The reviewer's name of what is decided here."""
-    return f"{look.desk.settings.owner} (in the app)"
+    """The reviewer's name of what is decided here; "" where that is not known yet."""
+    return look.desk.reviewer(look.browser)
 
 
 def correcting(look: Look) -> str:
@@ -89,9 +107,11 @@ def bar(look: Look, judged: Judged) -> str:
     back = ""
     if said.get(DECISION) or _rated(said):
         back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
+    who = name_of(look)
+    as_whom = f'<span class="note">as {t(who)}</span>{parts.button("Change", act="rename")}' if who else ""
     keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
     help_ = f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><ul>{keys}</ul></details>'
-    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{help_}</div>'
+    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{as_whom}{help_}</div>'
 
 
 def stars(look: Look, judged: Judged, place: int) -> str:
@@ -122,8 +142,14 @@ def _rated(said: Any) -> bool:
 def say(act: Act) -> Done | None:
     """What a click on a row's own buttons means; None for one that is not about a verdict."""
     look, row = act.look, str(act.data.get("row") or "")
-    quick, who = act.desk.store.quick, name_of(act.look)
+    quick = act.desk.store.quick
+    decides = act.data.get("act") in ("say", "rate", "correct")
+    who = act.desk.reviewer(act.browser, deciding=decides)
+    if not who and decides:
+        return Done(place={"row": row, "naming": dict(act.data)})
     match act.data.get("act"):
+        case "rename":
+            return Done(place={"naming": {}})
         case "say":
             quick.say(row, who, {DECISION: str(act.data["said"])}, {})
             return Done(place={"row": row, "correcting": ""})
@@ -144,14 +170,28 @@ def say(act: Act) -> Done | None:
     return None
 
 
+def be(act: Act) -> Done:
+    """This browser decides under that name from now on; what was pressed before it was asked for is done."""
+    typed = str((act.extra[0] if act.extra else "") or "")
+    try:
+        act.desk.keep(act.browser, {"reviewer.name": named(typed)})
+    except SettingsError as error:
+        raise FormError("name", str(error)) from error
+    pressed = act.place.get("naming") or {}
+    place = {name: value for name, value in act.place.items() if name != "naming"}
+    done = say(replace(act, data=pressed, extra=(), place=place)) if pressed else None
+    return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
+
+
 def correct(act: Act) -> Done:
     """Approves the row with the texts as they were written."""
     look = act.look
     judged = _judged(look, correcting(look)) if correcting(look) else None
-    if judged is None:
+    who = act.desk.reviewer(act.browser, deciding=True)
+    if judged is None or not who:
         return Done(place={"correcting": ""})
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
-    act.desk.store.quick.say(judged.row.id, name_of(look), {DECISION: "approve", **changes}, was)
+    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was)
     return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")

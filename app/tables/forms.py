@@ -24,3 +24,10 @@ class Forms:
         except (ValueError, RecursionError):  # as another version kept it, or a damaged disk
             return {}
         return filled if isinstance(filled, dict) else {}
+
+    def reviewers(self) -> set[str]:
+        """The names under which browsers of this data folder decide."""
+        found = self.db.all(
+            """SELECT DISTINCT json_extract(filled, '$."reviewer.name"') AS name FROM forms WHERE json_valid(filled)"""
+        )
+        return {str(row["name"]) for row in found if row["name"]}

@@ -1,0 +1,74 @@
+"""Each browser decides under a name of its own: it is known who said what, though several use one app."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app import draft, recipe
+from app.config import Settings
+from app.desk import Desk
+from app.draft import FormError
+from app.pages import verdict
+from app.pages.board import Act, Done
+from app.store import Store
+from app.tables.runs import Run
+from tests.conftest import Work
+from tests.desks import at_desk
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    with at_desk(store, here) as desk:
+        yield desk
+
+
+@pytest.fixture
+def run(tmp_path: Path, work: Work) -> Run:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"instruction": "Name a river.", "response": "The Loire."}\n')
+    return work({"task": {"kind": "existing"}, "inputs": {"path": str(file)}})
+
+
+def press(desk: Desk, run: Run, browser: str, word: str, place: dict[str, object] | None = None) -> Done:
+    row = next(desk.store.rows.walk(run.id)).id
+    data = {"act": "say", "row": row, "said": word}
+    return verdict.say(Act(desk, browser, run.id, desk.filled(browser), place or {}, data)) or Done()
+
+
+def said(desk: Desk, run: Run) -> dict[str, str]:
+    """Who decided what on the one row."""
+    row = next(desk.store.rows.walk(run.id)).id
+    names = ("tester (in the app)", "Ann (in the app)", "Bo (in the app)")
+    return {name: str(found["decision"]) for name in names if (found := desk.store.quick.of(row, name)).get("decision")}
+
+
+def test_the_first_browser_is_the_owners_and_the_second_is_asked_who_it_is(desk: Desk, run: Run) -> None:
+    press(desk, run, "first", "approve")
+    assert said(desk, run) == {"tester (in the app)": "approve"}
+    asked = press(desk, run, "second", "reject")
+    assert asked.place["naming"]["said"] == "reject" and said(desk, run) == {"tester (in the app)": "approve"}
+    named = Act(desk, "second", run.id, desk.filled("second"), dict(asked.place), {}, ["  Ann\n"])
+    done = verdict.be(named)
+    assert done.place["naming"] is None
+    assert said(desk, run) == {
+        "tester (in the app)": "approve",
+        "Ann (in the app)": "reject",
+    }  # what was pressed is done
+    press(desk, run, "second", "unsure")
+    assert said(desk, run)["Ann (in the app)"] == "unsure" and said(desk, run)["tester (in the app)"] == "approve"
+
+
+def test_a_name_can_be_changed_and_outlives_restarts_and_other_recipes(desk: Desk, run: Run) -> None:
+    press(desk, run, "first", "approve")
+    act = Act(desk, "first", run.id, desk.filled("first"), {}, {"act": "rename"})
+    assert (verdict.say(act) or Done()).place == {"naming": {}}
+    verdict.be(replace(act, data={}, extra=["Bo"], place={"naming": {}}))
+    desk.keep("first", draft.fill(recipe.example()))
+    desk._filled.clear()
+    assert desk.reviewer("first") == "Bo (in the app)"
+    for odd in ("", "   ", "x" * 101):
+        with pytest.raises(FormError):
+            verdict.be(replace(act, data={}, extra=[odd], place={"naming": {}}))
+    assert desk.reviewer("first") == "Bo (in the app)"
