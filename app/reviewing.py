@@ -1,8 +1,9 @@
 """Where people review: which Argilla, how to get in, and in words what a dataset there shows and asks."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 from app import services
 from app.config import Settings
@@ -73,24 +74,55 @@ def guidelines_of(made: Recipe) -> str:
     return guidelines(made.rating.aspects if made.rating else (), labeller, for_trying=for_trying(made))
 
 
+SIGN_IN = "/claywright/sign-in"
+OPEN = "/argilla/open"
+"""Where the embedded Argilla signs a browser in, and where the app sends one there."""
+ANSWERS_WITHIN = 5.0
+
+
+def opening(settings: Settings, address: str) -> str:
+    """The address behind a link to Argilla: of the embedded one by way of the app, which signs the browser in."""
+    if settings.argilla_url or not address:
+        return address
+    parts = urlsplit(address)
+    return f"{OPEN}?{urlencode({'to': f'{parts.path}?{parts.query}' if parts.query else parts.path or '/'})}"
+
+
+def signed_in(settings: Settings, to: str) -> str:
+    """An address that opens the path `to` of the embedded Argilla as its owner, good once and for a minute.
+
+    "" where Argilla does not run. Where it does not know such addresses, its own page asks for the password.
+    """
+    import httpx
+
+    running = services.find(services.ARGILLA, settings)
+    if running is None:
+        return ""
+    try:
+        key = embedded(running, settings).key
+        with httpx.Client(trust_env=False, timeout=ANSWERS_WITHIN) as client:
+            answer = client.post(running.url + SIGN_IN, headers={"X-Argilla-Api-Key": key})
+            code = answer.raise_for_status().json()["code"]
+    except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError):
+        return f"{running.url}{to}"
+    return f"{running.url}{SIGN_IN}?{urlencode({'code': code, 'to': to})}"
+
+
 @dataclass(frozen=True)
-class WayIn:
-    """How a person signs in to the embedded Argilla. `file` is where that is kept."""
+class Owner:
+    """Who owns the embedded Argilla. `file` is where the password is kept."""
 
     username: str
-    password: str = field(repr=False)
     file: str
 
 
-def way_in(settings: Settings) -> WayIn | None:
+def owner(settings: Settings) -> Owner | None:
     """None where Argilla is not the embedded one, or does not run yet."""
     if settings.argilla_url:
         return None
     try:
         record = json.loads((settings.services / f"{services.ARGILLA.name}.json").read_text(encoding="utf-8"))
-        file = Path(str(record["credentials"]))
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return WayIn(str(found["username"]), str(found["password"]), str(file))
+        return Owner(str(record["username"]), str(record["credentials"]))
     except (OSError, ValueError, KeyError):
         return None
 

@@ -26,6 +26,7 @@ from app.errors import ServiceError
 from app.files import held, only_one, write_private
 from app.jobs import Jobs
 from app.listening import Ear, Listening
+from app.reviewing import OPEN, signed_in
 from app.security import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.services import Say
 from app.standby import Standby
@@ -175,7 +176,7 @@ def routes(desk: Desk) -> "FastAPI":
     """The app without its gate."""
     from fastapi import FastAPI
     from fastapi.middleware.cors import CORSMiddleware
-    from fastapi.responses import FileResponse, JSONResponse, Response
+    from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
     _quiet_gradio(desk.settings)
     import gradio as gr
@@ -195,6 +196,13 @@ def routes(desk: Desk) -> "FastAPI":
         if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+    @app.get(OPEN)
+    def argilla(to: str = "/") -> Response:
+        address = signed_in(desk.settings, to) if to.startswith("/") and not to.startswith("//") else ""
+        if not address:
+            return JSONResponse({"error": "Argilla does not run. Look at the page Models."}, status_code=404)
+        return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
 
     @app.get("/numbers/{run}/{name}.csv")
     def counted(run: str, name: str) -> Response:

@@ -118,7 +118,8 @@ def record_address(look: Look, row: str) -> str:
         return ""
     dataset = str(sent[0]["dataset_id"])
     number = look.desk.store.reviews.place(look.run.id, dataset, row)
-    return review_address(url, dataset, look.run.id, number) if number else ""
+    address = review_address(url, dataset, look.run.id, number) if number else ""
+    return reviewing.opening(look.desk.settings, address)
 
 
 def _dataset(look: Look) -> str:
@@ -126,7 +127,8 @@ def _dataset(look: Look) -> str:
     if look.run is None or not sent:
         return ""
     last, url, counts = sent[0], look.desk.standby.argilla.url, look.counts
-    link = parts.link("Review in Argilla", review_address(url, str(last["dataset_id"]))) if url else ""
+    address = reviewing.opening(look.desk.settings, review_address(url, str(last["dataset_id"]))) if url else ""
+    link = parts.link("Review in Argilla", address) if address else ""
     people = look.desk.store.reviews.reviewers(look.run.id)
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
     progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
@@ -158,10 +160,10 @@ def _samples(look: Look) -> str:
 
 
 def _way_in(look: Look) -> str:
-    way = reviewing.way_in(look.desk.settings)
-    if way is None:
+    owner = reviewing.owner(look.desk.settings)
+    if owner is None:
         return ""
     return parts.fold(
-        "How to sign in", f"User name <b>{t(way.username)}</b>, password <b class=mono>{t(way.password)}</b>. "
-        f"They stay on this machine, in {t(way.file)}",
+        "How others sign in", f"Links from here open Argilla as its owner, <b>{t(owner.username)}</b>. Elsewhere that name "
+        f"is asked for, with the password in {t(owner.file)}",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, parts, recipe
+from app import draft, parts, recipe, reviewing
 from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
 from app.forms import add_fields
@@ -384,7 +384,8 @@ def argilla(look: Look) -> str:
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
     more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
-    link = parts.link("Open Argilla", state.url) if state.url else ""
+    address = reviewing.opening(look.desk.settings, state.url)
+    link = parts.link("Open Argilla", address) if address else ""
     return (
         f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'
         f"{parts.pill(word, tone)}</div>{link}</div>"

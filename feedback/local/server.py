@@ -118,7 +118,7 @@ def listen(port: int) -> socket.socket:
 
 def load(home: Home) -> Any:
     """Argilla's application, imported in surroundings of our own and with our replacements in it."""
-    from feedback.local import environment, patches
+    from feedback.local import environment, patches, sign_in
 
     environment.settle(home)
     environment.use_redis_in_process()
@@ -129,6 +129,7 @@ def load(home: Home) -> Any:
     patches.skip_unheard_events()
     patches.run_jobs_in_one_loop()
     patches.stay_off_the_internet(app)
+    sign_in.add_to(app)
     return app
 
 
