@@ -21,7 +21,9 @@ class FakeOpenAI:
 
     What a request gets depends on its body and draw header alone. `latency` is in seconds, or says them of a body.
     `faults(body, number)`, with the running number of the request from 0, may return None (answer), a status, "drop" (hang
-    up), "hang" (never answer), "dribble" (never end the answer) or (status, headers, body). `chat_only` has no /completions,
+    up), "hang" (never answer), "dribble" (never end the answer, slowly), "endless" and "endless no" (never end an answer of 200, or
+    of 500, as fast as it is taken), "headers" (never end those) or (status, headers, body). `sent` are the bytes of the last
+    answer without end. `chat_only` has no /completions,
     `json_schema=False` answers response_format with 400.
 
     `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
@@ -50,6 +52,7 @@ class FakeOpenAI:
         self.root = root
         self.port = port
         self.url = ""
+        self.sent = 0
         self._calls: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._ready = threading.Event()
@@ -144,6 +147,9 @@ class FakeOpenAI:
                 writer.write(b" ")
                 await asyncio.sleep(0.02)
             return False
+        if isinstance(fault, str):
+            await self._without_end(writer, fault)
+            return False
         if latency := self.latency(body) if callable(self.latency) else self.latency:
             await asyncio.sleep(latency)
         status, extra, said = self._said(path, body, str(call["draw"]), fault)
@@ -151,6 +157,23 @@ class FakeOpenAI:
             call["status"] = status
         await _respond(writer, status, said, extra)
         return True
+
+    async def _without_end(self, writer: asyncio.StreamWriter, fault: str) -> None:
+        """An answer that goes on until the client has had enough."""
+        self.sent = 0
+        status = 500 if fault == "endless no" else 200
+        begin, piece = (
+            f"HTTP/1.1 {status} Told\r\nContent-Type: application/json\r\n".encode(),
+            b"X-More: more\r\n" * 4096,
+        )
+        if fault != "headers":
+            begin += b"Transfer-Encoding: chunked\r\n\r\n"
+            piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
+        writer.write(begin)
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            self.sent += len(piece)
 
     def _said(self, path: str, body: dict[str, Any], draw: str, fault: Fault) -> tuple[int, Mapping[str, str], Any]:
         if isinstance(fault, tuple):

@@ -135,6 +135,11 @@ def test_a_folder_without_a_template_says_so(tmp_path: Path, config: Any, words:
         hub.tokenizer(folder(tmp_path / "model", config))
 
 
+def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(hub.NotThere, match=r"its chat_template\.jinja is longer than 10 MB"):
+        hub.tokenizer(folder(tmp_path / "model", {"chat_template": "t"}, " " * (hub.MOST_BYTES + 1)))
+
+
 def test_without_the_hub_the_next_place_is_asked(tmp_path: Path) -> None:
     """Tests run with HF_HUB_OFFLINE: the real client says that it can't ask."""
     with pytest.raises(hub.NotThere, match="can't be reached"):
@@ -183,14 +188,19 @@ def test_the_real_client_of_the_hub_fetches_a_template(tmp_path: Path) -> None:
     """In a process of its own, as the client reads its settings once."""
     program = """
 from tasks.models import hub
-for place in ("a/model", "gated/model", "a/bare"):
+for place in ("a/model", "gated/model", "a/bare", "a/giant"):
     try:
         print(hub.tokenizer(place))
     except hub.NotThere as reason:
         print(reason)
 """
     config = json.dumps({"chat_template": "from the hub", "eos_token": "</s>"}).encode()
-    with hub_server({"/a/model/resolve/main/tokenizer_config.json": config}) as url:
+    giant = b" " * (hub.MOST_BYTES + 1)
+    names = {
+        "/a/model/resolve/main/tokenizer_config.json": config,
+        "/a/giant/resolve/main/tokenizer_config.json": giant,
+    }
+    with hub_server(names) as url:
         done = subprocess.run(
             [sys.executable, "-c", program],
             env={
@@ -210,6 +220,7 @@ for place in ("a/model", "gated/model", "a/bare"):
         "Tokenizer(chat_template='from the hub', bos_token='', eos_token='</s>', adds_bos=True)",
         "it is gated: accept its licence on the Hub and set HF_TOKEN",
         "it has no chat template there",
+        "its tokenizer_config.json is longer than 10 MB",
     ], done.stderr
 
 

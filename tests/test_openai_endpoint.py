@@ -1,7 +1,11 @@
 """The OpenAI-compatible endpoint against a real HTTP server: what it sends, what it reads, what it says when that fails."""
 
 import asyncio
+import json
+import re
 import time
+import tracemalloc
+import zlib
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from pathlib import Path
@@ -27,7 +31,8 @@ from tasks.errors import (
     Unreachable,
 )
 from tasks.models.base import Capabilities, Completion
-from tasks.models.openai import OpenAIEndpoint
+from tasks.models.embedding import Embedder
+from tasks.models.openai import MOST_RECEIVED, OpenAIEndpoint
 from tasks.models.spec import ModelSpec
 from tests.servers import FakeOpenAI, Fault, protocol
 
@@ -156,6 +161,7 @@ def test_any_text_can_be_sent(text: str) -> None:
         ((200, {}, "{nonsense"), ServerFault, "not JSON"),
         ((200, {}, ""), ServerFault, "not JSON"),
         ((200, {}, b"\xff\xfe\x00"), ServerFault, "not JSON"),
+        ((200, {}, b"[" + b"[]," * 600_000 + b"0]"), ServerFault, "more lists than any answer has"),
         ((200, {}, "[" * 100_000), ServerFault, "not JSON"),
         ((200, {"Content-Type": "text/html"}, "<html>Hello</html>"), ServerFault, "Is the address right?"),
         ((200, {}, "[]"), ServerFault, "not the OpenAI protocol"),
@@ -423,3 +429,65 @@ def test_the_server_repeats_nothing_by_itself() -> None:
             asking(server.url, hello)
         assert server.repeated() == 1
         assert {call["status"] for call in server.calls} == {200}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("endless", ServerFault, "sent more than 8 MB, which no answer is"),
+        ("endless no", ServerFault, "failed (500: no reason given)"),
+        ("headers", Unreachable, "can't be reached"),
+    ],
+)
+def test_what_has_no_end_is_not_read_to_it(fault: Fault, kind: type[ModelError], words: str) -> None:
+    with FakeOpenAI(faults=lambda body, number: fault) as server:
+        with pytest.raises(kind, match=re.escape(words)):
+            asking(server.url, hello, timeout=60.0)
+        assert server.sent < MOST_RECEIVED + 16 * 2**20  # and what is on its way between the two
+
+
+def test_what_has_no_end_is_not_read_where_an_endpoint_is_probed_or_gives_vectors() -> None:
+    async def embed(endpoint: OpenAIEndpoint) -> Any:
+        async with Embedder(endpoint) as embedder:
+            return await embedder.embed(["a"])
+
+    with FakeOpenAI(faults=lambda body, number: "endless") as server:
+        with pytest.raises(ServerFault, match="sent more than 32 MB"):
+            asking(server.url, embed, timeout=60.0)
+        found = asking(server.url, lambda endpoint: endpoint.probe(), timeout=60.0)
+    assert not found.raw_prompts and not found.json_schema
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "bare deflate", "x-gzip"])
+def test_a_compressed_answer_is_counted_while_it_is_inflated(encoding: str) -> None:
+    def packed(content: bytes) -> Fault:
+        wbits = {"gzip": 31, "x-gzip": 31, "deflate": 15, "bare deflate": -15}[encoding]
+        packer = zlib.compressobj(9, wbits=wbits)
+        data = packer.compress(content) + packer.flush()
+        return 200, {"Content-Encoding": encoding.removeprefix("bare ")}, data
+
+    assert answer_to(packed(json.dumps(protocol("Well.", {"messages": []})).encode())).text == "Well."
+    tracemalloc.start()
+    try:
+        error = refusal(packed(b" " * 2**28))
+        assert tracemalloc.get_traced_memory()[1] < 2**28 + 80 * 2**20  # the test's own text, and ours
+    finally:
+        tracemalloc.stop()
+    assert type(error) is ServerFault and "sent more than 8 MB" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"Content-Encoding": "br"}, "in the encoding 'br', which was not asked for"),
+        ({"Content-Encoding": "gzip"}, "can't be decompressed"),
+    ],
+)
+def test_an_answer_in_an_encoding_that_can_not_be_read(headers: dict[str, str], words: str) -> None:
+    error = refusal((200, headers, '{"a": 1}'))
+    assert type(error) is ServerFault and words in str(error)
+
+
+def test_a_refusal_is_told_from_its_beginning() -> None:
+    error = refusal((500, {}, "It broke. " + "x" * 2**20))
+    assert "failed (500: It broke. xxx" in str(error) and len(str(error)) < 600

@@ -1,5 +1,6 @@
 """The tokenizer's settings that a model keeps on the Hub, or in a folder: its chat template and special tokens."""
 
+import contextlib
 import json
 import re
 import threading
@@ -13,7 +14,10 @@ FORGOTTEN_AFTER = 300.0
 """Seconds until the Hub is asked again, also for what it did not have."""
 REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 """How the name of a model on the Hub looks."""
+MOST_BYTES = 10 * 2**20
+"""Of a file: a tokenizer's settings with a template and thousands of special tokens take one or two."""
 FILES = ("tokenizer_config.json", "chat_template.jinja")
+TOO_LONG = f"its {{name}} is longer than {MOST_BYTES // 2**20} MB"
 _one_at_a_time = threading.Lock()
 
 
@@ -78,14 +82,21 @@ def _content(place: str, name: str) -> str | None:
     """The text of one file, None where the place lacks it."""
     path = Path(place, name) if Path(place).is_dir() else _download(place, name)
     try:
-        return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
+        if path is None or not path.is_file():
+            return None
+        if path.stat().st_size > MOST_BYTES:
+            raise NotThere(TOO_LONG.format(name=name))
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise NotThere(f"its {name} can't be read: {error}") from error
 
 
 def _download(repo: str, name: str) -> Path | None:
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+    with contextlib.suppress(OSError, ValueError):  # what is wrong is said below, where it may be on this machine
+        if (get_hf_file_metadata(hf_hub_url(repo, name)).size or 0) > MOST_BYTES:
+            raise NotThere(TOO_LONG.format(name=name))
     try:
         return Path(hf_hub_download(repo, name))
     except errors.LocalEntryNotFoundError as error:

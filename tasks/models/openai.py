@@ -3,7 +3,7 @@
 They go over aiohttp, which carries the openai client's faster transport too: importing that client takes half a second of
 every start, and its way to make a request more of the processor than all the rest of a call. One session for each endpoint.
 Nothing is retried here: the engine does that, with its own limits. What goes wrong is translated once, in `translated` and
-`refusal`. (Embeddings, which no run waits for, go through the client: embedding.py.)
+`refusal`. Of what an endpoint sends no more is read than an answer can be, compressed or not.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import math
 import os
 import re
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -47,6 +48,11 @@ THINKING = re.compile(
     r"\A\s*+(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|([^<]*+(?:<(?!think|/think(?:ing)?>)[^<]*+)*+)</think(?:ing)?>)\s*",
     re.DOTALL,
 )
+MOST_RECEIVED, MOST_REFUSAL = 8 * 2**20, 2**16
+"""Bytes of an answer, and of one that says no: what is longer is not read to its end."""
+MOST_PARTS = 500_000
+"""Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
+ENCODINGS = "gzip, deflate"
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
@@ -75,6 +81,7 @@ class OpenAIEndpoint:
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
+        self._headers["Accept-Encoding"] = ENCODINGS
         self._headers |= {"Authorization": credentials or f"Bearer {key or 'none'}", **_account(spec)}
         self._session: aiohttp.ClientSession | None = None
         self._proxy = _proxy(self.url)
@@ -115,8 +122,9 @@ class OpenAIEndpoint:
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
         started = time.perf_counter()
-        answer = await self.ask(PATHS[kind], body, headers={DRAW_HEADER: str(draw)})
-        return self.read(answer, time.perf_counter() - started)
+        return self.read(
+            await self.ask(PATHS[kind], body, headers={DRAW_HEADER: str(draw)}), time.perf_counter() - started
+        )
 
     async def ask(
         self,
@@ -125,11 +133,12 @@ class OpenAIEndpoint:
         *,
         headers: Mapping[str, str] | None = None,
         within: float = math.inf,
+        most: int = MOST_RECEIVED,
     ) -> Any:
         """What the endpoint says to a request, as JSON: to a POST of `body`, or to a GET. `path` may be a whole address.
 
         It has `within` seconds, and never more than its timeout, from the first byte sent to the last one read. Raises
-        CallFailed, CallRefused, EndpointRefused and their kinds.
+        CallFailed, CallRefused, EndpointRefused and their kinds; ServerFault for an answer of more than `most` bytes.
         """
         import aiohttp
 
@@ -137,11 +146,16 @@ class OpenAIEndpoint:
         address = path if "://" in path else self.url.rstrip("/") + path
         try:
             async with asyncio.timeout(min(within, self.timeout)):
-                status, said, sent = await self._exchange(address, content, {**self._headers, **(headers or {})})
+                asked = {**self._headers, **(headers or {})}
+                status, said, sent = await self._exchange(address, content, asked, most)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self.translated(error) from error
+        except _Unread as error:
+            raise ServerFault(f"{self.name} at {self.url} {error}. Is the address right?") from error
         if not 200 <= status < 300:
             raise self.refusal(status, said, sent)
+        if sent.count(b"[") + sent.count(b"{") > MOST_PARTS:
+            raise ServerFault(f"{self.name} at {self.url} sent more lists than any answer has. Is the address right?")
         try:
             return json.loads(sent)
         except (ValueError, RecursionError) as error:
@@ -150,7 +164,7 @@ class OpenAIEndpoint:
             ) from error
 
     async def _exchange(
-        self, address: str, content: bytes | None, headers: Mapping[str, str]
+        self, address: str, content: bytes | None, headers: Mapping[str, str], most: int
     ) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, body) of what comes back."""
         import aiohttp
@@ -160,10 +174,10 @@ class OpenAIEndpoint:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=_trusted() if address.startswith("https") else True)
             patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
-            self._session = aiohttp.ClientSession(connector=connector, timeout=patience)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False)
         method = "GET" if content is None else "POST"
         async with self._session.request(method, address, data=content, headers=headers, proxy=self._proxy) as answer:
-            return answer.status, answer.headers, await answer.read()
+            return answer.status, answer.headers, await _body(answer, most)
 
     def read(self, answer: object, latency: float) -> Completion:
         """The protocol's answer as a Completion; ServerFault if it is something else."""
@@ -178,9 +192,10 @@ class OpenAIEndpoint:
             finish_reason, logprobs = choice.get("finish_reason") or "stop", choice.get("logprobs")
             revision = " ".join(str(data[key]) for key in ("model", "system_fingerprint") if data.get(key))
         except (KeyError, IndexError, TypeError, AttributeError) as error:
+            words = self._clean(str(answer))[:120]
+            answer = data = choice = message = None  # an error keeps what its frames hold, for as long as it is waited
             raise ServerFault(
-                f"{self.url} answered something that is not the OpenAI protocol: {self._clean(str(answer))[:120]!r}. "
-                "Is the address right?"
+                f"{self.url} answered something that is not the OpenAI protocol: {words!r}. Is the address right?"
             ) from error
         if isinstance(text, list):
             text = "".join(str(part.get("text") or "") for part in text if isinstance(part, dict))
@@ -254,6 +269,47 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+class _Unread(Exception):
+    """An answer that is not read; the message goes on after the endpoint's name."""
+
+
+async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes:
+    """What an endpoint sends, inflated, and no more of it than an answer can be. Raises _Unread."""
+    ok, encoding = 200 <= answer.status < 300, answer.headers.get("Content-Encoding", "").strip().lower()
+    most = most if ok else MOST_REFUSAL
+    if encoding in ("", "identity") and answer.content_length is not None and answer.content_length <= most:
+        return await answer.read()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise _Unread(f"answered in the encoding '{encoding[:40]}', which was not asked for")
+    body, inflater = bytearray(), None
+    async for piece in answer.content.iter_any():
+        if encoding in ("", "identity"):
+            body += piece
+        else:
+            inflater = inflater or _inflater(piece)
+            body += _inflated(inflater, piece, most + 1 - len(body))
+        if len(body) > most:
+            answer.close()  # else the connection would be kept, and the rest read
+            if ok:
+                raise _Unread(f"sent more than {most // 2**20} MB, which no answer is")
+            break
+    return bytes(body[:most])
+
+
+def _inflater(begins: bytes) -> "zlib._Decompress":
+    """Reads gzip and zlib's format, and bare deflate, which some servers take for the latter."""
+    known = begins[:1] == b"\x1f" or (begins and begins[0] & 15 == 8)
+    return zlib.decompressobj(wbits=47 if known else -15)
+
+
+def _inflated(inflater: "zlib._Decompress", data: bytes, most: int) -> bytes:
+    """At most so many bytes of what is inside. Raises _Unread."""
+    try:
+        return inflater.decompress(inflater.unconsumed_tail + data, max(1, most))
+    except zlib.error as error:
+        raise _Unread(f"sent something that can't be decompressed ({error})") from error
 
 
 def without_credentials(url: str) -> tuple[str, str]:
