@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from starlette.testclient import TestClient
 from app import server
 from app.config import Settings
 from app.desk import Desk
+from app.files import only_one, write_private
 from app.pages import event_values
 from app.security import Access
 from app.store import Store
+from tests.conftest import Command
 from tests.desks import at_desk
 
 SESSION = "somebody"
@@ -41,13 +44,10 @@ def page(desk: Desk) -> Any:
 
 
 @pytest.fixture(scope="module")
-def app(desk: Desk) -> Iterator[TestClient]:
+def app(page: Any, desk: Desk) -> Iterator[TestClient]:
     """The app as its port is reached: what anybody on this machine finds there."""
-
-    async def made() -> Any:
-        return server.create(desk, Access(desk.settings.data))
-
-    with TestClient(asyncio.run(made()), base_url="http://127.0.0.1:7860") as client:
+    gated = server.gated(page, desk, Access(desk.settings.data))
+    with TestClient(gated, base_url="http://127.0.0.1:7860") as client:
         yield client
 
 
@@ -228,3 +228,47 @@ def test_what_a_proxy_would_say_is_not_believed(owner: TestClient) -> None:
         "x-gradio-server": "http://evil.example",
     }
     assert "evil.example" not in owner.get("/config", headers=forwarded).text
+
+
+def test_what_an_opened_page_takes_is_given_back(owner: TestClient, blocks: gr.Blocks) -> None:
+    def named(name: str) -> Any:
+        return next(event for event in events(blocks) if any(target == name for _, target in event.targets))
+
+    def send(event: Any, session: str) -> None:
+        asked = {"fn_index": event._id, "data": [], "session_hash": session}
+        assert owner.post("/gradio_api/run/predict", json=asked).status_code == 200
+
+    sessions = blocks.state_holder.session_data
+    send(named("load"), "closed")
+    assert "closed" in sessions
+    send(named("unload"), "closed")
+    assert "closed" not in sessions
+    for number in range(server.MOST_SESSIONS + 20):  # a script that never says that it is gone
+        send(named("load"), f"forgotten{number}")
+    assert len(sessions) == server.MOST_SESSIONS
+
+
+def test_the_address_is_printed_again(owner: TestClient, desk: Desk, command: Command) -> None:
+    data = desk.settings.data
+    ended = command("open", "--no-browser", data=data)
+    assert ended.code == 1 and f"does not run on the data folder {data}" in ended.err
+    with only_one(data / server.LOCK):
+        write_private(data / server.RECORD, json.dumps({"url": "http://127.0.0.1:4321", "pid": 1}))
+        before = Access(data).token
+        again = command("open", "--no-browser", data=data)
+        assert again.out == f"http://127.0.0.1:4321/?token={before}\n"
+        renewed = command("open", "--no-browser", "--renew", "--json", data=data)
+        assert renewed.json["address"] == Access(data).address("http://127.0.0.1:4321") and before not in renewed.out
+    assert owner.get("/").status_code == 401
+
+
+def test_what_opens_the_browser_shows_the_secret_to_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other users of a machine see what a command is called with."""
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    access = Access(desk.settings.data)
+    server.browse_to(access.address("http://127.0.0.1:7860"), desk.settings)
+    (called,) = opened
+    file = Path(called.removeprefix("file://"))
+    assert access.token not in called and access.token in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
