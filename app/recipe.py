@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from app import toml
 from app.files import read_regular
 from app.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
@@ -28,11 +29,12 @@ from tasks import TASKS, Task
 from tasks.answers import Answers
 from tasks.budget import Budget
 from tasks.errors import SettingsError
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, bare
 from tasks.settings import build
 
 LARGEST_FILE = 1_000_000
 """Bytes of a file that can be a recipe."""
+LONGEST_NAME, MOST_RESPONDERS = 200, 64
 BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
 
 
@@ -65,6 +67,10 @@ class Recipe:
                 f"{self.task.title} works on input: name a file as path (or a dataset) in [inputs]. "
                 f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}."
             )
+        if len(self.name) > LONGEST_NAME:
+            raise SettingsError(f"name takes {LONGEST_NAME} characters at most.")
+        if len(self.responders) > MOST_RESPONDERS:
+            raise SettingsError(f"There are {len(self.responders)} response models. {MOST_RESPONDERS} are the most.")
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
@@ -137,8 +143,16 @@ def load(path: Path) -> Recipe:
 
 def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
+    if len(data) > LARGEST_FILE:
+        raise SettingsError(
+            f"{called} is longer than {LARGEST_FILE // 10**6} MB. A recipe names its inputs, it does not hold them."
+        )
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        if not as_json and toml.deep(text):
+            raise SettingsError(
+                f"{called} has a name of more than {toml.DEEPEST} parts with dots between. None needs so many."
+            )
         values = json.loads(text) if as_json else tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise SettingsError(f"{called} is not a text in UTF-8. Save it as UTF-8.") from error
@@ -189,8 +203,14 @@ def parse(values: Mapping[str, Any]) -> Recipe:
 
 
 def read(text: str) -> Recipe:
-    """The recipe that a run keeps, as JSON."""
-    return parse(json.loads(text))
+    """The recipe that a run keeps, as JSON. Its addresses lose the secrets that earlier versions kept in them."""
+    values = json.loads(text)
+    if isinstance(values, dict):
+        named = [values.get(key) for key in ("generator", "labeller", "embedder")]
+        for spec in [*named, *(values.get("responders") or [])]:
+            if isinstance(spec, dict) and isinstance(spec.get("url"), str):
+                spec["url"] = bare(spec["url"])
+    return parse(values)
 
 
 def _table(values: dict[str, Any], key: str, *, required: bool = False) -> dict[str, Any]:

@@ -1,11 +1,44 @@
 """A recipe as TOML, for people to read and for `claywright run` to take."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import tomli_w
 
 from app.tables.text import clean
+
+DEEPEST = 30
+"""Parts of a name, as in task.system_prompt.maths. The reader of TOML looks through all of them again for each one."""
+PIECE = re.compile(
+    r"""
+    \"{3}(?:[^"\\]++|\\.|\"(?!\"\"))*+\"{3,5}  # texts in quotes: of several lines,
+    | '{3}(?:[^']++|'(?!''))*+'{3,5}
+    | "(?:[^"\\\n]++|\\.)*+"  # and of one
+    | '[^'\n]*+'
+    | \#[^\n]*+
+    | [^"'\#.\n=,{}\[\]]++
+    | .
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""A text in quotes, a comment, plain characters, or a sign."""
+
+
+def deep(text: str) -> bool:
+    """True for TOML with a name of more parts than any setting has. Takes one look at each character."""
+    dots, at = 0, 0
+    while (piece := PIECE.match(text, at)) is not None:
+        if piece[0] == ".":
+            dots += 1
+            if dots >= DEEPEST:
+                return True
+        elif piece[0] in ("\n", "=", ",", "{", "}", "[", "]"):
+            dots = 0
+        elif piece[0] in ('"', "'"):  # a text that does not end, which the reader will say
+            return False
+        at = piece.end()
+    return False
 
 
 def written(plain: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from app.services import Say
 from app.store import Store
 from tasks.errors import ClaywrightError
 from tasks.models.base import Capabilities
+from tasks.models.openai import OpenAIEndpoint
 from tasks.models.spec import ModelSpec
 
 PATIENCE = 60.0
@@ -27,6 +28,8 @@ class Trial:
     seconds: float = 0.0
     tokens: int = 0
     trouble: str = ""
+    warning: str = ""
+    """What to know about an endpoint that works, such as that its key goes there unencrypted."""
 
     @property
     def ok(self) -> bool:
@@ -52,4 +55,5 @@ async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, k
     finally:
         await tried.close()
     text = answer.text or answer.reasoning or ""
-    return Trial(found, text.strip(), seconds, answer.completion_tokens or 0)
+    warning = tried.warning if isinstance(tried, OpenAIEndpoint) else ""
+    return Trial(found, text.strip(), seconds, answer.completion_tokens or 0, warning=warning)

@@ -22,6 +22,7 @@ from app.workers import working_on
 from tasks.budget import Account, Use
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
 from tasks.served import ANSWER_TOKENS, LENGTHS
@@ -89,6 +90,9 @@ def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, 
     generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
     responders = [endpoint(spec, settings, say, keys) for spec in made.responders]
     labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
+    for one in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
+        if isinstance(one, OpenAIEndpoint) and one.warning:
+            say(one.warning)
     return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
 
 

@@ -1,5 +1,7 @@
 """A row as one record of Argilla. The record's id (Argilla's `external_id`) is the row's id."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,10 @@ from feedback.schema import (
 from feedback.types import RANKING, Rating
 from feedback.ultrafeedback import reference
 from tasks.types import Row
+
+NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./ -]+")
+LONGEST_AGENT = 200
+"""What Argilla takes for who suggests something: argilla-server 2.8, schemas/v1/suggestions.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,18 @@ def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, plac
 
 
 def _suggestion(question: str, value: Any, score: float | None, agent: str) -> dict[str, Any]:
-    return {"question": question, "value": value, "score": score, "agent": agent}
+    return {"question": question, "value": value, "score": score, "agent": agent_of(agent)}
+
+
+def agent_of(model: str) -> str:
+    """A model's name as Argilla takes it for who suggests something, told from others by a hash where it had to be changed.
+
+    Argilla takes ASCII letters and digits, of which there must be one, a few signs, and 200 characters.
+    """
+    if len(model) <= LONGEST_AGENT and model.isascii() and not NO_AGENT.search(model) and any(map(str.isalnum, model)):
+        return model
+    name = NO_AGENT.sub("-", model[:LONGEST_AGENT]).strip("- ")[: LONGEST_AGENT - 9] or "model"
+    return f"{name} {hashlib.sha256(model.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def clean(value: Any) -> Any:

@@ -15,6 +15,7 @@ from tasks.base import Task, plain, text
 from tasks.errors import PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
+from tasks.models.spec import MOST_TOKENS
 from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
 from tasks.reading import ended, json_in, too_long
@@ -65,8 +66,8 @@ class Genstruct(Task):
 
     def __post_init__(self) -> None:
         for name in ("passage_tokens", "max_answer_tokens"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} must be at least 1.")
+            if not 1 <= getattr(self, name) <= MOST_TOKENS:
+                raise SettingsError(f"{name} must be from 1 to {MOST_TOKENS:,}.")
 
     def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
         """One unit for each passage, in order; a document without any text is one too. Raises InputError."""

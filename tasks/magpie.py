@@ -22,6 +22,7 @@ from tasks.base import Task, text
 from tasks.errors import SettingsError, Unsupported
 from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
 from tasks.models.chat_templates import OpenTurn, Template, clean, fold, opened, resolve
+from tasks.models.spec import MOST_TOKENS
 from tasks.reading import too_long
 from tasks.settings import setting
 from tasks.text_generation import response
@@ -32,6 +33,8 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 LONGEST_REPEATED, FEWEST_COPIES, FEWEST_SHORT_COPIES, FEWEST_SENTENCES = 60, 5, 12, 6
 """Words of a phrase whose repeats are looked for; copies that make a loop: of a phrase, of one or two words, of a sentence."""
+
+MOST_TURNS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +68,10 @@ class Magpie(Task):
     )
 
     def __post_init__(self) -> None:
-        if self.n_turns < 1:
-            raise SettingsError("n_turns must be at least 1.")
-        if self.max_instruction_tokens < 1:
-            raise SettingsError("max_instruction_tokens must be at least 1.")
+        if not 1 <= self.n_turns <= MOST_TURNS:
+            raise SettingsError(f"n_turns must be from 1 to {MOST_TURNS}.")
+        if not 1 <= self.max_instruction_tokens <= MOST_TOKENS:
+            raise SettingsError(f"max_instruction_tokens must be from 1 to {MOST_TOKENS:,}.")
         weights = [weight for _, _, weight in self._choices()]
         if any(not math.isfinite(weight) or weight < 0 for weight in weights):
             raise SettingsError("A weight in system_prompt must be a number from 0 up.")

@@ -27,11 +27,33 @@ def _adapter(cls: Any) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
+LONGEST_TEXT, MOST_ENTRIES, DEEPEST = 1_000_000, 10_000, 30
+"""Characters of a setting, entries of a list or table, tables in tables."""
+
+
+def _bounded(values: Any, where: str, depth: int = 0) -> None:
+    """Raises SettingsError for settings that nobody writes: a text of megabytes, a table of a million names."""
+    if isinstance(values, (str, bytes)):
+        if len(values) > LONGEST_TEXT:
+            raise SettingsError(f"{where} has a text of more than {LONGEST_TEXT:,} characters. Put it into the inputs.")
+        return
+    if isinstance(values, Mapping):
+        values = [*values.keys(), *values.values()]
+    if isinstance(values, (list, tuple)):
+        if len(values) > MOST_ENTRIES:
+            raise SettingsError(f"{where} has a list or table of more than {MOST_ENTRIES:,} entries. Shorten it.")
+        if depth > DEEPEST:
+            raise SettingsError(f"{where} has tables inside tables, {DEEPEST} deep. Nothing needs so many.")
+        for value in values:
+            _bounded(value, where, depth + 1)
+
+
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """`cls` filled with `values`. `where` names the place for the user, as in "[task]".
 
     Raises SettingsError, naming the place, for an unknown name (with the nearest known one) or a value that can't be.
     """
+    _bounded(values, where)
     known = [f.name for f in fields(cast(Any, cls))]
     for name in values:
         if name not in known:

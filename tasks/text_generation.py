@@ -22,6 +22,8 @@ from tasks.types import Dropped, Message, Response, Row, Unit
 ONE_COLUMN = re.compile(r"\s*\{\{-?\s*(\w+)\s*-?\}\}\s*")
 """A template that is one column and nothing else; a chat in that column is taken for what it is."""
 
+MOST_GENERATIONS = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextGeneration(Task):
@@ -43,8 +45,8 @@ class TextGeneration(Task):
     num_generations: int = setting(1, "Responses for each row.", label="Responses each")
 
     def __post_init__(self) -> None:
-        if self.num_generations < 1:
-            raise SettingsError("num_generations must be at least 1.")
+        if not 1 <= self.num_generations <= MOST_GENERATIONS:
+            raise SettingsError(f"num_generations must be from 1 to {MOST_GENERATIONS}.")
         if not self.required_columns():
             raise SettingsError(
                 "The template names no column, so every prompt would be the same. Use {{ instruction }}."

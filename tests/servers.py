@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 Fault = None | int | str | tuple[int, Mapping[str, str], str | bytes | Mapping[str, Any]]
 PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
@@ -115,7 +116,7 @@ class FakeOpenAI:
             name, _, value = header.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
         sent = await reader.readexactly(int(headers.get("content-length", 0)))
-        path = path.partition("?")[0]
+        path = urlsplit(path).path  # a proxy is asked for a whole address
         if method == "GET" and path == "/v1/models":
             listed = {"id": self.model, "object": "model", **({"root": self.root} if self.root else {})}
             await _respond(writer, 200, {"object": "list", "data": [listed]})

@@ -219,7 +219,7 @@ def test_any_recipe_comes_back_from_the_forms(made: Recipe) -> None:
 TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "no task": ("task", lambda: filled(task__kind=None), "Choose what to make"),
     "unknown task": ("task", lambda: filled(task__kind="poems"), "Choose what to make"),
-    "bad task": ("task", lambda: filled(magpie__n_turns=0), "n_turns must be at least 1"),
+    "bad task": ("task", lambda: filled(magpie__n_turns=0), "n_turns must be from 1 to 100"),
     "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "n_turns: .*integer.*1.5"),
     "endless": ("task", lambda: filled(rows=None), "how many rows"),
     "no rows": ("task", lambda: filled(rows=0), "at least 1"),

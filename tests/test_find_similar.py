@@ -37,12 +37,6 @@ def test_each_text_is_asked_for_once(store: Store, here: Settings) -> None:
         assert {len(vector) for vector in odd.values()} == {DIMENSIONS}
 
 
-def test_credentials_in_the_address_go_with_it(store: Store, here: Settings) -> None:
-    with FakeOpenAI() as server:
-        vectors(store, here, server.url.replace("://", "://ann:secret@")).of({"a": "A text."})
-        assert server.calls[0]["authorization"] == "Basic YW5uOnNlY3JldA=="
-
-
 def test_what_passes_is_waited_for_and_what_cannot_is_said(store: Store, here: Settings) -> None:
     def first_two(body: dict[str, Any], number: int) -> int | None:
         return 503 if number < 2 else None

@@ -317,21 +317,12 @@ def test_credentials_in_a_netrc_are_for_others(tmp_path: Path, monkeypatch: pyte
         assert server.calls[0]["authorization"] == f"Bearer {KEY}"
 
 
-def test_credentials_in_the_address_are_sent_and_not_shown() -> None:
-    with FakeOpenAI() as server:
-        asking(server.url.replace("http://", "http://me:s%2Fcret@"), hello)
-        assert server.calls[0]["authorization"] == "Basic bWU6cy9jcmV0"
-    with pytest.raises(Unreachable) as caught:
-        asking(server.url.replace("http://", "http://me:s%2Fcret@"), hello)
-    assert "cret" not in str(caught.value) and "me" not in str(caught.value).partition("(")[0]
-
-
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.models.openai.on_this_machine", lambda url: False)
     with FakeOpenAI() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
-        with pytest.raises(ModelError):  # it is no proxy, but it was asked
-            asking("http://models.example/v1", hello)
+        assert asking("http://models.example/v1", hello).text
+        assert len(proxy.calls) == 1
         monkeypatch.setenv("no_proxy", "models.example")
         monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no such host")))
         with pytest.raises(Unreachable):

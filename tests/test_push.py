@@ -19,6 +19,7 @@ from app.tables.rows import content_hash
 from app.tables.runs import Run
 from feedback.errors import DatasetMismatch
 from feedback.opinions import priority
+from feedback.push import Pushed
 from feedback.schema import Review
 from feedback.types import Rating
 from tasks.types import Message
@@ -53,6 +54,14 @@ def planned(store: Store, run: Run) -> dict[str, dict[str, Any]]:
         "SELECT pushed.* FROM pushed JOIN pushes ON pushes.id=push WHERE run=? ORDER BY push, place", run.id
     )
     return {r["row"]: dict(r) for r in found}
+
+
+def test_models_of_any_name_suggest(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    odd = made_of(generator={"preset": "scripted", "model": "m@2024"}, task={"kind": "genstruct"})
+    run = with_run(store, 3, odd, rate=lambda n, r: [replace(rating, model="名+<") for rating in rated(n, r)])
+    assert pushed(store, run, where, name).pushed == Pushed(sent=3)
+    agents = {suggestion["agent"] for record in owner.records(name) for suggestion in record["suggestions"]}
+    assert {agent.partition(" ")[0] for agent in agents} == {"m-2024", "model", "model-0"}
 
 
 # -- which rows are audit

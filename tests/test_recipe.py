@@ -169,7 +169,7 @@ def wrong(**tables: Any) -> dict[str, Any]:
         ({"task": {"kind": "self-instruct", "num_instructions": 0}}, "[task]", "from 1 to 50"),
         ({"task": {"kind": "text-generation", "template": "{{ x"}}, "[task]", "template"),
         ({"task": {"kind": "text-generation", "template": "x"}}, "[task]", "names no column"),
-        (wrong(task={"kind": "magpie", "n_turns": 0}), "[task]", "at least 1"),
+        (wrong(task={"kind": "magpie", "n_turns": 0}), "[task]", "from 1 to 100"),
         (wrong(task={"kind": "magpie", "nturns": 2}), "[task]", "Did you mean 'n_turns'?"),
         (wrong(task={"kind": "magpie", "system_prompt": 3}), "[task]", "system_prompt"),
         (wrong(rows=0), "rows", "at least 1"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.opinions import MOST_RESPONSES, best_response, kept, opinion, priority, probability, reasons, spread
-from feedback.records import About, Place, item
+from feedback.records import About, Place, agent_of, item
 from feedback.schema import Review, Shape, questions, shape_of
 from feedback.types import Rating
 from tasks.errors import SettingsError
@@ -23,6 +24,8 @@ RATINGS = (
     Rating(0, "helpfulness", 0, "rated", 2.0, "Wet.", model="m"),
     Rating(1, "helpfulness", 0, "rated", 4.0, "Right.", model="m"),
 )
+AGENT = re.compile(r"[a-zA-Z0-9-_:\.\/\s]*[a-zA-Z0-9][a-zA-Z0-9-_:\.\/\s]*")
+"""What the server asks of an agent: argilla-server 2.8.0, api/schemas/v1/suggestions.py."""
 ABOUT = About("run", "Task", "gen", ("helpfulness",), ("helpfulness",))
 PLACE = Place("queue", 0.5, 7)
 
@@ -52,6 +55,31 @@ def test_a_record() -> None:
             {"question": "rationale-2", "value": "Right.", "score": None, "agent": "m"},
         ],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "agent"),
+    [
+        ("gpt-4o", "gpt-4o"),
+        ("meta-llama/Llama-3.1-8B-Instruct:cheapest", "meta-llama/Llama-3.1-8B-Instruct:cheapest"),
+        ("a b", "a b"),
+        ("m@2024", "m-2024 "),
+        ("m#2024", "m-2024 "),
+        ("model+lora", "model-lora "),
+        ("名", "model "),
+        ("<", "model "),
+        ("---", "model "),
+        ("", "model "),
+        ("half \ud800", "half "),
+        ("a\nb", "a-b "),
+        ("x" * 500, "x" * 191 + " "),
+    ],
+)
+def test_a_models_name_is_one_that_argilla_takes(model: str, agent: str) -> None:
+    found = agent_of(model)
+    assert found == agent or (found.startswith(agent) and len(found) == len(agent) + 8)
+    assert AGENT.fullmatch(found) and len(found) <= 200
+    assert agent_of("m@2024") != agent_of("m#2024") != agent_of("m-2024")
 
 
 def test_a_record_without_responses_or_ratings() -> None:

@@ -7,7 +7,6 @@ Nothing is retried here: the engine does that, with its own limits. What goes wr
 """
 
 import asyncio
-import base64
 import json
 import math
 import os
@@ -16,7 +15,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from tasks.errors import (
@@ -34,6 +33,7 @@ from tasks.errors import (
 from tasks.limits import Limits
 from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.presets import PRESETS
+from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import ModelSpec
 from tasks.types import Message
 
@@ -53,6 +53,8 @@ MOST_RECEIVED, MOST_REFUSAL = 8 * 2**20, 2**16
 MOST_PARTS = 500_000
 """Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
 ENCODINGS = "gzip, deflate"
+LONGEST_NAME = 500
+"""Characters of what an endpoint calls a model, or the end of an answer."""
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
@@ -67,7 +69,7 @@ class OpenAIEndpoint:
         self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
     ) -> None:
         self.spec = spec
-        self.url, credentials = without_credentials(url or spec.address)
+        self.url = url or spec.address
         self.identity = identity or spec.identity
         self.name = spec.model or spec.preset
         self.template = spec.template or None
@@ -82,7 +84,7 @@ class OpenAIEndpoint:
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self._headers["Accept-Encoding"] = ENCODINGS
-        self._headers |= {"Authorization": credentials or f"Bearer {key or 'none'}", **_account(spec)}
+        self._headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
         self._session: aiohttp.ClientSession | None = None
         self._proxy = _proxy(self.url)
         self._closed = False
@@ -93,9 +95,16 @@ class OpenAIEndpoint:
         self._headers["Authorization"] = f"Bearer {key}"
 
     @property
-    def authorization(self) -> str:
-        """The header that says who asks: the key, or the credentials in the address."""
-        return self._headers["Authorization"]
+    def secrets(self) -> list[str]:
+        """What no text that is shown or kept may hold."""
+        return [self._key] if self._key else []
+
+    @property
+    def warning(self) -> str:
+        """What to know before a key is sent, "" for nothing."""
+        if not self._key or not self.url.startswith("http://") or on_this_machine(self.url):
+            return ""
+        return f"The key for {self.url} goes there unencrypted, as its address begins with http://. Is there one with https://?"
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
@@ -176,7 +185,9 @@ class OpenAIEndpoint:
             patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
             self._session = aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False)
         method = "GET" if content is None else "POST"
-        async with self._session.request(method, address, data=content, headers=headers, proxy=self._proxy) as answer:
+        async with self._session.request(
+            method, address, data=content, headers=headers, proxy=self._proxy, allow_redirects=False
+        ) as answer:
             return answer.status, answer.headers, await _body(answer, most)
 
     def read(self, answer: object, latency: float) -> Completion:
@@ -203,15 +214,15 @@ class OpenAIEndpoint:
         if found := THINKING.match(text):
             reasoning, text = (reasoning or (found[1] or found[2] or "").strip()), text[found.end() :]
         return Completion(
-            text=text,
+            text=mask_whole(text, self.secrets),
             model=self.name,
-            reasoning=reasoning if isinstance(reasoning, str) else None,
-            finish_reason=str(finish_reason),
+            reasoning=mask_whole(reasoning, self.secrets) if isinstance(reasoning, str) else None,
+            finish_reason=mask(str(finish_reason)[:LONGEST_NAME], self.secrets),
             prompt_tokens=prompt_tokens if isinstance(prompt_tokens, int) else None,
             completion_tokens=completion_tokens if isinstance(completion_tokens, int) else None,
             latency=latency,
             logprobs=_compact(logprobs),
-            revision=revision,
+            revision=mask(revision[:LONGEST_NAME], self.secrets),
         )
 
     def translated(self, error: BaseException) -> CallFailed:
@@ -235,6 +246,11 @@ class OpenAIEndpoint:
         words = body.get("message") or body.get("detail") or (said if isinstance(said, str) else "")
         words = self._clean(str(words or content.decode("utf-8", "replace"))) or "no reason given"
         code = str(body.get("code") or body.get("type") or "")
+        if 300 <= status < 400:
+            to = self._clean(headers.get("Location", "").partition("?")[0])[:200] or "nowhere"
+            return EndpointRefused(
+                f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
+            )
         if status == 401 or status == 403:
             return EndpointRefused(f"{where} refused the key ({status}: {words}). {self._refused}")
         if status == 402 or code == "insufficient_quota":
@@ -256,8 +272,7 @@ class OpenAIEndpoint:
         return CallRefused(f"{where} refused the request ({status}: {words}).")
 
     def _clean(self, words: str) -> str:
-        words = words.replace(self._key, "***") if self._key else words
-        return " ".join(words.split())[:300].rstrip(".")
+        return " ".join(mask(words, self.secrets).split())[:300].rstrip(".")
 
     async def probe(self) -> Capabilities:
         from tasks.models.probe import probe
@@ -310,16 +325,6 @@ def _inflated(inflater: "zlib._Decompress", data: bytes, most: int) -> bytes:
         return inflater.decompress(inflater.unconsumed_tail + data, max(1, most))
     except zlib.error as error:
         raise _Unread(f"sent something that can't be decompressed ({error})") from error
-
-
-def without_credentials(url: str) -> tuple[str, str]:
-    """An address without the user name and the password in it, and the header that says them to the server ("")."""
-    parts = urlsplit(url)
-    if parts.username is None and parts.password is None:
-        return url, ""
-    said = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return bare, f"Basic {base64.b64encode(said.encode()).decode()}"
 
 
 def _account(spec: ModelSpec) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import CallRefused, EndpointRefused, ModelError, ServerFault, Unreachable
 from tasks.models.base import OPEN_TURN, Capabilities
 from tasks.models.hub import REPO
+from tasks.models.secrets import mask, mask_whole
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ OPEN_TALK: list[Message] = [
     {"role": "user", "content": ""},
 ]
 MOST_END_TOKENS = 8
+MOST_MODELS, LONGEST_NAME, LONGEST_TOKEN = 5_000, 500, 100
+"""Of what an endpoint tells of itself."""
 _UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
 
 
@@ -40,6 +43,7 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     """
     listed = await _get(endpoint, "/models")
     models, context, weights = _models(listed, endpoint.spec.model)
+    secrets = endpoint.secrets
     props, bounded, raw_prompts, logprobs = await _all(
         _get(endpoint, "/props", root=True),
         _takes_schema(endpoint, _SCHEMA),
@@ -54,12 +58,12 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         string_bounds=bounded,
         logprobs=logprobs,
         continues_turns=not raw_prompts and await _continues_turns(endpoint),
-        chat_template=template,
-        bos_token=str(props.get("bos_token") or ""),
-        eos_token=str(props.get("eos_token") or ""),
+        chat_template=mask_whole(template, secrets) if template else template,
+        bos_token=mask(str(props.get("bos_token") or "")[:LONGEST_TOKEN], secrets),
+        eos_token=mask(str(props.get("eos_token") or "")[:LONGEST_TOKEN], secrets),
         context=slot if isinstance(slot, int) else context,
-        models=models,
-        weights=weights,
+        models=tuple(mask(name[:LONGEST_NAME], secrets) for name in models[:MOST_MODELS]),
+        weights=mask(weights[:LONGEST_NAME], secrets),
     )
 
 

@@ -10,6 +10,9 @@ from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS
 from tasks.settings import setting
 
+OWN_FIELDS = ("model", "messages", "prompt", "stream")
+"""Of a request: what a row shows must be what was asked."""
+LONGEST_NAME, LONGEST_URL, MOST_TOKENS = 500, 2_000, 10**7
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KEY_NAME = re.compile(r"(?:[A-Z0-9_]*_)?(?:KEY|TOKEN)|KEY_FOR_\w+")
 NOT_A_MODELS = re.compile(
@@ -61,6 +64,18 @@ class ModelSpec:
             raise SettingsError(f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.")
         if not self.preset and not self.url:
             raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
+        if "@" in self.url.partition("://")[2].partition("/")[0]:
+            raise SettingsError(
+                "url holds a user name or a password. Leave them out: put the key into an environment variable, "
+                "and its name into key_env."
+            )
+        if "?" in self.url or "#" in self.url:
+            raise SettingsError(
+                "url holds a query (what begins with ? or #), and the address of a model has none: leave it out. "
+                "A key goes into an environment variable, and its name into key_env."
+            )
+        if len(self.model) > LONGEST_NAME or len(self.key_env) > LONGEST_NAME or len(self.url) > LONGEST_URL:
+            raise SettingsError(f"model and key_env take {LONGEST_NAME} characters at most, url {LONGEST_URL:,}.")
         if self.url and not _is_web_address(self.url):
             raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
         if self.key_env and not VARIABLE.fullmatch(self.key_env):
@@ -70,8 +85,15 @@ class ModelSpec:
                 f"key_env must name the variable of a model's key, which ends in _KEY or _TOKEN; {self.key_env} is none. "
                 "Put the model's key into a variable of its own."
             )
-        if self.max_tokens < 0 or not 0 < self.timeout < math.inf:
-            raise SettingsError("timeout of a model must be above zero, max_tokens not below.")
+        if not 0 <= self.max_tokens <= MOST_TOKENS or not 0 < self.timeout < math.inf:
+            raise SettingsError(
+                f"timeout of a model must be above zero, max_tokens not below, and at most {MOST_TOKENS:,}."
+            )
+        if own := [name for name in OWN_FIELDS if name in self.extra]:
+            raise SettingsError(
+                f"extra can't hold {own[0]}, which every request has by itself"
+                + (": name the model as model." if own[0] == "model" else ". Leave it out.")
+            )
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
             raise SettingsError("Requests and tokens a minute must not be below zero; 0 is no limit.")
         if any(not 0 <= (price or 0) < math.inf for price in (self.prompt_price, self.completion_price)):
@@ -102,6 +124,13 @@ class ModelSpec:
 def names_a_key(name: str) -> bool:
     """True for the name of a variable that can hold a model's key, and is not known to hold another kind."""
     return KEY_NAME.fullmatch(name) is not None and NOT_A_MODELS.fullmatch(name) is None
+
+
+def bare(url: str) -> str:
+    """An address without a user name, a password and a query, as earlier versions could keep them."""
+    scheme, sign, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{sign}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _is_web_address(url: str) -> bool:
