@@ -108,7 +108,7 @@ def bar(look: Look, judged: Judged) -> str:
     if said.get(DECISION) or _rated(said):
         back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
     who = name_of(look)
-    as_whom = f'<span class="note">as {t(who)}</span>{parts.button("Change", act="rename")}' if who else ""
+    as_whom = f'<span class="note whose">as {t(who)} {parts.button("Change", act="rename")}</span>' if who else ""
     keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
     help_ = f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><ul>{keys}</ul></details>'
     return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{as_whom}{help_}</div>'
