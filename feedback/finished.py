@@ -9,6 +9,7 @@ from feedback.exports import Export, Passed, lines
 from feedback.formats import CHAT
 from feedback.judged import Judged
 from feedback.lines import Line
+from feedback.markdown import shown
 from feedback.push import target
 from feedback.server import BATCH, Server
 from tasks.errors import SettingsError
@@ -100,17 +101,22 @@ def _records(found: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator
     columns = to.form.columns
     for _, made in found:
         for line in made:
-            shown = {name: line[name] for name, kind in columns.items() if _shows(name, kind)}
+            texts = {name: line[name] for name, kind in columns.items() if _shows(name, kind)}
             rest = {
                 _named(name): str(line[name]).lower() if isinstance(line[name], bool) else line[name]
                 for name, kind in columns.items()
-                if name not in shown and not isinstance(kind, (list, dict)) and line[name] is not None
+                if name not in texts and not isinstance(kind, (list, dict)) and line[name] is not None
             }
             yield {
                 "external_id": _id(line, to),
-                "fields": {name: value for name, value in shown.items() if value},
+                "fields": {name: _rendered(value) for name, value in texts.items() if value},
                 "metadata": rest,
             }
+
+
+def _rendered(value: Any) -> Any:
+    """A text, or the messages of a chat, as they are sent to be rendered."""
+    return [{**m, "content": shown(m["content"])} for m in value] if isinstance(value, list) else shown(value)
 
 
 def _id(line: Line, to: Export) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
+from feedback.markdown import plain
 from feedback.server import Server
 
 OWN_RESPONSE = re.compile(r"response-(\d+)")
@@ -114,7 +115,12 @@ def rows(server: Server, dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 
 def row(record: Mapping[str, Any], dataset: Dataset, users: Mapping[str, str]) -> dict[str, Any]:
-    """One record as a row. Its id is the one that it was logged with, else the server's."""
+    """One record as a row. Its id is the one that it was logged with, else the server's.
+
+    Texts that Claywright sent there are given as they were before (feedback/markdown.py).
+    """
+    if (record.get("metadata") or {}).get("run"):
+        record = _plain(record)
     fields = record.get("fields") or {}
     made: dict[str, Any] = {"id": record.get("external_id") or str(record["id"])}
     metadata = dict(record.get("metadata") or {})
@@ -134,6 +140,14 @@ def row(record: Mapping[str, Any], dataset: Dataset, users: Mapping[str, str]) -
     made.update(_opinions(record, dataset, set(_texts(fields)), users))
     made["argilla.dataset"] = dataset.name
     return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 def _opinions(record: Mapping[str, Any], dataset: Dataset, shown: set[str], users: Mapping[str, str]) -> dict[str, Any]:

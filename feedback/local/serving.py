@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import os
+import re
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import uvicorn
@@ -19,6 +23,7 @@ from feedback.local.accounts import first_user, migrate
 from feedback.local.errors import ServerFailed
 from feedback.local.home import Home
 from feedback.local.lifetime import StopSignal
+from feedback.local.patches import mark_own_styles, pages_of
 from feedback.local.search_database import SearchDatabase
 from feedback.local.search_engine import register
 from feedback.local.search_repair import repair
@@ -52,7 +57,7 @@ async def serve(app: Any, home: Home, listener: socket.socket, stop: StopSignal,
         stdout.write(json.dumps(ready) + "\n")
         stdout.flush()
 
-    cut_off = CutOff(Inert(app))
+    cut_off = CutOff(Inert(app, policy(pages_of(app).rglob("*.html"), mark_own_styles(app))))
     server = Server(cut_off, answer)
     stop.when_serving = server.end
     await server.serve(sockets=[listener])
@@ -99,28 +104,62 @@ class Server(uvicorn.Server):
 
 
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
+    "default-src 'self'; script-src 'self' 'unsafe-eval' {scripts}; style-src 'self' 'unsafe-inline';"
+    " style-src-elem 'self' 'nonce-{mark}' {styles}; style-src-attr 'unsafe-inline';"
     " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; frame-src 'self';"
     " base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 """What texts of records may do in the server's pages: they are rendered as Markdown, and may name pictures and objects of
-other hosts; none of them is loaded, and nothing is told to anybody."""
+other hosts; none of them is loaded, and nothing is told to anybody. Scripts and style sheets are those of the pages alone,
+by their hashes; a style attribute is let through, as formulas are drawn with them."""
+INLINE = re.compile(r"<(script|style)\b(?![^>]*\bsrc=)[^>]*>(.*?)</\1>", re.DOTALL)
+OURS = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+"""The names of this computer: a page of another host that leads here by its own name may not read what is here."""
+
+
+def policy(pages: Iterable[Path], mark: str) -> str:
+    """The policy that lets run what stands in these pages, or puts itself there with the mark, and what comes from a file of
+    the server, and nothing else."""
+    hashes: dict[str, dict[str, None]] = {"script": {}, "style": {}}
+    for page in pages:
+        for kind, content in INLINE.findall(page.read_text(encoding="utf-8")):
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            hashes[kind][f"'sha256-{digest}'"] = None
+    return POLICY.format(mark=mark, scripts=" ".join(hashes["script"]), styles=" ".join(hashes["style"]))
 
 
 class Inert:
-    """Sends the policy along with every answer."""
+    """Refuses what was asked of another host's name, and sends protecting headers along with every answer."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, policy: str) -> None:
         self.app = app
+        self.headers = [
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+        ]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def with_policy(message: Any) -> None:
+        async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                policy = (b"content-security-policy", POLICY.encode())
-                message = {**message, "headers": [*message.get("headers", []), policy]}
+                message = {**message, "headers": [*message.get("headers", []), *self.headers]}
             await send(message)
 
-        await self.app(scope, receive, with_policy if scope["type"] == "http" else send)
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if not OURS.fullmatch(dict(scope["headers"]).get(b"host", b"").lower()):
+            await _refuse(scope, with_headers)
+            return
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+async def _refuse(scope: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"This Argilla answers to 127.0.0.1 and localhost only."})
 
 
 class CutOff:
