@@ -25,6 +25,7 @@ EVENTS = {
 }
 """Where events are built for every record or response that is written."""
 
+ABOUT_ITSELF = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/status")
 FONTS = re.compile(r"@import\s*(url\()?[\"']?https://fonts\.googleapis\.com[^;]*?\)?[\"']?\)?;")
 FOREIGN_IMPORT = re.compile(r"@import\s*(?:url\()?[\"']?(?:https?:)?//[^;]*;")
 
@@ -151,7 +152,8 @@ def mark_own_styles(app: Any) -> str:
 
 def stay_off_the_internet(app: Any) -> None:
     """Remove what the web pages load from elsewhere: two fonts in the style sheets, and the API's
-    documentation page, whose scripts come from a content network."""
+    documentation page, whose scripts come from a content network; and what tells anybody who is not signed in
+    how the API is made, and how much memory and which versions there are."""
     need = "serve pages that load nothing from the internet"
     removed = 0
     for sheet in pages_of(app).rglob("*.css"):
@@ -166,10 +168,8 @@ def stay_off_the_internet(app: Any) -> None:
         raise UpstreamChanged("style sheet that imports Google's fonts", need)
 
     api = upstream("argilla_server.api.routes", "api_v1", need)
-    pages = [
-        route for route in api.routes if getattr(route, "path", "") in ("/docs", "/docs/oauth2-redirect", "/redoc")
-    ]
-    if not pages:
-        raise UpstreamChanged("documentation page among the routes of its API", need)
+    pages = [route for route in api.routes if getattr(route, "path", "") in ABOUT_ITSELF]
+    if not {"/docs", "/status", "/openapi.json"} <= {route.path for route in pages}:
+        raise UpstreamChanged("documentation and status among the routes of its API", need)
     for page in pages:
         api.router.routes.remove(page)

@@ -12,13 +12,12 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import uvicorn
 from argilla_server.database import async_engine, sync_engine
 
-from feedback.local import jobs
+from feedback.local import jobs, sign_in
 from feedback.local.accounts import first_user, migrate
 from feedback.local.errors import ServerFailed
 from feedback.local.home import Home
@@ -57,7 +56,8 @@ async def serve(app: Any, home: Home, listener: socket.socket, stop: StopSignal,
         stdout.write(json.dumps(ready) + "\n")
         stdout.flush()
 
-    cut_off = CutOff(Inert(app, policy(pages_of(app).rglob("*.html"), mark_own_styles(app))))
+    pages = (page.read_text(encoding="utf-8") for page in pages_of(app).rglob("*.html"))
+    cut_off = CutOff(Inert(app, policy([*pages, sign_in.PAGE], mark_own_styles(app))))
     server = Server(cut_off, answer)
     stop.when_serving = server.end
     await server.serve(sockets=[listener])
@@ -117,12 +117,12 @@ OURS = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 """The names of this computer: a page of another host that leads here by its own name may not read what is here."""
 
 
-def policy(pages: Iterable[Path], mark: str) -> str:
+def policy(pages: Iterable[str], mark: str) -> str:
     """The policy that lets run what stands in these pages, or puts itself there with the mark, and what comes from a file of
     the server, and nothing else."""
     hashes: dict[str, dict[str, None]] = {"script": {}, "style": {}}
     for page in pages:
-        for kind, content in INLINE.findall(page.read_text(encoding="utf-8")):
+        for kind, content in INLINE.findall(page):
             digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
             hashes[kind][f"'sha256-{digest}'"] = None
     return POLICY.format(mark=mark, scripts=" ".join(hashes["script"]), styles=" ".join(hashes["style"]))
