@@ -255,7 +255,7 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
         "name": "rivers", "task": {"kind": "self-instruct"}, "inputs": {"path": str(tmp_path / "seeds.jsonl")},
         "generator": {**model, "template": str(tmp_path)}, "labeller": {"preset": "local"}, "rating": {"aspects": ["honesty"]},
     }  # fmt: skip
-    made = recipe.parse(values)
+    made = recipe.read(json.dumps(values))  # as an earlier version kept it
     run = workflow.start(store, here, made)
     about = facts(run, made)
     text = json.dumps(about.recipe)
@@ -264,7 +264,7 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
     assert about.recipe["generator"]["extra"] == {"top_k": 1}
     assert (about.generator, about.labeller, about.for_trying) == ("big", "the built-in model", True)
     assert about.responders == ["big"]
-    brought = recipe.parse({**values, "task": {"kind": "existing"}})
+    brought = recipe.read(json.dumps({**values, "task": {"kind": "existing"}}))
     assert facts(run, brought).responders == [] and "input" in facts(run, brought).generator
     recipe.parse(dict(about.recipe))
 
@@ -282,12 +282,11 @@ SECRETS: dict[str, Any] = {
 @pytest.mark.parametrize("part", ["generator", "responders", "labeller", "embedder"])
 def test_no_model_of_a_recipe_brings_a_secret_onto_the_card(store: Store, here: Settings, part: str) -> None:
     spec = {**SECRETS, "model": "/home/s3cret/models/m"}
-    made = recipe.parse(
-        {
-            "name": "rivers", "rows": 1, "task": {"kind": "magpie"}, "rating": {"aspects": ["honesty"]},
-            part: [spec] if part == "responders" else spec,
-        }
-    )  # fmt: skip
+    values = {
+        "name": "rivers", "rows": 1, "task": {"kind": "magpie"}, "rating": {"aspects": ["honesty"]},
+        part: [spec] if part == "responders" else spec,
+    }  # fmt: skip
+    made = recipe.read(json.dumps(values))
     about = facts(workflow.start(store, here, made), made)
     assert "s3cret" not in json.dumps([about.recipe, about.generator, about.labeller, *about.responders]).lower()
     shown = about.recipe[part][0] if part == "responders" else about.recipe[part]
@@ -304,7 +303,7 @@ def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settin
 
     def shown(dataset: str, **more: Any) -> Any:
         values = {"name": "x", "task": {"kind": "existing"}, "inputs": {"dataset": dataset}, "generator": SECRETS}
-        made = recipe.parse({**values, **more})
+        made = recipe.read(json.dumps({**values, **more}))
         about = facts(run, made)
         return about if more else about.recipe["inputs"]["dataset"]
 
