@@ -53,11 +53,6 @@ class Task:
         """How many units are shown the same earlier rows, those made before the first of them; 0 if units are shown none."""
         return 0
 
-    @property
-    def checks_take_long(self) -> bool:
-        """True if a row's check may take seconds, as it renders a foreign template: units are then read in a thread."""
-        return False
-
     def seeds(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """The texts of the input that rows are compared with, and that stand beside earlier rows. Raises InputError."""
         return iter(())

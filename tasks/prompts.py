@@ -91,19 +91,30 @@ def columns_in(template: str) -> tuple[str, ...]:
 
 
 def render_foreign(template: str, values: Mapping[str, Any]) -> str:
-    """Renders a template that a user wrote. May wait for two seconds, but for one that is `simple`.
+    """Renders a template that a user wrote, nothing for a missing value. May wait for two seconds (`rendered_at_once`).
 
     Raises SettingsError if it can't be parsed, InputError if a row lacks a column that it names.
     """
-    names = columns_in(template)
+    named = _of(template, values)
     if (parts := simple(template)) is not None:
-        return _filled(parts, values)
+        return _filled(parts, named)
     try:
-        return SANDBOX.prompt(template, {name: values[name] for name in names if name in values})
+        return SANDBOX.prompt(template, named)
     except CantRender as reason:
         if reason.heavy:
             raise InputError(f"The template {reason}. {SIMPLER}") from reason
         raise InputError(f"The template does not fit the row: {reason}.") from reason
+
+
+def rendered_at_once(template: str, values: Mapping[str, Any]) -> bool:
+    """True if `render_foreign` waits for nothing: the template is simple, or was rendered with these values just now."""
+    return simple(template) is not None or SANDBOX.knows(template, _of(template, values))
+
+
+def _of(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a template names; an empty text for a column without one."""
+    found = {name: values[name] for name in columns_in(template) if name in values}
+    return {name: "" if value is None else value for name, value in found.items()}
 
 
 def _filled(parts: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> str:

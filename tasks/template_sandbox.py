@@ -54,6 +54,25 @@ class CantRender(Exception):
         self.heavy = heavy
 
 
+def packed(values: Mapping[str, Any]) -> str:
+    """A row as JSON. Raises CantRender."""
+    try:
+        return json.dumps({"dict": [[name, portable(value)] for name, value in values.items()]})
+    except (RecursionError, ValueError) as error:
+        raise CantRender(f"a column can't be passed to it ({error})") from error
+
+
+def _names(do: str, source: str, values: str) -> tuple[bytes, bytes, tuple[bytes, ...]]:
+    """(a template's name, a request's, the request). Raises CantRender for what is too long."""
+    if len(source) > LONGEST_SOURCE:
+        raise CantRender(f"is longer than {LONGEST_SOURCE:,} characters", heavy=True)
+    if len(values) > MOST_SENT:
+        raise CantRender(f"a row is longer than {MOST_SENT // 2**20} MB")
+    request = json.dumps({"do": do, "source": source}).encode(), values.encode()
+    name = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return name, hashlib.blake2b(b"".join(request), digest_size=16).digest(), request
+
+
 class _Ended(Exception):
     """The process ended before it answered, with this code."""
 
@@ -84,11 +103,14 @@ class Sandbox:
 
     def prompt(self, source: str, values: Mapping[str, Any]) -> str:
         """A prompt's template filled with a row. Raises CantRender."""
+        return str(self._answer("prompt", source, packed(values)))
+
+    def knows(self, source: str, values: Mapping[str, Any]) -> bool:
+        """True if `prompt` answers at once."""
         try:
-            packed = json.dumps({"dict": [[name, portable(value)] for name, value in values.items()]})
-        except (RecursionError, ValueError) as error:
-            raise CantRender(f"a column can't be passed to it ({error})") from error
-        return str(self._answer("prompt", source, packed))
+            return self._remembered(*_names("prompt", source, packed(values))[:2]) is not None
+        except CantRender:
+            return True
 
     def chat(self, source: str, values: Mapping[str, Any]) -> str:
         """A chat template rendered. Raises CantRender."""
@@ -110,13 +132,7 @@ class Sandbox:
         self._forget()
 
     def _answer(self, do: str, source: str, values: str) -> str | tuple[str, ...]:
-        if len(source) > LONGEST_SOURCE:
-            raise CantRender(f"is longer than {LONGEST_SOURCE:,} characters", heavy=True)
-        name = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if len(values) > MOST_SENT:
-            raise CantRender(f"a row is longer than {MOST_SENT // 2**20} MB")
-        request = json.dumps({"do": do, "source": source}).encode(), values.encode()
-        key = hashlib.blake2b(b"".join(request), digest_size=16).digest()
+        name, key, request = _names(do, source, values)
         if (known := self._remembered(name, key)) is not None:
             return known
         with self._talking:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from tasks.base import Task, chat, plain, text
 from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
-from tasks.prompts import columns_in, render_foreign, simple
+from tasks.prompts import columns_in, render_foreign, rendered_at_once
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
@@ -52,10 +52,6 @@ class TextGeneration(Task):
                 "The template names no column, so every prompt would be the same. Use {{ instruction }}."
             )
 
-    @property
-    def checks_take_long(self) -> bool:
-        return simple(self.template) is None
-
     def required_columns(self) -> tuple[str, ...]:
         return columns_in(self.template)
 
@@ -66,7 +62,8 @@ class TextGeneration(Task):
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         asked = self.template, self.system_prompt, unit.inputs
-        messages = await asyncio.to_thread(prompt, *asked) if self.checks_take_long else prompt(*asked)
+        at_once = rendered_at_once(self.template, unit.inputs)
+        messages = prompt(*asked) if at_once else await asyncio.to_thread(prompt, *asked)
         if messages[-1]["role"] != "user":
             return [Dropped("the chat does not end with the user's turn", json.dumps(messages, ensure_ascii=False))]
         if not messages[-1]["content"].strip():
@@ -110,7 +107,7 @@ def unused(template: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rendered(template: str, inputs: Mapping[str, Any]) -> str:
-    return render_foreign(template, {name: "" if value is None else value for name, value in inputs.items()})
+    return render_foreign(template, inputs)
 
 
 def _blank(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from app import judging, recipe, workflow
 from app.config import Settings
+from app.execution import ReadAhead
 from app.store import Store
 from app.tables.runs import Run
-from tasks.errors import EndpointRefused, SettingsError
+from tasks.errors import EndpointRefused, InputError, SettingsError
+from tasks.types import Unit
 from tests.conftest import Work
 from tests.servers import FakeOpenAI
 
@@ -168,3 +171,34 @@ def test_only_models_that_are_called_are_set_up(tmp_path: Path, store: Store, wo
         with pytest.raises(SettingsError, match="NOT_SET_KEY"):
             work({**given, "answers": {"n": 1}})
         assert store.runs.all()[0].state == "paused"
+
+
+def test_units_that_are_read_ahead_come_before_what_is_wrong_with_the_next() -> None:
+    def units() -> Iterator[Unit]:
+        yield from (Unit(n) for n in range(20))
+        raise InputError("Row 21 is no row.")
+
+    async def all_of_them() -> tuple[list[Unit], str]:
+        ahead, read = ReadAhead(units()), []
+        try:
+            while (unit := await ahead.next()) is not None:
+                read.append(unit)
+        except InputError as error:
+            return read, str(error)
+        return read, ""
+
+    assert asyncio.run(all_of_them()) == ([Unit(n) for n in range(20)], "Row 21 is no row.")
+
+
+def test_a_run_whose_prompt_is_rendered_apart_makes_the_rows_in_order(work: Work, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        "".join(f'{{"instruction": "river {n}"}}\n' for n in range(40)), encoding="utf-8"
+    )
+    run = work(
+        {
+            "generator": {"preset": "scripted"}, "inputs": {"path": str(tmp_path / "in.jsonl")},
+            "task": {"kind": "text-generation", "template": "Name {{ instruction | upper }}{% if 1 %}.{% endif %}"},
+        }
+    )  # fmt: skip
+    rows = list(store.rows.walk(run.id))
+    assert [row.instruction for row in rows] == [f"Name RIVER {n}." for n in range(40)]
