@@ -1,6 +1,8 @@
 """The local services, the model and Argilla: installs them once, starts them, finds those that run, stops its own.
 
 Each is a script with inline metadata (PEP 723) and an environment of its own, as its dependencies would not go with ours.
+What goes into that is listed beside the script, each file by its hash (requirements.txt; `python -m tests.requirements` makes it
+anew): nothing else is installed, whoever runs the index that it comes from, and nothing is built.
 A running service holds a lock and is registered in the data folder, so that any process attaches to it and none starts a
 second one on the same data. It ends with the process that started it: by the end of its standard input, and on Linux by
 the kernel.
@@ -11,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.config import Settings
 from app.errors import ServiceError
@@ -31,6 +35,8 @@ from tasks import local as local_model
 HERE = Path(__file__).resolve().parent.parent
 START_WITHIN = 180.0
 STOP_WITHIN = 15.0
+PORTS = range(21_000, 30_000)
+"""Where a service gets its port for the first time: below those that the system gives to connections that go out."""
 INHERITED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
@@ -57,6 +63,11 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     needs_key: bool = False
     keeps_data: bool = False
+    """Then it keeps its port too: what people have open or bookmarked is there again after the next start."""
+
+    @property
+    def requirements(self) -> Path:
+        return self.script.with_name("requirements.txt")
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,10 @@ def ensure(service: Service, settings: Settings, say: Say, port: int = 0) -> Run
             if running := find(service, settings):  # another process was faster
                 return running
             python = install(service, settings, say)
-            return _start(service, settings, python, port, say)
+            at = port or (_port(service, settings, say) if service.keeps_data else 0)
+            running = _start(service, settings, python, at, say)
+            _keep_port(service, settings, running, chosen=bool(port))
+            return running
     except OSError as error:
         raise ServiceError(f"{service.title} can't be started in {folder}: {error.strerror or error}.") from error
 
@@ -125,8 +139,8 @@ def find(service: Service, settings: Settings) -> Running | None:
 
 
 def install(service: Service, settings: Settings, say: Say) -> Path:
-    """The Python of the service's environment, made once for each version of the script's metadata."""
-    environment = settings.services / f"{service.name}-{_metadata_hash(service.script)}"
+    """The Python of the service's environment, made once for each version of what it needs. Later it needs no network."""
+    environment = settings.services / f"{service.name}-{_hash(service.requirements)}"
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     ready = environment / "ready"
     if ready.exists():
@@ -137,26 +151,75 @@ def install(service: Service, settings: Settings, say: Say) -> Path:
         import uv
 
         say(f"Installing {service.title} (once) ...")
-        command = [uv.find_uv_bin(), "sync", "--active", "--script", str(service.script), "--python", sys.executable]
-        asked = {**os.environ, "VIRTUAL_ENV": str(environment), "UV_PYTHON_DOWNLOADS": "never"}
-        process = subprocess.Popen(
-            command, env=asked, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        program = uv.find_uv_bin()
+        _run(service, [program, "venv", "--clear", "--python", sys.executable, str(environment)], settings)
+        exactly = ["--require-hashes", "--no-build", "--allow-empty-requirements"]
+        _run(
+            service,
+            [program, "pip", "sync", *exactly, "--python", str(python), str(service.requirements)],
+            settings,
         )
-        with _waited_for(process):
-            _, said = process.communicate()
-        _go_on(service)
-        if process.returncode:
-            why = (said.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1]
-            raise ServiceError(
-                f"{service.title} could not be installed: {why}. Is there a network, or room on the disk?"
-            )
         create_private(ready).close()
     return python
 
 
-def _metadata_hash(script: Path) -> str:
-    lines = [line for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    return hashlib.sha256("\n".join([*lines, sys.version.split()[0]]).encode()).hexdigest()[:12]
+def _run(service: Service, command: list[str], settings: Settings) -> None:
+    """One step of an installation. Raises ServiceError."""
+    own = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith(("UV_", "XDG_"))}
+    process = subprocess.Popen(
+        command, env={**own, "UV_PYTHON_DOWNLOADS": "never"}, cwd=settings.services,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with _waited_for(process):
+        _, said = process.communicate()
+    _go_on(service)
+    if process.returncode:
+        why = (said.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1].strip()
+        if b"ash mismatch" in said:
+            raise ServiceError(
+                f"{service.title} could not be installed: what the package index gives is not what it should be (its hash"
+                " differs). Nothing of it is used. Ask who runs the index, or take another one."
+            )
+        raise ServiceError(f"{service.title} could not be installed: {why}. Is there a network, or room on the disk?")
+
+
+def _hash(requirements: Path) -> str:
+    whole = requirements.read_bytes() + sys.version.split()[0].encode()
+    return hashlib.sha256(whole).hexdigest()[:12]
+
+
+def _port(service: Service, settings: Settings, say: Say) -> int:
+    """The port that the service had before; another one where that is taken, or for the first time."""
+    try:
+        kept = int((settings.services / f"{service.name}.port").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        kept = 0
+    if kept in range(1024, 65536) and _free(kept):
+        return kept
+    if kept:
+        say(
+            f"Port {kept}, at which {service.title} was before, is taken by another program: it gets another one for now."
+        )
+    tries = (PORTS.start + secrets.randbelow(len(PORTS)) for _ in range(20))
+    return next((port for port in tries if _free(port)), 0)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _keep_port(service: Service, settings: Settings, running: Running, *, chosen: bool) -> None:
+    """Keeps it for the next start: the first one, or one that somebody chose."""
+    file = settings.services / f"{service.name}.port"
+    if service.keeps_data and (chosen or not file.exists()):
+        write_private(file, str(urlsplit(running.url).port))
 
 
 def _start(service: Service, settings: Settings, python: Path, port: int, say: Say) -> Running:
@@ -190,9 +253,7 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     except (ValueError, KeyError, TypeError):
         process.kill()
         code = process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        _close(process)
         _go_on(service)
         said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = said[-1] if said else f"it ended with code {code} and said nothing"
@@ -200,8 +261,18 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     details = {**details, "key": key} if key else details
     record = folder / f"{service.name}.json"
     write_private(record, json.dumps(details))
+    if (crashed := _own.pop(record, None)) is not None:
+        _close(crashed)
     _own[record] = process
     return Running(url, pid, details, own=True)
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Closes the pipes of a process that ended."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 @contextlib.contextmanager
@@ -273,8 +344,7 @@ def stop_own(settings: Settings) -> None:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            _close(process)
             record.unlink(missing_ok=True)
 
 

@@ -34,7 +34,10 @@ def test_only_claywright_is_installed(installed: Path) -> None:
     assert sorted(path.name.partition("-")[0] for path in installed.iterdir()) == ["claywright", "claywright"]
     shipped = {path.name for path in (installed / "claywright").iterdir()}
     assert {"__init__.py", "py.typed", "app", "tasks", "feedback"} == shipped
-    for file in ("tasks/prompts/genstruct.v1.jinja2", "tasks/local/server.py", "feedback/local/server.py"):
+    for file in (
+        "tasks/prompts/genstruct.v1.jinja2", "tasks/local/server.py", "feedback/local/server.py",
+        "tasks/local/requirements.txt", "feedback/local/requirements.txt",
+    ):  # fmt: skip
         assert (installed / "claywright" / file).is_file()
 
 
@@ -52,6 +55,13 @@ def test_a_users_own_packages_of_the_same_names_keep_working(installed: Path, tm
     )
     done = python(installed, tmp_path, ours + theirs if order == "ours first" else theirs + ours + theirs)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_reads_in_a_process_of_its_own(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<h1>Tides</h1>")
+    code = "from claywright.app.inputs import Inputs, rows\nprint(list(rows(Inputs(path='a.html'), ('content',))))"
+    done = python(installed, tmp_path, code)
+    assert (done.returncode, done.stdout.count("# Tides")) == (0, 1), done.stderr
 
 
 def test_the_command_of_the_wheel(installed: Path, tmp_path: Path) -> None:
