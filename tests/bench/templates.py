@@ -1,16 +1,23 @@
 """What foreign templates cost: heavy ones in seconds and in MB of the process that renders them, usual ones in milliseconds.
 
     python tests/bench/templates.py [--times 3000]
+    python tests/bench/templates.py --app
 
-Run by hand. Prints a line for each heavy template (as a prompt, and in front of a chat template), and what a usual one takes.
+Run by hand. Prints a line for each heavy template (as a prompt, and in front of a chat template), and what a usual one takes;
+or how soon the running app answers `/healthz` while each is typed into its field.
 """
 
 import argparse
 import resource
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -19,7 +26,9 @@ from tasks.models.chat_templates import Template, open_user_turn
 from tasks.models.families import FAMILIES
 from tasks.prompts import columns_in, render_foreign
 from tasks.template_sandbox import SANDBOX
+from tests.browser import ADDRESSES, running
 from tests.hostile_templates import HEAVY, ODD, TALK, chat_templates
+from tests.odd_values import NOBODY
 
 USUAL = "You are a {{ role | lower }}.\n{% if context %}Context: {{ context }}\n{% endif %}\nQuestion: {{ question }}\n"
 PLAIN = "Context: {{ context }}\n\nQuestion: {{ question }}\n"
@@ -66,10 +75,66 @@ def usual(times: int) -> None:
         print(f"{what}, a turn of two renderings: {1000 * (time.perf_counter() - started) / times:.4f} ms")
 
 
+def app_meanwhile() -> None:
+    """Types each heavy template into the app's field, asks for the prompt, and meanwhile whether the app is well."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), ARGILLA_API_URL=NOBODY) as app:
+        with httpx.Client(base_url=app.url, follow_redirects=True, timeout=60) as person:
+            person.get(ADDRESSES[app.url]).raise_for_status()
+            config = person.get("/config").json()
+            ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+            held = {c["id"]: c["props"].get("value") for c in config["components"]}
+
+            def send(event: dict[str, Any]) -> str:
+                data = ["", "generate", 0, *(held[k] for k in event["inputs"][3:])]
+                asked = {"fn_index": event["id"], "data": data, "session_hash": "bench", "event_data": None}
+                return person.post("/gradio_api/run/predict", json=asked).raise_for_status().text
+
+            def change(elem: str, value: str) -> None:
+                events = [dep for dep in config["dependencies"] if ids[elem] in dep["inputs"]]
+                held[ids[elem]] = value
+                send(min(events, key=lambda dep: len(dep["inputs"])))
+
+            def prompt_shown() -> str:
+                return send(next(d for d in config["dependencies"] if [ids["peek"], "click"] in d["targets"]))
+
+            change("task", "text-generation")
+            change("pasted", "tides")
+            waits: list[float] = []
+            over = threading.Event()
+
+            def ask() -> None:
+                with httpx.Client(base_url=app.url, timeout=60) as other:
+                    while not over.wait(0.02):
+                        started = time.perf_counter()
+                        other.get("/healthz").raise_for_status()
+                        waits.append(time.perf_counter() - started)
+
+            asking = threading.Thread(target=ask)
+            asking.start()
+            slowest = 0.0
+            for source in HEAVY.values():
+                started = time.perf_counter()
+                change("text-generation-template", "{% set a = instruction %}" + source)
+                prompt_shown()
+                slowest = max(slowest, time.perf_counter() - started)
+            over.set()
+            asking.join()
+        waits.sort()
+        middle = waits[len(waits) // 2]
+        print(
+            f"{len(HEAVY)} templates typed, the slowest answered after {slowest:.2f} s; /healthz asked {len(waits)} times"
+            f" meanwhile: median {1000 * middle:.0f} ms, slowest {1000 * waits[-1]:.0f} ms"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=3000)
+    parser.add_argument("--app", action="store_true")
     asked = parser.parse_args()
+    if asked.app:
+        app_meanwhile()
+        return
     slowest, greatest = 0.0, 0
     work: list[tuple[str, Callable[[], str]]] = []
     for what, source in {**HEAVY, **ODD}.items():
