@@ -14,23 +14,27 @@ way, and paid for, still find a place.
 
 import asyncio
 import contextlib
+import errno
 import queue
+import shutil
 import sqlite3
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 from app.errors import StoreError
 from app.files import BESIDE, create_private, exclusively, guard_store, release_store, shut
-from app.migrations import migrate
+from app.migrations import STEPS, migrate
 from app.reserve import Reserve
 
 T = TypeVar("T")
+C = TypeVar("C", bound=sqlite3.Connection)
 Write = Callable[[sqlite3.Connection], T]
 TOGETHER = 256
 MOST_VALUES = 30_000
@@ -41,6 +45,9 @@ OF_THE_FILE = (
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL,
 )  # fmt: skip
 """What no other write would fare better with."""
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+SPARE = 32 * 2**20
+"""Bytes that stay free beside a copy of the store."""
 MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them."""
 
@@ -72,12 +79,27 @@ class Database:
         self.path = path
         self._todo: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._local = threading.local()
-        self._readers: dict[threading.Thread, sqlite3.Connection] = {}
+        self._readers: dict[threading.Thread, Reading] = {}
         self._guard = threading.Lock()
         self._closed = False
         self.reserve = Reserve(path)
         self._remembered: dict[str, tuple[int, Any]] = {}
+        self.writable = True
+        """False for a store that may only be read, as its folder may."""
+        self._opened: list[sqlite3.Connection] = []
         guard_store(path)
+        try:
+            self._open()
+        except BaseException:
+            for connection in self._opened:
+                connection.close()
+            release_store(path)
+            raise
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> None:
+        path = self.path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(path)
@@ -86,33 +108,92 @@ class Database:
             ):  # SQLite does not wait for others who change the journal mode
                 self._writer = self._connect()
                 self._writer.execute("PRAGMA journal_mode=WAL")
-                migrate(self._writer)
+                migrate(self._writer, self._copied)
                 self._watcher = self._connect()
-        except (OSError, sqlite3.Error, ValueError) as error:
-            release_store(path)
+        except sqlite3.Error as error:
+            raise damage(path, error) from error
+        except ValueError as error:
             raise StoreError(
-                f"The data folder {path.parent} can't be used: {error}. "
-                "Make it writable, or name another one with --data or CLAYWRIGHT_DATA."
+                f"The store {path} can't be used: {error}. Update Claywright, or name another --data."
             ) from error
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
-        self._thread.start()
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE or not path.is_file():
+                raise StoreError(
+                    f"The data folder {path.parent} can't be used: {error}. "
+                    "Make it writable, or name another one with --data or CLAYWRIGHT_DATA."
+                ) from error
+            self._open_to_read()
+
+    def _open_to_read(self) -> None:
+        """The store of a folder in which nothing can be written. Raises StoreError where that can't be had."""
+        self.writable = False
+        beside = (Path(f"{self.path}{part}") for part in BESIDE[1:])
+        left = [file for file in beside if file.is_file() and file.stat().st_size]
+        try:
+            self._writer = self._connect()
+            self._watcher = self._connect()
+            have = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise damage(self.path, error) from error
+        if left or have != len(STEPS):
+            why = "it is of an earlier version" if have != len(STEPS) else "what was written last is still beside it"
+            raise StoreError(
+                f"The data folder {self.path.parent} can't be written, and its store not only be read: {why}. Make it writable, or"
+                " copy it to where it is."
+            )
+
+    def _copied(self, connection: sqlite3.Connection, have: int) -> None:
+        """Keeps a copy of the store as it is before it is changed to another schema; of earlier ones none. Raises StoreError."""
+        size = sum(file.stat().st_size for part in BESIDE if (file := Path(f"{self.path}{part}")).is_file())
+        if shutil.disk_usage(self.path.parent).free < size + SPARE:
+            raise StoreError(
+                f"The store {self.path} is to be changed for this version, and there is no room for a copy of it before that"
+                f" ({size / 1e6:,.0f} MB). Make room, then try again; nothing was changed."
+            )
+        part = self.path.with_name(f".{self.path.name}.before.part")
+        part.unlink(missing_ok=True)
+        create_private(part).close()
+        with contextlib.closing(sqlite3.connect(part)) as copy:
+            connection.backup(copy)
+        for earlier in self.path.parent.glob(f"{self.path.name}.before-*"):
+            earlier.unlink()
+        part.replace(self.path.with_name(f"{self.path.name}.before-{have}"))
+
+    def check(self) -> None:
+        """Looks through the whole file. Raises StoreError where it is damaged."""
+        found = self.all("PRAGMA quick_check(1)")
+        if (said := str(found[0][0]) if found else "") != "ok":
+            raise StoreError(damaged(self.path, said))
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA recursive_triggers=ON")  # what REPLACE takes away is counted too
-        connection.execute("PRAGMA busy_timeout=30000")
+        self._opened.append(connection := self._connected(sqlite3.Connection))
+        return connection
+
+    def _connected(self, factory: type[C]) -> C:
+        where = str(self.path) if self.writable else f"file:{quote(str(self.path))}?mode=ro&immutable=1"
+        connection = sqlite3.connect(
+            where, timeout=30, isolation_level=None, check_same_thread=False, uri=not self.writable, factory=factory
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA recursive_triggers=ON")  # what REPLACE takes away is counted too
+            connection.execute("PRAGMA busy_timeout=30000")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @property
-    def reader(self) -> sqlite3.Connection:
-        """This thread's connection for reading."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def reader(self) -> "Reading":
+        """This thread's connection for reading. What goes wrong is a StoreError."""
+        connection: Reading | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
-            connection.execute("PRAGMA query_only=ON")
+            with translated(self.path):
+                connection = self._local.connection = self._connected(Reading)
+                connection.path = self.path
+                connection.execute("PRAGMA query_only=ON")
             with self._guard:
                 for thread in [thread for thread in self._readers if not thread.is_alive()]:
                     self._readers.pop(thread).close()
@@ -125,7 +206,10 @@ class Database:
 
     def remembered(self, name: str, ask: Callable[[], T]) -> T:
         """What `ask` gives, asked for again only where anybody wrote to the file since it was last asked for."""
-        with self._guard:  # versions are a connection's own: those of one that never writes change with every write
+        with (
+            self._guard,
+            translated(self.path),
+        ):  # versions are a connection's own: one that never writes sees every write
             version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
             known = self._remembered.get(name)
         if known is not None and known[0] == version:
@@ -169,6 +253,10 @@ class Database:
         return future
 
     def _put(self, order: "Order") -> None:
+        if not self.writable:
+            raise StoreError(
+                f"The data folder {self.path.parent} can only be read. Make it writable, or copy it, to do this."
+            )
         with self._guard:
             if self._closed:
                 raise StoreError("The store is closed already.")
@@ -198,18 +286,18 @@ class Database:
             if getattr(error, "sqlite_errorcode", None) in NO_ROOM and self.reserve.give_up():
                 self._commit(batch)
                 return
-            done = [(order, None, self._words(str(error))) for order in batch]
-        _answer(done)
+            done = [(order, None, self._fault(error)) for order in batch]
+        _answer([(order, result, self._fault(failure) if failure else None) for order, result, failure in done])
 
-    def _words(self, reason: str) -> StoreError:
-        return StoreError(
-            f"The store {self.path} can't be written: {reason}. Nothing that was in it is lost; make room and resume."
-        )
+    def _fault(self, error: BaseException) -> BaseException:
+        """A failed write in words; what its function raised itself, or what broke a rule of the tables, as it is."""
+        wrong = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
+        return damage(self.path, error) if wrong or isinstance(error, sqlite3.InterfaceError) else error
 
     def room(self) -> None:
         """Raises StoreError where what is left of the disk is only for what is on its way."""
         if self.reserve.given_up:
-            raise self._words("database or disk is full")
+            raise StoreError(full(self.path, "database or disk is full"))
 
     def _transaction(self, batch: "list[Order]", *, apart: bool) -> "list[Done]":
         """Does all of it, or nothing; `apart` keeps what is wrong with one of them from the others."""
@@ -268,9 +356,91 @@ class Database:
             self._todo.put(None)
         self.interrupt()
         self._thread.join()
-        for connection in [*self._readers.values(), self._watcher, self._writer]:
+        for connection in [*self._readers.values(), *self._opened]:
             connection.close()
         release_store(self.path)
+
+
+class Reading(sqlite3.Connection):
+    """A connection whose errors are StoreErrors, of the file at `path`."""
+
+    path = Path("claywright.db")
+
+    def execute(self, sql: str, values: Any = (), /) -> "Found":
+        with translated(self.path):
+            found = self.cursor(Found)
+            found.path = self.path
+            return found.execute(sql, values)
+
+
+class Found(sqlite3.Cursor):
+    """What a question gives."""
+
+    path: Path
+
+    def execute(self, sql: str, values: Any = (), /) -> "Found":
+        with translated(self.path):
+            super().execute(sql, values)
+            return self
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        with translated(self.path):
+            while (row := super().fetchone()) is not None:
+                yield row
+
+    def fetchone(self) -> Any:
+        with translated(self.path):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with translated(self.path):
+            return super().fetchall()
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into a StoreError."""
+    try:
+        yield
+    except sqlite3.ProgrammingError as error:
+        if "closed" in str(error):
+            raise StoreError("The store is closed already.") from error
+        raise
+    except sqlite3.Error as error:
+        raise damage(path, error) from error
+
+
+def damage(path: Path, error: BaseException) -> StoreError:
+    """What went wrong with a store, and what to do about it."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StoreError(damaged(path, str(error)))
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return StoreError(full(path, str(error)))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreError(
+                f"The store {path} can't be used: {error}. Make its folder and files writable, or name another --data."
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
+            return StoreError(f"The store {path} is in use by another process ({error}). Wait for it, then try again.")
+        case sqlite3.SQLITE_INTERRUPT:
+            return StoreError("The store was closed while it was read.")
+    return StoreError(
+        f"The store {path} does not hold what it should ({error}). See whether it is damaged (claywright doctor); if it is not,"
+        " please report this."
+    )
+
+
+def damaged(path: Path, why: str) -> str:
+    return (
+        f"The store {path} is damaged ({' '.join(why.split())[:200]}). To go back to a backup: end what uses it, move it and"
+        f" {path.name}-wal and {path.name}-shm to another folder, and put the backup in its place under its name."
+    )
+
+
+def full(path: Path, why: str) -> str:
+    return f"The store {path} can't be written: {why}. Nothing that was in it is lost; make room and resume."
 
 
 def _make_private(path: Path) -> None:

@@ -50,6 +50,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Finding:
     try:
         with Store(settings.data) as store:
+            store.db.check()
             open_to_others = ""
             if sys.platform != "win32" and settings.data.stat().st_mode & 0o077:
                 open_to_others = f"; others can look into the folder, not into its files: chmod 700 {settings.data}"

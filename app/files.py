@@ -100,8 +100,8 @@ def private_folder(path: Path) -> None:
 
 
 def shut(path: Path) -> None:
-    """Takes away what others may do with a file or folder of this user's. Opens nothing."""
-    with contextlib.suppress(FileNotFoundError):
+    """Takes away what others may do with a file or folder of this user's, where that can be done. Opens nothing."""
+    with contextlib.suppress(OSError):
         status = path.stat()
         if status.st_mode & 0o077 and sys.platform != "win32" and status.st_uid == os.geteuid():
             path.chmod(status.st_mode & 0o700)

@@ -369,8 +369,16 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
 ]  # fmt: skip
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the file up to date, whole or not at all. Raises ValueError if it is newer than this program."""
+def migrate(
+    connection: sqlite3.Connection, before: Callable[[sqlite3.Connection, int], None] = lambda connection, have: None
+) -> None:
+    """Brings the file up to date, whole or not at all. Raises ValueError if it is newer than this program.
+
+    `before` is told the schema of a file that is about to be changed.
+    """
+    have = connection.execute("PRAGMA user_version").fetchone()[0]
+    if 0 < have < len(STEPS):
+        before(connection, have)
     connection.execute("BEGIN IMMEDIATE")
     try:
         have = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from app.database import damaged
 from app.errors import RunError, StoreError
 from app.files import is_store
 from app.store import Store
@@ -29,6 +30,8 @@ def backup(store: Store, path: Path) -> int:
             store.db.reader.backup(
                 copy
             )  # in one step: others write meanwhile, and a step more would begin anew for them
+            if (found := str(copy.execute("PRAGMA quick_check(1)").fetchone()[0])) != "ok":
+                raise StoreError(f"{damaged(store.db.path, found)} No copy was made, as it would hold the damage.")
         if path.exists():
             raise StoreError(f"{path} is there already. Name another file; nothing was written.")
         part.replace(path)
@@ -45,6 +48,7 @@ def compact(store: Store) -> tuple[int, int]:
     before = _size(store)
     if busy := [run.id for run in store.runs.all() if at_work(run)]:
         raise StoreError(f"The run {busy[0]} is being worked on. Wait for it, or stop it, then try again.")
+    store.db.check()
     try:
         with closing(sqlite3.connect(store.db.path, timeout=5, isolation_level=None)) as alone:
             alone.execute("VACUUM")

@@ -382,10 +382,12 @@ def export(
         return overwrite or seal(place) in store.runs.seals(run.id, str(place.absolute()))
 
     def ready(seals: Mapping[Path, str]) -> None:
-        store.runs.seal(run.id, {str(place.absolute()): seal for place, seal in seals.items()})
+        if store.db.writable:
+            store.runs.seal(run.id, {str(place.absolute()): seal for place, seal in seals.items()})
 
     done = write_file(rows(), to, path, run.id, made.kind, say, replaces, ready)
-    store.runs.add_export(run.id, str(done.path), to.format, done.written)
+    if store.db.writable:
+        store.runs.add_export(run.id, str(done.path), to.format, done.written)
     return done
 
 

@@ -106,7 +106,7 @@ def test_a_step_that_fails_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 100, b"\0" * 5000])
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "claywright.db").write_bytes(content)
-    with pytest.raises(StoreError, match="can't be used"):
+    with pytest.raises(StoreError, match="is damaged"):
         Store(tmp_path)
     assert (tmp_path / "claywright.db").read_bytes() == content
 

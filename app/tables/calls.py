@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import sqlite3
 import threading
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
 from app.database import Database, Line
+from app.errors import StoreError
 from app.tables.text import dumps, marks, now
 from tasks.engine import Call
 from tasks.models.base import Capabilities, Completion
@@ -41,7 +41,7 @@ class Calls:
         try:
             keys = list(waiting)
             found = self.db.all(f"SELECT key, answer FROM calls WHERE key IN ({marks(keys)})", *keys)
-        except sqlite3.Error as error:
+        except StoreError as error:
             for future in waiting.values():
                 future.set_exception(error)
             return
