@@ -1,5 +1,6 @@
 """The entry of the command `claywright`; its parts are in app/commands."""
 
+import logging
 import os
 import sys
 
@@ -16,6 +17,8 @@ def main() -> None:
     """Runs the command; errors of ours are a sentence and exit code 1."""
     import signal
 
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(terminal.Visible())
     os.umask(0o077)  # what it writes, and what it starts, is for this user alone
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import logging
+import re
 import signal
 import sys
 import time
@@ -22,20 +24,37 @@ from feedback.push import Pushed
 PLAIN_EVERY = 10.0
 
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves the cursor, colours, renames the window or turns the writing round. Names and errors come from elsewhere."""
+
+
+def visible(text: str) -> str:
+    """The text with its control characters written out, but for line ends and tabs."""
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class Visible(logging.Formatter):
+    """Messages of loggers, which may repeat what comes from elsewhere, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def say(words: str) -> None:
     """A sentence for the person at the terminal."""
-    sys.stderr.write(f"{words}\n")
+    sys.stderr.write(f"{visible(words)}\n")
     sys.stderr.flush()
 
 
 def show(words: str) -> None:
     """A line of the result."""
-    sys.stdout.write(f"{words}\n")
+    sys.stdout.write(f"{visible(words)}\n")
     sys.stdout.flush()
 
 
 def show_json(values: dict[str, Any]) -> None:
-    show(json.dumps(values, default=str))
+    sys.stdout.write(f"{json.dumps(values, default=str)}\n")  # which writes all of them out
+    sys.stdout.flush()
 
 
 class Watched:
@@ -64,7 +83,7 @@ class Watched:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             rows = bars.add_task("rows", total=None, note="")
@@ -72,7 +91,7 @@ class Watched:
             while True:
                 done = execution.progress
                 lost = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
-                note = execution.engine.waiting or lost
+                note = visible(execution.engine.waiting or lost)
                 bars.update(rows, total=self.total, completed=self.before["answered"] + done.answered, note=note)
                 bars.update(rated, total=self.total, completed=self.before["rated"] + done.rated)
                 await asyncio.sleep(0.2)

@@ -58,7 +58,7 @@ def delete(
                 f"{counts['answered']:,} rows, {counts['ratings']:,} ratings, {counts['reviewed']:,} of them reviewed"
             )
             try:
-                typer.confirm(f"Delete {run.id} ({said}) for good?", abort=True, err=True)
+                typer.confirm(terminal.visible(f"Delete {run.id} ({said}) for good?"), abort=True, err=True)
             except typer.Abort:
                 raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
         gone = upkeep.delete(store, run, forget=forget)
