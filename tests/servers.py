@@ -74,7 +74,7 @@ class FakeOpenAI:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Every POST so far: path, body, draw, authorization, time (of arrival), status (None while unanswered)."""
+        """Every POST so far: path, body, draw, authorization, headers, time (of arrival), status (None while unanswered)."""
         with self._lock:
             return [dict(call) for call in self._calls]
 
@@ -130,6 +130,7 @@ class FakeOpenAI:
             "body": body,
             "draw": headers.get("x-claywright-draw", ""),
             "authorization": headers.get("authorization", ""),
+            "headers": headers,
             "time": time.time(),
             "status": None,
         }

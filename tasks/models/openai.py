@@ -1,7 +1,8 @@
 """Any OpenAI-compatible endpoint: chats and completions of a run.
 
 They go over aiohttp, which carries the openai client's faster transport too: importing that client takes half a second of
-every start, and its way to make a request more of the processor than all the rest of a call. One session for each endpoint.
+every start, and its way to make a request more of the processor than all the rest of a call. It is asked for embeddings
+(tasks/models/embedding.py), which are few and large. One session for each endpoint.
 Nothing is retried here: the engine does that, with its own limits. What goes wrong is translated once, in `translated` and
 `refusal`. Of what an endpoint sends no more is read than an answer can be, compressed or not.
 """
@@ -12,7 +13,6 @@ import math
 import os
 import re
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from tasks.errors import (
 )
 from tasks.limits import Limits
 from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.presets import PRESETS
 from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import ModelSpec
@@ -48,11 +49,10 @@ THINKING = re.compile(
     r"\A\s*+(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|([^<]*+(?:<(?!think|/think(?:ing)?>)[^<]*+)*+)</think(?:ing)?>)\s*",
     re.DOTALL,
 )
-MOST_RECEIVED, MOST_REFUSAL = 8 * 2**20, 2**16
-"""Bytes of an answer, and of one that says no: what is longer is not read to its end."""
+MOST_RECEIVED = 8 * 2**20
+"""Bytes of an answer: what is longer is not read to its end."""
 MOST_PARTS = 500_000
 """Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
-ENCODINGS = "gzip, deflate"
 LONGEST_NAME = 500
 """Characters of what an endpoint calls a model, or the end of an answer."""
 LONGEST_WAIT = 30 * 86_400.0
@@ -82,17 +82,17 @@ class OpenAIEndpoint:
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
-        self._headers["Accept-Encoding"] = ENCODINGS
-        self._headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
+        self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
+        self.headers["Accept-Encoding"] = ENCODINGS
+        self.headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
         self._session: aiohttp.ClientSession | None = None
-        self._proxy = _proxy(self.url)
+        self._proxy = proxy_for(self.url)
         self._closed = False
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
         self.url, self._key = url, key
-        self._headers["Authorization"] = f"Bearer {key}"
+        self.headers["Authorization"] = f"Bearer {key}"
 
     @property
     def secrets(self) -> list[str]:
@@ -142,12 +142,11 @@ class OpenAIEndpoint:
         *,
         headers: Mapping[str, str] | None = None,
         within: float = math.inf,
-        most: int = MOST_RECEIVED,
     ) -> Any:
         """What the endpoint says to a request, as JSON: to a POST of `body`, or to a GET. `path` may be a whole address.
 
         It has `within` seconds, and never more than its timeout, from the first byte sent to the last one read. Raises
-        CallFailed, CallRefused, EndpointRefused and their kinds; ServerFault for an answer of more than `most` bytes.
+        CallFailed, CallRefused, EndpointRefused and their kinds; ServerFault for an answer of more than MOST_RECEIVED bytes.
         """
         import aiohttp
 
@@ -155,14 +154,18 @@ class OpenAIEndpoint:
         address = path if "://" in path else self.url.rstrip("/") + path
         try:
             async with asyncio.timeout(min(within, self.timeout)):
-                asked = {**self._headers, **(headers or {})}
-                status, said, sent = await self._exchange(address, content, asked, most)
+                asked = {**self.headers, **(headers or {})}
+                status, said, sent = await self._exchange(address, content, asked)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self.translated(error) from error
-        except _Unread as error:
-            raise ServerFault(f"{self.name} at {self.url} {error}. Is the address right?") from error
+        except Unread as error:
+            raise self.unread(error) from error
         if not 200 <= status < 300:
             raise self.refusal(status, said, sent)
+        return self.parsed(sent)
+
+    def parsed(self, sent: bytes) -> Any:
+        """The JSON of an answer. Raises ServerFault."""
         if sent.count(b"[") + sent.count(b"{") > MOST_PARTS:
             raise ServerFault(f"{self.name} at {self.url} sent more lists than any answer has. Is the address right?")
         try:
@@ -173,7 +176,7 @@ class OpenAIEndpoint:
             ) from error
 
     async def _exchange(
-        self, address: str, content: bytes | None, headers: Mapping[str, str], most: int
+        self, address: str, content: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, body) of what comes back."""
         import aiohttp
@@ -188,7 +191,7 @@ class OpenAIEndpoint:
         async with self._session.request(
             method, address, data=content, headers=headers, proxy=self._proxy, allow_redirects=False
         ) as answer:
-            return answer.status, answer.headers, await _body(answer, most)
+            return answer.status, answer.headers, await _body(answer, MOST_RECEIVED)
 
     def read(self, answer: object, latency: float) -> Completion:
         """The protocol's answer as a Completion; ServerFault if it is something else."""
@@ -233,6 +236,10 @@ class OpenAIEndpoint:
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
         reason = self._clean(str(error)) or type(error).__name__
         return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
+
+    def unread(self, error: Unread) -> ServerFault:
+        """An answer that was not read to its end, in words for the user."""
+        return ServerFault(f"{self.name} at {self.url} {error}. Is the address right?")
 
     def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
         """An answer that says no, in words for the user and without the key."""
@@ -286,45 +293,17 @@ class OpenAIEndpoint:
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
 
 
-class _Unread(Exception):
-    """An answer that is not read; the message goes on after the endpoint's name."""
-
-
 async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes:
-    """What an endpoint sends, inflated, and no more of it than an answer can be. Raises _Unread."""
-    ok, encoding = 200 <= answer.status < 300, answer.headers.get("Content-Encoding", "").strip().lower()
-    most = most if ok else MOST_REFUSAL
-    if encoding in ("", "identity") and answer.content_length is not None and answer.content_length <= most:
+    """What an endpoint sends, inflated, and no more of it than an answer can be. Raises Unread."""
+    ok, encoding = 200 <= answer.status < 300, answer.headers.get("Content-Encoding", "")
+    length = answer.content_length
+    if encoding.strip().lower() in PLAIN and length is not None and length <= (most if ok else MOST_REFUSAL):
         return await answer.read()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise _Unread(f"answered in the encoding '{encoding[:40]}', which was not asked for")
-    body, inflater = bytearray(), None
-    async for piece in answer.content.iter_any():
-        if encoding in ("", "identity"):
-            body += piece
-        else:
-            inflater = inflater or _inflater(piece)
-            body += _inflated(inflater, piece, most + 1 - len(body))
-        if len(body) > most:
-            answer.close()  # else the connection would be kept, and the rest read
-            if ok:
-                raise _Unread(f"sent more than {most // 2**20} MB, which no answer is")
-            break
-    return bytes(body[:most])
-
-
-def _inflater(begins: bytes) -> "zlib._Decompress":
-    """Reads gzip and zlib's format, and bare deflate, which some servers take for the latter."""
-    known = begins[:1] == b"\x1f" or (begins and begins[0] & 15 == 8)
-    return zlib.decompressobj(wbits=47 if known else -15)
-
-
-def _inflated(inflater: "zlib._Decompress", data: bytes, most: int) -> bytes:
-    """At most so many bytes of what is inside. Raises _Unread."""
     try:
-        return inflater.decompress(inflater.unconsumed_tail + data, max(1, most))
-    except zlib.error as error:
-        raise _Unread(f"sent something that can't be decompressed ({error})") from error
+        return await read_body(answer.content.iter_any(), ok=ok, encoding=encoding, most=most)
+    finally:
+        if not answer.content.at_eof():
+            answer.close()  # else the connection would be kept, and the rest read
 
 
 def _account(spec: ModelSpec) -> dict[str, str]:
@@ -334,7 +313,7 @@ def _account(spec: ModelSpec) -> dict[str, str]:
     return {header: value for header, value in said.items() if value} if spec.preset == "openai" else {}
 
 
-def _proxy(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
     """The proxy that the environment names for an address; credentials in a .netrc are not for an endpoint that has a key."""
     parts = urlsplit(url)
     if on_this_machine(url) or proxy_bypass(parts.netloc):

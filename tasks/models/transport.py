@@ -1,0 +1,42 @@
+"""The transport below the openai client. Apart, because importing its HTTP library takes a while."""
+
+from collections.abc import Mapping
+
+import httpx2
+
+from tasks.models.body import read_body
+
+ABOUT_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
+OF_A_REQUEST = ("host", "content-length", "transfer-encoding")
+
+
+class BoundedTransport(httpx2.AsyncHTTPTransport):
+    """Sends only the headers it is given, and reads at most `most` bytes of an answer, counted while they are inflated.
+
+    The client would read all that comes. To any address it adds what its variables of the environment say: an organisation,
+    a project, headers of one's own.
+    """
+
+    def __init__(self, headers: Mapping[str, str], most: int, *, proxy: str | None) -> None:
+        """`proxy` is the only one used. Raises ValueError and ImportError for one that can't be."""
+        super().__init__(
+            verify=httpx2.create_ssl_context(), proxy=proxy, limits=httpx2.Limits(max_keepalive_connections=100)
+        )
+        self.headers, self.most = headers, most
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The whole answer, as it is inflated. Raises Unread."""
+        needed = [(name, value) for name, value in request.headers.multi_items() if name.lower() in OF_A_REQUEST]
+        sent = httpx2.Request(
+            request.method, request.url, headers=[*needed, *self.headers.items()], stream=request.stream,
+            extensions=request.extensions,
+        )  # fmt: skip
+        answer = await super().handle_async_request(sent)
+        assert isinstance(answer.stream, httpx2.AsyncByteStream)
+        encoding = answer.headers.get("Content-Encoding", "")
+        try:
+            body = await read_body(answer.stream, ok=answer.is_success, encoding=encoding, most=self.most)
+        finally:
+            await answer.aclose()  # one that is not read to its end closes its connection
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in ABOUT_THE_BODY]
+        return httpx2.Response(answer.status_code, headers=headers, content=body, extensions=answer.extensions)
