@@ -316,6 +316,20 @@ def test_credentials_in_a_netrc_are_for_others(tmp_path: Path, monkeypatch: pyte
         assert server.calls[0]["authorization"] == f"Bearer {KEY}"
 
 
+def test_an_organisation_is_told_to_nobody_but_openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-mine ")
+    own = OpenAIEndpoint(ModelSpec(preset="openai", model="m")).headers
+    assert (own["OpenAI-Organization"], own["OpenAI-Project"]) == ("org-mine", "proj-mine")
+    with FakeOpenAI() as server:
+        asking(server.url, hello, preset="openai")
+        asking(server.url, hello, preset="mistral")
+        asking(server.url, hello)
+        assert len(server.calls) == 3 and "-mine" not in str(server.calls)
+    for elsewhere in ("https://api.openai.com.example/v1", "http://api.openai.com/v1"):
+        assert "-mine" not in str(OpenAIEndpoint(ModelSpec(preset="openai", model="m", url=elsewhere)).headers)
+
+
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.models.openai.on_this_machine", lambda url: False)
     with FakeOpenAI() as proxy:

@@ -84,7 +84,7 @@ class OpenAIEndpoint:
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self.headers["Accept-Encoding"] = ENCODINGS
-        self.headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec)}
+        self.headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec, self.url)}
         self._session: aiohttp.ClientSession | None = None
         self._proxy = proxy_for(self.url)
         self._closed = False
@@ -306,11 +306,13 @@ async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes:
             answer.close()  # else the connection would be kept, and the rest read
 
 
-def _account(spec: ModelSpec) -> dict[str, str]:
-    """Which account of OpenAI pays, where the variables of its client say so."""
+def _account(spec: ModelSpec, url: str) -> dict[str, str]:
+    """Which account of OpenAI pays, where the variables of its client say so. For OpenAI's own address only."""
+    if spec.preset != "openai" or url.rstrip("/") != PRESETS["openai"].url:
+        return {}
     known = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
-    said = {header: os.environ.get(variable, "") for header, variable in known.items()}
-    return {header: value for header, value in said.items() if value} if spec.preset == "openai" else {}
+    said = {header: os.environ.get(variable, "").strip() for header, variable in known.items()}
+    return {header: value for header, value in said.items() if value}
 
 
 def proxy_for(url: str) -> str | None:
