@@ -106,7 +106,8 @@ def _entry(judged: Judged, number: int, here: bool, sent: bool) -> str:
 
 
 def _status(judged: Judged, sent: bool) -> str:
-    who = ", ".join(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
+    people = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
+    who = people[0] if len(people) == 1 else f"{len(people)} people"
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
