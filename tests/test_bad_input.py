@@ -176,7 +176,7 @@ def test_a_data_folder_that_can_not_be_written(command: Command, recipe: Recipe,
 def test_a_store_that_is_none(command: Command, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "claywright.db").write_bytes(b"this is not a database at all" * 100)
-    said(command("runs"), "data folder", "not a database")
+    said(command("runs"), "is damaged", "not a database")
 
 
 def test_a_port_in_use(command: Command, services_data: Settings, argilla: ArgillaServer, tmp_path: Path) -> None:
