@@ -14,6 +14,7 @@ from typing import Any
 from feedback.addresses import checked
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.reaching import reach, unreachable
+from tasks.models.secrets import mask
 
 BATCH = 500
 """The most records that the server takes in one request, and the fastest (measured)."""
@@ -38,13 +39,6 @@ class Access:
     def may_make_datasets(self) -> bool:
         """Owners may anywhere (and make workspaces), admins in their workspaces."""
         return self.role == "owner" or (self.role == "admin" and bool(self.workspaces))
-
-
-def mask(text: str, secrets: Collection[str]) -> str:
-    """The text without those secrets."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    return text
 
 
 class Server:
