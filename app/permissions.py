@@ -109,14 +109,12 @@ class Permissions:
         return list(dict.fromkeys(filter(None, needs)))
 
     def check(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> None:
-        """Remembers which files a recipe reads. Raises NotAllowed where that, or a key, is to be asked for first."""
+        """Raises NotAllowed where something is to be asked for first."""
         if needs := self.needs(recipe, keys, folder, of_paths=of_paths):
             raise NotAllowed(
                 f"This recipe {' and '.join(need.sentence for need in needs)}, which was never allowed here.",
                 terminal=f"If that is meant, add: {' '.join(need.option for need in needs)}",
             )
-        if of_paths:
-            self.allow_inputs(recipe.inputs, models_of(recipe))
 
     def allow_inputs(self, inputs: Inputs, specs: Iterable[ModelSpec] = ()) -> None:
         """What these read may be read from now on."""

@@ -29,6 +29,7 @@ from app.execution import Execution
 from app.files import is_store
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
+from app.permissions import Permissions, models_of
 from app.publishing import facts
 from app.pulling import Pulled
 from app.recipe import Recipe
@@ -77,6 +78,8 @@ def start(store: Store, settings: Settings, made: Recipe) -> Run:
     """
     with contextlib.suppress(OutOfTime):
         expected(made, still=within(CHECKED_WITHIN))
+    # who starts a run was asked before, or wrote the program: what it reads may be read when it is looked at again
+    Permissions(settings.data).allow_inputs(made.inputs, models_of(made))
     seed = secrets.randbelow(SEEDS) if made.seed is None else made.seed
     slug = "".join(c if c.isalnum() else "-" for c in made.name.lower()).strip("-")[:40] or "run"
     run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app import recipe
 from app.config import Settings
 from app.keys import Keys
+from app.permissions import Need, Permissions
 from app.store import Store
 from app.trial import try_out
 from tasks.errors import EndpointRefused, SettingsError
@@ -194,6 +195,7 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
         spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": "FAKE_KEY"}
         made = recipe.parse({"rows": 1, "task": {"kind": "magpie"}, "generator": spec, "rating": {}, "labeller": spec})
+        Permissions(here.data).allow([Need("key", "FAKE_KEY", "models.example.org")])
         said: list[str] = []
         working.prepare(store, here, workflow.start(store, here, made), made, said.append, Keys())
         assert [words for words in said if "unencrypted" in words] == said and len(said) == 1

@@ -12,7 +12,6 @@ from app.commands import AllowKey, AllowPath, AsJson, RunId, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.config import Settings
 from app.errors import RunError
-from app.permissions import Permissions
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -109,7 +108,6 @@ def import_rows(
             given = importing.inputs_of(str(path), column or ())
         else:
             given = importing.inputs_of(source, column or (), config, split)
-            Permissions(here.data).allow_inputs(given)  # whoever types a name means it
         called = name or argilla or Path(source).stem or source
         try:
             begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
