@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app import recipe
+from app import draft, recipe
 from app.config import Settings
+from app.draft import OWN_ADDRESS
 from app.keys import Keys
 from app.permissions import Need, Permissions
 from app.store import Store
@@ -22,9 +23,12 @@ from tasks.models.openai import OpenAIEndpoint
 from tasks.models.secrets import PIECE, mask, mask_whole
 from tasks.models.spec import ModelSpec, bare
 from tests.conftest import Command
+from tests.desks import SOMEBODY, act, at_desk
 from tests.servers import FakeOpenAI, protocol
 from tests.test_openai_endpoint import KEY, asking, hello, refusal
 
+OF_THE_HOST = "KEY_FOR_MODELS_EXAMPLE_ORG"
+"""The variable whose key goes to models.example.org unasked."""
 LONG = "sk-proj-T3BlbkFJ_aB3dEfGh-IjKlMnOpQrStUvWxYz0123456789"
 CHARACTERS = st.characters(min_codepoint=33, max_codepoint=126)
 
@@ -190,10 +194,10 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
 ) -> None:
     from app import workflow, working
 
-    monkeypatch.setenv("FAKE_KEY", KEY)
+    monkeypatch.setenv(OF_THE_HOST, KEY)
     with FakeOpenAI() as server:
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
-        spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": "FAKE_KEY"}
+        spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": OF_THE_HOST}
         made = recipe.parse({"rows": 1, "task": {"kind": "magpie"}, "generator": spec, "rating": {}, "labeller": spec})
         Permissions(here.data).allow([Need("key", "FAKE_KEY", "models.example.org")])
         said: list[str] = []
@@ -201,3 +205,23 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
         assert [words for words in said if "unencrypted" in words] == said and len(said) == 1
         trial = asyncio.run(try_out(made.generator, store, here, said.append, Keys()))
     assert trial.ok and "unencrypted" in trial.warning and KEY not in trial.warning
+
+
+def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.pages import models
+
+    monkeypatch.setenv(OF_THE_HOST, KEY)
+    spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": OF_THE_HOST}
+    typed = {"generator.preset": OWN_ADDRESS, **draft.prefixed("generator", spec)}
+    filled = {**typed, "answers.by": "others", "responders": [spec]}
+    with FakeOpenAI() as server, at_desk(store, here) as desk:
+        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        desk.keep(SOMEBODY, filled)
+        before = desk.look(SOMEBODY, "", {})
+        assert "unencrypted" not in models._probe(before, "generator") + models.responders(before)
+        models.test_all(act(desk))
+        look = desk.look(SOMEBODY, "", {})
+    for shown in (models._probe(look, "generator"), models.responders(look)):
+        assert '<p class="notice warn" role="status">The key for http://models.example.org/v1 goes there' in shown
+        assert shown.count("unencrypted") == 1 and KEY not in shown
+    assert "unencrypted" not in models._probe(look, "labeller")

@@ -329,7 +329,7 @@ def responders(look: Look) -> str:
         state = "" if trial is None else parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
         where = spec.address or PRESETS[spec.preset].title
         remove = parts.button("Remove", act="drop", place=place)
-        trouble = parts.problem(trial.trouble) if trial and not trial.ok else ""
+        trouble = parts.problem(trial.trouble) + parts.notice(trial.warning, "warn") if trial else ""
         items += f"<li><div><b>{t(named_model(spec))}</b><span>{t(where)}</span>{trouble}</div>{state}{remove}</li>"
     return (
         f'<ul class="models">{items}</ul>' if items else '<p class="note">None yet: describe one below and add it.</p>'
@@ -369,7 +369,7 @@ def _probe(look: Look, role: str) -> str:
         said.append(f"context {found.context:,}")
     return (
         f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(said))}</p>{note}'
-        f"<blockquote>{t(trial.answer[:300])}</blockquote></div>"
+        f"{parts.notice(trial.warning, 'warn')}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
     )
 
 
