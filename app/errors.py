@@ -3,6 +3,7 @@
 ClaywrightError (tasks.errors)
 ├── StoreError                 the data folder or its database
 ├── RunError                   no such run, or another process works on it
+├── PageError                  the page sent something that it can't have
 └── ServiceError               a local service that does not install or start
 """
 
@@ -15,6 +16,13 @@ class StoreError(ClaywrightError):
 
 class RunError(ClaywrightError):
     """There is no such run, or it can't be worked on now."""
+
+
+class PageError(ClaywrightError):
+    """The page sent something that it can't have."""
+
+    def __init__(self) -> None:
+        super().__init__("The page sent something that it can't have. Load it anew.")
 
 
 class ServiceError(ClaywrightError):

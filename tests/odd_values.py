@@ -1,10 +1,13 @@
-"""Sixty odd values, and the app's fields to put them into as a browser does."""
+"""Sixty odd values, and the app's fields and buttons to put them into as a browser does."""
 
 import asyncio
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +16,9 @@ from starlette.testclient import TestClient
 
 from app import server
 from app.desk import Desk
+from app.pages import compare, recipes
 from app.security import Access
+from tasks.types import Row
 
 NOBODY = "http://127.0.0.1:9"
 """An Argilla that is not there: the embedded one would be started by a field that names a dataset."""
@@ -35,6 +40,13 @@ OTHERS: list[Any] = [
     [FILE], {"value": FILE},
 ]  # fmt: skip
 ODD = [*NUMBERS, *TEXTS, *OTHERS]
+ODD_SAID: list[Any] = [
+    None, True, [], ["a"], {}, {"a": 1}, "", " ", "-1", "-5", "0", "3", "7", "99", "4.5", "1e9", "٣", "nan", "9" * 12, "9" * 5_000,
+    -1, 0, 3, 7, 99, 2.5, 2**53 - 1, 2**64, -(2**64), 10**30, 1e308, float("nan"), float("inf"), "\ud800", "a\0b", "no-such-1",
+    "x" * 10_000, "🙂" * 3_000, "approve", "../../etc/passwd", "<script>alert(1)</script>", "'; DROP TABLE runs; --", "__class__",
+]  # fmt: skip
+"""What a button may say instead of a row, a name, a place."""
+PAGES = Path(__file__).resolve().parent.parent / "app" / "pages"
 
 
 @dataclass
@@ -44,6 +56,7 @@ class Browser:
     client: TestClient
     blocks: gr.Blocks
     session: str = "a-session"
+    tabs: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def at(cls, desk: Desk) -> "Browser":
@@ -62,6 +75,21 @@ class Browser:
     @cached_property
     def events(self) -> list[Any]:
         return list(self.blocks.fns.values())
+
+    @cached_property
+    def buttons(self) -> list[Any]:
+        """The events of what is clicked in parts: they know what their button says, and no field."""
+        clicked = [event for event in self.events if any(name == "click" for _, name in event.targets)]
+        return [e for e in clicked if len(e.inputs) == 3 and isinstance(self.blocks.blocks[e.targets[0][0]], gr.HTML)]
+
+    def press(self, event: Any, run: str, said: dict[str, Any], *, anew: bool = True) -> tuple[int, str]:
+        """Presses a button in a tab that shows that run and the page of the button's part; `anew`: a tab of its own."""
+        if anew:
+            self.session = f"tab-{next(self.tabs)}"
+        inside: Any = self.blocks.blocks[event.targets[0][0]]
+        while inside is not None and not isinstance(inside, gr.Tab):
+            inside = inside.parent
+        return self.send(event, [run, str(inside.id) if inside is not None else "review", 0], said)
 
     @cached_property
     def fields(self) -> list[tuple[Any, Any, int]]:
@@ -92,6 +120,24 @@ class Browser:
         opens = [event for event in self.events if any(name == "select" for _, name in event.targets)]
         asked = [(loads[0], []), *((event, ["", "models", 0]) for event in (reversed(opens) if everywhere else ()))]
         return all(self.send(event, data)[0] == 200 for event, data in asked)
+
+
+def said_by(row: Row, run: str) -> dict[str, str]:
+    """What a button may say beside its word, all of it as it should be."""
+    return {"row": row.id, "place": "0", "value": "3", "offset": "0", "id": run, "name": "kept", "said": "approve"}
+
+
+def words_of_buttons() -> list[str]:
+    """Each data-act that a page gives or knows, and some that none does."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("*.py")))
+    found = re.findall(r"\bact=['\"](\w+)|case \"(\w+)\"|\", \"(again|edit|drop)\"\)", text)
+    return [
+        *dict.fromkeys(next(filter(None, one)) for one in found),
+        *recipes.TITLES,
+        *compare.SIDES,
+        "",
+        "no such word",
+    ]
 
 
 def values_of(number: int, share: int) -> Iterator[Any]:

@@ -108,6 +108,7 @@ def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Pat
 
 def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path)
+    desk.permissions.allow_inputs(made.inputs)
     desk.keep(SOMEBODY, draft.fill(made))
     place = {"page": "insights"}
     html = insights.cost(desk.look(SOMEBODY, run.id, place))

@@ -1,21 +1,30 @@
 """Whatever a field is given, the page can be opened again, nothing is a traceback, and the app goes on."""
 
+import contextlib
+import html
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app import draft
+from app import changing, draft
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
+from app.errors import PageError, RunError
+from app.pages import recipes
 from app.store import Store
 from app.tables.text import now
-from tests.desks import at_desk
-from tests.odd_values import NOBODY, ODD, Browser, values_of
+from tasks.errors import SettingsError
+from tasks.types import Row
+from tests.desks import act, at_desk
+from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, values_of, words_of_buttons
+from tests.rows import made_of, with_run
 
 SHARE = 2
 """Odd values a field here; `python tests/bench/odd_values.py` tries all of them in each."""
@@ -115,3 +124,86 @@ def test_what_a_field_can_not_hold_is_said(desk: Desk) -> None:
             draft.checked("rows", value)
     for value in (0, -1, 2**53 - 1, 0.5, "", "x", None, True, [], {"a": [1]}):
         assert draft.checked("rows", value) == value
+
+
+@pytest.fixture
+def kept(desk: Desk) -> tuple[str, Row]:
+    """A run with rows, of which one was dropped, and its first row; a recipe and a set of models with a name."""
+    run = with_run(desk.store, 3, responses=2)
+    first, _, last = desk.store.rows.page(run.id, 0, 3)
+    changing.drop(desk.store, last.id)
+    desk.shelf.keep_recipe("kept", made_of())
+    desk.shelf.keep_models("kept", desk.usual)
+    return run.id, first
+
+
+def test_no_odd_word_of_any_button_is_a_traceback_or_stays(
+    browser: Browser, desk: Desk, kept: tuple[str, Row], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, row = kept
+    words, said = words_of_buttons(), said_by(row, run)
+    assert len(words) >= 30 and len(browser.buttons) >= 10
+    number = 0
+    for at, event in enumerate(browser.buttons):
+        for k, word in enumerate([*words[at % SHARE :: SHARE], *ODD_SAID[:4]]):
+            number += 1
+            name = list(said)[number % len(said)]
+            odd = {**said, name: ODD_SAID[number % len(ODD_SAID)], "act": word}
+            assert browser.press(event, run, odd, anew=k == 0)[0] == 200, (word, name)
+    assert browser.arrive()
+    assert desk.store.quick.of(row.id, "tester (in the app)").get("decision") in ("approve", None)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+REFUSED = "The page sent something that it can&#x27;t have. Load it anew."
+
+
+IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
+    ("top", {"act": "run", "id": "no-such"}, "There is no run"),
+    ("top", {"act": "run"}, REFUSED),
+    ("top", {"act": "run", "id": "x" * 2_000}, REFUSED),
+    ("top", {"act": ["run"]}, REFUSED),
+    ("browse", {"act": "page", "offset": -10}, REFUSED),
+    ("browse", {"act": "page", "offset": "ten"}, REFUSED),
+    ("browse", {"act": "open", "row": "no-such"}, "There is no row"),
+    ("browse", {"act": "say", "row": "no-such", "said": "approve"}, "There is no row"),
+    ("browse", {"act": "say", "said": "perhaps"}, REFUSED),
+    ("browse", {"act": "rate", "place": 2, "value": 3}, REFUSED),
+    ("browse", {"act": "rate", "place": 0, "value": 6}, REFUSED),
+    ("browse", {"act": "rate", "place": 0, "value": True}, REFUSED),
+    ("model-sets", {"act": "use", "name": "no such"}, "There is no set of models named"),
+    ("drawer-kept", {"act": "open", "name": "no such"}, "There is no recipe named"),
+    ("drawer-kept", {"act": "left", "value": 7}, REFUSED),
+]
+"""(the part, what its button says, the sentence)"""
+
+
+def test_what_no_button_says_is_a_sentence(browser: Browser, desk: Desk, kept: tuple[str, Row]) -> None:
+    run, row = kept
+    by_part = {browser.blocks.blocks[event.targets[0][0]].elem_id: event for event in browser.buttons}
+    for part, said, words in IMPOSSIBLE:
+        status, body = browser.press(by_part[part], run, {"row": row.id, **said})
+        assert status == 200 and (words in body or html.escape(words) in body), said
+    assert not desk.store.quick.of(row.id, "tester (in the app)")
+
+
+def test_what_is_deleted_must_be_there(desk: Desk, kept: tuple[str, Row]) -> None:
+    asked = {"recipe to delete": ("no such", 0.0)}
+    with pytest.raises(SettingsError, match="There is no recipe named 'no such' any more"):
+        recipes.library(act(desk, {"act": "delete", "name": "no such"}, place=asked))
+
+
+def test_what_a_button_says_is_read_or_refused(desk: Desk, kept: tuple[str, Row]) -> None:
+    for value in ODD_SAID:
+        _is_read_or_refused(desk, kept[0], value)
+
+
+def _is_read_or_refused(desk: Desk, run: str, value: Any) -> None:
+    said = act(desk, dict.fromkeys(("act", "place", "row"), value), run=run)
+    with contextlib.suppress(FormError, PageError):
+        said = replace(said, data=draft.checked("data", said.data))  # as the page does
+        assert type(said.word) is str
+    with contextlib.suppress(PageError):
+        assert 0 <= said.number("place", 0, 7) <= 7
+    with pytest.raises((PageError, RunError)):
+        said.row()

@@ -4,6 +4,7 @@ A part is a piece of HTML made anew from each look; an action is one function of
 an action is a sentence at the place that it names.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,14 @@ from gradio.components import Component
 from app import parts
 from app.desk import Desk, Look
 from app.draft import Filled
+from app.errors import PageError, RunError
 from app.forms import Form
+from tasks.types import Row
 
 Show = Callable[[Look], Any]
+LONGEST_TEXT = 1_000
+"""Characters of a text that a button says: an id or a name."""
+NUMBER = re.compile(r"[0-9]{1,12}")
 CLICKS = (Path(__file__).parent / "clicks.js").read_text(encoding="utf-8")
 
 
@@ -38,6 +44,36 @@ class Act:
     @property
     def look(self) -> Look:
         return self.desk.look(self.browser, self.run_id, self.place)
+
+    # -- what the button said; the browser sends it, so that it may be anything
+
+    @property
+    def word(self) -> str:
+        """The button's data-act, "" for none. Raises PageError."""
+        return self.text("act", "")
+
+    def text(self, name: str, usual: str | None = None) -> str:
+        """A text that the button said; `usual` where it said none. Raises PageError."""
+        value = self.data.get(name, usual)
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+            raise PageError
+        return value
+
+    def number(self, name: str, least: int, most: int) -> int:
+        """A whole number from `least` to `most` that the button said. Raises PageError."""
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | str) or not NUMBER.fullmatch(str(value)):
+            raise PageError
+        if not least <= int(value) <= most:
+            raise PageError
+        return int(value)
+
+    def row(self) -> Row:
+        """The row of the run that the button belongs to. Raises PageError, and RunError for one that is not there."""
+        row = self.desk.store.rows.get(self.text("row"))
+        if not row.id.startswith(f"{self.run_id}-"):
+            raise RunError(f"There is no row '{row.id}' in this run.")
+        return row
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import gradio as gr
 
 from app import changing, parts
 from app.desk import Look
+from app.errors import PageError
 from app.pages.board import Act, Board, Done
 from app.pages.cards import row_card, waiting_card
 from app.parts import t
@@ -73,9 +74,9 @@ def _texts(look: Look) -> tuple[str, str]:
 
 
 def change(act: Act) -> Done:
-    """What a click on a row's buttons means. Raises RunError where people have the row already."""
-    row, store = str(act.data["row"]), act.desk.store
-    match act.data.get("act"):
+    """What a click on a row's buttons means. Raises RunError where people have the row already, PageError."""
+    row, store = act.row().id, act.desk.store
+    match act.word:
         case "drop":
             changing.drop(store, row)
             return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
@@ -86,9 +87,11 @@ def change(act: Act) -> Done:
             now = changing.open_row(store, row)
             texts = now.instruction, now.responses[0].text if now.responses else ""
             return Done(place={"editing": row, "texts": texts})
-    changing.open_row(store, row)
-    act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
-    return Done(place={"again": row, "editing": ""})
+        case "again":
+            changing.open_row(store, row)
+            act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
+            return Done(place={"again": row, "editing": ""})
+    raise PageError
 
 
 def save_edit(act: Act) -> Done:

@@ -280,7 +280,7 @@ def prompt(look: Look) -> str:
 
 
 def on_cards(act: Act) -> Done:
-    return preview(act) if act.data.get("act") == "try" else changes.change(act)
+    return preview(act) if act.word == "try" else changes.change(act)
 
 
 def peek(act: Act) -> Done:

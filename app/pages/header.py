@@ -5,6 +5,7 @@ import time
 
 from app import draft, parts, workflow
 from app.desk import Look, named_model
+from app.errors import PageError
 from app.pages import recipes
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
@@ -32,15 +33,17 @@ def build(board: Board) -> None:
 
 def choose(act: Act) -> Done:
     """Another run, with the forms as its recipe has them; or a new one, of the settings of this one or as they are."""
-    if act.data.get("act") in recipes.TITLES:
+    if act.word in recipes.TITLES:
         return recipes.turn(act)
-    if act.data.get("act") in ("run", "duplicate"):
-        run = act.desk.store.runs.get(str(act.data["id"]))
+    if act.word in ("run", "duplicate"):
+        run = act.desk.store.runs.get(act.text("id"))
         filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
-        if act.data["act"] == "run":
+        if act.word == "run":
             return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
         words = f"A new run with the settings of {run.name}. Nothing is made yet."
         return Done(run="", fill=filled, place={"offset": 0, "row": ""}, toast=words)
+    if act.word != "new":
+        raise PageError
     return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
 
 

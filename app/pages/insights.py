@@ -234,7 +234,7 @@ def _prices_to_take(look: Look) -> bool:
 def take_prices(act: Act) -> None:
     """The run's models get the prices that the forms say: of what it took and takes."""
     look = act.look
-    if act.data.get("act") == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
+    if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
         act.desk.store.runs.set(look.run.id, recipe=workflow.recipe_text(money.priced(look.recipe, look.wanted)))
 

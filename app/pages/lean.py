@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.state_holder import SessionState
 
+from app.errors import PageError
 from app.pages.event_values import fits, fits_event
 from app.security import Uploads, browser_of
 
@@ -28,7 +29,7 @@ class LeanBlocks(gr.Blocks):
         is_uploaded = partial(self.uploads.holds, browser_of(request))
         known = len(inputs) == len(event.inputs) and fits_event(getattr(data, "_data", None))
         if not known or not all(map(partial(fits, is_uploaded=is_uploaded), event.inputs, inputs)):
-            raise gr.Error("The page sent something that it can't have. Load it anew.", print_exception=False)
+            raise gr.Error(str(PageError()), print_exception=False)
         try:
             return _sendable(await super().process_api(block_fn, inputs, *rest, **more))
         except (

@@ -36,7 +36,7 @@ def first(look: Look) -> str:
 
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
-    row = act.desk.store.rows.get(str(act.data["row"]))
+    row = act.row()
     everything = {f"browse.{name}": value for name, value in asdict(Wanted()).items()}
     return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **everything}, page="review")
 

@@ -73,7 +73,7 @@ def save(act: Act) -> Done:
 
 def choose(act: Act) -> Done:
     """Everything that the list can do."""
-    what, name, shelf = act.data.get("act"), str(act.data.get("name", "")), act.desk.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
     if what == "delete":
         return keeping.deleted(act, WHAT, act.desk.store.model_sets.delete)
     try:

@@ -277,7 +277,7 @@ def add_responder(act: Act) -> Done:
 
 def drop_responder(act: Act) -> Done:
     listed = list(act.filled["responders"])
-    del listed[int(act.data["place"])]
+    del listed[act.number("place", 0, len(listed) - 1)]
     return Done(fill={**act.filled, "responders": listed})
 
 

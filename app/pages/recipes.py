@@ -63,7 +63,7 @@ def tools(look: Look) -> str:
 
 def turn(act: Act) -> Done:
     """Opens one side of the drawer, or closes it."""
-    wanted = str(act.data.get("act"))
+    wanted = act.word
     opened = wanted if wanted in TITLES and wanted != act.place.get("panel") else ""
     return Done(place={"panel": opened, **keeping.calm(WHAT)})
 
@@ -170,9 +170,9 @@ def save(act: Act) -> Done:
 
 def library(act: Act) -> Done:
     """Everything that the list of saved recipes can do."""
-    what, name, shelf = act.data.get("act"), str(act.data.get("name", "")), act.desk.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
     if what in compare.SIDES:
-        return Done(place={str(what): str(act.data.get("value", ""))})
+        return Done(place={what: act.text("value")})
     if what == "delete":
         return keeping.deleted(act, WHAT, act.desk.store.recipes.delete)
     try:

@@ -5,6 +5,7 @@ import gradio as gr
 from app import draft, parts, reviewing, workflow
 from app.desk import Look
 from app.draft import FormError
+from app.errors import PageError
 from app.forms import add_fields
 from app.pages import argilla, filters, verdict
 from app.pages.board import Act, Board, Done, stop
@@ -15,6 +16,7 @@ from feedback.schema import Review, shape_of
 
 MANY = 250
 """From so many rows on, a fifth is enough of an audit to learn from."""
+MOST_ROWS = 10**9
 
 
 def build(board: Board) -> None:
@@ -156,9 +158,11 @@ def shape(look: Look) -> str:
 def browse(act: Act) -> Done:
     if (done := verdict.say(act)) is not None:
         return done
-    if act.data.get("act") == "page":
-        return Done(place={"offset": int(act.data["offset"]), "row": ""})
-    return Done(place={"row": str(act.data["row"]), "correcting": ""})
+    if act.word == "page":
+        return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+    if act.word != "open":
+        raise PageError
+    return Done(place={"row": act.row().id, "correcting": ""})
 
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:

@@ -1,5 +1,6 @@
 """A verdict in the app itself, for a curator without reviewers: decide, rate, correct. It goes to Argilla with the next push."""
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import gradio as gr
 from app import judging, parts
 from app.desk import Look
 from app.draft import FormError
+from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
@@ -140,22 +142,26 @@ def _rated(said: Any) -> bool:
 
 
 def say(act: Act) -> Done | None:
-    """What a click on a row's own buttons means; None for one that is not about a verdict."""
-    look, row = act.look, str(act.data.get("row") or "")
-    quick = act.desk.store.quick
-    decides = act.data.get("act") in ("say", "rate", "correct")
+    """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
+    if act.word == "rename":
+        return Done(place={"naming": {}})
+    if act.word not in ("say", "rate", "unsay", "correct"):
+        return None
+    look, quick, pressed = act.look, act.desk.store.quick, act.row()
+    row, decides = pressed.id, act.word != "unsay"
     who = act.desk.reviewer(act.browser, deciding=decides)
     if not who and decides:
         return Done(place={"row": row, "naming": dict(act.data)})
-    match act.data.get("act"):
-        case "rename":
-            return Done(place={"naming": {}})
+    match act.word:
         case "say":
-            quick.say(row, who, {DECISION: str(act.data["said"])}, {})
+            said = act.text("said")
+            if said not in [word for word, _, _ in DECISIONS]:
+                raise PageError
+            quick.say(row, who, {DECISION: said}, {})
             return Done(place={"row": row, "correcting": ""})
         case "rate":
-            question = rating_question(aspect_of(look), int(act.data["place"]))
-            value = int(act.data["value"])
+            question = rating_question(aspect_of(look), act.number("place", 0, len(pressed.responses) - 1))
+            value = act.number("value", 1, 5)
             again = quick.of(row, who).get(question) == value
             quick.say(row, who, {question: None if again else value}, {})
             return Done(place={"row": row})
@@ -179,7 +185,9 @@ def be(act: Act) -> Done:
         raise FormError("name", str(error)) from error
     pressed = act.place.get("naming") or {}
     place = {name: value for name, value in act.place.items() if name != "naming"}
-    done = say(replace(act, data=pressed, extra=(), place=place)) if pressed else None
+    done = None
+    with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
+        done = say(replace(act, data=pressed, extra=(), place=place)) if pressed else None
     return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
 
 
