@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app import changing, draft
+from app import changing, draft, services
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
@@ -33,7 +33,8 @@ SHARE = 2
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     here = Settings(data=tmp_path / "data", owner="tester", argilla_url=NOBODY, argilla_key="key")
-    with Store(here.data) as store, at_desk(store, here) as desk:
+    # a press may test the built-in model, which then starts
+    with services.stopping(here), Store(here.data) as store, at_desk(store, here) as desk:
         yield desk
 
 
