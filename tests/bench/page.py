@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.bench.big import fill
-from tests.browser import CHROMIUM, FLAGS, App
+from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
 
 TIMES = 5
 LISTED = "() => [...document.querySelectorAll('.list li, .pager span')].map((one) => one.textContent).join('|')"
@@ -40,7 +40,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def usable(page: Page, url: str) -> None:
-    page.goto(f"{url}?run=new")
+    """Opens the app by the address that it printed, which lets a browser in."""
+    address = ADDRESSES[url]
+    page.goto(f"{address}{'&' if '?' in address else '?'}run=new")
     expect(page.locator("h1").first).to_be_visible(timeout=60_000)
 
 
