@@ -16,6 +16,7 @@ import re
 import secrets
 import socket
 import stat
+import struct
 import sys
 import threading
 import time
@@ -58,6 +59,10 @@ HEADERS = {
 UPLOAD = "/gradio_api/upload"
 MOST_UPLOADS = 10_000
 """Uploaded files that are remembered; older ones have been taken, or were given up."""
+SOCK_DIAG, BY_FAMILY, REQUEST, ESTABLISHED, ANY_STATE = 4, 20, 1, 1, 0xFFFFFFFF
+NETLINK_HEADER, USER = 16, 64
+"""Of linux/sock_diag.h and linux/inet_diag.h: numbers of the request, and bytes before the user id in the answer."""
+NO_INTERFACE = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
 DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+|/numbers/[^/]+/[^/]+\.csv"
@@ -302,20 +307,24 @@ def user_of_peer(scope: Scope) -> int | None:
     """The user id whose process is at the other end of a connection over loopback; None where the system does not tell.
 
     A cookie is sent to all ports of a machine, also to a server of somebody else there: it is worth nothing for that one.
+    Linux answers for one connection at a time (sock_diag(7)), however many there are.
     """
     if sys.platform != "linux" or not scope.get("client") or not scope.get("server"):
         return None
-    with contextlib.suppress(OSError, ValueError, IndexError, TypeError):
-        ends = " ".join(_as_in_proc(host, port) for host, port in (scope["client"], scope["server"]))
-        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-            rest = line.partition(": ")[2]
-            if rest.startswith(ends) and rest[len(ends) : len(ends) + 4] == " 01 ":
-                return int(line.split()[7])
+    with contextlib.suppress(OSError, ValueError, TypeError, struct.error):
+        (host, port), (own_host, own_port) = scope["client"], scope["server"]
+        ends = struct.pack("!HH16s16s", port, own_port, socket.inet_aton(host), socket.inet_aton(own_host))
+        asked = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY_STATE) + ends + NO_INTERFACE
+        header = struct.pack("=IHHII", NETLINK_HEADER + len(asked), BY_FAMILY, REQUEST, 1, 0)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG) as kernel:
+            kernel.settimeout(1)
+            kernel.send(header + asked)
+            answer = kernel.recv(4096)
+        kind = struct.unpack_from("=H", answer, 4)[0]
+        state = answer[NETLINK_HEADER + 1]
+        if kind == BY_FAMILY and state == ESTABLISHED:
+            return int(struct.unpack_from("=I", answer, NETLINK_HEADER + USER)[0])
     return None
-
-
-def _as_in_proc(host: str, port: int) -> str:
-    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 def _known_before(cookies: Mapping[str, str]) -> str:
