@@ -129,14 +129,14 @@ class Desk:
 
     def recipe(self, filled: Filled) -> Recipe:
         """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
-        made = draft.recipe_from(self.with_input(filled))
-        self.check_paths(made.inputs, permissions.models_of(made))
-        return made
+        described = draft.recipe_from(self.with_input(filled))
+        self.check_paths(described.inputs, permissions.models_of(described))
+        return described
 
     def check_paths(self, inputs: Inputs, specs: Sequence[ModelSpec] = ()) -> None:
         """Raises FormError for a file that a recipe from elsewhere names, and that nobody allowed it to read."""
-        asked = (self.permissions.needed_path(path, None) for path in permissions.read_by(inputs, specs))
-        if need := next(filter(None, asked), None):
+        needs = (self.permissions.needed_path(path, None) for path in permissions.read_by(inputs, specs))
+        if need := next(filter(None, needs), None):
             raise FormError("inputs", f"This {need.sentence}. Allow it above, or upload the file.")
 
     @property

@@ -116,12 +116,12 @@ def checked(name: str, value: Any) -> Any:
 
 def kept(filled: Mapping[str, Any], usual: Filled) -> Filled:
     """What was kept of the forms, without what no field can hold: names that are none, values of another kind than usual."""
-    found: Filled = {}
+    usable: Filled = {}
     for name, value in filled.items():
         if name in usual and (value is None or usual[name] is None or _kind(value) is _kind(usual[name])):
             with contextlib.suppress(FormError, RecursionError):
-                found[name] = checked(name, value)
-    return found
+                usable[name] = checked(name, value)
+    return usable
 
 
 def _kind(value: Any) -> type:

@@ -141,11 +141,11 @@ class Access:
     def _read(self) -> bool:
         """False where there is no secret that nobody else can have read or laid there."""
         try:
-            found = self.path.lstat()
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode)
+            status = self.path.lstat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode)
             if stamp == self._stamp:
                 return True
-            if not stat.S_ISREG(found.st_mode) or (os.name == "posix" and found.st_mode & 0o077):
+            if not stat.S_ISREG(status.st_mode) or (os.name == "posix" and status.st_mode & 0o077):
                 return False
             text = self.path.read_text(encoding="utf-8")
         except (OSError, ValueError):
@@ -314,11 +314,11 @@ def user_of_peer(scope: Scope) -> int | None:
     with contextlib.suppress(OSError, ValueError, TypeError, struct.error):
         (host, port), (own_host, own_port) = scope["client"], scope["server"]
         ends = struct.pack("!HH16s16s", port, own_port, socket.inet_aton(host), socket.inet_aton(own_host))
-        asked = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY_STATE) + ends + NO_INTERFACE
-        header = struct.pack("=IHHII", NETLINK_HEADER + len(asked), BY_FAMILY, REQUEST, 1, 0)
+        question = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY_STATE) + ends + NO_INTERFACE
+        header = struct.pack("=IHHII", NETLINK_HEADER + len(question), BY_FAMILY, REQUEST, 1, 0)
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG) as kernel:
             kernel.settimeout(1)
-            kernel.send(header + asked)
+            kernel.send(header + question)
             answer = kernel.recv(4096)
         kind = struct.unpack_from("=H", answer, 4)[0]
         state = answer[NETLINK_HEADER + 1]
@@ -350,8 +350,8 @@ def _is_foreign(headers: Mapping[str, str]) -> bool:
 
 
 def _content_length(headers: Mapping[str, str]) -> int:
-    said = headers.get("content-length", "")
-    return int(said) if DIGITS.fullmatch(said) else 0
+    length = headers.get("content-length", "")
+    return int(length) if DIGITS.fullmatch(length) else 0
 
 
 def _led_by_another_site(headers: Mapping[str, str]) -> bool:

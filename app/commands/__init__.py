@@ -66,17 +66,19 @@ def opened() -> Iterator[tuple[Settings, Store]]:
         yield here, store
 
 
-def permit(here: Settings, made: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None) -> None:
+def permit(
+    here: Settings, recipe: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None
+) -> None:
     """Asks once for what a recipe from `folder` would send, read or write; for one of a run (None) only what it would send.
 
     Raises NotAllowed where nobody is there to be asked, or says no.
     """
     permissions = Permissions(here.data)
     permissions.allow(from_options(keys or (), paths or ()))
-    needs = permissions.needs(made, Keys(), folder, of_paths=folder is not None)
+    needs = permissions.needs(recipe, Keys(), folder, of_paths=folder is not None)
     if needs and sys.stdin.isatty():
         terminal.say("This recipe\n" + "\n".join(f"  {need.sentence}" for need in needs))
         if not typer.confirm("Allow that, now and from now on?", err=True):
             raise NotAllowed("Nothing was sent, read or written.")
         permissions.allow(needs)
-    permissions.check(made, Keys(), folder, of_paths=folder is not None)
+    permissions.check(recipe, Keys(), folder, of_paths=folder is not None)
