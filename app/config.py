@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from app.errors import StoreError
-from app.files import shut
+from app.files import expanded, shut
 from feedback.addresses import tidy
 
 FOLDERS = ("inputs", "exports", "services", "browser", "argilla")
@@ -38,7 +38,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
     """The settings of this process. Raises StoreError if the data folder can't be made."""
     environment = os.environ if environment is None else environment
     named = data or (Path(environment["CLAYWRIGHT_DATA"]) if environment.get("CLAYWRIGHT_DATA") else None)
-    folder = named.expanduser().absolute() if named else usual_data()
+    folder = expanded(named).absolute() if named else usual_data()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _keep_to_owner(folder)
@@ -71,7 +71,7 @@ def shared(folder: Path) -> bool:
 
 def usual_data() -> Path:
     """The data folder where none is named."""
-    return Path(platformdirs.user_data_dir("claywright", appauthor=False)).expanduser().absolute()
+    return expanded(platformdirs.user_data_dir("claywright", appauthor=False)).absolute()
 
 
 def _user() -> str:

@@ -20,6 +20,16 @@ _stores: Counter[Path] = Counter()
 """The databases that this process has open, and how many times."""
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with a home folder for its ~ or ~name; as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's own raises RuntimeError there
+
+
+def exists(path: str | Path) -> bool:
+    """True where something stands at a path, ~ and ~name expanded; False also for what can be no path."""
+    return os.path.exists(expanded(path))  # noqa: PTH110 - pathlib's own raises OSError for a name that is too long
+
+
 def open_regular(path: Path) -> IO[bytes]:
     """Opens an ordinary file for reading, without a buffer. Raises OSError for anything else, and for the store's own files.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from app import judging, uploads
 from app.config import Settings
+from app.files import exists, expanded
 from app.inputs import KNOWN, Inputs
 from app.recipe import BUILT_IN, Recipe
 from app.reviewing import Argilla
@@ -61,15 +62,15 @@ def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split:
 
     `columns` are "ours=theirs". Raises SettingsError.
     """
-    path = Path(source).expanduser()
+    path = expanded(source)
     mapped = {}
     for one in columns:
         ours, sign, theirs = (part.strip() for part in one.partition("="))
         if not (ours and sign and theirs):
             raise SettingsError(f"A column is given as ours=theirs, as in instruction=prompt (given: {one!r}).")
         mapped[ours] = theirs
-    saved = any((path / made).is_file() for made in WRITTEN_BY_DATASETS)
-    if (path.exists() and not saved) or path.suffix.lower() in WITHIN:
+    saved = any(exists(path / made) for made in WRITTEN_BY_DATASETS)
+    if (exists(path) and not saved) or path.suffix.lower() in WITHIN:
         return Inputs(path=str(path.absolute()), columns=mapped)
     return Inputs(dataset=source, config=config, split=split, columns=mapped)
 

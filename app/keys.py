@@ -7,9 +7,8 @@ import contextlib
 import ipaddress
 import os
 import threading
-from urllib.parse import urlsplit
 
-from tasks.models.spec import ModelSpec, names_a_key
+from tasks.models.spec import ModelSpec, ascii_host, names_a_key
 
 
 class Keys:
@@ -96,10 +95,8 @@ def variable_for(url: str) -> str:
 
     No two hosts have the same name, as a key in such a variable goes to its host unasked: a hyphen is two underscores.
     """
-    host = urlsplit(url).hostname or "endpoint"
+    host = ascii_host(url) or "endpoint"
     with contextlib.suppress(ValueError):
         return f"KEY_FOR_IP6__{ipaddress.IPv6Address(host).exploded.replace(':', '_').upper()}"
-    with contextlib.suppress(UnicodeError):
-        host = host.encode("idna").decode("ascii")
     written = {".": "_", "-": "__", "_": "___"}
     return "KEY_FOR_" + "".join(c if c.isalnum() else written.get(c, "____") for c in host).upper()

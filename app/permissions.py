@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.files import exclusively, write_private
+from app.files import exclusively, exists, expanded, write_private
 from app.inputs import Inputs
 from app.keys import Keys, variable_for
 from app.recipe import Recipe
 from tasks.errors import SettingsError
 from tasks.models.openai import on_this_machine
 from tasks.models.presets import PRESETS
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, ascii_host
 
 FILE = "permissions.json"
 
@@ -91,11 +91,16 @@ class Permissions:
         return keys.of(spec)
 
     def needed_path(self, path: str, folder: Path | None, kind: str = "reads") -> Need | None:
-        """What is to be asked before a recipe from `folder` uses a path; uploads are free, and what stands beside the recipe."""
-        whole = _resolved(path)
-        if _inside(whole, _resolved(str(self.data / "inputs")), hidden=True):
+        """What is to be asked before a recipe from `folder` uses a path; uploads are free, and what stands beside the recipe.
+
+        The data folder is nobody's own: of it only an upload is free, by a name that is made from its content.
+        """
+        whole, data = _resolved(path), _resolved(str(self.data))
+        uploads = data / "inputs"
+        if whole.is_relative_to(uploads) and len(whole.relative_to(uploads).parts) > 1:
             return None
-        if folder is not None and not _everything(folder) and _inside(whole, folder.resolve()):
+        apart = not whole.is_relative_to(data) and not data.is_relative_to(whole)
+        if apart and folder is not None and not _everything(folder) and _inside(whole, folder.resolve()):
             return None
         return None if str(whole) in self._kept()[1] else Need(kind, str(whole))
 
@@ -136,8 +141,8 @@ def models_of(recipe: Recipe) -> list[ModelSpec]:
 
 def read_by(inputs: Inputs, specs: Iterable[ModelSpec]) -> list[str]:
     """The files and folders of this machine that are named to be read: an input, a dataset on disk, a tokenizer's folder."""
-    named = [inputs.dataset, *(spec.template for spec in specs)]
-    return [*([inputs.path] if inputs.path else []), *filter(_is_there, named)]
+    named = [inputs.dataset, *(name for spec in specs for name in (spec.template, spec.model))]
+    return [*([inputs.path] if inputs.path else []), *(name for name in named if name and exists(name))]
 
 
 def from_options(keys: Iterable[str], paths: Iterable[str | Path]) -> list[Need]:
@@ -147,54 +152,49 @@ def from_options(keys: Iterable[str], paths: Iterable[str | Path]) -> list[Need]
         name, _, host = pair.partition("=")
         if not name or not host:
             raise SettingsError(f"--allow-key takes NAME=HOST, as OPENAI_API_KEY=models.example.org (given: {pair!r}).")
-        needs.append(Need("key", name.strip(), host_of(host if "://" in host else f"http://{host.strip()}")))
+        needs.append(Need("key", name.strip(), host_of(host if "://" in host else f"https://{host.strip()}")))
     return [*needs, *(Need("reads", str(_resolved(str(path)))) for path in paths)]
 
 
 def host_of(address: str) -> str:
-    """The host of an address, with its port where that is not the usual one: on one machine, ports are different servers."""
+    """The host of an address as permissions name it: in ASCII, with a port that is not the usual one.
+
+    What goes elsewhere unencrypted is another permission, and begins with http://.
+    """
     parts = urlsplit(address)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     port = f":{parts.port}" if parts.port and parts.port != usual else ""
-    return f"{(parts.hostname or '').lower()}{port}"
+    plain = "http://" if parts.scheme == "http" and not on_this_machine(address) else ""
+    return f"{plain}{ascii_host(address)}{port}"
 
 
 def _belongs(variable: str, address: str) -> bool:
     """True for a provider's key and that provider's own address, or a key that is named after a host elsewhere.
 
-    On this machine each port may be somebody else's server, and the name of a key knows no ports.
+    Encrypted only. On one machine each port may be somebody else's server, and the name of a key knows no ports.
     """
-    parts = urlsplit(address)
-    providers = [
-        urlsplit(preset.url).hostname for preset in PRESETS.values() if preset.key_env == variable and preset.url
-    ]
-    if parts.scheme == "https" and parts.hostname in providers:
+    if urlsplit(address).scheme != "https":
+        return False
+    providers = [ascii_host(preset.url) for preset in PRESETS.values() if preset.key_env == variable and preset.url]
+    host = ascii_host(address)
+    if host in providers:
         return True
-    return variable == variable_for(address) and not on_this_machine(address)
+    return variable == variable_for(address) and host_of(address) == host and not on_this_machine(address)
 
 
 def _resolved(path: str) -> Path:
     try:
-        return Path(path).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, no such user, a NUL
+        return expanded(path).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
         return Path(path).absolute()
 
 
-def _inside(path: Path, folder: Path, *, hidden: bool = False) -> bool:
-    """True for what stands in a folder; what is hidden there only where that is meant."""
-    if not path.is_relative_to(folder):
-        return False
-    return hidden or not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _inside(path: Path, folder: Path) -> bool:
+    """True for what stands in a folder and is not hidden there."""
+    return path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _everything(folder: Path) -> bool:
     """True for a folder in which a person's whole life stands: a recipe there is no permission for all of it."""
     whole = folder.resolve()
     return whole == Path(whole.anchor) or whole == Path.home().resolve() or Path.home().resolve().is_relative_to(whole)
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return bool(name) and Path(name).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        return False

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from app import toml
-from app.files import read_regular
+from app.files import expanded, read_regular
 from app.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
 from feedback.judged import Merging
@@ -136,7 +136,7 @@ def load(path: Path) -> Recipe:
     if recipe.inputs.path:
         recipe = replace(
             recipe,
-            inputs=replace(recipe.inputs, path=str(path.parent.absolute() / Path(recipe.inputs.path).expanduser())),
+            inputs=replace(recipe.inputs, path=str(path.parent.absolute() / expanded(recipe.inputs.path))),
         )
     return recipe
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app import draft, recipe
 from app.draft import ROLES, TYPED, Filled, FormError
-from app.files import read_regular
+from app.files import exists, expanded, read_regular
 from app.keys import variable_for
 from app.recipe import LARGEST_FILE, Recipe
 from app.store import Store
@@ -89,7 +89,7 @@ def from_file(path: Path) -> tuple[Filled, str]:
         raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
     made = recipe.decoded(data, path.name, as_json=path.suffix.lower() == ".json")
     filled, beside = draft.fill(made), made.inputs.path
-    if not beside or (Path(beside).expanduser().is_absolute() and Path(beside).expanduser().exists()):
+    if not beside or (expanded(beside).is_absolute() and exists(beside)):
         return filled, ""
     return {**filled, "inputs.path": ""}, f"Its input {Path(beside).name} is not here: upload it on Generate."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.database import damaged
 from app.errors import RunError, StoreError
-from app.files import is_store
+from app.files import expanded, is_store
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import at_work
@@ -19,7 +19,7 @@ def backup(store: Store, path: Path) -> int:
 
     Raises StoreError where there is a file already, or where it can't be written.
     """
-    path = path.expanduser()
+    path = expanded(path)
     if path.exists() or is_store(path):
         raise StoreError(f"{path} is there already. Name another file; nothing was written.")
     part = path.with_name(f".{path.name}.part")

@@ -26,7 +26,7 @@ from app import changing, inputs, pulling, recipe, sending
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution
-from app.files import is_store
+from app.files import expanded, is_store
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.permissions import Permissions, models_of
@@ -371,7 +371,7 @@ def export(
     many rows were looked at.
     """
     made = recipe_of(run)
-    path = Path(to.path or f"{run.id}-{to.format}.jsonl").expanduser()
+    path = expanded(to.path or f"{run.id}-{to.format}.jsonl")
 
     if is_store(path):
         raise ExportError(f"{path} belongs to Claywright's own store.", terminal="Name another place with --to FILE.")

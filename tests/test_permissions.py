@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import app.api as claywright
-from app import draft, recipe
+from app import draft, recipe, shelf
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
+from app.inputs import Inputs
 from app.keys import Keys, TypedKeys
 from app.pages import consent, models
-from app.permissions import Need, NotAllowed, Permissions, from_options, host_of
+from app.permissions import Need, NotAllowed, Permissions, from_options, host_of, read_by
 from app.store import Store
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
@@ -99,6 +100,41 @@ def test_what_stands_beside_a_recipe_is_free_but_what_is_hidden_there_is_not(tmp
     assert permissions.needed_path("\0", downloads) is not None
 
 
+def test_of_the_data_folder_an_upload_alone_is_free(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    permissions = Permissions(data)
+    assert permissions.needed_path(str(data / "inputs" / "0123456789abcdef" / "rows.jsonl"), tmp_path) is None
+    for place in (
+        "inputs",
+        ".",
+        "services/argilla.json",
+        "exports/run/rows.jsonl",
+        "..",
+    ):  # also for a recipe beside it
+        assert permissions.needed_path(str(data / place), tmp_path) is not None, place
+        assert permissions.needed_path(str(data / place), data) is not None, place
+
+
+def test_a_model_that_names_a_folder_reads_it(tmp_path: Path, downloads: Path) -> None:
+    spec = ModelSpec(url="http://models.example.org/v1", model=str(tmp_path))
+    assert read_by(Inputs(), [spec, replace(spec, model="org/name")]) == [str(tmp_path)]
+
+
+def test_no_path_is_too_odd_to_be_asked_for(tmp_path: Path, downloads: Path) -> None:
+    for odd in ("~nobody-of-that-name/rows.jsonl", "a" * 400, "\ud800.jsonl"):
+        file = downloads / "recipe.json"
+        values = {
+            "generator": {"preset": "scripted", "template": odd, "model": odd},
+            "task": {"kind": "text-generation"}, "inputs": {"path": odd}, "export": {"path": odd},
+        }  # fmt: skip
+        file.write_text(json.dumps(values))
+        found = recipe.load(file)
+        assert found.inputs.path == str(downloads / odd)
+        needs = Permissions(tmp_path / "data").needs(found, Keys(), downloads)
+        assert [need.kind for need in needs] == ["writes"]
+        shelf.from_file(file)
+
+
 def test_who_sits_at_a_terminal_is_asked_in_words(tmp_path: Path, diary: Path, downloads: Path) -> None:
     with FakeOpenAI() as server:
         file = written(downloads, server.url, diary)
@@ -152,6 +188,19 @@ def test_a_key_goes_to_its_own_provider_unasked_and_to_nobody_else(
     assert needed(url="https://models.example.org/v1", key_env="KEY_FOR_MODELS_EXAMPLE_ORG") == ""
     assert needed(url="https://models.example.org/v1") == ""  # no key is named
     assert needed(url="https://models.example.org/v1", key_env="UNSET_KEY") == ""  # there is none
+    monkeypatch.setenv("KEY_FOR_STRASSE_DE", KEY)
+    monkeypatch.setenv("KEY_FOR_LOCALHOST", KEY)
+    monkeypatch.setenv("KEY_FOR_MODELS", KEY)
+    for url, key, host in (  # another host than its letters look like; unencrypted; another server of the same machine
+        ("https://straße.de/v1", "KEY_FOR_STRASSE_DE", "xn--strae-oqa.de"),
+        ("http://①27.0.0.1:9999/v1", "KEY_FOR_127_0_0_1", "127.0.0.1:9999"),
+        ("http://ｌocalhost:9999/v1", "KEY_FOR_LOCALHOST", "localhost:9999"),
+        ("https://аpi.openai.com/v1", "OPENAI_API_KEY", "xn--pi-6kc.openai.com"),
+        ("http://models.example.org/v1", "KEY_FOR_MODELS_EXAMPLE_ORG", "http://models.example.org"),
+        ("http://models:9999/v1", "KEY_FOR_MODELS", "http://models:9999"),
+        ("https://models:9999/v1", "KEY_FOR_MODELS", "models:9999"),
+    ):
+        assert needed(url=url, key_env=key) == f"sends {key} to {host}"
     for url in (
         "http://api.openai.com/v1", "https://api.openai.com.evil.org/v1", "https://evil.org/api.openai.com/v1",
         "https://api-openai.com/v1", "http://127.0.0.1:18901/steal/v1", "https://openai.com/v1",
@@ -162,12 +211,25 @@ def test_a_key_goes_to_its_own_provider_unasked_and_to_nobody_else(
     permissions.allow([Need("key", "OPENAI_API_KEY", "127.0.0.1:18901")])
     assert needed(url="http://127.0.0.1:18901/v1", key_env="OPENAI_API_KEY") == ""
     assert needed(url="http://127.0.0.1:18902/v1", key_env="OPENAI_API_KEY")
+    permissions.allow(from_options(["OPENAI_API_KEY=elsewhere.example.org"], []))
+    assert needed(url="https://elsewhere.example.org/v1", key_env="OPENAI_API_KEY") == ""
+    assert needed(url="http://elsewhere.example.org/v1", key_env="OPENAI_API_KEY")  # that would be unencrypted
+    permissions.allow(from_options(["OPENAI_API_KEY=http://elsewhere.example.org"], []))
+    assert needed(url="http://elsewhere.example.org/v1", key_env="OPENAI_API_KEY") == ""
+
+
+@pytest.mark.parametrize("url", ["http://a b/v1", "http://a\\@b/v1", "http://a\tb/v1", "http://a\u200b.org/v1"])
+def test_an_address_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError):
+        ModelSpec(url=url, model="m")
 
 
 def test_a_key_that_was_typed_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     keys, spec = TypedKeys(), ModelSpec(url="http://models.example.org/v1", key_env="OPENAI_API_KEY")
-    with pytest.raises(NotAllowed, match=r"sends OPENAI_API_KEY to models\.example\.org, which is not its provider"):
+    with pytest.raises(
+        NotAllowed, match=r"sends OPENAI_API_KEY to http://models\.example\.org, which is not its provider"
+    ):
         Permissions(tmp_path).key(spec, keys)
     keys.type(spec, "sk-typed")
     assert Permissions(tmp_path).key(spec, keys) == "sk-typed"

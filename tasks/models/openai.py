@@ -35,7 +35,7 @@ from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.presets import PRESETS
 from tasks.models.secrets import mask, mask_whole
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, ascii_host
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def _trusted() -> "ssl.SSLContext":
 
 def on_this_machine(url: str) -> bool:
     """True for an address that no proxy can reach."""
-    host = urlsplit(url).hostname or ""
+    host = ascii_host(url)
     return host in ("localhost", "::1") or host.startswith("127.")
 
 

@@ -133,7 +133,25 @@ def bare(url: str) -> str:
     return f"{scheme}{sign}{host.rpartition('@')[2]}{slash}{path}"
 
 
+def ascii_host(url: str) -> str:
+    """The host that a connection to `url` goes to, as it is looked up: "①27.0.0.1" is 127.0.0.1, "straße.de" xn--strae-oqa.de.
+
+    Who decides by a host's name must decide by this one.
+    """
+    host = urlsplit(url).hostname or ""
+    if host.isascii():
+        return host
+    from yarl import URL  # aiohttp reads addresses with it
+
+    try:
+        return (URL(url).raw_host or "").lower()
+    except ValueError:  # nothing can be sent there
+        return host
+
+
 def _is_web_address(url: str) -> bool:
+    if not url.isprintable() or " " in url or "\\" in url:  # what readers of addresses do not agree about
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
