@@ -6,13 +6,14 @@ What is in a file is read by app/formats.py (rows) and app/documents.py (texts w
 import contextlib
 import itertools
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from app import documents, formats
+from app.files import exists, expanded
 from app.formats import Rows
 from app.sandbox import Sandbox
 from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, go_on, sources, words
@@ -72,7 +73,7 @@ def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: 
     folder or a zip. `still` is called again and again meanwhile, and may raise to end that. Raises InputError.
     """
     if inputs.path:
-        found = _files(Path(inputs.path).expanduser(), documents_in(inputs, wanted), say, still)
+        found = _files(expanded(inputs.path), documents_in(inputs, wanted), say, still)
     elif inputs.dataset:
         found = _dataset(inputs, still)
     else:
@@ -95,7 +96,7 @@ def fingerprint(inputs: Inputs, still: Still = go_on) -> str:
     if not inputs.path:
         return ""
     try:
-        return fingerprint_of(Path(inputs.path).expanduser(), KNOWN, still)
+        return fingerprint_of(expanded(inputs.path), KNOWN, still)
     except OSError as error:
         raise _unreadable(Path(inputs.path), error) from error
 
@@ -189,11 +190,18 @@ def _loaded(inputs: Inputs) -> Any:
 
     name, split = inputs.dataset, inputs.split
     try:
-        folder = Path(name).expanduser()
-        if any((folder / made).is_file() for made in WRITTEN_BY_DATASETS):
+        folder = expanded(name)
+        if any(exists(folder / made) for made in WRITTEN_BY_DATASETS):
             found = datasets.load_from_disk(str(folder))
-        else:
-            found = datasets.load_dataset(str(folder) if folder.is_dir() else name, inputs.config or None)
+            parts = found.values() if isinstance(found, dict) else [found]
+            _check_inside(folder, [file["filename"] for part in parts for file in part.cache_files])
+        elif folder.is_dir():
+            builder = datasets.load_dataset_builder(str(folder), inputs.config or None)
+            _check_inside(folder, itertools.chain.from_iterable((builder.config.data_files or {}).values()))
+            builder.download_and_prepare()
+            found = builder.as_dataset()
+        else:  # of the Hub: the library takes no file but the dataset's own
+            found = datasets.load_dataset(name, inputs.config or None)
         if isinstance(found, dict):
             if split not in found:
                 raise InputError(f"The dataset {name} has no split '{split}', it has {', '.join(map(str, found))}.")
@@ -204,3 +212,13 @@ def _loaded(inputs: Inputs) -> Any:
         hint = " Name one as config." if "config" in str(error).lower() else ""
         raise InputError(f"The dataset {name} can't be loaded: {words(error)}.{hint}") from error
     return found
+
+
+def _check_inside(folder: Path, files: Iterable[str]) -> None:
+    """Raises InputError where a dataset's folder leads out of itself: by a link, or by what its README or state.json names."""
+    whole = folder.resolve()
+    if outside := next((file for file in files if not Path(file).resolve().is_relative_to(whole)), None):
+        raise InputError(
+            f"The dataset {folder.name} takes a file from outside of its folder: {outside}. Copy that file into the folder, or "
+            "name it as the input."
+        )

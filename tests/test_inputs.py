@@ -84,6 +84,33 @@ def test_a_dataset_with_configurations(tmp_path: Path) -> None:
             list(rows(Inputs(dataset=str(tmp_path), config=config)))
 
 
+@pytest.mark.parametrize("way", ["a README", "a README, upwards", "a link", "a saved dataset", "saved parts"])
+def test_a_folder_with_a_dataset_takes_no_file_from_elsewhere(tmp_path: Path, way: str) -> None:
+    private, folder = tmp_path / "private", tmp_path / "shared"
+    diary = private / "diary.jsonl"
+    datasets.Dataset.from_list(TWO).save_to_disk(private)
+    diary.write_text('{"instruction": "Dear diary"}\n')
+    if way == "a saved dataset":
+        datasets.Dataset.from_list(TWO).save_to_disk(folder)
+        state = json.loads((folder / "state.json").read_text())
+        state["_data_files"] = [{"filename": "../private/data-00000-of-00001.arrow"}]
+        (folder / "state.json").write_text(json.dumps(state))
+    elif way == "saved parts":
+        datasets.DatasetDict({"train": datasets.Dataset.from_list(TWO)}).save_to_disk(folder)
+        (part,) = folder.rglob("*.arrow")
+        part.unlink()
+        part.symlink_to(private / "data-00000-of-00001.arrow")
+    else:
+        folder.mkdir()
+        if way == "a link":
+            (folder / "train.jsonl").symlink_to(diary)
+        else:
+            named = diary if way == "a README" else "../private/diary.jsonl"
+            (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files: {named}\n---\n")
+    with pytest.raises(InputError, match="The dataset shared takes a file from outside of its folder"):
+        list(rows(Inputs(dataset=str(folder))))
+
+
 def test_columns_skip_and_limit(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"q": f"{n}", "instruction": "old", "x": n}) + "\n" for n in range(10)))
