@@ -6,13 +6,14 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, expect
 
 from tests.conftest import claywright
 
@@ -71,6 +72,13 @@ class App:
         return "".join(self.said)
 
 
+def without_services(folder: Path) -> Path:
+    """A data folder in which no local service can be installed or started: its place is taken."""
+    folder.chmod(0o700)
+    (folder / "services").touch()
+    return folder
+
+
 @contextlib.contextmanager
 def running(data: Path, **environment: str) -> Iterator[App]:
     app = App(data, environment)
@@ -90,6 +98,8 @@ class Person:
     """Requests that wanted to go to another host."""
     complaints: list[str]
     """What the page's own console had to complain about."""
+    asked: set[Request] = field(default_factory=set)
+    """The questions of its pages to the app that are not answered yet."""
 
     def open(self, url: str) -> None:
         """Opens a page of the app as its printed address does: signed in."""
@@ -120,7 +130,14 @@ class Person:
         box.click()
         box.fill(option)
         self.page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
-        self.page.wait_for_timeout(500)  # what depends on the choice is shown anew
+        self.answered()  # what depends on the choice is shown anew
+
+    def answered(self) -> None:
+        """Waits until the page asks nothing, for long enough that it could have begun to ask and to show an answer."""
+        calm, until = 0, time.monotonic() + 30  # of a page that was closed nobody tells how its questions ended
+        while calm < 4 and time.monotonic() < until:
+            self.page.wait_for_timeout(50)
+            calm = 0 if self.asked else calm + 1
 
     def write(self, id: str, text: str) -> None:
         """Types into a field and leaves it."""
@@ -168,6 +185,9 @@ def person(browser: Browser, **options: Any) -> Iterator[Person]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     somebody = Person(context, page, foreign, complaints)
+    context.on("request", lambda request: somebody.asked.add(request) if request.method == "POST" else None)
+    context.on("requestfinished", lambda request: somebody.asked.discard(request))
+    context.on("requestfailed", lambda request: somebody.asked.discard(request))
     try:
         yield somebody
     except BaseException:

@@ -4,13 +4,13 @@ import asyncio
 import ctypes
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,25 +44,48 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # ignored in a shell's background, and so by what tests start
+    config.option.testrunuid = getattr(config.option, "testrunuid", None) or uuid.uuid4().hex
     for name in list(os.environ):
         if name.endswith("_API_KEY") or name.startswith(("ARGILLA_", "CLAYWRIGHT_")) or name == "HF_TOKEN":
             del os.environ[name]
 
 
-SERVED = re.compile(r"\b(?:services_data|local_model|argilla|browser): ")
-"""A fixture that is one of the real services, or the browser, among the parameters of a test."""
+SERVICES = {"services_data", "local_model", "argilla"}
+"""The fixtures that start real services."""
 
 
 class OneServer(LoadScopeScheduling):
-    """Files of tests that have real services all go to one worker, so that there is one of each; others to who is free."""
+    """All tests that have real services go to one worker, so that there is one of each; others, by file, to who is free."""
+
+    served: frozenset[str] = frozenset()
+
+    def schedule(self) -> None:
+        if self.collection is None:
+            found = served_file(self.config)
+            self.served = frozenset(json.loads(found.read_text(encoding="utf-8")))
+            found.unlink()
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "services" if SERVED.search((ROOT / file).read_text(encoding="utf-8")) else file
+        return "services" if nodeid in self.served else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
     return OneServer(config, log)
+
+
+def served_file(config: pytest.Config) -> Path:
+    """Where workers, which alone know the fixtures of tests, tell which tests have real services."""
+    run = getattr(config, "workerinput", {}).get("testrunuid", config.option.testrunuid)
+    return Path(tempfile.gettempdir()) / f"claywright-tests-{os.getuid()}-{run}.json"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Each worker writes the same, before it says that it has collected its tests."""
+    if hasattr(session.config, "workerinput"):
+        served = [item.nodeid for item in session.items if SERVICES & set(getattr(item, "fixturenames", ()))]
+        served_file(session.config).write_text(json.dumps(served), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -166,9 +189,19 @@ def argilla(services_data: Settings) -> ArgillaServer:
 
 
 @pytest.fixture(scope="module")
-def app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[Any]:
-    """The app on the session's services, for the tests of one file; it says nothing of a traceback."""
-    from tests.browser import running  # for which playwright is imported
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The app for the tests of one file, which has no model and no Argilla; it says nothing of a traceback."""
+    from tests.browser import running, without_services  # for which playwright is imported
+
+    with running(without_services(tmp_path_factory.mktemp("app"))) as app:
+        yield app
+        assert "Traceback" not in app.stop()
+
+
+@pytest.fixture(scope="module")
+def served_app(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Iterator[Any]:
+    """The same on the session's services."""
+    from tests.browser import running
 
     with running(services_data.data) as app:
         yield app

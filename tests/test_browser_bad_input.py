@@ -148,7 +148,7 @@ def test_extra_settings_that_are_no_json_object(app: App, browser: Browser) -> N
             curator.write("generator-extra", extra)
             curator.press("test-generator")
             told(curator, "extra", expected)
-            curator.page.wait_for_timeout(500)  # a press that is not answered yet takes no other one
+            curator.answered()  # a press that is not answered yet takes no other one
         curator.write("generator-extra", '{"top_k": 3}')
         curator.press("test-generator")
         expect(curator.page.locator(".badges").first).to_be_visible()
@@ -241,8 +241,8 @@ def test_numbers_of_rows_that_can_not_be(app: App, browser: Browser) -> None:
         previewed(curator)
 
 
-def test_a_prompt_longer_than_the_context_costs_its_row_alone(app: App, browser: Browser) -> None:
-    with newcomer(app, browser) as curator:
+def test_a_prompt_longer_than_the_context_costs_its_row_alone(served_app: App, browser: Browser) -> None:
+    with newcomer(served_app, browser) as curator:
         curator.tab("Models")
         curator.choose("generator-preset", "Built-in")
         curator.write("generator-max_tokens", "8")
@@ -256,7 +256,7 @@ def test_a_prompt_longer_than_the_context_costs_its_row_alone(app: App, browser:
 # -- what is shown, sent and taken out
 
 
-def test_a_dataset_of_that_name_with_other_settings(app: App, browser: Browser, argilla: ArgillaServer) -> None:
+def test_a_dataset_of_that_name_with_other_settings(served_app: App, browser: Browser, argilla: ArgillaServer) -> None:
     import argilla as rg
 
     taken = f"taken-{secrets.token_hex(3)}"
@@ -264,7 +264,7 @@ def test_a_dataset_of_that_name_with_other_settings(app: App, browser: Browser, 
     settings = rg.Settings(fields=[rg.TextField(name="other")], questions=[rg.TextQuestion(name="what")])
     rg.Dataset(name=taken, workspace="default", settings=settings, client=client).create()
     client.http_client.close()
-    with FakeOpenAI() as server, newcomer(app, browser, server.url) as curator:
+    with FakeOpenAI() as server, newcomer(served_app, browser, server.url) as curator:
         pasted(curator, LINES)
         previewed(curator)
         curator.tab("Review")
@@ -292,9 +292,9 @@ def test_nothing_to_export_yet(app: App, browser: Browser) -> None:
         expect(curator.page.locator("#export")).to_have_text("Export 2 rows")
 
 
-def test_a_name_with_emoji_and_quotes(app: App, browser: Browser) -> None:
+def test_a_name_with_emoji_and_quotes(served_app: App, browser: Browser) -> None:
     name = "Été 🌊 \"tides\" & 'more' <b>"
-    with FakeOpenAI() as server, newcomer(app, browser, server.url) as curator:
+    with FakeOpenAI() as server, newcomer(served_app, browser, server.url) as curator:
         page = curator.page
         pasted(curator, LINES)
         page.get_by_role("button", name="Name and more").click()

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import services
-from app.config import Settings
-from tests.browser import App, Person, person, running
-from tests.conftest import ArgillaServer
+from tests.browser import App, Person, person, running, without_services
 from tests.servers import FakeOpenAI
 
 ROWS = 60
@@ -19,9 +16,9 @@ AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
-def data(services_data: Settings, local_model: services.Running, argilla: ArgillaServer) -> Path:
-    """The app finds the local services running here."""
-    return services_data.data
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All models here are endpoints of the tests."""
+    return without_services(tmp_path_factory.mktemp("jobs"))
 
 
 @pytest.fixture(scope="module")

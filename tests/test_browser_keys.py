@@ -20,9 +20,9 @@ def set_up(curator: Person, app: App, server: FakeOpenAI) -> None:
     curator.choose("generator-key-from", "typed")
 
 
-def test_a_key_stays_with_the_address_it_was_typed_for(app: App, browser: Browser) -> None:
+def test_a_key_stays_with_the_address_it_was_typed_for(served_app: App, browser: Browser) -> None:
     with FakeOpenAI() as server, FakeOpenAI() as elsewhere, person(browser) as curator:
-        set_up(curator, app, server)
+        set_up(curator, served_app, server)
         curator.write("generator-typed", KEY)
         expect(curator.page.locator("#generator-typed input")).to_have_attribute("placeholder", re.compile("typed ✓"))
         curator.write("generator-url", elsewhere.url)
@@ -33,10 +33,10 @@ def test_a_key_stays_with_the_address_it_was_typed_for(app: App, browser: Browse
 
 
 def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
-    app: App, browser: Browser, services_data: Settings
+    served_app: App, browser: Browser, services_data: Settings
 ) -> None:
     with FakeOpenAI() as server, person(browser) as one, person(browser) as other:
-        set_up(one, app, server)
+        set_up(one, served_app, server)
         one.write("generator-typed", KEY)
         expect(one.page.locator("#generator-typed input")).to_have_value("")
         expect(one.page.locator("#generator-typed input")).to_have_attribute("placeholder", re.compile("typed ✓"))
@@ -47,7 +47,7 @@ def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
 
         # the other browser has the same settings and no key: it is told so, and the endpoint never sees one
         before = len(server.calls)
-        set_up(other, app, server)
+        set_up(other, served_app, server)
         other.write("generator-model", "fake")
         other.press("test-generator")
         other.wait("needs the key")
@@ -74,7 +74,7 @@ def test_two_browsers_do_not_share_a_typed_key_and_nothing_keeps_it(
     # nowhere on the disk, and in nothing that the app said
     found = [path for path in services_data.data.rglob("*") if path.is_file() and in_file(path)]
     assert found == []
-    assert KEY not in app.stop()
+    assert KEY not in served_app.stop()
 
 
 def in_file(path: Path) -> bool:

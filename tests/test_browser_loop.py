@@ -10,10 +10,10 @@ from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
 
 
-def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer, tmp_path: Path) -> None:
+def test_the_loop_by_clicking(served_app: App, browser: Browser, argilla: ArgillaServer, tmp_path: Path) -> None:
     with person(browser, accept_downloads=True) as curator:
         page = curator.page
-        curator.open(app.url)
+        curator.open(served_app.url)
         if page.locator("[data-run]").get_attribute("data-run"):
             page.locator("details.switch summary").click()
             page.get_by_role("button", name="New run", exact=True).last.click()
@@ -65,7 +65,7 @@ def test_the_loop_by_clicking(app: App, browser: Browser, argilla: ArgillaServer
         assert argilla.password not in page.content()
 
         # people, in Argilla's own page, signed in by the link: two approved, one rejected with a correction
-        in_argilla(curator, urljoin(app.url, address))
+        in_argilla(curator, urljoin(served_app.url, address))
 
         # what they said comes back, and exactly the two go out
         curator.press("pull")

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, expect
 from app.store import Store
 from app.tables.runs import Run
 from tests.browser import App, Person, person
-from tests.conftest import ArgillaServer
 from tests.rows import with_run
 
 ROWS = 12
@@ -125,7 +124,7 @@ def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -
         assert calm(curator)
 
 
-def test_numbers_and_exports(app: App, run: Run, browser: Browser, argilla: ArgillaServer, tmp_path: Path) -> None:
+def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Path) -> None:
     with person(browser, accept_downloads=True) as curator:
         page = curator.page
         curator.open(f"{app.url}?run={run.id}&show=insights")
