@@ -123,13 +123,14 @@ class Ear:
             await self.app(scope, receive, send)
             return
         status = 204
-        body, more = b"", True
+        body, more = bytearray(), self.listening.webhook is not None
         while more and len(body) <= LARGEST:
             message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            self.listening.heard(headers, body)
+            self.listening.heard(headers, bytes(body))
         except ArgillaError:
             status = 403
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})

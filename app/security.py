@@ -14,10 +14,7 @@ import json
 import os
 import re
 import secrets
-import socket
 import stat
-import struct
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +25,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from app.errors import StoreError
 from app.files import exclusively, write_private
+from app.peers import user_of_peer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -59,10 +57,6 @@ HEADERS = {
 UPLOAD = "/gradio_api/upload"
 MOST_UPLOADS = 10_000
 """Uploaded files that are remembered; older ones have been taken, or were given up."""
-SOCK_DIAG, BY_FAMILY, REQUEST, ESTABLISHED, ANY_STATE = 4, 20, 1, 1, 0xFFFFFFFF
-NETLINK_HEADER, USER = 16, 64
-"""Of linux/sock_diag.h and linux/inet_diag.h: numbers of the request, and bytes before the user id in the answer."""
-NO_INTERFACE = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
 DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+|/numbers/[^/]+/[^/]+\.csv"
@@ -201,7 +195,7 @@ class Gate:
         if path == HEALTH:
             await self.app(scope, receive, send)
             return
-        user = user_of_peer(scope)
+        user = user_of_peer(scope.get("client"), scope.get("server"))
         browser, age = self.access.browser(request.cookies.get(self.access.cookie, ""), user)
         visit = path == "/" and method in ("GET", "HEAD")
         if visit and TOKEN in request.query_params:
@@ -301,30 +295,6 @@ def browser_of(request: Any) -> str:
     """The browser that asks, as the gate found it. `request` is FastAPI's, or Gradio's around it."""
     inner = getattr(request, "request", None) or request
     return str(inner.scope["state"]["browser"])
-
-
-def user_of_peer(scope: Scope) -> int | None:
-    """The user id whose process is at the other end of a connection over loopback; None where the system does not tell.
-
-    A cookie is sent to all ports of a machine, also to a server of somebody else there: it is worth nothing for that one.
-    Linux answers for one connection at a time (sock_diag(7)), however many there are.
-    """
-    if sys.platform != "linux" or not scope.get("client") or not scope.get("server"):
-        return None
-    with contextlib.suppress(OSError, ValueError, TypeError, struct.error):
-        (host, port), (own_host, own_port) = scope["client"], scope["server"]
-        ends = struct.pack("!HH16s16s", port, own_port, socket.inet_aton(host), socket.inet_aton(own_host))
-        question = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY_STATE) + ends + NO_INTERFACE
-        header = struct.pack("=IHHII", NETLINK_HEADER + len(question), BY_FAMILY, REQUEST, 1, 0)
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG) as kernel:
-            kernel.settimeout(1)
-            kernel.send(header + question)
-            answer = kernel.recv(4096)
-        kind = struct.unpack_from("=H", answer, 4)[0]
-        state = answer[NETLINK_HEADER + 1]
-        if kind == BY_FAMILY and state == ESTABLISHED:
-            return int(struct.unpack_from("=I", answer, NETLINK_HEADER + USER)[0])
-    return None
 
 
 def _known_before(cookies: Mapping[str, str]) -> str:

@@ -128,9 +128,13 @@ def _run(app: Application, listener: socket.socket, address: str, say: Say, then
     """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 
+    from app.connections import MOST_STRANGERS, BoundedConnection
+
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=BoundedConnection,
+            backlog=MOST_STRANGERS,  # so many are accepted before any of them can be refused
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,

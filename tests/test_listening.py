@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import uvicorn
@@ -100,6 +101,19 @@ def test_argilla_calls_when_somebody_answers(
         assert owner.http.get(address.replace(SAID, "/")).status_code == 404
         listening.close()
         assert address not in [one["url"] for one in owner.http.get(PATH).json()["items"]]
+
+
+def test_a_call_that_nobody_waits_for_is_not_read(store: Store, here: Settings) -> None:
+    async def receive() -> Any:
+        raise AssertionError("its body was read")
+
+    async def send(message: Any) -> None:
+        answer.append(message)
+
+    answer: list[Any] = []
+    ear = Ear(Mock(), Listening(store, lambda: here))
+    asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, receive, send))
+    assert answer[0]["status"] == 403
 
 
 def test_an_address_has_one_webhook(argilla: ArgillaServer) -> None:

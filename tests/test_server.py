@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import json
-import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +18,7 @@ from app.desk import Desk
 from app.errors import ServiceError, StoreError
 from app.files import held, only_one, write_private
 from app.jobs import Jobs
-from app.security import DAY, HEADERS, OLD_COOKIE, Access, user_of_peer
+from app.security import DAY, HEADERS, OLD_COOKIE, Access
 from app.standby import Standby
 from app.store import Store
 from tests.conftest import Command
@@ -147,15 +145,6 @@ def test_a_cookie_is_good_for_one_user_of_the_machine(access: Access) -> None:
     value = access.sign("a" * 32, 1000)
     assert access.browser(value, 1000)[0] and not access.browser(value, 1001)[0] and not access.browser(value, None)[0]
     assert access.browser(access.sign("a" * 32, None), 1001)[0]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the system tells whose connection it is on Linux only")
-def test_whose_connection_it_is_can_be_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as end:
-        scope = {"client": end.getsockname(), "server": listener.getsockname()}
-        assert user_of_peer(scope) == os.getuid()
-        assert user_of_peer({**scope, "client": ("127.0.0.1", 1)}) is None
-        assert user_of_peer({**scope, "client": ("testclient", 1)}) is None and user_of_peer({}) is None
 
 
 def test_a_new_secret_signs_everybody_out(client: TestClient, access: Access, desk: Desk) -> None:
