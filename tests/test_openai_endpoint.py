@@ -263,6 +263,35 @@ def test_odd_usage_and_a_cut_off_answer() -> None:
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cut_off) == (None, None, True)
 
 
+@pytest.mark.parametrize("count", [-5, True, 10**19, 1e3, [7]])
+def test_a_number_of_tokens_that_can_be_none_is_not_believed(count: Any) -> None:
+    odd = {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": count, "completion_tokens": count}}
+    answer = answer_to((200, {}, odd))
+    assert (answer.prompt_tokens, answer.completion_tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        None, 5, "a", [], {}, {"token": 5, "logprob": -1}, {"token": "a"}, {"token": "a", "logprob": None},
+        {"token": "a", "logprob": float("nan")}, {"token": "a", "logprob": "x"}, {"token": "a", "logprob": 10**400},
+    ],
+)  # fmt: skip
+def test_odd_log_probabilities_are_left_out(token: Any) -> None:
+    good = {"token": "a", "logprob": -1}
+
+    def kept(*content: Any) -> Any:
+        message = {"choices": [{"message": {"content": "x"}, "logprobs": {"content": [*content]}}]}
+        answer = answer_to((200, {}, message))
+        assert answer.text == "x"
+        return answer.logprobs
+
+    assert kept(good, token) is None
+    for tops in (token, [token]):
+        assert kept({**good, "top_logprobs": tops}) == {"content": [{**good, "top_logprobs": []}]}
+    assert kept({**good, "top_logprobs": [good, token]}) == {"content": [{**good, "top_logprobs": [good]}]}
+
+
 def exceptions() -> list[BaseException]:
     """What the transport may raise."""
     import aiohttp

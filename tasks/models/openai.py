@@ -35,7 +35,7 @@ from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.presets import PRESETS
 from tasks.models.secrets import mask, mask_whole
-from tasks.models.spec import ModelSpec, ascii_host
+from tasks.models.spec import MOST_TOKENS, ModelSpec, ascii_host
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ MOST_PARTS = 500_000
 """Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
 LONGEST_NAME = 500
 """Characters of what an endpoint calls a model, or the end of an answer."""
+FAR = 1e9
+"""From zero: no log-probability is farther, also where a server writes a number for minus infinity."""
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
@@ -221,8 +223,8 @@ class OpenAIEndpoint:
             model=self.name,
             reasoning=mask_whole(reasoning, self.secrets) if isinstance(reasoning, str) else None,
             finish_reason=mask(str(finish_reason)[:LONGEST_NAME], self.secrets),
-            prompt_tokens=prompt_tokens if isinstance(prompt_tokens, int) else None,
-            completion_tokens=completion_tokens if isinstance(completion_tokens, int) else None,
+            prompt_tokens=_count(prompt_tokens),
+            completion_tokens=_count(completion_tokens),
             latency=latency,
             logprobs=_compact(logprobs),
             revision=mask(revision[:LONGEST_NAME], self.secrets),
@@ -338,21 +340,32 @@ def on_this_machine(url: str) -> bool:
 
 
 def _compact(logprobs: Any) -> Any:
-    """Log-probabilities in the shape of chat answers, without what repeats the tokens: they are kept with every answer."""
+    """Log-probabilities in the shape of chat answers, without what repeats the tokens: they are kept with every answer.
+
+    None where tokens are none, as their texts are told from the answer's by their order; odd alternatives are left out.
+    """
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(content, list):
+    if not isinstance(content, list) or not all(map(_is_token, content)):
         return None
     kept = ("token", "logprob")
-    return {
-        "content": [
-            {
-                **{name: token.get(name) for name in kept},
-                "top_logprobs": [{name: top.get(name) for name in kept} for top in token.get("top_logprobs") or []],
-            }
-            for token in content
-            if isinstance(token, dict)
-        ]
-    }
+    compact = []
+    for token in content:
+        tops = token.get("top_logprobs")
+        tops = filter(_is_token, tops) if isinstance(tops, list) else ()
+        compact.append({**{k: token[k] for k in kept}, "top_logprobs": [{k: top[k] for k in kept} for top in tops]})
+    return {"content": compact}
+
+
+def _is_token(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("token"), str):
+        return False
+    logprob = value.get("logprob")
+    return isinstance(logprob, int | float) and not isinstance(logprob, bool) and abs(logprob) <= FAR
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens; None for what can be none, and would upset a budget."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
