@@ -28,6 +28,7 @@ from tests.servers import FakeOpenAI, protocol
 from tests.test_openai_endpoint import KEY, asking, hello, refusal
 
 OF_THE_HOST = "KEY_FOR_MODELS_EXAMPLE_ORG"
+UNENCRYPTED = Need("key", OF_THE_HOST, "http://models.example.org")
 """The variable whose key goes to models.example.org unasked."""
 LONG = "sk-proj-T3BlbkFJ_aB3dEfGh-IjKlMnOpQrStUvWxYz0123456789"
 CHARACTERS = st.characters(min_codepoint=33, max_codepoint=126)
@@ -199,7 +200,7 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
         spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": OF_THE_HOST}
         made = recipe.parse({"rows": 1, "task": {"kind": "magpie"}, "generator": spec, "rating": {}, "labeller": spec})
-        Permissions(here.data).allow([Need("key", "FAKE_KEY", "models.example.org")])
+        Permissions(here.data).allow([UNENCRYPTED])
         said: list[str] = []
         working.prepare(store, here, workflow.start(store, here, made), made, said.append, Keys())
         assert [words for words in said if "unencrypted" in words] == said and len(said) == 1
@@ -216,6 +217,7 @@ def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, mon
     filled = {**typed, "answers.by": "others", "responders": [spec]}
     with FakeOpenAI() as server, at_desk(store, here) as desk:
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        desk.permissions.allow([UNENCRYPTED])
         desk.keep(SOMEBODY, filled)
         before = desk.look(SOMEBODY, "", {})
         assert "unencrypted" not in models._probe(before, "generator") + models.responders(before)
