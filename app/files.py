@@ -117,6 +117,13 @@ def shut(path: Path) -> None:
             path.chmod(status.st_mode & 0o700)
 
 
+def is_private(status: os.stat_result) -> bool:
+    """True for an ordinary file of this user's that nobody else can have read or laid there; `status` is that of lstat."""
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    return sys.platform == "win32" or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
+
+
 def create_private(path: Path, *, anew: bool = True) -> IO[bytes]:
     """A file to write that only its owner can read, whatever the process's umask is.
 

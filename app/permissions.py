@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.files import exclusively, exists, expanded, write_private
+from app.files import exclusively, exists, expanded, is_private, write_private
 from app.inputs import Inputs
 from app.keys import Keys, variable_for
 from app.recipe import Recipe
@@ -126,8 +126,10 @@ class Permissions:
         self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
 
     def _kept(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """(variables with hosts, paths). A file that can't be read allows nothing."""
+        """(variables with hosts, paths). A file that can't be read, or that somebody else can have written, allows nothing."""
         try:
+            if not is_private(self.path.lstat()):
+                return set(), set()
             kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
             return {(str(name), str(host)) for name, host in kept["keys"]}, set(map(str, kept["paths"]))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):

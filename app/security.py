@@ -11,10 +11,8 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
-import stat
 import threading
 import time
 from collections import OrderedDict
@@ -24,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from app.errors import StoreError
-from app.files import exclusively, write_private
+from app.files import exclusively, is_private, write_private
 from app.peers import user_of_peer
 
 Scope = MutableMapping[str, Any]
@@ -117,7 +115,7 @@ class Access:
         """(the browser that a cookie names, its age in seconds); ("", 0) for a cookie that is not good."""
         value, _, signature = cookie.rpartition(".")
         known = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(value).encode())
-        if not known:
+        if not known or value.count(".") != 2:  # the token is signed too, and no cookie
             return "", 0
         browser, signed, of = value.split(".")
         age = int(time.time()) - int(signed)
@@ -136,10 +134,10 @@ class Access:
         """False where there is no secret that nobody else can have read or laid there."""
         try:
             status = self.path.lstat()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode)
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode, status.st_uid)
             if stamp == self._stamp:
                 return True
-            if not stat.S_ISREG(status.st_mode) or (os.name == "posix" and status.st_mode & 0o077):
+            if not is_private(status):
                 return False
             text = self.path.read_text(encoding="utf-8")
         except (OSError, ValueError):

@@ -246,6 +246,15 @@ def test_a_file_of_permissions_that_can_not_be_read_allows_nothing(tmp_path: Pat
     assert permissions.needed_path("/etc/hostname", None) is None
 
 
+def test_a_file_of_permissions_that_others_can_change_allows_nothing(tmp_path: Path) -> None:
+    permissions, need = Permissions(tmp_path), Need("reads", "/etc/hostname")
+    permissions.allow([need])
+    permissions.path.chmod(0o666)
+    assert permissions.needed_path("/etc/hostname", None) == need
+    permissions.allow([need])
+    assert permissions.needed_path("/etc/hostname", None) is None
+
+
 def test_options_say_what_is_wrong_with_them() -> None:
     for odd in ("OPENAI_API_KEY", "=host", "NAME="):
         with pytest.raises(SettingsError, match="takes NAME=HOST"):

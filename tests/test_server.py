@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -138,6 +139,22 @@ def test_a_cookie_that_is_a_day_old_is_given_anew(stranger: TestClient, access: 
     with patched_time(-31 * DAY):
         stranger.cookies.set(access.cookie, access.sign("a" * 32, None))
     assert stranger.get("/").status_code == 401
+
+
+def test_the_token_is_no_cookie(stranger: TestClient, access: Access) -> None:
+    stranger.cookies.set(access.cookie, f"address.{access.token}")
+    assert stranger.get("/").status_code == 401
+
+
+def test_a_secret_that_somebody_else_laid_there_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Access(tmp_path).token
+    assert Access(tmp_path).token == token
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)  # now it is somebody else's
+    with pytest.raises(StoreError, match="is gone"):
+        _ = Access(tmp_path).token
+    monkeypatch.undo()
+    assert Access(tmp_path).token != token
 
 
 def test_a_cookie_is_good_for_one_user_of_the_machine(access: Access) -> None:
