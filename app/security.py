@@ -103,7 +103,8 @@ class Access:
     def admits(self, token: str) -> bool:
         """True for the token, or for a whole address that holds it, as people paste it."""
         if "=" in token:
-            token = dict(parse_qsl(urlsplit(token).query or token)).get(TOKEN, "")
+            query = token.partition("?")[2] or token
+            token = dict(parse_qsl(query)).get(TOKEN, "")
         return hmac.compare_digest(token.strip().encode("utf-8", "replace"), self.token.encode())
 
     def sign(self, browser: str, user: int | None) -> str:

@@ -135,7 +135,7 @@ def _run(app: Application, listener: socket.socket, address: str, say: Say, then
             app,
             http=BoundedConnection,
             backlog=MOST_STRANGERS,  # so many are accepted before any of them can be refused
-            log_level="warning",
+            log_level="error",  # what strangers send that is no HTTP is nothing to tell the owner of
             access_log=False,
             timeout_graceful_shutdown=2,
             timeout_keep_alive=75,

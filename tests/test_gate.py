@@ -207,6 +207,15 @@ def test_a_pipe_in_place_of_a_file_does_not_hang_the_app(owner: TestClient, bloc
             assert owner.get("/healthz").status_code == 200
 
 
+def test_events_that_come_several_at_once_are_refused(
+    owner: TestClient, blocks: gr.Blocks, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for event in events(blocks):
+        asked = {"fn_index": event._id, "data": [[None]] * len(event.inputs), "session_hash": SESSION, "batched": True}
+        assert owner.post("/gradio_api/run/predict", json=asked).status_code == 500
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_an_endless_body_is_no_event(owner: TestClient) -> None:
     def body() -> Iterator[bytes]:
         yield b'{"data": ["'

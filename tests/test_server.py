@@ -103,6 +103,12 @@ def test_a_whole_address_can_be_pasted(stranger: TestClient, access: Access) -> 
     assert pasted.status_code == 303 and pasted.cookies
 
 
+@pytest.mark.parametrize("pasted", ["http://[::1?token=1", "http://[?token", "=", "a=b", "?token=%00"])
+def test_what_is_no_address_lets_nobody_in(stranger: TestClient, pasted: str) -> None:
+    refused = stranger.get("/", params={"token": pasted})
+    assert refused.status_code == 401 and not refused.cookies
+
+
 def test_an_old_address_says_so(stranger: TestClient) -> None:
     refused = stranger.get("/", params={"token": "0" * 64})
     assert refused.status_code == 401 and "does not let anybody in any more" in refused.text and not refused.cookies

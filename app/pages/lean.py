@@ -26,15 +26,15 @@ class LeanBlocks(gr.Blocks):
         """Refuses an event with a value that its component can't give, before anything is done with it."""
         event = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         request, data = more.get("request"), more.get("event_data")
+        if isinstance(request, list):  # several events at once, which the page never sends
+            raise gr.Error(str(PageError()), print_exception=False)
         is_uploaded = partial(self.uploads.holds, browser_of(request))
         known = len(inputs) == len(event.inputs) and fits_event(getattr(data, "_data", None))
         if not known or not all(map(partial(fits, is_uploaded=is_uploaded), event.inputs, inputs)):
             raise gr.Error(str(PageError()), print_exception=False)
         try:
             return _sendable(await super().process_api(block_fn, inputs, *rest, **more))
-        except (
-            gr.Error
-        ) as error:  # a choice that is not there, a number out of bounds: for who sent it, not for the log
+        except gr.Error as error:  # a choice that is not there, say: for who sent it, not for the log
             raise gr.Error(_sendable(str(error.message)), print_exception=False) from None
 
     async def postprocess_data(
