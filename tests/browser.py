@@ -124,6 +124,11 @@ class Person:
     def press(self, id: str) -> None:
         self.page.locator(f"#{id}").click()
 
+    def key(self, key: str) -> None:
+        """Presses a key once the page is calm: what is shown anew in that very moment may not hear it."""
+        self.answered()
+        self.page.keyboard.press(key)
+
     def choose(self, id: str, option: str) -> None:
         """Picks an option of a dropdown."""
         box = self.page.locator(f"#{id} input")

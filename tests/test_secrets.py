@@ -214,7 +214,7 @@ def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, mon
     monkeypatch.setenv(OF_THE_HOST, KEY)
     spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": OF_THE_HOST}
     typed = {"generator.preset": OWN_ADDRESS, **draft.prefixed("generator", spec)}
-    filled = {**typed, "answers.by": "others", "responders": [spec]}
+    filled = {**typed, "answers.by": "others", "responders": [spec], "labeller.preset": "scripted"}
     with FakeOpenAI() as server, at_desk(store, here) as desk:
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
         desk.permissions.allow([UNENCRYPTED])
