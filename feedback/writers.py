@@ -146,8 +146,13 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = kind_of(path)
     check(path, parts, replaces)
+
+    def last_look(seals: Mapping[Path, str]) -> None:
+        ready(seals)
+        check(path, parts, replaces)  # writing took a while, in which somebody may have put something there
+
     if kind == FOLDER:
-        return (_folder(parts, columns, path, ready),)
+        return (_folder(parts, columns, path, last_look),)
     targets = places(path, parts)
     with ExitStack() as stack:
         made: dict[Path, Path] = {}
@@ -156,8 +161,7 @@ def write(
                 made[targets[part]] = Path(file.name)
             stack.callback(Path(file.name).unlink, missing_ok=True)
             WRITERS[kind](lines, columns, Path(file.name))
-        check(path, parts, replaces)
-        ready({place: seal(temporary) for place, temporary in made.items()})
+        last_look({place: seal(temporary) for place, temporary in made.items()})
         for place, temporary in made.items():
             temporary.chmod(_mode(place, PRIVATE))
             temporary.replace(place)

@@ -13,6 +13,7 @@ from app.config import Settings
 from app.jobs import Jobs
 from app.store import Store
 from app.tables.runs import Run
+from feedback import writers
 from feedback.errors import ExportError
 from feedback.exports import Export
 from tests.conftest import Command, Work
@@ -53,6 +54,24 @@ def test_its_own_file_is_replaced_and_keeps_its_mode(
     before = content(path)
     assert export(run, path) == 2 and content(path).keys() == before.keys()
     assert all(file.stat().st_mode & 0o044 == 0o044 for file in (path, *path.rglob("*")))
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_somebody_puts_there_meanwhile_is_left_alone(tmp_path: Path, name: str, is_there: bool) -> None:
+    path, theirs = tmp_path / name, tmp_path / name / "theirs" if name == "out" else tmp_path / name
+
+    def meanwhile(seals: object) -> None:
+        theirs.parent.mkdir(exist_ok=True)
+        theirs.write_text("theirs")
+
+    if is_there:
+        writers.write({"train": [{"a": "b"}]}, {"a": str}, path)
+    before = {writers.seal(path)} if is_there else set()
+    with pytest.raises(ExportError, match="nothing was written"):
+        writers.write({"train": [{"a": "c"}]}, {"a": str}, path, lambda place: writers.seal(place) in before, meanwhile)
+    assert theirs.read_text() == "theirs"
+    assert sorted(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", NAMES)
