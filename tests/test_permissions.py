@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -292,7 +293,10 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
         with pytest.raises(FormError, match=f"This reads {diary}"):
             desk.begin(desk.filled(SOMEBODY), "")
         assert desk.store.runs.all() == []
-        consent.allow(act(desk))
+        (digest,) = re.findall(r'data-needs="(\w+)"', asked)
+        consent.allow(act(desk, {"act": "allow", "needs": "of other forms"}))
+        assert consent.question(desk.look(SOMEBODY, "", {})) == asked  # only what was read is allowed
+        consent.allow(act(desk, {"act": "allow", "needs": digest}))
         assert consent.question(desk.look(SOMEBODY, "", {})) == ""
         assert desk.recipe(desk.filled(SOMEBODY)).inputs.path == str(diary)
         models.test(act(desk, extra=[""]), "generator")
