@@ -63,6 +63,14 @@ def test_no_odd_value_of_any_field_locks_a_browser_out(browser: Browser, capfd: 
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+def test_nothing_in_any_field_is_no_traceback(browser: Browser, capfd: pytest.CaptureFixture[str]) -> None:
+    nothing: list[Any] = [None, []]
+    for value in nothing:
+        for event, component, place in browser.fields:
+            assert browser.change(event, place, value)[0] in (200, 500), component.label
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
 def test_a_number_that_no_browser_shows_exactly_is_refused_at_its_field(browser: Browser, desk: Desk) -> None:
     event, component, place = next(found for found in browser.fields if found[1].elem_id == "generator-concurrency")
     for value in (99999999999999999999999, 2**64, 1e308, -(10**30)):

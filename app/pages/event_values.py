@@ -48,11 +48,11 @@ def _is_choices(value: Any) -> bool:
 FITS: dict[type[Component], Callable[[Any], bool]] = {
     gr.Textbox: _is_text,
     gr.Number: _is_number,
-    gr.Slider: _is_number,
+    gr.Slider: lambda value: value is not None and _is_number(value),
     gr.Checkbox: lambda value: value is None or isinstance(value, bool),
     gr.Radio: _is_choice,
     gr.Dropdown: lambda value: _is_choice(value) or _is_choices(value),
-    gr.CheckboxGroup: _is_choices,
+    gr.CheckboxGroup: lambda value: value is not None and _is_choices(value),
     gr.HTML: _is_text,
 }
 """For each type of component whether a value is of its kind. Files are another matter: `uploaded`."""
@@ -61,8 +61,11 @@ FITS: dict[type[Component], Callable[[Any], bool]] = {
 def fits(component: Any, value: Any, is_uploaded: Callable[[str], bool] = lambda path: False) -> bool:
     """True if `component` can hold `value`. `is_uploaded` knows the files of the browser that sent it."""
     if isinstance(component, gr.UploadButton):
-        files = value if isinstance(value, list) else [value]
+        one = component.file_count == "single"
+        files = [value] if one else value if isinstance(value, list) else [None]
         return value is None or (len(files) <= MOST_ITEMS and all(_is_file(file, is_uploaded) for file in files))
+    if value is None and isinstance(component, gr.Number) and component.visible is False:
+        return False  # what the page counts by itself, and never empties
     return type(component) in FITS and FITS[type(component)](value)
 
 
