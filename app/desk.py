@@ -145,8 +145,9 @@ class Desk:
 
     def needs(self, browser: str, filled: Filled) -> list[Need]:
         """What the forms would send or read, as a recipe from elsewhere can fill them, and that nobody allowed yet."""
-        described = draft.parts_from(filled)
-        specs = [described[role] for role in ("generator", "labeller", "embedder") if described.get(role)]
+        roles = ("generator", "labeller", "embedder")
+        described = draft.parts_from(filled, [*roles, "responders", "inputs"])
+        specs = [described[role] for role in roles if described.get(role)]
         specs += described.get("responders", ())
         needs = [self.permissions.needed_key(spec, self.keys(browser)) for spec in specs]
         paths = permissions.read_by(described.get("inputs", Inputs()), specs)

@@ -8,8 +8,9 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, fields, replace
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from app import recipe
@@ -293,13 +294,13 @@ def recipe_from(filled: Filled) -> Recipe:
         raise FormError("task", str(error)) from error
 
 
-def parts_from(filled: Filled) -> dict[str, Any]:
-    """The parts of a recipe that the forms describe, without those that can't be used."""
-    made = {}
-    for name, make in MAKERS.items():
+def parts_from(filled: Filled, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """The parts of a recipe that the forms describe, all or those of these names, without those that can't be used."""
+    parts = {}
+    for name in MAKERS if names is None else names:
         with contextlib.suppress(SettingsError, ValueError, OverflowError):
-            made[name] = make(filled)
-    return made
+            parts[name] = MAKERS[name](filled)
+    return parts
 
 
 def answers_of(filled: Filled) -> Answers | None:
@@ -356,7 +357,13 @@ def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:
 
 def part(filled: Mapping[str, Any], prefix: str) -> Filled:
     """The values whose names begin with `prefix.`, without it."""
-    return {name[len(prefix) + 1 :]: value for name, value in filled.items() if name.startswith(f"{prefix}.")}
+    return {short: filled[name] for name, short in _names_of_part(prefix, tuple(filled))}
+
+
+@lru_cache(maxsize=256)
+def _names_of_part(prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Those that begin with `prefix.`, each with what is behind it. The forms' names are many, and the same at every glance."""
+    return tuple((name, name.removeprefix(f"{prefix}.")) for name in names if name.startswith(f"{prefix}."))
 
 
 def _part(cls: type[T], values: Mapping[str, Any], place: str) -> T:

@@ -45,7 +45,8 @@ def _bounded(values: Any, where: str, depth: int = 0) -> None:
         if depth > DEEPEST:
             raise SettingsError(f"{where} has tables inside tables, {DEEPEST} deep. Nothing needs so many.")
         for value in values:
-            _bounded(value, where, depth + 1)
+            if isinstance(value, (str, bytes, Mapping, list, tuple)):
+                _bounded(value, where, depth + 1)
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -27,6 +27,8 @@ from tests.browser import CHROMIUM, FLAGS, App
 from tests.odd_values import NOBODY
 from tests.servers import FakeOpenAI
 
+VISITS = 3
+
 
 def once(command: str, data: Path, browser: Browser) -> dict[str, float]:
     """One start of the command and one first visit."""
@@ -40,11 +42,13 @@ def once(command: str, data: Path, browser: Browser) -> dict[str, float]:
         usable(page, app.url)
         found = {"start to a usable page": time.perf_counter() - began}
         page.wait_for_timeout(4000)
-        page.close()
-        context.close()
-        context = browser.new_context()
-        page = context.new_page()
-        found["first visit, cold cache"] = seconds(lambda: usable(page, app.url))
+        visits = []
+        for _ in range(VISITS):
+            context.close()
+            context = browser.new_context()
+            page = context.new_page()
+            visits.append(usable(page, app.url))
+        found["first visit, cold cache"] = statistics.median(visits)
         found["its first event"] = seconds(lambda: first_event(page))
         found["event round trip"] = round_trip(page)
         found["tab switch"] = tab_switch(page)
