@@ -226,8 +226,6 @@ class Execution:
             endpoint = self.answers.turn(place, self.responders or [self.generator])
             scope = f"{seed}/answer/{row.unit}/{row.position}/{place}/{chance}"
             response = await self.answers.respond(drawn, place, self.engine.bind(endpoint, scope, stage="answer"))
-            if not response.text:
-                raise CallRefused(f"{response.model} gave an empty answer. The row is as it was; try again.")
             responses.append(response)
         self.progress.answered += 1
         return replace(row, messages=drawn.messages, responses=tuple(responses), origin=drawn.origin)
@@ -264,8 +262,6 @@ class Execution:
         scope = f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}"
         model = self.engine.bind(endpoint, scope, stage="answer")
         response = await self.answers.respond(row, place, model)
-        if not response.text:
-            raise CallRefused(f"{response.model} gave an empty answer.")
         await self.store.rows.keep_response(row.id, place, response)
 
     async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint, new: bool) -> None:

@@ -364,8 +364,16 @@ def seals(connection: sqlite3.Connection) -> None:
     )
 
 
+def dialects(connection: sqlite3.Connection) -> None:
+    """What endpoints were found to take of a request."""
+    connection.execute(
+        "CREATE TABLE dialects(endpoint TEXT PRIMARY KEY, learned TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID"
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
+    dialects,
 ]  # fmt: skip
 
 

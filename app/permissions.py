@@ -100,8 +100,10 @@ class Permissions:
         if whole.is_relative_to(uploads) and len(whole.relative_to(uploads).parts) > 1:
             return None
         apart = not whole.is_relative_to(data) and not data.is_relative_to(whole)
-        if apart and folder is not None and not _everything(folder) and _inside(whole, folder.resolve()):
-            return None
+        if apart and folder is not None and _inside(whole, folder.resolve()):
+            beside = whole.parent == folder.resolve() and folder.resolve() == Path.home().resolve()
+            if beside or not _everything(folder):
+                return None
         return None if str(whole) in self._kept()[1] else Need(kind, str(whole))
 
     def needs(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> list[Need]:
@@ -197,6 +199,9 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _everything(folder: Path) -> bool:
-    """True for a folder in which a person's whole life stands: a recipe there is no permission for all of it."""
+    """True for a folder in which a person's whole life stands: a recipe there is no permission for all of it.
+
+    In a home folder what stands right beside it is free.
+    """
     whole = folder.resolve()
     return whole == Path(whole.anchor) or whole == Path.home().resolve() or Path.home().resolve().is_relative_to(whole)

@@ -43,6 +43,7 @@ async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, k
         tried = await asyncio.to_thread(endpoint, spec, settings, say, keys)
     except ClaywrightError as error:
         return Trial(trouble=str(error))
+    tried.remember_in(store.calls)
     try:
         found = await tried.probe()
         began = time.monotonic()

@@ -161,7 +161,7 @@ class UltraFeedback:
                 texts, bounded=found.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
             )
         if found.string_bounds:
-            options["max_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
+            options["least_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
         if found.logprobs:
             options.update(logprobs=True, top_logprobs=10)
         return options

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tasks.errors import SettingsError
+from tasks.errors import CallRefused, SettingsError
 from tasks.models.base import Endpoint, Model
 from tasks.principles import choose, weights
 from tasks.settings import setting
@@ -43,10 +43,16 @@ class Answers:
         return endpoints[place % len(endpoints)]
 
     async def respond(self, row: Row, place: int, model: Model) -> Response:
-        """The response to `row` at `place`. Its principle depends on unit, position and place alone."""
+        """The response to `row` at `place`. Its principle depends on unit, position and place alone.
+
+        Raises CallRefused where there is no text, with the reason.
+        """
         messages: list[Message] = list(row.messages)
         name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{place}")
         own = next((message["content"] for message in messages if message["role"] == "system"), self.system_prompt)
         if system := "\n\n".join(filter(None, (own, principle))):
             messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
-        return replace(response(await model.chat(messages)), principle=name)
+        answer = await model.chat(messages)
+        if not answer.text.strip():
+            raise CallRefused(f"{model.name} gave no answer: {answer.why_empty}.")
+        return replace(response(answer), principle=name)

@@ -45,6 +45,10 @@ class Memo(Protocol):
 
     async def keep_probe(self, endpoint: str, found: Capabilities) -> None: ...
 
+    async def recall_dialect(self, endpoint: str) -> str | None: ...
+
+    async def keep_dialect(self, endpoint: str, dialect: str) -> None: ...
+
 
 @dataclass
 class Engine:
@@ -158,13 +162,14 @@ class Engine:
         await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
 
     async def _keep(self, call: Call, answer: Completion) -> None:
-        if answer.text or answer.reasoning:  # nothing is not worth remembering: asked again, it may be something
+        if answer.text.strip():  # nothing is not worth remembering: asked again, it may be something
             await self.memo.keep(call, answer)
 
     def _serve(self, endpoint: Endpoint) -> Served:
         known = self._served.get(endpoint.identity)
         if known is None or id(endpoint) not in self._endpoints:
             self._endpoints[id(endpoint)] = endpoint
+            endpoint.remember_in(self.memo)
             gate = self._gates.setdefault(endpoint.limits.address, Limiter())
             gate.widen(endpoint.limits.concurrency)
             known = self._served.setdefault(endpoint.identity, Served(gate, self._halt, self.account, self.backoff))

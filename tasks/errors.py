@@ -18,6 +18,11 @@ ClaywrightError                what a user reads: one sentence that says what is
         └── EndpointDown       it stayed out of reach for longer than we wait
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.models.refusals import Refusal
+
 
 class ClaywrightError(Exception):
     """A sentence for the user. Shown as it is, without a traceback.
@@ -47,7 +52,11 @@ class BudgetSpent(ClaywrightError):
 
 
 class ModelError(ClaywrightError):
-    """Something about a model's endpoint."""
+    """Something about a model's endpoint. `refusal` is what it said, where it said no."""
+
+    def __init__(self, message: str, refusal: "Refusal | None" = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
 
 
 class Unsupported(ModelError):
@@ -60,8 +69,8 @@ class CallFailed(ModelError):
     `retry_after` is the time in seconds that the endpoint asked us to wait, if it did.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, refusal: "Refusal | None" = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message, refusal)
         self.retry_after = retry_after
 
 

@@ -135,7 +135,7 @@ class EvolInstruct(Task):
         longest = len(before) + ROOM if as_json and found.string_bounds else None
         options: dict[str, Any] = {"schema": schema(longest)} if as_json else {}
         if longest:
-            options["max_tokens"] = longest + 40
+            options["least_tokens"] = longest + 40
         message = prompt(operation, before, own, as_json=as_json)
         answer = await model.chat([{"role": "user", "content": message}], **options)
         reason, gain = too_long(answer.text) or None, ""

@@ -61,7 +61,9 @@ class Genstruct(Task):
         label="Longest passage, tokens",
     )
     max_answer_tokens: int = setting(
-        700, "Most tokens for question and answer together.", label="Longest answer, tokens"
+        700,
+        "Tokens that question and answer may take together, also where the model's own limit is lower.",
+        label="Longest answer, tokens",
     )
 
     def __post_init__(self) -> None:
@@ -104,11 +106,11 @@ class Genstruct(Task):
         return [Row(({"role": "user", "content": question},), (_response(answer, said),), origin)]
 
     async def _ask(self, name: str, title: str, passage: str, model: Model, found: Capabilities) -> Completion:
-        options: dict[str, Any] = {"max_tokens": self.max_answer_tokens}
+        options: dict[str, Any] = {"least_tokens": self.max_answer_tokens}
         as_json = found.json_schema and name == PROMPT
         if as_json:
             options["schema"] = schema(bounded=found.string_bounds)
-            options["max_tokens"] = max(self.max_answer_tokens, LONGEST_USER + LONGEST_ASSISTANT + 40)
+            options["least_tokens"] = max(self.max_answer_tokens, LONGEST_USER + LONGEST_ASSISTANT + 40)
         prompt = PROMPTS.render(name, title=title, passage=passage, as_json=as_json)
         if name == NATIVE:
             prompt += " "  # the model was trained to go on behind this space, as its card says

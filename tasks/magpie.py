@@ -19,7 +19,7 @@ from operator import eq
 from typing import Any, ClassVar
 
 from tasks.base import Task, text
-from tasks.errors import SettingsError, Unsupported
+from tasks.errors import CallRefused, SettingsError, Unsupported
 from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
 from tasks.models.chat_templates import OpenTurn, Template, clean, fold, opened, resolve
 from tasks.models.spec import MOST_TOKENS
@@ -107,9 +107,14 @@ class Magpie(Task):
             talk.append({"role": "user", "content": instruction})
             last = turn + 1 == self.n_turns
             if not self.only_instruction and not (last and self.end_with_user):
-                answer = response(await model.chat(fold(talk) if turn_open.folded else talk))
-                if not answer.text:
-                    return [Dropped(f"answer {turn + 1}: empty", answer.reasoning or "")]
+                reply = await model.chat(fold(talk) if turn_open.folded else talk)
+                if not reply.text.strip() and reply.may_come_of_another_try:
+                    raise CallRefused(f"{model.name} gave no answer {turn + 1}: {reply.why_empty}.")
+                if not reply.text.strip():
+                    return [
+                        Dropped(f"answer {turn + 1}: {reply.why_empty.removesuffix(' answer')}", reply.reasoning or "")
+                    ]
+                answer = response(reply)
         origin = {"system_prompt": system, "system_prompt_key": key} if key else {"system_prompt": system}
         kept = talk if self.include_system_prompt else [m for m in talk if m["role"] != "system"]
         return [Row(tuple(kept), (answer,) if answer else (), origin if system else {})]

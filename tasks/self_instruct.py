@@ -131,7 +131,7 @@ class SelfInstruct(Task):
         if found.json_schema:
             options["schema"] = schema(self.num_instructions, bounded=found.string_bounds)
         if found.string_bounds:
-            options["max_tokens"] = self.num_instructions * (LONGEST + 8) + 40
+            options["least_tokens"] = self.num_instructions * (LONGEST + 8) + 40
         answer = await model.chat([{"role": "user", "content": message}], **options)
         if reason := too_long(answer.text):
             return [Dropped(reason, answer.text)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.base import Task, chat, plain, text
-from tasks.errors import SettingsError
+from tasks.errors import CallRefused, SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
 from tasks.settings import setting
@@ -69,7 +69,9 @@ class TextGeneration(Task):
         if not messages[-1]["content"].strip():
             return [Dropped("empty prompt")]
         answers = await asyncio.gather(*(model.chat(messages) for _ in range(self.num_generations)))
-        empty = [Dropped("empty answer", answer.reasoning or "") for answer in answers if not answer.text.strip()]
+        empty = [Dropped(answer.why_empty, answer.reasoning or "") for answer in answers if not answer.text.strip()]
+        if len(empty) == len(answers) and (again := next((a for a in answers if a.may_come_of_another_try), None)):
+            raise CallRefused(f"{model.name} gave no answer: {again.why_empty}.")
         said = tuple(response(answer) for answer in answers if answer.text.strip())
         rest = unused(self.template, unit.inputs)
         return [*([Row(tuple(messages), said, {"columns": rest} if rest else {})] if said else []), *empty]

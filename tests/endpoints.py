@@ -10,7 +10,7 @@ from tasks.budget import Account, Budget
 from tasks.engine import Call, Engine
 from tasks.errors import ModelError
 from tasks.limits import Limits
-from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Kind
 from tasks.types import Message
 
 Talk = Callable[[Mapping[str, Any], int, int], Awaitable[str]]
@@ -38,6 +38,12 @@ class Remembered:
 
     async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
         self.probes[endpoint] = found
+
+    async def recall_dialect(self, endpoint: str) -> str | None:
+        return None
+
+    async def keep_dialect(self, endpoint: str, dialect: str) -> None:
+        return None
 
 
 class Fake:
@@ -75,6 +81,9 @@ class Fake:
             )
         finally:
             self.inside -= 1
+
+    def remember_in(self, memo: DialectMemo) -> None:
+        return None
 
     async def probe(self) -> Capabilities:
         self.probed += 1

@@ -32,6 +32,12 @@ class Memo:
     async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
         return None
 
+    async def recall_dialect(self, endpoint: str) -> str | None:
+        return None
+
+    async def keep_dialect(self, endpoint: str, dialect: str) -> None:
+        return None
+
 
 class Model(ScriptedEndpoint):
     """The scripted model with other capabilities, which notes what it was asked; `cut` answers run into the limit."""

@@ -446,6 +446,9 @@ def test_a_passing_fault_says_nothing_of_what_an_endpoint_can_do(fault: Fault) -
         async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
             return None
 
+        async def recall_dialect(self, endpoint: str) -> None:
+            return None
+
     async def through_engine(endpoint: OpenAIEndpoint) -> Capabilities:
         memo: Any = Forgets()
         return await Engine(memo, backoff=0.001).capabilities(endpoint)

@@ -95,7 +95,9 @@ def test_what_stands_beside_a_recipe_is_free_but_what_is_hidden_there_is_not(tmp
     for odd in (".env", ".git/config", "../private", "link.jsonl", "../downloads2/x", "a/../../x"):
         assert permissions.needed_path(str(downloads / odd), downloads) is not None, odd
     home = Path.home()
-    assert permissions.needed_path(str(home / "rows.jsonl"), home) is not None  # a home folder is not a recipe's own
+    assert permissions.needed_path(str(home / "rows.jsonl"), home) is None
+    for deeper in ("private/rows.jsonl", ".netrc", ".ssh/id"):  # a home folder is not a recipe's own
+        assert permissions.needed_path(str(home / deeper), home) is not None, deeper
     assert permissions.needed_path("/etc/passwd", Path("/")) is not None
     assert permissions.needed_path(str(tmp_path / "data" / "inputs" / "x" / ".rows.jsonl"), None) is None
     assert permissions.needed_path("\0", downloads) is not None

@@ -49,7 +49,7 @@ def test_text_generation_keeps_the_answers_that_are_not_empty() -> None:
     found = made(TextGeneration(num_generations=3), {"instruction": "Name a river."}, Absent([("river", "The Loire.")]))
     one, drop = found
     assert isinstance(one, Row) and [answer.text for answer in one.responses] == ["The Loire."] * 2
-    assert drop == Dropped("empty answer", "Hm.")
+    assert drop == Dropped("thoughts and no answer", "Hm.")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tasks.engine import Call
 from tasks.models.base import Capabilities, Completion
 
 PROBE_HOLDS = timedelta(hours=1)
+DIALECT_HOLDS = timedelta(days=30)
 ANSWER = tuple(field.name for field in fields(Completion))
 
 
@@ -78,3 +79,13 @@ class Calls:
     async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
         values = (endpoint, dumps(asdict(found)), now())
         await self.db.write_async(lambda c: c.execute("INSERT OR REPLACE INTO probes VALUES(?,?,?)", values))
+
+    async def recall_dialect(self, endpoint: str) -> str | None:
+        """What was found out of what an endpoint takes, unless it is too old to rely on."""
+        since = (datetime.now(UTC) - DIALECT_HOLDS).isoformat(timespec="milliseconds")
+        found = self.db.all("SELECT learned FROM dialects WHERE endpoint=? AND created>?", endpoint, since)
+        return str(found[0]["learned"]) if found else None
+
+    async def keep_dialect(self, endpoint: str, dialect: str) -> None:
+        values = (endpoint, dialect, now())
+        await self.db.write_async(lambda c: c.execute("INSERT OR REPLACE INTO dialects VALUES(?,?,?)", values))

@@ -16,12 +16,59 @@ OPEN_TURN: Mapping[str, bool] = {"add_generation_prompt": False, "continue_final
 """Fields of a chat request that leave the last message open, where Capabilities.continues_turns."""
 
 
+FINISHED = frozenset({
+    "stop", "stopped", "eos", "eos_token", "eos_found", "end", "end_turn", "end_of_turn", "stop_sequence", "complete",
+    "completed", "finished", "finish", "success", "done", "normal", "function_call", "tool_calls", "tool_call", "tool_use",
+})  # fmt: skip
+CUT_OFF = frozenset({
+    "length", "max_tokens", "max_length", "max_output_tokens", "max_completion_tokens", "max_new_tokens", "token_limit",
+    "tokens_limit", "model_length", "model_context_window_exceeded", "context_length_exceeded", "context_length",
+    "context_window_exceeded", "context_window", "incomplete", "stop_length", "pause_turn",
+})  # fmt: skip
+FILTERED = frozenset({
+    "content_filter", "content_filtered", "content_filter_error", "filtered", "filter", "sensitive", "safety", "recitation",
+    "blocklist", "blocked", "prohibited_content", "spii", "image_safety", "guardrail", "guardrail_intervened", "refusal",
+    "moderation", "content_policy", "language",
+})  # fmt: skip
+FAULTS = frozenset({
+    "error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled", "internal_error",
+    "server_error", "timeout", "timed_out", "engine_error", "overloaded", "unavailable", "failed", "failure", "disconnect",
+    "malformed_function_call", "connection_error",
+})  # fmt: skip
+"""Reasons for which an answer ended, as providers call them: OpenAI, Azure, Anthropic, Gemini, Cohere, Mistral, DeepSeek, Z.AI,
+Moonshot, OpenRouter, TGI, vLLM, SGLang; in lower case. None but the first means a whole answer; after a fault it is asked again."""
+
+
+def _reason(finish_reason: str) -> str:
+    """A reason in the one form in which it is looked up: "MAX_TOKENS" and "FinishReason.MAX_TOKENS" are max_tokens."""
+    return finish_reason.strip().rpartition(".")[2].lower().replace("-", "_").replace(" ", "_")
+
+
+def is_cut_off(finish_reason: str) -> bool:
+    """True where the answer is known to break off: it ran into a limit, or a filter ended it."""
+    return _reason(finish_reason) in CUT_OFF | FILTERED
+
+
+def is_filtered(finish_reason: str) -> bool:
+    return _reason(finish_reason) in FILTERED
+
+
+def is_fault(finish_reason: str) -> bool:
+    """True where something failed: asked again, the answer may be whole."""
+    return _reason(finish_reason) in FAULTS
+
+
+def is_known(finish_reason: str) -> bool:
+    return _reason(finish_reason) in FINISHED | CUT_OFF | FILTERED | FAULTS
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A model's answer.
 
     `latency` is in seconds. `logprobs` is the endpoint's, in the shape of chat answers.
     `revision` is what the endpoint says of the model that really answered: its full name and fingerprint.
+    `refused` is what a model that declines says in the protocol's field for that, beside an empty text.
     """
 
     text: str
@@ -33,11 +80,32 @@ class Completion:
     latency: float = 0.0
     logprobs: Any = None
     revision: str = ""
+    refused: str = ""
 
     @property
     def cut_off(self) -> bool:
-        """True if the answer ran into the token limit or the end of the context."""
-        return self.finish_reason == "length"
+        """True if the answer ran into the token limit or the end of the context, or was ended by a filter."""
+        return is_cut_off(self.finish_reason)
+
+    @property
+    def why_empty(self) -> str:
+        """Why there is no text, in words for the user."""
+        if self.refused:
+            return f"it refuses: {self.refused}"
+        if is_filtered(self.finish_reason):
+            return "filtered by the endpoint"
+        if self.cut_off and self.reasoning:
+            return "its thoughts used up the token limit"
+        if _reason(self.finish_reason) in ("tool_calls", "function_call", "tool_call", "tool_use"):
+            return "a tool call in place of an answer"
+        if self.cut_off:
+            return "cut off at the token limit before its first word"
+        return "thoughts and no answer" if self.reasoning else "empty answer"
+
+    @property
+    def may_come_of_another_try(self) -> bool:
+        """True for an empty answer of which asking again, or with a longer limit, can make one."""
+        return not self.refused and self.why_empty not in ("empty answer", "thoughts and no answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +131,8 @@ class Capabilities:
 class Model(Protocol):
     """What a task calls.
 
-    Options: temperature, top_p, max_tokens, stop, schema (a JSON schema), logprobs, and draw, the number of this draw of
+    Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
+    longer), stop, schema (a JSON schema), logprobs, and draw, the number of this draw of
     the prompt (by itself, the first call of a prompt is draw 0, the next draw 1).
     """
 
@@ -80,6 +149,14 @@ class Model(Protocol):
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion: ...
 
     async def complete(self, prompt: str, **options: Any) -> Completion: ...
+
+
+class DialectMemo(Protocol):
+    """Where what was found out of an endpoint's dialect is kept, as text, under the endpoint's identity."""
+
+    async def recall_dialect(self, endpoint: str) -> str | None: ...
+
+    async def keep_dialect(self, endpoint: str, dialect: str) -> None: ...
 
 
 class Endpoint(Protocol):
@@ -108,6 +185,10 @@ class Endpoint(Protocol):
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
         """Sends it once. Raises the errors of tasks.errors, nothing else."""
+        ...
+
+    def remember_in(self, memo: DialectMemo) -> None:
+        """Says where to keep what is found out of the endpoint while it is asked."""
         ...
 
     async def probe(self) -> Capabilities: ...

@@ -8,12 +8,14 @@ Nothing is retried here: the engine does that, with its own limits. What goes wr
 """
 
 import asyncio
+import contextlib
 import json
 import math
 import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -31,11 +33,14 @@ from tasks.errors import (
     Unreachable,
 )
 from tasks.limits import Limits
-from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.answers import EndedByFault, NotTheProtocol, completion, is_events, joined
+from tasks.models.base import Capabilities, Completion, DialectMemo, Kind, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
+from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect
 from tasks.models.presets import PRESETS
-from tasks.models.secrets import mask, mask_whole
-from tasks.models.spec import MOST_TOKENS, ModelSpec, ascii_host
+from tasks.models.refusals import Refusal, error_inside, from_json, names_field, refusal
+from tasks.models.secrets import mask
+from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -45,23 +50,29 @@ if TYPE_CHECKING:
 
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
-THINKING = re.compile(
-    r"\A\s*+(?:<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)|([^<]*+(?:<(?!think|/think(?:ing)?>)[^<]*+)*+)</think(?:ing)?>)\s*",
-    re.DOTALL,
-)
 MOST_RECEIVED = 8 * 2**20
 """Bytes of an answer: what is longer is not read to its end."""
 MOST_PARTS = 500_000
 """Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
-LONGEST_NAME = 500
-"""Characters of what an endpoint calls a model, or the end of an answer."""
-FAR = 1e9
-"""From zero: no log-probability is farther, also where a server writes a number for minus infinity."""
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
-TOO_LONG = re.compile(r"context|too long|too many tokens|maximum.{0,20}length|exceed", re.IGNORECASE)
-NO_MODEL = re.compile(r"model", re.IGNORECASE)
+MOST_ADAPTED = 12
+"""Refusals of fields that one call is sent again after: each leaves out or renames another one."""
+LONGEST_WORDS = 300
+"""Characters of an endpoint's words in a message of ours."""
+LEAST_TO_THINK = 64
+"""Tokens of a limit from which on an empty answer speaks for thoughts that used it up."""
+LEAST_ROOM = 16
+"""Tokens below which an answer is not worth asking for."""
+HEAVY = frozenset({"too long", "account", "too many", "moderated", "timed out"})
+"""Meanings of a refusal that are never about a field."""
+ROOM = re.compile(
+    r"(?:context length|context window|context size|max_model_len|maximum context)\D{0,40}(?P<context>\d{2,8}).{0,120}?"
+    r"(?P<prompt>\d{1,8})(?: tokens)?"
+    r"(?: in the messages| input tokens| in (?:the|your) (?:prompt|input|messages)| prompt tokens| from the input)",
+    re.DOTALL,
+)
 
 
 class OpenAIEndpoint:
@@ -87,6 +98,13 @@ class OpenAIEndpoint:
         self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self.headers["Accept-Encoding"] = ENCODINGS
         self.headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec, self.url)}
+        self.dialect = Dialect()
+        self._memo: DialectMemo | None = None
+        self._is_recalled = False
+        self._learning = asyncio.Lock()
+        self._taken: set[tuple[str, ...]] = set()
+        """Shapes of requests that were taken, or whose refusal was looked into."""
+        self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
         self._proxy = proxy_for(self.url)
         self._closed = False
@@ -109,15 +127,17 @@ class OpenAIEndpoint:
         return f"The key for {self.url} goes there unencrypted, as its address begins with http://. Is there one with https://?"
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
-        """Options: temperature, top_p, max_tokens, stop, schema, logprobs, seed; others go as they are."""
+        """Options: temperature, top_p, max_tokens, least_tokens, stop, schema, logprobs, seed; others go as they are."""
+        limit = max(self.spec.max_tokens, options.get("least_tokens", 0)) if self.spec.max_tokens else None
         wanted: dict[str, Any] = {
-            "max_tokens": self.spec.max_tokens or None,
+            "max_tokens": limit,
             "temperature": self.spec.temperature,
             "top_p": self.spec.top_p,
             **self.spec.extra,
             **options,
         }
         schema = wanted.pop("schema", None)
+        wanted.pop("least_tokens", None)
         if not self._seeded:
             wanted.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
@@ -132,10 +152,143 @@ class OpenAIEndpoint:
         return body
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        """The answer to a request, which is put into this endpoint's dialect on its way out.
+
+        Where a field is refused the request is sent again without it, or with its other name, and no later one has it.
+        """
+        await self._recall_dialect()
+        for _ in range(MOST_ADAPTED):
+            dialect = self.dialect
+            spoken = dialect.spoken(body)
+            try:
+                answer = await self._answer(kind, spoken, draw)
+            except (CallRefused, EndpointRefused, ServerFault) as error:
+                if (no := getattr(error, "refusal", None)) is None:
+                    raise
+                if (room := _room_left(no, spoken)) and not self._is_own(_limit_of(spoken), spoken):
+                    return await self._answer(kind, {**spoken, _limit_of(spoken): room}, draw)
+                if (found := await self._adapted(no, kind, body, dialect, draw)) is None:
+                    if no.status == 403 and isinstance(error, EndpointRefused) and await self._answers(kind):
+                        raise self._refused_call(no, self._said_no(no)) from None
+                    raise
+                if isinstance(found, Completion):
+                    return found
+            else:
+                self._taken.add(_shape(spoken))
+                if not self._thought_too_long(answer, spoken):
+                    return answer
+                async with self._learning:
+                    if self.dialect == dialect:
+                        await self._learn(dialect.with_room_to_think)
+                if self.dialect == dialect:
+                    return answer
+        return await self._answer(kind, self.dialect.spoken(body), draw)
+
+    async def _answer(self, kind: Kind, spoken: Mapping[str, Any], draw: int) -> Completion:
+        """What comes back to a request as it stands."""
         started = time.perf_counter()
-        return self.read(
-            await self.ask(PATHS[kind], body, headers={DRAW_HEADER: str(draw)}), time.perf_counter() - started
-        )
+        answer = await self.ask(PATHS[kind], spoken, headers={DRAW_HEADER: str(draw)})
+        if (error := error_inside(answer)) is not None:
+            raise self.meant(from_json(200, error), {})
+        completion = self.read(answer, time.perf_counter() - started)
+        self._has_answered = True
+        return completion
+
+    def _thought_too_long(self, answer: Completion, spoken: Mapping[str, Any]) -> bool:
+        """True where thoughts used up a limit that no person set: a longer one may leave room for the answer."""
+        limit = spoken.get(_limit_of(spoken), 0)
+        is_asked_for = limit >= LEAST_TO_THINK and not self._is_own(_limit_of(spoken), spoken) and "messages" in spoken
+        return is_asked_for and answer.cut_off and not is_filtered(answer.finish_reason) and not answer.text.strip()
+
+    async def _answers(self, kind: Kind) -> bool:
+        """Whether another request with the same key is answered: then a 403 is not about the key."""
+        async with self._learning:
+            if not self._has_answered:
+                with contextlib.suppress(ModelError):
+                    smallest = "Hello" if kind == "complete" else [Message(role="user", content="Hello")]
+                    await self._answer(kind, self.dialect.spoken(self.request(kind, smallest, {"max_tokens": 1})), 0)
+            return self._has_answered
+
+    async def _adapted(
+        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
+    ) -> Dialect | Completion | None:
+        """The dialect to send a refused request again in, or the answer where that was found out by trying; None for neither.
+
+        Raises EndpointRefused for a field that a person set by hand.
+        """
+        spoken = dialect.spoken(body)
+        if no.meaning in HEAVY or names_field(no.message, [name for name in NEEDED if name in spoken]):
+            return None
+        async with self._learning:
+            if self.dialect.spoken(body) != spoken:
+                return self.dialect  # another call found it out meanwhile
+            if (learned := dialect.after(no, spoken)) is not None:
+                self._no_own_field(learned, body, spoken, no)
+                await self._learn(learned)
+                return learned
+            if no.meaning not in ("refused", "field") or no.status not in (400, 422) or _shape(spoken) in self._taken:
+                return None
+            self._taken.add(_shape(spoken))  # whatever comes of it, it is tried once
+            return await self._found_by_trying(no, kind, body, dialect, draw)
+
+    async def _found_by_trying(
+        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
+    ) -> Completion | None:
+        """The answer to a request whose refusal names no field, sent without one field after the other."""
+        tried = [dialect.spoken(body)]
+        for guess in dialect.guesses(dialect.spoken(body)):
+            spoken = guess.spoken(body)
+            if spoken in tried:
+                continue
+            tried.append(spoken)
+            try:
+                answer = await self._answer(kind, spoken, draw)
+            except (CallRefused, EndpointRefused, ServerFault):
+                continue
+            self._no_own_field(guess, body, dialect.spoken(body), no)
+            await self._learn(guess)
+            return answer
+        return None
+
+    def _no_own_field(self, learned: Dialect, body: Mapping[str, Any], spoken: Mapping[str, Any], no: Refusal) -> None:
+        """Raises EndpointRefused where a field that a person set would be left out, or lowered."""
+        after = learned.spoken(body)
+        for name in spoken:
+            is_renamed = name not in after and name in TOKEN_LIMITS and any(limit in after for limit in TOKEN_LIMITS)
+            if not is_renamed and self._is_own(name, spoken) and after.get(name) != spoken[name]:
+                raise EndpointRefused(
+                    f"{self.name} at {self.url} does not take {name} = {json.dumps(spoken[name], ensure_ascii=False)[:80]} "
+                    f"({no.status}: {self._clean(no.message)}). Change {name} in the model's settings, or leave it out."
+                )
+
+    def _is_own(self, name: str, spoken: Mapping[str, Any]) -> bool:
+        """True for a field that a person set by hand, with this very value."""
+        spec, value = self.spec, spoken.get(name)
+        if name in spec.extra:
+            return bool(value == spec.extra[name])
+        if name in TOKEN_LIMITS:
+            return bool(value == spec.max_tokens) and spec.max_tokens != DEFAULT_TOKENS
+        return name in ("temperature", "top_p") and value is not None and bool(value == getattr(spec, name))
+
+    async def _recall_dialect(self) -> None:
+        """Takes what was found out before, once."""
+        if self._memo is None or self._is_recalled:
+            return
+        async with self._learning:
+            if not self._is_recalled and (known := await self._memo.recall_dialect(self.identity)):
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    self.dialect = Dialect.load(known)
+            self._is_recalled = True
+
+    async def _learn(self, dialect: Dialect) -> None:
+        notes = {name: self._clean(note) for name, note in dialect.notes.items()}
+        self.dialect = replace(dialect, notes=notes)
+        if self._memo is not None:
+            await self._memo.keep_dialect(self.identity, self.dialect.dump())
+
+    def remember_in(self, memo: DialectMemo) -> None:
+        if self._memo is None:
+            self._memo = memo
 
     async def ask(
         self,
@@ -167,7 +320,9 @@ class OpenAIEndpoint:
         return self.parsed(sent)
 
     def parsed(self, sent: bytes) -> Any:
-        """The JSON of an answer. Raises ServerFault."""
+        """The JSON of an answer, or what its events make up where it came as such. Raises ServerFault."""
+        if is_events(sent):
+            return joined(sent)
         if sent.count(b"[") + sent.count(b"{") > MOST_PARTS:
             raise ServerFault(f"{self.name} at {self.url} sent more lists than any answer has. Is the address right?")
         try:
@@ -198,37 +353,15 @@ class OpenAIEndpoint:
     def read(self, answer: object, latency: float) -> Completion:
         """The protocol's answer as a Completion; ServerFault if it is something else."""
         try:
-            data: Any = answer
-            choice = data["choices"][0]
-            message = choice.get("message") or {}
-            text = message.get("content") if "message" in choice else choice.get("text")
-            reasoning = message.get("reasoning_content") or message.get("reasoning")
-            usage = data.get("usage") or {}
-            prompt_tokens, completion_tokens = usage.get("prompt_tokens"), usage.get("completion_tokens")
-            finish_reason, logprobs = choice.get("finish_reason") or "stop", choice.get("logprobs")
-            revision = " ".join(str(data[key]) for key in ("model", "system_fingerprint") if data.get(key))
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            words = self._clean(str(answer))[:120]
-            answer = data = choice = message = None  # an error keeps what its frames hold, for as long as it is waited
+            return completion(answer, self.name, latency, self.secrets)
+        except EndedByFault as error:
+            raise ServerFault(f"{self.name} at {self.url} broke off its answer ({self._clean(str(error))}).") from None
+        except NotTheProtocol as error:
+            described = self._clean(str(answer))[:120]
+            answer = None  # an error keeps what its frames hold, for as long as it is waited
             raise ServerFault(
-                f"{self.url} answered something that is not the OpenAI protocol: {words!r}. Is the address right?"
+                f"{self.url} answered something that is not the OpenAI protocol: {described!r}. Is the address right?"
             ) from error
-        if isinstance(text, list):
-            text = "".join(str(part.get("text") or "") for part in text if isinstance(part, dict))
-        text = text if isinstance(text, str) else ""
-        if found := THINKING.match(text):
-            reasoning, text = (reasoning or (found[1] or found[2] or "").strip()), text[found.end() :]
-        return Completion(
-            text=mask_whole(text, self.secrets),
-            model=self.name,
-            reasoning=mask_whole(reasoning, self.secrets) if isinstance(reasoning, str) else None,
-            finish_reason=mask(str(finish_reason)[:LONGEST_NAME], self.secrets),
-            prompt_tokens=_count(prompt_tokens),
-            completion_tokens=_count(completion_tokens),
-            latency=latency,
-            logprobs=_compact(logprobs),
-            revision=mask(revision[:LONGEST_NAME], self.secrets),
-        )
 
     def translated(self, error: BaseException) -> CallFailed:
         """What the transport raised, in words for the user and without the key."""
@@ -245,43 +378,57 @@ class OpenAIEndpoint:
 
     def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
         """An answer that says no, in words for the user and without the key."""
+        return self.meant(refusal(status, content), headers)
+
+    def meant(self, no: Refusal, headers: Mapping[str, str]) -> ModelError:
+        """What a refusal means for the call and for the run, in one sentence."""
         where = f"{self.name} at {self.url}"
-        try:
-            said = json.loads(content)
-        except (ValueError, RecursionError):
-            said = None
-        said = said.get("error", said) if isinstance(said, dict) else said
-        body = said if isinstance(said, dict) else {}
-        words = body.get("message") or body.get("detail") or (said if isinstance(said, str) else "")
-        words = self._clean(str(words or content.decode("utf-8", "replace"))) or "no reason given"
-        code = str(body.get("code") or body.get("type") or "")
+        message = self._clean(no.message) or "no reason given"
+        status, meaning = no.status, no.meaning
         if 300 <= status < 400:
             to = self._clean(headers.get("Location", "").partition("?")[0])[:200] or "nowhere"
             return EndpointRefused(
                 f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
             )
-        if status == 401 or status == 403:
-            return EndpointRefused(f"{where} refused the key ({status}: {words}). {self._refused}")
-        if status == 402 or code == "insufficient_quota":
-            return EndpointRefused(f"{where} wants to be paid ({status}: {words}).")
-        if status == 404 or (status == 400 and ("model_not_found" in code or "invalid_model" in code)):
-            hint = "Check the model's name." if NO_MODEL.search(words) else "Check the address: it should end in /v1."
-            return EndpointRefused(f"{where} is not there ({status}: {words}). {hint}")
-        if status in (429, 503):
-            return Overloaded(
-                f"{where} is overloaded ({status}: {words}).",
-                retry_after=_retry_after(headers),
-            )
-        if status == 408 or status == 504:
-            return TimedOut(f"{where} ran out of time ({status}: {words}).")
-        if status in (400, 413, 422) and (status == 413 or "context" in code or TOO_LONG.search(words)):
-            return PromptTooLong(f"The prompt does not fit {self.name}: {words}.")
-        if status >= 500 or status == 409:
-            return ServerFault(f"{where} failed ({status}: {words}).")
-        return CallRefused(f"{where} refused the request ({status}: {words}).")
+        if meaning == "key" and status == 403 and self._has_answered:
+            return self._refused_call(no, self._said_no(no))
+        match meaning:
+            case "key":
+                return self._refused_all(no, f"{where} refused the key ({status}: {message}). {self._refused}")
+            case "account":
+                return self._refused_all(no, f"{where} wants to be paid ({status}: {message}).")
+            case "model":
+                return self._refused_all(no, f"{where} is not there ({status}: {message}). Check the model's name.")
+            case "address":
+                hint = "Check the address: it should end in /v1."
+                return self._refused_all(no, f"{where} is not there ({status}: {message}). {hint}")
+            case "too many":
+                return Overloaded(f"{where} is overloaded ({status}: {message}).", retry_after=_retry_after(headers))
+            case "timed out":
+                return TimedOut(f"{where} ran out of time ({status}: {message}).")
+            case "too long":
+                return PromptTooLong(f"The prompt does not fit {self.name}: {message}.", no)
+            case "moderated":
+                return self._refused_call(
+                    no, f"{where} does not answer this, as its moderation says ({status}: {message})."
+                )
+            case "fault":
+                return ServerFault(f"{where} failed ({status}: {message}).", refusal=no)
+        return self._refused_call(no, self._said_no(no))
+
+    def _said_no(self, no: Refusal) -> str:
+        """One request refused, in one sentence."""
+        message = self._clean(no.message) or "no reason given"
+        return f"{self.name} at {self.url} refused the request ({no.status}: {message})."
+
+    def _refused_call(self, no: Refusal, message: str) -> CallRefused:
+        return CallRefused(message, no)
+
+    def _refused_all(self, no: Refusal, message: str) -> EndpointRefused:
+        return EndpointRefused(message, no)
 
     def _clean(self, words: str) -> str:
-        return " ".join(mask(words, self.secrets).split())[:300].rstrip(".")
+        return " ".join(mask(words, self.secrets).split())[:LONGEST_WORDS].rstrip(".")
 
     async def probe(self) -> Capabilities:
         from tasks.models.probe import probe
@@ -293,6 +440,25 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def _shape(spoken: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which fields a request has, and which form of an answer it asks for."""
+    form = spoken.get("response_format")
+    return (*sorted(spoken), str(form.get("type")) if isinstance(form, Mapping) else "")
+
+
+def _limit_of(spoken: Mapping[str, Any]) -> str:
+    return next((name for name in TOKEN_LIMITS if name in spoken), TOKEN_LIMITS[0])
+
+
+def _room_left(no: Refusal, spoken: Mapping[str, Any]) -> int:
+    """Tokens that are left for an answer where the prompt fits the context, and the limit of the answer with it does not."""
+    if no.meaning != "too long" or (counts := ROOM.search(no.message)) is None:
+        return 0
+    room = int(counts["context"]) - int(counts["prompt"]) - 1
+    limit = spoken.get(_limit_of(spoken))
+    return room if isinstance(limit, int) and LEAST_ROOM <= room < limit else 0
 
 
 async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes:
@@ -337,35 +503,6 @@ def on_this_machine(url: str) -> bool:
     """True for an address that no proxy can reach."""
     host = ascii_host(url)
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _compact(logprobs: Any) -> Any:
-    """Log-probabilities in the shape of chat answers, without what repeats the tokens: they are kept with every answer.
-
-    None where tokens are none, as their texts are told from the answer's by their order; odd alternatives are left out.
-    """
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(content, list) or not all(map(_is_token, content)):
-        return None
-    kept = ("token", "logprob")
-    compact = []
-    for token in content:
-        tops = token.get("top_logprobs")
-        tops = filter(_is_token, tops) if isinstance(tops, list) else ()
-        compact.append({**{k: token[k] for k in kept}, "top_logprobs": [{k: top[k] for k in kept} for top in tops]})
-    return {"content": compact}
-
-
-def _is_token(value: Any) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("token"), str):
-        return False
-    logprob = value.get("logprob")
-    return isinstance(logprob, int | float) and not isinstance(logprob, bool) and abs(logprob) <= FAR
-
-
-def _count(value: Any) -> int | None:
-    """A number of tokens; None for what can be none, and would upset a budget."""
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

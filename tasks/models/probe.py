@@ -1,7 +1,7 @@
 """Finds out what an endpoint can do, by asking it as little as possible.
 
-Six small requests at most. What an endpoint refuses here is a capability that it lacks; a wrong key, an unknown model or
-a dead address is an error.
+Six small requests, and one more for each field that the endpoint refuses: those it learns to leave out. What it refuses as a
+whole is a capability that it lacks; a wrong key, an unknown model or a dead address is an error.
 """
 
 import asyncio
@@ -18,12 +18,31 @@ from tasks.types import Message
 if TYPE_CHECKING:
     from tasks.models.openai import OpenAIEndpoint
 
-_SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"word": {"type": "string", "maxLength": 8}},
-    "required": ["word"],
+    "properties": {
+        "verdict": {"enum": ["yes", "no"]},
+        "answer": {
+            "type": "object",
+            "properties": {
+                "kinds": {"type": "array", "items": {"enum": [1, 2]}, "maxItems": 2},
+                "words": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 2},
+                "reason": {"type": "string", "minLength": 1, "maxLength": 8},
+                "rating": {"enum": [1, 2, 3, 4, 5]},
+            },
+            "required": ["kinds", "words", "reason", "rating"],
+            "additionalProperties": False,
+        },
+    },
+    "required": ["verdict", "answer"],
     "additionalProperties": False,
 }
+"""Holds what any of our schemas holds, so that what is refused of it is refused of them."""
+QUESTION = """\
+Is water wet? Answer as JSON, like
+{"verdict": "yes", "answer": {"kinds": [1], "words": ["wet"], "reason": "it flows", "rating": 5}}"""
+ROOM_TO_THINK = 1024
+"""Tokens for an answer of some forty: models that think do so first."""
 OPEN_TALK: list[Message] = [
     {"role": "user", "content": "Name a river."},
     {"role": "assistant", "content": "The Loire."},
@@ -32,7 +51,6 @@ OPEN_TALK: list[Message] = [
 MOST_END_TOKENS = 8
 MOST_MODELS, LONGEST_NAME, LONGEST_TOKEN = 5_000, 500, 100
 """Of what an endpoint tells of itself."""
-_UNBOUNDED = {**_SCHEMA, "properties": {"word": {"type": "string"}}}
 
 
 async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
@@ -44,18 +62,20 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     listed = await _get(endpoint, "/models")
     models, context, weights = _models(listed, endpoint.spec.model)
     secrets = endpoint.secrets
-    props, bounded, raw_prompts, logprobs = await _all(
+    props, writes_json, raw_prompts, logprobs = await _all(
         _get(endpoint, "/props", root=True),
-        _takes_schema(endpoint, _SCHEMA),
+        _writes_json(endpoint),
         _takes_raw_prompts(endpoint),
         _gives_logprobs(endpoint),
     )
+    dialect = endpoint.dialect
+    as_schema = writes_json and dialect.answer_format == "json_schema"
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
     slot = _table(props.get("default_generation_settings")).get("n_ctx")
     return Capabilities(
         raw_prompts=raw_prompts,
-        json_schema=bounded or await _takes_schema(endpoint, _UNBOUNDED),
-        string_bounds=bounded,
+        json_schema=writes_json and dialect.answer_format != "text",
+        string_bounds=as_schema and "maxLength" not in dialect.without_keywords,
         logprobs=logprobs,
         continues_turns=not raw_prompts and await _continues_turns(endpoint),
         chat_template=mask_whole(template, secrets) if template else template,
@@ -135,14 +155,14 @@ async def _continues_turns(endpoint: "OpenAIEndpoint") -> bool:
     return left_open > 0 and 0 < closed - left_open <= MOST_END_TOKENS
 
 
-async def _takes_schema(endpoint: "OpenAIEndpoint", schema: dict[str, Any]) -> bool:
-    """True if the answer follows the schema. A refused key or model is raised: nothing will work then."""
-    question = 'Answer with one word as JSON, like {"word": "yes"}. Is water wet?'
-    body = endpoint.request("chat", [{"role": "user", "content": question}], {"max_tokens": 64, "schema": schema})
+async def _writes_json(endpoint: "OpenAIEndpoint") -> bool:
+    """True if an answer is JSON where that is asked for. A refused key or model is raised: nothing will work then."""
+    options = {"max_tokens": ROOM_TO_THINK, "schema": SCHEMA}
+    body = endpoint.request("chat", [{"role": "user", "content": QUESTION}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
-        return isinstance(json.loads(answer.text).get("word"), str)
-    except (CallRefused, ServerFault, ValueError, RecursionError, AttributeError):
+        return isinstance(json.loads(answer.text), dict)
+    except (CallRefused, ServerFault, ValueError, RecursionError):
         return False
 
 
@@ -152,5 +172,9 @@ async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool:
     try:
         answer = await endpoint.send("chat", body, 0)
     except (CallRefused, ServerFault):
+        return False
+    except EndpointRefused as error:  # it may be that only this is not allowed; what is, shows elsewhere
+        if error.refusal is None or error.refusal.status != 403:
+            raise
         return False
     return isinstance(answer.logprobs, dict) and bool(answer.logprobs.get("content"))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.limits import Limits
-from tasks.models.base import Capabilities, Completion, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Kind
 from tasks.types import Message
 
 TEMPLATE = (
@@ -50,6 +50,7 @@ class ScriptedEndpoint:
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         key = "messages" if kind == "chat" else "prompt"
+        options = {"max_tokens" if name == "least_tokens" else name: value for name, value in options.items()}
         return {"model": self.name, key: content if isinstance(content, str) else list(content), **options}
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
@@ -76,6 +77,9 @@ class ScriptedEndpoint:
             f"{OPENINGS[number % len(OPENINGS)]} {TOPICS[number // 7 % len(TOPICS)]} (case {number % 1_000_000})?"
         )
         return sentence if kind == "complete" else f"In short: {sentence.rstrip('?')}. Start small, then look again."
+
+    def remember_in(self, memo: DialectMemo) -> None:
+        return None
 
     async def probe(self) -> Capabilities:
         return Capabilities(

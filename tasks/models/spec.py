@@ -13,6 +13,7 @@ from tasks.settings import setting
 OWN_FIELDS = ("model", "messages", "prompt", "stream")
 """Of a request: what a row shows must be what was asked."""
 LONGEST_NAME, LONGEST_URL, MOST_TOKENS = 500, 2_000, 10**7
+DEFAULT_TOKENS = 1024
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KEY_NAME = re.compile(r"(?:[A-Z0-9_]*_)?(?:KEY|TOKEN)|KEY_FOR_\w+")
 NOT_A_MODELS = re.compile(
@@ -36,7 +37,7 @@ class ModelSpec:
     key_env: str = setting("", "Name of the environment variable that holds the key.")
     temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
     top_p: float | None = setting(None, "Nucleus sampling; empty leaves it to the endpoint.")
-    max_tokens: int = setting(1024, "Most tokens in one answer; 0 leaves it to the endpoint.")
+    max_tokens: int = setting(DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.")
     concurrency: int = setting(16, "Most calls at the same time.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
     requests_per_minute: int = setting(0, "Most requests a minute, where the provider allows so many; 0: no limit.")
