@@ -18,8 +18,8 @@ from app.inputs import Inputs
 from app.keys import Keys, variable_for
 from app.recipe import Recipe
 from tasks.errors import SettingsError
-from tasks.models.openai import on_this_machine
 from tasks.models.presets import PRESETS
+from tasks.models.proxy import on_this_machine
 from tasks.models.spec import ModelSpec, ascii_host
 
 FILE = "permissions.json"

@@ -111,9 +111,8 @@ class Magpie(Task):
                 if not reply.text.strip() and reply.may_come_of_another_try:
                     raise CallRefused(f"{model.name} gave no answer {turn + 1}: {reply.why_empty}.")
                 if not reply.text.strip():
-                    return [
-                        Dropped(f"answer {turn + 1}: {reply.why_empty.removesuffix(' answer')}", reply.reasoning or "")
-                    ]
+                    reason = "empty" if not reply.reasoning and not reply.refused else reply.why_empty
+                    return [Dropped(f"answer {turn + 1}: {reason}", reply.reasoning or "")]
                 answer = response(reply)
         origin = {"system_prompt": system, "system_prompt_key": key} if key else {"system_prompt": system}
         kept = talk if self.include_system_prompt else [m for m in talk if m["role"] != "system"]

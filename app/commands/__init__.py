@@ -27,6 +27,10 @@ AllowKey = Annotated[
 AllowPath = Annotated[
     list[Path] | None, typer.Option("--allow-path", help="Let recipes read or write this file or folder.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="End with code 1 where anything failed, not only where nothing was made or rated."),
+]
 DATA: dict[str, Path | None] = {"folder": None}
 
 

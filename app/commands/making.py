@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from app import importing, recipe, reviewing, terminal, workflow
-from app.commands import AllowKey, AllowPath, AsJson, RunId, app, opened, permit
+from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.config import Settings
 from app.errors import RunError
@@ -33,6 +33,7 @@ def run(
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
     allow_key: AllowKey = None,
     allow_path: AllowPath = None,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
@@ -60,6 +61,7 @@ def run(
             raise typer.Exit(130)
         if no_push or not result["counts"]["answered"]:
             _report(result, as_json)
+            _end(result, strict)
             return
         try:
             result["sent"] = push_rows(here, store, done, dataset, "")
@@ -72,6 +74,7 @@ def run(
         if not as_json:
             terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
             terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
+        _end(result, strict)
 
 
 @app.command("import")
@@ -93,6 +96,7 @@ def import_rows(
     labeller: Annotated[
         str, typer.Option(metavar="PRESET:MODEL", help="Who rates, as openai:gpt-4o; else the built-in model.")
     ] = "",
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a run of rows that are there already, to rate and review; no model writes anything."""
@@ -126,6 +130,7 @@ def import_rows(
             )
             terminal.show(f"{ids.kept} ids kept{again}")
             terminal.show(f"Next: claywright rate {done.id} and claywright push {done.id}")
+        _end(result, strict)
 
 
 def _generate(
@@ -140,6 +145,24 @@ def _generate(
             raise
         error.terminal = _also(error, f"What was made is kept. To go on: claywright run --resume {run.id}")
         raise
+
+
+def _end(result: dict[str, Any], strict: bool) -> None:
+    """Raises RunError where nothing was made, or not one response rated; with `strict` where anything failed."""
+    counts, failures = result["counts"], len(result["failures"])
+    unread = counts["unrated"] + counts["failed_ratings"]
+    if not counts["answered"]:
+        dropped = sum(result["dropped"].values())
+        raise RunError(f"Nothing was made: {failures} failed, {dropped} dropped, for the reasons above.")
+    if counts["ratings"] and unread == counts["ratings"]:
+        raise RunError(
+            f"Not one of {counts['ratings']} ratings can be read.",
+            terminal=f"What the labeller said: claywright export {result['run']} --unreviewed --format raw",
+        )
+    if strict and (failures or unread):
+        raise RunError(
+            f"{failures} failed and {unread} of {counts['ratings']} ratings can't be read, and --strict wants all."
+        )
 
 
 def _also(error: ClaywrightError, words: str) -> str:
@@ -199,6 +222,7 @@ def rate(
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Times that each question is asked.")] = None,
     allow_key: AllowKey = None,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Rate the rows of a run."""
@@ -214,4 +238,6 @@ def rate(
         permit(here, workflow.recipe_of(found), None, allow_key, None)
         watched = terminal.Watched(store, found)
         done = terminal.work(workflow.rate(store, here, found, judge, watched, terminal.say), watched)
-        _report(_result(store, done, watched), as_json)
+        result = _result(store, done, watched)
+        _report(result, as_json)
+        _end(result, strict)

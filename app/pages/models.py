@@ -33,6 +33,12 @@ MORE = [
     "completion_price",
     "template",
     "extra",
+    "left_out",
+    "token_limit",
+    "answer_format",
+    "key_header",
+    "headers",
+    "query",
 ]
 PRICES = ["prompt_price", "completion_price"]
 UNPRICED: draft.Filled = dict.fromkeys(PRICES)

@@ -11,10 +11,14 @@ a refusal, or by another version of the endpoint, is found again.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from tasks.models.refusals import NOT_TAKEN, Refusal, mentions, names_field
+from tasks.models.spec import ModelSpec
 
 Format = Literal["json_schema", "json_object", "text"]
 FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
@@ -197,12 +201,25 @@ class Dialect:
 
     @classmethod
     def load(cls, text: str) -> "Dialect":
-        """Reads what `dump` wrote; what another version knew beyond that is left out."""
-        known = {one.name for one in fields(cls)}
-        values = {name: value for name, value in json.loads(text).items() if name in known}
-        for name in ("left_out", "without_keywords"):
-            values[name] = tuple(values.get(name, ()))
-        return cls(**values)
+        """Reads what `dump` wrote; what another version knew beyond that is left out. Raises ValueError."""
+        return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Dialect]:
+    return TypeAdapter(Dialect)
+
+
+def spoken_by(spec: ModelSpec, known: Dialect | None = None) -> Dialect:
+    """What is known of an endpoint's dialect, with what a person set of it, who wins."""
+    dialect = known or Dialect()
+    if spec.token_limit:
+        renamed = {ours: theirs for ours, theirs in dialect.renamed.items() if ours not in TOKEN_LIMITS}
+        other = next(limit for limit in TOKEN_LIMITS if limit != spec.token_limit)
+        dialect = replace(dialect, renamed={**renamed, other: spec.token_limit})
+    if spec.answer_format:
+        dialect = replace(dialect, answer_format=spec.answer_format)
+    return replace(dialect, left_out=tuple(dict.fromkeys([*dialect.left_out, *spec.left_out])))
 
 
 def common(schema: Any, *, enum_texts: bool = False) -> Any:

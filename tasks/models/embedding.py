@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.errors import CallRefused, ServerFault, SettingsError
 from tasks.models.body import Unread
-from tasks.models.openai import CONNECTING, OpenAIEndpoint, proxy_for, sendable
+from tasks.models.openai import CONNECTING, OpenAIEndpoint, sendable
+from tasks.models.proxy import proxy_for
 
 AT_ONCE = 64
 """Texts in one request; some endpoints take no more."""
@@ -40,6 +41,7 @@ class Embedder:
             ) from error
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.url,
+            default_query=endpoint.spec.whole_query or None,
             api_key="none",  # the transport has the headers
             max_retries=0,
             timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECTING, endpoint.timeout / 2)),

@@ -17,8 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
 from tasks.errors import (
     CallFailed,
@@ -36,8 +35,9 @@ from tasks.limits import Limits
 from tasks.models.answers import EndedByFault, NotTheProtocol, completion, is_events, joined
 from tasks.models.base import Capabilities, Completion, DialectMemo, Kind, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
-from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect
+from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, spoken_by
 from tasks.models.presets import PRESETS
+from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_for, socks_connector, without_login
 from tasks.models.refusals import Refusal, error_inside, from_json, names_field, refusal
 from tasks.models.secrets import mask
 from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host
@@ -97,8 +97,8 @@ class OpenAIEndpoint:
         self._seeded = PRESETS[spec.preset].seed if spec.preset else True
         self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self.headers["Accept-Encoding"] = ENCODINGS
-        self.headers |= {"Authorization": f"Bearer {key or 'none'}", **_account(spec, self.url)}
-        self.dialect = Dialect()
+        self.headers |= {**_account(spec, self.url), **spec.headers, **self._authorization(key)}
+        self.dialect = spoken_by(spec)
         self._memo: DialectMemo | None = None
         self._is_recalled = False
         self._learning = asyncio.Lock()
@@ -112,7 +112,12 @@ class OpenAIEndpoint:
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
         self.url, self._key = url, key
-        self.headers["Authorization"] = f"Bearer {key}"
+        self.headers |= self._authorization(key)
+
+    def _authorization(self, key: str | None) -> dict[str, str]:
+        """The header that carries the key."""
+        header = self.spec.key_header or ("api-key" if is_azure(self.url) else "Authorization")
+        return {header: f"Bearer {key or 'none'}" if header.lower() == "authorization" else key or "none"}
 
     @property
     def secrets(self) -> list[str]:
@@ -276,8 +281,8 @@ class OpenAIEndpoint:
             return
         async with self._learning:
             if not self._is_recalled and (known := await self._memo.recall_dialect(self.identity)):
-                with contextlib.suppress(ValueError, TypeError, KeyError):
-                    self.dialect = Dialect.load(known)
+                with contextlib.suppress(ValueError):
+                    self.dialect = spoken_by(self.spec, Dialect.load(known))
             self._is_recalled = True
 
     async def _learn(self, dialect: Dialect) -> None:
@@ -307,6 +312,8 @@ class OpenAIEndpoint:
 
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         address = path if "://" in path else self.url.rstrip("/") + path
+        if self.spec.whole_query:
+            address += f"?{urlencode(self.spec.whole_query)}"
         try:
             async with asyncio.timeout(min(within, self.timeout)):
                 asked = {**self.headers, **(headers or {})}
@@ -315,6 +322,10 @@ class OpenAIEndpoint:
             raise self.translated(error) from error
         except Unread as error:
             raise self.unread(error) from error
+        except Exception as error:
+            if self._proxy is None or not is_socks(self._proxy) or not isinstance(error, proxy_errors()):
+                raise
+            raise self.translated(error) from error
         if not 200 <= status < 300:
             raise self.refusal(status, said, sent)
         return self.parsed(sent)
@@ -341,12 +352,18 @@ class OpenAIEndpoint:
         if self._closed:
             raise OSError("it is closed")
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ssl=_trusted() if address.startswith("https") else True)
+            trusted = _trusted() if address.startswith("https") else True
+            connector: aiohttp.BaseConnector
+            if self._proxy and is_socks(self._proxy):
+                connector = socks_connector(self._proxy, limit=0, ssl=trusted)
+            else:
+                connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
             patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
             self._session = aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False)
         method = "GET" if content is None else "POST"
+        proxy = None if self._proxy and is_socks(self._proxy) else self._proxy
         async with self._session.request(
-            method, address, data=content, headers=headers, proxy=self._proxy, allow_redirects=False
+            method, address, data=content, headers=headers, proxy=proxy, allow_redirects=False
         ) as answer:
             return answer.status, answer.headers, await _body(answer, MOST_RECEIVED)
 
@@ -370,6 +387,11 @@ class OpenAIEndpoint:
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
         reason = self._clean(str(error)) or type(error).__name__
+        if self._proxy:
+            return Unreachable(
+                f"{self.url} can't be reached through the proxy {without_login(self._proxy)} ({reason}). Is the proxy right that "
+                "the environment names, is the address?"
+            )
         return Unreachable(f"{self.url} can't be reached ({reason}). Is the server running, is the address right?")
 
     def unread(self, error: Unread) -> ServerFault:
@@ -474,6 +496,12 @@ async def _body(answer: "aiohttp.ClientResponse", most: int) -> bytes:
             answer.close()  # else the connection would be kept, and the rest read
 
 
+def is_azure(url: str) -> bool:
+    """True for Azure's classic addresses, where a deployment stands in the path and the key in a header of its own."""
+    host = ascii_host(url)
+    return "/openai/deployments/" in url or host.endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
+
+
 def _account(spec: ModelSpec, url: str) -> dict[str, str]:
     """Which account of OpenAI pays, where the variables of its client say so. For OpenAI's own address only."""
     if spec.preset != "openai" or url.rstrip("/") != PRESETS["openai"].url:
@@ -483,26 +511,11 @@ def _account(spec: ModelSpec, url: str) -> dict[str, str]:
     return {header: value for header, value in said.items() if value}
 
 
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for an address; credentials in a .netrc are not for an endpoint that has a key."""
-    parts = urlsplit(url)
-    if on_this_machine(url) or proxy_bypass(parts.netloc):
-        return None
-    found = getproxies()
-    return found.get(parts.scheme) or found.get("all")
-
-
 def _trusted() -> "ssl.SSLContext":
     """Certificates as the openai client trusts them: the system's, or those that SSL_CERT_FILE names."""
     import httpx2
 
     return httpx2.create_ssl_context()
-
-
-def on_this_machine(url: str) -> bool:
-    """True for an address that no proxy can reach."""
-    host = ascii_host(url)
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -3,8 +3,8 @@
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS
@@ -23,6 +23,15 @@ NOT_A_MODELS = re.compile(
 )
 """Names of keys that open something else than a model: a recipe from elsewhere may ask for them, and never gets them."""
 MOST_AT_ONCE = 2048
+IN_QUERY = ("api-version",)
+"""What a url may hold behind its ?."""
+HEADER = re.compile(r"[A-Za-z0-9_.~!#$%&'*+^`|-]{1,100}")
+OWN_HEADERS = (
+    "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "accept-encoding", "cookie",
+)  # fmt: skip
+SECRET_NAME = re.compile(
+    r"authorization|(?:api|access|auth|subscription|secret|private)?[-_]?(?:key|token|secret|password)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +68,22 @@ class ModelSpec:
         label="Price of answers",
     )
     extra: dict[str, Any] = setting({}, "More fields of the request, passed on as they are.")
+    left_out: tuple[str, ...] = setting(
+        (),
+        "Fields of the request that are not sent. What the endpoint refuses is found out by itself.",
+        label="Not sent",
+    )
+    token_limit: Literal["", "max_tokens", "max_completion_tokens"] = setting(
+        "", "What the field is called that limits an answer: max_tokens or max_completion_tokens; empty finds it out.",
+        label="Name of the limit",
+    )  # fmt: skip
+    answer_format: Literal["", "json_schema", "json_object", "text"] = setting(
+        "", "How an answer's form is asked for at first: json_schema, json_object or text; empty finds it out.",
+        label="Form of answers",
+    )  # fmt: skip
+    key_header: str = setting("", "Header that carries the key, where it is not Authorization: as x-api-key.")
+    headers: dict[str, str] = setting({}, "More headers, as a gateway wants them; never a key.")
+    query: dict[str, str] = setting({}, "What stands behind the ? of the address, as api-version; never a key.")
 
     def __post_init__(self) -> None:
         if self.preset and self.preset not in PRESETS:
@@ -70,10 +95,29 @@ class ModelSpec:
                 "url holds a user name or a password. Leave them out: put the key into an environment variable, "
                 "and its name into key_env."
             )
-        if "?" in self.url or "#" in self.url:
+        if "#" in self.url or any(name not in IN_QUERY for name, _ in parse_qsl(_query(self.url), True)):
             raise SettingsError(
-                "url holds a query (what begins with ? or #), and the address of a model has none: leave it out. "
-                "A key goes into an environment variable, and its name into key_env."
+                "url holds a query (what begins with ? or #), of which the address of a model has none but api-version: leave it "
+                "out. A key goes into an environment variable, and its name into key_env; what a gateway wants there into query."
+            )
+        for name, value in {
+            **self.headers,
+            **self.query,
+            **dict.fromkeys([self.key_header] * bool(self.key_header), ""),
+        }.items():
+            if (
+                not HEADER.fullmatch(name)
+                or not value.isprintable()
+                or not value.isascii()
+                or len(value) > LONGEST_NAME
+            ):
+                raise SettingsError(f"headers, query and key_header can't hold '{name[:60]}': {value[:60]!r}.")
+        if own := [name for name in self.headers if name.lower() in OWN_HEADERS]:
+            raise SettingsError(f"headers can't hold {own[0]}, which every request has by itself. Leave it out.")
+        if secret := [name for name in (*self.headers, *self.query) if SECRET_NAME.search(name)]:
+            raise SettingsError(
+                f"headers and query hold no key, as they are kept with the recipe: {secret[0]} is one. Put the key into an "
+                "environment variable, its name into key_env, and the header's name into key_header."
             )
         if len(self.model) > LONGEST_NAME or len(self.key_env) > LONGEST_NAME or len(self.url) > LONGEST_URL:
             raise SettingsError(f"model and key_env take {LONGEST_NAME} characters at most, url {LONGEST_URL:,}.")
@@ -104,8 +148,14 @@ class ModelSpec:
 
     @property
     def address(self) -> str:
-        """The base URL, "" for a preset that the app serves itself."""
-        return (self.url or (PRESETS[self.preset].url if self.preset else "") or "").rstrip("/")
+        """The base URL, "" for a preset that the app serves itself. A whole address of chats is taken for its base."""
+        whole = self.url.partition("?")[0] or (PRESETS[self.preset].url if self.preset else "") or ""
+        return whole.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
+
+    @property
+    def whole_query(self) -> dict[str, str]:
+        """What stands behind the ? of each address."""
+        return {**dict(parse_qsl(_query(self.url))), **self.query}
 
     @property
     def key_variable(self) -> str:
@@ -128,10 +178,15 @@ def names_a_key(name: str) -> bool:
 
 
 def bare(url: str) -> str:
-    """An address without a user name, a password and a query, as earlier versions could keep them."""
+    """An address without a user name, a password and a query, as earlier versions could keep them; api-version stays."""
     scheme, sign, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
     host, slash, path = rest.partition("/")
-    return f"{scheme}{sign}{host.rpartition('@')[2]}{slash}{path}"
+    query = urlencode([(name, value) for name, value in parse_qsl(_query(url)) if name in IN_QUERY])
+    return f"{scheme}{sign}{host.rpartition('@')[2]}{slash}{path}{'?' if query else ''}{query}"
+
+
+def _query(url: str) -> str:
+    return url.partition("?")[2].partition("#")[0]
 
 
 def ascii_host(url: str) -> str:

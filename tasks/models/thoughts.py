@@ -27,7 +27,9 @@ CLOSING_ALONE = re.compile(
     r"</(?:" + NAMES + r")>|\[/THINK\]|\u25c1/think\u25b7|<\|END_THINKING\|>|<\|end_of_thought\|>", re.IGNORECASE
 )
 OPENING_ANYWHERE = re.compile(r"<(?:" + NAMES + r")>|\[THINK\]|\u25c1think\u25b7|<\|START_THINKING\|>", re.IGNORECASE)
-CHANNEL = re.compile(r"(?:<\|start\|>\s*+assistant\s*+)?<\|channel\|>\s*+(?P<name>\w{1,20})[^<\n]{0,80}<\|message\|>")
+CHANNEL = re.compile(
+    r"(?:<\|start\|>\s*+assistant\s*+)?<\|channel\|>\s*+(?P<name>\w{1,20})[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>"
+)
 ENDS_CHANNEL = re.compile(r"<\|(?:end|return|call)\|>")
 BARE_CHANNELS = re.compile(r"\s*+(?:assistant)?(?P<first>analysis|commentary)(?=[A-Z\"'“(\[\d*\u0080-\uffff\s])")
 BARE_FINAL = re.compile(r"assistant\s*final")
