@@ -30,6 +30,8 @@ class Trial:
     trouble: str = ""
     warning: str = ""
     """What to know about an endpoint that works, such as that its key goes there unencrypted."""
+    differences: tuple[str, ...] = ()
+    """What it takes otherwise than others, in sentences."""
 
     @property
     def ok(self) -> bool:
@@ -55,6 +57,8 @@ async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, k
         return Trial(trouble=str(error))
     finally:
         await tried.close()
-    text = answer.text or answer.reasoning or ""
-    warning = tried.warning if isinstance(tried, OpenAIEndpoint) else ""
-    return Trial(found, text.strip(), seconds, answer.completion_tokens or 0, warning=warning)
+    text = answer.text.strip() or (answer.reasoning or "").strip() or f"({answer.why_empty})"
+    warning, differences = "", tuple[str, ...]()
+    if isinstance(tried, OpenAIEndpoint):
+        warning, differences = tried.warning, tuple(tried.dialect.sentences)
+    return Trial(found, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences)

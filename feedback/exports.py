@@ -51,6 +51,9 @@ class Export:
     )
     margin: float = setting(0.5, "Least difference between the ratings of a pair, 0 to 4.")
     original_pairs: bool = setting(True, "A corrected text makes a pair with its original; else only ratings do.")
+    reasoning: bool = setting(
+        False, "Keep a model's thoughts beside its answer, as reasoning_content of the message.", label="With thoughts"
+    )
     similarity: float | None = setting(
         None, "Leave out a row whose instruction is so similar (ROUGE-L, above 0 to 1) to an earlier one."
     )
@@ -89,11 +92,11 @@ class Export:
 
     @property
     def form(self) -> Format:
-        return FORMATS[self.format]
+        return FORMATS[self.format].with_reasoning if self.reasoning else FORMATS[self.format]
 
     @property
     def rule(self) -> Rule:
-        return Rule(self.margin, self.original_pairs)
+        return Rule(self.margin, self.original_pairs, self.reasoning)
 
     def takes(self, judged: Judged) -> bool:
         """Whether a row is to go out."""

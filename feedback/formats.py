@@ -5,7 +5,7 @@ come.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feedback.judged import Judged
@@ -29,6 +29,9 @@ Columns = Mapping[str, Any]
 """The type of each column: str, int, float, bool, [type] for a list, {name: type} for a record. Any but a list can be empty."""
 Lines = Callable[[Judged, Rule], Iterator[Line]]
 CHAT = [{"role": str, "content": str}]
+THINKING_CHAT = [{"role": str, "content": str, "reasoning_content": str}]
+ANSWERS = ("messages", "completion", "chosen", "rejected")
+"""Columns that end with a model's answer."""
 ANSWERED: Columns = {
     "model": str, "rating": float, "rating_by_people": float, "instruction_corrected": bool, "response_corrected": bool,
 }  # fmt: skip
@@ -55,6 +58,12 @@ class Format:
     @property
     def columns(self) -> Columns:
         return {**self.own, **LINEAGE}
+
+    @property
+    def with_reasoning(self) -> "Format":
+        """The same with the thoughts of its answers beside them, as trainers of reasoning models read them."""
+        own = {name: THINKING_CHAT if name in ANSWERS and kind == CHAT else kind for name, kind in self.own.items()}
+        return self if self.lines is raw else replace(self, own=own)
 
     @property
     def several(self) -> bool:

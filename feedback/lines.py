@@ -12,7 +12,6 @@ from feedback.judged import Judged
 from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
 from feedback.ultrafeedback import reference
 from tasks.marks import marks
-from tasks.types import Message
 
 Line = dict[str, Any]
 HIGH, LOW = 4.0, 2.0
@@ -38,14 +37,14 @@ def sft(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`messages` that end with the best response."""
     if (found := best(judged)) is not None:
         messages, _ = judged.messages()
-        yield {"messages": [*messages, *_said(found.text)], **_answered(judged, found)}
+        yield {"messages": [*messages, *_said(judged, found, rule)], **_answered(judged, found)}
 
 
 def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
     """The same as `prompt` and `completion`."""
     if (found := best(judged)) is not None:
         messages, _ = judged.messages()
-        yield {"prompt": messages, "completion": _said(found.text), **_answered(judged, found)}
+        yield {"prompt": messages, "completion": _said(judged, found, rule), **_answered(judged, found)}
 
 
 def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
@@ -56,8 +55,8 @@ def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
     other, corrected = judged.row.responses[found.rejected], found.chosen.corrected
     yield {
         "prompt": messages,
-        "chosen": _said(found.chosen.text),
-        "rejected": _said(other.text),
+        "chosen": _said(judged, found.chosen, rule),
+        "rejected": _said(judged, Best(other.text, found.rejected, False), rule),
         "chosen_model": judged.row.responses[found.chosen.place].model,
         "rejected_model": other.model,
         "chosen_rating": None if corrected else judged.score(found.chosen.place),
@@ -81,9 +80,10 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
 
     def line(text: str, place: int, label: bool, because: str, corrected: bool = False) -> Line:
         seen.add(text.strip())
+        said = Best(text, place, corrected)
         return {
-            "prompt": messages, "completion": _said(text), "label": label, "because": because, "response": place,
-            **_answered(judged, Best(text, place, corrected)),
+            "prompt": messages, "completion": _said(judged, said, rule), "label": label, "because": because, "response": place,
+            **_answered(judged, said),
         }  # fmt: skip
 
     if found is not None:
@@ -110,7 +110,7 @@ def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
         people, score = judged.rated_by_people(place), judged.score(place)
         if score is not None:
             yield {
-                "messages": [*messages, *_said(response.text)],
+                "messages": [*messages, *_said(judged, Best(response.text, place, False), rule)],
                 "score": score,
                 "score_by": "the labeller" if people is None else "people",
                 "response": place,
@@ -235,8 +235,12 @@ def _moment(text: str) -> str:
         return text
 
 
-def _said(text: str) -> list[Message]:
-    return [{"role": "assistant", "content": text}]
+def _said(judged: Judged, response: Best, rule: Rule) -> list[Line]:
+    """A response as a message; with its thoughts where those are wanted. A text that a reviewer wrote has none."""
+    message: Line = {"role": "assistant", "content": response.text}
+    if rule.reasoning:
+        message["reasoning_content"] = None if response.corrected else judged.row.responses[response.place].reasoning
+    return [message]
 
 
 def _answered(judged: Judged, found: Best) -> Line:

@@ -15,10 +15,14 @@ from feedback.judged import Judged
 
 @dataclass(frozen=True)
 class Rule:
-    """`margin` is the least difference between the ratings of a pair, 0 to 4; `original` lets rule 1 make pairs."""
+    """`margin` is the least difference between the ratings of a pair, 0 to 4; `original` lets rule 1 make pairs.
+
+    `reasoning` keeps a response's thoughts beside it.
+    """
 
     margin: float = 0.5
     original: bool = True
+    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tasks.self_instruct import schema as list_schema
 from tests.servers import FakeOpenAI, Fault, protocol
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
-WORD = {
+WORD: dict[str, Any] = {
     "type": "object",
     "properties": {"word": {"type": "string", "maxLength": 8}},
     "required": ["word"],
@@ -47,7 +47,7 @@ def no(message: str, status: int = 400, **more: Any) -> Fault:
     return status, {}, {"error": {"message": message, **more}}
 
 
-def without(name: str, fault: Fault) -> Rule:
+def without(name: str, fault: Any) -> Rule:
     return lambda body: fault if name in body else None
 
 
@@ -122,7 +122,7 @@ def test_a_refused_field_is_left_out_or_renamed_and_no_further_call_is_spent_on_
 
 
 def test_many_at_once_find_it_out_together() -> None:
-    async def many(endpoint: OpenAIEndpoint) -> list[Completion]:
+    async def many(endpoint: OpenAIEndpoint) -> list[Any]:
         return await asyncio.gather(*(sending(1, seed=n)(endpoint) for n in range(20)))
 
     rule, _ = RULES["another name of the limit"]
@@ -147,7 +147,7 @@ def test_an_answer_is_asked_for_in_the_strictest_form_that_is_taken(name: str) -
         "type": "object",
         "properties": {**WORD["properties"], "rating": {"enum": [1, 2]}},
         "required": ["word", "rating"],
-    }  # type: ignore[dict-item]
+    }
     answer, bodies = asked(rule, sending(2, schema=both))
     assert answer.text and len(bodies) <= 4
     assert bodies[-1].get("response_format", {}).get("type") == form
@@ -200,7 +200,7 @@ def test_a_field_that_a_person_set_is_an_error_that_names_it(settings: dict[str,
 
 
 def test_a_person_can_say_what_is_not_sent() -> None:
-    settings = {"left_out": ("seed",), "token_limit": "max_completion_tokens", "answer_format": "text"}
+    settings: dict[str, Any] = {"left_out": ("seed",), "token_limit": "max_completion_tokens", "answer_format": "text"}
     _, bodies = asked(lambda body: None, sending(1, seed=1, schema=WORD), **settings)
     assert bodies == [{"model": "m", "messages": HELLO, "max_completion_tokens": 1024}]
 

@@ -220,3 +220,28 @@ def test_every_format_is_told_apart_and_described() -> None:
     for name, form in FORMATS.items():
         assert form.label and form.help and form.lines.__doc__, name
         assert next(iter(form.columns)) in (form.lines.__doc__ or "") or name == "raw"
+
+
+THOUGHTFUL = replace(ROW, responses=(ROW.responses[0], replace(ROW.responses[1], reasoning="A river. The Loire?")))
+
+
+@pytest.mark.parametrize(
+    ("form", "column"),
+    [("sft", "messages"), ("prompt-completion", "completion"), ("kto", "completion"), ("reward", "messages")],
+)
+def test_thoughts_stand_beside_an_answer_where_they_are_wanted(form: str, column: str) -> None:
+    found = lines(form, verdict(), row=THOUGHTFUL, rule=Rule(reasoning=True))
+    thoughts = {line[column][-1]["content"]: line[column][-1]["reasoning_content"] for line in found}
+    assert thoughts["The Loire."] == "A river. The Loire?"
+    assert all("reasoning_content" not in line[column][-1] for line in lines(form, verdict(), row=THOUGHTFUL))
+
+
+def test_a_text_that_a_reviewer_wrote_has_no_thoughts_of_a_model() -> None:
+    (pair,) = lines("preference", verdict(corrected_response="The Po."), row=THOUGHTFUL, rule=Rule(reasoning=True))
+    assert pair["chosen"][-1] == {"role": "assistant", "content": "The Po.", "reasoning_content": None}
+    assert pair["rejected"][-1]["reasoning_content"] == "A river. The Loire?"
+    own = FORMATS["preference"].with_reasoning.own
+    assert own["chosen"] == [
+        {"role": str, "content": str, "reasoning_content": str}
+    ] and "reasoning_content" not in str(own["prompt"])
+    assert FORMATS["raw"].with_reasoning is FORMATS["raw"]

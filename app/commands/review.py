@@ -151,6 +151,7 @@ def export(
     original_pairs: Annotated[
         bool | None, typer.Option("--original-pairs/--rated-pairs", help=_help("original_pairs"))
     ] = None,
+    reasoning: Annotated[bool | None, typer.Option("--reasoning/--no-reasoning", help=_help("reasoning"))] = None,
     similarity: Annotated[float | None, typer.Option(help=_help("similarity"))] = None,
     test_share: Annotated[float | None, typer.Option(help=_help("test_share"))] = None,
     shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help=_help("shuffle"))] = None,
@@ -167,7 +168,7 @@ def export(
         "private": private, "license": licence,
         "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
         "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
-        "shuffle": shuffle, "seed": seed,
+        "shuffle": shuffle, "seed": seed, "reasoning": reasoning,
     }  # fmt: skip
     with opened() as (here, store):
         found = store.runs.get(run_id)

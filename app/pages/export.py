@@ -31,7 +31,7 @@ DECISIONS = [
     ("As the format needs", ""), ("Approved", "approved"), ("Rejected", "rejected"), ("Reviewed, whatever was said", "reviewed"),
 ]  # fmt: skip
 MORE = (
-    "reviewer", "least_rating", "similarity", "margin", "original_pairs", "test_share", "seed", "shuffle",
+    "reviewer", "least_rating", "similarity", "margin", "original_pairs", "reasoning", "test_share", "seed", "shuffle",
 )  # fmt: skip
 TEXTS = (
     "messages", "instruction", "response", "prompt", "completion", "chosen", "rejected", "responses", "ratings", "verdicts",

@@ -373,9 +373,10 @@ def _probe(look: Look, role: str) -> str:
         said.append(f"{trial.tokens / trial.seconds:.0f} tokens a second")
     if found.context:
         said.append(f"context {found.context:,}")
+    differences = f'<p class="facts">{t(" ".join(trial.differences))}</p>' if trial.differences else ""
     return (
         f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(said))}</p>{note}'
-        f"{parts.notice(trial.warning, 'warn')}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
+        f"{parts.notice(trial.warning, 'warn')}{differences}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
     )
 
 
