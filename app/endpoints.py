@@ -1,7 +1,7 @@
 """From a recipe's model settings to endpoints that can be called; keys stay in memory."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,10 +36,12 @@ class LocalEndpoint(OpenAIEndpoint):
         self._ensure = lambda: services.ensure(services.MODEL, settings, say)
         self._looking = asyncio.Lock()
 
-    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+    async def answer(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+    ) -> Completion:
         asked = self.url
         try:
-            return await super().send(kind, body, draw)
+            return await super().answer(kind, body, draw, heard)
         except (Unreachable, EndpointRefused):
             async with self._looking:
                 if self.url == asked:

@@ -218,6 +218,7 @@ async def preview(
     async with worked(store, settings, run, few, say, keys, "preview") as execution:
         store.rows.reopen(run.id, surplus=True, failed=True)
         store.runs.set(run.id, reason="")
+        execution.engine.watched = True
         watch(execution, few.rows)
         await execution.work(units_of(few, still=execution.still))
     if execution.trouble is not None:

@@ -59,6 +59,10 @@ class Engine:
     """By stage and name of the model."""
     account: Account = field(default_factory=lambda: Account(Budget()))
     backoff: float = BACKOFF
+    watched: bool = False
+    """True while somebody watches what is written: then answers are heard as they come."""
+    writing: dict[bytes, tuple[Kind, str]] = field(default_factory=dict)
+    """The texts so far of the calls in flight, in the order in which they began."""
     _halt: Halt = field(default_factory=Halt)
     _served: dict[str, Served] = field(default_factory=dict)
     _gates: dict[str, Limiter] = field(default_factory=dict)
@@ -143,10 +147,11 @@ class Engine:
             return known
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
-            asked = Asked(kind, body, draw, stage, len(text))
+            heard = partial(self._heard, key, kind) if self.watched else None
+            asked = Asked(kind, body, draw, stage, len(text), heard)
             answering = self._serve(endpoint).answer(endpoint, asked, tally, partial(self._keep, call))
             running = self._in_flight[key] = asyncio.ensure_future(answering)
-            running.add_done_callback(lambda _: self._in_flight.pop(key, None))
+            running.add_done_callback(lambda _: (self._in_flight.pop(key, None), self.writing.pop(key, None)))
         return await asyncio.shield(running)
 
     async def drain(self) -> None:
@@ -164,6 +169,9 @@ class Engine:
     async def _keep(self, call: Call, answer: Completion) -> None:
         if answer.text.strip():  # nothing is not worth remembering: asked again, it may be something
             await self.memo.keep(call, answer)
+
+    def _heard(self, key: bytes, kind: Kind, text: str) -> None:
+        self.writing[key] = kind, text
 
     def _serve(self, endpoint: Endpoint) -> Served:
         known = self._served.get(endpoint.identity)

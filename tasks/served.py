@@ -28,7 +28,7 @@ from tasks.errors import (
 )
 from tasks.halt import Halt
 from tasks.limits import LOOK_AGAIN, Limiter, Pace
-from tasks.models.base import Capabilities, Completion, Endpoint, Kind
+from tasks.models.base import Capabilities, Completion, Endpoint, Kind, Streaming
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
 """After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
@@ -80,6 +80,8 @@ class Asked:
     draw: int
     stage: str
     length: int
+    heard: Callable[[str], None] | None = None
+    """Told the text so far while the answer is written, where somebody watches."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -162,7 +164,7 @@ class Served:
                     tally.sent += 1
                     sent = time.monotonic()
                     try:
-                        answer = await endpoint.send(asked.kind, asked.body, asked.draw)
+                        answer = await _sent(endpoint, asked)
                     except EndpointRefused as error:
                         self.trouble = error
                         raise
@@ -274,6 +276,12 @@ class Served:
         if self._knocking is None or self._knocking.done():
             self._knocking = asyncio.ensure_future(_knock(endpoint, kind))
         return await asyncio.shield(self._knocking)
+
+
+async def _sent(endpoint: Endpoint, asked: Asked) -> Completion:
+    if asked.heard is not None and isinstance(endpoint, Streaming):
+        return await endpoint.stream(asked.kind, asked.body, asked.draw, asked.heard)
+    return await endpoint.send(asked.kind, asked.body, asked.draw)
 
 
 async def _knock(endpoint: Endpoint, kind: Kind) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 from app import parts
 from app.desk import PREVIEW_ROWS, Look
@@ -27,12 +28,43 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     )
 
 
-def waiting_card(number: int) -> str:
+def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
+    """A row that is being written: what `speaker`, the user or the assistant, says so far."""
+    asked, answer = (text, "") if speaker == "user" else ("", text)
     return (
         f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><span class="no">{number}</span>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
-        f"{parts.bubble('user', '')}{parts.bubble('assistant', '')}</div></article>"
+        f"{parts.bubble('user', asked)}{parts.bubble('assistant', answer)}</div></article>"
     )
+
+
+def being_written(look: Look) -> list[tuple[str, str]]:
+    """(who speaks, what was said so far) of each answer that is on its way, the oldest first."""
+    execution = look.job.execution if look.job is not None else None
+    if execution is None:
+        return []
+    calls = list(execution.engine.writing.values())
+    return [("user" if kind == "complete" else "assistant", _without_json(text)) for kind, text in calls]
+
+
+def _without_json(text: str) -> str:
+    """Of an answer that is written as JSON, as far as it goes, its texts."""
+    if not text.lstrip().startswith("{"):
+        return text
+    import jiter
+
+    try:
+        begun = jiter.from_json(text.encode("utf-8", "replace"), partial_mode="trailing-strings")
+    except ValueError:
+        return ""
+    return "\n".join(_texts(begun))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in items for text in _texts(item)]
 
 
 def _answer(response: Response, named: bool) -> str:

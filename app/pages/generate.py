@@ -240,10 +240,16 @@ def cards(look: Look) -> str:
         latest = "".join(row_card(row, str(store.rows.place(row) + 1)) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
     begun = store.rows.first(look.run.id, PREVIEW_ROWS)
-    shown = "".join(changes.card(look, row, number, dropped) for number, (row, dropped) in enumerate(begun, 1))
+    writing = being_written(look) if first else []
+    shown = ""
+    for number, (row, dropped) in enumerate(begun, 1):
+        if writing and not row.responses and not dropped:
+            row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
+        shown += changes.card(look, row, number, dropped)
     if first:
         wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
-        shown += "".join(waiting_card(number) for number in range(len(begun) + 1, wanted + 1))
+        for number in range(len(begun) + 1, wanted + 1):
+            shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
         return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
     return shown if look.standing == "draft" or first else f'<h3 class="between">First rows</h3>{shown}'

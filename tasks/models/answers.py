@@ -1,5 +1,6 @@
 """What an endpoint answers, as a Completion: the shapes of the protocol that providers use, and events joined into one answer."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -116,17 +117,14 @@ def is_events(sent: bytes) -> bool:
     return begins.startswith((b"data:", b"event:", b": ", b":\n", b"id:", b"retry:"))
 
 
-def events(sent: bytes) -> Iterator[Any]:
-    """The JSON of each event."""
-    for line in sent.decode("utf-8", "replace").splitlines():
-        name, _, value = line.partition(":")
-        value = value.strip()
-        if name != "data" or not value or value == "[DONE]":
-            continue
-        try:
-            yield json.loads(value)
-        except (ValueError, RecursionError):
-            continue
+def events_of(line: str) -> Iterator[Any]:
+    """The JSON of the event that a line of a stream is; nothing for one that is none."""
+    name, _, value = line.partition(":")
+    value = value.strip()
+    if name != "data" or not value or value == "[DONE]":
+        return
+    with contextlib.suppress(ValueError, RecursionError):
+        yield json.loads(value)
 
 
 class Joined:
@@ -193,8 +191,9 @@ class Joined:
 def joined(sent: bytes) -> dict[str, Any]:
     """The answer that events make up."""
     whole = Joined()
-    for event in events(sent):
-        whole.add(event)
+    for line in sent.decode("utf-8", "replace").splitlines():
+        for event in events_of(line):
+            whole.add(event)
     return whole.whole()
 
 

@@ -4,9 +4,9 @@ A task sees a `Model`: two calls, with retries, limits and memory already taken 
 it builds a request body, which is hashed for the memo, and sends it once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from tasks.limits import Limits
 from tasks.types import Message
@@ -149,6 +149,15 @@ class Model(Protocol):
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion: ...
 
     async def complete(self, prompt: str, **options: Any) -> Completion: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """An endpoint whose answers can be heard as they are written."""
+
+    async def stream(self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None]) -> Completion:
+        """What `send` gives; `heard` is told the text so far."""
+        ...
 
 
 class DialectMemo(Protocol):

@@ -1,7 +1,7 @@
 """Bodies of answers, read in bounded memory: counted while they are inflated, and given up where no answer is that long."""
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 
 MOST_REFUSAL = 2**16
 """Bytes of an answer that says no: what is longer is not read to its end."""
@@ -16,21 +16,28 @@ class Unread(Exception):
 
 async def read_body(pieces: AsyncIterable[bytes], *, ok: bool, encoding: str, most: int) -> bytes:
     """What `pieces` hold, inflated: at most `most` bytes, and of an answer that is not `ok` its beginning. Raises Unread."""
-    encoding, most = encoding.strip().lower(), most if ok else MOST_REFUSAL
+    body = bytearray()
+    async for piece in inflated(pieces, ok=ok, encoding=encoding, most=most):
+        body += piece
+    return bytes(body)
+
+
+async def inflated(pieces: AsyncIterable[bytes], *, ok: bool, encoding: str, most: int) -> AsyncIterator[bytes]:
+    """The same piece by piece, as it comes."""
+    encoding, left = encoding.strip().lower(), most if ok else MOST_REFUSAL
     if encoding not in (*PLAIN, "gzip", "x-gzip", "deflate"):
         raise Unread(f"answered in the encoding '{encoding[:40]}', which was not asked for")
-    body, inflater = bytearray(), None
+    inflater = None
     async for piece in pieces:
-        if encoding in PLAIN:
-            body += piece
-        else:
+        if encoding not in PLAIN:
             inflater = inflater or _inflater(piece)
-            body += _inflated(inflater, piece, most + 1 - len(body))
-        if len(body) > most:
-            if ok:
-                raise Unread(f"sent more than {most // 2**20} MB, which no answer is")
-            break
-    return bytes(body[:most])
+            piece = _inflated(inflater, piece, left + 1)
+        if len(piece) > left and ok:
+            raise Unread(f"sent more than {most // 2**20} MB, which no answer is")
+        yield piece[:left]
+        left -= len(piece)
+        if left < 0:
+            return
 
 
 def _inflater(begins: bytes) -> "zlib._Decompress":

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from tasks.errors import CallRefused, ServerFault, SettingsError
-from tasks.models.body import Unread
-from tasks.models.openai import CONNECTING, OpenAIEndpoint, sendable
-from tasks.models.proxy import proxy_for
+from tasks.errors import ServerFault
+from tasks.models.client import client_for, translating
+from tasks.models.openai import OpenAIEndpoint, sendable
 
 AT_ONCE = 64
 """Texts in one request; some endpoints take no more."""
@@ -27,26 +26,8 @@ class Embedder:
     """
 
     def __init__(self, endpoint: OpenAIEndpoint) -> None:
-        import openai
-
-        from tasks.models.transport import BoundedTransport
-
         self.endpoint = endpoint
-        try:
-            transport = BoundedTransport(endpoint.headers, MOST_RECEIVED, proxy=proxy_for(endpoint.url))
-        except (ImportError, ValueError) as error:
-            raise SettingsError(
-                f"The proxy that the environment names for {endpoint.url} can't be used ({error}). Name one that begins "
-                "with http://, or none."
-            ) from error
-        self._client = openai.AsyncOpenAI(
-            base_url=endpoint.url,
-            default_query=endpoint.spec.whole_query or None,
-            api_key="none",  # the transport has the headers
-            max_retries=0,
-            timeout=openai.Timeout(endpoint.timeout, connect=min(CONNECTING, endpoint.timeout / 2)),
-            http_client=openai.DefaultAsyncHttpxClient(transport=transport, trust_env=False, follow_redirects=False),
-        )
+        self._client = client_for(endpoint, MOST_RECEIVED, at_once=True)
 
     async def __aenter__(self) -> "Embedder":
         return self
@@ -80,11 +61,8 @@ class Embedder:
 
     async def _answer(self, texts: list[str]) -> Any:
         """The endpoint's answer as JSON, with the client's errors translated."""
-        import httpx2
-        import openai
-
         spec = self.endpoint.spec
-        try:
+        with translating(self.endpoint):
             async with asyncio.timeout(self.endpoint.timeout):
                 answer = await self._client.embeddings.with_raw_response.create(
                     model=sendable(spec.model) or "default",
@@ -92,15 +70,4 @@ class Embedder:
                     encoding_format="float",
                     extra_body=spec.extra,
                 )
-        except Unread as error:
-            raise self.endpoint.unread(error) from error
-        except openai.APIStatusError as error:
-            raise self.endpoint.refusal(error.status_code, error.response.headers, error.response.content) from error
-        except (openai.OpenAIError, OSError) as error:  # among them the TimeoutError of the whole
-            cause = error.__cause__ if isinstance(error, openai.OpenAIError) else None
-            if isinstance(cause, httpx2.TimeoutException) and not isinstance(cause, httpx2.ConnectTimeout):
-                cause = TimeoutError()
-            raise self.endpoint.translated(cause or error) from error
-        except ValueError as error:
-            raise CallRefused(f"The request to {self.endpoint.url} can't be written as JSON ({error}).") from error
         return self.endpoint.parsed(answer.content)

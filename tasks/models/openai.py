@@ -1,8 +1,9 @@
 """Any OpenAI-compatible endpoint: chats and completions of a run.
 
 They go over aiohttp, which carries the openai client's faster transport too: importing that client takes half a second of
-every start, and its way to make a request more of the processor than all the rest of a call. It is asked for embeddings
-(tasks/models/embedding.py), which are few and large. One session for each endpoint.
+every start, and its way to make a request more of the processor than all the rest of a call. It is asked where a person
+watches an answer being written, and for embeddings, which are few and large (tasks/models/client.py). One session for each
+endpoint.
 Nothing is retried here: the engine does that, with its own limits. What goes wrong is translated once, in `translated` and
 `refusal`. Of what an endpoint sends no more is read than an answer can be, compressed or not.
 """
@@ -14,7 +15,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+    import openai
 
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
@@ -106,11 +108,13 @@ class OpenAIEndpoint:
         """Shapes of requests that were taken, or whose refusal was looked into."""
         self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
+        self._client: openai.AsyncOpenAI | None = None
         self._proxy = proxy_for(self.url)
         self._closed = False
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
+        self._client = None  # its connections end with it
         self.url, self._key = url, key
         self.headers |= self._authorization(key)
 
@@ -157,6 +161,15 @@ class OpenAIEndpoint:
         return body
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        return await self.answer(kind, body, draw)
+
+    async def stream(self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None]) -> Completion:
+        """The same answer, of which `heard` is told the text so far as it is written."""
+        return await self.answer(kind, body, draw, heard)
+
+    async def answer(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+    ) -> Completion:
         """The answer to a request, which is put into this endpoint's dialect on its way out.
 
         Where a field is refused the request is sent again without it, or with its other name, and no later one has it.
@@ -166,7 +179,7 @@ class OpenAIEndpoint:
             dialect = self.dialect
             spoken = dialect.spoken(body)
             try:
-                answer = await self._answer(kind, spoken, draw)
+                answer = await self._answer(kind, spoken, draw, heard)
             except (CallRefused, EndpointRefused, ServerFault) as error:
                 if (no := getattr(error, "refusal", None)) is None:
                     raise
@@ -189,15 +202,41 @@ class OpenAIEndpoint:
                     return answer
         return await self._answer(kind, self.dialect.spoken(body), draw)
 
-    async def _answer(self, kind: Kind, spoken: Mapping[str, Any], draw: int) -> Completion:
+    async def _answer(
+        self, kind: Kind, spoken: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+    ) -> Completion:
         """What comes back to a request as it stands."""
         started = time.perf_counter()
-        answer = await self.ask(PATHS[kind], spoken, headers={DRAW_HEADER: str(draw)})
+        headers = {DRAW_HEADER: str(draw)}
+        if heard is None:
+            answer = await self.ask(PATHS[kind], spoken, headers=headers)
+        else:
+            answer = await self._hear(kind, spoken, headers, heard)
         if (error := error_inside(answer)) is not None:
             raise self.meant(from_json(200, error), {})
         completion = self.read(answer, time.perf_counter() - started)
         self._has_answered = True
         return completion
+
+    async def _hear(
+        self, kind: Kind, spoken: Mapping[str, Any], headers: Mapping[str, str], heard: Callable[[str], None]
+    ) -> Any:
+        """What the endpoint says to a request, as JSON, heard as it is written. Through the openai client."""
+        from tasks.models.client import client_for, streamed, translating
+
+        if self._client is None:
+            self._client = client_for(self, MOST_RECEIVED, at_once=False)
+        with_usage = {} if "stream_options" in self.dialect.left_out else {"stream_options": {"include_usage": True}}
+        try:
+            with translating(self):
+                async with asyncio.timeout(self.timeout):
+                    answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, heard)
+        except CallRefused as error:
+            if not with_usage or error.refusal is None or "stream_options" not in error.refusal.message:
+                raise
+            await self._learn(self.dialect.without("stream_options"))
+            return await self._hear(kind, spoken, headers, heard)
+        return self.parsed(answer) if isinstance(answer, bytes) else answer.whole()
 
     def _thought_too_long(self, answer: Completion, spoken: Mapping[str, Any]) -> bool:
         """True where thoughts used up a limit that no person set: a longer one may leave room for the answer."""
@@ -459,6 +498,8 @@ class OpenAIEndpoint:
 
     async def close(self) -> None:
         self._closed = True
+        if self._client is not None:
+            await self._client.close()
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn

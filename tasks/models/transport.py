@@ -1,10 +1,10 @@
 """The transport below the openai client. Apart, because importing its HTTP library takes a while."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import httpx2
 
-from tasks.models.body import read_body
+from tasks.models.body import inflated, read_body
 
 ABOUT_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 OF_A_REQUEST = ("host", "content-length", "transfer-encoding")
@@ -17,12 +17,15 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
     a project, headers of one's own.
     """
 
-    def __init__(self, headers: Mapping[str, str], most: int, *, proxy: str | None) -> None:
-        """`proxy` is the only one used. Raises ValueError and ImportError for one that can't be."""
+    def __init__(self, headers: Mapping[str, str], most: int, *, proxy: str | None, at_once: bool = True) -> None:
+        """`proxy` is the only one used. `at_once` reads an answer whole; else it comes as it is sent.
+
+        Raises ValueError and ImportError for a proxy that can't be used.
+        """
         super().__init__(
             verify=httpx2.create_ssl_context(), proxy=proxy, limits=httpx2.Limits(max_keepalive_connections=100)
         )
-        self.headers, self.most = headers, most
+        self.headers, self.most, self.at_once = headers, most, at_once
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The whole answer, as it is inflated. Raises Unread."""
@@ -34,9 +37,28 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
         answer = await super().handle_async_request(sent)
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         encoding = answer.headers.get("Content-Encoding", "")
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in ABOUT_THE_BODY]
+        if not self.at_once:
+            stream = _Bounded(answer, encoding, self.most)
+            return httpx2.Response(answer.status_code, headers=headers, stream=stream, extensions=answer.extensions)
         try:
             body = await read_body(answer.stream, ok=answer.is_success, encoding=encoding, most=self.most)
         finally:
             await answer.aclose()  # one that is not read to its end closes its connection
-        headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in ABOUT_THE_BODY]
         return httpx2.Response(answer.status_code, headers=headers, content=body, extensions=answer.extensions)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """What an endpoint sends, as it comes, inflated and counted."""
+
+    def __init__(self, answer: httpx2.Response, encoding: str, most: int) -> None:
+        self.answer, self.encoding, self.most = answer, encoding, most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert isinstance(self.answer.stream, httpx2.AsyncByteStream)
+        pieces = inflated(self.answer.stream, ok=self.answer.is_success, encoding=self.encoding, most=self.most)
+        async for piece in pieces:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self.answer.aclose()
