@@ -13,6 +13,7 @@ from tests.schemas import instance, number_of
 
 PREFERRED = ("different",)
 """Of an enum: what lets an evolved instruction pass."""
+REQUESTS = r"^Write (\d+) new requests?\."
 
 
 def tokens(text: str) -> list[str]:
@@ -38,11 +39,17 @@ def digest_of(body: Mapping[str, Any], number: int = 0) -> str:
     return hashlib.sha256(f"{number}|{json.dumps(body, sort_keys=True)}".encode()).hexdigest()
 
 
-def answer(body: Mapping[str, Any], schema: Mapping[str, Any] | None, number: int = 0) -> str:
-    """The text of choice `number`; as JSON if `schema` is there or the body wants a JSON object."""
+def answer(body: Mapping[str, Any], schema: Mapping[str, Any] | None, number: int = 0, *, is_open: bool = False) -> str:
+    """The text of choice `number`; as JSON if `schema` is there or the body wants a JSON object.
+
+    `is_open`: the model goes on with the last message, and so in the place of whoever that is of.
+    """
     digest, prompt = digest_of(body, number), prompt_of(body)
+    if is_open and body["messages"][-1]["role"] == "user":
+        return _continuation(prompt, digest)
     if schema is not None:
-        return json.dumps(instance(schema, digest, PREFERRED))
+        wanted = re.search(REQUESTS, prompt, re.MULTILINE)
+        return json.dumps(instance(schema, digest, PREFERRED, length=int(wanted[1]) if wanted else 3))
     if (body.get("response_format") or {}).get("type") == "json_object":
         return json.dumps(_json(prompt, digest))
     if "prompt" in body:
@@ -109,7 +116,7 @@ def _rated(digest: str, number: int, typed: bool) -> dict[str, Any]:
 
 
 def _requests(prompt: str, digest: str) -> list[str]:
-    wanted = re.search(r"^Write (\d+) new requests?\.", prompt, re.MULTILINE)
+    wanted = re.search(REQUESTS, prompt, re.MULTILINE)
     count = int(wanted[1]) if wanted else 5
     return [f"Write about number {number_of(digest, n):08x}." for n in range(count)]
 

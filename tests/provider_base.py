@@ -19,7 +19,9 @@ from tests.provider_answers import answer, logprobs, prompt_of, text_of, tokens
 
 CHAT, COMPLETIONS, MODELS = "/chat/completions", "/completions", "/models"
 PER_MESSAGE = 4
-"""Tokens of a message beside its text."""
+"""Tokens of a message beside its text: its start, role and line end, and its end."""
+FOR_ANSWER = 3
+"""Tokens behind the messages: the start, role and line end of the answer."""
 THINKS = frozenset({"thinks"})
 GITHUB = "https://github.com/"
 
@@ -98,6 +100,7 @@ class Provider:
     blank: bytes = b""
     empty_content: str | None = ""
     empty_content_is_absent: bool = False
+    open_turns: bool = False
     cut_prompts: bool = False
     any_name: bool = False
     extra: Mapping[tuple[str, str], Check] = field(default_factory=dict)
@@ -159,8 +162,13 @@ class Request:
 
     @cached_property
     def prompt_tokens(self) -> int:
-        count = len(tokens(prompt_of(self.body)))
-        return count + PER_MESSAGE * len(self.body.get("messages", []))
+        count = len(tokens(prompt_of(self.body))) + PER_MESSAGE * len(self.body.get("messages", []))
+        return count if "messages" not in self.body else count - 1 if self.is_open else count + FOR_ANSWER
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the model goes on with the last message, instead of answering it."""
+        return self.provider.open_turns and bool(self.body.get("continue_final_message"))
 
     @property
     def format(self) -> dict[str, Any]:
@@ -231,7 +239,7 @@ def completion(request: Request) -> dict[str, Any]:
 def _choice(request: Request, model: Model, body: Mapping[str, Any], number: int) -> tuple[dict[str, Any], int, int]:
     """One choice, the tokens that it took, and those of them that were thoughts."""
     thoughts = tokens("Let me think about it." + " And again." * model.thinking)[: model.thinking]
-    pieces = tokens(answer(body, request.schema, number))
+    pieces = tokens(answer(body, request.schema, number, is_open=request.is_open))
     limit = len(thoughts) + len(pieces) if request.limit is None else request.limit
     finish = "length" if limit < len(thoughts) + len(pieces) else "stop"
     thoughts, pieces = thoughts[:limit], pieces[: max(limit - len(thoughts), 0)]

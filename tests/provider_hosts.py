@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from tests.provider_openai import OPENAI_SCHEMA_RULES
 from tests.provider_base import (
     GITHUB,
     THINKS,
@@ -17,6 +16,7 @@ from tests.provider_base import (
     rule,
     sized_listing,
 )
+from tests.provider_openai import OPENAI_SCHEMA_RULES
 from tests.schemas import parts
 
 # --- OpenRouter -------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def groq_key(request: Request) -> Reply | None:
     )
 
 
-@rule(GROQ_COMPATIBLE, confirmed=False)
+@rule(GITHUB + "tech-shrimp/deno-api-proxy/issues/3")
 def groq_path(request: Request) -> Reply | None:
     message = (
         f"Unknown request URL: {request.method} {request.path}. Please check the URL for typos, or see the docs at "
@@ -317,11 +317,13 @@ def together_path(request: Request) -> Reply | None:
     return error(404, f"Unable to find {request.path}", "not_found_error")
 
 
-@rule("https://docs.together.ai/docs/error-codes", confirmed=False)
+@rule(GITHUB + "evo-design/evo/issues/14")
 def together_model(request: Request) -> Reply | None:
     if (request.is_chat or request.is_completion) and request.model is None:
-        message = f"Unable to access model {request.model_name}. Please visit https://api.together.ai/models to view the list "
-        return error(404, message + "of supported models.", code="model_not_available")
+        message = (
+            f"Unable to access model {request.model_name}. Please visit https://api.together.xyz to see the list of "
+        )
+        return error(404, message + "supported models or contact the owner to request access.", code="model_not_found")
     return None
 
 

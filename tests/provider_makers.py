@@ -403,7 +403,7 @@ def deepseek_path(request: Request) -> Reply | None:
     return Reply(404, b"", "text/plain")
 
 
-@rule(DEEPSEEK_DOCS + "api/create-chat-completion", confirmed=False)
+@rule(GITHUB + "langbot-app/LangBot/issues/1643")
 def deepseek_model(request: Request) -> Reply | None:
     return deepseek_error("Model Not Exist") if request.is_chat and request.model is None else None
 

@@ -39,7 +39,7 @@ def openai_key(request: Request) -> Reply | None:
     return error(401, f"Incorrect API key provided: {masked}. {more}", code="invalid_api_key")
 
 
-@rule("https://platform.openai.com/docs/api-reference/chat", confirmed=False)
+@rule(GITHUB + "harry0703/MoneyPrinterTurbo/issues/57")
 def openai_path(request: Request) -> Reply | None:
     return error(404, f"Invalid URL ({request.method} {request.path})")
 

@@ -20,8 +20,8 @@ def _generates(request: Request) -> bool:
 VLLM_SOURCE = GITHUB + "vllm-project/vllm/blob/main/vllm/entrypoints/openai/"
 
 
-def vllm_error(status: int, message: str, kind: str = "BadRequestError", param: str | None = None) -> Reply:
-    return error(status, message, kind, param, status)
+def vllm_error(status: int, message: str, kind: str = "BadRequestError") -> Reply:
+    return error(status, message, kind, code=status)
 
 
 def flat_error(status: int, message: str, kind: str = "BadRequestError") -> Reply:
@@ -45,7 +45,7 @@ def vllm_path(request: Request) -> Reply | None:
 @rule(GITHUB + "vllm-project/vllm/issues/3485")
 def vllm_model(request: Request) -> Reply | None:
     if _generates(request) and request.model is None:
-        return vllm_error(404, f"The model `{request.model_name}` does not exist.", "NotFoundError", "model")
+        return vllm_error(404, f"The model `{request.model_name}` does not exist.", "NotFoundError")
     return None
 
 
@@ -56,16 +56,16 @@ def vllm_old_model(request: Request) -> Reply | None:
     return None
 
 
-@rule(VLLM_SOURCE + "serving_engine.py")
+@rule(GITHUB + "vllm-project/vllm/blob/9cfa5486/vllm/entrypoints/openai/serving_engine.py")
 def vllm_context(request: Request) -> Reply | None:
     if not _generates(request) or request.prompt_tokens < request.context:
         return None
     message = f"This model's maximum context length is {request.context} tokens. However, your request has "
     message += f"{request.prompt_tokens} input tokens. Please reduce the length of the input messages."
-    return vllm_error(400, message, param="input_tokens")
+    return vllm_error(400, message)
 
 
-@rule(VLLM_SOURCE + "serving_engine.py")
+@rule(GITHUB + "vllm-project/vllm/blob/9cfa5486/vllm/entrypoints/openai/serving_engine.py")
 def vllm_output(request: Request) -> Reply | None:
     limit, inputs = request.limit or 0, request.prompt_tokens
     if not _generates(request) or inputs + limit <= request.context:
@@ -74,7 +74,7 @@ def vllm_output(request: Request) -> Reply | None:
     message += (
         f"{request.context} tokens and your request has {inputs} input tokens ({limit} > {request.context} - {inputs})."
     )
-    return vllm_error(400, message, param="max_tokens")
+    return vllm_error(400, message)
 
 
 @rule(GITHUB + "vllm-project/vllm/issues/20409")
@@ -109,7 +109,9 @@ def vllm_open_message(request: Request) -> Reply | None:
 def vllm_tokenize(request: Request) -> Reply | None:
     """https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#tokenizer-api"""
     count = request.prompt_tokens
-    return Reply(200, {"count": count, "max_model_len": request.context, "tokens": list(range(count))})
+    return Reply(
+        200, {"count": count, "max_model_len": request.context or LOCAL_MODELS[0].context, "tokens": list(range(count))}
+    )
 
 
 # unknown fields are passed over: https://github.com/taresh18/orpheus-streaming/issues/7
@@ -125,6 +127,7 @@ VLLM = Provider(
     completions=True,
     thoughts="reasoning",  # https://github.com/vllm-project/vllm/pull/27752
     thoughts_in_logprobs=True,
+    open_turns=True,
     empty_content=None,
     extra={("POST", "/tokenize"): vllm_tokenize, ("GET", "/health"): lambda request: Reply(200, b"", "text/plain")},
 )
@@ -138,6 +141,7 @@ VLLM_OLD = Provider(
     completions=True,
     thoughts="reasoning_content",
     thoughts_in_logprobs=True,
+    open_turns=True,
     empty_content=None,
     extra={("POST", "/tokenize"): vllm_tokenize},
 )
@@ -189,6 +193,7 @@ SGLANG = Provider(
     completions=True,
     thoughts="reasoning_content",
     thoughts_in_logprobs=True,
+    open_turns=True,
     empty_content=None,
     any_name=True,
 )

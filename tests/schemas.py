@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -30,44 +31,57 @@ def number_of(digest: str, *path: str | int) -> int:
     return int(hashlib.sha256("/".join([digest, *map(str, path)]).encode()).hexdigest()[:8], 16)
 
 
-def instance(schema: Schema, digest: str, preferred: tuple[str, ...] = (), path: Path = (), root: Any = None) -> Any:
+def instance(schema: Schema, digest: str, preferred: tuple[str, ...] = (), *, length: int = 3) -> Any:
     """A value that fits `schema`: the same for the same digest, other texts at other paths.
 
-    Of an enum, the value in `preferred` is taken if there is one.
+    Of an enum, the value in `preferred` is taken if there is one. An array without bounds has `length` items, or one if
+    they are of an enum.
     """
-    root = schema if root is None else root
-    if "$ref" in schema:
-        target: Any = root
-        for name in schema["$ref"].removeprefix("#/").split("/") if schema["$ref"] != "#" else []:
-            target = target[name]
-        return instance(target, digest, preferred, path, root)
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        values = schema["enum"]
-        chosen = [value for value in values if value in preferred]
-        return chosen[0] if chosen else values[number_of(digest, *path) % len(values)]
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            return instance(schema[keyword][0], digest, preferred, path, root)
-    kind = schema.get("type")
-    match kind[0] if isinstance(kind, list) else kind:
-        case "object":
-            members = schema.get("properties", {}).items()
-            return {name: instance(part, digest, preferred, (*path, name), root) for name, part in members}
-        case "array":
-            items = schema.get("items", {})
-            length = max(schema.get("minItems", 0), 1 if "enum" in items else 3)
-            length = min(length, schema.get("maxItems", length))
-            return [instance(items, digest, preferred, (*path, str(number)), root) for number in range(length)]
-        case "integer" | "number":
-            low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-            high = schema.get("maximum", low + 4)
-            return low + number_of(digest, *path) % (int(high - low) + 1)
-        case "boolean":
-            return number_of(digest, *path) % 2 == 0
-        case "null":
-            return None
-        case _:
-            text = f"{TEXT}{number_of(digest, *path):08x}".ljust(schema.get("minLength", 0), "x")
-            return text[-schema["maxLength"] :] if "maxLength" in schema else text
+    return _Instances(schema, digest, preferred, length).of(schema, ())
+
+
+@dataclass(frozen=True)
+class _Instances:
+    """What stays the same while an instance is made."""
+
+    root: Schema
+    digest: str
+    preferred: tuple[str, ...]
+    length: int
+
+    def of(self, schema: Schema, path: Path) -> Any:
+        if "$ref" in schema:
+            target: Any = self.root
+            for name in schema["$ref"].removeprefix("#/").split("/") if schema["$ref"] != "#" else []:
+                target = target[name]
+            return self.of(target, path)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            values = schema["enum"]
+            chosen = [value for value in values if value in self.preferred]
+            return chosen[0] if chosen else values[number_of(self.digest, *path) % len(values)]
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                return self.of(schema[keyword][0], path)
+        kind = schema.get("type")
+        match kind[0] if isinstance(kind, list) else kind:
+            case "object":
+                members = schema.get("properties", {}).items()
+                return {name: self.of(part, (*path, name)) for name, part in members}
+            case "array":
+                items = schema.get("items", {})
+                length = max(schema.get("minItems", 0), 1 if "enum" in items else self.length)
+                length = min(length, schema.get("maxItems", length))
+                return [self.of(items, (*path, str(number))) for number in range(length)]
+            case "integer" | "number":
+                low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+                high = schema.get("maximum", low + 4)
+                return low + number_of(self.digest, *path) % (int(high - low) + 1)
+            case "boolean":
+                return number_of(self.digest, *path) % 2 == 0
+            case "null":
+                return None
+            case _:
+                text = f"{TEXT}{number_of(self.digest, *path):08x}".ljust(schema.get("minLength", 0), "x")
+                return text[-schema["maxLength"] :] if "maxLength" in schema else text
