@@ -82,7 +82,10 @@ class Provider:
     """A provider as a table.
 
     `thoughts` is where a thinking model's thoughts go: "" keeps them back, "parts" and "tags" put them into the content,
-    else it is the name of a field of the message. `blank` comes before every body. `troubles` are what a test can turn on.
+    else it is the name of a field of the message. `schema_in` are the names that lead to a schema beside response_format.
+    `several` is false where n is passed over or refused. `any_name` takes any name of a model for the first one.
+    `cut_prompts` drops the start of a prompt that is too long. `blank` comes before every body. `troubles` are what a test
+    can turn on.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Provider:
     empty_content: str | None = ""
     empty_content_is_absent: bool = False
     open_turns: bool = False
+    schema_in: tuple[str, ...] = ()
     cut_prompts: bool = False
     any_name: bool = False
     extra: Mapping[tuple[str, str], Check] = field(default_factory=dict)
@@ -176,8 +180,12 @@ class Request:
 
     @property
     def schema(self) -> dict[str, Any] | None:
-        """The schema of the answer, if there is one: OpenAI's location for it, or beside the type."""
+        """The schema of the answer, if there is one: where OpenAI has it, beside the type, or in a field of the provider's own."""
         schema = self.format.get("json_schema", {}).get("schema") or self.format.get("schema")
+        if schema is None and self.provider.schema_in:
+            schema = self.body
+            for name in self.provider.schema_in:
+                schema = (schema or {}).get(name)
         return schema if isinstance(schema, dict) else None
 
     def answered(self) -> dict[str, Any]:
@@ -238,10 +246,14 @@ def completion(request: Request) -> dict[str, Any]:
 
 def _choice(request: Request, model: Model, body: Mapping[str, Any], number: int) -> tuple[dict[str, Any], int, int]:
     """One choice, the tokens that it took, and those of them that were thoughts."""
-    thoughts = tokens("Let me think about it." + " And again." * model.thinking)[: model.thinking]
+    thinks = model.thinking if request.is_chat and not request.is_open else 0
+    thoughts = tokens("Let me think about it." + " And again." * thinks)[:thinks]
     pieces = tokens(answer(body, request.schema, number, is_open=request.is_open))
-    limit = len(thoughts) + len(pieces) if request.limit is None else request.limit
-    finish = "length" if limit < len(thoughts) + len(pieces) else "stop"
+    limits = [len(thoughts) + len(pieces)] if request.limit is None else [len(thoughts) + len(pieces), request.limit]
+    if not request.provider.cut_prompts:
+        limits.append(request.context - request.prompt_tokens)
+    limit = max(min(limits), 0)
+    finish = "length" if limit < limits[0] else "stop"
     thoughts, pieces = thoughts[:limit], pieces[: max(limit - len(thoughts), 0)]
     text, spent = "".join(pieces), len(thoughts) + len(pieces)
     if request.is_completion:

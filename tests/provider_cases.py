@@ -547,6 +547,16 @@ DEEPSEEK_CASES = [
     ),
     Case(
         DEEPSEEK,
+        "deepseek_turns",
+        {**REASONER, "messages": [*text("Name a river.")["messages"], *text("Another.")["messages"]]},
+        of_deepseek(
+            "deepseek-reasoner does not support successive user or assistant messages (messages[0] and messages[1] in your "
+            "input). You should interleave the user/assistant messages in the message sequence."
+        ),
+        accepted={"messages": [*text("Name a river.")["messages"], *text("Another.")["messages"]]},
+    ),
+    Case(
+        DEEPSEEK,
         "deepseek_output",
         {"max_tokens": 8193},
         of_deepseek("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
@@ -849,6 +859,13 @@ OTHER_LOCAL_CASES = [
         text(7),
         of_openai("invalid message content type: float64"),
         accepted=text([{"type": "text", "text": "Name a river."}]),
+    ),
+    Case(
+        OLLAMA,
+        "ollama_content",
+        {"messages": [{"role": "assistant", "content": None}, {"role": "user", "content": "Name a river."}]},
+        of_openai("invalid message content type: <nil>"),
+        accepted={"messages": [EARLIER, {"role": "user", "content": "Name a river."}]},
     ),
     Case(
         LM_STUDIO,

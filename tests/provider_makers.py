@@ -1,5 +1,6 @@
 """Stand-ins for others who serve their own models: Gemini, Anthropic, Mistral and DeepSeek."""
 
+from itertools import pairwise
 from typing import Any
 
 from tests.provider_base import (
@@ -72,7 +73,7 @@ def gemini_logprobs(request: Request) -> Reply | None:
     return _unknown_names(refused) if request.is_chat else None
 
 
-@rule("https://ai.google.dev/gemini-api/docs/models", confirmed=False)
+@rule(GITHUB + "piersolenski/wtf.nvim/issues/64", GITHUB + "crystal-autobot/autobot/issues/63")
 def gemini_model(request: Request) -> Reply | None:
     if not request.is_chat or request.model:
         return None
@@ -441,6 +442,23 @@ def deepseek_content(request: Request) -> Reply | None:
     return None
 
 
+@rule(GITHUB + "xerrors/Yuxi/issues/126", GITHUB + "deepseek-ai/DeepSeek-R1/issues/21")
+def deepseek_turns(request: Request) -> Reply | None:
+    if not request.is_chat or not request.has("thinks"):
+        return None
+    roles = [message.get("role") for message in request.body.get("messages", [])]
+    for number, (role, after) in enumerate(pairwise(roles)):
+        if role == after and role in ("user", "assistant"):
+            message = (
+                f"{request.model_name} does not support successive user or assistant messages (messages[{number}] and "
+            )
+            message += (
+                f"messages[{number + 1}] in your input). You should interleave the user/assistant messages in the "
+            )
+            return deepseek_error(message + "message sequence.")
+    return None
+
+
 @rule(GITHUB + "deepseek-ai/DeepSeek-V3/issues/69")
 def deepseek_output(request: Request) -> Reply | None:
     model, limit = request.model, request.limit
@@ -473,6 +491,16 @@ def deepseek_resources(request: Request) -> Reply | None:
     return Reply(200, answered)
 
 
+@rule(GITHUB + "deepseek-ai/DeepSeek-V3.2-Exp/issues/49")
+def deepseek_hollow_logprobs(request: Request) -> Reply | None:
+    """Log-probabilities that are 0 or -9999, and nothing beside them."""
+    answered = request.answered()
+    for choice in answered["choices"]:
+        for number, entry in enumerate((choice["logprobs"] or {}).get("content", [])):
+            entry |= {"logprob": -9999.0 if number % 5 == 4 else 0.0, "top_logprobs": []}
+    return Reply(200, answered)
+
+
 @rule(DEEPSEEK_DOCS + "guides/json_mode")  # "the API may occasionally return empty content"
 def deepseek_empty(request: Request) -> Reply | None:
     answered = request.answered()
@@ -496,10 +524,11 @@ DEEPSEEK = Provider(
         deepseek_format,
         deepseek_json_word,
         deepseek_logprobs,
+        deepseek_turns,
         deepseek_output,
         deepseek_context,
     ),
-    troubles=(deepseek_balance, deepseek_resources, deepseek_empty),
+    troubles=(deepseek_balance, deepseek_resources, deepseek_empty, deepseek_hollow_logprobs),
     roots=("", "/v1"),
     several=False,
     thoughts="reasoning_content",

@@ -126,6 +126,7 @@ VLLM = Provider(
     listing=sized_listing("max_model_len"),
     completions=True,
     thoughts="reasoning",  # https://github.com/vllm-project/vllm/pull/27752
+    schema_in=("structured_outputs", "json"),  # https://docs.vllm.ai/en/latest/features/structured_outputs/
     thoughts_in_logprobs=True,
     open_turns=True,
     empty_content=None,
@@ -140,6 +141,7 @@ VLLM_OLD = Provider(
     listing=sized_listing("max_model_len"),
     completions=True,
     thoughts="reasoning_content",
+    schema_in=("guided_json",),  # https://docs.vllm.ai/en/v0.9.1/features/structured_outputs.html
     thoughts_in_logprobs=True,
     open_turns=True,
     empty_content=None,
@@ -216,14 +218,15 @@ def ollama_model(request: Request) -> Reply | None:
 
 @rule(GITHUB + "ollama/ollama/blob/main/openai/openai.go")
 def ollama_content(request: Request) -> Reply | None:
+    """Only a message with tool calls can do without content."""
     for message in request.body.get("messages", []) if request.is_chat else []:
-        if message.get("content") is not None and not isinstance(message["content"], str | list):
-            return error(400, f"invalid message content type: {_go_type(message['content'])}")
+        content = message.get("content")
+        if not isinstance(content, str | list) and "tool_calls" not in message:
+            return error(400, f"invalid message content type: {GO_TYPES.get(type(content), 'float64')}")
     return None
 
 
-def _go_type(value: Any) -> str:
-    return {bool: "bool", int: "float64", float: "float64", dict: "map[string]interface {}"}[type(value)]
+GO_TYPES = {type(None): "<nil>", bool: "bool", dict: "map[string]interface {}"}
 
 
 # a key is required by clients, and ignored: https://docs.ollama.com/api/openai-compatibility
@@ -290,7 +293,7 @@ LM_STUDIO = Provider(
     troubles=(lm_studio_no_model,),
     completions=True,
     several=False,
-    thoughts="reasoning",
+    thoughts="reasoning",  # unconfirmed: other versions have reasoning_content, or tags in the content
     any_name=True,
 )
 

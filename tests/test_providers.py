@@ -1,5 +1,6 @@
 """The stand-ins for providers: what each refuses is refused in these words, and accepted without it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -215,6 +216,16 @@ def test_deepseek_leaves_the_content_empty() -> None:
     assert choice["message"]["content"] == "" and choice["finish_reason"] == "stop"
 
 
+def test_deepseek_gives_log_probabilities_without_anything_in_them() -> None:
+    with StandIn(DEEPSEEK, trouble="deepseek_hollow_logprobs") as server:
+        choice = send(server, {"logprobs": True, "top_logprobs": 5, **text(RATING)}).json()["choices"][0]
+        assert send(server, {}).json()["choices"][0]["logprobs"] is None
+    entries = choice["logprobs"]["content"]
+    assert "".join(entry["token"] for entry in entries) == choice["message"]["content"]
+    assert {entry["logprob"] for entry in entries} == {0.0, -9999.0}
+    assert all(entry["top_logprobs"] == [] for entry in entries)
+
+
 def test_llama_cpp_leaves_the_channels_of_harmony_in_the_content() -> None:
     with StandIn(LLAMA_CPP, trouble="llama_cpp_harmony") as server, StandIn(LLAMA_CPP) as whole:
         message, answered = send(server, {}).json()["choices"][0]["message"], send(whole, {})
@@ -394,11 +405,17 @@ def test_raw_prompts_are_gone_on_with(provider: Provider) -> None:
         body = {"prompt": "<|im_start|>user\n", "max_tokens": 200, "logprobs": 2}
         choice = send(server, body, path="/completions").json()["choices"][0]
         native = send(server, {"prompt": "[[[Title]]] Rivers\n[[[User]]] "}, path="/completions").json()["choices"][0]
-    if provider.models[0].thinking == 0:
-        assert choice["text"].endswith("?") and "[[[Assistant]]]" in native["text"]
+    assert choice["text"].endswith("?") and "[[[Assistant]]]" in native["text"]
     if provider.models[0].logprobs:
         assert "".join(choice["logprobs"]["tokens"]) == choice["text"]
         assert len(choice["logprobs"]["token_logprobs"]) == len(choice["logprobs"]["top_logprobs"])
+
+
+def test_an_answer_ends_with_the_context() -> None:
+    with StandIn(VLLM, context=16) as server:
+        reply = send(server, {}).json()
+    assert reply["choices"][0]["finish_reason"] == "length"
+    assert reply["usage"]["prompt_tokens"] == 11 and reply["usage"]["total_tokens"] == 16
 
 
 def test_an_open_turn_of_the_user_is_gone_on_with() -> None:
@@ -465,6 +482,20 @@ def test_tasks_can_read_their_answers(shape: str) -> None:
     prompt = PROMPTS.render("evol_gain.v1", before="Name a river.", after="Name two.", as_json=as_json)
     schema = holding({"enum": ["equal", "different"]})
     assert evol_instruct.equal(answered(shape, prompt, schema)) is False
+
+
+GUIDED: list[tuple[Provider, dict[str, Any]]] = [
+    (VLLM, {"structured_outputs": {"json": RATED}}),
+    (VLLM_OLD, {"guided_json": RATED}),
+    (LLAMA_CPP, {"response_format": {"type": "json_object", "schema": RATED}}),
+]
+
+
+@pytest.mark.parametrize(("provider", "body"), GUIDED, ids=lambda value: getattr(value, "name", None))
+def test_schemas_of_servers_own_kind_are_followed(provider: Provider, body: dict[str, Any]) -> None:
+    with StandIn(provider) as server, StandIn(OLLAMA) as other:
+        assert list(json.loads(written(send(server, body)))) == ["rating"]
+        assert "response_format" in body or written(send(other, body)).startswith("This is answer")
 
 
 def test_the_native_prompt_of_genstruct_is_gone_on_with() -> None:
@@ -610,7 +641,13 @@ def test_every_rule_has_a_source_and_a_test(provider: Provider) -> None:
         | {trouble for _, trouble, _, _ in TROUBLES}
         | {trouble for _, trouble, _ in ENDED}
     )
-    tested |= {"azure_content_filter", "openai_refusal", "deepseek_empty", "llama_cpp_harmony"}
+    tested |= {
+        "azure_content_filter",
+        "openai_refusal",
+        "deepseek_empty",
+        "deepseek_hollow_logprobs",
+        "llama_cpp_harmony",
+    }
     tested |= {"gemini_path", "openrouter_path", "ollama_path", "deepseek_path", "anthropic_path"}
     tested |= {checked.wrong_key.name for checked, _, _, _ in KEYS if checked.wrong_key}
     assert {rule.name for rule in rules} <= tested
