@@ -248,7 +248,7 @@ def _choice(request: Request, model: Model, body: Mapping[str, Any], number: int
     """One choice, the tokens that it took, and those of them that were thoughts."""
     thinks = model.thinking if request.is_chat and not request.is_open else 0
     thoughts = tokens("Let me think about it." + " And again." * thinks)[:thinks]
-    pieces = tokens(answer(body, request.schema, number, is_open=request.is_open))
+    pieces = tokens(_stopped(answer(body, request.schema, number, is_open=request.is_open), body.get("stop") or []))
     limits = [len(thoughts) + len(pieces)] if request.limit is None else [len(thoughts) + len(pieces), request.limit]
     if not request.provider.cut_prompts:
         limits.append(request.context - request.prompt_tokens)
@@ -265,6 +265,13 @@ def _choice(request: Request, model: Model, body: Mapping[str, Any], number: int
         seen = [*thoughts, *pieces] if request.provider.thoughts_in_logprobs else pieces
         choice["logprobs"] = {"content": logprobs(seen, body.get("top_logprobs") or 0)}
     return choice, spent, len(thoughts)
+
+
+def _stopped(text: str, stops: str | list[str]) -> str:
+    """`text` up to the first of `stops`."""
+    for stop in [stops] if isinstance(stops, str) else stops:
+        text = text.partition(stop)[0]
+    return text
 
 
 def _message(provider: Provider, thoughts: str, text: str) -> dict[str, Any]:

@@ -159,6 +159,8 @@ def anthropic_error(status: int, message: str, code: str = "invalid_request_erro
     return error(status, message, code, code=code)
 
 
+# the wording is that of the native API; before there was this endpoint, a key as bearer got "Invalid bearer token":
+# https://github.com/anthropics/anthropic-sdk-typescript/issues/620
 @rule(GITHUB + "continuedev/continue/issues/9399", confirmed=False)
 def anthropic_key(request: Request) -> Reply | None:
     if request.key == request.right_key:

@@ -9,6 +9,8 @@ Schema = Mapping[str, Any]
 Path = tuple[str, ...]
 
 TEXT = "sample text "
+NOT_APPLICABLE = "N/A"
+"""Of an enum, never taken beside others: tests count on ratings that are numbers."""
 
 
 def parts(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Schema]]:
@@ -58,7 +60,7 @@ class _Instances:
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
-            values = schema["enum"]
+            values = [value for value in schema["enum"] if value != NOT_APPLICABLE] or schema["enum"]
             chosen = [value for value in values if value in self.preferred]
             return chosen[0] if chosen else values[number_of(self.digest, *path) % len(values)]
         for keyword in ("anyOf", "oneOf"):

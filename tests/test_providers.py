@@ -411,6 +411,14 @@ def test_raw_prompts_are_gone_on_with(provider: Provider) -> None:
         assert len(choice["logprobs"]["token_logprobs"]) == len(choice["logprobs"]["top_logprobs"])
 
 
+def test_an_answer_ends_before_what_is_to_stop_it() -> None:
+    with StandIn(VLLM) as server:
+        whole, stopped, also = (send(server, {"stop": stop}).json()["choices"][0] for stop in ([], [" is"], " answer"))
+    assert whole["message"]["content"].startswith("This is answer")
+    assert (stopped["message"]["content"], stopped["finish_reason"]) == ("This", "stop")
+    assert also["message"]["content"] == "This is"
+
+
 def test_an_answer_ends_with_the_context() -> None:
     with StandIn(VLLM, context=16) as server:
         reply = send(server, {}).json()
@@ -541,6 +549,7 @@ def test_a_preferred_value_of_an_enum_is_taken() -> None:
     schema = {"enum": ["a", "b", "c"]}
     assert {instance(schema, str(n), ("c",)) for n in range(20)} == {"c"}
     assert {instance(schema, str(n)) for n in range(50)} == {"a", "b", "c"}
+    assert {instance({"enum": [1, "N/A"]}, str(n)) for n in range(20)} == {1}
 
 
 # --- the stand-ins themselves -----------------------------------------------------------------------------------------
