@@ -1108,6 +1108,7 @@ TROUBLES: list[tuple[Provider, str, int, Any]] = [
                 "message": "This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but "
                 "can only afford 12. To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account",
                 "code": 402,
+                "metadata": {"provider_name": None},
             },
             "user_id": "user_1",
         },

@@ -82,7 +82,8 @@ def openrouter_upstream_schema(request: Request) -> Reply | None:
     return None
 
 
-@rule(OPENROUTER_ERRORS)
+# the metadata are documented, the wording of the message is not
+@rule(OPENROUTER_ERRORS, confirmed=False)
 def openrouter_moderation(request: Request) -> Reply | None:
     metadata = {
         "reasons": ["violence"],
@@ -101,7 +102,8 @@ def openrouter_error_in_200(request: Request) -> Reply | None:
     return openrouter_error(429, "Provider returned error", metadata, sent=200)
 
 
-@rule(GITHUB + "maximhq/bifrost/issues/5425", GITHUB + "genkit-ai/genkit/pull/6259", OPENROUTER_ERRORS)
+# where the error stands is documented, its wording is not
+@rule(GITHUB + "maximhq/bifrost/issues/5425", GITHUB + "genkit-ai/genkit/pull/6259", OPENROUTER_ERRORS, confirmed=False)
 def openrouter_choice_error(request: Request) -> Reply | None:
     """The provider breaks off: what it had written, and why it ended, inside of the choice."""
     answered = request.answered()
@@ -112,11 +114,11 @@ def openrouter_choice_error(request: Request) -> Reply | None:
     return Reply(200, answered)
 
 
-@rule(GITHUB + "can1357/oh-my-pi/issues/9569")
+@rule(GITHUB + "babikov/doka-site/issues/7", GITHUB + "can1357/oh-my-pi/issues/9569")
 def openrouter_credits(request: Request) -> Reply | None:
     message = f"This request requires more credits, or fewer max_tokens. You requested up to {request.limit or 65536} tokens, "
     message += "but can only afford 12. To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account"
-    return openrouter_error(402, message)
+    return openrouter_error(402, message, {"provider_name": None})
 
 
 # unknown fields are passed over: https://openrouter.ai/docs/api/reference/parameters

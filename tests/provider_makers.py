@@ -112,7 +112,7 @@ def gemini_schema_keyword(request: Request) -> Reply | None:
     return None
 
 
-@rule(GITHUB + "vercel/ai/issues/2974")
+@rule(GITHUB + "vercel/ai/issues/2974", confirmed=False)  # the wording is that of the native API
 def gemini_schema_type(request: Request) -> Reply | None:
     for path, part in parts(request.schema if request.is_chat else None):
         if not part.keys() & {"type", "anyOf", "$ref"}:
@@ -245,6 +245,7 @@ ANTHROPIC_REFUSED = {
     GITHUB + "agentjido/req_llm/pull/707",  # maxItems
     GITHUB + "agentjido/req_llm/issues/302",  # minimum
     ANTHROPIC_SCHEMAS,  # the others
+    confirmed=False,  # that they are refused is documented, the wording is that of the native API
 )
 def anthropic_schema_keyword(request: Request) -> Reply | None:
     for _, part in parts(request.schema if request.is_chat else None):
@@ -255,7 +256,8 @@ def anthropic_schema_keyword(request: Request) -> Reply | None:
     return None
 
 
-@rule(GITHUB + "ghostlobster/memorize-everything/issues/93", ANTHROPIC_SCHEMAS)
+# documented; the wording is that of the native API
+@rule(GITHUB + "ghostlobster/memorize-everything/issues/93", ANTHROPIC_SCHEMAS, confirmed=False)
 def anthropic_min_items(request: Request) -> Reply | None:
     for _, part in parts(request.schema if request.is_chat else None):
         if part.get("type") == "array" and part.get("minItems", 0) > 1:

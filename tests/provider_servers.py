@@ -216,7 +216,7 @@ def ollama_model(request: Request) -> Reply | None:
     return None
 
 
-@rule(GITHUB + "ollama/ollama/blob/main/openai/openai.go")
+@rule(GITHUB + "SAIL-Research-Lab/cheetahclaws/issues/71", GITHUB + "QwenLM/qwen-code/issues/3421")
 def ollama_content(request: Request) -> Reply | None:
     """Only a message with tool calls can do without content."""
     for message in request.body.get("messages", []) if request.is_chat else []:
