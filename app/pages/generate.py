@@ -1,6 +1,7 @@
 """Generate: what to make, from which input; a preview of the first rows; the run, with its progress and its failures."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -12,11 +13,12 @@ from app.errors import RunError
 from app.forms import add_fields
 from app.pages import changes, consent, inputs
 from app.pages.board import Act, Board, Done, stop
-from app.pages.cards import progress_card, row_card, waiting_card
+from app.pages.cards import being_written, progress_card, row_card, waiting_card
 from app.parts import count
 from tasks import TASKS
 from tasks.answers import Answers
 from tasks.budget import Budget
+from tasks.types import Response
 
 LATEST = 3
 EXPORTING = {
