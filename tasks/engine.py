@@ -176,8 +176,9 @@ class Engine:
     def _serve(self, endpoint: Endpoint) -> Served:
         known = self._served.get(endpoint.identity)
         if known is None or id(endpoint) not in self._endpoints:
+            twins = (other for other in self._endpoints.values() if other.identity == endpoint.identity)
+            endpoint.remember_in(self.memo, next(twins, None))
             self._endpoints[id(endpoint)] = endpoint
-            endpoint.remember_in(self.memo)
             gate = self._gates.setdefault(endpoint.limits.address, Limiter())
             gate.widen(endpoint.limits.concurrency)
             known = self._served.setdefault(endpoint.identity, Served(gate, self._halt, self.account, self.backoff))

@@ -10,7 +10,7 @@ from tasks.budget import Account, Budget
 from tasks.engine import Call, Engine
 from tasks.errors import ModelError
 from tasks.limits import Limits
-from tasks.models.base import Capabilities, Completion, DialectMemo, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind
 from tasks.types import Message
 
 Talk = Callable[[Mapping[str, Any], int, int], Awaitable[str]]
@@ -82,7 +82,7 @@ class Fake:
         finally:
             self.inside -= 1
 
-    def remember_in(self, memo: DialectMemo) -> None:
+    def remember_in(self, memo: DialectMemo, twin: Endpoint | None = None) -> None:
         return None
 
     async def probe(self) -> Capabilities:

@@ -196,8 +196,8 @@ class Endpoint(Protocol):
         """Sends it once. Raises the errors of tasks.errors, nothing else."""
         ...
 
-    def remember_in(self, memo: DialectMemo) -> None:
-        """Says where to keep what is found out of the endpoint while it is asked."""
+    def remember_in(self, memo: DialectMemo, twin: "Endpoint | None" = None) -> None:
+        """Says where to keep what is found out of the endpoint while it is asked; `twin` is asked at the same time, and knows."""
         ...
 
     async def probe(self) -> Capabilities: ...

@@ -4,6 +4,7 @@ Importing it takes half a second, so that this module imports it where a client 
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from tasks.models.openai import OpenAIEndpoint
 
+TOLD_EVERY = 0.1
+"""Seconds between two tellings of a text that is being written."""
 OWN_NAMES: dict[Kind, tuple[str, str]] = {"chat": ("model", "messages"), "complete": ("model", "prompt")}
 
 
@@ -83,7 +86,7 @@ async def streamed(
     rest = {name: value for name, value in body.items() if name not in OWN_NAMES[kind]}
     own: dict[str, Any] = {name: body[name] for name in OWN_NAMES[kind]}
     create: Any = (client.chat.completions if kind == "chat" else client.completions).with_streaming_response.create
-    joined, whole = Joined(), bytearray()
+    joined, whole, told = Joined(), bytearray(), 0.0
     async with create(**own, stream=True, extra_body=rest, extra_headers=dict(headers)) as response:
         is_stream: bool | None = None
         async for line in response.iter_lines():
@@ -95,5 +98,7 @@ async def streamed(
                 continue
             for event in events_of(line):
                 joined.add(event)
+            if time.monotonic() - told > TOLD_EVERY:
+                told = time.monotonic()
                 heard("".join(joined.text) or "".join(joined.reasoning))
     return bytes(whole) if is_stream is False else joined

@@ -213,6 +213,8 @@ def _adapter() -> TypeAdapter[Dialect]:
 def spoken_by(spec: ModelSpec, known: Dialect | None = None) -> Dialect:
     """What is known of an endpoint's dialect, with what a person set of it, who wins."""
     dialect = known or Dialect()
+    if not (spec.token_limit or spec.answer_format or spec.left_out):
+        return dialect
     if spec.token_limit:
         renamed = {ours: theirs for ours, theirs in dialect.renamed.items() if ours not in TOKEN_LIMITS}
         other = next(limit for limit in TOKEN_LIMITS if limit != spec.token_limit)
@@ -220,6 +222,18 @@ def spoken_by(spec: ModelSpec, known: Dialect | None = None) -> Dialect:
     if spec.answer_format:
         dialect = replace(dialect, answer_format=spec.answer_format)
     return replace(dialect, left_out=tuple(dict.fromkeys([*dialect.left_out, *spec.left_out])))
+
+
+def found_out(dialect: Dialect, spec: ModelSpec, before: Dialect) -> Dialect:
+    """A dialect without what a person set of it: that is the recipe's, and not to be remembered of the endpoint."""
+    left_out = tuple(name for name in dialect.left_out if name not in spec.left_out or name in before.left_out)
+    own_form = spec.answer_format and dialect.answer_format == spec.answer_format
+    return replace(
+        dialect,
+        left_out=left_out,
+        answer_format=before.answer_format if own_form else dialect.answer_format,
+        renamed=before.renamed if spec.token_limit else dialect.renamed,
+    )
 
 
 def common(schema: Any, *, enum_texts: bool = False) -> Any:

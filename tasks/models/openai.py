@@ -16,7 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -34,9 +34,9 @@ from tasks.errors import (
 )
 from tasks.limits import Limits
 from tasks.models.answers import EndedByFault, NotTheProtocol, completion, is_events, joined
-from tasks.models.base import Capabilities, Completion, DialectMemo, Kind, is_filtered
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
-from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, spoken_by
+from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
 from tasks.models.presets import PRESETS
 from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_for, socks_connector, without_login
 from tasks.models.refusals import Refusal, error_inside, from_json, names_field, refusal
@@ -77,6 +77,18 @@ ROOM = re.compile(
 )
 
 
+@dataclass
+class Known:
+    """What was found out of one model at one address: shared by all who ask it at the same time."""
+
+    dialect: Dialect = field(default_factory=Dialect)
+    is_recalled: bool = False
+    has_answered: bool = False
+    taken: set[tuple[str, ...]] = field(default_factory=set)
+    """Shapes of requests that were taken, or whose refusal was looked into."""
+    learning: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class OpenAIEndpoint:
     """One model at one OpenAI-compatible address."""
 
@@ -100,17 +112,17 @@ class OpenAIEndpoint:
         self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self.headers["Accept-Encoding"] = ENCODINGS
         self.headers |= {**_account(spec, self.url), **spec.headers, **self._authorization(key)}
-        self.dialect = spoken_by(spec)
         self._memo: DialectMemo | None = None
-        self._is_recalled = False
-        self._learning = asyncio.Lock()
-        self._taken: set[tuple[str, ...]] = set()
-        """Shapes of requests that were taken, or whose refusal was looked into."""
-        self._has_answered = False
+        self._known = Known()
         self._session: aiohttp.ClientSession | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._proxy = proxy_for(self.url)
         self._closed = False
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is known of this endpoint, with what a person set of it."""
+        return spoken_by(self.spec, self._known.dialect)
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
@@ -192,10 +204,10 @@ class OpenAIEndpoint:
                 if isinstance(found, Completion):
                     return found
             else:
-                self._taken.add(_shape(spoken))
+                self._known.taken.add(_shape(spoken))
                 if not self._thought_too_long(answer, spoken):
                     return answer
-                async with self._learning:
+                async with self._known.learning:
                     if self.dialect == dialect:
                         await self._learn(dialect.with_room_to_think)
                 if self.dialect == dialect:
@@ -215,7 +227,7 @@ class OpenAIEndpoint:
         if (error := error_inside(answer)) is not None:
             raise self.meant(from_json(200, error), {})
         completion = self.read(answer, time.perf_counter() - started)
-        self._has_answered = True
+        self._known.has_answered = True
         return completion
 
     async def _hear(
@@ -246,12 +258,12 @@ class OpenAIEndpoint:
 
     async def _answers(self, kind: Kind) -> bool:
         """Whether another request with the same key is answered: then a 403 is not about the key."""
-        async with self._learning:
-            if not self._has_answered:
+        async with self._known.learning:
+            if not self._known.has_answered:
                 with contextlib.suppress(ModelError):
                     smallest = "Hello" if kind == "complete" else [Message(role="user", content="Hello")]
                     await self._answer(kind, self.dialect.spoken(self.request(kind, smallest, {"max_tokens": 1})), 0)
-            return self._has_answered
+            return self._known.has_answered
 
     async def _adapted(
         self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
@@ -263,16 +275,20 @@ class OpenAIEndpoint:
         spoken = dialect.spoken(body)
         if no.meaning in HEAVY or names_field(no.message, [name for name in NEEDED if name in spoken]):
             return None
-        async with self._learning:
+        async with self._known.learning:
             if self.dialect.spoken(body) != spoken:
                 return self.dialect  # another call found it out meanwhile
             if (learned := dialect.after(no, spoken)) is not None:
                 self._no_own_field(learned, body, spoken, no)
                 await self._learn(learned)
                 return learned
-            if no.meaning not in ("refused", "field") or no.status not in (400, 422) or _shape(spoken) in self._taken:
+            if (
+                no.meaning not in ("refused", "field")
+                or no.status not in (400, 422)
+                or _shape(spoken) in self._known.taken
+            ):
                 return None
-            self._taken.add(_shape(spoken))  # whatever comes of it, it is tried once
+            self._known.taken.add(_shape(spoken))  # whatever comes of it, it is tried once
             return await self._found_by_trying(no, kind, body, dialect, draw)
 
     async def _found_by_trying(
@@ -316,23 +332,24 @@ class OpenAIEndpoint:
 
     async def _recall_dialect(self) -> None:
         """Takes what was found out before, once."""
-        if self._memo is None or self._is_recalled:
+        if self._memo is None or self._known.is_recalled:
             return
-        async with self._learning:
-            if not self._is_recalled and (known := await self._memo.recall_dialect(self.identity)):
+        async with self._known.learning:
+            if not self._known.is_recalled and (known := await self._memo.recall_dialect(self.identity)):
                 with contextlib.suppress(ValueError):
-                    self.dialect = spoken_by(self.spec, Dialect.load(known))
-            self._is_recalled = True
+                    self._known.dialect = Dialect.load(known)
+            self._known.is_recalled = True
 
     async def _learn(self, dialect: Dialect) -> None:
         notes = {name: self._clean(note) for name, note in dialect.notes.items()}
-        self.dialect = replace(dialect, notes=notes)
+        self._known.dialect = replace(found_out(dialect, self.spec, self._known.dialect), notes=notes)
         if self._memo is not None:
-            await self._memo.keep_dialect(self.identity, self.dialect.dump())
+            await self._memo.keep_dialect(self.identity, self._known.dialect.dump())
 
-    def remember_in(self, memo: DialectMemo) -> None:
-        if self._memo is None:
-            self._memo = memo
+    def remember_in(self, memo: DialectMemo, twin: Endpoint | None = None) -> None:
+        self._memo = memo
+        if isinstance(twin, OpenAIEndpoint):
+            self._known = twin._known
 
     async def ask(
         self,
@@ -451,7 +468,7 @@ class OpenAIEndpoint:
             return EndpointRefused(
                 f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
             )
-        if meaning == "key" and status == 403 and self._has_answered:
+        if meaning == "key" and status == 403 and self._known.has_answered:
             return self._refused_call(no, self._said_no(no))
         match meaning:
             case "key":

@@ -25,12 +25,11 @@ SCHEMA: dict[str, Any] = {
         "answer": {
             "type": "object",
             "properties": {
-                "kinds": {"type": "array", "items": {"enum": [1, 2]}, "maxItems": 2},
-                "words": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 2},
+                "kinds": {"type": "array", "items": {"enum": [1, 2]}, "minItems": 1, "maxItems": 2},
                 "reason": {"type": "string", "minLength": 1, "maxLength": 8},
                 "rating": {"enum": [1, 2, 3, 4, 5]},
             },
-            "required": ["kinds", "words", "reason", "rating"],
+            "required": ["kinds", "reason", "rating"],
             "additionalProperties": False,
         },
     },
@@ -40,7 +39,7 @@ SCHEMA: dict[str, Any] = {
 """Holds what any of our schemas holds, so that what is refused of it is refused of them."""
 QUESTION = """\
 Is water wet? Answer as JSON, like
-{"verdict": "yes", "answer": {"kinds": [1], "words": ["wet"], "reason": "it flows", "rating": 5}}"""
+{"verdict": "yes", "answer": {"kinds": [1], "reason": "it flows", "rating": 5}}"""
 ROOM_TO_THINK = 1024
 """Tokens for an answer of some forty: models that think do so first."""
 OPEN_TALK: list[Message] = [

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.limits import Limits
-from tasks.models.base import Capabilities, Completion, DialectMemo, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind
 from tasks.types import Message
 
 TEMPLATE = (
@@ -78,7 +78,7 @@ class ScriptedEndpoint:
         )
         return sentence if kind == "complete" else f"In short: {sentence.rstrip('?')}. Start small, then look again."
 
-    def remember_in(self, memo: DialectMemo) -> None:
+    def remember_in(self, memo: DialectMemo, twin: Endpoint | None = None) -> None:
         return None
 
     async def probe(self) -> Capabilities:
