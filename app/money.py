@@ -1,6 +1,6 @@
-"""What calls cost: tokens at the prices that models have in their settings, in US dollars.
+"""What calls cost: tokens at the prices that models have in their settings, else at list prices, in US dollars.
 
-A price is known where both of its parts are set; the built-in model costs nothing. Where the price of one model is not
+A price is known where both of its parts are; the built-in model costs nothing. Where the price of one model is not
 known, a sum over it is not known either.
 """
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
 from tasks import local as local_model
+from tasks.models import catalogue
+from tasks.models.catalogue import listed
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 from tasks.served import Tally
@@ -33,7 +35,19 @@ def price(spec: ModelSpec) -> Price | None:
     """None where it is not known."""
     if spec.prompt_price is not None and spec.completion_price is not None:
         return Price(spec.prompt_price, spec.completion_price)
-    return Price(0, 0) if spec.preset in PRESETS and not spec.url and PRESETS[spec.preset].url is None else None
+    if spec.preset in PRESETS and not spec.url and PRESETS[spec.preset].url is None:
+        return Price(0, 0)
+    known = listed(spec.model, spec.address)
+    if known is None or known.prompt_price is None or known.completion_price is None:
+        return None
+    return Price(known.prompt_price, known.completion_price)
+
+
+def source(made: Recipe) -> str:
+    """Where the prices of a recipe's models come from, where they were not set by hand; "" where all were."""
+    specs = (made.generator, *made.responders, *([made.labeller] if made.rating else []))
+    taken = [spec for spec in specs if spec == spec.unpriced and spec.address and price(spec)]
+    return catalogue.source() if taken else ""
 
 
 def name(spec: ModelSpec) -> str:

@@ -168,7 +168,9 @@ def facts(look: Look) -> str:
         cells += [(_range(told.tokens, told.spread), "tokens"), (parts.duration(told.seconds), "time")]
     if told.dollars:
         most = told.dollars * (1 + (told.spread or 0))
-        cells.append((money.words(told.dollars), "cost"))
+        cells.append(
+            (money.words(told.dollars), f"cost, {source}" if (source := money.source(look.wanted)) else "cost")
+        )
         if money.words(most) != money.words(told.dollars):
             cells.append((money.words(most), "at most, likely"))
     return parts.facts(cells, "Forecast from the preview")

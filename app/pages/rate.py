@@ -13,6 +13,7 @@ from app.parts import count, t
 from feedback.aspects import ASPECTS
 from feedback.scales import Scale, by_aspect
 from feedback.ultrafeedback import MOST_REPEATS, UltraFeedback
+from tasks.models import catalogue
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]
 
@@ -125,7 +126,8 @@ def cost(look: Look) -> str:
     if known is None:
         return parts.note(f"{said}. With the labeller's prices under Models, More, it says what that is in money.")
     dollars = known.of(prompts, answers)
-    return parts.note(f"{said}, {money.words(dollars)}." if dollars else f"{said}.")
+    source = f" ({catalogue.source()})" if labeller == (labeller.unpriced if labeller else None) else ""
+    return parts.note(f"{said}, {money.words(dollars)}{source}." if dollars else f"{said}.")
 
 
 def rubric(look: Look) -> str:

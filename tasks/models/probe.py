@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, EndpointRefused, ModelError, ServerFault, Unreachable
+from tasks.models import catalogue
 from tasks.models.base import OPEN_TURN, Capabilities
 from tasks.models.hub import REPO
 from tasks.models.secrets import mask, mask_whole
@@ -67,6 +68,7 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         _takes_raw_prompts(endpoint),
         _gives_logprobs(endpoint),
     )
+    known = catalogue.listed(endpoint.spec.model, endpoint.url)
     dialect = endpoint.dialect
     as_schema = writes_json and dialect.answer_format == "json_schema"
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
@@ -80,7 +82,7 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         chat_template=mask_whole(template, secrets) if template else template,
         bos_token=mask(str(props.get("bos_token") or "")[:LONGEST_TOKEN], secrets),
         eos_token=mask(str(props.get("eos_token") or "")[:LONGEST_TOKEN], secrets),
-        context=slot if isinstance(slot, int) else context,
+        context=slot if isinstance(slot, int) else context or (known.context if known else None),
         models=tuple(mask(name[:LONGEST_NAME], secrets) for name in models[:MOST_MODELS]),
         weights=mask(weights[:LONGEST_NAME], secrets),
     )
