@@ -426,6 +426,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     stand_in: StandIn
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no fault of the server's."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     """HTTP/1.1 with connections that stay open."""

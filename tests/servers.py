@@ -125,7 +125,10 @@ class FakeOpenAI:
             await _respond(writer, 404, _error("There is no such path."))
             return True
         body = json.loads(sent)
+        is_stream = body.pop("stream", False)  # how it is sent says nothing of what is asked
+        body.pop("stream_options", None)
         call = {
+            "stream": is_stream,
             "path": path,
             "body": body,
             "draw": headers.get("x-claywright-draw", ""),
@@ -157,6 +160,8 @@ class FakeOpenAI:
         status, extra, said = self._said(path, body, str(call["draw"]), fault)
         with self._lock:
             call["status"] = status
+        if is_stream and status == 200 and isinstance(said, dict) and said.get("choices"):
+            said, extra = events(said), {**extra, "Content-Type": "text/event-stream"}
         await _respond(writer, status, said, extra)
         return True
 
@@ -241,6 +246,24 @@ def protocol(text: str | None, body: Mapping[str, Any], **message: Any) -> dict[
     asked = len(json.dumps(body.get("messages") or body.get("prompt"))) // 4
     usage = {"prompt_tokens": asked, "completion_tokens": 8, "total_tokens": asked + 8}
     return {"id": "fake", "created": 0, "model": body.get("model", "fake"), "choices": [choice], "usage": usage}
+
+
+def events(answer: Mapping[str, Any]) -> bytes:
+    """The protocol's answer as the events of a stream, a word each."""
+    choice = answer["choices"][0]
+    text = choice["message"].get("content") if "message" in choice else choice["text"]
+    rest = {name: value for name, value in choice.get("message", {}).items() if name not in ("content", "role")}
+    said: list[dict[str, Any]] = [{"delta": rest}] if rest else []
+    said += [
+        {"delta": {"content": piece}} if "message" in choice else {"text": piece}
+        for piece in re.split(r"(?<= )", text or "")
+    ]
+    end = {name: choice[name] for name in ("finish_reason", "logprobs") if choice.get(name)}
+    chunks: list[dict[str, Any]] = [
+        {"model": answer["model"], "choices": [one]} for one in [*said, {"delta": {}, **end}]
+    ]
+    chunks.append({"choices": [], "usage": answer["usage"]})
+    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks).encode() + b"data: [DONE]\n\n"
 
 
 def reply(body: Mapping[str, Any], draw: str) -> str:

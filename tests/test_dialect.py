@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -356,3 +356,17 @@ def test_each_empty_answer_has_its_own_reason(message: dict[str, Any], reason: s
 def test_content_in_parts(content: Any, text: str, reasoning: str | None) -> None:
     answer, _ = asked(lambda body: (200, {}, protocol(content, {"messages": []})), sending(1))
     assert (answer.text, answer.reasoning) == (text, reasoning)
+
+
+def test_a_streamed_answer_is_the_same_and_is_heard_as_it_is_written() -> None:
+    async def both(endpoint: OpenAIEndpoint) -> tuple[Completion, Completion, list[str]]:
+        heard: list[str] = []
+        body = endpoint.request("chat", HELLO, {"seed": 1, "logprobs": True, "top_logprobs": 2})
+        streamed = await endpoint.stream("chat", body, 0, heard.append)
+        return streamed, await endpoint.send("chat", body, 0), heard
+
+    (streamed, sent, heard), bodies = asked(without("seed", no("Unknown parameter: 'seed'.")), both)
+    assert replace(streamed, latency=0) == replace(sent, latency=0)
+    assert heard and streamed.text.startswith(heard[0]) and "seed" not in bodies[-1]
+    with pytest.raises(EndpointRefused, match="refused the key"):
+        asked(lambda body: no("Incorrect API key provided", 401), both)

@@ -7,7 +7,7 @@ import httpx2
 from tasks.models.body import inflated, read_body
 
 ABOUT_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
-OF_A_REQUEST = ("host", "content-length", "transfer-encoding")
+OF_A_REQUEST = ("host", "content-length", "transfer-encoding", "x-claywright-draw")
 
 
 class BoundedTransport(httpx2.AsyncHTTPTransport):
