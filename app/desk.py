@@ -243,6 +243,11 @@ class Desk:
         """True while an input or what is in the store is being counted."""
         return self.beside.busy or any(not counted.done() for counted in list(self._expected.values()))
 
+    @property
+    def trying(self) -> bool:
+        """True while a model is tried out."""
+        return any(trial.asking for trial in list(self.trials.values()))
+
     def foreseen(self, run: Run, to: Export) -> Foreseen:
         """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
         asked, began = (run.id, to), time.monotonic()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from app.config import Settings
@@ -10,7 +11,7 @@ from app.keys import Keys
 from app.services import Say
 from app.store import Store
 from tasks.errors import ClaywrightError
-from tasks.models.base import Capabilities
+from tasks.models.base import Capabilities, Streaming
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.spec import ModelSpec
 
@@ -32,14 +33,26 @@ class Trial:
     """What to know about an endpoint that works, such as that its key goes there unencrypted."""
     differences: tuple[str, ...] = ()
     """What it takes otherwise than others, in sentences."""
+    asking: bool = False
+    """True while it goes on; `answer` is then the text so far."""
 
     @property
     def ok(self) -> bool:
-        return not self.trouble
+        return not self.trouble and not self.asking
 
 
-async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, keys: Keys) -> Trial:
-    """Asks the endpoint what it can do, and for one short answer. Never raises for what the endpoint does wrong."""
+async def try_out(
+    spec: ModelSpec,
+    store: Store,
+    settings: Settings,
+    say: Say,
+    keys: Keys,
+    heard: Callable[[str], None] = lambda text: None,
+) -> Trial:
+    """Asks the endpoint what it can do, and for one short answer, of which `heard` is told the text so far.
+
+    Never raises for what the endpoint does wrong.
+    """
     spec = replace(spec, timeout=min(spec.timeout, PATIENCE))
     try:
         tried = await asyncio.to_thread(endpoint, spec, settings, say, keys)
@@ -50,7 +63,10 @@ async def try_out(spec: ModelSpec, store: Store, settings: Settings, say: Say, k
         found = await tried.probe()
         began = time.monotonic()
         body = tried.request("chat", [{"role": "user", "content": QUESTION}], {"max_tokens": LONGEST})
-        answer = await tried.send("chat", body, 0)
+        if isinstance(tried, Streaming):
+            answer = await tried.stream("chat", body, 0, heard)
+        else:
+            answer = await tried.send("chat", body, 0)
         seconds = time.monotonic() - began
         await store.calls.keep_probe(tried.identity, found)
     except ClaywrightError as error:

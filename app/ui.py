@@ -183,7 +183,7 @@ class Wires:
     def every(self, tab: Tab, look: Look) -> float:
         """Seconds until the tab is to look again."""
         starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        if not (look.busy or self.desk.counting or starting or tab.mixed):
+        if not (look.busy or self.desk.counting or self.desk.trying or starting or tab.mixed):
             return LOOK_WHEN_IDLE
         return LOOK_SOON if time.monotonic() - tab.moved < JUST_AFTER else LOOK_EVERY
 

@@ -148,4 +148,6 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         return title, "ready", "ok", named_model(spec)
     if trial is None:
         return title, "not tried", "idle", f"{named_model(spec)}: press Test on the page Models."
+    if trial.asking:
+        return title, "asking", "busy", named_model(spec)
     return title, "ready" if trial.ok else "off", "ok" if trial.ok else "off", trial.trouble or named_model(spec)

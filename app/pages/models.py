@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ MORE = [
     "headers",
     "query",
 ]
+AT_ONCE = 1.0
+"""Seconds for which what a test brings is waited for before the page shows that it goes on."""
 PRICES = ["prompt_price", "completion_price"]
 UNPRICED: draft.Filled = dict.fromkeys(PRICES)
 TITLES = {
@@ -255,16 +258,31 @@ def test_all(act: Act) -> Done:
 
 
 def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
+    """Asks them beside the page, which shows what comes; what comes at once is waited for."""
     desk, keys = act.desk, act.desk.keys(act.browser)
-    different = {(spec.identity, spec.key_variable): spec for spec in specs}
+    different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
-    async def all_of_them() -> list[Trial]:
-        return await asyncio.gather(
-            *(try_out(spec, desk.store, desk.settings, lambda words: None, keys) for spec in different.values())
-        )
+    async def one(which: tuple[str, str, str], spec: ModelSpec) -> None:
+        def heard(text: str) -> None:
+            desk.trials[which] = Trial(asking=True, answer=text)
 
-    for which, trial in zip(different, asyncio.run(all_of_them()), strict=True):
-        desk.trials[act.browser, *which] = trial
+        desk.trials[which] = await try_out(spec, desk.store, desk.settings, lambda words: None, keys, heard)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one(which, spec) for which, spec in different.items()))
+
+    def work() -> None:
+        try:
+            asyncio.run(all_of_them())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
+            for which in different:
+                if desk.trials[which].asking:
+                    desk.trials[which] = Trial(trouble=f"The test broke off: {error}")
+
+    desk.trials.update(dict.fromkeys(different, Trial(asking=True)))
+    asking = threading.Thread(target=work, name="trial", daemon=True)
+    asking.start()
+    asking.join(AT_ONCE)
 
 
 def add_responder(act: Act) -> Done:
@@ -312,6 +330,8 @@ def _pill(look: Look, role: str) -> str:
     trial = look.trial(spec)
     if trial is None:
         return parts.pill("ready", "ok") if spec.preset in WITHOUT_ADDRESS else parts.pill("not tried")
+    if trial.asking:
+        return parts.pill("asking", "busy")
     return parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
 
 
@@ -332,7 +352,9 @@ def responders(look: Look) -> str:
     for place, values in enumerate(look.filled["responders"]):
         spec = ModelSpec(**values)
         trial = look.trial(spec)
-        state = "" if trial is None else parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
+        state = (
+            "" if trial is None or trial.asking else parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
+        )
         where = spec.address or PRESETS[spec.preset].title
         remove = parts.button("Remove", act="drop", place=place)
         trouble = parts.problem(trial.trouble) + parts.notice(trial.warning, "warn") if trial else ""
@@ -356,6 +378,9 @@ def _probe(look: Look, role: str) -> str:
         return (
             f'<div class="probe">{note}<p class="facts">Test says what it can do, and shows one real answer.</p></div>'
         )
+    if trial.asking:
+        answer = f"<blockquote>{t(trial.answer[:300])}</blockquote>" if trial.answer else ""
+        return f'<div class="probe" role="status"><p class="facts">Asking what it can do, and for one answer.</p>{answer}</div>'
     if not trial.ok:
         return f'<div class="probe">{parts.problem(trial.trouble)}</div>'
     found = trial.found
