@@ -4,14 +4,23 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from tasks.courtesies import closing
+
 EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
-COLON = r"[ \t*_`\"']*[:=：]"
+COLON = r"[ \t*_`\"']*+[:=：]"
 REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for|of)[ \t]+(?:the[ \t]+)?(?:rating|score|types?))?"
-TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))"
-KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){COLON}"
+TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:\d|\]|none\b|n\s*/\s*a))"
+TO = r"(?:\d{1,3}|five|ten)"
+SCALE = (
+    r"(?P<scale>[ \t*_`]*+[(\[（][^()\[\]（）\n]{1,60}[)\]）]"
+    r"|(?:[ \t]*+,)?[ \t]++(?:(?:from|between|on[ \t]++a[ \t]++scale[ \t]++(?:of|from))[ \t]++)?(?:1|one)"
+    rf"[ \t]*+(?:[-–—~/]|to|and)[ \t]*+{TO}|[ \t]*+(?:/|out[ \t]++of)[ \t]*+{TO})?+"
+)
+"""What a label says of its scale: "Rating (1-5):", "Rating out of 5:"."""
+KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){SCALE}{COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-NAMED = rf"<?(?:text|response|answer)[ \t]*+(?:#[ \t]*+)?(?P<text>[0-9]{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
-TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[0-9])[^\n]{1,80}$"
+NAMED = rf"<?(?:text|response|answer)(?:[ \t]*+|[_-])(?:#[ \t]*+)?(?P<text>\d{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
+TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[\d★⭐])[^\n]{1,80}$"
 HEADER = re.compile(
     rf"^[ \t>*_`\-•\"']*+(?P<hashes>\#{{1,6}}+)?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
     rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{NAMED}"
@@ -19,11 +28,14 @@ HEADER = re.compile(
     re.I | re.M,
 )
 """A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good"."""
-OWN = re.compile(rf"^{EDGE}(?:rating|score)[ \t]+(?:for|of)[ \t]+{NAMED}{COLON}(?=[ \t]*+\S)[ \t*_`]*", re.I | re.M)
+OWN = re.compile(
+    rf"^{EDGE}(?:rating|score)(?:[ \t]*[(\[]|[ \t]+(?:for|of)[ \t])[ \t]*{NAMED}[)\]]?{SCALE}{COLON}(?=[ \t]*+\S)[ \t*_`]*",
+    re.I | re.M,
+)
 """The rating and its text in one label: "Rating for Text 2: 4"."""
 SHORT = re.compile(
     rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*+"
-    r"(?=[ \t*_`(★☆⭐]*+[1-5](?:\.[0-9]+)?(?:[ \t]*(?:/|out[ \t]+of)[ \t]*5)?[ \t*_`)]*+"
+    r"(?=[ \t*_`(★☆⭐]*+\d(?:\.\d+)?(?:[ \t]*(?:[/／]|out[ \t]+of)[ \t]*[5５٥५])?[ \t*_`)]*+"
     r"(?:$|(?<=[ \t])[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
     re.I | re.M,
 )
@@ -34,15 +46,34 @@ INLINE = re.compile(
     re.I,
 )
 """A header in the middle of a line, right before its rating or its types."""
-ITEM = re.compile(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){COLON})", re.I | re.M)
+ITEM = re.compile(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){SCALE}{COLON})", re.I | re.M)
 """A number of a list right before a rating."""
 LABEL = re.compile(
-    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]++(?:[-–—][ \t*_`]*+)?(?:[0-9]|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
+    rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]++(?:[-–—][ \t*_`]*+)?(?:\d|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
     rf"|({REASON})[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
     re.I | re.M,
 )
+VERDICT = (
+    r"(?:\d(?:[.,٫]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d)?|[★⭐][★⭐☆ \t]*+|n\s{0,3}/\s{0,3}a)[ \t*_`.!)\]]*+$"
+)
+"""A rating with nothing behind it on its line."""
+CORRECTED = re.compile(
+    rf"(?:^{EDGE}|(?<=[.!?;)。！？][ \t]))(?:(?P<before>[^\W\d_][^\n:：]{{0,60}}?[,:：;.!，。！—–-]++[ \t]*)"
+    r"(?:(?:my|the|new|final|revised|corrected)[ \t]+){0,2}"
+    r"|(?:(?:my|the)[ \t]+)?(?:revised|corrected|updated|new|adjusted|amended|actual)[ \t]+)"
+    rf"[*_`]{{0,2}}(?P<label>(?:rating|score){SCALE}(?:{COLON}|[ \t]+(?:is|should[ \t]+be)\b)[ \t*_`]*(?={VERDICT}))",
+    re.I | re.M,
+)
+"""A rating behind what takes back an earlier one: "Actually, rating: 3", "Revised rating: 3"."""
+AGAIN = re.compile(
+    rf"^{EDGE}(?:[^\W\d_][^\n\d]{{0,40}}?[ \t*_])?{NAMED}(?:[^\n\d]{{0,40}}\n{{1,2}}|[ \t*_:：.,–—-]+)"
+    rf"(?={EDGE}(?:[^\W\d_]{{1,12}}[ \t]+)?(?:rating|score){SCALE}{COLON}[ \t*_`]*{VERDICT})",
+    re.I | re.M,
+)
+"""A part that is given again, whatever its header says of that: "Text 1, revised"."""
 ASPECT = re.compile(
-    rf"^{EDGE}(?:overall|quality|helpfulness|honesty|truthfulness|instruction[- ]following)[ \t]+(rating|score){COLON}[ \t*_`]*",
+    rf"^{EDGE}(?:overall|quality|helpfulness|honesty|truthfulness|instruction[- ]following)[ \t]+"
+    rf"(rating|score){SCALE}{COLON}[ \t*_`]*",
     re.I | re.M,
 )
 """A rating by the name of what is rated: only where a part has no other one, as there may be several of them."""
@@ -72,6 +103,11 @@ OTHERS = re.compile(
     re.I,
 )
 """Words about several texts, as behind the last part and in no rationale of one."""
+NAMES_ONE = re.compile(
+    rf"\d|\b(?:text|response|answer)[ \t]+(?:{'|'.join(NUMBERS)}|(?-i:[A-H]))\b"
+    r"|\b(?:first|second|third|fourth|last|latter|former|order|rank)",
+    re.I,
+)
 CONCLUSION = re.compile(
     rf"(?<=\n\n)(?:overall|in[ \t]+(?:conclusion|summary|short|sum)|to[ \t]+(?:conclude|sum[ \t]+up|summari[sz]e)),[ \t]+"
     rf"(?:{NAMED}|(?:both|all)[ \t]+(?:of[ \t]+)?(?:the[ \t]+)?(?:texts|responses|answers)\b)[^\n]*+\s*+\Z",
@@ -81,7 +117,7 @@ CONCLUSION = re.compile(
 TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
 """A token that ends the labeller's turn: what follows is another one's."""
 FENCE_LINE = re.compile(r"^[ \t]*```([^\n]*)$", re.M)
-RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*[0-9]", re.I | re.M)
+RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*\d", re.I | re.M)
 
 
 class Place(NamedTuple):
@@ -95,8 +131,10 @@ class Place(NamedTuple):
 def places(answer: str, texts: int) -> list[Place]:
     """The parts in the order of the answer. Where all texts have a header as it was asked for, no other one counts."""
     matches = list(HEADER.finditer(answer))
-    if {number_of(match) for match in matches if match["asked"]} >= set(range(1, texts + 1)):
-        return [Place(number_of(match), match.start(), match.end()) for match in matches if match["asked"]]
+    asked = [match for match in matches if match["asked"]]
+    if {number_of(match) for match in asked} >= set(range(1, texts + 1)):
+        again = AGAIN.finditer(answer, asked[-1].end())
+        return [Place(number_of(match), match.start(), match.end()) for match in (*asked, *again)]
     if first := _first_unnamed(answer, matches):
         return [first, *(Place(number_of(match), match.start(), match.end()) for match in matches)]
     found = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
@@ -142,15 +180,22 @@ def _unnamed(answer: str, texts: int) -> list[Place]:
     marks = list(LABEL.finditer(answer))
     each = len(marks) // texts
     labels = [kind(mark) for mark in marks]
-    if not marks or labels != labels[:each] * texts or labels[:each].count("rating") != 1 or OTHERS.search(answer):
+    if not marks or labels != labels[:each] * texts or labels[:each].count("rating") != 1:
         return []
-    if answer[: marks[0].start()].strip(" \t\n`"):
+    before = answer[: marks[0].start()].strip(" \t\n`")
+    if OTHERS.search(answer, marks[0].start()) or (before and not _is_preamble(before)):
         return []
-    ends = [*(mark.start() for mark in marks[1:]), len(answer)]
-    said = [answer[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+    ends = [*(mark.start() for mark in marks[1:]), closing(answer, marks[-1].end())]
+    said = [answer[mark.end() : end].strip().strip("`") for mark, end in zip(marks, ends, strict=True)]
     if any("\n" in words for words in said):
         return []
     return [Place(k + 1, mark.start(), mark.start()) for k, mark in enumerate(marks[::each])]
+
+
+def _is_preamble(text: str) -> bool:
+    """True for sentences that name no text, neither by number nor by its place: "Here are my ratings of the two texts:"."""
+    sentences = text.endswith((".", "!", ":", "。", "！", "：", "。"))
+    return sentences and not (NAMES_ONE.search(text) or HEADING.search(text))
 
 
 def number_of(match: re.Match[str]) -> int:
@@ -187,6 +232,7 @@ def without_closing(body: str, level: int, *, last: bool, fenced: bool, before: 
     if last:
         closings += [found.start() for pattern in (RULE, CLOSING) for found in pattern.finditer(read, behind)]
         ends += [found.start() for found in COURTESY.finditer(read, behind)]
+        ends.append(closing(read, behind))
         concluded = CONCLUSION.search(read, behind) if before else None
         if (
             concluded

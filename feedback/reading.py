@@ -3,14 +3,16 @@
 Whatever the answer looks like, there is one entry for each text that was asked about; what can't be read is unrated.
 """
 
-import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from feedback import headers
 from feedback.headers import (
     ASPECT,
+    CORRECTED,
     HEADER,
     KIND,
     LABEL,
@@ -24,18 +26,29 @@ from feedback.headers import (
     without_closing,
     without_code,
 )
-from feedback.scores import NUMBER, kinds, score
+from feedback.normal_form import NOT_TEXTS, even, normal_form
+from feedback.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, score
 from feedback.types import RatingStatus
+from tasks.lenient_json import decode
+from tasks.reading import begun, unquoted
 
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
-BARE = re.compile(r"\A[ \t\n*_`]*[0-9](?:\.[0-9]+)?(?:[ \t]*/[ \t]*5)?[ \t*_`.]*(?:\n|\Z)")
+BARE = re.compile(
+    r"\A[ \t\n*_`]*(?:\d(?:\.\d+)?(?:[ \t]*[/／][ \t]*[5５])?|[★⭐🌟][★⭐🌟☆\ufe0f ]{0,12})[ \t*_`.]*(?:\n|\Z)"
+)
 BEFORE_LABEL = re.compile(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
 """What may follow the types on their line."""
-DASHED = re.compile(r"[ \t*_`)\]★☆⭐]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
-LAST_WORD = re.compile(r"[0-9.]++(?:\s*+/\s*+5)?+[\s*_`.)]*+\Z")
-KEY = re.compile(r"(?:output[\s_]++(?:for[\s_]++)?)?(?:text|response|answer)?[\s_#-]*([0-9]{1,3})", re.I)
+DASHED = re.compile(r"[ \t*_`)\]★☆⭐🌟\ufe0f\u20e3]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
+VERDICT = re.compile(headers.VERDICT, re.I | re.M)
+MOST_VALUES = 20
+LAST_WORD = re.compile(r"[\d.]++(?:\s*+[/／]\s*+[5５])?+[\s*_`.)]*+\Z")
+KEY = re.compile(
+    r"(?:[^\W\d_]{1,20}[\s_#-]{1,2}){0,3}?(?:[^\W\d_]{0,20}?[\s_#-]{0,3}(?P<number>\d{1,3})|(?P<letter>[A-H])(?![^\W_]))",
+    re.I,
+)
+"""A key that names a text: "Text 1", "response_b", "2"."""
 NAMES = ("text", "id", "response", "answer", "index", "number", "text_id", "name")
 """Keys of JSON items that say which text they speak of."""
 WHY = ("types_rationale", "rationale_for_type", "rationale_for_types", "type_rationale")
@@ -44,19 +57,24 @@ REASONS = (
     "reasoning", "explanation",
 )  # fmt: skip
 
+SCALED = re.compile(r"[(\[（/]|\bout of\b|\b1\s?[-–]")
 COLUMNS = {
     "text": ("text", "response", "answer", "output"),
     "rating": ("rating", "score"),
-    "rationale": ("rationale", "reason", "explanation"),
+    "rationale": ("rationale", "reason", "reasoning", "explanation", "justification"),
 }
-JSON = re.compile(r'\{\s*"|\[\s*\{')
-TAGGED = re.compile(r"^[ \t]*<(rating|score|rationale|type)s?>[ \t\n]*", re.I | re.M)
-TAG_ENDS = re.compile(
-    r"(?<![ \t\n])[ \t\n]*+</(?:ratings?|scores?|rationales?|types?|outputs?|texts?|responses?|evaluations?)>", re.I
+JSON = re.compile(
+    r"\{\s*[\"'“„](?=\w)|\[\s*\{|\{\s*(?:ratings?|scores?|rationales?|reason|types?|texts?|responses?|evaluations?)[\s_]?\w{0,3}\s*:",
+    re.I,
 )
-NUMBERED_TAG = re.compile(r"<[a-z_]{1,20}[ \t]+(?:text|response|id|number|index)=[\"']?([0-9]{1,3})[\"']?[ \t]*>", re.I)
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
-BLANKS, LINES = re.compile(r"[ \t]{40,}"), re.compile(r"\n{3,}")
+FOLDED = re.compile(r"\A[>|][+-]?[ \t]*\n")
+"""YAML's sign for a text on the lines below."""
+HELD_PLACE = re.compile(
+    r"\A(?:\[[^\[\]]{1,80}\]|<[^<>]{1,80}>|\{[^{}]{1,80}\}|\.\.\.|…|your reasons?\b[^\n]{0,60})\Z", re.I
+)
+"""What the form says of a reason, repeated in its place."""
+FRACTION = re.compile(r"[\s*_`]*[(\[（][ \t]*(\d(?:\.\d)?[ \t]*(?:[/／]|out[ \t]+of)[ \t]*5)[ \t]*[)\]）]", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +104,49 @@ def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> li
 
     `types`: the number of kinds that the aspect knows, 0 where they were not asked for.
     """
-    answer = _untagged(_even(answer))
+    answer = even(begun(answer))
     if types:
         answer = WORDED_TYPE.sub(r"\1 0", answer)
     start = JSON.search(answer)
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
-        parts = _parts_of_json(_decoded(answer, start.start()), texts)
+        parts = _parts_of_json(answer, start.start(), texts)
     else:
-        parts = _parts_of_text(answer, texts)
+        parts = _parts_of_text(normal_form(answer, texts), texts)
     return [_entry(parts.get(number), not_applicable, types) for number in range(1, texts + 1)]
 
 
-def _even(answer: str) -> str:
-    """The answer with one kind of line end and without long runs of blanks, over which patterns would take for ever."""
-    lines = BLANKS.sub(" ", answer.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
-    return LINES.sub("\n\n", "\n".join(line.rstrip(" \t") for line in lines))
+def _parts_of_json(answer: str, start: int, texts: int) -> dict[int, Part]:
+    """The parts of the JSON that begins there, and of more of it behind: what that says of a text counts in place of the first.
+
+    JSON that was cut off gives none: its rationale may hold any words, so it is not searched.
+    """
+    parts: dict[int, Part] = {}
+    for _ in range(MOST_VALUES):
+        try:
+            value, end = decode(answer, start)
+        except ValueError:
+            return parts
+        later = _parts_of_value(value, texts)
+        parts |= {number: part for number, part in later.items() if number not in parts or _is_rated(part)}
+        if (following := JSON.search(answer, end)) is None:
+            break
+        start = following.start()
+    return parts
 
 
-def _untagged(answer: str) -> str:
-    """The answer with labels in place of tags: "<rating>4</rating>" is "Rating: 4"."""
-    if not TAGGED.search(answer) or JSON.search(answer) or LABEL.search(answer):
-        return answer
-    return TAG_ENDS.sub("\n", TAGGED.sub(r"\n\1: ", NUMBERED_TAG.sub(r"\nText \1\n", answer)))
-
-
-def _decoded(answer: str, start: int) -> Any:
-    """The JSON that begins there. One that was cut off gives None: its rationale may hold any words, so it is not searched."""
-    try:
-        return json.JSONDecoder().raw_decode(answer, start)[0]
-    except (ValueError, RecursionError):
-        return None
+def _is_rated(part: Part) -> bool:
+    return score(part.rating, not_applicable=True)[0] != "unrated"
 
 
 def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     if part is None:
         return Entry("unrated", note="the answer does not speak of this text")
-    status, value, note = score(part.rating, not_applicable=not_applicable)
-    said, why = _trimmed(part.rationale), _trimmed(part.types_rationale)
-    if str(part.rating).startswith("[") and said.startswith("[") and said.endswith("]"):
+    rating = _unlabelled(part.rating, "rating") if isinstance(part.rating, str) else part.rating
+    status, value, note = score(rating, not_applicable=not_applicable)
+    said, why = (_unlabelled(_trimmed(text), "rationale") for text in (part.rationale, part.types_rationale))
+    if status == "unrated" and HELD_PLACE.match(said):
+        said = ""
+    elif str(rating).startswith("[") and said.startswith("[") and said.endswith("]"):
         said = said[1:-1].strip()  # the brackets of the form that it was asked to fill in
     if types and not said and kinds(part.types, types) is None:
         said, why = why, ""  # the only reason given
@@ -132,9 +155,20 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     return Entry(status, value, said, note, kinds(part.types, types), why)
 
 
+def _unlabelled(text: str, what: str) -> str:
+    """A value without the label that stands before it once more."""
+    while (mark := LABEL.match(text)) and kind(mark) == what:
+        if mark["scale"] and is_other_scale(mark["scale"]):
+            break
+        text = text[mark.end() :]
+    return text
+
+
 def _trimmed(text: str) -> str:
-    """A rationale without the tags and end tokens behind it."""
-    text = text.strip()
+    """A rationale without the quotes around it, and without the tags and end tokens behind it."""
+    if folded := FOLDED.match(text := text.strip()):
+        text = textwrap.dedent(text[folded.end() :])
+    text = unquoted(text.strip())
     while True:
         before, line_end, last = text.rpartition("\n")
         found = TAIL.search(text, max(0, len(text) - 60))
@@ -146,7 +180,7 @@ def _trimmed(text: str) -> str:
             return text
 
 
-def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
+def _parts_of_value(found: Any, texts: int) -> dict[int, Part]:
     found = _lower(found)
     if isinstance(found, dict) and texts == 1 and "rating" in found:
         return {1: _said(found)}
@@ -154,17 +188,17 @@ def _parts_of_json(found: Any, texts: int) -> dict[int, Part]:
     items: Any = found
     if isinstance(found, dict):
         for name, value in found.items():
-            if isinstance(value, dict) and (number := KEY.fullmatch(name)):
-                parts[int(number[1])] = _said(_lower(value))
+            if isinstance(value, dict) and (number := _named(name)) is not None:
+                parts[number] = _said(_lower(value))
         if not parts and (listed := _in_lists(found, texts)):
             return listed
-        items = next((value for value in found.values() if isinstance(value, list)), [])
+        items = next((value for value in found.values() if isinstance(value, list)), [found])
     for item in map(_lower, items if isinstance(items, list) else []):
         if not isinstance(item, dict):
             continue
         name = next((str(item[key]) for key in NAMES if item.get(key) is not None), "")
-        if number := KEY.fullmatch(name):
-            parts[int(number[1])] = _said(item)
+        if (number := _named(name)) is not None:
+            parts[number] = _said(item)
         elif texts == 1:
             parts[1] = _said(item)
     if 0 not in parts:
@@ -178,17 +212,32 @@ def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
     if "rating" not in lists or any(isinstance(value, Mapping) for value in lists["rating"]):
         return {}
     names = next((lists[name] for name in NAMES if name in lists), list(range(1, texts + 1)))
-    numbers = [int(named[1]) for name in names if (named := KEY.fullmatch(str(name)))]
+    numbers = [number for name in names if (number := _named(str(name))) is not None]
     if sorted(numbers) != list(range(1, texts + 1)):
         return {}
     return {number: _said({key: value[k] for key, value in lists.items()}) for k, number in enumerate(numbers)}
+
+
+def _named(name: str) -> int | None:
+    """The number of the text that a key or a cell names."""
+    key = None if NOT_TEXTS.search(name) else KEY.fullmatch(name.strip())
+    if key is None:
+        return None
+    return int(key["number"]) if key["number"] else ord(key["letter"].upper()) - ord("A") + 1
 
 
 def _lower(found: Any) -> Any:
     """An object with its keys in one spelling: "Rationale for rating" is "rationale_for_rating"."""
     if not isinstance(found, Mapping):
         return found
-    return {re.sub(r"[\s-]+", "_", str(key).strip().lower()): value for key, value in found.items()}
+    return {_spelling(str(key)): value for key, value in found.items()}
+
+
+def _spelling(key: str) -> str:
+    scale = SCALED.search(key)
+    if scale and not is_other_scale(key[scale.start() :]):
+        key = key[: scale.start()]
+    return re.sub(r"[\s-]+", "_", key.strip().lower())
 
 
 def _said(item: Mapping[str, Any]) -> Part:
@@ -230,50 +279,117 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
 
 def _chosen(said: Sequence[tuple[int, Part]], texts: int) -> dict[int, Part]:
     """What counts where an answer speaks of a text several times: the last round through all of them (an answer behind a draft
-    or an echo), else the first rating of each. So a remark about one text behind another one changes nothing.
+    or an echo), else the first rating of each; then what is given again behind that, as a rating with its reason. So a remark
+    about one text behind another one changes nothing.
     """
     rounds: list[dict[int, Part]] = [{}]
+    ends: list[int] = []
     for number, part in said:
         if number in rounds[-1]:
+            ends.append(sum(map(len, rounds)))
             rounds.append({})
         rounds[-1][number] = part
-    whole = [one for one in rounds if one.keys() >= set(range(1, texts + 1))]
-    if rated := [one for one in whole if all(part.rating is not None for part in one.values())] or whole[-1:]:
-        return rated[-1]
-    first: dict[int, Part] = {}
-    for number, part in said:
-        if number not in first or first[number].rating is None:
-            first[number] = part
-    return first
+    ends.append(len(said))
+    whole = [k for k, parts in enumerate(rounds) if parts.keys() >= set(range(1, texts + 1))]
+    rated = [k for k in whole if all(part.rating is not None for part in rounds[k].values())] or whole[-1:]
+    chosen = dict(rounds[rated[-1]]) if rated else {}
+    for number, part in said[ends[rated[-1]] :] if rated else said:
+        given_again = part.rationale and VERDICT.match(str(part.rating))
+        if number not in chosen or chosen[number].rating is None or given_again:
+            chosen[number] = part
+    return chosen
 
 
 def _parts_of_table(answer: str) -> dict[int, Part]:
-    """A Markdown table with a column of ratings and one of texts; {} where there is none, or where an answer has begun before."""
+    """A Markdown table with a column of ratings and one of texts; {} where there is none, or where an answer has begun before.
+
+    Where one more column is left, it holds the reasons, whatever it is called.
+    """
     first = ROW.search(answer)
     if first is None or any(mark.search(answer, 0, first.start()) for mark in (HEADER, OWN, LABEL)):
         return {}
     rows = [[cell.strip(" *_`") for cell in match[1].split("|")] for match in ROW.finditer(answer)]
-    names = [re.sub(r"[^a-z]", "", cell.lower()) for cell in rows[0]]
+    scales = [SCALED.search(cell) for cell in rows[0]]
+    names = [
+        re.sub(r"[^a-z]", "", cell[: scale.start() if scale else None].lower())
+        for cell, scale in zip(rows[0], scales, strict=True)
+    ]
     places = {kind: next((k for k, name in enumerate(names) if name in known), None) for kind, known in COLUMNS.items()}
     text, rating, why = (places[kind] for kind in ("text", "rating", "rationale"))
+    if (
+        text is None
+        or rating is None
+        or ((scale := scales[rating]) and is_other_scale(rows[0][rating][scale.start() :]))
+    ):
+        return {}
+    others = [k for k in range(len(names)) if k not in (text, rating)]
+    why = others[0] if why is None and len(others) == 1 else why
     parts: dict[int, Part] = {}
     for row in rows[1:]:
-        if text is None or rating is None or len(row) != len(names):
+        if len(row) != len(names):
             continue
-        if (number := KEY.fullmatch(row[text])) and int(number[1]) not in parts:
-            parts[int(number[1])] = Part(row[rating], "" if why is None else row[why])
+        if (number := _named(row[text])) is not None and number not in parts:
+            parts[number] = Part(row[rating], "" if why is None else row[why])
     return parts
 
 
-def _labels(body: str, *, begun: bool = False) -> Part:
-    """What stands behind the labels "Rating:", "Rationale:" and "Type:" in one part of the answer.
+def _labels(body: str) -> Part:
+    """What stands behind the labels "Rating:", "Rationale:" and "Type:" in one part of the answer: of its last verdict.
 
-    A rationale belongs to the types where it follows them and the rating comes later, else to the rating.
+    Where a later verdict gives no reason or types of its own, it takes those of the one before.
     """
-    if not begun and (own := OWN.match(body) or SHORT.match(body)):
+    if own := OWN.match(body) or SHORT.match(body):
         first, _, rest = body[own.end() :].partition("\n")
-        part = _labels(rest, begun=True)
+        part = _labels(rest)
+        if part.rating is not None and VERDICT.match(str(part.rating)):
+            return part
+        first = _on_its_scale(own, first) if own.re is OWN else first
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
+    part = Part()
+    for verdict in _verdicts(body):
+        later = _of_verdict(verdict)
+        part = Part(
+            later.rating if later.rating is not None else part.rating,
+            later.rationale or part.rationale,
+            later.types if later.types is not None else part.types,
+            later.types_rationale or part.types_rationale,
+        )
+    return part
+
+
+def _verdicts(body: str) -> list[str]:
+    """A part of the answer, cut before each rating that takes back the one before: "Actually, rating: 3", or the labels again."""
+    read = without_code(body)
+    marks = list(LABEL.finditer(read))
+    kinds = [kind(mark) for mark in marks]
+    first = next((mark for mark in marks if kind(mark) == "rating"), None) or BARE.match(read)
+    if first is None:
+        return [body]
+    begins = {match.start(): match.start("label") for match in CORRECTED.finditer(read, first.end())}
+    for k, mark in enumerate(marks):
+        if mark.start() <= first.start() or kinds[k] != "rating" or mark.start() in begins:
+            continue
+        if verdict := VERDICT.match(read, mark.end()):
+            again = marks[k + 1].start() if k + 1 < len(marks) else len(read)
+            if "final" in mark[0].lower() or not read[verdict.end() : again].strip():
+                before = marks[k - 1] if kinds[0] == "rationale" == kinds[k - 1] else mark
+                begins[before.start()] = before.start()
+    starts, ends = [0, *sorted(begins)], [*sorted(begins), len(body)]
+    return [body[begins.get(start, start) : end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _on_its_scale(mark: re.Match[str], text: str) -> str:
+    """What stands behind a label, with what the label says of its scale where that is no scale from 1 to 5."""
+    scale = mark["scale"] or ""
+    if (fraction := FRACTION.match(scale)) and not NUMBER.match(text):
+        return f"{fraction[1]} - {text}"
+    return f"scale {scale.strip()}: {text}" if is_other_scale(scale) else text
+
+
+def _of_verdict(body: str) -> Part:
+    """What stands behind the labels of one verdict. A rationale belongs to the types where it follows them and the rating comes
+    later, else to the rating.
+    """
     marks = list(LABEL.finditer(without_code(body)))
     if not any(kind(mark) == "rating" for mark in marks) and not BARE.match(body):
         named = list(ASPECT.finditer(without_code(body)))
@@ -296,7 +412,8 @@ def _labels(body: str, *, begun: bool = False) -> Part:
         ):
             what = "types_rationale"
         if not said.get(what):
-            said[what] = body[mark.end() : end].strip()
+            text = body[mark.end() : end].strip()
+            said[what] = _on_its_scale(mark, text) if what == "rating" else text
     rationale = said.get("rationale") or _behind(said.get("rating", ""))
     return Part(said.get("rating"), rationale, said.get("types"), said.get("types_rationale", ""))
 
@@ -319,6 +436,6 @@ def _inside(body: str, first: re.Match[str]) -> list[re.Match[str]]:
 def _behind(rating: str) -> str:
     """The reasons that stand behind a rating without a label of their own: on the same line after a dash, or below it."""
     first, _, below = rating.partition("\n")
-    found = NUMBER.match(first)
+    found = NUMBER.match(first) or STARS.match(first) or NUMBER.match(plain_digits(first))
     rest = DASHED.match(first, found.end()) if found else None
     return "\n".join(filter(None, (first[rest.end() :].strip() if rest else "", below.strip())))

@@ -1,13 +1,14 @@
 """What stands where a rating or its types should be: a number on the scale, or why it is none."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from feedback.types import RatingStatus
 
 NUMBER = re.compile(
-    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?([0-9]++(?:\.[0-9]++)?+)(?![\d.,]*\d|[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
-    r"(?:\s*\(?(?:/|out of|of)\s*([0-9]+(?:\.[0-9]+)?|five\b))?[ \t]*(%)?",
+    r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?(\d++(?:\.\d++)?+)(?![\d.,]*\d|(?![分点점])[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
+    r"(?:\s*\(?(?:[/／]|out of|of)\s*(\d+(?:\.\d+)?|five\b))?[ \t]*(%)?",
     re.I,
 )
 OTHERWISE = re.compile(
@@ -17,6 +18,7 @@ OTHERWISE = re.compile(
 )
 """What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
 PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
+TENS = re.compile(r"\b(?:ten|hundred|percent)\b", re.I)
 NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
 KIND_WORD = re.compile(r"(?:\A|(?<=[,;&/][ \t])|(?<=\band[ \t]))types?[ \t]+(?=#?[0-9])", re.I)
 NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
@@ -36,19 +38,49 @@ KINDS = re.compile(
     r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"
 )
 """The numbers that a list of kinds begins with: "1, 2 and 3"; not a range."""
+STARS = re.compile(
+    r"\A[\s*_`\"'(\[]*((?:[★⭐🌟✭✮]\ufe0f?[ \t]?){1,6})((?:[☆✩✰]\ufe0f?[ \t]?){0,5})(?=[\s*_`\"')\].,;:!–—-]|\Z)"
+)
+"""Stars by themselves: full ones, and then those that are empty."""
+ALIKE: Mapping[int, int | str | None] = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},  # full width
+    **{0x2460 + n: str(n + 1) for n in range(5)},  # in a circle
+    ord("٫"): ".", 0xFE0F: None, 0x20E3: None,  # as a picture of a key
+}  # fmt: skip
 LONGEST_RATING = 300
 """Characters behind the label of a rating that are looked at."""
+
+
+def plain_digits(text: str) -> str:
+    """A text with the digits of every script, and what stands between them, as ASCII writes them."""
+    if text.isascii():
+        return text
+    return "".join(str(int(char)) if char.isdecimal() else char for char in text.translate(ALIKE))
+
+
+def is_other_scale(label: str) -> bool:
+    """True for what a label says in brackets, or behind "from", where that is another scale than the one from 1 to 5."""
+    numbers = list(map(int, re.findall(r"\d{1,4}", label)))
+    return (
+        "%" in label
+        or bool(numbers and not (min(numbers) >= 1 and max(numbers) == 5))
+        or TENS.search(label) is not None
+    )
 
 
 def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
     """(status, value, note) of what stands where the rating should be: a number, a text, or nothing."""
     if isinstance(said, bool) or not isinstance(said, (int, float, str)):
         return "unrated", None, "no rating in the answer"
-    words = str(said).strip()[:LONGEST_RATING]
+    words = plain_digits(str(said).strip()[:LONGEST_RATING])
     if NOT_APPLICABLE.match(words):
         return ("not-applicable", None, "") if not_applicable else ("unrated", None, "N/A, which this aspect has not")
     worded = WORDED.match(words.partition("\n")[0])
     match = NUMBER.match(worded[1] if worded else words)
+    if match is None and (stars := STARS.match(words)) and not re.search("[0-9½¼¾]", words.partition("\n")[0]):
+        full, empty = (len("".join(group.split())) for group in stars.groups())
+        if full + empty == 5 or (full < 5 and not empty):
+            return "rated", float(full), ""
     if match is None:
         return "unrated", None, f"no number where the rating should be: {words[:40]!r}"
     value, scale, percent = float(match[1]), match[2], match[3]
@@ -66,7 +98,7 @@ def kinds(said: Any, types: int) -> tuple[int, ...] | None:
         return None
     if isinstance(said, (list, tuple)):
         said = ", ".join(map(str, said)) or "none"
-    words = str(said).strip()[:LONGEST_RATING]
+    words = plain_digits(str(said).strip()[:LONGEST_RATING])
     listed = KINDS.match(NAMED.sub("", KIND_WORD.sub("", words)))
     found = (
         tuple(dict.fromkeys(int(n) for n in re.findall("[0-9]", listed[1]) if 1 <= int(n) <= types)) if listed else ()

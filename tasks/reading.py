@@ -36,6 +36,12 @@ MOST_READ, MOST_LINES = 50_000, 2_000
 ROUNDS = 8
 """Layers of wrapping that are taken off one text: nobody wraps more, and a hostile answer costs no more time."""
 MOST_ENDS, LONGEST_END = 4, 50
+FINAL = re.compile(r"<\|channel\|>final[^<\n]{0,20}<\|message\|>")
+BEGINS = re.compile(
+    r"\A\s*+(?:<\|(?:start|channel|message|im_start|start_header_id|end_header_id|begin_of_text)\|>\s*+(?:(?:assistant|final)\b\s*+)*+)++"
+    r"|\A\s*+(?:assistant)?(?:final|(?<=assistant))(?=[A-Z#*\[<{])"
+)
+"""Tokens that open a turn, or what is left of them: "assistantfinal"."""
 ENDS = re.compile(
     r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
 )
@@ -113,6 +119,11 @@ def text_in(answer: str) -> str:
         if found == before:
             break
     return found
+
+
+def begun(text: str) -> str:
+    """A text without the tokens that begin a turn before it, and without what stands before the channel for the answer."""
+    return BEGINS.sub("", FINAL.split(text)[-1], count=1)
 
 
 def ended(text: str) -> str:

@@ -24,6 +24,7 @@ LOOKED_AT = {
     "tasks/lists.py: FENCE, tasks/reading.py: FENCE": "what follows its repeats always fits, so none is tried again",
     "tasks/magpie.py: FENCED": "a line that begins a block also ends one: only the last can lack its end",
     "tasks/models/chat_templates.py: STRUCK": "what is between the marks ends at the next mark",
+    "tasks/lenient_json.py: TOKEN": "a text that does not end goes on to the end of all, so that none is tried again",
     "feedback/addresses.py: PAGES": "an address that the user typed",
     "feedback/headers.py: RULE": "begins at a line's beginning and stays on the line",
     "feedback/scores.py: KINDS": "looks at 300 characters",

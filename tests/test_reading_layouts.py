@@ -220,7 +220,8 @@ def test_a_number_in_the_name_of_a_type_is_no_type() -> None:
     [
         ("Rating: 2\nRationale: wrong sum.\nAnswer 1: 5", 1, [(2.0, "wrong sum.\nAnswer 1: 5")]),
         ("Rating: 4\nRationale: Compared,\nText 1: 3, 5 and 7 are primes", 1, [(4.0, "Compared,\nText 1: 3, 5 and 7 are primes")]),
-        ("#### Output for Text B\nRating: 4\nRationale: b\n\n#### Output for Text A\nRating: 2\nRationale: a", 2, None),
+        ("#### Output for Text B\nRating: 4\nRationale: b\n\n#### Output for Text A\nRating: 2\nRationale: a", 2,
+         [(2.0, "a"), (4.0, "b")]),
         ("Text 2 is better.\nRating: 4\nRationale: b\n\nText 1 is worse.\nRating: 2\nRationale: a", 2, None),
         ("The second one:\nRating: 4\nRationale: b\n\nThe first one:\nRating: 2\nRationale: a", 2, None),
         ("**Accuracy**\nRating: 3\nRationale: x\n\n**Style**\nRating: 4\nRationale: y", 2, None),

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feedback.reading import Entry, read
-from feedback.scores import score
+from feedback.scores import plain_digits, score
 
 ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
 BOTH = [("rated", 4.0, "Good."), ("rated", 2.0, "Bad.")]
@@ -268,7 +268,9 @@ def test_one_text(answer: str, expected: tuple[str, float | None, str]) -> None:
         ("1", 1.0), ("5", 5.0), ("7/10", None), ("4/10", None), ("4 out of 10", None), ("4 (out of 10)", None), ("10", None),
         ("0", None), ("-1", None), ("6", None), ("80%", None), ("4 %", None), ("four", None), ("4-5", None), ("4 to 5", None),
         ("3 or 4", None), ("4,5", None), ("4e3", None), ("4.5.6", None), ("1 2", None), ("a number from 1 to 5", None), ("", None),
-        ("٤", None), (True, None), (False, None), (None, None), ({"value": 4}, None), (10**400, None), (float("nan"), None),
+        ("٤", 4.0), ("４／５", 4.0), ("४", 4.0), ("٤٫٥", 4.5),
+        ("④", 4.0), ("4²", None),
+        (True, None), (False, None), (None, None), ({"value": 4}, None), (10**400, None), (float("nan"), None),
     ],
 )  # fmt: skip
 def test_scores(words: object, expected: float | None) -> None:
@@ -305,7 +307,8 @@ def test_any_answer_gives_an_entry_for_each_text_and_invents_nothing(
 ) -> None:
     entries = read(answer, texts, not_applicable=not_applicable)
     assert len(entries) == texts
-    numbers = {float(number) for number in re.findall(r"[0-9]+(?:\.[0-9]+)?", answer)}
+    numbers = {float(number) for number in re.findall(r"[0-9]+(?:\.[0-9]+)?", plain_digits(answer))}
+    numbers |= {float(len(stars)) for stars in re.findall("[★⭐🌟✭✮]+", "".join(answer.split()))}
     for entry in entries:
         assert (entry.value is not None) == (entry.status == "rated")
         assert entry.value is None or (1 <= entry.value <= 5 and entry.value in numbers)
