@@ -30,7 +30,8 @@ from feedback.normal_form import NOT_TEXTS, even, normal_form
 from feedback.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, score
 from feedback.types import RatingStatus
 from tasks.lenient_json import decode
-from tasks.reading import begun, unquoted
+from tasks.reading import unquoted
+from tasks.tokens import begun
 
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)

@@ -2,8 +2,16 @@
 
 import re
 
-from tasks.reading import ended
+from tasks.tokens import ended
 
+HOPE = re.compile(
+    r"\W*(?:(?:i|ich|ik|jag|jeg|we)\s+)?(?:really\s+)?(?:hope|hoffe|hoffentlich|espero|esperamos|spero|hoop|hopelijk|hoppas|hå[bp]er|umarım)\b"
+    r"|\W*(?:j['’]espère|en espérant|mam nadzieję|надеюс|сподіваюс)"
+    r"|\W*(?:hy vọng|semoga|आशा|उम्मीद|آمل|أتمنى|نأمل|希望(?:这|對|对|能)|お役に立|도움이)"
+    r"|\W*(?:please\s+)?let me know (?:if|whether)\b",
+    re.IGNORECASE,
+)
+"""What begins the hope that an answer helps, which opens no request."""
 WISH = re.compile(
     r"""\W*(?:(?:please|and|bitte|por\ favor|s['’]il\ vous\ plaît)\W+)?(?:
       (?:i\ )?(?:really\ )?hope\b | let\ me\ know\b | feel\ free\b | (?:i['’]m\ |i\ am\ )?(?:happy|glad)\ to\b | thanks?\b | enjoy\b
@@ -31,6 +39,11 @@ WISH = re.compile(
 BRIEF, BRIEF_WITHOUT_SPACES, LONGEST_COURTESY = 3, 8, 200
 """Words, and characters in a script without spaces, that say nothing but "That is all."; characters of any courtesy."""
 SENTENCE_END = (".", "!", "。", "！", "…", "؟", "।")
+
+
+def is_hope(line: str) -> bool:
+    """True for a line that hopes that the answer helps, or asks to be told: no request begins so."""
+    return len(line) <= LONGEST_COURTESY and HOPE.match(ended(line).strip(" \t*_>")) is not None
 
 
 def is_courtesy(line: str) -> bool:

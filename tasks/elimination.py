@@ -12,6 +12,8 @@ from tasks.reading import unbold
 SHORT = 80
 """Words: an apology in a text that is not shorter belongs to the instruction."""
 WORD = re.compile(r"\w+")
+LONGEST_REFUSAL = 200
+"""Characters in which a refusal says so."""
 PUNCTUATION = ".,;:!?…'\"“”„‘’‚«»‹›`()[]{}。、，；：！？「」『』（）—–"
 """What may stand around a word and be no part of it; "C++", "C#" and "-2" are not "C" and "2"."""
 STOP_WORDS = frozenset(
@@ -37,6 +39,28 @@ REFUSED = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+
+SORRY = re.compile(
+    r"es tut mir (?:sehr )?leid|tut mir leid|entschuldigung|leider|bedauere|lo siento|lamento|desafortunadamente"
+    r"|(?:je suis )?(?:vraiment )?désolée?"
+    r"|malheureusement|mi dispiace|purtroppo|desculp|sinto muito|lamentavelmente|infelizmente|het spijt me|helaas"
+    r"|przepraszam|przykro mi|niestety"
+    r"|üzgünüm|maalesef|к сожалению|извините|простите|прошу прощения|мне жаль|на жаль|آسف|عذر|للأسف|أعتذر"
+    r"|क्षमा|माफ|对不起|對不起|抱歉|很遗憾|遗憾"
+    r"|申し訳|すみません|ごめん|残念|죄송|미안|유감|xin lỗi|maaf|tyvärr|beklager|desværre",
+    re.IGNORECASE,
+)
+UNABLE = re.compile(
+    r"\b(?:ich|wir|dabei|damit)\b[^.!?\n]{0,40}\bnicht\b|\bno (?:puedo|podemos|me es posible)\b"
+    r"|\bne (?:peux|pouvons|suis pas en mesure)\b"
+    r"|\bnon posso\b|\bnon sono in grado\b|\bnão (?:posso|consigo)\b|\bkan (?:ik|je|jag|jeg)?[^.!?\n]{0,30}\b(?:niet|inte|ikke)\b"
+    r"|\bnie mogę\b|yardımcı olamam|edemem|\bне (?:могу|можем|в состоянии|можу)\b|لا (?:أستطيع|يمكنني|أقدر)"
+    r"|لا يمكن|नहीं (?:कर|दे|लिख)|सकता"
+    r"|(?:不能|无法|無法|没办法|不可以)|できません|出来ません|いたしかねます|수 없습니다|어렵습니다|không thể|tidak (?:bisa|dapat)",
+    re.IGNORECASE,
+)
+"""An apology, and words for not being able to, in other languages than English."""
 
 
 def why_not(instruction: str, earlier: Sequence[str], *, adds: bool) -> str | None:
@@ -71,7 +95,12 @@ def _within(said: Sequence[str], before: Sequence[str]) -> bool:
 
 def refuses(text: str) -> bool:
     """True for a short text that apologises or declines in a sentence of its own, not for one that is about an apology."""
-    return len(text.split()) < SHORT and REFUSED.search(text) is not None
+    if len(text.split()) >= SHORT:
+        return False
+    begin = text.strip(' *_>"“„«\n')[:LONGEST_REFUSAL]
+    apology = SORRY.match(begin)
+    declines = apology is not None and UNABLE.search(begin, apology.end()) is not None and "?" not in text
+    return declines or REFUSED.search(text) is not None
 
 
 def leaks(text: str) -> set[str]:

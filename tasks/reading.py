@@ -1,28 +1,80 @@
 """Reading what models answer: JSON that may be wrapped in prose or a fence, or one text. Lists are read by lists.py."""
 
-import json
 import re
 from typing import Any
+
+from tasks.courtesies import is_hope
+from tasks.lenient_json import decode
+from tasks.tokens import ended, turn
 
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
 FENCE_LINE = re.compile(r"```[\w-]*")
 JSON = re.compile(r"^[ \t]*(?=\{\s*[\"}]|\[\s*[\"\[{\]])", re.MULTILINE)
+NEARLY_JSON = re.compile(r"^[ \t]*(?=\{\s*(?:[\"'“}]|\w{1,20}\s{0,3}:)|\[\s*[\"'\[{\]])", re.MULTILINE)
 PAIRS = {
     '"': '"', "'": "'", "“": "”", "«": "»", "`": "`", "„": "“", "‘": "’", "‹": "›", "「": "」", "『": "』", "＂": "＂",
 }  # fmt: skip
-WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
+WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext|xml)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
 WHOLE_BOLD = re.compile(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
 MADE = r"(?:rewritten|re-written|revised|created|evolved|new|updated|modified|improved)"
 ANNOUNCED = re.compile(
     rf"^[ \t>*_#]{{0,12}}(?:the[ \t]+|your[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t*_#]*:[*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
-MARKED = re.compile(rf"#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}:?", re.IGNORECASE)
+MARKED = re.compile(
+    rf"[*_\"'\[]{{0,3}}#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}[*_\"'\]]{{0,3}}:?[*_]{{0,2}}",
+    re.IGNORECASE,
+)
 """The paper's own marker, which no instruction holds."""
 GIVEN = re.compile(
     r"\A[ \t>*_#]{0,12}(?:the[ \t]+)?(?:given|original)[ \t]+(?:prompt|instruction)[ \t*_#]*:", re.IGNORECASE
 )
 LABEL = re.compile(r"\A[ \t>*_#]*(?:instruction|prompt)[ \t*_#]*:[*_]*", re.IGNORECASE)
+NOUN = (
+    r"(?:instru[ck]\w{1,8}|istruzion\w{1,4}|prompt\w{0,2}|anweisung\w{0,2}|aufforderung|aufgabe|consign[ea]|opdracht|polecenie|talimat"
+    r"|инструкци\w|промпт|запрос|задание|التعليم\w{0,4}|تعليم\w{0,4}|المطالبة|निर्देश|指令|提示词?|指示|プロンプト|프롬프트|지시\w{0,2})"
+)
+REVISED = (
+    r"(?:überarbeitet|umgeschrieben|umformuliert|neu|verbessert|erweitert|reescrit|mejorad|nuev|revisad|modificad|réécrit|reformul|nouve"
+    r"|révis|amélior|riscritt|nuov|nov|herschreven|nieuw|przepisan|yeni|переписан|нов|улучшен|обновл|измен[её]нн|المعاد|معاد|الجديد|جديد|المعدل"
+    r"|المحسن|改写|重写|修改|新|更新|改进|書き直|새로|संशोधित|नया)\w{0,6}"
+)
+HERE = (
+    r"(?:hier|voici|voilà|aquí|aqui|ecco|вот|oto|işte|hieronder|below|here|إليك|هذه|هذا|यहाँ|यह)\b"
+    r"|以下|这是|這是|下面|こちら|다음|여기"
+)
+ELSEWHERE = re.compile(
+    r"\A[ \t>*_#]{0,12}(?:[^\n:：]{0,40}?[,!.，！。][ \t]{0,3})?"
+    rf"(?:(?P<here>{HERE})[^\n:：]{{0,60}}?|(?:[^\W\d_]{{1,4}}['’ \t]{{1,2}})?)"
+    rf"(?:{REVISED}[^\n:：]{{0,6}}?{NOUN}|{NOUN}[^\n:：]{{0,6}}?{REVISED}"
+    rf"|(?(here){NOUN}(?=[^\n:：]{{0,30}}[:：][ \t*_]{{0,4}}\n)|(?!)))[^\n:：]{{0,30}}[:：][*_]{{0,2}}",
+    re.IGNORECASE,
+)
+"""What announces an instruction in another language."""
+HEADED = re.compile(
+    rf"\A(?:\#{{1,6}}[ \t]{{1,3}}|\*\*|__)(?:[^\W\d_]{{1,4}}[ \t])?(?:(?:{MADE}|{REVISED})[ \t]?)?{NOUN}(?:[ \t]{REVISED})?"
+    r"[*_ \t#]{0,4}\n",
+    re.IGNORECASE,
+)
+"""The same as a heading: "### Rewritten Instruction"."""
+CRY = re.compile(r"\A(?=[^\n]{1,30}[!！][ \t]{0,3}\n{2})[^\s!！]{1,12}(?:[ \t][^\s!！]{1,12}){0,2}[!！][ \t]{0,3}\n{2}")
+"""Up to three words, "Gerne!", in a paragraph of their own."""
+EXPLAINS = (
+    r"(?:(?:brief[ \t]|an[ \t])?explanation|changes|rationale|reasoning|modifications?|justification|what[ \t](?:i[ \t])?changed"
+    r"|erklärung|begründung|änderung|erläuterung|explicaci|cambios|justificaci|explication|changements|spiegazione|modifiche|explicaç"
+    r"|alteraç|uitleg|wyjaśnienie|açıklama|объяснени|пояснени|изменени|الشرح|شرح|التغيير|التعديل|التفسير|व्याख्या|解释|解釋|说明|修改说明"
+    r"|改动|变更|設明|説明|変更点|설명)"
+)
+BEHIND = re.compile(
+    r"\n[ \t]{0,3}(?:\#[ \t]?[^\W\d_][^\n\#:]{0,40}\#{1,3}:?"
+    rf"|(?<=\n)[ \t>]{{0,3}}(?:\#{{1,6}}[ \t]|\*\*|__|\()?{EXPLAINS}[^\n:：]{{0,40}}(?:[:：]|\*\*|$)"
+    r"|(?<=\n)\(?(?:note:[ \t]{0,3})?(?:i(?:['’]ve|[ \t]have)?[ \t](?:added|made|rewrote|changed|increased|included)\b"
+    r"|(?:this|the)[ \t](?:rewritten|revised|new|updated|modified|evolved)[ \t](?:version|instruction|prompt)\b))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What is said of an instruction behind it: "**Explanation of changes:**"."""
+SENTENCE_ENDS = re.compile(r"[.!?。！？…؟।][\"'”»’)\]*_`]{0,4}(?:\s{1,4}[-*_=]{3,9})?\Z")
+TAG = re.compile(r"\A<([^\W\d][\w-]{1,40})>")
 COURTESY = r"(?:sure|certainly|of course|absolutely|okay|ok|great)"
 INTRODUCTION = re.compile(
     rf"\A(?:{COURTESY}[^\w\n]+)?here(?:['’]s| is)\b[^\n:]{{0,40}}\b(?:{MADE}|more \w+)\b[^\n:]{{0,80}}:[*_]*"
@@ -35,17 +87,6 @@ MOST_READ, MOST_LINES = 50_000, 2_000
 """Characters and lines of an answer that is searched for parts. What was asked for is a fraction of it; a loop is longer."""
 ROUNDS = 8
 """Layers of wrapping that are taken off one text: nobody wraps more, and a hostile answer costs no more time."""
-MOST_ENDS, LONGEST_END = 4, 50
-FINAL = re.compile(r"<\|channel\|>final[^<\n]{0,20}<\|message\|>")
-BEGINS = re.compile(
-    r"\A\s*+(?:<\|(?:start|channel|message|im_start|start_header_id|end_header_id|begin_of_text)\|>\s*+(?:(?:assistant|final)\b\s*+)*+)++"
-    r"|\A\s*+(?:assistant)?(?:final|(?<=assistant))(?=[A-Z#*\[<{])"
-)
-"""Tokens that open a turn, or what is left of them: "assistantfinal"."""
-ENDS = re.compile(
-    r"(?<![^\s.!?…]\s)(?:<\|[\w.:/-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<end_of_turn>|<turn\|>|<eos>|<EOS_TOKEN>)\Z"
-)
-"""A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
 
 
 def too_long(answer: str) -> str:
@@ -57,19 +98,20 @@ def too_long(answer: str) -> str:
 
 def json_in(text: str) -> Any:
     """The JSON object or array that stands in `text` on lines of its own; None where there is none (or a cut-off one)."""
-    start = JSON.search(text)
+    text = ended(text)
+    start = NEARLY_JSON.search(text)
     if start is None:
         return None
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start.end())
-    except (ValueError, RecursionError):
+        value, end = decode(text, start.end())
+    except ValueError:
         return None
     return value if not text[end:].partition("\n")[0].strip("` \t\r") else None
 
 
 def means_json(text: str) -> bool:
     """True if JSON begins `text`, perhaps behind a line of introduction or in a fence, even if it was cut off."""
-    start = JSON.search(text)
+    start = NEARLY_JSON.search(text)
     before = [line for line in text[: start.start()].splitlines() if line.strip()] if start else []
     return start is not None and sum(not FENCE_LINE.fullmatch(line.strip()) for line in before) <= 1
 
@@ -105,32 +147,47 @@ def text_in(answer: str) -> str:
     >>> text_in("Sure! Here is the rewritten instruction:\\n\\n\"Name a river in Peru.\"")
     'Name a river in Peru.'
     """
-    found = answer.strip()
+    found = turn(answer)
     for _ in range(ROUNDS):
         before = found
         found = INTRODUCTION.sub("", found, count=1).strip()
         found = MARKED.split(found)[-1].strip()
         if GIVEN.match(found) or ANNOUNCED.match(found):
             found = ANNOUNCED.split(found)[-1].strip()
-        found = LABEL.sub("", found, count=1).strip()
+        for opening in (LABEL, CRY, ELSEWHERE, HEADED):
+            found = opening.sub("", found, count=1).strip()
         for wrapped in (WHOLE_FENCE, WHOLE_BOLD):
             found = wrapped.sub(r"\1", found).strip()
-        found = unquoted(found)
+        found = _without_remark(unquoted(_untagged(_unmarked(found))))
         if found == before:
             break
     return found
 
 
-def begun(text: str) -> str:
-    """A text without the tokens that begin a turn before it, and without what stands before the channel for the answer."""
-    return BEGINS.sub("", FINAL.split(text)[-1], count=1)
+def _unmarked(text: str) -> str:
+    """A text without the marks of a quotation before each of its lines."""
+    lines = text.split("\n")
+    if not all(line.startswith(">") or not line.strip() for line in lines):
+        return text
+    return "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines).strip()
 
 
-def ended(text: str) -> str:
-    """A text without the tokens that end a turn behind it."""
-    text = text.strip()
-    for _ in range(MOST_ENDS):
-        if (found := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
-            break
-        text = text[: found.start()].rstrip()
-    return text
+def _untagged(text: str) -> str:
+    """A text without the tag around all of it."""
+    tag = TAG.match(text)
+    end = f"</{tag[1]}>" if tag else ""
+    if tag is None or not text.endswith(end) or text.count(end) > 1:
+        return text
+    return text[tag.end() : -len(end)].strip()
+
+
+def _without_remark(text: str) -> str:
+    """An instruction without what is said of it behind it. What a line with a colon announces belongs to it."""
+    found = BEHIND.search(text)
+    while found is not None:
+        before = text[: found.start()].rstrip()
+        if SENTENCE_ENDS.search(before, max(0, len(before) - 20)):
+            return before.rstrip("-*_= \n") if before.endswith(("---", "***", "___", "===")) else before
+        found = BEHIND.search(text, found.end())
+    before, _, last = text.rpartition("\n\n")
+    return before.rstrip("-\n ") if before.strip() and "\n" not in last and is_hope(last) else text
