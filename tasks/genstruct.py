@@ -6,6 +6,7 @@ One literal row, from the input {"title": "Tides", "content": "The moon's pull r
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -18,9 +19,10 @@ from tasks.models.chat_templates import clean
 from tasks.models.spec import MOST_TOKENS
 from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
-from tasks.reading import ended, json_in, too_long
+from tasks.reading import WHOLE_FENCE, json_in, too_long
 from tasks.settings import setting
 from tasks.text_generation import response
+from tasks.tokens import ended, turn
 from tasks.types import Dropped, Response, Row, Unit
 
 PROMPT, NATIVE = "genstruct.v1", "genstruct_native.v1"
@@ -28,15 +30,30 @@ KEYS = (("question", "answer"), ("user", "assistant"))
 FOUND_BY = ("file", "source", "url", "id")
 """Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-MARKERS = re.compile(r"\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\]", re.IGNORECASE)
+MARKERS = re.compile(
+    r"(?P<bold>\*\*|__)?\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\](?(bold)(?::?(?P=bold))?)[ \t]*:?",
+    re.IGNORECASE,
+)
 NEARLY = re.compile(r"^\[\[\s*(user|assistant)\s*\]\](?!\])[ \t]*:?", re.IGNORECASE | re.MULTILINE)
 """The same with a bracket too few, where no marker is whole."""
+FAMILIES = (
+    ("user", "assistant"), ("question", "answer"), ("question", "réponse"), ("frage", "antwort"), ("nutzer", "assistent"),
+    ("benutzer", "assistent"), ("pregunta", "respuesta"), ("usuario", "asistente"), ("utilisateur", "assistant"),
+    ("pergunta", "resposta"), ("domanda", "risposta"), ("vraag", "antwoord"), ("вопрос", "ответ"), ("пользователь", "ассистент"),
+    ("السؤال", "الجواب"), ("السؤال", "الإجابة"), ("سؤال", "جواب"), ("问题", "答案"), ("问题", "回答"), ("用户", "助手"),
+    ("質問", "回答"),
+    ("질문", "답변"), ("प्रश्न", "उत्तर"), ("instruction", "response"), ("prompt", "response"), ("q", "a"),
+)  # fmt: skip
+"""What the two parts may be called, the names that were asked for first."""
+NAMES = "|".join(sorted({name for family in FAMILIES for name in family}, key=len, reverse=True))
 LABELS = re.compile(
-    r"""(?:^[ \t*>-]{0,12}(?P<marked>(?:\*\*|__|\#{1,6}[ \t]|\[)[ \t*_\#\[]{0,8})?|\[\[\[)(?P<who>user|assistant)
-      (?:\]\]\] | [*_\]]{0,8}[ \t]*+:[*_]* | (?(marked)[*_\]]{0,8}[ \t\#]*+\r?$|(?!)))[ \t]*""",
+    rf"""(?:^[ \t*>-]{{0,12}}(?P<marked>(?:\*\*|__|\#{{1,6}}[ \t]|\[)[ \t*_\#\[]{{0,8}})?|\[\[\[)(?P<who>{NAMES})
+      (?:\]\]\] | [*_\]]{{0,8}}[ \t]*+[:：][*_]* | (?(marked)[*_\]]{{0,8}}[ \t\#]*+\r?$|(?!)))[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 """Without a colon, only what is bold, a heading or in brackets is a label: else it is a word that a line begins with."""
+ENDS_OPEN = re.compile(r"[:：][*_ \t]{0,4}\s{0,4}\Z")
+FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,28 +169,100 @@ def read(answer: str) -> tuple[str, str]:
     if keys is not None:
         user, assistant = (ended(_unmarked(found.get(key))) for key in keys)
     else:
+        answer = WHOLE_FENCE.sub(r"\1", turn(answer)).strip()
         answer = answer if MARKERS.search(answer) else NEARLY.sub(r"[[[\1]]]", answer)
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
-        user, assistant = (clean(_unmarked(part)) for part in _parts(answer, MARKERS if own else LABELS))
+        parts = _marked(answer) if own else _tagged(answer) or _labelled(answer)
+        user, assistant = (clean(_unmarked(part)) for part in parts)
     return user, assistant
 
 
-def _parts(answer: str, labels: re.Pattern[str]) -> tuple[str, str]:
-    """What stands around the first label of the assistant: up to it from the label before, which has to be the user's.
-
-    Without an assistant, what stands behind the last label, if that is the user's.
-    """
-    found = list(labels.finditer(answer))
-    at = next((k for k, label in enumerate(found) if label["who"].lower() == "assistant"), None)
-    if at is None and found and found[-1]["who"].lower() == "user":
-        return answer[found[-1].end() :], ""
-    if at is None or (at and found[at - 1]["who"].lower() != "user"):
+def _marked(answer: str) -> tuple[str, str]:
+    """What stands around the first marker of the assistant, up to the marker before, which has to be the user's, and the next."""
+    found = list(MARKERS.finditer(answer))
+    at = next(k for k, marker in enumerate(found) if marker["who"].lower() == "assistant")
+    if at and found[at - 1]["who"].lower() != "user":
         return "", ""
+    last = at
+    while last + 1 < len(found) and _is_doubled(answer, found[last], found[last + 1]):
+        last += 1
     begin = found[at - 1].end() if at else 0
-    end = found[at + 1].start() if at + 1 < len(found) else len(answer)
-    return answer[begin : found[at].start()], answer[found[at].end() : end]
+    end = found[last + 1].start() if last + 1 < len(found) else len(answer)
+    return answer[begin : found[at].start()], answer[found[last].end() : end]
+
+
+def _is_doubled(answer: str, marker: re.Match[str], following: re.Match[str]) -> bool:
+    between = answer[marker.end() : following.start()]
+    return marker["who"].lower() == following["who"].lower() and not between.strip()
+
+
+def _tagged(answer: str) -> tuple[str, str] | None:
+    """What two tags hold, named as the parts are; None without them."""
+    lower = answer.lower()
+    for names in FAMILIES:
+        tags = [(lower.find(f"<{name}>"), lower.find(f"</{name}>"), len(name) + 2) for name in names]
+        if all(0 <= begin < end for begin, end, _ in tags):
+            user, assistant = (answer[begin + length : end] for begin, end, length in tags)
+            return user, assistant
+    return None
+
+
+def _labelled(answer: str) -> tuple[str, str]:
+    """What stands behind the labels of the first family that has both, or behind the last label, if that is a user's."""
+    fences = [fence.start() for fence in FENCE_LINE.finditer(answer)]
+    found = [label for label in LABELS.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
+    for asks, answers in FAMILIES:
+        labels = [label for label in found if label["who"].lower() in (asks, answers)]
+        if any(label["who"].lower() == answers for label in labels):
+            return _pair(answer, _alike(labels, asks, answers), asks)
+    behind = next((label.end() for label in found[-1:] if label["who"].lower() == FAMILIES[0][0]), None)
+    return ("", "") if behind is None else (answer[behind:], "")
+
+
+def _alike(labels: list[re.Match[str]], asks: str, answers: str) -> list[re.Match[str]]:
+    """The labels that are written as the first of the user's is; all, if the assistant has none of those."""
+    first = next((label for label in labels if label["who"].lower() == asks), labels[0])
+    alike = [label for label in labels if _shape(label) == _shape(first)]
+    return alike if any(label["who"].lower() == answers for label in alike) else labels
+
+
+def _shape(label: re.Match[str]) -> tuple[str, ...]:
+    who = label["who"]
+    before, _, behind = label[0].partition(who)
+    return before.strip(), behind.strip(), str((who.islower(), who.isupper()))
+
+
+def _pair(answer: str, labels: list[re.Match[str]], asks: str) -> tuple[str, str]:
+    """What stands around the first label of the assistant. It goes up to the next turn: to a user's label behind a finished
+    sentence, where an answer or a question follows; any other label belongs to the text.
+    """
+    roles = [label["who"].lower() == asks for label in labels]
+    at = roles.index(False)
+    if at and not roles[at - 1]:
+        return "", ""
+    if not at and (asks != FAMILIES[0][0]):
+        return "", ""
+    begin = labels[at - 1].end() if at else 0
+    start, end = labels[at].end(), len(answer)
+    for k in range(at + 1, len(labels)):
+        if not answer[start : labels[k].start()].strip():
+            start = labels[k].end() if not roles[k] else start
+            continue
+        said = answer[labels[k].end() : labels[k + 1].start() if k + 1 < len(labels) else len(answer)].strip()
+        goes_on = k + 1 < len(labels) and not roles[k + 1]
+        if (
+            roles[k]
+            and not ENDS_OPEN.search(answer, start, labels[k].start())
+            and (goes_on or said.endswith(("?", "？", "؟")))
+        ):
+            end = labels[k].start()
+            break
+    said = answer[start:end].strip()
+    while (doubled := LABELS.match(said)) and doubled["who"].lower() == labels[at]["who"].lower():
+        said = said[doubled.end() :].strip()
+    return answer[begin : labels[at].start()], said
 
 
 def _unmarked(value: Any) -> str:
     """A text without a marker before it, and without what follows one; nothing for what is no text."""
-    return next((part for part in MARKERS.split(value)[::2] if part.strip()), "") if isinstance(value, str) else ""
+    return next((part for part in MARKERS.split(value)[::3] if part.strip()), "") if isinstance(value, str) else ""
