@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from tasks.courtesies import is_hope
 from tasks.list_lines import (
     FIRST_LETTERS,
     INTRODUCTION,
@@ -34,7 +35,8 @@ from tasks.list_lines import (
     line_of,
     untitled,
 )
-from tasks.reading import FENCE, JSON, WHOLE_BOLD, ended, means_json, unbold, unquoted
+from tasks.reading import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
+from tasks.tokens import turn
 
 ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*+\|(?:\s*+:?-++:?\s*+\|)++\s*+\Z")
 IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
@@ -62,7 +64,7 @@ def items_in(answer: str, *, cut_off: bool = False) -> tuple[list[str], str]:
     With `cut_off` the last item, if nothing ends it, is not among them.
     """
     told = re.sub("\r\n?|\u2028|\u2029", "\n", answer)
-    if (whole := ended(told)) != told.strip():
+    if (whole := turn(told)) != told.strip():
         told = f"{whole}\n"  # a token that ends a turn ends its last item too
     if (found := _json_items(told)) is not None:
         return found
@@ -337,8 +339,9 @@ def _plain(lines: Sequence[Line]) -> list[str]:
         shown = [line for line in shown if line not in captions]
     if len(shown) > 1 and [bool(ANSWER.match(line.text)) for line in shown] == [False, True] * (len(shown) // 2):
         shown = shown[::2]
-    while len(shown) > 1 and REMARK.match(shown[-1].text):
+    while len(shown) > 1 and (REMARK.match(shown[-1].text) or is_hope(shown[-1].text)):
         shown.pop()
+    shown = _without_asides(told, shown)
     below = {id(line): under for line, under in pairwise(told) if under.text}
     rest = iter(shown)
     items: list[str] = []
@@ -354,6 +357,24 @@ def _plain(lines: Sequence[Line]) -> list[str]:
             next(rest, None)
             opens = False
     return _without_pictures([item for item in items if item])
+
+
+def _without_asides(told: Sequence[Line], shown: Sequence[Line]) -> list[Line]:
+    """The lines of a list without one before and one behind it, which blank lines set apart from all the others."""
+    apart = {id(line) for before, line in pairwise(told) if line.text and not before.text}
+    if not shown:
+        return []
+    gaps = [number for number, line in enumerate(shown) if number and id(line) in apart]
+    first = 1 if 1 in gaps and _is_aside(shown[0]) else 0
+    last = len(shown) - 1 if len(shown) - 1 in gaps and _is_aside(shown[-1]) else len(shown)
+    opened = 1 if first or introduces(shown[0]) else 0
+    inner = [number for number in gaps if opened < number < last]
+    return list(shown if inner or last - first < 2 else shown[first:last])
+
+
+def _is_aside(line: Line) -> bool:
+    """True for a line that may be said around a list: unmarked, and neither a question nor what introduces something."""
+    return not line.kind and line.text.endswith((".", "!", "。", "！", "…", "।"))
 
 
 def _asks(line: Line) -> bool:
