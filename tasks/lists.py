@@ -369,7 +369,7 @@ def _without_asides(told: Sequence[Line], shown: Sequence[Line]) -> list[Line]:
     last = len(shown) - 1 if len(shown) - 1 in gaps and _is_aside(shown[-1]) else len(shown)
     opened = 1 if first or introduces(shown[0]) else 0
     inner = [number for number in gaps if opened < number < last]
-    return list(shown if inner or last - first < 2 else shown[first:last])
+    return list(shown if inner or last - opened < 2 else shown[first:last])
 
 
 def _is_aside(line: Line) -> bool:
