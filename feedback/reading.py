@@ -65,7 +65,7 @@ COLUMNS = {
     "rationale": ("rationale", "reason", "reasoning", "explanation", "justification"),
 }
 JSON = re.compile(
-    r"\{\s*[\"'“„](?=\w)|\[\s*\{|\{\s*(?:ratings?|scores?|rationales?|reason|types?|texts?|responses?|evaluations?)[\s_]?\w{0,3}\s*:",
+    r"\{\s*[\"'“„](?=\w)|\[\s*\{|(?<![^\n])\{\s*(?:ratings?|scores?|rationales?|reason|types?|texts?|responses?|evaluations?)[\s_]?\w{0,3}\s*:",
     re.I,
 )
 TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
@@ -373,10 +373,24 @@ def _verdicts(body: str) -> list[str]:
         if verdict := VERDICT.match(read, mark.end()):
             again = marks[k + 1].start() if k + 1 < len(marks) else len(read)
             if "final" in mark[0].lower() or not read[verdict.end() : again].strip():
+                if _is_title(_line_before(read, mark)) and _is_title(_line_before(read, first)):
+                    return []  # ratings of several aspects, none of which is that of the text
                 before = marks[k - 1] if kinds[0] == "rationale" == kinds[k - 1] else mark
                 begins[before.start()] = before.start()
     starts, ends = [0, *sorted(begins)], [*sorted(begins), len(body)]
     return [body[begins.get(start, start) : end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _line_before(text: str, mark: re.Match[str]) -> str:
+    return text[: mark.start()].rstrip().rpartition("\n")[2]
+
+
+def _is_title(line: str) -> bool:
+    return (
+        bool(line.strip())
+        and not LABEL.match(line)
+        and not line.rstrip("*_ ").endswith((".", "!", "?", ":", "。", "！", "："))
+    )
 
 
 def _on_its_scale(mark: re.Match[str], text: str) -> str:
