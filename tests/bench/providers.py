@@ -68,13 +68,8 @@ def run(name: str, model: str, task: str, rows: int, folder: Path) -> str:
         asked = [call for call in server.calls if call.method == "POST"]
         readable = counts.get("ratings", 0) - counts.get("unrated", 0) - counts.get("failed_ratings", 0)
         rated = f"{readable} of {counts['ratings']}" if counts.get("ratings") else ""
-        why = (
-            ""
-            if counts.get("answered")
-            else done.complaint.strip().splitlines()[0][:160]
-            if done.complaint.strip()
-            else ""
-        )
+        errors = [line for line in done.complaint.splitlines() if line.startswith("Error: ")]
+        why = "" if counts.get("answered") else "".join(errors)[7:167]
         return (
             f"| {name} | {model} | {task} | {counts.get('answered', 0)} of {rows} | {rated} | {len(asked) - sent} |"
             f" {len(server.refused)} | {why} |"
