@@ -38,15 +38,16 @@ def price(spec: ModelSpec) -> Price | None:
     if spec.preset in PRESETS and not spec.url and PRESETS[spec.preset].url is None:
         return Price(0, 0)
     known = listed(spec.model, spec.address)
-    if known is None or known.prompt_price is None or known.completion_price is None:
-        return None
-    return Price(known.prompt_price, known.completion_price)
+    prompt = spec.prompt_price if spec.prompt_price is not None or known is None else known.prompt_price
+    completion = spec.completion_price if spec.completion_price is not None or known is None else known.completion_price
+    return None if prompt is None or completion is None else Price(prompt, completion)
 
 
 def source(made: Recipe) -> str:
     """Where the prices of a recipe's models come from, where they were not set by hand; "" where all were."""
     specs = (made.generator, *made.responders, *([made.labeller] if made.rating else []))
-    taken = [spec for spec in specs if spec == spec.unpriced and spec.address and price(spec)]
+    by_hand = [None not in (spec.prompt_price, spec.completion_price) for spec in specs]
+    taken = [spec for spec, own in zip(specs, by_hand, strict=True) if not own and spec.address and price(spec)]
     return catalogue.source() if taken else ""
 
 

@@ -16,6 +16,7 @@ PUT_TOGETHER = {
     "feedback/card.py: re.compile": "our own marks in a card, around escaped names; the names of a card's header",
     "feedback/ultrafeedback.py: re.match": "a number, escaped, behind characters that are no digits",
     "feedback/writers.py: re.compile": "a file's own name, escaped",
+    "tasks/models/catalogue.py: re.match": "the package's own patterns, on the host of an address",
     "tasks/models/families.py: re.search": "200 characters of a model's name",
     "tasks/models/scripted.py: re.compile": "what a user scripts for a model of their own",
 }

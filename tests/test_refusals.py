@@ -132,3 +132,41 @@ def test_where_a_field_is_pointed_to() -> None:
     )
     assert no == Refusal(422, "Extra inputs are not permitted", "extra_forbidden", "seed", ("extra_forbidden",))
     assert no.meaning == "field"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Draft a billing letter for an unpaid account", "Why does this model not exist anymore?", "My API key is invalid, why?",
+        "What is the context length of GPT-4?", "How do I write a content policy?", "Write a JSON schema for bikes",
+    ],
+)  # fmt: skip
+def test_what_an_endpoint_says_back_of_a_prompt_means_nothing(text: str) -> None:
+    for message in (
+        f"Invalid message content '{text}': unsupported",
+        f"Failed to parse messages: odd; messages = [{{{text!r}}}]",
+    ):
+        no = refusal(400, json.dumps(error(message)).encode(), (text,))
+        assert no.meaning == "refused" and not names_field(no.own, ["response_format", "seed"])
+    pointed = refusal(400, json.dumps(error(f"Invalid: {text}", param="messages[1].content")).encode())
+    assert pointed.meaning in ("refused", "too long")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"),
+    [
+        (429, error("You exceeded your current quota, please check your plan and billing details. Please retry in 43.1s", status="RESOURCE_EXHAUSTED"), "too many"),  # noqa: E501
+        (429, error("Rate limit reached. Limit 30000. Visit /account/billing to add a payment method", code="rate_limit_exceeded"), "too many"),  # noqa: E501
+        (429, error("Your account is not active, please recharge", type="exceeded_current_quota_error"), "account"),
+        (422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096", "error_type": "validation"}, "too long"),
+        (400, error("Your request exceeded model token limit: 8192"), "too long"),
+        (400, error("Content Exists Risk"), "moderated"),
+        (403, {"message": "Bearer Token has expired"}, "key"),
+        (400, error("No models loaded. Please load a model"), "model"),
+        (400, {"error": {"message": "m", "code": "²"}}, "refused"),
+        (502, "<html><![x[", "fault"),
+    ],
+)  # fmt: skip
+def test_what_others_say(status: int, body: Any, meaning: str) -> None:
+    content = body if isinstance(body, str) else json.dumps(body)
+    assert refusal(status, content.encode()).meaning == meaning

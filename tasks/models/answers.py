@@ -2,11 +2,10 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from tasks.models import thoughts
-from tasks.models.base import Completion, is_fault
+from tasks.models.base import Completion, is_cut_off, is_fault
 from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import MOST_TOKENS
 
@@ -14,6 +13,8 @@ LONGEST_NAME = 500
 """Characters of what an endpoint calls a model, or the end of an answer."""
 FAR = 1e9
 """From zero: no log-probability is farther, also where a server writes a number for minus infinity."""
+MOST_PARTS = 500_000
+"""Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
 REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 DEEPEST = 6
 
@@ -45,7 +46,7 @@ def completion(answer: Any, model: str, latency: float, secrets: list[str]) -> C
         raise EndedByFault(str(finish_reason)[:LONGEST_NAME])
     text, in_parts, refused_in_parts = _of_parts(content)
     apart = _reasoning(message) or in_parts
-    thought, text = thoughts.split(text, apart=bool(apart))
+    thought, text = thoughts.split(text, apart=bool(apart), is_whole=not is_cut_off(str(finish_reason)))
     if calls_tool and finish_reason == "stop":
         finish_reason = "tool_calls"
     refused = refused if isinstance(refused, str) and refused.strip() else refused_in_parts
@@ -117,16 +118,6 @@ def is_events(sent: bytes) -> bool:
     return begins.startswith((b"data:", b"event:", b": ", b":\n", b"id:", b"retry:"))
 
 
-def events_of(line: str) -> Iterator[Any]:
-    """The JSON of the event that a line of a stream is; nothing for one that is none."""
-    name, _, value = line.partition(":")
-    value = value.strip()
-    if name != "data" or not value or value == "[DONE]":
-        return
-    with contextlib.suppress(ValueError, RecursionError):
-        yield json.loads(value)
-
-
 class Joined:
     """One answer from its events, as it grows."""
 
@@ -137,6 +128,21 @@ class Joined:
         self._message: dict[str, Any] = {}
         self._choice: dict[str, Any] = {}
         self._tokens: list[Any] = []
+        self._event = ""
+        self._is_over = False
+
+    def take(self, line: str) -> None:
+        """Takes a line of the stream, which is an event's name, its data, or neither."""
+        name, _, value = line.partition(":")
+        value = value.strip()
+        if name == "event":
+            self._event = value
+        elif name == "data" and value == "[DONE]":
+            self._is_over = True
+        elif name == "data" and value.count("[") + value.count("{") <= MOST_PARTS:
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(value)
+                self.add({"error": event} if self._event == "error" and "error" not in event else event)
 
     def add(self, event: Any) -> None:
         """Takes one event; an error in it is the answer's."""
@@ -163,9 +169,9 @@ class Joined:
         text, thinking, refusal = _of_parts(delta.get("content"))
         self.text.append(text)
         self.reasoning.append(thinking or _reasoning(delta))
-        for name, piece in (("refusal", delta.get("refusal") or refusal),):
-            if isinstance(piece, str) and piece:
-                self._message[name] = self._message.get(name, "") + piece
+        refusal = delta.get("refusal") or refusal
+        if isinstance(refusal, str) and refusal:
+            self._message["refusal"] = self._message.get("refusal", "") + refusal
         for name in ("tool_calls", "function_call"):
             if delta.get(name):
                 self._message[name] = delta[name]
@@ -184,16 +190,18 @@ class Joined:
                 "content": text,
                 **({"reasoning_content": reasoning} if reasoning else {}),
             }
-        is_empty = not (text or reasoning or self._choice or self._message)
-        return {**self.answer, **({} if is_empty and "error" in self.answer else {"choices": [choice]})}
+        if "error" in self.answer:
+            return {"error": self.answer["error"]}
+        if not self._is_over:  # nothing says that it ended
+            choice.setdefault("finish_reason", "disconnect")
+        return {**self.answer, "choices": [choice]}
 
 
 def joined(sent: bytes) -> dict[str, Any]:
     """The answer that events make up."""
     whole = Joined()
-    for line in sent.decode("utf-8", "replace").splitlines():
-        for event in events_of(line):
-            whole.add(event)
+    for line in sent.decode("utf-8", "replace").split("\n"):  # no other character ends one
+        whole.take(line)
     return whole.whole()
 
 

@@ -3,12 +3,14 @@
 Offline: what the installed package holds. A model at an address that it does not know has none.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 
 from tasks.models.proxy import on_this_machine
+from tasks.models.spec import ascii_host
 
 PACKAGE = "genai-prices"
 RELEASED = {"0.2.3": "2026-11-10"}
@@ -31,9 +33,14 @@ def listed(model: str, address: str) -> Listed | None:
         return None
     from genai_prices.data_snapshot import get_snapshot
 
+    # only the host counts: patterns there have no end, and would take openai.com.example for openai.com
+    provider_address = f"https://{ascii_host(address)}/"
     try:
-        _, known = get_snapshot().find_provider_model(model, None, None, address)
+        provider, known = get_snapshot().find_provider_model(model, None, None, address)
     except LookupError:
+        return None
+    found = re.match(provider.api_pattern, provider_address) or re.match(provider.api_pattern, address)
+    if found is None or (found.end() < len(provider_address) - 1 and provider_address[found.end()] not in "/:"):
         return None
     prices = known.get_prices(datetime.now(UTC))
     return Listed(_dollars(prices.input_mtok), _dollars(prices.output_mtok), known.context_window)

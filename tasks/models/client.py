@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, SettingsError
-from tasks.models.answers import Joined, events_of, is_events
+from tasks.models.answers import Joined, is_events
 from tasks.models.base import Kind
 from tasks.models.body import Unread
 from tasks.models.proxy import proxy_for
@@ -86,19 +86,20 @@ async def streamed(
     rest = {name: value for name, value in body.items() if name not in OWN_NAMES[kind]}
     own: dict[str, Any] = {name: body[name] for name in OWN_NAMES[kind]}
     create: Any = (client.chat.completions if kind == "chat" else client.completions).with_streaming_response.create
-    joined, whole, told = Joined(), bytearray(), 0.0
+    joined, whole, told, rest_of_line = Joined(), bytearray(), 0.0, ""
     async with create(**own, stream=True, extra_body=rest, extra_headers=dict(headers)) as response:
         is_stream: bool | None = None
-        async for line in response.iter_lines():
-            encoded = line.encode()
-            if is_stream is None and encoded.strip():
-                is_stream = is_events(encoded)
+        async for piece in response.iter_text():
+            if is_stream is None and piece.strip():
+                is_stream = is_events(piece.encode())
             if is_stream is False:
-                whole += encoded + b"\n"
+                whole += piece.encode()
                 continue
-            for event in events_of(line):
-                joined.add(event)
+            *lines, rest_of_line = (rest_of_line + piece).split("\n")
+            for line in lines:
+                joined.take(line)
             if time.monotonic() - told > TOLD_EVERY:
                 told = time.monotonic()
                 heard("".join(joined.text) or "".join(joined.reasoning))
+        joined.take(rest_of_line)
     return bytes(whole) if is_stream is False else joined

@@ -36,7 +36,9 @@ FIRST_THINKING, MOST_THINKING = 4_096, 16_384
 AS_JSON = "Answer as JSON."
 WANTS_TEXT = re.compile(r"TYPE_STRING|expected (?:a )?string")
 NUMBERS_TO_CHOOSE = re.compile(r'"enum": \[\d')
-NUMBER = re.compile(r"\b\d[\d,]{0,9}\b")
+NUMBER = re.compile(r"(?<![\w.-])\d[\d,]{0,9}(?![\w-]|\.\d)")
+LEAST_LIMIT = 16
+"""Tokens below which a number in a message is no limit."""
 FORMAT_NAMES = re.compile(
     r"response[_ ]?(?:format|schema)|json[_ ]?(?:schema|mode|object)|structured[_ ]?output|guided[_ ](?:json|decoding)"
     r"|\bgrammar\b|\bschema\b",
@@ -47,7 +49,7 @@ FORMAT_NAMES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What is different at this endpoint. `notes` hold its words for each field."""
+    """What is different at this endpoint."""
 
     renamed: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -59,7 +61,6 @@ class Dialect:
     """Room for thoughts, beyond the limit of an answer: they count in it, and had used it up."""
     most_tokens: int = 0
     """The longest answer that it takes a limit of, 0 for not known."""
-    notes: Mapping[str, str] = field(default_factory=dict)
 
     def spoken(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A request in this dialect. Pure."""
@@ -67,19 +68,23 @@ class Dialect:
         for name, value in body.items():
             if name in self.left_out or (name == "top_logprobs" and "logprobs" in self.left_out):
                 continue
-            if name in TOKEN_LIMITS:
+            if name in TOKEN_LIMITS and isinstance(value, int):
                 value += self.thinking_tokens
                 value = min(value, self.most_tokens) if self.most_tokens else value
             if name == "response_format" and (value := self._form(value)) is None:
                 continue
             spoken[self.renamed.get(name, name)] = value
-        if spoken.get("response_format") == {"type": "json_object"}:
+        if spoken.get("response_format") == {"type": "json_object"} and "messages" in spoken:
             spoken["messages"] = _with_the_word_json(spoken["messages"])
         return spoken
 
     def _form(self, form: Any) -> Any:
         """An answer's form as this endpoint takes it, None where none is to be sent. One of the user's own stays as it is."""
-        if not isinstance(form, dict) or form.get("type") != "json_schema":
+        if (
+            not isinstance(form, dict)
+            or form.get("type") != "json_schema"
+            or "schema" not in form.get("json_schema", ())
+        ):
             return form
         if self.answer_format == "text":
             return None
@@ -102,7 +107,7 @@ class Dialect:
             changed = self._after_limit(name, refusal, sent)
         else:
             changed = self.without(name)
-        return None if changed == self else replace(changed, notes={**changed.notes, name: refusal.message[:200]})
+        return None if changed == self else changed
 
     def without(self, name: str) -> "Dialect":
         """The same without a field; the form of an answer becomes the next looser one."""
@@ -129,29 +134,31 @@ class Dialect:
 
     def _refused(self, refusal: Refusal, sent: Mapping[str, Any]) -> str:
         """The field of the request that a refusal is about; "" for none."""
+        if "json_validate_failed" in refusal.codes or refusal.field.startswith(("messages", "prompt")):
+            return ""
         optional = [name for name in sent if name not in KEPT]
         own = refusal.field.partition(".")[0].partition("[")[0]
         if own in optional:
             return own
         if own in ("text", "format", "generation_config", "schema") and "response_format" in sent:
             return "response_format"
-        if "response_format" in sent and _speaks_of_format(refusal.message):
+        if "response_format" in sent and _speaks_of_format(refusal.own):
             return "response_format"
-        name = names_field(refusal.message, optional)
-        if name and (NOT_TAKEN.search(refusal.message) or refusal.meaning == "field"):
+        name = names_field(refusal.own, optional)
+        if name and (NOT_TAKEN.search(refusal.own) or refusal.meaning == "field"):
             return name
-        if "response_format" in sent and any(mentions(refusal.message, word) for word in KEYWORDS[:5]):
+        if "response_format" in sent and any(mentions(refusal.own, word) for word in KEYWORDS[:5]):
             return "response_format"
         return ""
 
     def _after_format(self, refusal: Refusal, sent: Mapping[str, Any]) -> "Dialect":
         form = sent["response_format"]
-        if form.get("type") != "json_schema":
+        if not isinstance(form, dict) or form.get("type") != "json_schema":
             return self.without("response_format")
         used = json.dumps(form)
         named = [word for word in KEYWORDS if word not in self.without_keywords and f'"{word}"' in used]
-        refused = [word for word in named if mentions(refusal.message, word)]
-        if "enum" in refused or WANTS_TEXT.search(refusal.message):
+        refused = [word for word in named if mentions(refusal.own, word)]
+        if "enum" in refused or WANTS_TEXT.search(refusal.own):
             refused = [word for word in refused if word != "enum"]
             if not self.enum_texts and NUMBERS_TO_CHOOSE.search(used):
                 return replace(self, enum_texts=True)
@@ -161,10 +168,10 @@ class Dialect:
 
     def _after_limit(self, name: str, refusal: Refusal, sent: Mapping[str, Any]) -> "Dialect":
         other = next(limit for limit in TOKEN_LIMITS if limit != name)
-        if other in refusal.message and name not in self.renamed.values():
+        if other in refusal.own and name not in self.renamed.values():
             return replace(self, renamed={**self.renamed, name: other})
-        numbers = [int(number.replace(",", "")) for number in NUMBER.findall(refusal.message)]
-        if smaller := [number for number in numbers if 1 < number < int(sent[name])]:
+        numbers = [int(number.replace(",", "")) for number in NUMBER.findall(refusal.own)]
+        if smaller := [number for number in numbers if LEAST_LIMIT <= number < int(sent[name])]:
             return replace(self, most_tokens=max(smaller))
         if name not in self.renamed.values():
             return replace(self, renamed={**self.renamed, name: other})
@@ -247,7 +254,7 @@ def common(schema: Any, *, enum_texts: bool = False) -> Any:
         return schema
     typed = {name: part if name == "enum" else common(part, enum_texts=enum_texts) for name, part in schema.items()}
     choices = typed.get("enum")
-    if isinstance(choices, list):
+    if isinstance(choices, list) and choices:
         if enum_texts or len({isinstance(choice, str) for choice in choices}) > 1:
             choices = [str(choice) for choice in choices]
         kind = "string" if isinstance(choices[0], str) else "integer"

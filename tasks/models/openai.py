@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,15 +34,15 @@ from tasks.errors import (
     Unreachable,
 )
 from tasks.limits import Limits
-from tasks.models.answers import EndedByFault, NotTheProtocol, completion, is_events, joined
+from tasks.models.answers import MOST_PARTS, EndedByFault, NotTheProtocol, completion, is_events, joined
 from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
 from tasks.models.presets import PRESETS
 from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_for, socks_connector, without_login
-from tasks.models.refusals import Refusal, error_inside, from_json, names_field, refusal
-from tasks.models.secrets import mask
-from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host
+from tasks.models.refusals import KEY, Refusal, error_inside, from_json, names_field, refusal
+from tasks.models.secrets import mask, mask_whole
+from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host, bare
 from tasks.types import Message
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
 MOST_RECEIVED = 8 * 2**20
 """Bytes of an answer: what is longer is not read to its end."""
-MOST_PARTS = 500_000
-"""Lists and tables in an answer: each takes thirty times the memory of the two characters that make one."""
 LONGEST_WAIT = 30 * 86_400.0
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
@@ -63,6 +62,8 @@ MOST_ADAPTED = 12
 """Refusals of fields that one call is sent again after: each leaves out or renames another one."""
 LONGEST_WORDS = 300
 """Characters of an endpoint's words in a message of ours."""
+SHORTEST_ECHO = 4
+"""Characters of a text of ours that is looked for in an endpoint's message."""
 LEAST_TO_THINK = 64
 """Tokens of a limit from which on an empty answer speaks for thoughts that used it up."""
 LEAST_ROOM = 16
@@ -83,7 +84,6 @@ class Known:
 
     dialect: Dialect = field(default_factory=Dialect)
     is_recalled: bool = False
-    has_answered: bool = False
     taken: set[tuple[str, ...]] = field(default_factory=set)
     """Shapes of requests that were taken, or whose refusal was looked into."""
     learning: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -114,6 +114,7 @@ class OpenAIEndpoint:
         self.headers |= {**_account(spec, self.url), **spec.headers, **self._authorization(key)}
         self._memo: DialectMemo | None = None
         self._known = Known()
+        self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._proxy = proxy_for(self.url)
@@ -197,8 +198,13 @@ class OpenAIEndpoint:
                     raise
                 if (room := _room_left(no, spoken)) and not self._is_own(_limit_of(spoken), spoken):
                     return await self._answer(kind, {**spoken, _limit_of(spoken): room}, draw)
-                if (found := await self._adapted(no, kind, body, dialect, draw)) is None:
-                    if no.status == 403 and isinstance(error, EndpointRefused) and await self._answers(kind):
+                found = await self._adapted(no, kind, body, dialect, draw, explore=heard is None)
+                if found is None and heard is not None and no.status != 401:
+                    heard = None  # it may be only that it is to be heard, which says nothing of the request
+                    continue
+                if found is None:
+                    unclear = no.status == 403 and isinstance(error, EndpointRefused) and not KEY.search(no.own)
+                    if unclear and await self._answers(kind):
                         raise self._refused_call(no, self._said_no(no)) from None
                     raise
                 if isinstance(found, Completion):
@@ -225,9 +231,9 @@ class OpenAIEndpoint:
         else:
             answer = await self._hear(kind, spoken, headers, heard)
         if (error := error_inside(answer)) is not None:
-            raise self.meant(from_json(200, error), {})
+            raise self.meant(replace(from_json(200, error), sent=_texts_of(spoken)), {})
         completion = self.read(answer, time.perf_counter() - started)
-        self._known.has_answered = True
+        self._has_answered = True
         return completion
 
     async def _hear(
@@ -242,13 +248,18 @@ class OpenAIEndpoint:
         try:
             with translating(self):
                 async with asyncio.timeout(self.timeout):
-                    answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, heard)
+                    told = partial(self._told, heard)
+                    answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, told)
         except CallRefused as error:
-            if not with_usage or error.refusal is None or "stream_options" not in error.refusal.message:
+            no = error.refusal
+            if not with_usage or no is None or "stream_options" not in f"{no.field} {no.own}":
                 raise
             await self._learn(self.dialect.without("stream_options"))
             return await self._hear(kind, spoken, headers, heard)
         return self.parsed(answer) if isinstance(answer, bytes) else answer.whole()
+
+    def _told(self, heard: Callable[[str], None], text: str) -> None:
+        heard(mask_whole(text, self.secrets))
 
     def _thought_too_long(self, answer: Completion, spoken: Mapping[str, Any]) -> bool:
         """True where thoughts used up a limit that no person set: a longer one may leave room for the answer."""
@@ -259,14 +270,14 @@ class OpenAIEndpoint:
     async def _answers(self, kind: Kind) -> bool:
         """Whether another request with the same key is answered: then a 403 is not about the key."""
         async with self._known.learning:
-            if not self._known.has_answered:
+            if not self._has_answered:
                 with contextlib.suppress(ModelError):
                     smallest = "Hello" if kind == "complete" else [Message(role="user", content="Hello")]
                     await self._answer(kind, self.dialect.spoken(self.request(kind, smallest, {"max_tokens": 1})), 0)
-            return self._known.has_answered
+            return self._has_answered
 
     async def _adapted(
-        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
+        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int, *, explore: bool
     ) -> Dialect | Completion | None:
         """The dialect to send a refused request again in, or the answer where that was found out by trying; None for neither.
 
@@ -288,8 +299,9 @@ class OpenAIEndpoint:
                 or _shape(spoken) in self._known.taken
             ):
                 return None
-            self._known.taken.add(_shape(spoken))  # whatever comes of it, it is tried once
-            return await self._found_by_trying(no, kind, body, dialect, draw)
+            found = await self._found_by_trying(no, kind, body, dialect, draw)
+            self._known.taken.add(_shape(spoken))  # whatever came of it, it is tried once
+            return found
 
     async def _found_by_trying(
         self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
@@ -305,13 +317,28 @@ class OpenAIEndpoint:
                 answer = await self._answer(kind, spoken, draw)
             except (CallRefused, EndpointRefused, ServerFault):
                 continue
+            with contextlib.suppress(CallRefused, EndpointRefused, ServerFault):  # was it only chance?
+                return await self._answer(kind, dialect.spoken(body), draw)
             self._no_own_field(guess, body, dialect.spoken(body), no)
             await self._learn(guess)
             return answer
         return None
 
     def _no_own_field(self, learned: Dialect, body: Mapping[str, Any], spoken: Mapping[str, Any], no: Refusal) -> None:
-        """Raises EndpointRefused where a field that a person set would be left out, or lowered."""
+        """Raises EndpointRefused where a field that a person set would be left out, or lowered, or how to speak of it."""
+        spec = self.spec
+        own = {"answer_format": spec.answer_format, "token_limit": spec.token_limit}
+        changed = {
+            "answer_format": learned.answer_format != spec.answer_format,
+            "token_limit": spec.token_limit in learned.left_out,
+        }
+        changed["token_limit"] |= any(theirs != spec.token_limit for theirs in learned.renamed.values())
+        for name, value in own.items():
+            if value and changed[name]:
+                raise EndpointRefused(
+                    f"{self.name} at {self.url} does not take {name} = {value} ({no.status}: {self._clean(no.message)}). Change "
+                    f"{name} in the model's settings, or leave it empty."
+                )
         after = learned.spoken(body)
         for name in spoken:
             is_renamed = name not in after and name in TOKEN_LIMITS and any(limit in after for limit in TOKEN_LIMITS)
@@ -341,8 +368,7 @@ class OpenAIEndpoint:
             self._known.is_recalled = True
 
     async def _learn(self, dialect: Dialect) -> None:
-        notes = {name: self._clean(note) for name, note in dialect.notes.items()}
-        self._known.dialect = replace(found_out(dialect, self.spec, self._known.dialect), notes=notes)
+        self._known.dialect = found_out(dialect, self.spec, self._known.dialect)
         if self._memo is not None:
             await self._memo.keep_dialect(self.identity, self._known.dialect.dump())
 
@@ -383,7 +409,7 @@ class OpenAIEndpoint:
                 raise
             raise self.translated(error) from error
         if not 200 <= status < 300:
-            raise self.refusal(status, said, sent)
+            raise self.refusal(status, said, sent, _texts_of(body))
         return self.parsed(sent)
 
     def parsed(self, sent: bytes) -> Any:
@@ -454,9 +480,11 @@ class OpenAIEndpoint:
         """An answer that was not read to its end, in words for the user."""
         return ServerFault(f"{self.name} at {self.url} {error}. Is the address right?")
 
-    def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
-        """An answer that says no, in words for the user and without the key."""
-        return self.meant(refusal(status, content), headers)
+    def refusal(
+        self, status: int, headers: Mapping[str, str], content: bytes, sent: tuple[str, ...] = ()
+    ) -> ModelError:
+        """An answer that says no, in words for the user and without the key. `sent` are the texts of the request."""
+        return self.meant(refusal(status, content, sent), headers)
 
     def meant(self, no: Refusal, headers: Mapping[str, str]) -> ModelError:
         """What a refusal means for the call and for the run, in one sentence."""
@@ -464,11 +492,11 @@ class OpenAIEndpoint:
         message = self._clean(no.message) or "no reason given"
         status, meaning = no.status, no.meaning
         if 300 <= status < 400:
-            to = self._clean(headers.get("Location", "").partition("?")[0])[:200] or "nowhere"
+            to = self._clean(bare(headers.get("Location", "")).partition("?")[0])[:200] or "nowhere"
             return EndpointRefused(
                 f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
             )
-        if meaning == "key" and status == 403 and self._known.has_answered:
+        if meaning == "key" and status == 403 and self._has_answered and not KEY.search(no.own):
             return self._refused_call(no, self._said_no(no))
         match meaning:
             case "key":
@@ -520,6 +548,15 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def _texts_of(body: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The texts of a request, as they are and as JSON writes them, the longest first."""
+    texts = [str(message.get("content")) for message in (body or {}).get("messages", ())] + [
+        str((body or {}).get("prompt", ""))
+    ]
+    forms = {form for text in texts if len(text) >= SHORTEST_ECHO for form in (text, json.dumps(text)[1:-1])}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _shape(spoken: Mapping[str, Any]) -> tuple[str, ...]:

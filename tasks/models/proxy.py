@@ -11,6 +11,7 @@ from tasks.models.spec import ascii_host
 if TYPE_CHECKING:
     import aiohttp
 
+LOGIN = re.compile(r"\A([a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
@@ -46,7 +47,7 @@ def is_socks(proxy: str) -> bool:
 
 def without_login(proxy: str) -> str:
     """A proxy's address as it can be shown."""
-    return re.sub(r"//[^/@]*@", "//", proxy)[:200]
+    return LOGIN.sub(r"\1", proxy)[:200]
 
 
 def on_this_machine(url: str) -> bool:

@@ -4,10 +4,11 @@ An error comes as an object (OpenAI), in a list (Gemini), as a bare text, as a l
 at Mistral and vLLM), as a page of HTML (a proxy), inside an answer of 200 or inside a choice (OpenRouter).
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ Meaning = Literal[
 MOST_LOOKED_AT = 4_000
 """Characters of a message in which its meaning is looked for."""
 DEEPEST = 6
+LONGEST_PAGE = 10_000
+"""Characters of a page that are looked at."""
 CODES: dict[str, Meaning] = {
     "invalid_api_key": "key", "authentication_error": "key", "invalid_authentication": "key", "unauthorized": "key",
     "unauthenticated": "key", "api_key_invalid": "key", "permission_denied": "key", "permission_error": "key",
@@ -35,6 +38,9 @@ CODES: dict[str, Meaning] = {
     "server_error": "fault", "internal_server_error": "fault", "api_error": "fault", "internal": "fault", "unavailable": "too many",
     "json_validate_failed": "fault", "upstream_error": "fault", "bad_gateway": "fault", "timeout": "timed out",
     "deadline_exceeded": "timed out",
+    "exceeded_current_quota_error": "account", "1113": "account", "arrearage": "account", "budget_exceeded": "account",
+    "allocationquota.freetieronly": "account", "organization_restricted": "account", "1301": "moderated",
+    "1211": "model", "resource_does_not_exist": "model",
     "unsupported_parameter": "field", "unsupported_value": "field", "unknown_parameter": "field",
     "unknown_field": "field", "unrecognized_argument": "field", "unrecognized_request_argument": "field",
     "invalid_json_schema": "field", "extra_forbidden": "field",
@@ -45,7 +51,8 @@ KEY = re.compile(
     r"|not found|disabled)"
     r"|\b(?:invalid|incorrect|wrong|expired|missing|no|unknown)\b.{0,30}\b(?:api|access)?[ _-]?(?:key|token"
     r"|credentials?)\b"
-    r"|\bunauthori[sz]ed\b|\bauthentication (?:failed|required|error)",
+    r"|\bunauthori[sz]ed\b|\bauthentication (?:failed|required|error)"
+    r"|\btoken\b.{0,30}\b(?:expired|invalid)",
     re.IGNORECASE,
 )
 ACCOUNT = re.compile(
@@ -54,7 +61,8 @@ ACCOUNT = re.compile(
     r"|\b(?:monthly|spending|spend|usage|billing|hard) limit|\bbilling\b|\bunpaid\b"
     r"|\bquota (?:is )?(?:exceeded|used up)"
     r"|\baccount (?:is |has been )?(?:suspended|deactivated|overdue|not active)|\bpre-?paid\b|\btop up\b"
-    r"|\bdepleted",
+    r"|\bdepleted"
+    r"|\bany credits|\bout of .{0,20}quota|\borganization has been (?:disabled|restricted)|\bbudget has been exceeded",
     re.IGNORECASE,
 )
 MODEL = re.compile(
@@ -62,7 +70,8 @@ MODEL = re.compile(
     r"|no longer|decommissioned|deprecated|unknown|invalid|not have access|unavailable|retired)"
     r"|\b(?:unknown|invalid|no such|not a valid|unrecognized|no) (?:chat )?model\b"
     r"|\bno (?:allowed providers|endpoints) (?:are available|found) for|\bdeployment\b.{0,60}\bdoes not exist"
-    r"|\btry pulling it",
+    r"|\btry pulling it"
+    r"|\bno models? (?:is |are )?loaded|\bunloaded\b|isn.t supported|\bon-demand throughput",
     re.IGNORECASE,
 )
 TOO_LONG = re.compile(
@@ -71,7 +80,8 @@ TOO_LONG = re.compile(
     r"|large|big|many tokens)|longer than|exceeds?)\b.{0,80}"
     r"|\btoo many (?:input )?tokens|\breduce (?:the length|your (?:prompt|input))"
     r"|\b(?:input|prompt) (?:token|length)s?\b.{0,60}\b(?:exceed|limit|maximum|must be less)"
-    r"|\btoken count\b.{0,40}\bexceed|\brange of input length|\bmaximum (?:prompt|input|number of input) ",
+    r"|\btoken count\b.{0,40}\bexceed|\brange of input length|\bmaximum (?:prompt|input|number of input) "
+    r"|exceeded model token limit|`?inputs`? .{0,40}(?:must|tokens)",
     re.IGNORECASE,
 )
 MODERATED = re.compile(
@@ -79,7 +89,8 @@ MODERATED = re.compile(
     r"|\bsafety (?:system|filter|setting|polic)|\bprohibited content"
     r"|\b(?:violat\w+|against)\b.{0,50}\b(?:polic|guideline|terms)|\binappropriate|\bharmful\b"
     r"|\bsensitive (?:content|words?)|\busage polic|\bblocked\b.{0,40}\b(?:safety|content|prompt|polic)"
-    r"|\b(?:prompt|content|input|request)\b.{0,30}\bblocked",
+    r"|\b(?:prompt|content|input|request)\b.{0,30}\bblocked"
+    r"|content exists risk",
     re.IGNORECASE,
 )
 RATE = re.compile(
@@ -95,21 +106,28 @@ NOT_TAKEN = re.compile(
     r"|\bforbidden|\bdoes(?:n't| not) (?:support|accept|allow|take|exist)|\bno such|\bmust (?:be|not|have|contain)"
     r"|\bshould (?:be|not)|\bcan ?not be|\bcan't be|\bnot allowed to|\bunavailable|\bonly\b|\brequires?\b|\bremove"
     r"|\bdeprecated|\bless than|\bgreater than|\bat most|\bat least|\bexceeds?\b|\btoo (?:large|high|many)"
-    r"|\bonly (?:the )?default|\bis not defined|\bno additional|\bout of range|\bnot one of",
+    r"|\bonly (?:the )?default|\bis not defined|\bno additional|\bout of range|\bnot one of"
+    r"|supports up to|maximum allowed|\brequested parameters",
     re.IGNORECASE,
 )
 
 
 UNPAID = re.compile(
-    r"insufficient_quota|credit balance|exceeded your current quota|billing|insufficient balance|out of credits|depleted",
+    r"insufficient_quota|credit balance|exceeded your current quota|billing|insufficient balance|out of credits|depleted"
+    r"|available credits|spending limit|is not active|\u4f59\u989d\u4e0d\u8db3",
     re.IGNORECASE,
 )
+QUOTED = re.compile(r"(?<!\w)\"[^\"]{24,}\"(?!\w)|(?<!\w)'[^']{24,}'(?!\w)")
+"""Something that is quoted, longer than any name: words, of the request perhaps."""
+CODE = re.compile(r"[45][0-9]{2}")
 WORD = re.compile(r"\w+")
 QUOTES = frozenset("`'\"“”‘’[](){}.:")
 CALLED = re.compile(
     r"(?:param|params|parameter|parameters|field|fields|property|argument|name|option|key|value)\W{1,3}\Z"
 )
-CALLED_BEHIND = re.compile(r"\W{1,3}(?:param|field|property|argument|is not|does not|must|should|not )")
+CALLED_BEHIND = re.compile(
+    r"\W{1,3}(?:param|field|property|argument|is not|does not|must|should|not |only|supports|invalid)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +141,26 @@ class Refusal:
     codes: tuple[str, ...] = ()
     reasons: bool = False
     """True where it gives reasons of a moderation."""
+    sent: tuple[str, ...] = ()
+    """Texts of the request, which the message may say back."""
+
+    @property
+    def own(self) -> str:
+        """The message without what it says back of the request: only the endpoint's own words tell what it means."""
+        text = self.message[: 3 * MOST_LOOKED_AT].partition("messages = [")[0]
+        for sent in self.sent:
+            text = text.replace(sent, "''")
+        return QUOTED.sub(lambda quoted: "''" if quoted[0].count(" ") > 2 else quoted[0], text)[:MOST_LOOKED_AT]
 
     @property
     def meaning(self) -> Meaning:
         """What it is about, as far as it can be told without knowing what was sent."""
-        text = self.message[:MOST_LOOKED_AT]
+        text = self.own
         known = next((CODES[code] for code in self.codes if code in CODES), None)
         if self.reasons or known == "moderated":
             return "moderated"
+        if known is None and self.status in (400, 422) and self.field.startswith(("messages", "prompt", "input")):
+            return "too long" if TOO_LONG.search(text) else "refused"
         if self.status == 401:
             return "key"
         if self.status == 402 or known == "account":
@@ -140,7 +170,7 @@ class Refusal:
         if known in ("model", "field", "timed out"):
             return known
         if self.status == 429:
-            return "account" if UNPAID.search(text) else "too many"
+            return "account" if known != "too many" and UNPAID.search(text) else "too many"
         if self.status == 503:
             return "too many"
         if self.status in (408, 504, 524):
@@ -170,14 +200,14 @@ class Refusal:
         return "key" if self.status == 403 else "refused"
 
 
-def refusal(status: int, content: bytes) -> Refusal:
-    """Reads what came with a status that says no."""
+def refusal(status: int, content: bytes, sent: tuple[str, ...] = ()) -> Refusal:
+    """Reads what came with a status that says no. `sent` are the texts of the request."""
     text = content.decode("utf-8", "replace").strip()
     try:
         said: Any = json.loads(content)
     except (ValueError, RecursionError):
-        return Refusal(status, _line(_without_tags(text)))
-    return from_json(status, said, text)
+        return Refusal(status, _line(_without_tags(text)), sent=sent)
+    return replace(from_json(status, said, text), sent=sent)
 
 
 def from_json(status: int, said: Any, text: str = "") -> Refusal:
@@ -187,7 +217,7 @@ def from_json(status: int, said: Any, text: str = "") -> Refusal:
         dict.fromkeys(code.lower() for code in _named(said, ("code", "type", "status", "reason", "error_code")) if code)
     )
     field = next((name for name in _named(said, ("param",)) if name), "") or _located(said)
-    inner = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), 0)
+    inner = next((int(code) for code in codes if CODE.fullmatch(code)), 0)
     inner_message = next(_raw_messages(said), "")
     if inner_message and inner_message not in message:
         message = f"{message}: {inner_message}" if message else inner_message
@@ -201,7 +231,8 @@ def from_json(status: int, said: Any, text: str = "") -> Refusal:
 def error_inside(answer: Any) -> Any:
     """The error that an answer of 200 holds in place of choices, or that its choice holds; None for none."""
     if not isinstance(answer, dict):
-        return answer if isinstance(answer, list) and answer and error_inside(answer[0]) else None
+        first = answer[0] if isinstance(answer, list) and answer else None
+        return answer if isinstance(first, dict) and error_inside(first) else None
     choices = answer.get("choices")
     if answer.get("error") and not choices:
         return answer
@@ -295,6 +326,8 @@ def _named(said: Any, names: tuple[str, ...], depth: int = 0) -> Iterator[str]:
 def _located(said: Any) -> str:
     """The field that FastAPI's list of faults points to: {"loc": ["body", "seed"], "msg": ...}."""
     faults = said.get("detail") if isinstance(said, dict) else said
+    if isinstance(said, dict) and isinstance(said.get("message"), dict):  # Mistral's way
+        faults = said["message"].get("detail")
     faults = faults.get("detail") if isinstance(faults, dict) else faults
     for fault in faults if isinstance(faults, list) else []:
         loc = fault.get("loc") if isinstance(fault, dict) else None
@@ -317,20 +350,19 @@ class _Page(HTMLParser):
         super().__init__()
         self.titles: list[str] = []
         self.texts: list[str] = []
-        self._inside: list[str] = []
+        self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("title", "h1", "script", "style"):
-            self._inside.append(tag)
+            self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._inside:
-            self._inside.remove(tag)
+        if tag == self._inside:
+            self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        if "script" in self._inside or "style" in self._inside or not data.strip():
-            return
-        (self.titles if self._inside else self.texts).append(" ".join(data.split()))
+        if self._inside not in ("script", "style") and data.strip() and len(self.titles) + len(self.texts) < 100:
+            (self.titles if self._inside else self.texts).append(" ".join(data.split()))
 
 
 def _without_tags(text: str) -> str:
@@ -339,7 +371,8 @@ def _without_tags(text: str) -> str:
     if not begins.startswith(("<!doctype", "<html", "<head", "<body", "<center", "<h1", "<?xml")):
         return text
     page = _Page()
-    page.feed(text)
+    with contextlib.suppress(AssertionError):  # what the parser says of some broken declarations
+        page.feed(text[:LONGEST_PAGE])
     return ". ".join(dict.fromkeys(page.titles or page.texts))
 
 

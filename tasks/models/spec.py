@@ -30,7 +30,8 @@ OWN_HEADERS = (
     "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "accept-encoding", "cookie",
 )  # fmt: skip
 SECRET_NAME = re.compile(
-    r"authorization|(?:api|access|auth|subscription|secret|private)?[-_]?(?:key|token|secret|password)$", re.IGNORECASE
+    r"authorization|api-?key$|(?:^|[-_])(?:key|token|secret|password|sig|signature|code|auth|bearer|credential)(?:$|[-_])",
+    re.IGNORECASE,
 )
 
 
@@ -100,25 +101,26 @@ class ModelSpec:
                 "url holds a query (what begins with ? or #), of which the address of a model has none but api-version: leave it "
                 "out. A key goes into an environment variable, and its name into key_env; what a gateway wants there into query."
             )
-        for name, value in {
-            **self.headers,
-            **self.query,
-            **dict.fromkeys([self.key_header] * bool(self.key_header), ""),
-        }.items():
-            if (
-                not HEADER.fullmatch(name)
-                or not value.isprintable()
-                or not value.isascii()
-                or len(value) > LONGEST_NAME
-            ):
-                raise SettingsError(f"headers, query and key_header can't hold '{name[:60]}': {value[:60]!r}.")
-        if own := [name for name in self.headers if name.lower() in OWN_HEADERS]:
-            raise SettingsError(f"headers can't hold {own[0]}, which every request has by itself. Leave it out.")
-        if secret := [name for name in (*self.headers, *self.query) if SECRET_NAME.search(name)]:
+        if secret := [name for name in (*self.headers, *self.query) if SECRET_NAME.search(str(name))]:
             raise SettingsError(
-                f"headers and query hold no key, as they are kept with the recipe: {secret[0]} is one. Put the key into an "
+                f"headers and query hold no key, as they are kept with the recipe: {secret[0][:60]} is one. Put the key into an "
                 "environment variable, its name into key_env, and the header's name into key_header."
             )
+        names = [*self.headers, *([self.key_header] if self.key_header else [])]
+        if own := [name for name in names if name.lower() in OWN_HEADERS]:
+            raise SettingsError(f"{own[0]} is a header that every request has by itself. Leave it out.")
+        values = [*self.headers.values(), *self.query.values()]
+        if odd := [name for name in [*names, *self.query] if not HEADER.fullmatch(name)]:
+            raise SettingsError(f"headers, query and key_header can't hold the name {odd[0][:60]!r}.")
+        if any(
+            not isinstance(value, str) or not value.isascii() or not value.isprintable() or len(value) > LONGEST_NAME
+            for value in values
+        ):
+            raise SettingsError(
+                f"The values of headers and query are plain texts of at most {LONGEST_NAME} characters."
+            )
+        if own := [name for name in OWN_FIELDS if name in self.left_out]:
+            raise SettingsError(f"left_out can't hold {own[0]}, which every request needs.")
         if len(self.model) > LONGEST_NAME or len(self.key_env) > LONGEST_NAME or len(self.url) > LONGEST_URL:
             raise SettingsError(f"model and key_env take {LONGEST_NAME} characters at most, url {LONGEST_URL:,}.")
         if self.url and not _is_web_address(self.url):
@@ -170,6 +172,11 @@ class ModelSpec:
     def identity(self) -> str:
         """Names the endpoint in the memo: its address, or the preset where the app serves it."""
         return f"{self.address or self.preset}|{self.model}"
+
+
+def _is_plain(value: object) -> bool:
+    """True for a text that a header can hold."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= LONGEST_NAME
 
 
 def names_a_key(name: str) -> bool:

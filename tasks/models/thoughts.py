@@ -27,21 +27,25 @@ CLOSING_ALONE = re.compile(
     r"</(?:" + NAMES + r")>|\[/THINK\]|\u25c1/think\u25b7|<\|END_THINKING\|>|<\|end_of_thought\|>", re.IGNORECASE
 )
 OPENING_ANYWHERE = re.compile(r"<(?:" + NAMES + r")>|\[THINK\]|\u25c1think\u25b7|<\|START_THINKING\|>", re.IGNORECASE)
+MOST_THOUGHTS = 50
+SPOKEN_OF = re.compile(r" [a-z]")
+"""Behind a mark that a sentence speaks of: "<think> is the tag"."""
 CHANNEL = re.compile(
     r"(?:<\|start\|>\s*+assistant\s*+)?<\|channel\|>\s*+(?P<name>\w{1,20})[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>"
 )
+LAST_END = re.compile(r"<\|(?:end|return|call)\|>\s*\Z")
 ENDS_CHANNEL = re.compile(r"<\|(?:end|return|call)\|>")
-BARE_CHANNELS = re.compile(r"\s*+(?:assistant)?(?P<first>analysis|commentary)(?=[A-Z\"'“(\[\d*\u0080-\uffff\s])")
-BARE_FINAL = re.compile(r"assistant\s*final")
+BARE_CHANNELS = re.compile(r"\s*+(?:assistant)?(?:analysis|commentary)(?=[A-Za-z\"'“(\[\d*\u0080-\uffff]|\s*\n)")
+BARE_FINAL = re.compile(r"assistantfinal(?![a-z])|^assistant[ \t]*\n[ \t]*final[ \t]*\n", re.MULTILINE)
 ANSWER_TAG = re.compile(r"\s*+<(?P<name>answer|response|final_answer)>", re.IGNORECASE)
 COHERE_ANSWER = re.compile(r"<\|(?:START|END)_(?:RESPONSE|TEXT)\|>|<\|(?:begin|end)_of_solution\|>")
 
 
-def split(text: str, *, apart: bool = False) -> tuple[str, str]:
+def split(text: str, *, apart: bool = False, is_whole: bool = False) -> tuple[str, str]:
     """(what it thought, "" for nothing; what it answers).
 
     `apart` says that the endpoint gave the thoughts in a field of their own: then nothing is looked for but channels, whose
-    tokens are never a part of an answer.
+    tokens are never a part of an answer. In an answer that `is_whole` a thought ends: a mark without an end may be spoken of.
     """
     if (channels := _channels(text)) is not None:
         return channels
@@ -49,7 +53,7 @@ def split(text: str, *, apart: bool = False) -> tuple[str, str]:
         return "", text
     thoughts: list[str] = []
     rest = text
-    while (thought := _thought_at_the_beginning(rest)) is not None:
+    while len(thoughts) < MOST_THOUGHTS and (thought := _thought_at_the_beginning(rest, is_whole)) is not None:
         thoughts.append(thought[0])
         rest = thought[1]
     if thoughts:
@@ -57,13 +61,14 @@ def split(text: str, *, apart: bool = False) -> tuple[str, str]:
     return _without_opening(text)
 
 
-def _thought_at_the_beginning(text: str) -> tuple[str, str] | None:
+def _thought_at_the_beginning(text: str, is_whole: bool) -> tuple[str, str] | None:
     """(a thought, what is behind it: nothing where it does not end); None where the text begins with none."""
     for opening, ending in MARKS:
         if (begins := opening.match(text)) is not None:
             ends = ending.search(text, begins.end())
             if ends is None:
-                return text[begins.end() :].strip(), ""
+                is_spoken_of = is_whole and SPOKEN_OF.match(text, begins.end())
+                return None if is_spoken_of else (text[begins.end() :].strip(), "")
             return text[begins.end() : ends.start()].strip(), text[ends.end() :].lstrip()
     return None
 
@@ -77,9 +82,12 @@ def _without_opening(text: str) -> tuple[str, str]:
     if len(endings) != 1 or OPENING_ANYWHERE.search(text):
         return "", text
     before, behind = text[: endings[0].start()], text[endings[0].end() :]
-    ends_line = not behind or behind[0] == "\n"
-    is_quoted = before[-1:] in set("`'\"“‘«(") or before.count("```") % 2 == 1
-    return (before.strip(), _answer(behind.lstrip())) if ends_line and not is_quoted else ("", text)
+    ends_line = behind[:1] == "\n" or behind[:1].isalnum() or behind[:1] in set('{["*#')
+    is_quoted = before[-1:] in set("`'\"“‘«(") or before.count("```") % 2 == 1 or before.count("~~~") % 2 == 1
+    is_spoken_of = before[-1:] not in set("\n.?!…。！？") and not before.endswith((">", "]", ")"))
+    if not behind.strip() or not ends_line or is_quoted or (before.strip() and is_spoken_of):
+        return "", text
+    return before.strip(), _answer(behind.lstrip())
 
 
 def _channels(text: str) -> tuple[str, str] | None:
@@ -92,6 +100,9 @@ def _channels(text: str) -> tuple[str, str] | None:
         return None
     parts: dict[str, list[str]] = {}
     for header, following in zip(headers, [*headers[1:], None], strict=False):
+        if header["name"] == "final":  # all that follows is the answer, also where it speaks of tokens
+            parts.setdefault("final", []).append(LAST_END.sub("", text[header.end() :]).strip())
+            break
         content = text[header.end() : following.start() if following else len(text)]
         content = ENDS_CHANNEL.split(content, maxsplit=1)[0]
         parts.setdefault(header["name"], []).append(content.strip())
