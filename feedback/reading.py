@@ -31,8 +31,9 @@ from feedback.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, 
 from feedback.types import RatingStatus
 from tasks.lenient_json import decode
 from tasks.reading import unquoted
-from tasks.tokens import begun
+from tasks.tokens import END, begun, run_on
 
+TURN_END = re.compile(rf"{END}|</s>")
 ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
 BARE = re.compile(
@@ -112,7 +113,7 @@ def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> li
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
         parts = _parts_of_json(answer, start.start(), texts)
     else:
-        parts = _parts_of_text(normal_form(answer, texts), texts)
+        parts = _parts_of_text(normal_form(_turn(answer), texts), texts)
     return [_entry(parts.get(number), not_applicable, types) for number in range(1, texts + 1)]
 
 
@@ -129,10 +130,17 @@ def _parts_of_json(answer: str, start: int, texts: int) -> dict[int, Part]:
             return parts
         later = _parts_of_value(value, texts)
         parts |= {number: part for number, part in later.items() if number not in parts or _is_rated(part)}
-        if (following := JSON.search(answer, end)) is None:
+        following = JSON.search(answer, end)
+        if following is None or TURN_END.search(answer, end, following.start()):
             break
         start = following.start()
     return parts
+
+
+def _turn(answer: str) -> str:
+    """An answer up to where the labeller's turn ends behind a rating: what follows is another one's."""
+    rated = next((mark for mark in LABEL.finditer(answer) if kind(mark) == "rating"), None)
+    return answer[: run_on(answer, rated.end())] if rated else answer
 
 
 def _is_rated(part: Part) -> bool:

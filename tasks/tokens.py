@@ -14,7 +14,8 @@ ENDS = re.compile(rf"(?<![^\s.!?…]\s)(?:{END}|</s>)\Z")
 """A token that ends a turn, at the end of a text; behind a word and a space it is what the text speaks of."""
 RUN_ON = re.compile(
     rf"(?:(?<=[.!?。！？…])|(?<=[.!?。！？…]\n)){END}"
-    rf"|(?:{END}|</s>)\s{{0,3}}(?=<\|(?:im_start|start)\|>(?:user|assistant|system)|<\|start_header_id\|>|<start_of_turn>|<s>|\[INST\])"
+    rf"|(?:{END}|</s>)\s{{0,3}}(?=<\|(?:im_start|start)\|>(?:user|assistant|system)|<\|start_header_id\|>|<start_of_turn>|<s>|\[INST\]"
+    r"|<\|(?:user|assistant|system|START_OF_TURN_TOKEN)\|>)"
 )
 """A token that ends a turn right behind a sentence, or before the token that opens another turn."""
 
@@ -22,8 +23,13 @@ RUN_ON = re.compile(
 def turn(text: str) -> str:
     """The one turn that a text gives, without the tokens around it and without what follows them."""
     text = begun(text)
-    found = RUN_ON.search(text)
-    return ended(text[: found.start()] if found else text)
+    return ended(text[: run_on(text)])
+
+
+def run_on(text: str, start: int = 0) -> int:
+    """Where what follows a turn begins, the text's length where nothing does; not before `start`."""
+    found = RUN_ON.search(text, start)
+    return found.start() if found else len(text)
 
 
 def begun(text: str) -> str:

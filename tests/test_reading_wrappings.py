@@ -2,6 +2,7 @@
 
 import pytest
 
+from feedback import reading
 from tasks import genstruct, self_instruct
 from tasks.elimination import refuses
 from tasks.evol_instruct import read
@@ -220,3 +221,29 @@ def test_a_refusal_in_any_language(text: str) -> None:
 )
 def test_an_apology_in_a_request_is_no_refusal(text: str) -> None:
     assert not refuses(text)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnd this?\n",
+        "</s>[INST] And this? [/INST] ",
+        "<|end|><|user|>\nAnd this?<|assistant|>\n",
+        "<｜end▁of▁sentence｜>",
+        "<end_of_turn>\n<start_of_turn>user\n",
+        "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|>",
+        "<|im_end|>\n<|im_start|>user\n",
+    ],
+)
+def test_a_further_turn_behind_a_rating_does_not_count(behind: str) -> None:
+    told = "Rating: {}\nRationale: {}"
+    entry = reading.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
+    assert (entry.value, entry.rationale) == (5.0, "Sound.")
+    told = '{{"rating": {}, "rationale": "{}"}}'
+    entry = reading.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
+    assert (entry.value, entry.rationale) == (5.0, "Sound.")
+
+
+def test_a_token_that_a_rationale_speaks_of_stays() -> None:
+    entry = reading.read("Rating: 2\nRationale: It forgets the token <|im_end|> at the end.", 1, not_applicable=True)[0]
+    assert entry.rationale == "It forgets the token <|im_end|> at the end."
