@@ -2,6 +2,7 @@
 
 import re
 
+from feedback import labels
 from feedback.headers import COLON, EDGE, HEADER, KIND, LABEL, NAMED, REASON, SCALE, kind, number_of
 
 TAG = re.compile(
@@ -53,8 +54,11 @@ def even(answer: str) -> str:
 def normal_form(answer: str, texts: int) -> str:
     """An answer that is no JSON, with the labels and headers that were asked for in place of others that say the same."""
     answer = GLUED.sub("\n", DOUBLED.sub("", _untagged(answer)))
+    answer, before = labels.in_english(answer, texts), answer
     if texts > 1 and not HEADER.search(answer):
         answer = _titled(_numbered(answer, texts), texts)
+        if answer != before and not HEADER.search(answer) and labels.counts_up(before, texts):
+            answer = before
     return _unbracketed(answer, texts)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from feedback import headers
+from feedback import headers, labels
 from feedback.headers import (
     ASPECT,
     CORRECTED,
@@ -139,7 +139,9 @@ def _parts_of_json(answer: str, start: int, texts: int) -> dict[int, Part]:
 
 def _turn(answer: str) -> str:
     """An answer up to where the labeller's turn ends behind a rating: what follows is another one's."""
-    rated = next((mark for mark in LABEL.finditer(answer) if kind(mark) == "rating"), None)
+    rated = next((mark for mark in LABEL.finditer(answer) if kind(mark) == "rating"), None) or labels.LABELLED.search(
+        answer
+    )
     return answer[: run_on(answer, rated.end())] if rated else answer
 
 

@@ -372,3 +372,54 @@ def test_a_mangled_block_moves_no_rating_to_another_text(ratings: list[int], noi
 def test_an_answer_that_loops_is_read_too(unit: str) -> None:
     for before in ("", "Rating: 4\nRationale: x"):
         assert len(read(before + unit * (40_000 // len(unit)), 4, not_applicable=True, types=3)) == 4
+
+
+FOREIGN = [
+    "{}\nPuntuación: {}\nMotivo: {}",
+    "### Resposta sobre o {}\n**Nota:** {}/5\n**Razão:** {}",
+    "**{}**\nUwaga o ocenie : {} / 5\nPowód : {}",
+    "{}：\n- 得分：{}\n- 原因：{}",
+    "#### {}\nरेटिंग: {}\nकारण: {}",
+]
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+@pytest.mark.parametrize("header", ["Testo {}", "النص {}", "Ausgabe für Text {}", "文章{}的评价"])
+def test_labels_in_any_language(form: str, header: str) -> None:
+    told = "\n\n".join(form.format(header.format(n), n + 2, why) for n, why in ((1, "a b"), (2, "c")))
+    assert [(entry.value, entry.rationale) for entry in read(told, 2, not_applicable=True)] == [
+        (3.0, "a b"),
+        (4.0, "c"),
+    ]
+    alone = form.partition("\n")[2].format(2, "a b")
+    assert [(entry.value, entry.rationale) for entry in read(alone, 1, not_applicable=True)] == [(2.0, "a b")]
+
+
+@pytest.mark.parametrize(
+    "answer", ["درجة: ٤\nسبب: ب", "Razón: ب\nNota: 4", "得分：４\n原因：ب", "Ocena (1-5): 4\nPowód: ب"]
+)
+def test_labels_and_digits_of_any_script(answer: str) -> None:
+    assert [(entry.value, entry.rationale) for entry in read(answer, 1, not_applicable=True)] == [(4.0, "ب")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "texts"),
+    [
+        ("Klarheit: 4\nStil: 2", 1),
+        ("Klarheit: 4\nGrund: Kurz.\n\nStil: 2\nGrund: Lang.", 1),
+        ("Ocena (1-10): 4\nPowód: b", 1),
+        ("Nota: 4/10\nRazón: b", 1),
+        ("Nota: 8\nRazón: b", 1),
+        ("Jahr: 1984\nGrund: b", 1),
+        ("Nota: 4-5\nRazón: b", 1),
+        ("Die Antwort hat Lücken.\n\nAbsätze: 3\n\nDas ist wenig.", 1),
+        ("Anzahl der Fehler: 3\nGrund: b", 1),
+        ("Texto: 1\nBueno.\n\nTexto: 2\nMalo.", 2),
+        ("Kandidat: 1\nGut.\n\nKandidat: 2\nSchlecht.", 2),
+        ("Texto 1\nPuesto: 2\n\nTexto 2\nPuesto: 1", 2),
+        ("Texto 1\nNota: 2\nRazón: b", 2),
+        ("Schritt 1\nNote: 2\n\nSchritt 2\nNote: 4", 2),
+    ],
+)
+def test_a_number_that_may_be_something_else_is_no_rating(answer: str, texts: int) -> None:
+    assert all(entry.value is None for entry in read(answer, texts, not_applicable=True))
