@@ -6,20 +6,22 @@ One literal row, from the input {"title": "Tides", "content": "The moon's pull r
 """
 
 import re
+import textwrap
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, ClassVar
 
 from tasks.base import Task, plain, text
+from tasks.courtesies import is_hope
 from tasks.errors import PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
 from tasks.models.spec import MOST_TOKENS
 from tasks.passages import Passage, passages
 from tasks.prompts import PROMPTS
-from tasks.reading import WHOLE_FENCE, json_in, too_long
+from tasks.reading import WHOLE_FENCE, json_in, too_long, unquoted
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.tokens import ended, turn
@@ -48,10 +50,25 @@ FAMILIES = (
 NAMES = "|".join(sorted({name for family in FAMILIES for name in family}, key=len, reverse=True))
 LABELS = re.compile(
     rf"""(?:^[ \t*>-]{{0,12}}(?P<marked>(?:\*\*|__|\#{{1,6}}[ \t]|\[)[ \t*_\#\[]{{0,8}})?|\[\[\[)(?P<who>{NAMES})
-      (?:\]\]\] | [*_\]]{{0,8}}[ \t]*+[:：][*_]* | (?(marked)[*_\]]{{0,8}}[ \t\#]*+\r?$|(?!)))[ \t]*""",
+      (?:\]\]\] | [*_\]]{{0,8}}[ \t\u00a0\u202f]*+[:：][*_]* | (?(marked)[*_\]]{{0,8}}[ \t\#]*+\r?$|(?!)))[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 """Without a colon, only what is bold, a heading or in brackets is a label: else it is a word that a line begins with."""
+OTHER_LABEL = re.compile(
+    r"^(?P<before>[ \t>*_#-]{0,12})(?P<who>[^\W\d_][^\d\n:：=.,;!?。，、！？()（）\[\]{}|*_`#<>\"“”]{0,29}+)"
+    r"(?P<behind>[*_]{0,3}[ \t\u00a0\u202f]*+[:：][*_]{0,3})[ \t]*",
+    re.MULTILINE,
+)
+"""A label in any language: up to three words at the beginning of a line, and a colon."""
+NO_PAIR = re.compile(r"title|content|passage|note|hint|source|warning|summary", re.IGNORECASE)
+YAML = re.compile(r"\A```ya?ml[ \t]*\n((?:(?!```).)*)```\Z", re.DOTALL | re.IGNORECASE)
+FOLDED = re.compile(r"\A[>|][+-]?[ \t]*\n")
+"""YAML's sign for a text on the lines below."""
+FORM = re.compile(
+    r"\A\W*(?:the|your|an?)\s+(?:question|answer|task|instruction|response)(?:\s+(?:or|and)\s+(?:question|task|instruction))?\W*\Z",
+    re.IGNORECASE,
+)
+"""What the prompt says of a part, repeated in its place."""
 ENDS_OPEN = re.compile(r"[:：][*_ \t]{0,4}\s{0,4}\Z")
 FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
@@ -170,11 +187,28 @@ def read(answer: str) -> tuple[str, str]:
         user, assistant = (ended(_unmarked(found.get(key))) for key in keys)
     else:
         answer = WHOLE_FENCE.sub(r"\1", turn(answer)).strip()
+        yaml = YAML.match(answer)
+        answer = yaml[1].strip() if yaml else answer
         answer = answer if MARKERS.search(answer) else NEARLY.sub(r"[[[\1]]]", answer)
         own = any(marker["who"].lower() == "assistant" for marker in MARKERS.finditer(answer))
         parts = _marked(answer) if own else _tagged(answer) or _labelled(answer)
-        user, assistant = (clean(_unmarked(part)) for part in parts)
-    return user, assistant
+        user, assistant = (clean(_unfolded(_unmarked(part))) for part in parts)
+        if yaml:
+            user, assistant = unquoted(user), unquoted(assistant)
+        assistant = _without_hope(assistant)
+    return ("", "") if FORM.match(user) and FORM.match(assistant) else (user, assistant)
+
+
+def _without_hope(text: str) -> str:
+    """An answer without a last paragraph that hopes that it helps."""
+    before, _, last = text.rpartition("\n\n")
+    return before.rstrip() if before.strip() and "\n" not in last and is_hope(last) else text
+
+
+def _unfolded(text: str) -> str:
+    """A text without YAML's sign and indentation, where it has that sign."""
+    folded = FOLDED.match(text.strip())
+    return textwrap.dedent(text.strip()[folded.end() :]).strip() if folded else text
 
 
 def _marked(answer: str) -> tuple[str, str]:
@@ -215,8 +249,21 @@ def _labelled(answer: str) -> tuple[str, str]:
         labels = [label for label in found if label["who"].lower() in (asks, answers)]
         if any(label["who"].lower() == answers for label in labels):
             return _pair(answer, _alike(labels, asks, answers), asks)
+    if not found and (other := _otherwise_labelled(answer, fences)):
+        return other
     behind = next((label.end() for label in found[-1:] if label["who"].lower() == FAMILIES[0][0]), None)
     return ("", "") if behind is None else (answer[behind:], "")
+
+
+def _otherwise_labelled(answer: str, fences: Sequence[int]) -> tuple[str, str] | None:
+    """The two parts of an answer that is nothing but two labels in another language, each with a text; None for any other."""
+    found = [label for label in OTHER_LABEL.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
+    alike = [label for label in found if all(label[name] == found[0][name] for name in ("before", "behind"))]
+    if len(alike) != 2 or answer[: alike[0].start()].strip():
+        return None
+    if any(len(label["who"].split()) > 3 or NO_PAIR.search(label["who"]) for label in alike):
+        return None
+    return answer[alike[0].end() : alike[1].start()], answer[alike[1].end() :]
 
 
 def _alike(labels: list[re.Match[str]], asks: str, answers: str) -> list[re.Match[str]]:

@@ -100,3 +100,40 @@ def test_pairs_come_back_as_they_went(user: str, assistant: str, form: int) -> N
         json.dumps({"user": user, "assistant": assistant}),
     ][form]
     assert genstruct.read(answer) == (user, assistant)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Kysymys: Why?\nVastaus: So.",
+        "**Pytanie:** Why?\n\n**Odpowiedź:** So.",
+        "שאלה: Why?\nתשובה: So.",
+        "Câu hỏi : Why?\nTrả lời : So.",
+        "Question\u00a0: Why?\nRéponse\u00a0: So.",
+        "question: |\n  Why?\nanswer: |\n  So.",
+        '```yaml\nquestion: "Why?"\nanswer: >-\n  So.\n```',
+        "User: Why?\nAssistant: So.\n\nI hope this is what you wanted!",
+    ],
+)
+def test_labels_in_any_language_yaml_and_a_last_courtesy(answer: str) -> None:
+    assert genstruct.read(answer) == ("Why?", "So.")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "User: the question or task\nAssistant: the answer",
+        '{"question": "The question.", "answer": "The answer."}',
+        "Title: Tides\nContent: The moon pulls.",
+        "Pytanie: A?\nOdpowiedź: B.\nUwaga: C.",
+        "Dobrze.\nPytanie: A?\nOdpowiedź: B.",
+        "Pytanie: A?\n**Odpowiedź:** B.",
+    ],
+)
+def test_what_is_no_pair(answer: str) -> None:
+    assert not all(genstruct.read(answer))
+
+
+def test_a_letter_that_hopes_stays_whole() -> None:
+    letter = "Dear Ann,\n\nI hope this finds you well.\n\nBob"
+    assert genstruct.read(f"User: Write a letter.\nAssistant: {letter}") == ("Write a letter.", letter)
