@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from tasks.courtesies import is_hope
+from tasks.lenient_json import decode
 from tasks.list_lines import (
     FIRST_LETTERS,
     INTRODUCTION,
@@ -47,6 +48,11 @@ PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
 ABOUT_PICTURES = re.compile(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
+LITERAL = re.compile(
+    r"\A\s*+(?:```\w{0,10}[ \t]*\n\s*+)?(?:[^\W\d]\w{0,30} ?= ?(?=[\[{])|(?=[\[{]\s*+'))"
+    r"(?=(?:\{\s*+['\"]\w{1,30}['\"]\s*+:\s*+)?\[\s*+['\"{])"
+)
+"""What begins a list as Python writes it: "['Name a river.'", "instructions = ["."""
 DECODER = json.JSONDecoder(strict=False)
 
 
@@ -66,7 +72,7 @@ def items_in(answer: str, *, cut_off: bool = False) -> tuple[list[str], str]:
     told = re.sub("\r\n?|\u2028|\u2029", "\n", answer)
     if (whole := turn(told)) != told.strip():
         told = f"{whole}\n"  # a token that ends a turn ends its last item too
-    if (found := _json_items(told)) is not None:
+    if (found := _json_items(told)) is not None or (found := _literal_items(told)) is not None:
         return found
     items = lines_in(told)
     last = told.rpartition("\n")[2].strip()
@@ -123,6 +129,18 @@ def _json_items(text: str) -> tuple[list[str], str] | None:
     if not values or not _is_answer(text, before, "\n".join(said), items):
         return None
     return (items, "") if items or means_json(text) else None
+
+
+def _literal_items(text: str) -> tuple[list[str], str] | None:
+    """The items of a Python list, or of an object with one, that is all of `text`; the text as the rest where it does not end."""
+    start = LITERAL.match(text)
+    if start is None:
+        return None
+    try:
+        value, end = decode(text, start.end())
+    except ValueError:
+        return [], text[start.end() :].strip()
+    return (_texts([value]), "") if not text[end:].strip("` \t\n;") else None
 
 
 def _is_answer(text: str, before: str, behind: str, items: Sequence[str]) -> bool:

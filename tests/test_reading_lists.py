@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks import genstruct, self_instruct
-from tasks.lists import lines_in
+from tasks.lists import items_in, lines_in
 from tasks.models.chat_templates import clean
 from tasks.reading import json_in, means_json
 
@@ -241,3 +241,21 @@ def test_lists_come_back_as_they_went(items: list[str], form: str, wrapped: str,
         answer = around[wrapped].format(list=listed)
     assert read(answer, len(items)) == (items, [])
     assert read(answer, 1) == (items[:1], items[1:])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "['Name a sea.', \"Why isn't it wet?\"]",
+        "{'instructions': ['Name a sea.', 'Why isn\\'t it wet?']}",
+        "```python\n[\n    'Name a sea.',\n    \"Why isn't it wet?\",\n]\n```",
+        'tasks = ["Name a sea.", "Why isn\'t it wet?"]',
+    ],
+)
+def test_a_list_as_python_writes_it(answer: str) -> None:
+    assert items_in(answer) == (["Name a sea.", "Why isn't it wet?"], "")
+
+
+@pytest.mark.parametrize("answer", ["['Name a sea.', 'Why is", "{'instructions': ['Name a sea.', 'Wh"])
+def test_a_list_as_python_writes_it_that_does_not_end_gives_no_item(answer: str) -> None:
+    assert items_in(answer) == ([], answer)
