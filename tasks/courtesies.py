@@ -8,7 +8,12 @@ HOPE = re.compile(
     r"\W*(?:(?:i|ich|ik|jag|jeg|we)\s+)?(?:really\s+)?(?:hope|hoffe|hoffentlich|espero|esperamos|spero|hoop|hopelijk|hoppas|hå[bp]er|umarım)\b"
     r"|\W*(?:j['’]espère|en espérant|mam nadzieję|надеюс|сподіваюс)"
     r"|\W*(?:hy vọng|semoga|आशा|उम्मीद|آمل|أتمنى|نأمل|希望(?:这|對|对|能)|お役に立|도움이)"
-    r"|\W*(?:please\s+)?let me know (?:if|whether)\b",
+    r"|\W*(?:please\s+)?let me know (?:if|whether)\b|\W*feel free to (?:ask|reach out|contact me)\b"
+    r"|\W*(?:would you like me|do you want me|shall i|should i) to\b"
+    r"|\W*(?:lass(?:en sie)? (?:es )?mich wissen|sag(?:en sie)? (?:mir )?bescheid),? wenn\b"
+    r"|\W*(?:av[ií]same|h[aá](?:z|ga)me saber|fa(?:mmi|temi) sapere|me avise) s[ei]\b"
+    r"|\W*n['’]hésite[sz]? pas\b|\W*faites-(?:le-)?moi savoir\b"
+    r"|\W*laat (?:het )?me weten\b|\W*daj(?:cie)? (?:mi )?znać\b|\W*дай(?:те)? (?:мне )?знать\b",
     re.IGNORECASE,
 )
 """What begins the hope that an answer helps, which opens no request."""

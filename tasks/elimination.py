@@ -27,10 +27,11 @@ STOP_WORDS = frozenset(
 )
 LEAKED = re.compile(r"\b(?:given|rewritten|created)[ _-](?:prompt|instruction)\b", re.IGNORECASE)
 WE = r"(?:i|we)"
+DECLINE = r"(?:\s?(?:['’](?:m|re)|am|are)\s+(?:not\b|un)|\s(?:ca|could|can|wo|will|do|must|have\s+to)(?:not|n['’]?t|\s+not)?\b)"
 REFUSED = re.compile(
     rf"""(?:\A|[.!?]\s{{1,3}})[*_>\s]{{0,6}}(?:
         (?:{WE}\s?(?:['’](?:m|re)|am|are)\s+)?(?:so\s+|very\s+|really\s+|truly\s+)?sorry
-          (?:\s*[,.!;:—–-]|\s+(?:but|that\s+{WE}|{WE})\b|\s+for\s+(?:the|any)\s+(?:confusion|inconvenience)|\s*\Z)
+          (?:\s*[,.!;:—–-]|\s+(?:but\b|(?:that\s+)?{WE}{DECLINE}|(?:that\s+)?{WE}\b(?![^.!?\n]{{1,80}}[.!?]\s+\w))|\s+for\s+(?:the|any)\s+(?:confusion|inconvenience)\b|\s*\Z)
         | {WE}\s+(?:must\s+)?apologi[sz]e\s*(?:[,.]|but\b|for\s+(?:the|any)\s+(?:confusion|inconvenience))
         | (?:unfortunately,?\s+)?{WE}\s?(?:can(?:no|['’])t|can\ not|won['’]t|will\ not|(?:['’]m|am)\ (?:unable|not\ able)\ to)\s+
           (?:(?:help|assist)(?:\s+you)?\s+with\s+(?:that|this|your)\b

@@ -21,7 +21,7 @@ from tasks.elimination import why_not
 from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import PROMPTS
-from tasks.reading import json_in, means_json, text_in, too_long
+from tasks.reading import is_request, json_in, means_json, text_in, too_long
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
 
@@ -207,6 +207,8 @@ def read(answer: str, *, as_json: bool) -> str:
     """
     if as_json and means_json(answer):
         found = json_in(answer)
+        if isinstance(found, Mapping) and len(found) > 1 and is_request(answer[: answer.find("{")]):
+            return text_in(answer)
         said = found.get("instruction") if isinstance(found, Mapping) else None
         return said.strip() if isinstance(said, str) else ""
     return text_in(answer)

@@ -1,6 +1,7 @@
 """Reading what models answer: JSON that may be wrapped in prose or a fence, or one text. Lists are read by lists.py."""
 
 import re
+import textwrap
 from typing import Any
 
 from tasks.courtesies import is_hope
@@ -74,6 +75,10 @@ BEHIND = re.compile(
 )
 """What is said of an instruction behind it: "**Explanation of changes:**"."""
 SENTENCE_ENDS = re.compile(r"[.!?。！？…؟।][\"'”»’)\]*_`]{0,4}(?:\s{1,4}[-*_=]{3,9})?\Z")
+YAML = re.compile(
+    r"\A(?:```ya?ml[ \t]*\n)?instruction:[ \t]*(?P<folded>[>|][+-]?[ \t]*\n)?(?P<text>(?:(?!```).)+)(?:```)?\Z",
+    re.DOTALL,
+)
 TAG = re.compile(r"\A<([^\W\d][\w-]{1,40})>")
 COURTESY = r"(?:sure|certainly|of course|absolutely|okay|ok|great)"
 INTRODUCTION = re.compile(
@@ -82,6 +87,10 @@ INTRODUCTION = re.compile(
     rf"|\A{COURTESY}(?:[!.,:]+[ \t\r]*\n|[ \t\r]*\n[ \t\r]*\n)",
     re.IGNORECASE,
 )
+ANNOUNCES = re.compile(
+    rf"(?:{COURTESY}\b|{HERE}|i(?:['’]ve|[ \t]have)?\b|(?:the|my|your)\b|{MADE}\b|json\b)", re.IGNORECASE
+)
+FEW_WORDS = 4
 BOLD_BEGINS, BOLD_ENDS = re.compile(r"(?<![\w*])\*\*(?=[^\s*])"), re.compile(r"(?<=[^\s*])\*\*(?![\w*])")
 MOST_READ, MOST_LINES = 50_000, 2_000
 """Characters and lines of an answer that is searched for parts. What was asked for is a fraction of it; a loop is longer."""
@@ -116,6 +125,12 @@ def means_json(text: str) -> bool:
     return start is not None and sum(not FENCE_LINE.fullmatch(line.strip()) for line in before) <= 1
 
 
+def is_request(before: str) -> bool:
+    """True for a line before JSON that asks for something about it, where a model's own line announces it."""
+    line = before.partition("```")[0].strip(" \t\r\n*_>#")
+    return bool(line) and not ANNOUNCES.match(line) and len(line.split()) > FEW_WORDS
+
+
 def unquoted(item: str) -> str:
     """A text without the quotes around all of it."""
     while len(item) > 1 and PAIRS.get(item[0]) == item[-1] and item[0] not in item[1:-1]:
@@ -148,6 +163,9 @@ def text_in(answer: str) -> str:
     'Name a river in Peru.'
     """
     found = turn(answer)
+    yaml = YAML.match(found)
+    if yaml and (yaml["folded"] or found.startswith("```")):
+        return unquoted(textwrap.dedent(yaml["text"]).strip())
     for _ in range(ROUNDS):
         before = found
         found = INTRODUCTION.sub("", found, count=1).strip()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.elimination import why_not
+from tasks.elimination import refuses, why_not
 from tasks.evol_instruct import equal, read
 from tasks.reading import json_in, text_in
 
@@ -158,3 +158,48 @@ def test_an_instruction_comes_back_as_it_went(words: str, form: str) -> None:
 )  # fmt: skip
 def test_what_was_judged(answer: str, verdict: bool | None) -> None:
     assert equal(answer) is verdict
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "instruction: |\n  Name a lake.",
+        "```yaml\ninstruction: >\n  Name a lake.\n```",
+        '```yaml\ninstruction: "Name a lake."\n```',
+        "Name a lake.\n\nSag mir Bescheid, wenn es noch schwerer sein soll!",
+        "Name a lake.\n\nFeel free to ask for another one!",
+        "Name a lake.\n\nWould you like me to add a limit?",
+        "Name a lake.\n\nAvísame si quieres otra versión.",
+    ],
+)
+def test_yaml_and_offers_are_no_part_of_an_instruction(answer: str) -> None:
+    assert read(answer, as_json=True) == read(answer, as_json=False) == "Name a lake."
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        'Count the keys of this object and name them:\n\n{"instruction": "Feed the cat", "time": "noon"}',
+        'Which value of the object is longest?\n\n```json\n{"instruction": "Feed the cat", "time": "noon"}\n```',
+        "Write a review that ends like this:\n\nRating: 3\nRationale: It was dull.",
+    ],
+)
+def test_json_and_labels_that_an_instruction_speaks_of_belong_to_it(instruction: str) -> None:
+    assert read(instruction, as_json=True) == instruction
+
+
+def test_json_behind_an_announcement_is_the_answer() -> None:
+    for before in ("Here is the JSON object with the instruction:", "Sure!", "The rewritten instruction as JSON:"):
+        answer = f'{before}\n\n{{"instruction": "Name a lake.", "changes": "none"}}'
+        assert read(answer, as_json=True) == "Name a lake."
+
+
+def test_an_apology_that_goes_on_with_a_request_is_no_refusal() -> None:
+    assert not refuses("I'm sorry I forgot my sister's birthday. Draft a short note to her.")
+    assert not refuses("I am so sorry that I broke the vase. Suggest three ways to make up for it.")
+    for declines in (
+        "I'm sorry I can't rewrite this.",
+        "I'm sorry that I am unable to. Ask again.",
+        "Sorry, I missed it.",
+    ):
+        assert refuses(declines)
