@@ -3,10 +3,12 @@
 Whatever the answer looks like, there is one entry for each text that was asked about; what can't be read is unrated.
 """
 
+import csv
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from feedback import headers, labels
@@ -46,6 +48,28 @@ DASHED = re.compile(r"[ \t*_`)\]★☆⭐🌟\ufe0f\u20e3]*+(?:\([^()\n]{0,60}\)
 VERDICT = re.compile(headers.VERDICT, re.I | re.M)
 MOST_VALUES = 20
 LAST_WORD = re.compile(r"[\d.]++(?:\s*+[/／]\s*+[5５])?+[\s*_`.)]*+\Z")
+MOST_WRAPPERS = 4
+RATINGS = re.compile(r"(?:ratings|scores)", re.I)
+BOXED = re.compile(
+    rf"^({headers.EDGE}(?:(?:rating|score){headers.COLON}[ \t*_]*+)?)\$?\\boxed\{{([^{{}}\n]{{1,20}})\}}\$?(?=[ \t*_.]*$)",
+    re.I | re.M,
+)
+OF_FIVE = re.compile(r"\b(\d(?:\.\d)?)[ \t]?(?:[/／]|[ \t]out[ \t]of[ \t])[ \t]?(?:5|five)\b(?![.,]?\d|[/／])", re.I)
+SENTENCE = re.compile(r"[^.!?\n]{0,200}\Z")
+GIVES = re.compile(
+    r"\b(?:i[ \t]+(?:would[ \t]+|will[ \t]+|['’]d[ \t]+)?|i['’]d[ \t]+)(?:give|rate|score|award)\b", re.I
+)
+HEDGED = re.compile(r"\b(?:not|if|unless|otherwise|instead|another|other|first|second|between|from)\b|n['’]t\b", re.I)
+GIVEN_UP = re.compile(
+    r"[*_`]{0,3}(?:\Z|[.,;:!)\n]|[ \t]+(?:because|since|as|for[ \t]+(?:its|the|being|this)|overall|on[ \t]+(?:this|the))\b)",
+    re.I,
+)
+"""What may follow a rating in a sentence: a pause or a reason, not what was counted ("4 out of 5 facts")."""
+CSV = re.compile(
+    r"^(?:text|response)(?:[ _](?:id|number))?[ \t]?(?P<by>[,;\t])[ \t]?(?:rating|score)"
+    r"(?:[ \t]?(?P=by)[ \t]?(?P<why>rationale|reason|explanation))?$",
+    re.I | re.M,
+)
 KEY = re.compile(
     r"(?:[^\W\d_]{1,20}[\s_#-]{1,2}){0,3}?(?:[^\W\d_]{0,20}?[\s_#-]{0,3}(?P<number>\d{1,3})|(?P<letter>[A-H])(?![^\W_]))",
     re.I,
@@ -192,7 +216,7 @@ def _trimmed(text: str) -> str:
 
 
 def _parts_of_value(found: Any, texts: int) -> dict[int, Part]:
-    found = _lower(found)
+    found = _lower(_unwrapped(found, texts))
     if isinstance(found, dict) and texts == 1 and "rating" in found:
         return {1: _said(found)}
     parts: dict[int, Part] = {}
@@ -215,6 +239,26 @@ def _parts_of_value(found: Any, texts: int) -> dict[int, Part]:
     if 0 not in parts:
         return parts
     return {number + 1: part for number, part in parts.items()} if parts.keys() == set(range(texts)) else {}
+
+
+def _unwrapped(found: Any, texts: int) -> Any:
+    """The object that names the texts, or rates the only one, without the object around it: {"ratings": {"text_1": ...}}."""
+    for _ in range(MOST_WRAPPERS):
+        if not isinstance(found, Mapping) or (texts == 1 and "rating" in _lower(found)):
+            break
+        inner = [(str(name), value) for name, value in found.items() if isinstance(value, (Mapping, list))]
+        if (
+            len(inner) != 1
+            or not isinstance(inner[0][1], Mapping)
+            or _named(inner[0][0])
+            or NOT_TEXTS.search(inner[0][0])
+        ):
+            break
+        name, found = inner[0]
+        numbers = [_named(str(key)) if re.search(r"\d", str(key)) else 0 for key in found]
+        if RATINGS.fullmatch(name) and sorted(n or 0 for n in numbers) == list(range(1, texts + 1)):
+            found = {key: value if isinstance(value, Mapping) else {"rating": value} for key, value in found.items()}
+    return found
 
 
 def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
@@ -264,7 +308,12 @@ def _said(item: Mapping[str, Any]) -> Part:
 def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     if (table := _parts_of_table(answer)) and table.keys() >= set(range(1, texts + 1)):
         return table
+    if (table := _parts_of_csv(answer)) and table.keys() >= set(range(1, texts + 1)):
+        return table
+    answer = BOXED.sub(r"\1\2", answer)
     found = places(without_code(answer), texts)
+    if texts == 1 and not found and (value := _in_a_sentence(answer)):
+        return {1: Part(value, answer.strip())}
     if not found:
         return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
     fenced = in_fence(answer, found)
@@ -341,6 +390,35 @@ def _parts_of_table(answer: str) -> dict[int, Part]:
             continue
         if (number := _named(row[text])) is not None and number not in parts:
             parts[number] = Part(row[rating], "" if why is None else row[why])
+    return parts
+
+
+def _in_a_sentence(answer: str) -> str:
+    """The rating in the words "I would give this response a 4 out of 5", where nothing else in the answer is one; or ""."""
+    found = [*islice(OF_FIVE.finditer(answer), 2)]
+    if len(found) != 1 or BARE.match(answer) or any(kind(mark) == "rating" for mark in LABEL.finditer(answer)):
+        return ""
+    sentence = SENTENCE.search(answer, max(0, found[0].start() - 200), found[0].start())
+    before = sentence[0] if sentence else ""
+    gives = GIVES.search(before) and not HEDGED.search(before) and not re.search(r"\d", before)
+    return found[0][1] if gives and GIVEN_UP.match(answer, found[0].end()) else ""
+
+
+def _parts_of_csv(answer: str) -> dict[int, Part]:
+    """The parts of lines such as "1,4,Good." below a line that names them; {} for any other answer."""
+    head = CSV.search(answer)
+    if head is None or any(mark.search(answer, 0, head.start()) for mark in (HEADER, OWN, LABEL)):
+        return {}
+    parts: dict[int, Part] = {}
+    columns = 3 if head["why"] else 2
+    try:
+        for row in csv.reader(islice(answer[head.end() + 1 :].split("\n"), MOST_VALUES), delimiter=head["by"]):
+            number = _named(row[0]) if len(row) >= columns else None
+            if number is None or number in parts or (columns == 2 and len(row) > 2):
+                break
+            parts[number] = Part(row[1].strip(), head["by"].join(row[2:]).strip())
+    except csv.Error:
+        return {}
     return parts
 
 

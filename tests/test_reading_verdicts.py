@@ -270,3 +270,37 @@ def test_quotes_around_a_reason_go() -> None:
         "Rating: [4]\nRationale: [Good.]",
     ):
         assert said(answer, 1) == GOOD
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "text,rating,rationale\n1,4,Good.\n2,2,Bad.",
+        '```csv\nText;Score;Reason\nText 2;2;"Bad."\nText 1;4;"Good."\n```',
+        '{"ratings": {"text_1": {"rating": 4, "rationale": "Good."}, "text_2": {"rating": 2, "rationale": "Bad."}}}',
+        '{"result": {"ratings": {"Text 1": {"score": 4, "reason": "Good."}, "Text 2": {"score": 2, "reason": "Bad."}}}}',
+    ],
+)
+def test_tables_of_commas_and_objects_around_the_ratings(answer: str) -> None:
+    assert said(answer) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        ("$\\boxed{3}$", 3), ("Rating: $\\boxed{4}$\nRationale: b", 4), ('{"evaluation": {"rating": 2, "rationale": "b"}}', 2),
+        ("Clear. I would give this response a 4 out of 5.", 4), ("I'd rate it **3/5** because it drifts.", 3),
+        ("I would give it 4 out of 5 facts.", None), ("I would not give it a 5 out of 5.", None), ("It covers 3 out of 5.", None),
+        ("I would give it a 4/5. A better one gets 5/5.", None), ("The sum is \\boxed{3}, as it says.", None),
+        ('{"ranking": {"text 1": 1}}', None), ('{"criteria": {"text 1": {"rating": 2}}}', None), ("text,words\n1,4", None),
+    ],
+)  # fmt: skip
+def test_one_rating_in_a_box_an_object_or_a_sentence(answer: str, value: float | None) -> None:
+    assert read(answer, 1, not_applicable=True)[0].value == value
+
+
+def test_ratings_by_name_in_an_object() -> None:
+    assert [entry.value for entry in read('{"ratings": {"text 1": 4, "text 2": 2}}', 2, not_applicable=True)] == [4, 2]
+    assert [entry.value for entry in read('{"ranks": {"text 1": 1, "text 2": 2}}', 2, not_applicable=True)] == [
+        None
+    ] * 2
