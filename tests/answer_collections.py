@@ -1,25 +1,20 @@
 """Two collections of answers as models write them, with the one right reading of each, by hands that saw no reader.
 
-    python tests/answer_collections.py      prints how many are read right, wrong, or lost, as Markdown
-
 Each line of `answers_first.jsonl` and `answers_second.jsonl` is a rating of some texts, a list of instructions, a pair of question
 and answer, or a rewritten instruction. The readers were mended against the first one; the second was kept from their author.
 """
 
 import json
-import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
 from feedback.reading import read as read_ratings
 from tasks.elimination import refuses
 from tasks.evol_instruct import read as read_rewrite
 from tasks.genstruct import read as read_pair
 from tasks.self_instruct import read as read_list
 
+HERE = Path(__file__).parent
 COLLECTIONS = ("first", "second")
 Outcome = Literal["right", "wrong", "lost"]
 
@@ -59,17 +54,3 @@ def _rating(part: Any, value: Any, reason: str | None) -> Outcome:
 def _plain(value: Any) -> Any:
     """The same, whatever the blanks between words."""
     return [_plain(item) for item in value] if isinstance(value, list) else " ".join(value.split()) if value else value
-
-
-def main() -> None:
-    print("| collection | kind | right | wrong | lost |\n| --- | --- | ---: | ---: | ---: |")
-    for name in COLLECTIONS:
-        counts: dict[str, Counter[Outcome]] = {}
-        for entry in entries(name):
-            counts.setdefault(entry["kind"], Counter()).update(outcomes(entry))
-        for kind, found in counts.items():
-            print(f"| {name} | {kind} | {found['right']} | {found['wrong']} | {found['lost']} |")
-
-
-if __name__ == "__main__":
-    main()
