@@ -59,6 +59,8 @@ async def try_out(
     except ClaywrightError as error:
         return Trial(trouble=str(error))
     tried.remember_in(store.calls)
+    if isinstance(tried, OpenAIEndpoint):
+        tried.watched = True
     try:
         found = await tried.probe()
         began = time.monotonic()

@@ -1,5 +1,6 @@
 """Whole runs against each provider's stand-in, with default settings: rows, ratings, and few calls spent on finding out."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from app.config import Settings
 from app.permissions import Need, Permissions
 from app.store import Store
 from tasks.models.dialect import Dialect
+from tasks.models.openai import OpenAIEndpoint
+from tasks.models.spec import ModelSpec
 from tests.conftest import Work
 from tests.providers import AZURE, OPENAI, OPENROUTER, PROVIDERS, StandIn
 
@@ -100,3 +103,18 @@ def test_a_wrong_key_pauses_the_run_in_plain_words(
     ):
         work(recipe(tmp_path, spec(server, provider.models[0].name, here), task={"kind": "text-generation"}))
     assert [run.state for run in store.runs.all()] == ["paused"]
+
+
+@pytest.mark.parametrize("name", ["OpenAI", "Together", "Ollama", "vLLM"])
+def test_models_are_listed_the_same_through_the_openai_client_where_a_person_waits(name: str) -> None:
+    async def listed(url: str, watched: bool) -> tuple[str, ...]:
+        endpoint = OpenAIEndpoint(ModelSpec(url=url, model=PROVIDERS[name].models[0].name), key="right-key")
+        endpoint.watched = watched
+        try:
+            return (await endpoint.probe()).models
+        finally:
+            await endpoint.close()
+
+    with StandIn(PROVIDERS[name]) as server:
+        found = [asyncio.run(listed(server.url, watched)) for watched in (False, True)]
+    assert found[0] == found[1] == tuple(model.name for model in PROVIDERS[name].models)

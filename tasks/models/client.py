@@ -3,6 +3,7 @@
 Importing it takes half a second, so that this module imports it where a client is made.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -103,3 +104,15 @@ async def streamed(
                 heard("".join(joined.text) or "".join(joined.reasoning))
         joined.take(rest_of_line)
     return bytes(whole) if is_stream is False else joined
+
+
+async def model_list(endpoint: "OpenAIEndpoint", most: int, within: float) -> object:
+    """What an endpoint says of its models, as JSON. Raises what a call raises."""
+    client = client_for(endpoint, most, at_once=True)
+    try:
+        with translating(endpoint):
+            async with asyncio.timeout(within):
+                answer = await client.models.with_raw_response.list()
+    finally:
+        await client.close()
+    return endpoint.parsed(answer.content)

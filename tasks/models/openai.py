@@ -115,6 +115,8 @@ class OpenAIEndpoint:
         self._memo: DialectMemo | None = None
         self._known = Known()
         self._has_answered = False
+        self.watched = False
+        """True where a person waits for what it says of itself."""
         self._session: aiohttp.ClientSession | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._proxy = proxy_for(self.url)
@@ -257,6 +259,14 @@ class OpenAIEndpoint:
             await self._learn(self.dialect.without("stream_options"))
             return await self._hear(kind, spoken, headers, heard)
         return self.parsed(answer) if isinstance(answer, bytes) else answer.whole()
+
+    async def models(self, within: float) -> object:
+        """What the endpoint says of its models, as JSON: through the openai client where a person waits for it."""
+        if not self.watched:
+            return await self.ask("/models", within=within)
+        from tasks.models.client import model_list
+
+        return await model_list(self, MOST_RECEIVED, within)
 
     def _told(self, heard: Callable[[str], None], text: str) -> None:
         heard(mask_whole(text, self.secrets))

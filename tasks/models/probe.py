@@ -49,6 +49,8 @@ OPEN_TALK: list[Message] = [
     {"role": "user", "content": ""},
 ]
 MOST_END_TOKENS = 8
+WITHIN = 10.0
+"""Seconds for what an endpoint says of itself."""
 MOST_MODELS, LONGEST_NAME, LONGEST_TOKEN = 5_000, 500, 100
 """Of what an endpoint tells of itself."""
 
@@ -59,7 +61,7 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     Raises EndpointRefused where it can't be used at all, and CallFailed (Overloaded, TimedOut, Unreachable) where it may
     be asked again: that says nothing of what it can do.
     """
-    listed = await _get(endpoint, "/models")
+    listed = await _listed(endpoint)
     models, context, weights = _models(listed, endpoint.spec.model)
     secrets = endpoint.secrets
     props, writes_json, raw_prompts, logprobs = await _all(
@@ -97,11 +99,22 @@ async def _all(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
     return found
 
 
+async def _listed(endpoint: "OpenAIEndpoint") -> dict[str, Any]:
+    """The list of models; Together gives it bare."""
+    try:
+        found = await endpoint.models(WITHIN)
+    except Unreachable:
+        raise
+    except ModelError:
+        return {}
+    return {"data": found} if isinstance(found, list) else _table(found)
+
+
 async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> dict[str, Any]:
     """A GET whose failure means "it does not have this". `root` asks beside /v1, where llama.cpp answers."""
     address = endpoint.url.removesuffix("/v1") + path if root else path
     try:
-        return _table(await endpoint.ask(address, within=10.0))
+        return _table(await endpoint.ask(address, within=WITHIN))
     except Unreachable:
         raise
     except ModelError:
