@@ -73,13 +73,13 @@ def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: 
     folder or a zip. `still` is called again and again meanwhile, and may raise to end that. Raises InputError.
     """
     if inputs.path:
-        found = _files(expanded(inputs.path), documents_in(inputs, wanted), say, still)
+        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), say, still)
     elif inputs.dataset:
-        found = _dataset(inputs, still)
+        unmapped = _dataset(inputs, still)
     else:
         return iter(())
     end = None if inputs.limit is None else inputs.skip + inputs.limit
-    taken = itertools.islice(found, inputs.skip, end)
+    taken = itertools.islice(unmapped, inputs.skip, end)
     if (first := next(taken, None)) is None:
         behind = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
         raise InputError(f"{called(inputs.path) or inputs.dataset} holds no rows{behind}.")
@@ -171,9 +171,9 @@ def _dataset(inputs: Inputs, still: Still) -> Rows:
     while True:
         still()
         with contextlib.suppress(TimeoutError):
-            found = loaded.result(ASK_EVERY)
+            dataset = loaded.result(ASK_EVERY)
             break
-    for row in found:
+    for row in dataset:
         still()
         yield dict(row)
 
@@ -192,26 +192,26 @@ def _loaded(inputs: Inputs) -> Any:
     try:
         folder = expanded(name)
         if any(exists(folder / made) for made in WRITTEN_BY_DATASETS):
-            found = datasets.load_from_disk(str(folder))
-            parts = found.values() if isinstance(found, dict) else [found]
+            dataset = datasets.load_from_disk(str(folder))
+            parts = dataset.values() if isinstance(dataset, dict) else [dataset]
             _check_inside(folder, [file["filename"] for part in parts for file in part.cache_files])
         elif folder.is_dir():
             builder = datasets.load_dataset_builder(str(folder), inputs.config or None)
             _check_inside(folder, itertools.chain.from_iterable((builder.config.data_files or {}).values()))
             builder.download_and_prepare()
-            found = builder.as_dataset()
+            dataset = builder.as_dataset()
         else:  # of the Hub: the library takes no file but the dataset's own
-            found = datasets.load_dataset(name, inputs.config or None)
-        if isinstance(found, dict):
-            if split not in found:
-                raise InputError(f"The dataset {name} has no split '{split}', it has {', '.join(map(str, found))}.")
-            found = found[split]
+            dataset = datasets.load_dataset(name, inputs.config or None)
+        if isinstance(dataset, dict):
+            if split not in dataset:
+                raise InputError(f"The dataset {name} has no split '{split}', it has {', '.join(map(str, dataset))}.")
+            dataset = dataset[split]
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         hint = " Name one as config." if "config" in str(error).lower() else ""
         raise InputError(f"The dataset {name} can't be loaded: {words(error)}.{hint}") from error
-    return found
+    return dataset
 
 
 def _check_inside(folder: Path, files: Iterable[str]) -> None:

@@ -43,12 +43,12 @@ def price(spec: ModelSpec) -> Price | None:
     return None if prompt is None or completion is None else Price(prompt, completion)
 
 
-def source(made: Recipe) -> str:
+def price_source(made: Recipe) -> str:
     """Where the prices of a recipe's models come from, where they were not set by hand; "" where all were."""
     specs = (made.generator, *made.responders, *([made.labeller] if made.rating else []))
     by_hand = [None not in (spec.prompt_price, spec.completion_price) for spec in specs]
     taken = [spec for spec, own in zip(specs, by_hand, strict=True) if not own and spec.address and price(spec)]
-    return catalogue.source() if taken else ""
+    return catalogue.price_source() if taken else ""
 
 
 def name(spec: ModelSpec) -> str:

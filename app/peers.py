@@ -48,10 +48,10 @@ def _kernel_tells() -> bool:
 
 def _from_kernel(client: Address, server: Address) -> int | None:
     ends = ENDS.pack(client[1], server[1], socket.inet_aton(client[0]), socket.inet_aton(server[0]))
-    asked = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY) + ends + THREE.pack(0, ANY, ANY)
+    request = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, ANY) + ends + THREE.pack(0, ANY, ANY)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, SOCK_DIAG) as kernel:
         kernel.settimeout(1)
-        kernel.send(HEADER.pack(HEADER.size + len(asked), BY_FAMILY, REQUEST, 0, 0) + asked)
+        kernel.send(HEADER.pack(HEADER.size + len(request), BY_FAMILY, REQUEST, 0, 0) + request)
         answer = kernel.recv(4096)
     kind, state = HEADER.unpack_from(answer)[1], answer[HEADER.size + 1]
     if kind != BY_FAMILY or state != ESTABLISHED:

@@ -25,7 +25,8 @@ def test_a_known_model_of_a_preset_has_a_price(preset: str, model: str) -> None:
 @pytest.mark.parametrize(
     ("model", "address"),
     [("gpt-4o", "http://127.0.0.1:8000/v1"), ("gpt-4o", "https://models.example/v1"), ("", "https://api.openai.com/v1"),
-     ("no-such-model-at-all", "https://api.openai.com/v1"), ("gpt-4o", ""), ("gpt-4o", "http://api.openai.com/v1")],
+     ("no-such-model-at-all", "https://api.openai.com/v1"), ("gpt-4o", ""), 
+     ("gpt-4o", "https://api.openai.com.evil.example/v1"), ("gpt-4o", "http://api.openai.com/v1")],
 )  # fmt: skip
 def test_what_is_not_known_has_none(model: str, address: str) -> None:
     assert listed(model, address) is None
@@ -35,12 +36,12 @@ def test_a_price_that_is_set_wins_and_the_source_is_told_where_none_is() -> None
     own = replace(GPT, prompt_price=1.0, completion_price=2.0)
     assert money.price(own) == money.Price(1.0, 2.0)
     made = replace(recipe.example(), generator=GPT)
-    assert catalogue.PACKAGE in money.source(made)
-    assert money.source(replace(made, generator=own)) == "" == money.source(recipe.example())
+    assert catalogue.PACKAGE in money.price_source(made)
+    assert money.price_source(replace(made, generator=own)) == "" == money.price_source(recipe.example())
 
 
 def test_the_day_of_the_installed_prices_is_known() -> None:
-    assert "list prices of 20" in catalogue.source()
+    assert "list prices of 20" in catalogue.price_source()
 
 
 def test_the_context_of_a_known_model() -> None:

@@ -442,3 +442,25 @@ def test_a_key_that_expires_pauses_though_calls_were_answered() -> None:
 
     with pytest.raises(EndpointRefused, match="refused the key"):
         asked(rule, two)
+
+
+def test_a_prompt_that_is_a_fields_name_hides_no_refusal_of_the_field() -> None:
+    async def stop(endpoint: OpenAIEndpoint) -> Completion:
+        body = endpoint.request("chat", [{"role": "user", "content": "stop"}], {"stop": ["x"]})
+        return await endpoint.send("chat", body, 0)
+
+    answer, bodies = asked(without("stop", no("Unsupported parameter: 'stop' is not supported with this model.")), stop)
+    assert answer.text and len(bodies) == 2
+
+
+def test_what_is_said_back_of_a_prompt_means_nothing_where_an_answer_is_heard_neither() -> None:
+    text = 'Explain the "seed" parameter: only the brave set it'
+
+    async def hear(endpoint: OpenAIEndpoint) -> None:
+        body = endpoint.request("chat", [{"role": "user", "content": text}], {"seed": 1})
+        with pytest.raises(CallRefused):
+            await endpoint.stream("chat", body, 0, lambda heard: None)
+
+    kept = Kept()
+    asked(lambda body: no(f"Invalid message '{text}': too brave"), hear, kept)
+    assert not kept.dialects

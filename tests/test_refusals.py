@@ -130,7 +130,7 @@ def test_where_a_field_is_pointed_to() -> None:
     no = from_json(
         422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}
     )
-    assert no == Refusal(422, "Extra inputs are not permitted", "extra_forbidden", "seed", ("extra_forbidden",))
+    assert no == Refusal(422, "Extra inputs are not permitted", field="seed", codes=("extra_forbidden",))
     assert no.meaning == "field"
 
 

@@ -169,7 +169,7 @@ def facts(look: Look) -> str:
     if told.dollars:
         most = told.dollars * (1 + (told.spread or 0))
         cells.append(
-            (money.words(told.dollars), f"cost, {source}" if (source := money.source(look.wanted)) else "cost")
+            (money.words(told.dollars), f"cost, {source}" if (source := money.price_source(look.wanted)) else "cost")
         )
         if money.words(most) != money.words(told.dollars):
             cells.append((money.words(most), "at most, likely"))

@@ -215,7 +215,7 @@ def cost(look: Look) -> str:
     if total.recalled:
         saved = f"{count(total.recalled, 'call was', 'calls were')} remembered and cost nothing"
         saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
-    if look.recipe is not None and (source := money.source(look.recipe)):
+    if look.recipe is not None and (source := money.price_source(look.recipe)):
         saved += f"Cost by {source}. "
     if lines[-1][0] == figures.EARLIER:
         saved += "Not told apart: worked by an earlier version, which counted all models together. "

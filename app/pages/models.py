@@ -262,22 +262,22 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     desk, keys = act.desk, act.desk.keys(act.browser)
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
-    async def one(which: tuple[str, str, str], spec: ModelSpec) -> None:
+    async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
         def heard(text: str) -> None:
-            desk.trials[which] = Trial(asking=True, answer=text)
+            desk.trials[trial_key] = Trial(asking=True, answer=text)
 
-        desk.trials[which] = await try_out(spec, desk.store, desk.settings, lambda words: None, keys, heard)
+        desk.trials[trial_key] = await try_out(spec, desk.store, desk.settings, lambda sentence: None, keys, heard)
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(one(which, spec) for which, spec in different.items()))
+    async def try_all() -> None:
+        await asyncio.gather(*(try_one(trial_key, spec) for trial_key, spec in different.items()))
 
     def work() -> None:
         try:
-            asyncio.run(all_of_them())
+            asyncio.run(try_all())
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
-            for which in different:
-                if desk.trials[which].asking:
-                    desk.trials[which] = Trial(trouble=f"The test broke off: {error}")
+            for trial_key in different:
+                if desk.trials[trial_key].asking:
+                    desk.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
 
     desk.trials.update(dict.fromkeys(different, Trial(asking=True)))
     asking = threading.Thread(target=work, name="trial", daemon=True)

@@ -126,7 +126,7 @@ def cost(look: Look) -> str:
     if known is None:
         return parts.note(f"{said}. With the labeller's prices under Models, More, it says what that is in money.")
     dollars = known.of(prompts, answers)
-    source = f" ({catalogue.source()})" if labeller == (labeller.unpriced if labeller else None) else ""
+    source = f" ({catalogue.price_source()})" if labeller and labeller == labeller.unpriced else ""
     return parts.note(f"{said}, {money.words(dollars)}{source}." if dollars else f"{said}.")
 
 

@@ -10,7 +10,6 @@ from functools import cache
 from importlib import metadata
 
 from tasks.models.proxy import on_this_machine
-from tasks.models.spec import ascii_host
 
 PACKAGE = "genai-prices"
 RELEASED = {"0.2.3": "2026-11-10"}
@@ -33,20 +32,19 @@ def listed(model: str, address: str) -> Listed | None:
         return None
     from genai_prices.data_snapshot import get_snapshot
 
-    # only the host counts: patterns there have no end, and would take openai.com.example for openai.com
-    provider_address = f"https://{ascii_host(address)}/"
     try:
         provider, known = get_snapshot().find_provider_model(model, None, None, address)
     except LookupError:
         return None
-    found = re.match(provider.api_pattern, provider_address) or re.match(provider.api_pattern, address)
-    if found is None or (found.end() < len(provider_address) - 1 and provider_address[found.end()] not in "/:"):
+    # the patterns have no end, and would take openai.com.example for openai.com
+    match = re.match(provider.api_pattern, address)
+    if match is None or address[match.end() :][:1] not in ("", "/", ":"):
         return None
     prices = known.get_prices(datetime.now(UTC))
     return Listed(_dollars(prices.input_mtok), _dollars(prices.output_mtok), known.context_window)
 
 
-def source() -> str:
+def price_source() -> str:
     """Where the prices come from, and of which day they are, for the user."""
     version = metadata.version(PACKAGE)
     day = RELEASED.get(version, "")
@@ -54,7 +52,7 @@ def source() -> str:
 
 
 def _dollars(price: object) -> float | None:
-    """A price, of one in tiers that for short prompts."""
+    """A price as a number; where it has tiers, the price for short prompts."""
     price = getattr(price, "base", price)
     try:
         return None if price is None else float(price)  # type: ignore[arg-type]  # a Decimal

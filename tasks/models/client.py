@@ -51,8 +51,8 @@ def client_for(endpoint: "OpenAIEndpoint", most: int, *, at_once: bool) -> "open
 
 
 @contextlib.contextmanager
-def translating(endpoint: "OpenAIEndpoint") -> Iterator[None]:
-    """What the client raises becomes what the endpoint raises for a call."""
+def translating(endpoint: "OpenAIEndpoint", sent: tuple[str, ...] = ()) -> Iterator[None]:
+    """What the client raises becomes what the endpoint raises for a call. `sent` are the texts of the request."""
     import httpx2
     import openai
 
@@ -61,7 +61,8 @@ def translating(endpoint: "OpenAIEndpoint") -> Iterator[None]:
     except Unread as error:
         raise endpoint.unread(error) from error
     except openai.APIStatusError as error:
-        raise endpoint.refusal(error.status_code, error.response.headers, error.response.content) from error
+        answer = error.response
+        raise endpoint.refusal(error.status_code, answer.headers, answer.content, sent) from error
     except (openai.OpenAIError, httpx2.HTTPError, OSError) as error:  # among them the TimeoutError of the whole
         cause = error.__cause__ if isinstance(error, openai.OpenAIError) else error
         if isinstance(cause, Unread):

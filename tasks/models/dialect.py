@@ -26,7 +26,7 @@ FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
 TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 NEEDED = ("add_generation_prompt", "continue_final_message")
 KEPT = ("model", "messages", "prompt", "stream", *NEEDED)
-"""Fields without which a request asks for something else: where one of them is refused, the request is."""
+"""Fields without which a request asks for something else: where one of them is refused, the request is refused."""
 KEYWORDS = ("maxLength", "minLength", "maxItems", "minItems", "additionalProperties", "strict", "enum")
 """Words of our schemas, beyond those that every endpoint with schemas knows."""
 GUESSED = ("response_format", "logprobs", "seed", "stop", "temperature", "top_p", "max_tokens")
@@ -142,7 +142,7 @@ class Dialect:
             return own
         if own in ("text", "format", "generation_config", "schema") and "response_format" in sent:
             return "response_format"
-        if "response_format" in sent and _speaks_of_format(refusal.own):
+        if "response_format" in sent and FORMAT_NAMES.search(refusal.own):
             return "response_format"
         name = names_field(refusal.own, optional)
         if name and (NOT_TAKEN.search(refusal.own) or refusal.meaning == "field"):
@@ -198,7 +198,7 @@ class Dialect:
         if self.enum_texts:
             told.append("Choices in schemas are sent as texts.")
         if self.thinking_tokens:
-            told.append(f"Answers have {self.thinking_tokens:,} tokens more, for thoughts.")
+            told.append(f"{self.thinking_tokens:,} more tokens are allowed, for thoughts.")
         if self.most_tokens:
             told.append(f"Answers have {self.most_tokens:,} tokens at most.")
         return told
@@ -266,10 +266,6 @@ def _without(part: Any, keywords: tuple[str, ...]) -> Any:
     if isinstance(part, dict):
         return {name: _without(value, keywords) for name, value in part.items() if name not in keywords}
     return [_without(item, keywords) for item in part] if isinstance(part, list) else part
-
-
-def _speaks_of_format(message: str) -> bool:
-    return FORMAT_NAMES.search(message) is not None
 
 
 def _with_the_word_json(messages: list[dict[str, str]]) -> list[dict[str, str]]:

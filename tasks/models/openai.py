@@ -62,8 +62,8 @@ MOST_ADAPTED = 12
 """Refusals of fields that one call is sent again after: each leaves out or renames another one."""
 LONGEST_WORDS = 300
 """Characters of an endpoint's words in a message of ours."""
-SHORTEST_ECHO = 4
-"""Characters of a text of ours that is looked for in an endpoint's message."""
+SHORTEST_ECHO = 16
+"""Characters of a text of ours that is looked for in an endpoint's message; a shorter one could be the name of a field."""
 LEAST_TO_THINK = 64
 """Tokens of a limit from which on an empty answer speaks for thoughts that used it up."""
 LEAST_ROOM = 16
@@ -139,6 +139,11 @@ class OpenAIEndpoint:
         return {header: f"Bearer {key or 'none'}" if header.lower() == "authorization" else key or "none"}
 
     @property
+    def _socks_errors(self) -> tuple[type[Exception], ...]:
+        """What is raised by a SOCKS proxy alone; nothing where there is none."""
+        return proxy_errors() if self._proxy and is_socks(self._proxy) else ()
+
+    @property
     def secrets(self) -> list[str]:
         """What no text that is shown or kept may hold."""
         return [self._key] if self._key else []
@@ -207,7 +212,7 @@ class OpenAIEndpoint:
                 if found is None:
                     unclear = no.status == 403 and isinstance(error, EndpointRefused) and not KEY.search(no.own)
                     if unclear and await self._answers(kind):
-                        raise self._refused_call(no, self._said_no(no)) from None
+                        raise CallRefused(self._sentence(no), no) from None
                     raise
                 if isinstance(found, Completion):
                     return found
@@ -248,7 +253,7 @@ class OpenAIEndpoint:
             self._client = client_for(self, MOST_RECEIVED, at_once=False)
         with_usage = {} if "stream_options" in self.dialect.left_out else {"stream_options": {"include_usage": True}}
         try:
-            with translating(self):
+            with translating(self, _texts_of(spoken)):
                 async with asyncio.timeout(self.timeout):
                     told = partial(self._told, heard)
                     answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, told)
@@ -294,7 +299,7 @@ class OpenAIEndpoint:
         Raises EndpointRefused for a field that a person set by hand.
         """
         spoken = dialect.spoken(body)
-        if no.meaning in HEAVY or names_field(no.message, [name for name in NEEDED if name in spoken]):
+        if no.meaning in HEAVY or names_field(no.own, [name for name in NEEDED if name in spoken]):
             return None
         async with self._known.learning:
             if self.dialect.spoken(body) != spoken:
@@ -408,18 +413,15 @@ class OpenAIEndpoint:
             address += f"?{urlencode(self.spec.whole_query)}"
         try:
             async with asyncio.timeout(min(within, self.timeout)):
-                asked = {**self.headers, **(headers or {})}
-                status, said, sent = await self._exchange(address, content, asked)
+                status, answered, sent = await self._exchange(address, content, {**self.headers, **(headers or {})})
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self.translated(error) from error
         except Unread as error:
             raise self.unread(error) from error
-        except Exception as error:
-            if self._proxy is None or not is_socks(self._proxy) or not isinstance(error, proxy_errors()):
-                raise
+        except self._socks_errors as error:
             raise self.translated(error) from error
         if not 200 <= status < 300:
-            raise self.refusal(status, said, sent, _texts_of(body))
+            raise self.refusal(status, answered, sent, _texts_of(body))
         return self.parsed(sent)
 
     def parsed(self, sent: bytes) -> Any:
@@ -507,17 +509,17 @@ class OpenAIEndpoint:
                 f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
             )
         if meaning == "key" and status == 403 and self._has_answered and not KEY.search(no.own):
-            return self._refused_call(no, self._said_no(no))
+            return CallRefused(self._sentence(no), no)
         match meaning:
             case "key":
-                return self._refused_all(no, f"{where} refused the key ({status}: {message}). {self._refused}")
+                return EndpointRefused(f"{where} refused the key ({status}: {message}). {self._refused}", no)
             case "account":
-                return self._refused_all(no, f"{where} wants to be paid ({status}: {message}).")
+                return EndpointRefused(f"{where} wants to be paid ({status}: {message}).", no)
             case "model":
-                return self._refused_all(no, f"{where} is not there ({status}: {message}). Check the model's name.")
+                return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", no)
             case "address":
                 hint = "Check the address: it should end in /v1."
-                return self._refused_all(no, f"{where} is not there ({status}: {message}). {hint}")
+                return EndpointRefused(f"{where} is not there ({status}: {message}). {hint}", no)
             case "too many":
                 return Overloaded(f"{where} is overloaded ({status}: {message}).", retry_after=_retry_after(headers))
             case "timed out":
@@ -525,23 +527,15 @@ class OpenAIEndpoint:
             case "too long":
                 return PromptTooLong(f"The prompt does not fit {self.name}: {message}.", no)
             case "moderated":
-                return self._refused_call(
-                    no, f"{where} does not answer this, as its moderation says ({status}: {message})."
-                )
+                return CallRefused(f"{where} does not answer this, as its moderation says ({status}: {message}).", no)
             case "fault":
                 return ServerFault(f"{where} failed ({status}: {message}).", refusal=no)
-        return self._refused_call(no, self._said_no(no))
+        return CallRefused(self._sentence(no), no)
 
-    def _said_no(self, no: Refusal) -> str:
+    def _sentence(self, no: Refusal) -> str:
         """One request refused, in one sentence."""
         message = self._clean(no.message) or "no reason given"
         return f"{self.name} at {self.url} refused the request ({no.status}: {message})."
-
-    def _refused_call(self, no: Refusal, message: str) -> CallRefused:
-        return CallRefused(message, no)
-
-    def _refused_all(self, no: Refusal, message: str) -> EndpointRefused:
-        return EndpointRefused(message, no)
 
     def _clean(self, words: str) -> str:
         return " ".join(mask(words, self.secrets).split())[:LONGEST_WORDS].rstrip(".")
@@ -581,7 +575,7 @@ def _limit_of(spoken: Mapping[str, Any]) -> str:
 
 def _room_left(no: Refusal, spoken: Mapping[str, Any]) -> int:
     """Tokens that are left for an answer where the prompt fits the context, and the limit of the answer with it does not."""
-    if no.meaning != "too long" or (counts := ROOM.search(no.message)) is None:
+    if no.meaning != "too long" or (counts := ROOM.search(no.own)) is None:
         return 0
     room = int(counts["context"]) - int(counts["prompt"]) - 1
     limit = spoken.get(_limit_of(spoken))

@@ -36,7 +36,7 @@ def proxy_for(url: str) -> str | None:
     if not is_usable:
         raise SettingsError(
             f"The proxy that the environment names for {parts.scheme}:// addresses, {without_login(proxy)}, can't be used. "
-            f"Name one that begins with http://, https:// or socks5h://, or none."
+            "Name one that begins with http://, https:// or socks5h://, or none."
         )
     return proxy
 

@@ -110,13 +110,12 @@ NOT_TAKEN = re.compile(
     r"|supports up to|maximum allowed|\brequested parameters",
     re.IGNORECASE,
 )
-
-
 UNPAID = re.compile(
     r"insufficient_quota|credit balance|exceeded your current quota|billing|insufficient balance|out of credits|depleted"
     r"|available credits|spending limit|is not active|\u4f59\u989d\u4e0d\u8db3",
     re.IGNORECASE,
 )
+"""How an unpaid account is told from too many calls: narrower than ACCOUNT, as limits a minute speak of plans and quotas, too."""
 QUOTED = re.compile(r"(?<!\w)\"[^\"]{24,}\"(?!\w)|(?<!\w)'[^']{24,}'(?!\w)")
 """Something that is quoted, longer than any name: words, of the request perhaps."""
 CODE = re.compile(r"[45][0-9]{2}")
@@ -136,7 +135,6 @@ class Refusal:
 
     status: int
     message: str
-    code: str = ""
     field: str = ""
     codes: tuple[str, ...] = ()
     reasons: bool = False
@@ -224,7 +222,7 @@ def from_json(status: int, said: Any, text: str = "") -> Refusal:
     status = inner if 200 <= status < 400 and inner else 500 if 200 <= status < 400 else status
     return Refusal(
         status, _line(_without_tags(message)) or _line(_without_tags(text if not text.startswith(("{", "[")) else "")),
-        code=next((code for code in codes if not code.isdigit()), ""), field=field, codes=codes, reasons=_has_reasons(said),
+        field=field, codes=codes, reasons=_has_reasons(said),
     )  # fmt: skip
 
 

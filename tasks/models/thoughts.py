@@ -38,7 +38,7 @@ ENDS_CHANNEL = re.compile(r"<\|(?:end|return|call)\|>")
 BARE_CHANNELS = re.compile(r"\s*+(?:assistant)?(?:analysis|commentary)(?=[A-Za-z\"'“(\[\d*\u0080-\uffff]|\s*\n)")
 BARE_FINAL = re.compile(r"assistantfinal(?![a-z])|^assistant[ \t]*\n[ \t]*final[ \t]*\n", re.MULTILINE)
 ANSWER_TAG = re.compile(r"\s*+<(?P<name>answer|response|final_answer)>", re.IGNORECASE)
-COHERE_ANSWER = re.compile(r"<\|(?:START|END)_(?:RESPONSE|TEXT)\|>|<\|(?:begin|end)_of_solution\|>")
+ANSWER_TOKENS = re.compile(r"<\|(?:START|END)_(?:RESPONSE|TEXT)\|>|<\|(?:begin|end)_of_solution\|>")
 
 
 def split(text: str, *, apart: bool = False, is_whole: bool = False) -> tuple[str, str]:
@@ -74,9 +74,10 @@ def _thought_at_the_beginning(text: str, is_whole: bool) -> tuple[str, str] | No
 
 
 def _without_opening(text: str) -> tuple[str, str]:
-    """Of an answer whose template had opened the thought already: what stands before the only end of one, which ends its line.
+    """Of an answer whose template had opened the thought already: what stands before the only end of one.
 
-    An answer that speaks of the tag has more of them, quotes it, or goes on behind it.
+    It follows the end of a sentence or a line, and the answer begins right behind it or on the next line. A text that speaks
+    of the mark has several, quotes it, or goes on with its sentence.
     """
     endings = list(CLOSING_ALONE.finditer(text))
     if len(endings) != 1 or OPENING_ANYWHERE.search(text):
@@ -113,9 +114,8 @@ def _channels(text: str) -> tuple[str, str] | None:
     final_at = BARE_FINAL.search(text) if bare else None
     if bare is None or final_at is None:
         return None
-    return text[bare.end() : final_at.start()].strip(), ENDS_CHANNEL.split(text[final_at.end() :], maxsplit=1)[
-        0
-    ].strip()
+    answer = ENDS_CHANNEL.split(text[final_at.end() :], maxsplit=1)[0]
+    return text[bare.end() : final_at.start()].strip(), answer.strip()
 
 
 def _before_channels(text: str) -> bool:
@@ -125,7 +125,7 @@ def _before_channels(text: str) -> bool:
 
 def _answer(text: str) -> str:
     """What is behind the thoughts, without the tag or the tokens around all of it."""
-    text = COHERE_ANSWER.sub("", text) if COHERE_ANSWER.match(text.lstrip()) else text
+    text = ANSWER_TOKENS.sub("", text) if ANSWER_TOKENS.match(text.lstrip()) else text
     if (tag := ANSWER_TAG.match(text)) is not None:
         ending = f"</{tag['name']}>"
         inside, ends, behind = text[tag.end() :].rpartition(ending)
