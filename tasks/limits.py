@@ -206,6 +206,10 @@ class Pace:
             self._due = max(self._due, now) + self._every
             self._left -= tokens if self.tokens else 0.0
 
+    def took(self, requests: int) -> None:
+        """So many requests were sent beyond those that were waited for: later ones wait for them."""
+        self._due = max(self._due, time.monotonic()) + requests * self._every
+
     def used(self, set_aside: float, used: float) -> None:
         """A call that had set tokens aside used so many."""
         self._left += set_aside - used if self.tokens else 0.0

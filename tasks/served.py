@@ -130,6 +130,8 @@ class Served:
     answers: int = 0
     outages: int = 0
     """Those that are over."""
+    requests: int = 0
+    """Those of the endpoint that are counted already."""
     failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
     trouble: Exception | None = None
@@ -162,6 +164,7 @@ class Served:
                 async with self.gate.place(lane, endpoint.limits.concurrency):
                     self._go_on()
                     tally.sent += 1
+                    self.requests += 1
                     sent = time.monotonic()
                     try:
                         answer = await _sent(endpoint, asked)
@@ -185,11 +188,19 @@ class Served:
                             raise
                         return answer
             finally:
+                self._count_requests(endpoint, tally)
                 if not settled:
                     self.account.give_back(held)
             tally.failed_attempts += 1
             tries.count(self.answers)
             await self._bear(endpoint, asked.kind, failure, tries, sent)
+
+    def _count_requests(self, endpoint: Endpoint, tally: Tally) -> None:
+        """Counts what was sent beyond one request a call: probes, and what was refused and sent again in another form."""
+        if (more := endpoint.requests - self.requests) > 0:
+            tally.sent += more
+            self.requests += more
+            self.pace.took(more)
 
     async def _set_aside(self, endpoint: Endpoint, asked: Asked) -> Use:
         self._go_on()

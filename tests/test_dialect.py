@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from feedback.ultrafeedback import schema as rating_schema
+from tasks.engine import Engine
 from tasks.errors import CallRefused, EndpointRefused, ModelError, PromptTooLong, SettingsError
 from tasks.evol_instruct import schema as evolved_schema
 from tasks.genstruct import schema as pair_schema
+from tasks.limits import Pace
 from tasks.models.base import Completion
 from tasks.models.dialect import Dialect, common
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.probe import SCHEMA
 from tasks.models.spec import ModelSpec
 from tasks.self_instruct import schema as list_schema
+from tests.endpoints import Remembered
 from tests.servers import FakeOpenAI, Fault, protocol
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
@@ -129,6 +132,55 @@ def test_many_at_once_find_it_out_together() -> None:
     answers, bodies = asked(rule, many)
     assert len(answers) == 20 and len(bodies) <= 40
     assert sum("max_tokens" in body for body in bodies) <= 20
+
+
+def test_only_the_first_request_in_a_new_dialect_meets_the_next_refusal() -> None:
+    def rule(body: Mapping[str, Any]) -> Fault:
+        refused = next((name for name in ("max_tokens", "temperature", "top_p", "seed") if name in body), "")
+        return no(f"Unsupported parameter: '{refused}'", param=refused) if refused else None
+
+    async def many(endpoint: OpenAIEndpoint) -> list[Any]:
+        return await asyncio.gather(*(sending(1, seed=n, temperature=0.5, top_p=0.5)(endpoint) for n in range(20)))
+
+    answers, bodies = asked(rule, many)
+    assert len(answers) == 20
+    assert sum("max_tokens" in body for body in bodies) <= 20  # those that were on their way already
+    assert [sum(name in body and "max_tokens" not in body for body in bodies) for name in ("temperature", "seed")] == [
+        1,
+        3,
+    ]
+    assert len(bodies) <= 20 + 3 + 20
+
+
+def test_whoever_leads_and_gets_no_answer_holds_nobody_back() -> None:
+    def rule(body: Mapping[str, Any]) -> Fault:
+        if "max_tokens" in body:
+            return no("Unsupported parameter: 'max_tokens'", param="max_tokens")
+        return no("Something else", 500) if body["seed"] == 0 else None
+
+    async def many(endpoint: OpenAIEndpoint) -> list[Any]:
+        sent = (sending(1, seed=n)(endpoint) for n in range(5))
+        return await asyncio.gather(*sent, return_exceptions=True)
+
+    answers, _ = asked(rule, many)
+    assert [isinstance(answer, Completion) for answer in answers] == [False, True, True, True, True]
+
+
+def test_what_finds_out_a_dialect_counts_as_sent_and_in_the_pace() -> None:
+    async def run(endpoint: OpenAIEndpoint) -> Engine:
+        engine = Engine(Remembered())
+        model = engine.bind(endpoint, "scope", stage="generating")
+        await model.capabilities()
+        await asyncio.gather(*(model.chat(HELLO) for _ in range(3)))
+        return engine
+
+    engine, bodies = asked(without("seed", no("Unknown field: seed", param="seed")), run, requests_per_minute=6000)
+    assert sum("seed" in body for body in bodies) >= 1
+    assert engine.tally.sent == len(bodies) and engine.tally.answered == 3
+    pace = Pace(requests=60)
+    assert pace._wait(0) <= 0
+    pace.took(3)
+    assert pace._wait(0) > 2
 
 
 FORMATS: dict[str, tuple[Rule, Any]] = {

@@ -188,6 +188,11 @@ class Endpoint(Protocol):
     @property
     def timeout(self) -> float: ...
 
+    @property
+    def requests(self) -> int:
+        """All that were sent so far: also those of probes, and those that were refused and sent again in another form."""
+        ...
+
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """The whole request body. Pure: the same arguments give the same body."""
         ...

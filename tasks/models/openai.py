@@ -68,6 +68,8 @@ LEAST_TO_THINK = 64
 """Tokens of a limit from which on an empty answer speaks for thoughts that used it up."""
 LEAST_ROOM = 16
 """Tokens below which an answer is not worth asking for."""
+REFUSED_WITHIN = 3.0
+"""Seconds in which a refusal comes, as nothing is written for it: longer is nobody held back by another's request."""
 HEAVY = frozenset({"too long", "account", "too many", "moderated", "timed out"})
 """Meanings of a refusal that are never about a field."""
 ROOM = re.compile(
@@ -87,6 +89,29 @@ class Known:
     taken: set[tuple[str, ...]] = field(default_factory=set)
     """Shapes of requests that were taken, or whose refusal was looked into."""
     learning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    requests: int = 0
+    """All that were sent: also those that were refused, and those that find out what is taken."""
+    leader: "asyncio.Task[Any] | None" = None
+    """Whoever found something out, until its request is answered: the first one in the dialect that it made."""
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def lead(self) -> None:
+        """The running task goes ahead in a new dialect, others wait."""
+        self.leader = asyncio.current_task()
+        self.followed = asyncio.Event()
+
+    def follow(self) -> None:
+        """Lets the others go on, where the running task leads."""
+        if self.leader is not None and self.leader is asyncio.current_task():
+            self.leader = None
+            self.followed.set()
+
+    async def turn(self) -> None:
+        """Waits while another one tries what it just found out, so that not each of them is refused the next field."""
+        if self.leader is not None and self.leader is not asyncio.current_task():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFUSED_WITHIN):
+                    await self.followed.wait()
 
 
 class OpenAIEndpoint:
@@ -126,6 +151,10 @@ class OpenAIEndpoint:
     def dialect(self) -> Dialect:
         """What is known of this endpoint, with what a person set of it."""
         return spoken_by(self.spec, self._known.dialect)
+
+    @property
+    def requests(self) -> int:
+        return self._known.requests
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
@@ -195,7 +224,16 @@ class OpenAIEndpoint:
         Where a field is refused the request is sent again without it, or with its other name, and no later one has it.
         """
         await self._recall_dialect()
+        try:
+            return await self._answer_adapted(kind, body, draw, heard)
+        finally:
+            self._known.follow()
+
+    async def _answer_adapted(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None
+    ) -> Completion:
         for _ in range(MOST_ADAPTED):
+            await self._known.turn()
             dialect = self.dialect
             spoken = dialect.spoken(body)
             try:
@@ -232,6 +270,7 @@ class OpenAIEndpoint:
     ) -> Completion:
         """What comes back to a request as it stands."""
         started = time.perf_counter()
+        self._known.requests += 1
         headers = {DRAW_HEADER: str(draw)}
         if heard is None:
             answer = await self.ask(PATHS[kind], spoken, headers=headers)
@@ -384,6 +423,7 @@ class OpenAIEndpoint:
 
     async def _learn(self, dialect: Dialect) -> None:
         self._known.dialect = found_out(dialect, self.spec, self._known.dialect)
+        self._known.lead()
         if self._memo is not None:
             await self._memo.keep_dialect(self.identity, self._known.dialect.dump())
 
@@ -514,7 +554,9 @@ class OpenAIEndpoint:
             case "key":
                 return EndpointRefused(f"{where} refused the key ({status}: {message}). {self._refused}", no)
             case "account":
-                return EndpointRefused(f"{where} wants to be paid ({status}: {message}).", no)
+                return EndpointRefused(
+                    f"{where} refuses for want of credit ({status}: {message}). Check the account.", no
+                )
             case "model":
                 return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", no)
             case "address":

@@ -43,6 +43,8 @@ Is water wet? Answer as JSON, like
 {"verdict": "yes", "answer": {"kinds": [1], "reason": "it flows", "rating": 5}}"""
 ROOM_TO_THINK = 1024
 """Tokens for an answer of some forty: models that think do so first."""
+SEED = 1
+"""Sent along, as the calls of a run send one: what is refused of it is known before many of them are on their way."""
 OPEN_TALK: list[Message] = [
     {"role": "user", "content": "Name a river."},
     {"role": "assistant", "content": "The Loire."},
@@ -171,7 +173,7 @@ async def _continues_turns(endpoint: "OpenAIEndpoint") -> bool:
 
 async def _writes_json(endpoint: "OpenAIEndpoint") -> bool:
     """True if an answer is JSON where that is asked for. A refused key or model is raised: nothing will work then."""
-    options = {"max_tokens": ROOM_TO_THINK, "schema": SCHEMA}
+    options = {"max_tokens": ROOM_TO_THINK, "schema": SCHEMA, "seed": SEED}
     body = endpoint.request("chat", [{"role": "user", "content": QUESTION}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
@@ -181,7 +183,7 @@ async def _writes_json(endpoint: "OpenAIEndpoint") -> bool:
 
 
 async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool:
-    options = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5}
+    options = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5, "seed": SEED}
     body = endpoint.request("chat", [{"role": "user", "content": "Say yes or no."}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
