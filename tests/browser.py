@@ -145,7 +145,9 @@ class Person:
             calm = 0 if self.asked else calm + 1
 
     def write(self, id: str, text: str) -> None:
-        """Types into a field and leaves it."""
+        """Types into a field and leaves it, once the page is calm: what is shown anew in that moment may not hear it."""
+        if self.asked:
+            self.answered()
         box = self.page.locator(f"#{id} input, #{id} textarea").first
         box.fill(text)
         box.press("Tab")
