@@ -146,3 +146,16 @@ def test_another_provider_has_other_prices(desk: Desk) -> None:
         and done.fill["new.prompt_price"] is None
         and done.fill["responders"][0]["prompt_price"] == 3
     )
+
+
+def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: Desk) -> None:
+    whole = desk.filled(SOMEBODY)
+    for role in ("generator", "labeller"):
+        chosen = replace(act(desk, filled={**whole, f"{role}.preset": "openai", f"{role}.top_p": 0.9}), was="local")
+        after = models.preset_chosen(chosen, role).fill
+        assert after is not None
+        spec = draft.model_of(draft.part(after, role), role)
+        assert spec == ModelSpec(preset="openai", top_p=0.9)  # what a person typed stays
+        back = replace(act(desk, filled={**after, f"{role}.preset": "local"}), was="openai")
+        again = models.preset_chosen(back, role).fill
+        assert again is not None and {**again, f"{role}.top_p": None} == whole

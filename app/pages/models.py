@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import gradio as gr
@@ -45,6 +46,7 @@ AT_ONCE = 1.0
 """Seconds for which what a test brings is waited for before the page shows that it goes on."""
 PRICES = ["prompt_price", "completion_price"]
 UNPRICED: draft.Filled = dict.fromkeys(PRICES)
+SAMPLING = ["temperature", "top_p", "max_tokens", "concurrency", "extra"]
 TITLES = {
     "generator": ("Generator", "Writes instructions and questions"),
     "labeller": ("Labeller", "Rates every response and says why"),
@@ -203,10 +205,22 @@ def _typed_field(look: Look, role: str) -> Any:
 
 def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
-    keeps what stands there, but never the key of a provider."""
-    preset = PRESETS.get(act.filled[f"{role}.preset"])
+    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one."""
+    chosen = str(act.filled[f"{role}.preset"] or "")
+    preset = PRESETS.get(chosen)
     own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
-    return Done(fill={**act.filled, **draft.prefixed(role, {**own, **UNPRICED})})
+    before, after = _usual(role, str(act.was or "")), _usual(role, chosen)
+    sampling = {name: after[name] for name in SAMPLING if act.filled.get(f"{role}.{name}") == before[name]}
+    return Done(fill={**act.filled, **draft.prefixed(role, {**own, **UNPRICED, **sampling})})
+
+
+def _usual(role: str, preset: str) -> draft.Filled:
+    """What the fields of a model hold where nobody changed them: those of the example for the built-in model."""
+    example = recipe.example()
+    built_in = example.labeller if role == "labeller" else example.generator
+    if preset == built_in.preset:
+        return draft.fill_model(built_in)
+    return {field.name: draft.shown(draft.default_of(field)) for field in fields(ModelSpec)}
 
 
 def model_chosen(act: Act, role: str) -> Done:
