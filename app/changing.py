@@ -44,7 +44,7 @@ def edit(store: Store, row_id: str, instruction: str, response: str, who: str) -
         raise RunError("A row needs an instruction and a response: to be without it, drop it.")
     last = max((k for k, message in enumerate(row.messages) if message["role"] == "user"), default=-1)
     messages: list[Message] = [
-        {"role": m["role"], "content": instruction if k == last else m["content"]} for k, m in enumerate(row.messages)
+        {**message, "content": instruction} if k == last else message for k, message in enumerate(row.messages)
     ]
     responses = tuple(
         replace(one, text=response, finish_reason="stop") if k == 0 and one.text != response else one

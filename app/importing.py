@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import judging, uploads
+from app import inputs, judging, uploads
 from app.config import Settings
 from app.files import exists, expanded
 from app.inputs import KNOWN, Inputs
@@ -22,8 +22,9 @@ from app.tables.runs import Run
 from feedback import foreign
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
-from tasks import ExistingRows
+from tasks import ExistingRows, layouts
 from tasks.errors import SettingsError
+from tasks.existing import LEFT_OUT
 from tasks.models.spec import ModelSpec
 
 WITHIN = (*KNOWN, ".zip")
@@ -63,11 +64,16 @@ def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split:
     `columns` are "ours=theirs". Raises SettingsError.
     """
     path = expanded(source)
-    mapped = {}
+    mapped: dict[str, str] = {}
     for one in columns:
         ours, sign, theirs = (part.strip() for part in one.partition("="))
         if not (ours and sign and theirs):
             raise SettingsError(f"A column is given as ours=theirs, as in instruction=prompt (given: {one!r}).")
+        if ours in mapped:
+            raise SettingsError(
+                f"{ours} is given twice, as {mapped[ours]} and as {theirs}. Two columns of responses are response=ONE and "
+                "responses=OTHER."
+            )
         mapped[ours] = theirs
     saved = any(exists(path / made) for made in WRITTEN_BY_DATASETS)
     if (exists(path) and not saved) or path.suffix.lower() in WITHIN:
@@ -85,6 +91,18 @@ def recipe_of(given: Inputs, name: str, aspects: Sequence[str] = (), labeller: s
         labeller=ModelSpec(preset=preset, model=model, temperature=0.0) if labeller else BUILT_IN,
         rating=UltraFeedback(aspects=tuple(aspects)) if aspects else None,
     )
+
+
+def layout(given: Inputs) -> str:
+    """What the first row of an input is recognised as, in a sentence. Raises InputError."""
+    first = next(inputs.rows(given), None)
+    return "" if first is None else layouts.sentence(layouts.with_mapped(first, given.columns))
+
+
+def left_out(store: Store, run: Run) -> dict[str, int]:
+    """Columns of the input that could not be kept, and of how many rows."""
+    names = (name for row in store.rows.walk(run.id) for name in row.origin.get(LEFT_OUT, ()))
+    return dict(Counter(names).most_common())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Rows with everything that was said of them, read from the store; and what an export of them would hold."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from app import recipe
@@ -26,6 +26,8 @@ class Foreseen:
     lines: int
     passed_over: int
     alike: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why rows give none, where the format's readers would refuse them."""
 
 
 def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
@@ -35,7 +37,7 @@ def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     for _, made in lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, passed):
         lines += len(made)
         found.extend(made[: first - len(found)])
-    return Foreseen(found, lines, passed.lineless, passed.alike)
+    return Foreseen(found, lines, passed.lineless, passed.alike, passed.reasons)
 
 
 def gives(store: Store, run: Run, to: Export) -> bool:

@@ -70,7 +70,7 @@ def prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys)
 
 async def _prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
     task, answers = made.task, made.answering
-    units = task.units(inputs.rows(made.inputs, task.required_columns(), say, within(WITHIN)))
+    units = task.units(inputs.rows(made.inputs, task.required_columns(), say, within(WITHIN)), made.inputs.columns)
     unit = next(iter(units), None)
     if unit is None:
         raise InputError("The input has no rows.")

@@ -8,14 +8,14 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 from app.execution import Execution
 from app.store import Store
 from app.tables.runs import Run
 from feedback.agreement import Agreement
-from feedback.exports import Exported
+from feedback.exports import Exported, why_not
 from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.measures import Measure
@@ -180,7 +180,7 @@ def exported(done: Exported) -> str:
         words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
     if done.left_out:
         words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
-    return words + _passed(done.passed_over, done.alike)
+    return words + _passed(done.passed_over, done.reasons, done.alike)
 
 
 def finished(done: Finished) -> str:
@@ -201,9 +201,9 @@ def published(sent: Published) -> str:
         words += (
             f"\n{sent.gone} rows of the run are there and would not go out now (rejected since, say); they stay there"
         )
-    return words + _passed(sent.passed_over, sent.alike)
+    return words + _passed(sent.passed_over, sent.reasons, sent.alike)
 
 
-def _passed(passed_over: int, alike: int) -> str:
-    words = f"\n{passed_over} chosen rows give no line in this format" if passed_over else ""
+def _passed(passed_over: int, reasons: Mapping[str, int], alike: int) -> str:
+    words = f"\n{passed_over} chosen rows give no line in this format{why_not(reasons)}" if passed_over else ""
     return words + (f"\n{alike} rows are like an earlier one" if alike else "")

@@ -152,7 +152,7 @@ def units_of(made: Recipe, say: Say = lambda words: None, still: Still = go_on) 
 
     `still` is called while the input is read, and may raise to end that.
     """
-    yield from made.task.units(inputs.rows(made.inputs, made.task.required_columns(), say, still))
+    yield from made.task.units(inputs.rows(made.inputs, made.task.required_columns(), say, still), made.inputs.columns)
 
 
 def standing(run: Run) -> str:

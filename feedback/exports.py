@@ -4,6 +4,7 @@ Which rows go out is decided here; what becomes of them is in lines.py, where th
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from feedback.errors import ExportError
-from feedback.formats import FORMATS, Format
+from feedback.formats import FORMATS, TOOLS, Format
 from feedback.judged import Judged
-from feedback.lines import Line, provenance
+from feedback.lines import Line, NotWritten, provenance
 from feedback.pairs import Rule, best
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides, number
@@ -125,10 +126,14 @@ Say = Callable[[str], None]
 
 @dataclass
 class Passed:
-    """Rows that were to go out and did not: `lineless` give no line in the format, `alike` are like an earlier one."""
+    """Rows that were to go out and did not: `lineless` give no line in the format, `alike` are like an earlier one.
+
+    `reasons` say why, for those rows that the readers of the format would refuse.
+    """
 
     lineless: int = 0
     alike: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 def lines(
@@ -139,7 +144,11 @@ def lines(
     for judged in rows:
         if not to.takes(judged):
             continue
-        made = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+        try:
+            made = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+        except NotWritten as error:
+            passed.reasons[str(error)] += 1
+            made = []
         if not made:
             passed.lineless += 1
             continue
@@ -163,6 +172,17 @@ class Gathered:
     places: list[int] = field(default_factory=list)
     passed: Passed = field(default_factory=Passed)
     rows: int = 0
+
+    @property
+    def form(self) -> Format:
+        """The format, with what its lines hold."""
+        return self.to.form.holding(self.spool.paths)
+
+    def lines(self, order: Iterable[int]) -> Iterator[Line]:
+        """The lines, all with the same columns."""
+        has_tools = TOOLS in self.form.columns
+        for line in self.spool.read(order):
+            yield {**line, TOOLS: line.get(TOOLS)} if has_tools else line
 
     def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
         """The lines of {"train"}, or of train and test, in their order. Rows `there` are out already, on that side."""
@@ -209,7 +229,7 @@ def gathered(
 
 
 def _nothing(to: Export, passed: Passed) -> str:
-    none = f"{passed.lineless} rows gave no {to.format} line. {to.form.needs}".strip()
+    none = f"{passed.lineless} rows gave no {to.format} line{why_not(passed.reasons)}. {to.form.needs}".strip()
     why = f" ({none})" if passed.lineless else ""
     what = "was approved" if to.decision in ("", "approved") else f"was {to.decision}"
     narrowed = ", of those that the settings leave" if to.reviewer or to.least_rating is not None else ""
@@ -217,6 +237,12 @@ def _nothing(to: Export, passed: Passed) -> str:
         f"There is nothing to export yet{why}: no row that can be used {what}{narrowed}. Review in Argilla, then pull; "
         "or take rows that nobody has reviewed."
     )
+
+
+def why_not(reasons: Mapping[str, int]) -> str:
+    """Why rows gave no line, to follow a sentence on how many those are: " (2: an empty turn)"."""
+    told = "; ".join(f"{number:,}: {reason}" for reason, number in sorted(reasons.items(), key=lambda one: -one[1]))
+    return f" ({told})" if told else ""
 
 
 @dataclass
@@ -234,6 +260,8 @@ class Exported:
     files: tuple[Path, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why rows gave no line, where the format's readers would refuse them."""
 
 
 def export(
@@ -267,9 +295,9 @@ def export(
             parts = {}
             say("Writing the file.")
             for part, order in orders.items():
-                read = _said(found.spool.read(found.spool.telling(order) if kind in UNTYPED else order), say)
+                read = _said(found.lines(found.spool.telling(order) if kind in UNTYPED else order), say)
                 parts[part] = (without(line, hidden) for line in read) if hidden else read
-            files = write(parts, to.form.columns, path, replaces, ready)
+            files = write(parts, found.form.columns, path, replaces, ready)
             counts = {part: len(order) for part, order in orders.items()}
             return Exported(
                 files[0],
@@ -279,6 +307,7 @@ def export(
                 files,
                 counts,
                 _topmost(hidden),
+                dict(found.passed.reasons),
             )
     except OSError as error:
         raise ExportError(

@@ -4,7 +4,7 @@ A format is a function in feedback/lines.py and an entry in FORMATS, from which 
 come.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,11 @@ Columns = Mapping[str, Any]
 Lines = Callable[[Judged, Rule], Iterator[Line]]
 CHAT = [{"role": str, "content": str}]
 THINKING_CHAT = [{"role": str, "content": str, "reasoning_content": str}]
+CALL = {"id": str, "type": str, "function": {"name": str, "arguments": str}}
+FURTHER: Columns = {"reasoning_content": str, "tool_calls": [CALL], "tool_call_id": str, "name": str}
+"""What a message may have beside its role and its text: columns of tables have it where a message does."""
+TOOLS = "tools"
+"""The column of the tools that a conversation may call, as JSON."""
 ANSWERS = ("messages", "completion", "chosen", "rejected")
 """Columns that end with a model's answer."""
 ANSWERED: Columns = {
@@ -65,10 +70,24 @@ class Format:
         own = {name: THINKING_CHAT if name in ANSWERS and kind == CHAT else kind for name, kind in self.own.items()}
         return self if self.lines is raw else replace(self, own=own)
 
+    def holding(self, paths: Collection[str]) -> "Format":
+        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): calls of tools, and the tools."""
+        own = {
+            column: [{**kind[0], **{name: of for name, of in FURTHER.items() if _is_there(f"{column}.{name}", paths)}}]
+            if kind in (CHAT, THINKING_CHAT)
+            else kind
+            for column, kind in self.own.items()
+        }
+        return replace(self, own={**own, TOOLS: str} if TOOLS in paths else own)
+
     @property
     def several(self) -> bool:
         """Whether a row can give several lines: one for each `response`, which is named by its place."""
         return self.own.get("response") is int
+
+
+def _is_there(path: str, paths: Collection[str]) -> bool:
+    return any(other == path or other.startswith((f"{path}.", f"{path}[")) for other in paths)
 
 
 RESPONSE, PAIR, TURN, RATED = (

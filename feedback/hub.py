@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from feedback.card import Facts, Held, Summary, card, is_ours, share, shares
 from feedback.errors import ExportError, HubDown, HubRefused
 from feedback.exports import Export, Gathered, Say, gathered
-from feedback.formats import FORMATS
+from feedback.formats import FORMATS, Columns
 from feedback.judged import Judged
 from feedback.lines import Line
 from feedback.sides import TEST, TRAIN
@@ -51,6 +51,7 @@ class Published:
     changed: int = 0
     gone: int = 0
     passed_over: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
     alike: int = 0
     made: bool = False
     """The dataset is new."""
@@ -122,12 +123,12 @@ def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gather
     there = _there(api, to, room, say)
     _check(there, to)
     say("Looking at what is there.")
-    known = _known(api, there, to, about.run, room)
+    known = _known(api, there, found, about.run, room)
     new, changed = _new(found, known.digests)
     done = Published(
         to.hub, f"{api.endpoint}/datasets/{to.hub}", rows=len(new), there=found.rows - len(new), changed=changed,
         gone=len(known.held.rows.keys() - set(found.spool.rows)), made=there.made,
-        passed_over=found.passed.lineless, alike=found.passed.alike, private=there.private,
+        passed_over=found.passed.lineless, reasons=dict(found.passed.reasons), alike=found.passed.alike, private=there.private,
     )  # fmt: skip
     operations = []
     for part, order in found.parts(known.sides).items():
@@ -136,7 +137,7 @@ def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gather
         if order:
             number = max((n for _, _, n in there.shards(to.format)), default=-1) + 1
             path = room / f"{part}.parquet"
-            parquet(known.held.with_lines(found.spool.read(order), part), to.form.columns, path)
+            parquet(known.held.with_lines(found.lines(order), part), found.form.columns, path)
             operations.append(CommitOperationAdd(f"{to.format}/{part}-{number:05}.parquet", str(path)))
     done.added = sum(done.parts.values())
     if not operations:
@@ -206,14 +207,14 @@ class Known:
     held: Held = field(default_factory=Held)
 
 
-def _known(api: "HfApi", there: There, to: Export, run: str, room: Path) -> Known:
+def _known(api: "HfApi", there: There, found: Gathered, run: str, room: Path) -> Known:
     import pyarrow.parquet as pq
 
-    known = Known()
+    known, to = Known(), found.to
     for path, split, _ in there.shards(to.format):
         local = _file(api, to, there, path, room)
         with pq.ParquetFile(local) as file:
-            if file.schema_arrow.names != list(to.form.columns):
+            if file.schema.names != list(_innermost(found.form.columns)):
                 raise ExportError(
                     f"{path} in {to.hub} has other columns than {to.format} has now. Name another dataset."
                 )
@@ -225,6 +226,16 @@ def _known(api: "HfApi", there: There, to: Export, run: str, room: Path) -> Know
                         known.held.add(line, split)
         local.unlink()
     return known
+
+
+def _innermost(columns: Columns) -> Iterator[str]:
+    """The names of the columns of a Parquet file: of a list or record, those of what is inside."""
+    for name, kind in columns.items():
+        inside = kind[0] if isinstance(kind, list) else kind
+        if isinstance(inside, Mapping):
+            yield from _innermost(inside)
+        else:
+            yield "element" if isinstance(kind, list) else name
 
 
 def _new(found: Gathered, known: dict[str, int]) -> tuple[set[str], int]:

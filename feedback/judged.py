@@ -130,8 +130,8 @@ class Judged:
     def messages(self) -> tuple[list[Message], bool]:
         """(the messages with the instruction as corrected, whether it was)."""
         corrected = self.corrected_instruction()
-        messages: list[Message] = [{"role": m["role"], "content": m["content"]} for m in self.row.messages]
+        messages: list[Message] = [message.copy() for message in self.row.messages]
         if corrected is not None:
             last = max(k for k, m in enumerate(messages) if m["role"] == "user")
-            messages[last] = {"role": "user", "content": corrected}
+            messages[last]["content"] = corrected
         return messages, corrected is not None

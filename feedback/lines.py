@@ -11,9 +11,16 @@ from typing import Any
 from feedback.judged import Judged
 from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
 from feedback.ultrafeedback import reference
+from tasks.answers import INSTRUCTING
 from tasks.marks import marks
 
 Line = dict[str, Any]
+
+
+class NotWritten(ValueError):
+    """A row that the readers of a format would refuse, or read wrongly. The message says why, the same for all of a kind."""
+
+
 HIGH, LOW = 4.0, 2.0
 """From which rating on a response is good without a decision of people, and up to which one it is bad."""
 
@@ -36,22 +43,24 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
 def sft(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`messages` that end with the best response."""
     if (found := best(judged)) is not None:
-        messages, _ = judged.messages()
-        yield {"messages": [*messages, *_said(judged, found, rule)], **_answered(judged, found)}
+        messages, _ = _conversation(judged, rule)
+        yield {"messages": [*messages, *_said(judged, found, rule)], **_tools(judged), **_answered(judged, found)}
 
 
 def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
     """The same as `prompt` and `completion`."""
     if (found := best(judged)) is not None:
-        messages, _ = judged.messages()
-        yield {"prompt": messages, "completion": _said(judged, found, rule), **_answered(judged, found)}
+        messages, _ = _conversation(judged, rule)
+        yield {
+            "prompt": messages, "completion": _said(judged, found, rule), **_tools(judged), **_answered(judged, found)
+        }  # fmt: skip
 
 
 def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`prompt`, `chosen`, `rejected`, where two texts can be told apart (feedback/pairs.py)."""
     if (found := pair(judged, rule)) is None:
         return
-    messages, changed = judged.messages()
+    messages, changed = _conversation(judged, rule)
     other, corrected = judged.row.responses[found.rejected], found.chosen.corrected
     yield {
         "prompt": messages,
@@ -64,6 +73,7 @@ def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
         "because": found.because,
         "instruction_corrected": changed,
         "response_corrected": corrected,
+        **_tools(judged),
     }
 
 
@@ -74,7 +84,7 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
     make its original bad: it says that there is a better text. Rejected row: all are bad, but those that people rated above
     2 (what was wrong was something else). Else: rated 4 or more is good, 2 or less bad. The same text comes once a row.
     """
-    messages, _ = judged.messages()
+    messages, _ = _conversation(judged, rule)
     found = best(judged) if judged.decision == "approve" else None
     seen: set[str] = set()
 
@@ -83,7 +93,7 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
         said = Best(text, place, corrected)
         return {
             "prompt": messages, "completion": _said(judged, said, rule), "label": label, "because": because, "response": place,
-            **_answered(judged, said),
+            **_tools(judged), **_answered(judged, said),
         }  # fmt: skip
 
     if found is not None:
@@ -105,7 +115,7 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
 
 def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`messages` and `score`, 1 to 5, a line for each response that was rated."""
-    messages, changed = judged.messages()
+    messages, changed = _conversation(judged, rule)
     for place, response in enumerate(judged.row.responses):
         people, score = judged.rated_by_people(place), judged.score(place)
         if score is not None:
@@ -116,6 +126,7 @@ def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
                 "response": place,
                 "model": response.model,
                 "instruction_corrected": changed,
+                **_tools(judged),
             }
 
 
@@ -124,7 +135,7 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
 
     A corrected text comes first, without a score. Responses that nobody rated or ranked are left out, equal texts come once.
     """
-    messages, changed = judged.messages()
+    messages, changed = _conversation(judged, rule)
     responses = judged.row.responses
     found = best(judged)
     texts: list[str] = []
@@ -152,19 +163,20 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
         yield {
             "prompt": messages, "responses": texts, "ranks": ranks, "scores": scores, "models": models,
             "ranked_by": "a reviewer's correction" if corrected and len(texts) == 2 else by,
-            "instruction_corrected": changed, "response_corrected": corrected,
+            "instruction_corrected": changed, "response_corrected": corrected, **_tools(judged),
         }  # fmt: skip
 
 
 def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
-    messages, changed = judged.messages()
+    messages, changed = _conversation(judged, rule)
     found = best(judged)
     yield {
         "prompt": messages,
         "answer": found.text if found else None,
         "reference": reference(judged.row) or None,
         "instruction_corrected": changed,
+        **_tools(judged),
     }
 
 
@@ -180,14 +192,34 @@ def alpaca(judged: Judged, rule: Rule) -> Iterator[Line]:
         yield {"instruction": asked, "input": "", "output": answer, "system": system or "", **line}
 
 
-SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+SPEAKERS = {"system": "system", "developer": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
+ASKING, SPEAKING = ("human", "observation"), ("gpt", "function_call")
 
 
 def sharegpt(judged: Judged, rule: Rule) -> Iterator[Line]:
-    """`conversations` of `from` (system, human, gpt) and `value`."""
+    """`conversations` of `from` (system, human, gpt; function_call and observation for tools) and `value`.
+
+    As LLaMA-Factory reads it (data/converter.py, SharegptDatasetConverter): after the system prompt what a person or a tool
+    says and what the assistant says follow each other by turns, and a person begins.
+    """
     for line in sft(judged, rule):
-        talk = [{"from": SPEAKERS[m["role"]], "value": m["content"]} for m in line.pop("messages")]
-        yield {"conversations": talk, **line}
+        turns = [turn for message in line.pop("messages") for turn in _sharegpt_turns(message)]
+        spoken = turns[1:] if turns[0]["from"] == "system" else turns
+        for place, turn in enumerate(spoken):
+            if turn["from"] not in (ASKING, SPEAKING)[place % 2]:
+                raise NotWritten("ShareGPT needs turns that alternate, and a person's first")
+        yield {"conversations": turns, **line}
+
+
+def _sharegpt_turns(message: Line) -> Iterator[Line]:
+    if calls := message.get("tool_calls"):
+        if message["content"]:
+            raise NotWritten("ShareGPT has no turn that both speaks and calls a tool")
+        if len(calls) > 1:
+            raise NotWritten("ShareGPT has one call of a tool in a turn")
+        yield {"from": "function_call", "value": json.dumps(calls[0].get("function", calls[0]), ensure_ascii=False)}
+    else:
+        yield {"from": SPEAKERS[message["role"]], "value": message["content"]}
 
 
 def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
@@ -235,6 +267,26 @@ def _moment(text: str) -> str:
         return text
 
 
+def _conversation(judged: Judged, rule: Rule) -> tuple[list[Line], bool]:
+    """(the messages as trainers take them, whether a reviewer corrected the instruction). Raises NotWritten.
+
+    Chat templates know one system prompt, at the beginning, and no turn that says nothing.
+    """
+    messages, changed = judged.messages()
+    roles = [message["role"] for message in messages]
+    if any(role in INSTRUCTING for role in roles[1:]):
+        raise NotWritten("a system prompt that is not the first message")
+    if any(not m["content"].strip() and not m.get("tool_calls") and m["role"] != "tool" for m in messages):
+        raise NotWritten("an empty turn")
+    dropped = () if rule.reasoning else ("reasoning_content",)
+    return [{name: value for name, value in message.items() if name not in dropped} for message in messages], changed
+
+
+def _tools(judged: Judged) -> Line:
+    """The column of tools, of a row that has some."""
+    return {"tools": judged.row.origin["tools"]} if judged.row.origin.get("tools") else {}
+
+
 def _said(judged: Judged, response: Best, rule: Rule) -> list[Line]:
     """A response as a message; with its thoughts where those are wanted. A text that a reviewer wrote has none."""
     message: Line = {"role": "assistant", "content": response.text}
@@ -258,5 +310,6 @@ def _single(judged: Judged, rule: Rule) -> Iterator[tuple[str, str, str | None, 
     """(instruction, response, system prompt, the rest of the line) of a talk of one turn."""
     for line in sft(judged, rule):
         *system, asked, answer = line.pop("messages")
-        if asked["role"] == "user" and [m["role"] for m in system] in ([], ["system"]):
+        line.pop("tools", None)
+        if asked["role"] == "user" and [m["role"] for m in system] in ([], ["system"], ["developer"]):
             yield asked["content"], answer["content"], system[0]["content"] if system else None, line

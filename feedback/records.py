@@ -22,6 +22,7 @@ from feedback.schema import (
 )
 from feedback.types import RANKING, Rating
 from feedback.ultrafeedback import reference
+from tasks.conversations import readable
 from tasks.types import Row
 
 NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./ -]+")
@@ -72,7 +73,9 @@ def item(
 def _fields(row: Row, shape: Shape) -> dict[str, Any]:
     shows: dict[str, Any] = {}
     if shape.talk:
-        shows["conversation"] = [{**message, "content": shown(message["content"])} for message in row.messages]
+        shows["conversation"] = [
+            {"role": message["role"], "content": shown(readable(message))} for message in row.messages
+        ]
     else:
         shows["instruction"] = shown(row.instruction)
     if shape.passage and row.origin.get("passage"):

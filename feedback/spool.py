@@ -47,6 +47,11 @@ class Spool:
         self._file.seek(self._starts[-1])
         self._starts.append(self._starts[-1] + self._file.write(json.dumps(line).encode()))
 
+    @property
+    def paths(self) -> list[str]:
+        """Of all values that some line has: "rating", "messages.content"."""
+        return list(self._bits)
+
     def read(self, order: Iterable[int]) -> Iterator[Line]:
         for k in order:
             self._file.seek(self._starts[k])

@@ -18,6 +18,7 @@ from feedback.aspects import ASPECTS
 from feedback.reading import Entry, read
 from feedback.types import Rating
 from tasks.base import text
+from tasks.conversations import readable
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.prompts import Prompts
@@ -253,7 +254,7 @@ def talk(messages: tuple[Message, ...]) -> str:
     """The messages as text: the user's words alone where there is nothing else, else each with its role."""
     if len(messages) == 1:
         return messages[0]["content"]
-    return "\n\n".join(f"{message['role'].capitalize()}: {message['content']}" for message in messages)
+    return "\n\n".join(f"{message['role'].capitalize()}: {readable(message)}" for message in messages)
 
 
 def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0) -> dict[str, Any]:

@@ -26,6 +26,7 @@ BATCH, WEIGHT = 1000, 16 << 20
 LONGEST = 99
 """Most characters of a name that go into that of a hidden file or room beside it."""
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+CALLS = "tool_calls"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -62,7 +63,7 @@ def parquet(lines: Iterable[Line], columns: Columns, path: Path) -> None:
     schema = pa.schema([(name, _type(kind)) for name, kind in columns.items()])
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
         for batch in _batches(lines):
-            file.write_table(pa.Table.from_pylist(batch, schema))
+            file.write_table(pa.Table.from_pylist([_typed(line, columns) for line in batch], schema))
 
 
 def arrow(lines: Iterable[Line], columns: Columns, path: Path) -> None:
@@ -72,7 +73,7 @@ def arrow(lines: Iterable[Line], columns: Columns, path: Path) -> None:
     schema = pa.schema([(name, _type(kind)) for name, kind in columns.items()])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
         for batch in _batches(lines):
-            stream.write_table(pa.Table.from_pylist(batch, schema))
+            stream.write_table(pa.Table.from_pylist([_typed(line, columns) for line in batch], schema))
 
 
 Writer = Callable[[Iterable[Line], Columns, Path], None]
@@ -243,6 +244,27 @@ def _weight(value: Any) -> int:
         return len(value)
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return sum(map(_weight, inside))
+
+
+def _typed(line: Line, columns: Columns) -> Line:
+    """A line as a table of types holds it: what a tool is called with is a JSON text, as its names differ from call to call."""
+    typed = dict(line)
+    for name, kind in columns.items():
+        if isinstance(kind, list) and isinstance(kind[0], Mapping) and CALLS in kind[0] and line.get(name):
+            typed[name] = [_with_texts(message) if message.get(CALLS) else message for message in line[name]]
+    return typed
+
+
+def _with_texts(message: Mapping[str, Any]) -> Line:
+    calls = []
+    for call in message[CALLS]:
+        function = call.get("function", {})
+        arguments = function.get("arguments")
+        text = (
+            arguments if isinstance(arguments, str) or arguments is None else json.dumps(arguments, ensure_ascii=False)
+        )
+        calls.append({**call, "function": {**function, "arguments": text}})
+    return {**message, CALLS: calls}
 
 
 def _type(kind: Any) -> Any:

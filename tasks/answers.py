@@ -15,6 +15,9 @@ from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Message, Response, Row
 
+INSTRUCTING = ("system", "developer")
+"""Roles that say how to answer: OpenAI's later models call the first one by the second name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -49,9 +52,9 @@ class Answers:
         """
         messages: list[Message] = list(row.messages)
         name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{place}")
-        own = next((message["content"] for message in messages if message["role"] == "system"), self.system_prompt)
+        own = next((message["content"] for message in messages if message["role"] in INSTRUCTING), self.system_prompt)
         if system := "\n\n".join(filter(None, (own, principle))):
-            messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
+            messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] not in INSTRUCTING)]
         answer = await model.chat(messages)
         if not answer.text.strip():
             raise CallRefused(f"{model.name} gave no answer: {answer.why_empty}.")

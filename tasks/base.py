@@ -4,13 +4,13 @@ The form in the page and the keys in a recipe come from the fields (tasks/settin
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.errors import InputError
 from tasks.models.base import Model
-from tasks.types import Dropped, Message, Row, Unit
+from tasks.types import Dropped, Row, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,11 @@ class Task:
         """The unit with what it is shown of the seeds and of the rows before its round, chosen by a hash of `chance`."""
         return unit
 
-    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
-        """One unit for each input row, in order. Raises InputError where a column is missing."""
+    def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
+        """One unit for each input row, in order. Raises InputError where a column is missing.
+
+        `mapped` are those of its columns that a person chose.
+        """
         for index, row in enumerate(inputs):
             self.check(row, index)
             yield Unit(index, row)
@@ -92,22 +95,6 @@ class Task:
 def text(value: Any) -> str:
     """A cell of the input as text; nothing for a missing one."""
     return "" if value is None else str(value).strip()
-
-
-def chat(value: Any) -> list[Message]:
-    """A cell of the input as a chat: the messages of an OpenAI list, or of a JSON text of one; nothing for anything else."""
-    return [
-        {"role": message["role"], "content": _content(message.get("content"))}
-        for message in listed(value)
-        if isinstance(message, Mapping) and message.get("role") in ("system", "user", "assistant")
-    ]
-
-
-def _content(value: Any) -> str:
-    """A message's content as text; of a list of parts, those that are text."""
-    if isinstance(value, (list, tuple)):
-        return "".join(text(part.get("text")) for part in value if isinstance(part, Mapping))
-    return text(value)
 
 
 def listed(value: Any) -> list[Any]:

@@ -6,24 +6,33 @@ One literal row, from the input {"instruction": "Name a river.", "responses": [{
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
-from tasks.base import Task, chat, listed, plain, text
+from tasks import layouts
+from tasks.base import Task, text
+from tasks.conversations import MEDIA_COLUMN, NotHeld
 from tasks.models.base import Model
 from tasks.settings import setting
-from tasks.types import Dropped, Message, Response, Row, Unit
+from tasks.types import Dropped, Row, Unit
+
+LEFT_OUT = "left_out"
+"""In a row's origin: the names of columns that could not be kept, as they hold no text, number or list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingRows(Task):
     """Takes rows as they are, without any model.
 
-    Columns in: `instruction`, or `messages` (a chat that ends with the user's turn, or with an answer); optional `input`
-    (goes under the instruction), `system_prompt`, `response`, `responses` (texts, objects with `text` and `model`, or
-    messages), `id`.
-    Rows out: one a row of input; its origin keeps the id, whatever it is, and all other columns that are plain values.
+    Columns in: those of any layout that tasks/layouts.py knows. Our own is `instruction`, or `messages` (a chat that ends with
+    what is to be answered, or with an answer); optional `input` (goes under the instruction), `system_prompt`, `response`,
+    `responses` (texts, objects with `text` and `model`, or messages), `tools`, `id`.
+    Rows out: one a row of input, several of a tree of conversations; a row's origin keeps the id, whatever it is, and all other
+    columns. What can't be held whole, an image in a conversation say, is dropped and says so.
     Ids need not differ: a row's own id, by which it is told from others, is given anew.
     """
 
@@ -39,39 +48,62 @@ class ExistingRows(Task):
     def required_columns(self) -> tuple[str, ...]:
         return ()
 
+    def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
+        found = (part for row in inputs for part in layouts.parts(row))
+        return super().units(layouts.with_mapped(row, mapped) for row in found)
+
     def check(self, row: Mapping[str, Any], index: int) -> None:
-        if "messages" not in row:
+        """Raises InputError where a row has nothing that could be asked: a later one with responses is dropped by itself."""
+        if "messages" not in row and not layouts.fits(row) and not (index and layouts.has_responses(row)):
             self._require(row, index, "instruction")
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
-        messages, answers = self.read(unit.inputs)
-        if not any(message["role"] == "user" and message["content"] for message in messages):
-            return [Dropped("no instruction", json.dumps(dict(unit.inputs), default=str)[:2000])]
-        known = {"instruction", "input", "system_prompt", "messages", "response", "responses", "id"}
-        rest = {str(name): value for name, value in unit.inputs.items() if name not in known and plain(value)}
-        if (theirs := own_id(unit.inputs.get("id"))) is not None:
+        inputs = unit.inputs
+        try:
+            if media := next((name for name, value in inputs.items() if is_media(str(name), value)), ""):
+                raise NotHeld(f"images, audio or video in column '{media}', which can't be held yet")
+            reading = layouts.read(inputs, self.model)
+        except NotHeld as error:
+            return [Dropped(f"it has {error}", _raw(inputs))]
+        if not any(message["role"] == "user" and message["content"] for message in reading.messages):
+            return [Dropped("no instruction", _raw(inputs))]
+        rest, left_out = _kept(inputs, reading.used)
+        if (theirs := own_id(inputs.get("id"))) is not None:
             rest = {"id": theirs, **rest}
-        return [Row(tuple(messages), tuple(answer for answer in answers if answer.text), rest)]
+        origin = {**rest, **reading.beside, **({LEFT_OUT: left_out} if left_out else {})}
+        return [Row(tuple(reading.messages), tuple(reading.responses), origin)]
 
-    def read(self, inputs: Mapping[str, Any]) -> tuple[list[Message], list[Response]]:
-        """(messages up to the user's last turn, responses) of one row of input."""
-        answers: list[Response] = []
-        messages = chat(inputs.get("messages"))
-        while messages and messages[-1]["role"] == "assistant":
-            answers.insert(0, Response(messages.pop()["content"], self.model))
-        if not messages:
-            if system := text(inputs.get("system_prompt")):
-                messages.append({"role": "system", "content": system})
-            asked = [part for part in (text(inputs.get("instruction")), text(inputs.get("input"))) if part]
-            messages.append({"role": "user", "content": "\n\n".join(asked)})
-        one = inputs.get("response")
-        for answer in [*([one] if isinstance(one, str) else listed(one)), *listed(inputs.get("responses"))]:
-            if isinstance(answer, Mapping):
-                said = answer.get("text") or answer.get("content")  # a message of a chat is an answer as well
-                answers.append(Response(text(said), text(answer.get("model")) or self.model))
-            else:
-                answers.append(Response(text(answer), self.model))
-        return messages, answers
+
+def is_media(name: str, value: Any) -> bool:
+    """True for a column that a conversation can't do without, and that can't be held: pictures and the like."""
+    return bool(MEDIA_COLUMN.fullmatch(name)) and isinstance(value, (bytes, Mapping, list, tuple)) and bool(value)
+
+
+def _kept(inputs: Mapping[str, Any], used: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """(the columns that went into neither conversation nor responses, the names of those that no JSON can hold)."""
+    rest: dict[str, Any] = {}
+    left_out = []
+    for name, value in inputs.items():
+        if name in used or name == "id" or value is None or value == "" or value != value:
+            continue
+        try:
+            rest[str(name)] = json.loads(json.dumps(value, default=_written, allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
+            left_out.append(str(name))
+    return rest, left_out
+
+
+def _written(value: Any) -> Any:
+    """Dates and exact numbers as they are written. Raises TypeError for what is none."""
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _raw(inputs: Mapping[str, Any]) -> str:
+    return json.dumps(dict(inputs), default=str, ensure_ascii=False)[:2000]
 
 
 def own_id(value: Any) -> str | int | None:

@@ -8,7 +8,7 @@ One literal row, from the input {"title": "Tides", "content": "The moon's pull r
 import re
 import textwrap
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, ClassVar
@@ -105,7 +105,7 @@ class Genstruct(Task):
             if not 1 <= getattr(self, name) <= MOST_TOKENS:
                 raise SettingsError(f"{name} must be from 1 to {MOST_TOKENS:,}.")
 
-    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+    def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
         """One unit for each passage, in order; a document without any text is one too. Raises InputError."""
         numbers = count()
         for index, row in enumerate(inputs):

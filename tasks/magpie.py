@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, chain, count
 from operator import eq
@@ -82,7 +82,7 @@ class Magpie(Task):
     def wants_answers(self) -> bool:
         return self.only_instruction
 
-    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+    def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
         """One unit a row of input; without input, draws for ever."""
         rows = iter(inputs)
         if (first := next(rows, None)) is None:

@@ -7,7 +7,7 @@ literal row, from the input {"input": "What is the relation between the given pa
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, ClassVar
@@ -102,7 +102,7 @@ class SelfInstruct(Task):
             if seed := text(row["input"]):
                 yield seed
 
-    def units(self, inputs: Iterable[Mapping[str, Any]]) -> Iterator[Unit]:
+    def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
         """One unit a seed; with `bootstrap` draws for ever, after a look at all seeds."""
         if not self.bootstrap:
             yield from super().units(inputs)

@@ -6,13 +6,15 @@ One literal row, from the input {"instruction": "Name a river."}:
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tasks.base import Task, chat, plain, text
+from tasks.base import Task, plain, text
+from tasks.conversations import NotHeld, conversation, is_conversation
 from tasks.errors import CallRefused, SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
@@ -56,14 +58,19 @@ class TextGeneration(Task):
         return columns_in(self.template)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
-        if talk(self.template, row) is None:
+        with contextlib.suppress(NotHeld):
+            if talk(self.template, row) is not None:
+                return
             super().check(row, index)
             _rendered(self.template, row)
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         asked = self.template, self.system_prompt, unit.inputs
         at_once = rendered_at_once(self.template, unit.inputs)
-        messages = prompt(*asked) if at_once else await asyncio.to_thread(prompt, *asked)
+        try:
+            messages = prompt(*asked) if at_once else await asyncio.to_thread(prompt, *asked)
+        except NotHeld as error:
+            return [Dropped(f"it has {error}", json.dumps(dict(unit.inputs), default=str, ensure_ascii=False)[:2000])]
         if messages[-1]["role"] != "user":
             return [Dropped("the chat does not end with the user's turn", json.dumps(messages, ensure_ascii=False))]
         if not messages[-1]["content"].strip():
@@ -92,14 +99,20 @@ def prompt(template: str, system_prompt: str, inputs: Mapping[str, Any]) -> list
 def talk(template: str, inputs: Mapping[str, Any]) -> list[Message] | None:
     """The chat that a row brings, None if there is none: a list in the column that is the whole template, or `messages`.
 
-    `messages` count only where the row has nothing in the template's columns: many datasets have both.
+    `messages` count only where the row has nothing in the template's columns: many datasets have both. Raises NotHeld.
     """
     names = columns_in(template)
     if ONE_COLUMN.fullmatch(template) and isinstance(given := inputs.get(names[0]), (list, tuple)):
-        return chat(given) or None
+        return _asking(given)
     if all(_blank(inputs.get(name)) for name in names):
-        return chat(inputs.get("messages")) or None
+        return _asking(inputs.get("messages"))
     return None
+
+
+def _asking(value: Any) -> list[Message] | None:
+    """The turns of a conversation in which a person asks something; None for anything else. Raises NotHeld."""
+    turns = conversation(value) if is_conversation(value) else []
+    return turns if any(turn["role"] == "user" for turn in turns) else None
 
 
 def unused(template: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Message(TypedDict):
-    """One turn, as chat endpoints and chat templates take it."""
+    """One turn, as chat endpoints and chat templates take it.
+
+    An assistant's turn may call tools (`tool_calls`, as OpenAI writes them), and a tool's turn is the result of such a call.
+    """
 
     role: Role
     content: str
+    tool_calls: NotRequired[list[Any]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+    reasoning_content: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

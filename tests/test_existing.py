@@ -1,5 +1,7 @@
 """ExistingRows: rows as people have them, and what is none."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -36,8 +38,7 @@ from tests.scripts import Model, dropped, made, row, said
             {
                 "messages": [
                     {"role": "system", "content": "S"}, {"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."},
-                    {"role": "user", "content": [{"type": "text", "text": "And?"}, {"type": "image_url"}]},
-                    {"role": "tool", "content": "x"}, "odd",
+                    {"role": "user", "content": [{"type": "text", "text": "And?"}]},
                 ]
             },
             [("system", "S"), ("user", "A?"), ("assistant", "B."), ("user", "And?")],
@@ -74,7 +75,7 @@ def test_existing_rows_keep_their_other_columns() -> None:
     one = row(
         made(ExistingRows(model="mine"), {"instruction": "A?", "topic": "x", "n": 3, "tags": ["a"], "response": "B."})
     )
-    assert one.origin == {"topic": "x", "n": 3}
+    assert one.origin == {"topic": "x", "n": 3, "tags": ["a"]}
     assert one.responses == (Response("B.", "mine"),)
 
 
@@ -91,3 +92,15 @@ def test_existing_rows_keep_their_other_columns() -> None:
 def test_existing_rows_drop_what_asks_nothing(inputs: dict[str, Any]) -> None:
     reason, raw = dropped(made(ExistingRows(), inputs))
     assert reason == "no instruction" and raw.startswith("{")
+
+
+def test_a_column_that_no_json_can_hold_is_named() -> None:
+    given = {
+        "instruction": "A?",
+        "day": date(2026, 11, 29),
+        "price": Decimal("1.10"),
+        "blob": b"x",
+        "none": float("nan"),
+    }
+    one = row(made(ExistingRows(), given))
+    assert one.origin == {"day": "2026-11-29", "price": "1.10", "left_out": ["blob"]}

@@ -202,8 +202,10 @@ def test_a_foreign_dataset_with_its_columns_mapped(
     assert two.origin == {"id": "x-2", "argilla.dataset": dataset.name}  # its suggestion says nothing new
     answers = taken(store, here, where, dataset.name, "instruction=prompt", "response=answer.better")
     assert [response.text for response in answers[0].responses] == ["The one."]
-    with pytest.raises(InputError, match="no column 'instruction'"):
-        taken(store, here, where, dataset.name)
+    unmapped = taken(store, here, where, dataset.name)  # prompt and completion are known by their names
+    assert [(row.messages, row.responses) for row in unmapped] == [(row.messages, row.responses) for row in (one, two)]
+    with pytest.raises(InputError, match="no column 'other'"):
+        taken(store, here, where, dataset.name, "instruction=other")
 
 
 def test_columns_of_one_name() -> None:
@@ -329,11 +331,11 @@ def test_the_command(tmp_path: Path, command: Command, argilla: ArgillaServer, c
 
 def test_the_command_says_what_is_missing(tmp_path: Path, command: Command) -> None:
     file = tmp_path / "rows.jsonl"
-    file.write_text('{"id": "a", "prompt": "One?"}\n{"id": "a", "prompt": "Two?"}\n')
+    file.write_text('{"id": "a", "wish": "One?"}\n{"id": "a", "wish": "Two?"}\n')
     asked = command("import", file)
     assert asked.code == 1 and "no column 'instruction'" in asked.err and "--column instruction=THEIRS" in asked.err
     assert "Name what to import" in command("import", file, "--argilla", "x").err
-    done = command("import", file, "--column", "instruction=prompt", "--name", "mine")
+    done = command("import", file, "--column", "instruction=wish", "--name", "mine")
     assert done.code == 0 and "2 rows in" in done.out
     assert "2 ids kept; 1 of them at more than one row, which stay rows of their own" in done.out
 

@@ -116,15 +116,21 @@ def import_rows(
         try:
             begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
         except InputError as error:
-            error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
+            if "column" in error.terminal:
+                error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
+        if layout := importing.layout(given):
+            terminal.say(layout)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
         done = _generate(here, store, begun, watched, None, False)
-        ids = importing.ids(store, done)
-        result = {**_result(store, done, watched), "ids": asdict(ids), "seconds": round(time.monotonic() - began, 2)}
+        ids, left_out = importing.ids(store, done), importing.left_out(store, done)
+        result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
+        result |= {"seconds": round(time.monotonic() - began, 2)}
         _report(result, as_json)
         if not as_json:
+            for name_of_column, rows in left_out.items():
+                terminal.show(f"Left out: column {name_of_column} of {rows} rows, which holds no text, number or list")
             again = (
                 f"; {ids.repeated} of them at more than one row, which stay rows of their own" if ids.repeated else ""
             )

@@ -7,14 +7,16 @@ from typing import Any
 from app import parts
 from app.desk import PREVIEW_ROWS, Look
 from app.parts import count, t
+from tasks.conversations import readable
 from tasks.marks import marks
-from tasks.types import Response, Row
+from tasks.types import Message, Response, Row
 
 
 def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons."""
-    *before, last = row.messages if row.messages else ({"role": "user", "content": ""},)
-    talk = "".join(parts.bubble(m["role"], m["content"]) for m in before)
+    nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
+    *before, last = row.messages or nothing
+    talk = "".join(parts.bubble(m["role"], readable(m)) for m in before)
     talk = f'<div class="talk">{talk}</div>' if talk else ""
     answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
     if not row.responses:
@@ -24,7 +26,7 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     return (
         f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
         f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
-        f'<div class="pair">{parts.bubble(last["role"], last["content"])}<div class="answers">{answers}</div></div></article>'
+        f'<div class="pair">{parts.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
     )
 
 

@@ -15,7 +15,7 @@ from app.forms import add_fields
 from app.judging import Foreseen
 from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
-from feedback.exports import Export
+from feedback.exports import Export, why_not
 from feedback.formats import FORMATS
 from feedback.sides import TEST, TRAIN
 from feedback.writers import WRITERS
@@ -167,6 +167,7 @@ def preview(look: Look) -> str:
     if (seen := _foreseen(look)) is None:
         return ""
     none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
+    none += why_not(seen.reasons)
     if not seen.lines and seen.passed_over:
         return parts.empty("Nothing fits this format", f"{none}. {draft.export_of(look.filled).form.needs}".strip())
     if not seen.lines:

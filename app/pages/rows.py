@@ -11,6 +11,7 @@ from app.pages import argilla, filters, verdict
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
+from tasks.conversations import readable
 from tasks.marks import marks
 
 PAGE = 10
@@ -124,7 +125,7 @@ def _status(judged: Judged, sent: bool) -> str:
 def _detail(look: Look, judged: Judged, number: int) -> str:
     row = judged.row
     sent = look.desk.store.reviews.were_sent([row.id])
-    talk = "".join(parts.bubble(m["role"], m["content"]) for m in row.messages)
+    talk = "".join(parts.bubble(m["role"], readable(m)) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         talk += parts.bubble("user", corrected, "as corrected")
     columns = "".join(

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from tasks.errors import (
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     import aiohttp
     import openai
 
+OF_TOOLS: tuple[Literal["tool_calls", "tool_call_id", "name"], ...] = ("tool_calls", "tool_call_id", "name")
+"""What a turn may have beside its role and its text that an endpoint reads."""
 DRAW_HEADER = "X-Claywright-Draw"
 PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions"}
 MOST_RECEIVED = 8 * 2**20
@@ -202,7 +204,14 @@ class OpenAIEndpoint:
         if isinstance(content, str):
             body["prompt"] = sendable(content)
         else:
-            body["messages"] = [{"role": m["role"], "content": sendable(m["content"])} for m in content]
+            body["messages"] = [
+                {
+                    "role": m["role"],
+                    "content": sendable(m["content"]),
+                    **{name: m[name] for name in OF_TOOLS if name in m},
+                }
+                for m in content
+            ]
         body.update({name: value for name, value in wanted.items() if value is not None})
         if schema is not None:
             form = {"name": "answer", "strict": True, "schema": schema}

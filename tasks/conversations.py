@@ -1,0 +1,204 @@
+"""Conversations as the world writes them, read into one form: lists of turns of OpenAI, ShareGPT, Capybara and others.
+
+A conversation is read whole or refused: no turn is left out, and nothing of one that a trainer would miss.
+
+>>> conversation([{"from": "human", "value": "Name a river."}, {"from": "gpt", "value": "The Loire."}])
+[{'role': 'user', 'content': 'Name a river.'}, {'role': 'assistant', 'content': 'The Loire.'}]
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.types import Message, Role
+
+ROLES: dict[str, Role] = {
+    **dict.fromkeys(("user", "human", "prompter", "instruction"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai", "function_call", "tool_call"), "assistant"),
+    **dict.fromkeys(("tool", "function", "observation", "tool_response", "function_response", "ipython"), "tool"),
+    "system": "system",
+    "developer": "developer",
+}  # fmt: skip
+"""What speakers are called: OpenAI, ShareGPT, LLaMA-Factory (observation, function_call), Open Assistant, Gemini, Llama."""
+SPEAKER, TEXT = ("role", "from", "speaker"), ("content", "value", "text", "message")
+CALLS = ("function_call", "tool_call")
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+TEXT_PARTS = ("text", "input_text", "output_text")
+THOUGHT_PARTS = ("thinking", "reasoning")
+MEDIA = re.compile(r"image|picture|photo|audio|video|file|document", re.IGNORECASE)
+MEDIA_COLUMN = re.compile(r"(image|picture|photo|audio|video|pixel_values)s?", re.IGNORECASE)
+PAIR = ("input", "output")
+"""A turn of each, as Capybara has them."""
+LONGEST_REPR = 1_000_000
+"""Characters of a list as Python prints it, which its own reader takes much room for."""
+TRANSCRIPT = re.compile(r"(?:^|\n\n)(Human|Assistant|System): ?")
+"""How Anthropic's HH-RLHF marks turns in one text."""
+
+
+class NotHeld(ValueError):
+    """A conversation that can't be held as it is. The message says why, the same for all of a kind."""
+
+
+def conversation(value: Any) -> list[Message]:
+    """The turns of a list of messages, or of the text of such a list; none for nothing. Raises NotHeld."""
+    return [turn for message in _listed(value) for turn in _turns(message)]
+
+
+def is_conversation(value: Any) -> bool:
+    """True for a list of messages, in whatever form, and for the text of one."""
+    try:
+        messages = _listed(value)
+    except NotHeld:
+        return True
+    return bool(messages) and isinstance(messages[0], Mapping) and (_is_message(messages[0]) or _is_pair(messages[0]))
+
+
+def transcript(text: str) -> list[Message]:
+    """The turns of a text in which `Human:` and `Assistant:` begin them; none where it does not begin so."""
+    marks = list(TRANSCRIPT.finditer(text))
+    if not marks or text[: marks[0].start()].strip() or marks[0][1] == "Assistant":
+        return []
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    speakers: dict[str, Role] = {"Human": "user", "Assistant": "assistant", "System": "system"}
+    return [
+        Message(role=speakers[mark[1]], content=text[mark.end() : end].strip())
+        for mark, end in zip(marks, ends, strict=True)
+    ]
+
+
+def readable(turn: Message) -> str:
+    """A turn as people and labellers read it: its text, and the calls of tools in it.
+
+    >>> readable({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "now", "arguments": {"zone": "UTC"}}}]})
+    'Calls now({"zone": "UTC"})'
+    """
+    return "\n\n".join(filter(None, (turn["content"], *map(_readable_call, turn.get("tool_calls") or ()))))
+
+
+def _readable_call(call: Any) -> str:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return f"Calls {json.dumps(call, ensure_ascii=False)}"
+    arguments = function.get("arguments")
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return f"Calls {function.get('name')}({written})"
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if isinstance(value, str):
+        value = _read(value)
+    if isinstance(value, Mapping) and _is_message(value):
+        return [value]
+    return value if isinstance(value, (list, tuple)) else []
+
+
+def _read(text: str) -> Any:
+    """A list of objects that was written as text: as JSON, or as Python prints it, as tables saved as CSV often hold it."""
+    text = text.strip()
+    if not re.match(r"\[\s{0,20}\{", text):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        if len(text) <= LONGEST_REPR:
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    raise NotHeld("a conversation that is neither JSON nor a list as Python prints it")
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(_first(value, SPEAKER), str)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in PAIR)
+
+
+def _first(value: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((value[name] for name in names if value.get(name) is not None), None)
+
+
+def _turns(message: Any) -> list[Message]:
+    if _is_pair(message):
+        asked, answered = (message[name].strip() for name in PAIR)
+        return [Message(role="user", content=asked), Message(role="assistant", content=answered)]
+    if not _is_message(message):
+        raise NotHeld("a turn without a role")
+    speaker = str(_first(message, SPEAKER)).strip()
+    role = ROLES.get(speaker.lower())
+    if role is None:
+        raise NotHeld(f"a turn of the unknown role '{speaker[:40]}'")
+    text, thoughts = _content(_first(message, TEXT))
+    turn = Message(role=role, content=text)
+    if speaker.lower() in CALLS:
+        turn["content"], turn["tool_calls"] = "", _calls_in(text)
+    if calls := _calls(message):
+        turn["tool_calls"] = calls
+    if call := message.get("tool_call_id"):
+        turn["tool_call_id"] = str(call)
+    if named := message.get("name"):
+        turn["name"] = str(named)
+    if thoughts := thoughts or str(_first(message, THOUGHTS) or "").strip():
+        turn["reasoning_content"] = thoughts
+    return [] if role in ("system", "developer") and not turn["content"] else [turn]
+
+
+def _content(value: Any) -> tuple[str, str]:
+    """(text, thoughts) of a message's content: a text, or a list of parts."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip(), ""
+    if isinstance(value, Mapping):
+        value = [value]
+    if not isinstance(value, (list, tuple)):
+        return str(value).strip(), ""
+    texts, thoughts = [], []
+    for part in value:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if not isinstance(part, Mapping):
+            raise NotHeld("a part of a message that is no text")
+        kind = str(part.get("type") or ("text" if "text" in part else "")).lower()
+        if kind in TEXT_PARTS and isinstance(part.get("text") or "", str):
+            texts.append(part.get("text") or "")
+        elif kind in THOUGHT_PARTS:
+            thoughts.append(str(_first(part, ("thinking", "text", "reasoning")) or ""))
+        elif part.get("text") is None or kind:
+            raise NotHeld(what_is_not_held(kind or next(iter(map(str, part)), "")))
+    return "".join(texts).strip(), "\n\n".join(filter(None, thoughts)).strip()
+
+
+def what_is_not_held(kind: str) -> str:
+    """A part of a message that can't be held, by name."""
+    if MEDIA.search(kind):
+        return f"a part that is no text ({kind[:40]}): images, audio and files can't be held yet"
+    return f"a part of the unknown kind '{kind[:40]}'"
+
+
+def _calls(message: Mapping[str, Any]) -> list[Any]:
+    """The calls of tools in a message, those of OpenAI's earlier form as today's."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, str):
+        try:
+            calls = json.loads(calls) if calls.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise NotHeld("tool calls that are not JSON") from error
+    if isinstance(calls, (list, tuple)) and calls:
+        return list(calls)
+    if isinstance(earlier := message.get("function_call"), Mapping):
+        return [{"type": "function", "function": dict(earlier)}]
+    return []
+
+
+def _calls_in(text: str) -> list[Any]:
+    """The calls that a turn of the speaker `function_call` consists of."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotHeld("a call of a tool that is not JSON") from error
+    return [{"type": "function", "function": call} for call in (found if isinstance(found, list) else [found])]
