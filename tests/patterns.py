@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +54,8 @@ def patterns() -> tuple[list[Used], list[str]]:
         for variable, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 note(f"{name}: {variable}", value)
+            for inner in _inside(value):
+                note(f"{name}: {variable}", inner, *EVERY)
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
@@ -73,6 +75,22 @@ def patterns() -> tuple[list[Used], list[str]]:
             if loaded and isinstance(value := _value(module, node), re.Pattern):
                 note(f"{name}: {ast.unparse(node)}", value, *EVERY)
     return [Used(", ".join(sorted(p)), one, tuple(sorted(m))) for one, (p, m) in found.items()], sorted(other)
+
+
+def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
+    """The patterns in a table of a module: in tuples, lists, dicts and dataclasses."""
+    parts: list[Any] = []
+    if isinstance(value, tuple | list):
+        parts = list(value)
+    elif isinstance(value, dict):
+        parts = list(value.values())
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in fields(value)]
+    for part in parts:
+        if isinstance(part, re.Pattern):
+            yield part
+        else:
+            yield from _inside(part)
 
 
 def _of_module(tree: ast.Module) -> set[ast.AST]:
