@@ -47,6 +47,11 @@ def wide(store: Store, run: Run) -> tuple[list[Wide], int]:
     return store.ratings.wide(run.id, WORTH_A_LOOK)
 
 
+def marked(store: Store, run: Run) -> dict[str, int]:
+    """How many responses are marked, by mark."""
+    return store.rows.marked(run.id)
+
+
 def agreement(store: Store, run: Run) -> Agreement:
     """How people and the labeller agree, and reviewers with each other."""
     return workflow.agreement(store, run)

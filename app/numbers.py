@@ -17,6 +17,7 @@ from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
 from feedback.writers import cell
 from tasks.errors import SettingsError
+from tasks.marks import MEANINGS
 from tasks.served import Tally
 
 Cell = str | int | float | None
@@ -146,6 +147,10 @@ def of_drops(drops: Mapping[str, int]) -> Numbers:
     return Numbers(("reason", "answers"), list(drops.items()))
 
 
+def of_marks(marked: Mapping[str, int]) -> Numbers:
+    return Numbers(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
+
+
 def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
     """What the run took until now, the job at work included."""
     job = desk.jobs.of(run.id)
@@ -173,6 +178,7 @@ TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
     "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
     "cost": lambda desk, run: of_cost(spent(desk, run), _prices(run)),
     "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
+    "marked": lambda desk, run: of_marks(desk.counted(run, figures.marked) or {}),
 }
 """By the name that a download has."""
 

@@ -4,10 +4,20 @@ from tasks.elimination import refuses
 from tasks.models.base import is_cut_off, is_known
 from tasks.types import Response
 
+MEANINGS = {
+    "cut off": "ended by a limit or a filter",
+    "unknown end": "ended for a reason that is not known, so that something may be missing",
+    "refusal": "declines in the first words",
+}
+"""The marks, and what each says of a response."""
+
 
 def marks(response: Response) -> list[str]:
-    """ "cut off" for one that ran into a limit or a filter, "unknown end" for one that ended nobody knows why, "refusal" for
-    one that declines in its first words."""
-    reason = response.finish_reason
-    ended = ["cut off"] if is_cut_off(reason) else [] if is_known(reason) else ["unknown end"]
-    return [*ended, "refusal"] if refuses(response.text) else ended
+    """The marks of a response."""
+    return marks_for(response.finish_reason, response.text)
+
+
+def marks_for(finish_reason: str, text: str) -> list[str]:
+    """The marks of a text that ended for this reason."""
+    ended = ["cut off"] if is_cut_off(finish_reason) else [] if is_known(finish_reason) else ["unknown end"]
+    return [*ended, "refusal"] if refuses(text) else ended

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from app import services
 from app.config import Settings
 from app.permissions import host_of
 from tests.conftest import ArgillaServer, Command, Ended
-from tests.servers import FakeOpenAI
+from tests.servers import FakeOpenAI, Fault, protocol
 
 Recipe = Callable[..., Path]
 
@@ -135,6 +136,27 @@ def test_a_prompt_longer_than_the_context_costs_its_unit_alone(
     assert ended.json["counts"]["answered"] == 1
     (failure,) = ended.json["failures"]
     assert failure["what"] == "unit 0" and "does not fit" in failure["why"] and "context" in failure["why"]
+
+
+def test_answers_that_end_oddly_are_kept_marked_and_counted(command: Command, recipe: Recipe) -> None:
+    reasons = {"river 0": "because_i_say_so", "river 1": "because_i_say_so", "river 2": "length"}
+
+    def odd(body: dict[str, Any], number: int) -> Fault:
+        answer = protocol("The Loire is", body)
+        answer["choices"][0]["finish_reason"] = next(end for name, end in reasons.items() if name in str(body))
+        return 200, {}, answer
+
+    with FakeOpenAI(faults=odd) as server:
+        ended = command("run", recipe(server.url), "--no-push")
+    lines = [
+        "marked 1: cut off, ended by a limit or a filter",
+        "marked 2: unknown end, ended for a reason that is not known, so that something may be missing",
+    ]
+    assert ended.code == 0, ended.err
+    assert [line for line in ended.out.splitlines() if "marked" in line] == lines
+    listed = command("runs", "last")
+    assert [line.strip() for line in listed.out.splitlines() if "marked" in line] == lines
+    assert command("runs", "last", "--json").json["runs"][0]["marked"] == {"cut off": 1, "unknown end": 2}
 
 
 def test_argilla_is_down_or_refuses_and_the_rows_are_kept(

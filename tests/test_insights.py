@@ -19,7 +19,7 @@ from app.config import Settings
 from app.desk import Desk, Look
 from app.jobs import Jobs
 from app.money import Price
-from app.pages import insights, looks, rate
+from app.pages import generate, insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
 from app.security import Access
@@ -334,12 +334,32 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClien
 
 
 def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: Store) -> None:
-    run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
+    run = run_of(store, [([Response("A.", "a", finish_reason="length")], [said(0, 4.0)])])
     took(store, run.id, "work", 1, 1, Tally(sent=1))
     html = insights.panels(seen(desk, run))
-    for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped"):
+    for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped", "marked"):
         assert f'href="/numbers/r/{name}.csv" download="r-{name}.csv"' in html and name in numbers.TABLES
-    assert html.count('class="get"') == 5
+    assert html.count('class="get"') == 6
+
+
+def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: TestClient) -> None:
+    refused = Response("I'm sorry, but I can't help with that.", "a", finish_reason="odd")
+    answers = [Response("The", "a", finish_reason="MAX_TOKENS"), Response("A.", "a", finish_reason="odd"), refused]
+    run = run_of(store, [(answers, []), ([Response("A.", "a")], [])])
+    assert figures.marked(store, run) == {"cut off": 1, "unknown end": 2, "refusal": 1}
+    html = insights.marked(desk.look(BROWSER, run.id, {}))
+    assert "ended for a reason that is not known, so that something may be missing" in html
+    note = generate.progress(desk.look(BROWSER, run.id, {}))
+    assert "2 responses marked “unknown end”: ended for a reason that is not known" in note
+    assert "1 response marked “refusal”: declines in the first words." in note
+    assert client.get(Access(desk.settings.data).address("")).status_code == 200
+    assert client.get(f"/numbers/{run.id}/marked.csv").text.splitlines()[1:] == [
+        "cut off,ended by a limit or a filter,1",
+        'unknown end,"ended for a reason that is not known, so that something may be missing",2',
+        "refusal,declines in the first words,1",
+    ]
+    bare = run_of(store, [([Response("A.", "a")], [])], name="bare")
+    assert figures.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id, {}))
 
 
 def test_numbers_below_zero_stay_numbers() -> None:

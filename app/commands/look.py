@@ -8,6 +8,7 @@ import typer
 from app import services, terminal
 from app.commands import DATA, AsJson, app, opened
 from app.config import settings
+from tasks.marks import MEANINGS
 
 
 @app.command()
@@ -25,6 +26,7 @@ def runs(
         if run_id:
             listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(found[0].id)]
             listed[0]["dropped_because"] = store.runs.drop_reasons(found[0].id)
+            listed[0]["marked"] = store.rows.marked(found[0].id)
         if as_json:
             terminal.show_json({"runs": listed})
             return
@@ -38,6 +40,8 @@ def runs(
             )
         for reason, number in listed[0].get("dropped_because", {}).items() if run_id else ():
             terminal.show(f"  dropped {number}: {reason}")
+        for mark, number in listed[0].get("marked", {}).items() if run_id else ():
+            terminal.show(f"  marked {number}: {mark}, {MEANINGS[mark]}")
         for failure in listed[0].get("failures", []) if run_id else ():
             terminal.show(f"  failed {failure['what']}: {failure['why']}")
 

@@ -17,6 +17,7 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError
+from tasks.marks import MEANINGS
 
 
 @app.command()
@@ -184,6 +185,7 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
         "reason": run.reason,
         "counts": store.runs.counts(run.id),
         "dropped": store.runs.drop_reasons(run.id),
+        "marked": store.rows.marked(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
         "for_trying": reviewing.for_trying(workflow.recipe_of(run)),
@@ -207,6 +209,8 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         )
     for reason, number in result["dropped"].items():
         terminal.show(f"dropped {number}: {reason}")
+    for mark, number in result["marked"].items():
+        terminal.show(f"marked {number}: {mark}, {MEANINGS[mark]}")
     for failure in result["failures"][:10]:
         terminal.show(f"failed {failure['what']}: {failure['why']}")
     if len(result["failures"]) > 10:

@@ -4,11 +4,11 @@ import time
 from collections import Counter
 from typing import Any
 
-from app import parts
+from app import figures, parts
 from app.desk import PREVIEW_ROWS, Look
 from app.parts import count, t
 from tasks.conversations import readable
-from tasks.marks import marks
+from tasks.marks import MEANINGS, marks
 from tasks.types import Message, Response, Row
 
 
@@ -126,7 +126,7 @@ def progress_card(look: Look) -> str:
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
         f'<p class="eta" role="status" aria-live="polite">{t(end)}</p></div>'
-        f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}</section>"
+        f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}{marked(look)}</section>"
     )
 
 
@@ -156,6 +156,16 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
     if not made or left <= 0:
         return job.saying if not made else "Nearly there", facts
     return f"about {parts.duration(left * seconds / made)} left", facts
+
+
+def marked(look: Look) -> str:
+    """How many responses have a mark, and what that means; counted where nothing is being written."""
+    if look.run is None or look.busy:
+        return ""
+    counts = look.counted(figures.marked) or {}
+    return "".join(
+        parts.note(f"{count(n, 'response')} marked “{mark}”: {MEANINGS[mark]}.") for mark, n in counts.items()
+    )
 
 
 def _losses(look: Look) -> str:

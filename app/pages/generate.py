@@ -13,7 +13,7 @@ from app.errors import RunError
 from app.forms import add_fields
 from app.pages import changes, consent, inputs
 from app.pages.board import Act, Board, Done, stop
-from app.pages.cards import being_written, progress_card, row_card, waiting_card
+from app.pages.cards import being_written, marked, progress_card, row_card, waiting_card
 from app.parts import count
 from tasks import TASKS
 from tasks.answers import Answers
@@ -229,7 +229,7 @@ def progress(look: Look) -> str:
     failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
     troubled = failed or look.run.reason or look.counts["failed"] or look.counts["dropped"]
     if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
-        return ""
+        return marked(look)
     return progress_card(look)
 
 

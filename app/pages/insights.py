@@ -71,7 +71,7 @@ def panels(look: Look) -> str:
     """Plots over the whole width, then what else is known in two columns."""
     if look.run is None or not look.counts["answered"]:
         return ""
-    left = f"<div>{by_length(look)}{cost(look)}{lost(look)}</div>"
+    left = f"<div>{by_length(look)}{cost(look)}{lost(look)}{marked(look)}</div>"
     return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{agreement(look)}</div></div></div>'
 
 
@@ -256,3 +256,16 @@ def lost(look: Look) -> str:
     return plots.plot(
         "Dropped", "answers that could not be used", shown, numbers.of_drops(drops), look.run, "dropped", more
     )
+
+
+def marked(look: Look) -> str:
+    """Responses that are kept and that a curator should look at, by mark."""
+    assert look.run is not None
+    title, line = "Marked", "responses that are kept, to look at"
+    counts = look.counted(figures.marked)
+    if counts is None:
+        return plots.counting(title)
+    if not counts:
+        return parts.panel(title, line, parts.note("None."))
+    table = numbers.of_marks(counts)
+    return plots.plot(title, line, parts.table(table.head, table.shown), table, look.run, "marked", "")

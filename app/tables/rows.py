@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,7 @@ from app.errors import RunError
 from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
 from feedback.lengths import words
+from tasks.marks import MEANINGS, marks_for
 from tasks.types import Dropped, Response, Row
 
 PAGE = 500
@@ -94,6 +96,16 @@ class Rows:
         """Whether rows of the run were dropped or edited by hand, or drawn anew."""
         found = self.db.all("SELECT 1 FROM rows WHERE run=? AND (state='dropped' OR revision>0) LIMIT 1", run_id)
         return bool(found)
+
+    def marked(self, run_id: str) -> dict[str, int]:
+        """How many responses of the rows that are kept have each mark; of a large run it takes seconds."""
+        counts: Counter[str] = Counter()
+        for r in self.db.reader.execute(
+            "SELECT finish_reason, text FROM rows JOIN responses ON responses.row=rows.id WHERE run=? AND state='kept'",
+            (run_id,),
+        ):
+            counts.update(marks_for(r["finish_reason"], r["text"]))
+        return {mark: counts[mark] for mark in MEANINGS if counts[mark]}
 
     def edit(self, row: Row, who: str) -> Row:
         """Keeps the row's older words as a revision and puts `row`'s in their place. Ratings of other words no longer count."""
