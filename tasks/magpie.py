@@ -35,6 +35,7 @@ LONGEST_REPEATED, FEWEST_COPIES, FEWEST_SHORT_COPIES, FEWEST_SENTENCES = 60, 5, 
 """Words of a phrase whose repeats are looked for; copies that make a loop: of a phrase, of one or two words, of a sentence."""
 
 MOST_TURNS = 100
+LONGEST_TURN = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,10 @@ class Magpie(Task):
         multiline=True,
     )
     max_instruction_tokens: int = setting(
-        256, "A user turn longer than this is dropped as cut off.", label="Longest user turn, tokens"
+        LONGEST_TURN,
+        f"A user turn longer than this is dropped as cut off. While it is {LONGEST_TURN}, a longer limit that you set for the "
+        "model counts.",
+        label="Longest user turn, tokens",
     )
 
     def __post_init__(self) -> None:
@@ -122,12 +126,14 @@ class Magpie(Task):
         self, model: Model, found: Capabilities, turn_open: OpenTurn, talk: list[Message]
     ) -> Completion:
         """What the model says in the user's place: on the raw prompt, or over chat where only that leaves a turn open."""
-        stop = {"stop": list(turn_open.stop)} if turn_open.stop else {}
+        options: dict[str, Any] = {"stop": list(turn_open.stop)} if turn_open.stop else {}
+        limit = "usual_tokens" if self.max_instruction_tokens == LONGEST_TURN else "max_tokens"
+        options[limit] = self.max_instruction_tokens
         if found.raw_prompts:
-            return await model.complete(turn_open.prompt, **stop, max_tokens=self.max_instruction_tokens)
+            return await model.complete(turn_open.prompt, **options)
         asked: list[Message] = [*talk, {"role": "user", "content": ""}]
         asked = fold(asked) if turn_open.folded else asked
-        return await model.chat(asked, **stop, max_tokens=self.max_instruction_tokens, **OPEN_TURN)
+        return await model.chat(asked, **options, **OPEN_TURN)
 
     def chosen_system_prompt(self, unit: Unit) -> tuple[str, str]:
         """(its name or "", its text) for one draw: a row's own wins, else the choice depends on the draw alone."""

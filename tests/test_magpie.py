@@ -130,6 +130,34 @@ def test_magpie_over_chat_where_that_leaves_the_users_turn_open() -> None:
     assert all("continue_final_message" not in body for _, body in model.asked[1::2])
 
 
+@pytest.mark.parametrize(
+    ("task", "own", "sent"),
+    [
+        (Magpie(), {}, 256), (Magpie(), {"max_tokens": 96}, 256), (Magpie(), {"max_tokens": 0}, 256),
+        (Magpie(), {"max_tokens": 2048}, 2048), (Magpie(max_instruction_tokens=120), {"max_tokens": 2048}, 120),
+        (Magpie(max_instruction_tokens=400), {}, 400),
+    ],
+)  # fmt: skip
+def test_a_longer_limit_of_the_models_own_holds_for_the_users_turn(
+    task: Magpie, own: dict[str, Any], sent: int
+) -> None:
+    """Unless the task's own was set, too. Nothing else of the request changes: what was answered before is remembered."""
+
+    async def draw(url: str) -> list[Row | Dropped]:
+        endpoint = OpenAIEndpoint(ModelSpec(url=url, model="fake", template="chatml", **own))
+        try:
+            return await task.rows(Unit(0), Engine(Memo()).bind(endpoint, "7/unit/0"))
+        finally:
+            await endpoint.close()
+
+    with FakeOpenAI() as server:
+        assert row(do(draw(server.url))).instruction
+        (body,) = [
+            call["body"] for call in server.calls if str(call["body"].get("prompt", "")).startswith("<|im_start|>")
+        ]
+    assert body.keys() == {"model", "prompt", "max_tokens", "stop", "seed"} and body["max_tokens"] == sent
+
+
 def test_magpie_over_chat_needs_no_template() -> None:
     model = Model(name="served", raw_prompts=False, continues_turns=True, chat_template=None)
     assert row(made(Magpie(), model=model)).instruction

@@ -132,8 +132,9 @@ class Model(Protocol):
     """What a task calls.
 
     Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
-    longer), stop, schema (a JSON schema), logprobs, and draw, the number of this draw of
-    the prompt (by itself, the first call of a prompt is draw 0, the next draw 1).
+    longer), usual_tokens (a task's own limit: a longer one that a person set for the model counts), stop, schema (a JSON
+    schema), logprobs, and draw, the number of this draw of the prompt (by itself, the first call of a prompt is draw 0, the
+    next draw 1).
     """
 
     @property

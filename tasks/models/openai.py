@@ -187,7 +187,8 @@ class OpenAIEndpoint:
         return f"The key for {self.url} goes there unencrypted, as its address begins with http://. Is there one with https://?"
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
-        """Options: temperature, top_p, max_tokens, least_tokens, stop, schema, logprobs, seed; others go as they are."""
+        """Options: temperature, top_p, max_tokens, least_tokens, usual_tokens, stop, schema, logprobs, seed; others go as they
+        are."""
         limit = max(self.spec.max_tokens, options.get("least_tokens", 0)) if self.spec.max_tokens else None
         wanted: dict[str, Any] = {
             "max_tokens": limit,
@@ -198,6 +199,8 @@ class OpenAIEndpoint:
         }
         schema = wanted.pop("schema", None)
         wanted.pop("least_tokens", None)
+        if (usual := wanted.pop("usual_tokens", None)) is not None:
+            wanted["max_tokens"] = max(usual, self._limit_set_by_hand)
         if not self._seeded:
             wanted.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
@@ -417,8 +420,13 @@ class OpenAIEndpoint:
         if name in spec.extra:
             return bool(value == spec.extra[name])
         if name in TOKEN_LIMITS:
-            return bool(value == spec.max_tokens) and spec.max_tokens != DEFAULT_TOKENS
+            return bool(value == self._limit_set_by_hand)
         return name in ("temperature", "top_p") and value is not None and bool(value == getattr(spec, name))
+
+    @property
+    def _limit_set_by_hand(self) -> int:
+        """The most tokens of an answer that a person set for this model; 0 for nobody."""
+        return self.spec.max_tokens if self.spec.max_tokens != DEFAULT_TOKENS else 0
 
     async def _recall_dialect(self) -> None:
         """Takes what was found out before, once."""

@@ -51,7 +51,8 @@ class ScriptedEndpoint:
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         key = "messages" if kind == "chat" else "prompt"
-        options = {"max_tokens" if name == "least_tokens" else name: value for name, value in options.items()}
+        limits = ("least_tokens", "usual_tokens")
+        options = {"max_tokens" if name in limits else name: value for name, value in options.items()}
         return {"model": self.name, key: content if isinstance(content, str) else list(content), **options}
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
