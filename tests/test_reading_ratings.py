@@ -423,3 +423,23 @@ def test_labels_and_digits_of_any_script(answer: str) -> None:
 )
 def test_a_number_that_may_be_something_else_is_no_rating(answer: str, texts: int) -> None:
     assert all(entry.value is None for entry in read(answer, texts, not_applicable=True))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Criteria: 4\nRating: 5\nRationale: G.",
+        "**Criteria:** 4\n\n**Rating:** 5\n\n**Rationale:** G.",
+        "Criteria: 4\nCriteria: 3\nScore: 5/5\nReason: G.",
+        "#### Output for Text 1\nCriteria: 4\nRating: 5\nRationale: G.",
+        "text_1:\n  criteria: 4\n  rating: 5\n  rationale: G.",
+        '{"criteria": 4, "rating": 5, "rationale": "G."}',
+    ],
+)
+def test_the_number_of_another_label_is_no_rating_beside_one(answer: str) -> None:
+    assert said(read(answer, 1, not_applicable=True)) == [("rated", 5.0, "G.")]
+
+
+def test_a_text_without_a_rating_takes_none_from_another_label() -> None:
+    answer = "#### Output for Text 1\nCriteria: 4\nRating: 5\n\n#### Output for Text 2\nCriteria: 3\n"
+    assert [entry.value for entry in read(answer, 2, not_applicable=True)] == [5.0, None]
