@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.models.answers import completion
+from tasks.models.answers import Joined, completion
 from tasks.models.thoughts import FAMILIES, split
 
 THOUGHT = "A river. The Rhine?\nNo: the Loire."
@@ -164,7 +164,7 @@ def test_what_is_around_the_answer(wrapped: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "<|begin_of_box|>The Loire.<|end_of_box|>", "<|content|>The Loire.", "<|begin|>assistant<|content|>The Loire.",
+        "<|begin_of_box|>The Loire.<|end_of_box|>", "<|content|>The Loire.<|flush|>", "<|begin|>assistant<|content|>The Loire.",
         "[BEGIN FINAL RESPONSE]\nThe Loire.\n[END FINAL RESPONSE]", "<|START_RESPONSE|>The Loire.<|END_RESPONSE|>",
         "final<|message|>The Loire.", "final <|constrain|>text<|message|>The Loire.<|return|>", "assistantfinalThe Loire.",
     ],
@@ -211,6 +211,20 @@ def test_a_thought_of_channels_need_not_end_a_sentence() -> None:
     text = "We name the Loire<|end|><|start|>assistant<|channel|>final<|message|>The Loire."
     assert split(text) == ("We name the Loire", "The Loire.")
     assert split(text, apart=True) == ("", text)
+
+
+def test_what_is_shown_of_an_answer_that_is_being_written() -> None:
+    """The thoughts while there is nothing else, then the answer alone."""
+    shown, joined = [], Joined()
+    for piece in ("<think>", "A river.", " The Rhine?", "</think>", "The", " Loire."):
+        joined.add({"choices": [{"delta": {"content": piece}}]})
+        shown.append(joined.so_far)
+    assert shown == ["", "A river.", "A river. The Rhine?", "A river. The Rhine?", "The", "The Loire."]
+    apart = Joined()
+    apart.add({"choices": [{"delta": {"reasoning_content": "A river."}}]})
+    assert apart.so_far == "A river."
+    apart.add({"choices": [{"delta": {"content": "<think></think>The Loire."}}]})
+    assert apart.so_far == "The Loire."
 
 
 MADE_OF = [

@@ -176,6 +176,13 @@ class Joined:
             if delta.get(name):
                 self._message[name] = delta[name]
 
+    @property
+    def so_far(self) -> str:
+        """What it answers until now, without the thoughts; those while there is no answer."""
+        reasoning = "".join(self.reasoning)
+        thought, text = thoughts.split("".join(self.text), apart=bool(reasoning))
+        return text or thought or reasoning
+
     def whole(self) -> dict[str, Any]:
         """The answer as if it had come at once."""
         text, reasoning = "".join(self.text), "".join(self.reasoning)

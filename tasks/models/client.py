@@ -81,7 +81,7 @@ async def streamed(
     headers: Mapping[str, str],
     heard: Callable[[str], None],
 ) -> Joined | bytes:
-    """The answer to a request that is heard as it is written: `heard` is told the text so far, and its thoughts before that.
+    """The answer to a request that is heard as it is written: `heard` is told the answer so far, and the thoughts before that.
 
     Bytes for an answer that came whole, from an endpoint that does not stream. Raises what the client raises.
     """
@@ -102,7 +102,7 @@ async def streamed(
                 joined.take(line)
             if time.monotonic() - told > TOLD_EVERY:
                 told = time.monotonic()
-                heard("".join(joined.text) or "".join(joined.reasoning))
+                heard(joined.so_far)
         joined.take(rest_of_line)
     return bytes(whole) if is_stream is False else joined
 

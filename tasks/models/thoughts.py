@@ -90,7 +90,7 @@ AROUND_ANSWER = (
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
     ("<|begin_of_box|>", "<|end_of_box|>"),
     ("[BEGIN FINAL RESPONSE]", "[END FINAL RESPONSE]"),
-    ("<|content|>", "<|end|>"),
+    ("<|content|>", "<|flush|>"),
 )
 """Tokens around an answer: Cohere, Sky-T1, GLM, Apriel, Solar Open."""
 LAST_TOKENS = (
