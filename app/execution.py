@@ -20,6 +20,7 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.turns import Turns
+from feedback.given_ratings import GIVEN, given_ratings
 from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
 from tasks.errors import (
@@ -241,6 +242,8 @@ class Execution:
             if not answered:
                 row = await self._answer(row, new)
             self.progress.answered += 1
+            if given := given_ratings(row):
+                await self.store.ratings.keep(row.id, content_hash(row), GIVEN, given, last=True)
             if self.judge is not None and self.labeller is not None:
                 await self._rate(row, self.judge, self.labeller, new)
         except PAUSES:

@@ -102,24 +102,27 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
         before, used = _asked(row, asked, used)
     elif asked and given:
         used = used | {asked}
-    answers = [Response(turn["content"], model, turn.get("reasoning_content")) for turn in tail]
-    beside: list[Any] = []
+    answers: list[tuple[Response, Any]] = [
+        (Response(turn["content"], model, turn.get("reasoning_content")), {}) for turn in tail
+    ]
     if given:
-        before, answers_given, beside = _answers(before, given, row, asked, model)
-        is_pair = layout == PAIRED
-        known = {answer.text for answer in answers_given}
-        answers = answers_given if is_pair else [*(a for a in answers if a.text not in known), *answers_given]
+        before, in_columns = _answers(before, given, row, asked, model)
+        known = {answer.text for answer, _ in in_columns}
+        answers = (
+            in_columns if layout == PAIRED else [*(one for one in answers if one[0].text not in known), *in_columns]
+        )
     before = _with_system(before, row)
     used = used | {name for name in SYSTEMS if name in row}
     _check(before)
-    answers = [answer for answer in answers if answer.text]
-    if len(answers) == 1 and answers[0].model == model and (name := _first_text(row, MODEL)):
-        answers = [Response(answers[0].text, text(row[name]), answers[0].reasoning)]
+    answers = [one for one in answers if one[0].text]
+    responses, beside = [answer for answer, _ in answers], [more for _, more in answers]
+    if len(responses) == 1 and responses[0].model == model and (name := _first_text(row, MODEL)):
+        responses = [replace(responses[0], model=text(row[name]))]
     rest: dict[str, Any] = {"answers": beside} if any(beside) else {}
     if (tools := row.get("tools")) is not None and tools != "":
         rest["tools"] = tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False, default=str)
         used = used | {"tools"}
-    return Reading(layout or _name(row, asked), before, answers, frozenset(used), rest)
+    return Reading(layout or _name(row, asked), before, responses, frozenset(used), rest)
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -283,19 +286,18 @@ def _asked(row: Mapping[str, Any], name: str, used: set[str]) -> tuple[list[Mess
 
 def _answers(
     before: list[Message], given: Sequence[Given], row: Mapping[str, Any], asked: str, model: str
-) -> tuple[list[Message], list[Response], list[Any]]:
-    """(the conversation before the responses, the responses, what else each of them says of itself)."""
+) -> tuple[list[Message], list[tuple[Response, Any]]]:
+    """(the conversation before the responses, the responses with what else each of them says of itself)."""
     chats = [_chat_of(one.value) for one in given]
     if fronts := [front for chat in chats if chat and (front := _without_answers(chat)[0])]:
         before = _common(before, fronts, bool(asked) and not is_conversation(row.get(asked)))
     said = [_last(chat, before) if chat else _said(one.value) for one, chat in zip(given, chats, strict=True)]
     if len(said) > 1 and not any(chats):
         before, said = _without_prompt(before, said, row)
-    answers = [
-        Response(text=one.text, model=one.model or by.model or model, reasoning=one.reasoning)
+    return before, [
+        (Response(text=one.text, model=one.model or by.model or model, reasoning=one.reasoning), dict(one.rest))
         for one, by in zip(said, given, strict=True)
     ]
-    return before, answers, [dict(one.rest) for one in said]
 
 
 def _last(chat: list[Message], before: Sequence[Message]) -> Said:

@@ -64,14 +64,14 @@ def run(name: str, model: str, task: str, rows: int, folder: Path) -> str:
         ]
         done = taken(words, environment(CLAYWRIGHT_DATA=str(folder / "data"), STAND_IN_KEY="right-key"))
         counts = done.said.get("counts", {}) if isinstance(done.said, dict) else {}
-        sent = done.said.get("calls", {}).get("sent", 0) if isinstance(done.said, dict) else 0
+        answered = done.said.get("calls", {}).get("answered", 0) if isinstance(done.said, dict) else 0
         asked = [call for call in server.calls if call.method == "POST"]
         readable = counts.get("ratings", 0) - counts.get("unrated", 0) - counts.get("failed_ratings", 0)
         rated = f"{readable} of {counts['ratings']}" if counts.get("ratings") else ""
         errors = [line for line in done.complaint.splitlines() if line.startswith("Error: ")]
         why = "" if counts.get("answered") else "".join(errors)[7:167]
         return (
-            f"| {name} | {model} | {task} | {counts.get('answered', 0)} of {rows} | {rated} | {len(asked) - sent} |"
+            f"| {name} | {model} | {task} | {counts.get('answered', 0)} of {rows} | {rated} | {len(asked) - answered} |"
             f" {len(server.refused)} | {why} |"
         )
 
