@@ -16,7 +16,7 @@ from app import recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
-from app.inputs import Inputs, fingerprint
+from app.inputs.inputs import Inputs, fingerprint
 from app.permissions import Permissions, from_options
 from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint

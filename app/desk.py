@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from app import config, draft, importing, judging, permissions, recipe, reviewing, uploads, workflow
+from app import config, draft, importing, judging, permissions, recipe, reviewing, workflow
 from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.figures import Find, T
-from app.inputs import Inputs
+from app.inputs import uploads
+from app.inputs.files import within
+from app.inputs.inputs import Inputs
 from app.jobs import Job, Jobs
 from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
@@ -28,7 +30,6 @@ from app.recipe import Recipe
 from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
-from app.sources import within
 from app.standby import Standby, Standing
 from app.store import Store
 from app.tables.runs import Run

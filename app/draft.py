@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from app import recipe
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
 from app.tables.browse import Wanted

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app import inputs
 from app.errors import StoreError
+from app.inputs import inputs
 from app.pool import Pool
 from app.quota import Quota
 from app.recipe import Recipe

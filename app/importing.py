@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import inputs, judging, uploads
+from app import judging
 from app.config import Settings
 from app.files import exists, expanded
-from app.inputs import KNOWN, Inputs
+from app.inputs import inputs, uploads
+from app.inputs.files import WRITTEN_BY_DATASETS
+from app.inputs.inputs import KNOWN, Inputs
 from app.recipe import BUILT_IN, Recipe
 from app.reviewing import Argilla
 from app.services import Say
-from app.sources import WRITTEN_BY_DATASETS
 from app.store import Store
 from app.tables.runs import Run
 from feedback import foreign

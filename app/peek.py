@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from app import inputs
 from app.config import Settings
 from app.endpoints import endpoint
+from app.inputs import inputs
+from app.inputs.files import within
 from app.keys import Keys
 from app.pool import held
 from app.recipe import Recipe
 from app.services import Say
-from app.sources import within
 from app.store import Store
 from tasks.engine import Engine
 from tasks.errors import InputError

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.files import exclusively, exists, expanded, is_private, write_private
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.keys import Keys, variable_for
 from app.recipe import Recipe
 from tasks.errors import SettingsError

@@ -20,7 +20,7 @@ from typing import Any
 
 from app import toml
 from app.files import expanded, read_regular
-from app.inputs import MOST_ROWS, Inputs
+from app.inputs.inputs import MOST_ROWS, Inputs
 from feedback.exports import Export
 from feedback.judged import Merging
 from feedback.schema import Review

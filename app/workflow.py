@@ -22,11 +22,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app import changing, inputs, pulling, recipe, sending
+from app import changing, pulling, recipe, sending
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution
 from app.files import expanded, is_store
+from app.inputs import inputs
+from app.inputs.files import OutOfTime, Still, go_on, within
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.permissions import Permissions, models_of
@@ -36,7 +38,6 @@ from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of
 from app.sending import Sent
 from app.services import Say
-from app.sources import OutOfTime, Still, go_on, within
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps

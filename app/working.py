@@ -5,15 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from app import inputs, money
+from app import money
 from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError, StoreError
 from app.execution import Execution
+from app.inputs import inputs
+from app.inputs.files import called
 from app.keys import Keys
 from app.recipe import Recipe
 from app.services import Say
-from app.sources import called
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import now

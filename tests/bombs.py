@@ -261,8 +261,8 @@ SLOW: dict[str, Write] = {
 
 
 def looked_into(path: Path) -> dict[str, Any]:
-    from app import uploads
-    from app.inputs import Inputs
+    from app.inputs import uploads
+    from app.inputs.inputs import Inputs
     from tasks.errors import ClaywrightError
 
     wanted = ("title", "content") if path.name.endswith((".docx", ".pdf", ".html", ".html.zip")) else ()
@@ -279,7 +279,7 @@ def looked_into(path: Path) -> dict[str, Any]:
 def main() -> None:
     import resource
 
-    from app import uploads
+    from app.inputs import uploads
 
     uploads.LOOKED_FOR = float(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), resource.RLIM_INFINITY))

@@ -13,7 +13,7 @@ import pytest
 from app import api, figures, workflow
 from app.config import Settings
 from app.desk import Desk
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.jobs import Jobs
 from app.pages.insights import agreement as panels
 from app.recipe import example

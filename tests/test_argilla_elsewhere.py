@@ -13,7 +13,7 @@ from app import config, workflow
 from app.config import Settings
 from app.doctor import examine
 from app.importing import snapshot
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store

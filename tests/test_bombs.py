@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import files, recipe, uploads, workflow
+from app import files, recipe, workflow
 from app.config import Settings
 from app.execution import Execution
-from app.inputs import Inputs, fingerprint, rows
-from app.json_stream import JsonStream
-from app.sources import OutOfTime
+from app.inputs import uploads
+from app.inputs.files import OutOfTime
+from app.inputs.inputs import Inputs, fingerprint, rows
+from app.inputs.json_stream import JsonStream
+from app.inputs.uploads import Found
 from app.store import Store
-from app.uploads import Found
 from tasks.errors import InputError
 from tests import bombs
 from tests.conftest import ROOT
@@ -125,7 +126,7 @@ def test_libraries_read_without_our_variables(tmp_path: Path, monkeypatch: pytes
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from app import sandbox
+    from app.inputs import sandbox
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-children")
     (tmp_path / "a.html").write_text("<p>Tides.</p>")
@@ -199,7 +200,7 @@ def streamed(text: bytes) -> JsonStream:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Only a few characters are read at once."""
-    monkeypatch.setattr("app.json_stream.AT_ONCE", 3)
+    monkeypatch.setattr("app.inputs.json_stream.AT_ONCE", 3)
     yield
 
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
-from app import documents, sources, uploads
-from app.inputs import KNOWN, Inputs, fingerprint, rows
-from app.uploads import Found
+from app.inputs import documents, files, uploads
+from app.inputs.inputs import KNOWN, Inputs, fingerprint, rows
+from app.inputs.uploads import Found
 from tasks.errors import InputError
 
 WANTED = ("title", "content")
@@ -305,13 +305,13 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     big = packed({"a.md": b"x" * 10_000_000})
     assert len(big) < 20_000
     (path := tmp_path / "a.zip").write_bytes(big)
-    monkeypatch.setattr(sources, "MOST_UNPACKED", 10**6)
+    monkeypatch.setattr(files, "MOST_UNPACKED", 10**6)
     with pytest.raises(InputError, match=r"would unpack to 0\.0 GB, which is more than .*Unpack it yourself"):
         read(path)
     path.write_bytes(big.replace(struct.pack("<L", 10_000_000), struct.pack("<L", 1000)))
     with pytest.raises(InputError, match=r"a\.zip is damaged|line 1"):
         read(path)
-    monkeypatch.setattr(sources, "MOST_FILES", 3)
+    monkeypatch.setattr(files, "MOST_FILES", 3)
     path.write_bytes(packed({f"{n}.md": "x" for n in range(4)}))
     with pytest.raises(InputError, match="holds more than 3 files"):
         read(path)
@@ -324,7 +324,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("a.html", "is larger than"),
         ("a.md", "is larger than"),
     ):
-        with sources.sources(tmp_path / name, KNOWN) as (found, _), pytest.raises(InputError, match=words):
+        with files.sources(tmp_path / name, KNOWN) as (found, _), pytest.raises(InputError, match=words):
             documents.read(next(found))
 
 

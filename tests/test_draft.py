@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app import draft, recipe
 from app.draft import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe_from
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
 from feedback.aspects import ASPECTS

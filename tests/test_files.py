@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app import recipe, shelf, upkeep, uploads, workflow
+from app import recipe, shelf, upkeep, workflow
 from app.config import Settings
 from app.files import is_store, open_regular
-from app.inputs import Inputs, fingerprint, rows
+from app.inputs import uploads
+from app.inputs.inputs import Inputs, fingerprint, rows
 from app.store import Store
 from feedback.exports import Export
 from tasks.errors import ClaywrightError

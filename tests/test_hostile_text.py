@@ -29,7 +29,7 @@ LOOKED_AT = {
     "feedback/addresses.py: PAGES": "an address that the user typed",
     "feedback/headers.py: RULE": "begins at a line's beginning and stays on the line",
     "feedback/scores.py: KINDS": "looks at 300 characters",
-    "app/documents.py: FENCED": "only blocks longer than all that follow lack an end, of which there are eighteen lengths",
+    "app/inputs/documents.py: FENCED": "only blocks longer than all that follow lack an end, of which there are eighteen lengths",
 }
 """Patterns that look slow to `slow`, and why they are not."""
 RUN = """

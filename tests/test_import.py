@@ -15,7 +15,7 @@ from app import importing, judging, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from app.jobs import Jobs
 from app.pages import inputs as page
 from app.pages.board import Act

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.formats import LONGEST_LINE
-from app.inputs import Inputs, fingerprint, rows
+from app.inputs.inputs import Inputs, fingerprint, rows
+from app.inputs.tabular import LONGEST_LINE
 from tasks.errors import InputError, SettingsError
 
 TWO = [{"instruction": "Name a river.", "n": "1"}, {"instruction": "Why, é?", "n": "2"}]

@@ -17,7 +17,8 @@ USE = """
 import os, sys
 os.umask(0o022)
 from pathlib import Path
-from app import recipe, services, uploads, workflow
+from app import recipe, services, workflow
+from app.inputs import uploads
 from app.config import settings
 from app.errors import ServiceError
 from app.store import Store

@@ -10,7 +10,7 @@ import pytest
 
 import feedback
 import tasks
-from app.inputs import Inputs
+from app.inputs.inputs import Inputs
 from feedback.aspects import ASPECTS
 from feedback.exports import Export
 from feedback.schema import Review

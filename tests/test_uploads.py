@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import inputs, uploads
 from app.config import Settings
 from app.desk import Desk
 from app.errors import StoreError
-from app.formats import LONGEST_LINE
-from app.inputs import Inputs
+from app.inputs import inputs, uploads
+from app.inputs.inputs import Inputs
+from app.inputs.tabular import LONGEST_LINE
 from app.jobs import Jobs
 from app.standby import Standby
 from app.store import Store

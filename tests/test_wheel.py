@@ -59,7 +59,9 @@ def test_a_users_own_packages_of_the_same_names_keep_working(installed: Path, tm
 
 def test_the_wheel_reads_in_a_process_of_its_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("<h1>Tides</h1>")
-    code = "from claywright.app.inputs import Inputs, rows\nprint(list(rows(Inputs(path='a.html'), ('content',))))"
+    code = (
+        "from claywright.app.inputs.inputs import Inputs, rows\nprint(list(rows(Inputs(path='a.html'), ('content',))))"
+    )
     done = python(installed, tmp_path, code)
     assert (done.returncode, done.stdout.count("# Tides")) == (0, 1), done.stderr
 

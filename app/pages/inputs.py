@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, parts, uploads
+from app import draft, parts
 from app.desk import Look
 from app.draft import SLOTS, FormError
-from app.inputs import KNOWN
+from app.inputs import uploads
+from app.inputs.inputs import KNOWN
 from app.pages.board import Act, Board, Done
 from app.pages.event_values import upload_button
 from app.parts import count

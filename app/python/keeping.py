@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from app import inputs, recipe, uploads, workflow
+from app import recipe, workflow
 from app.config import Settings
-from app.inputs import Inputs
+from app.inputs import inputs, uploads
+from app.inputs.inputs import Inputs
 from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
 from app.python.labelling import UltraFeedbackTask
 from app.python.sessions import LOG

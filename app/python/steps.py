@@ -167,7 +167,7 @@ class LoadDataFromHub(Source):
     num_examples: int | None = None
 
     async def begin(self, session: Session) -> list[dict[str, Any]]:
-        from app import inputs
+        from app.inputs import inputs
 
         given = inputs.Inputs(dataset=self.repo_id, split=self.split, config=self.config or "", limit=self.num_examples)
         return [self.written({}, dict(row)) for row in await asyncio.to_thread(lambda: list(inputs.rows(given)))]

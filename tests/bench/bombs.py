@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from app.uploads import LOOKED_FOR
+from app.inputs.uploads import LOOKED_FOR
 from tests import bombs
 from tests.bench.meter import environment, taken
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app import documents, inputs
 from app.config import Settings
 from app.errors import StoreError
 from app.files import create_private, open_regular, private_folder
-from app.inputs import Inputs
-from app.sources import OutOfTime, digest, within
+from app.inputs import documents, inputs
+from app.inputs.files import OutOfTime, digest, within
+from app.inputs.inputs import Inputs
 from tasks.errors import InputError
 
 LOOKED_AT = 20

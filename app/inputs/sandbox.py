@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
-from app import documents, formats
-from app.formats import LONGEST_LINE, Rows
-from app.sources import Source, Still
+from app.inputs import documents, tabular
+from app.inputs.files import Source, Still
+from app.inputs.tabular import LONGEST_LINE, Rows
 from tasks.errors import InputError
 
 MEMORY = 800 * 2**20
@@ -77,10 +77,10 @@ class Sandbox:
             return title, content
 
     def rows(self, source: Source) -> Rows:
-        """As its reader of `formats` reads them. Raises InputError or OSError."""
+        """As its reader of `tabular` reads them. Raises InputError or OSError."""
         with self._file(source) as file:
             if not CONFINED:
-                yield from formats.READERS[source.suffix](_of(file, source))
+                yield from tabular.READERS[source.suffix](_of(file, source))
                 return
             packed = self._asked(source, file)
             while packed:
@@ -247,7 +247,7 @@ def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
 
 
 def _packed(source: Source) -> Iterator[bytes]:
-    for number, row in enumerate(formats.READERS[source.suffix](source), 1):
+    for number, row in enumerate(tabular.READERS[source.suffix](source), 1):
         if len(packed := pickle.dumps(row)) > LONGEST_LINE:
             raise InputError(
                 f"{source.name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from app.json_stream import JsonStream, TooLong
-from app.sources import Source
+from app.inputs.files import Source
+from app.inputs.json_stream import JsonStream, TooLong
 from tasks.errors import InputError
 
 LONGEST_LINE = 10_000_000

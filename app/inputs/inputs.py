@@ -1,6 +1,6 @@
 """Reading the input of a run: files of rows, documents, a folder or a zip of them, or a dataset by its id.
 
-What is in a file is read by app/formats.py (rows) and app/documents.py (texts with a title).
+What is in a file is read by app/inputs/tabular.py (rows) and documents.py (texts with a title).
 """
 
 import contextlib
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app import documents, formats
 from app.files import exists, expanded
-from app.formats import Rows
-from app.sandbox import Sandbox
-from app.sources import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, go_on, sources, words
-from app.sources import fingerprint as fingerprint_of
+from app.inputs import documents, tabular
+from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, go_on, sources, words
+from app.inputs.files import fingerprint as fingerprint_of
+from app.inputs.sandbox import Sandbox
+from app.inputs.tabular import Rows
 from tasks.errors import InputError, SettingsError
 from tasks.settings import setting
 
 MOST_ROWS = 10**12
 ASK_EVERY = 0.2
 """Seconds between two looks at whether a library is ready."""
-KNOWN = tuple(dict.fromkeys([*formats.READERS, *documents.READERS]))
+KNOWN = tuple(dict.fromkeys([*tabular.READERS, *documents.READERS]))
 """Endings of the files that can be read."""
 DOCUMENT = "content"
 """Where a task wants this column, a .txt file is one document; elsewhere each of its lines is a row."""
@@ -155,8 +155,8 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 def _rows_of(source: Source, as_documents: bool, sandbox: Sandbox) -> Rows:
     """Many of a file of rows, one of a document."""
-    if source.suffix in formats.READERS and not (as_documents and source.suffix in documents.READERS):
-        return sandbox.rows(source) if source.suffix in formats.BY_LIBRARIES else formats.READERS[source.suffix](source)
+    if source.suffix in tabular.READERS and not (as_documents and source.suffix in documents.READERS):
+        return sandbox.rows(source) if source.suffix in tabular.BY_LIBRARIES else tabular.READERS[source.suffix](source)
     title, content = documents.document(source, sandbox.document)
     return iter([dict(zip(documents.COLUMNS, (title, content, source.inside or source.name), strict=True))])
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.formats import decoded, text_lines
-from app.sources import DAMAGED, Source, words
+from app.inputs.files import DAMAGED, Source, words
+from app.inputs.tabular import decoded, text_lines
 from tasks.errors import InputError
 
 LARGEST = 100 * 10**6
