@@ -5,7 +5,7 @@ A dataset in Argilla is read once, whole, into a file of the data folder; the ru
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from app import judging
 from app.config import Settings
 from app.files import exists, expanded
 from app.inputs import inputs, uploads
-from app.inputs.files import WRITTEN_BY_DATASETS
+from app.inputs.files import WRITTEN_BY_DATASETS, ending
 from app.inputs.inputs import KNOWN, Inputs
+from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe
 from app.reviewing import Argilla
 from app.services import Say
@@ -59,10 +60,16 @@ def rows_of(store: Store, run: Run, settings: Settings) -> Path:
     return uploads.keep_rows(rows(), run.name, settings)
 
 
-def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split: str = "train") -> Inputs:
+def inputs_of(
+    source: str,
+    columns: Sequence[str] = (),
+    config: str = "",
+    split: str = "train",
+    table: TableOptions = TableOptions(),  # noqa: B008 - nothing changes it
+) -> Inputs:
     """The input that a word names: a file or folder where there is one or it looks like one, else a dataset by its id.
 
-    `columns` are "ours=theirs". Raises SettingsError.
+    `columns` are "ours=theirs"; `table` says how a table is to be read. Raises SettingsError.
     """
     path = expanded(source)
     mapped: dict[str, str] = {}
@@ -77,8 +84,8 @@ def inputs_of(source: str, columns: Sequence[str] = (), config: str = "", split:
             )
         mapped[ours] = theirs
     saved = any(exists(path / made) for made in WRITTEN_BY_DATASETS)
-    if (exists(path) and not saved) or path.suffix.lower() in WITHIN:
-        return Inputs(path=str(path.absolute()), columns=mapped)
+    if (exists(path) and not saved) or ending(path.name) in WITHIN:
+        return Inputs(path=str(path.absolute()), columns=mapped, **asdict(table))
     return Inputs(dataset=source, config=config, split=split, columns=mapped)
 
 

@@ -214,7 +214,7 @@ def test_values_are_read_whole_wherever_a_piece_of_the_file_ends(text: str) -> N
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("text", ["[1,]", "[1 2]", '["a', "[tru]", '{"a" 1}', "{1: 2}", '{"a": 1,}', "[", "", "[1]\n]"])
+@pytest.mark.parametrize("text", ["[,]", "[1 2]", '["a', "[tru]", '{"a" 1}', "{1: 2}", '{"a": 1,,}', "[", "", "[1]\n]"])
 def test_what_is_not_json_is_said_with_its_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"in line \d"):
         stream = streamed(text.encode())

@@ -190,7 +190,7 @@ BROKEN = {
     },
     "a page in UTF-16": ("a.html", "<p>a".encode("utf-16"), "UTF-16"),
     "a page of zeros": ("a.html", b"<p>\0", "binary data"),
-    "text of unknown signs": ("a.md", b"# a\n\xe9", "line 2 is not UTF-8"),
+    "text of unknown signs": ("a.md", b"# a\n\xe9\1", "line 2 is not UTF-8"),
     "an empty page": ("a.html", b"", "is empty"),
     "a broken zip": ("a.zip", packed({"a.md": "Text."})[:60], "can't be read as a zip file: .*Pack it again"),
     "no zip": ("a.zip", b"Text.", "can't be read as a zip file"),
@@ -255,7 +255,10 @@ def test_a_page_of_no_encoding_costs_nothing_but_itself(tmp_path: Path) -> None:
 
 def test_a_file_of_rows_in_a_folder_is_left_out_unless_it_has_begun(tmp_path: Path) -> None:
     folder = written(tmp_path / "f", {"a.md": "A.", "package.json": '{"name": "x"}', "rows.csv": "title,content\n"})
-    left = ["package.json must hold a list of objects. It is left out.", "rows.csv holds no rows. It is left out."]
+    left = [
+        "package.json must hold a list of objects, or columns of the same length. It is left out.",
+        "rows.csv holds no rows. It is left out.",
+    ]
     assert [row["file"] for row in read(folder, left)] == ["a.md"]
     written(folder, {"rows.jsonl": '{"title": "T", "content": "C."}\n{'})
     with pytest.raises(InputError, match=r"^rows\.jsonl, line 2 is not JSON"):
@@ -413,4 +416,11 @@ def test_every_ending_is_read_somewhere() -> None:
         "csv",
         "tsv",
         "parquet",
+        "feather",
+        "arrow",
+        "xlsx",
+        "xlsm",
+        "xlsb",
+        "xls",
+        "ods",
     } == {ending[1:] for ending in KNOWN}

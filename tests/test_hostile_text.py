@@ -30,6 +30,7 @@ LOOKED_AT = {
     "feedback/headers.py: RULE": "begins at a line's beginning and stays on the line",
     "feedback/scores.py: KINDS": "looks at 300 characters",
     "app/inputs/documents.py: FENCED": "only blocks longer than all that follow lack an end, of which there are eighteen lengths",
+    "app/inputs/json_stream.py: TEXT_OR_COMMA": "the blanks behind a comma end before the next one",
 }
 """Patterns that look slow to `slow`, and why they are not."""
 RUN = """

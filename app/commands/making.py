@@ -12,6 +12,7 @@ from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened
 from app.commands.review import push_rows, sent_words
 from app.config import Settings
 from app.errors import RunError
+from app.inputs.table import TableOptions
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
@@ -88,6 +89,10 @@ def import_rows(
     column: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="As instruction=prompt; may be given several times.")
     ] = None,
+    separator: Annotated[str, typer.Option(help="What separates the cells of a CSV file, if not found out.")] = "",
+    header: Annotated[bool, typer.Option(help="Whether the first row of a table names its columns.")] = True,
+    sheet: Annotated[str, typer.Option(help="The sheet of a spreadsheet; else the first that holds anything.")] = "",
+    encoding: Annotated[str, typer.Option(help="The encoding of a text file, as windows-1252, if not found out.")] = "",
     config: Annotated[str, typer.Option(help="Configuration of a dataset that has several.")] = "",
     split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
     name: Annotated[str, typer.Option(help="Name of the run; else that of what is imported.")] = "",
@@ -112,12 +117,14 @@ def import_rows(
             path = importing.snapshot(where, argilla, workspace, here, terminal.say)
             given = importing.inputs_of(str(path), column or ())
         else:
-            given = importing.inputs_of(source, column or (), config, split)
+            given = importing.inputs_of(
+                source, column or (), config, split, TableOptions(separator, header, sheet, encoding)
+            )
         called = name or argilla or Path(source).stem or source
         try:
             begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
         except InputError as error:
-            if "column" in error.terminal:
+            if error.terminal or "column" in str(error):
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
         if layout := importing.layout(given):

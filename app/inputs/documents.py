@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from app.inputs.encodings import not_utf8, text_lines
 from app.inputs.files import DAMAGED, Source, words
-from app.inputs.tabular import decoded, text_lines
 from tasks.errors import InputError
 
 LARGEST = 100 * 10**6
@@ -154,7 +154,7 @@ def _as_declared(source: Source, raw: bytes) -> str:
             raise LookupError(name)
         return raw.decode(name)
     except (LookupError, ValueError):
-        return "".join(decoded(source, number, line) for number, line in enumerate(raw.splitlines(keepends=True), 1))
+        raise not_utf8(source, raw) from None
 
 
 def _page(source: Source, text: str) -> tuple[str, str]:

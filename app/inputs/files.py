@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from app.files import open_regular
+from app.inputs.compression import PACKED, unpacked
 from tasks.errors import ClaywrightError, InputError
 
 PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv")
@@ -98,10 +99,10 @@ def sources(path: Path, known: Collection[str], still: Still = go_on) -> Iterato
             _check(opened, path, [entries[name] for name in names])
             yield (_of_entry(opened, path, entries[name], name, still) for name in names), left
     else:
-        if path.suffix.lower() not in known:
-            endings = ", ".join([*known, ".zip"])
+        if ending(path.name) not in known:
             raise InputError(
-                f"{called(path)} has an ending that is not known. It can be {endings}, or a folder of such files."
+                f"{called(path)} has an ending that is not known. It can be {', '.join(known)}, "
+                f"packed as {', '.join(PACKED)} or .zip, or a folder of such files."
             )
         yield iter([_of_file(path, "", still)]), []
 
@@ -127,8 +128,8 @@ def _sorted(
     names: Collection[str], known: Collection[str], place: str, elsewhere: int = 0
 ) -> tuple[list[str], list[str]]:
     """(names of files to read, sentences about the others). Raises InputError if there is none to read."""
-    taken = sorted(name for name in names if _ending(name) in known)
-    others = Counter(_ending(name) for name in names if _ending(name) not in known)
+    taken = sorted(name for name in names if ending(name) in known)
+    others = Counter(ending(name) for name in names if ending(name) not in known)
     nested = others.pop(".zip", 0)
     left = []
     if others:
@@ -149,8 +150,10 @@ def _sorted(
     return taken, left
 
 
-def _ending(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+def ending(name: str) -> str:
+    """The ending of a file's name in small letters; of a packed one, that of what is in it."""
+    path = PurePosixPath(name)
+    return (PurePosixPath(path.stem) if path.suffix.lower() in PACKED else path).suffix.lower()
 
 
 def _hidden(parts: Collection[str]) -> bool:
@@ -188,10 +191,10 @@ def _of_file(path: Path, inside: str, still: Still) -> Source:
     name = inside or called(path)
     return Source(
         name,
-        path.suffix.lower(),
+        ending(path.name),
         (str(path.absolute()), said.st_mtime_ns, said.st_size),
         inside,
-        partial(_open_file, path, still),
+        unpacked(path.name, name, partial(_open_file, path, still)),
     )
 
 
@@ -291,7 +294,7 @@ def _check(opened: zipfile.ZipFile, path: Path, entries: list[zipfile.ZipInfo]) 
 
 
 def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place: str, still: Still) -> Source:
-    suffix = _ending(place)
+    suffix = ending(place)
     stamp = (
         str(path.absolute()),
         path.stat().st_mtime_ns,
@@ -300,7 +303,8 @@ def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place
         entry.CRC,
         entry.file_size,
     )
-    return Source(f"{place} in {called(path)}", suffix, stamp, place, partial(_open_entry, opened, entry, still))
+    name = f"{place} in {called(path)}"
+    return Source(name, suffix, stamp, place, unpacked(place, name, partial(_open_entry, opened, entry, still)))
 
 
 def _open_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, still: Still) -> io.BufferedReader:

@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 
 from app.files import exists, expanded
 from app.inputs import documents, tabular
-from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, go_on, sources, words
+from app.inputs.encodings import known_encoding
+from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, ending, go_on, sources, words
 from app.inputs.files import fingerprint as fingerprint_of
 from app.inputs.sandbox import Sandbox
-from app.inputs.tabular import Rows
+from app.inputs.table import Rows, TableOptions
 from tasks.errors import InputError, SettingsError
+from tasks.missing import python_values
 from tasks.settings import setting
 
 MOST_ROWS = 10**12
@@ -26,6 +28,8 @@ ASK_EVERY = 0.2
 """Seconds between two looks at whether a library is ready."""
 KNOWN = tuple(dict.fromkeys([*tabular.READERS, *documents.READERS]))
 """Endings of the files that can be read."""
+SEPARATORS = {"tab": "\t", "\\t": "\t"}
+"""Words for a separator that can't be seen."""
 DOCUMENT = "content"
 """Where a task wants this column, a .txt file is one document; elsewhere each of its lines is a row."""
 
@@ -41,8 +45,9 @@ class Inputs:
 
     path: str = setting(
         "",
-        "A file of rows (.jsonl, .json, .csv, .tsv, .parquet; .txt: a line a row, column 'instruction'), a document (.md, .html, "
-        ".pdf, .docx; .txt for tasks on documents; columns 'title' and 'content'), or a folder or .zip of them.",
+        "A file of rows (.csv, .tsv, .jsonl, .json, .parquet, .feather, .arrow, .xlsx, .xls, .ods; .txt: a line a row, column "
+        "'instruction'), also packed (.gz, .bz2, .xz, .zst), a document (.md, .html, .pdf, .docx; .txt for tasks on documents; "
+        "columns 'title' and 'content'), or a folder or .zip of them.",
     )
     dataset: str = setting("", "A dataset of the Hugging Face Hub, or a folder with one.")
     config: str = setting("", "The configuration of that dataset, where it has several.")
@@ -50,6 +55,12 @@ class Inputs:
     columns: dict[str, str] = setting({}, "The task's name of a column = your name of it.")
     skip: int = setting(0, "Rows to leave out at the beginning.")
     limit: int | None = setting(None, "Most rows to take.")
+    separator: str = setting("", "What separates the cells of a CSV file, as ; or tab. Empty: it is found out.")
+    header: bool = setting(
+        True, "False if the first row of a CSV file or a sheet holds values, not the names of columns."
+    )
+    sheet: str = setting("", "The sheet of a spreadsheet. Empty: the first that holds anything.")
+    encoding: str = setting("", "The encoding of a text file, as windows-1252. Empty: it is found out.")
 
     def __post_init__(self) -> None:
         if self.path and self.dataset:
@@ -60,10 +71,22 @@ class Inputs:
             raise SettingsError("[inputs] skip must not be below 0, and limit not below 1.")
         if max(self.skip, self.limit or 0) > MOST_ROWS:
             raise SettingsError("[inputs] skip and limit must be smaller: no input has so many rows.")
+        if len(self.table.separator) > 1 or self.table.separator in ('"', "\n", "\r", "\0"):
+            raise SettingsError("[inputs] separator must be one character, or 'tab'.")
+        if self.encoding:
+            try:
+                known_encoding(self.encoding)
+            except InputError as error:
+                raise SettingsError(f"[inputs] encoding: {error}") from error
 
     @property
     def given(self) -> bool:
         return bool(self.path or self.dataset)
+
+    @property
+    def table(self) -> TableOptions:
+        """How tables are to be read."""
+        return TableOptions(SEPARATORS.get(self.separator, self.separator), self.header, self.sheet, self.encoding)
 
 
 def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None, still: Still = go_on) -> Rows:
@@ -73,7 +96,7 @@ def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: 
     folder or a zip. `still` is called again and again meanwhile, and may raise to end that. Raises InputError.
     """
     if inputs.path:
-        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), say, still)
+        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), inputs.table, say, still)
     elif inputs.dataset:
         unmapped = _dataset(inputs, still)
     else:
@@ -83,7 +106,7 @@ def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: 
     if (first := next(taken, None)) is None:
         behind = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
         raise InputError(f"{called(inputs.path) or inputs.dataset} holds no rows{behind}.")
-    return (_renamed(row, inputs.columns) for row in itertools.chain([first], taken))
+    return (_renamed(python_values(row), inputs.columns) for row in itertools.chain([first], taken))
 
 
 def documents_in(inputs: Inputs, wanted: Collection[str]) -> bool:
@@ -112,13 +135,13 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
     return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
 
 
-def _files(path: Path, as_documents: bool, say: Say, still: Still) -> Rows:
+def _files(path: Path, as_documents: bool, options: TableOptions, say: Say, still: Still) -> Rows:
     """The rows of a file, or of the files in a folder or a zip.
 
     There, a file that can't be read is left out, and said; one that turns out to be damaged behind its first row is an error.
     """
     try:
-        if path.suffix.lower() in KNOWN and path.is_file() and path.stat().st_size == 0:
+        if ending(path.name) in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
         with sources(path, KNOWN, still) as (found, left), Sandbox(still) as sandbox:
             for sentence in left:
@@ -126,7 +149,7 @@ def _files(path: Path, as_documents: bool, say: Say, still: Still) -> Rows:
             reason, empty = "", True
             for source in found:
                 try:
-                    rows = _rows_of(source, as_documents, sandbox)
+                    rows = _rows_of(source, as_documents, options, say, sandbox)
                     if (first := next(rows, None)) is None:
                         raise InputError(f"{source.name} holds no rows.")
                 except InputError as error:
@@ -153,10 +176,11 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     )
 
 
-def _rows_of(source: Source, as_documents: bool, sandbox: Sandbox) -> Rows:
+def _rows_of(source: Source, as_documents: bool, options: TableOptions, say: Say, sandbox: Sandbox) -> Rows:
     """Many of a file of rows, one of a document."""
     if source.suffix in tabular.READERS and not (as_documents and source.suffix in documents.READERS):
-        return sandbox.rows(source) if source.suffix in tabular.BY_LIBRARIES else tabular.READERS[source.suffix](source)
+        reader = sandbox.rows if source.suffix in tabular.BY_LIBRARIES else tabular.READERS[source.suffix]
+        return reader(source, options, say)
     title, content = documents.document(source, sandbox.document)
     return iter([dict(zip(documents.COLUMNS, (title, content, source.inside or source.name), strict=True))])
 

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 BLANK = re.compile(r"[ \t\n\r]*")
+TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|,(?=[ \t\n\r]*+[}\]])', re.DOTALL)
+"""A text, which may go on behind the end, or a comma behind the last entry."""
 AT_ONCE = 2**18
 """Characters that are read together, to begin with."""
 NEARLY = 16
 """A fault as near as this to the end of what was read may be the middle of a word or an escape."""
+
+
+def without_last_commas(text: str) -> str:
+    """JSON without the commas that people leave behind the last entry of a list or an object."""
+    return TEXT_OR_COMMA.sub(lambda match: "" if match[0] == "," else match[0], text)
 
 
 class TooLong(ValueError):
@@ -23,8 +30,9 @@ class JsonStream:
     All methods raise ValueError where the file is not JSON, with the line, and RecursionError.
     """
 
-    def __init__(self, file: io.BufferedReader, longest: int) -> None:
-        self._text = io.TextIOWrapper(file, json.detect_encoding(file.peek(4)[:4]), "surrogatepass", newline="")
+    def __init__(self, file: io.BufferedReader, longest: int, encoding: str = "") -> None:
+        encoding = encoding or json.detect_encoding(file.peek(4)[:4])
+        self._text = io.TextIOWrapper(file, encoding, "surrogatepass" if "utf" in encoding else "strict", newline="")
         self._decode = json.JSONDecoder().raw_decode
         self._longest = longest
         self._held, self._at = "", 0
@@ -45,10 +53,15 @@ class JsonStream:
         """The next value, whole."""
         self.peek()
         characters = AT_ONCE
+        tidied = 0
         while True:
             try:
                 value, end = self._decode(self._held, self._at)
             except json.JSONDecodeError as error:
+                if tidied < len(self._held) and self._at_last_comma(error.pos):
+                    self._keep(without_last_commas(self._held[self._at :]))
+                    tidied = len(self._held)
+                    continue
                 if len(self._held) - self._at > self._longest:
                     raise self._too_long(error) from error
                 if not self._read(characters):
@@ -66,6 +79,25 @@ class JsonStream:
         for _ in self._parts("[", "]"):
             yield self.value()
 
+    def entries(self) -> Iterator[None]:
+        """Stands before each value of the list that comes next, which has to be read before the next one is asked for."""
+        yield from self._parts("[", "]")
+
+    def values(self) -> Iterator[Any]:
+        """All values that follow, with commas between them or without."""
+        while self.peek():
+            yield self.value()
+            if self.peek() == ",":
+                self._at += 1
+
+    def value_or_none(self) -> Any:
+        """The next value, None for one that is too long."""
+        try:
+            return self.value()
+        except TooLong:
+            self.skip()
+            return None
+
     def members(self) -> Iterator[str]:
         """The names in the object that comes next. The value of each has to be read before the next one is asked for."""
         for _ in self._parts("{", "}"):
@@ -75,8 +107,15 @@ class JsonStream:
             self._expect(":", "Expecting ':' delimiter")
             yield name
 
+    def pass_over(self) -> None:
+        """Passes over the next value, however long it is: quickly where it is no longer than it may be."""
+        try:
+            self.value()
+        except TooLong:
+            self.skip()
+
     def skip(self) -> None:
-        """Passes over the next value, however long it is."""
+        """Passes over the next value, however long it is, text by text and number by number."""
         if self.peek() == "[":
             for _ in self._parts("[", "]"):
                 self.skip()
@@ -102,6 +141,9 @@ class JsonStream:
                 self._at += 1
                 return
             self._expect(",", "Expecting ',' delimiter")
+            if self.peek() == closing:
+                self._at += 1
+                return
 
     def _expect(self, character: str, otherwise: str) -> None:
         if self.peek() != character:
@@ -112,9 +154,18 @@ class JsonStream:
         """Reads on; False at the end of the file."""
         if not (more := self._text.read(characters)):
             return False
-        self._lines += self._held.count("\n", 0, self._at)
-        self._held, self._at = self._held[self._at :] + more, 0
+        self._keep(self._held[self._at :] + more)
         return True
+
+    def _keep(self, text: str) -> None:
+        """Holds `text` in place of what was not passed yet."""
+        self._lines += self._held.count("\n", 0, self._at)
+        self._held, self._at = text, 0
+
+    def _at_last_comma(self, position: int) -> bool:
+        """True if a fault is at a comma, or behind one: Python's versions differ in that."""
+        behind = self._held[max(0, position - AT_ONCE) : position].rstrip(" \t\n\r")
+        return behind.endswith(",") or self._held.startswith(",", position)
 
     def _fault(self, message: str, position: int) -> ValueError:
         return ValueError(f"{message} in line {self._lines + self._held.count(chr(10), 0, position) + 1}")

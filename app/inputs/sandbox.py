@@ -1,4 +1,5 @@
-"""A process of its own for files that only libraries can read which nothing stops: PDF, Word, HTML and Parquet.
+"""A process of its own for files that only libraries can read which nothing stops: PDF, Word, HTML, Parquet, Arrow
+and spreadsheets.
 
 It has a limit of memory and one of time, and none of this process's variables; it ends with what is read, or is ended. It gets
 an open file, never a path. Where the system has no such limits (Windows), such files are read in this process.
@@ -21,8 +22,8 @@ from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from app.inputs import documents, tabular
-from app.inputs.files import Source, Still
-from app.inputs.tabular import LONGEST_LINE, Rows
+from app.inputs.files import Say, Source, Still
+from app.inputs.table import LONGEST_LINE, Rows, TableOptions
 from tasks.errors import InputError
 
 MEMORY = 800 * 2**20
@@ -73,20 +74,22 @@ class Sandbox:
         with self._file(source) as file:
             if not CONFINED:
                 return documents.read(_of(file, source))
-            title, content = self._asked(source, file)
+            (title, content), _ = self._asked(source, file)
             return title, content
 
-    def rows(self, source: Source) -> Rows:
+    def rows(self, source: Source, options: TableOptions, say: Say) -> Rows:
         """As its reader of `tabular` reads them. Raises InputError or OSError."""
         with self._file(source) as file:
             if not CONFINED:
-                yield from tabular.READERS[source.suffix](_of(file, source))
+                yield from tabular.READERS[source.suffix](_of(file, source), options, say)
                 return
-            packed = self._asked(source, file)
+            packed, sentences = self._asked(source, file, options)
             while packed:
+                for sentence in sentences:
+                    say(sentence)
                 for row in packed:
                     yield pickle.loads(row)  # our own process wrote it, with nothing in it but values
-                packed = self._asked(source)
+                packed, sentences = self._asked(source)
 
     @contextlib.contextmanager
     def _file(self, source: Source) -> Iterator[IO[bytes]]:
@@ -103,17 +106,19 @@ class Sandbox:
             else:
                 yield opened
 
-    def _asked(self, source: Source, file: IO[bytes] | None = None) -> Any:
-        """What the process answers: to a file, or to being asked for more."""
+    def _asked(
+        self, source: Source, file: IO[bytes] | None = None, options: TableOptions | None = None
+    ) -> tuple[Any, list[str]]:
+        """(what the process answers, what it says): to a file, or to being asked for more."""
         try:
             child = self._child = self._child or _Child.ready()
-            child.ask(source, file)
+            child.ask(source, file, options)
             until = time.monotonic() + PATIENCE
             while not child.ends.poll(ASK_EVERY):
                 self._still()
                 if time.monotonic() > until:
                     raise InputError(f"{source.name} takes longer than {PATIENCE:.0f} seconds to read. {HELP}")
-            answer, refusal = child.ends.recv()
+            answer, refusal, sentences = child.ends.recv()
         except (EOFError, ConnectionError) as error:
             self._end()
             raise InputError(
@@ -124,7 +129,7 @@ class Sandbox:
             raise
         if refusal:
             raise InputError(refusal)
-        return answer
+        return answer, sentences
 
     def _end(self) -> None:
         if self._child is not None:
@@ -177,10 +182,10 @@ class _Child:
                 return
         self.end()
 
-    def ask(self, source: Source, file: IO[bytes] | None) -> None:
+    def ask(self, source: Source, file: IO[bytes] | None, options: TableOptions | None) -> None:
         from multiprocessing.reduction import send_handle
 
-        self.ends.send((source.name, source.suffix, source.inside) if file is not None else None)
+        self.ends.send((source.name, source.suffix, source.inside, options) if file is not None else None)
         if file is not None:
             send_handle(self.ends, file.fileno(), self.process.pid)
 
@@ -210,6 +215,7 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ends = Connection(int(sys.argv[2]))
     rows: Iterator[bytes] | None = None
+    sentences: list[str] = []
     while True:
         if rows is None and not ends.poll(IDLE):
             return
@@ -223,10 +229,12 @@ def serve() -> None:
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # its default is to end the process, whatever it does
         answer: Any = None
         refusal = ""
+        sentences.clear()
         try:
             if asked is not None:
-                source = _sent(ends, *asked)
-                rows = None if source.suffix in documents.READERS else _packed(source)
+                *of_source, options = asked
+                source = _sent(ends, *of_source)
+                rows = None if source.suffix in documents.READERS else _packed(source, options, sentences.append)
                 answer = documents.read(source) if rows is None else None
             if rows is not None and not (answer := _some(rows)):
                 rows = None
@@ -235,7 +243,7 @@ def serve() -> None:
         except MemoryError:
             refusal = f"{asked[0] if asked else 'The file'} takes more memory to read than there is for it. {HELP}"
         signal.setitimer(signal.ITIMER_REAL, 0)
-        ends.send((answer, refusal))
+        ends.send((answer, refusal, sentences))
 
 
 def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
@@ -246,8 +254,8 @@ def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
     return Source(name, suffix, (), inside, lambda: os.fdopen(descriptor, "rb"))
 
 
-def _packed(source: Source) -> Iterator[bytes]:
-    for number, row in enumerate(tabular.READERS[source.suffix](source), 1):
+def _packed(source: Source, options: TableOptions, say: Say) -> Iterator[bytes]:
+    for number, row in enumerate(tabular.READERS[source.suffix](source, options, say), 1):
         if len(packed := pickle.dumps(row)) > LONGEST_LINE:
             raise InputError(
                 f"{source.name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."
