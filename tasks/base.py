@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.errors import InputError
+from tasks.missing import cell_text, is_missing, python_value, text_of_bytes
 from tasks.models.base import Model
 from tasks.types import Dropped, Row, Unit
 
@@ -83,6 +84,10 @@ class Task:
                 "Rename one of them, or choose which of them it is.",
                 terminal=f'In the recipe: [inputs.columns] {column} = "your column".',
             )
+        if isinstance(row[column], (bytes, bytearray)) and text_of_bytes(row[column]) is None:
+            raise InputError(
+                f"Input row {index + 1} holds bytes in the column '{column}' that are no text. Choose another one."
+            )
 
     def required_columns(self) -> tuple[str, ...]:
         return self.columns
@@ -94,7 +99,7 @@ class Task:
 
 def text(value: Any) -> str:
     """A cell of the input as text; nothing for a missing one."""
-    return "" if value is None else str(value).strip()
+    return cell_text(value).strip()
 
 
 def listed(value: Any) -> list[Any]:
@@ -104,6 +109,7 @@ def listed(value: Any) -> list[Any]:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return [value]
+    value = python_value(value)
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -111,4 +117,4 @@ def listed(value: Any) -> list[Any]:
 
 def plain(value: Any) -> bool:
     """True for a cell that can be kept beside a row."""
-    return isinstance(value, (str, int, float, bool))
+    return isinstance(value, (str, int, float, bool)) and not is_missing(value)

@@ -16,6 +16,7 @@ from uuid import UUID
 from tasks import layouts
 from tasks.base import Task, text
 from tasks.conversations import MEDIA_COLUMN, NotHeld
+from tasks.missing import is_missing, python_value, python_values, without_gaps
 from tasks.models.base import Model
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
@@ -49,7 +50,7 @@ class ExistingRows(Task):
         return ()
 
     def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
-        found = (part for row in inputs for part in layouts.parts(row))
+        found = (part for row in inputs for part in layouts.parts(python_values(row)))
         return super().units(layouts.with_mapped(row, mapped) for row in found)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
@@ -84,10 +85,10 @@ def _kept(inputs: Mapping[str, Any], used: Collection[str]) -> tuple[dict[str, A
     rest: dict[str, Any] = {}
     left_out = []
     for name, value in inputs.items():
-        if name in used or name == "id" or value is None or value == "" or value != value:
+        if name in used or name == "id" or is_missing(value) or value == "":
             continue
         try:
-            rest[str(name)] = json.loads(json.dumps(value, default=_written, allow_nan=False))
+            rest[str(name)] = json.loads(json.dumps(without_gaps(value), default=_written, allow_nan=False))
         except (TypeError, ValueError, RecursionError):
             left_out.append(str(name))
     return rest, left_out
@@ -108,8 +109,9 @@ def _raw(inputs: Mapping[str, Any]) -> str:
 
 def own_id(value: Any) -> str | int | None:
     """The id that a row had before, as JSON can hold it; None for none. A column of numbers with gaps makes floats of them."""
+    value = python_value(value)
     if isinstance(value, float):
-        return int(value) if value.is_integer() else str(value) if value == value else None
+        return int(value) if value.is_integer() else str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return text(value) or None

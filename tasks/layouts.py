@@ -17,6 +17,7 @@ from typing import Any
 
 from tasks.base import listed, text
 from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, transcript
+from tasks.missing import is_missing
 from tasks.types import Message, Response
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "trajectory", "context")
@@ -418,4 +419,4 @@ def _first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or value == [] or value != value
+    return is_missing(value) or (isinstance(value, (str, list)) and not value)

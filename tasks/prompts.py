@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import InputError, SettingsError
+from tasks.missing import cell_text, python_value
 from tasks.template_sandbox import SANDBOX, CantRender
 
 if TYPE_CHECKING:
@@ -113,13 +114,16 @@ def rendered_at_once(template: str, values: Mapping[str, Any]) -> bool:
 
 def _of(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a template names; an empty text for a column without one."""
-    found = {name: values[name] for name in columns_in(template) if name in values}
-    return {name: "" if value is None else value for name, value in found.items()}
+    found = {name: python_value(values[name]) for name in columns_in(template) if name in values}
+    return {
+        name: cell_text(value) if value is None or isinstance(value, (bytes, bytearray)) else value
+        for name, value in found.items()
+    }
 
 
 def _filled(parts: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> str:
     try:
-        return "".join([said + str(values[column]) if column else said for said, column in parts])
+        return "".join([said + cell_text(values[column]) if column else said for said, column in parts])
     except KeyError as error:
         raise InputError(f"The template does not fit the row: {error} is undefined.") from error
     except (ValueError, RecursionError) as error:

@@ -100,7 +100,31 @@ class _Generation(Extension):
 @lru_cache(maxsize=1)
 def prompt_environment() -> Bounded:
     """For prompts: a column that is not there is an error."""
-    return Bounded(undefined=StrictUndefined)
+    return Bounded(undefined=StrictUndefined, finalize=_written)
+
+
+def _written(value: Any) -> Any:
+    """A cell as a prompt shows it (as tasks/missing.py does): a list or an object as JSON, nothing for a missing one."""
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(_jsonable(value), ensure_ascii=False)
+    if isinstance(value, (bytes, bytearray)):
+        return _jsonable(value)
+    return "" if value is None or value != value else value
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(_written(name)): _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            return value.decode().removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            return ""
+    if value is None or value != value:
+        return None
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 @lru_cache(maxsize=2)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from tasks.base import Task, plain, text
 from tasks.conversations import NotHeld, conversation, is_conversation
 from tasks.errors import CallRefused, SettingsError
+from tasks.missing import python_value, python_values
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
 from tasks.settings import setting
@@ -118,7 +119,7 @@ def _asking(value: Any) -> list[Message] | None:
 def unused(template: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a row that its prompt does not show: ids, topics and the like."""
     used = {*columns_in(template), "system_prompt", "messages"}
-    return {str(name): value for name, value in inputs.items() if name not in used and plain(value)}
+    return {str(name): value for name, value in python_values(inputs).items() if name not in used and plain(value)}
 
 
 def _rendered(template: str, inputs: Mapping[str, Any]) -> str:
@@ -126,6 +127,7 @@ def _rendered(template: str, inputs: Mapping[str, Any]) -> str:
 
 
 def _blank(value: Any) -> bool:
+    value = python_value(value)
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from tasks import Magpie, TextGeneration
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.missing import cell_text
 from tasks.models.chat_templates import Template, open_user_turn
 from tasks.prompts import columns_in, render_foreign, simple
 from tasks.template_renderer import MOST_MEMORY
@@ -188,8 +189,8 @@ CELLS = st.recursive(
 
 
 @given(CELLS)
-def test_a_cell_is_rendered_as_it_is(cell: Any) -> None:
-    assert SANDBOX.prompt("{{ a }}{% if 1 %}{% endif %}", {"a": cell}) == str(cell)
+def test_a_cell_is_rendered_as_it_is_without_the_process(cell: Any) -> None:
+    assert SANDBOX.prompt("{{ a }}{% if 1 %}{% endif %}", {"a": cell}) == cell_text(cell)
 
 
 def test_a_cell_can_be_asked_for_its_parts() -> None:

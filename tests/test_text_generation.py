@@ -88,7 +88,7 @@ TALK: list[Message] = [
         ({"instruction": TALK, "system_prompt": "S"}, [("system", "S"), *said(TALK)]),
         ({"messages": [{"role": "system", "content": "Own."}, *TALK], "system_prompt": "S"}, [("system", "Own."), *said(TALK)]),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "A?"}]}]}, [("user", "A?")]),
-        ({"instruction": ["a", "b"]}, [("user", "['a', 'b']")]),
+        ({"instruction": ["a", "b"]}, [("user", '["a", "b"]')]),
         ({"instruction": 0}, [("user", "0")]),
     ],
 )  # fmt: skip

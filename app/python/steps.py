@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 from app.python.sessions import Session
 from tasks.base import text
 from tasks.errors import InputError, SettingsError
+from tasks.missing import python_value
 
 if TYPE_CHECKING:
     from app.python.pipelines import Pipeline
@@ -258,6 +259,7 @@ def rows_of(given: Any) -> list[dict[str, Any]]:
 
 def texts_of(value: Any) -> list[str]:
     """The texts in a cell: of a list each one ("" for none), of a text itself. Raises InputError for anything else."""
+    value = python_value(value)
     if value is None or isinstance(value, str):
         return [text(value)] if value else []
     if not isinstance(value, (list, tuple)):
