@@ -161,7 +161,8 @@ class Desk:
         if task.draws or filled["inputs.source"] != "paste":
             return filled
         try:
-            path = uploads.keep_text(str(filled["inputs.text"] or ""), task.required_columns()[:2], self.settings)
+            text, separator = (str(filled[f"inputs.{name}"] or "") for name in ("text", "separator"))
+            path = uploads.keep_text(text, task.required_columns()[:2], self.settings, separator)
         except InputError as error:
             raise FormError("inputs", str(error)) from error
         return {**filled, "inputs.path": str(path)}

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from app import recipe
 from app.inputs.inputs import Inputs
+from app.inputs.pasted import LINES
 from app.keys import variable_for
 from app.recipe import Recipe
 from app.tables.browse import Wanted
@@ -150,6 +151,7 @@ def fill(made: Recipe) -> Filled:
         "source": "dataset" if made.inputs.dataset else "upload" if made.inputs.path else "paste",
         "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "config": made.inputs.config,
         "split": made.inputs.split, "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
+        **asdict(made.inputs.options),
         "columns": dict(made.inputs.columns),
         "argilla": "", "workspace": "", "snapshot": "", "run": "",
         "drawn_from": made.task.draws and made.inputs.given,
@@ -237,8 +239,14 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
             "run": "Choose a run.",
         }
         raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
-    numbers = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
-    return _part(Inputs, {**where, "columns": mapping, **numbers}, "inputs")
+    others = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
+    if "path" in where and source not in ("argilla", "run"):
+        others |= {
+            name: str(filled.get(f"inputs.{name}") or "").strip(" ") for name in ("separator", "sheet", "encoding")
+        }
+        others["separator"] = "" if others["separator"] == LINES else others["separator"]
+        others["header"] = filled.get("inputs.header") is not False
+    return _part(Inputs, {**where, "columns": mapping, **others}, "inputs")
 
 
 def rating_of(filled: Filled) -> UltraFeedback:

@@ -163,3 +163,27 @@ def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Pat
         lines = [json.loads(line) for line in downloading.value.path().read_text().splitlines()]
         assert lines and all({"prompt", "chosen", "rejected"} <= line.keys() for line in lines)
         assert calm(curator)
+
+
+def test_the_first_rows_of_a_pasted_table(app: App, browser: Browser) -> None:
+    sheet = "question\tanswer\nName a river.\tThe Loire.\nWhat is <b>bold</b>?\t" + "A long answer. " * 30
+    with person(browser) as curator:
+        page = curator.page
+        curator.fresh(app.url)
+        curator.tab("Generate")
+        page.get_by_text("Existing rows").first.click()
+        page.locator("#source").get_by_label("Paste").click()
+        curator.write("pasted", sheet)
+        shown = page.get_by_role("region", name="The first rows as they will be read")
+        expect(shown.locator("th")).to_have_text(["question", "answer"])
+        expect(shown.locator("tbody tr")).to_have_count(2)
+        expect(shown.locator("td").nth(2)).to_have_text("What is <b>bold</b>?")
+        header = page.get_by_label("First row names the columns")
+        header.click()
+        expect(shown.locator("th")).to_have_text(["column 1", "column 2"])
+        expect(shown.locator("tbody tr")).to_have_count(3)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        curator.write("pasted", "Red, green\nblue, grey")
+        expect(shown.locator("th")).to_have_text(["instruction"])
+        assert calm(curator)

@@ -13,6 +13,7 @@ from app.desk import Desk
 from app.errors import StoreError
 from app.inputs import inputs, uploads
 from app.inputs.inputs import Inputs
+from app.inputs.pasted import LINES
 from app.inputs.table import LONGEST_LINE
 from app.jobs import Jobs
 from app.standby import Standby
@@ -233,3 +234,84 @@ def test_a_look_at_what_is_no_input_says_so(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=words):
         uploads.look(Inputs(path=str(tmp_path / name)))
+
+
+SHEET = "question\tanswer\nName a river.\tThe Loire.\nName a lake.\tComo."
+QA = [{"question": "Name a river.", "answer": "The Loire."}, {"question": "Name a lake.", "answer": "Como."}]
+TABLES = {
+    "a spreadsheet": (SHEET, QA),
+    "a spreadsheet with cells of several lines": (
+        'question\tanswer\n"Name\na river."\tThe ""Loire""', [{"question": "Name\na river.", "answer": 'The ""Loire""'}]),
+    "a spreadsheet with an empty last cell": ("question\tanswer\nWhy?\t", [{"question": "Why?", "answer": ""}]),
+    "CSV with columns of its own": (SHEET.replace("\t", ","), QA),
+    "CSV by semicolons": (SHEET.replace("\t", ";"), QA),
+    "CSV by bars": (SHEET.replace("\t", "|"), QA),
+    "JSON over several lines": ("\n".join(json.dumps(row, indent=2) for row in QA), QA),
+    "JSON Lines with commas": ("".join(json.dumps(row) + ",\n" for row in QA), QA),
+    "a list with a comma at its end": (f"[{json.dumps(QA[0])},\n{json.dumps(QA[1])},]", QA),
+    "columns": (json.dumps({"question": [row["question"] for row in QA], "answer": [row["answer"] for row in QA]}, indent=1), QA),
+}  # fmt: skip
+PROSE = {
+    "commas": "Red, green\nblue, grey",
+    "sentences with a comma each": "Name a river, please.\nName a lake, please.",
+    "one line of words": "Tom,Dick,Harry",
+    "commas, not the same number": "red,green\nblue,grey,black",
+    "tabs, not the same number": "Name a river.\tNow.\nName a lake.",
+    "one line with a tab": "Name a river.\tNow.",
+    "semicolons": "Name a river; any.\nName a lake; any.",
+    "numbers": "1,2\n3,4",
+    "braces": "{name} is my friend.\n{name} is not.",
+    "brackets": "[1] Name a river.\n[2] Name a lake.",
+    "a table in Markdown": "| a | b |\n| - | - |\n| 1 | 2 |",
+}
+
+
+@pytest.mark.parametrize(("text", "rows"), TABLES.values(), ids=TABLES)
+def test_a_pasted_table_has_its_columns(text: str, rows: list[dict[str, Any]], here: Settings) -> None:
+    assert pasted(text, ONE, here) == rows == pasted(text, TWO, here)
+
+
+@pytest.mark.parametrize("text", PROSE.values(), ids=PROSE)
+def test_pasted_prose_stays_lines(text: str, here: Settings) -> None:
+    assert pasted(text, ONE, here) == [{"instruction": line} for line in text.split("\n")]
+
+
+def test_how_a_pasted_text_is_read_can_be_chosen(here: Settings) -> None:
+    kept = uploads.keep_text("red, green\nblue, grey", ONE, here, ",")
+    assert list(inputs.rows(Inputs(path=str(kept)))) == [{"red": "blue", " green": " grey"}]
+    assert next(inputs.rows(Inputs(path=str(kept), header=False))) == {"column 1": "red", "column 2": " green"}
+    kept = uploads.keep_text("question,answer\nWhy?,So.", ONE, here, LINES)
+    assert [row["instruction"] for row in inputs.rows(Inputs(path=str(kept)))] == ["question,answer", "Why?,So."]
+
+
+def test_a_look_shows_the_first_rows_as_they_will_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("q;a\n" + "".join(f"Why {n}?;{'so ' * 200}\n" for n in range(9)))
+    found = uploads.look(Inputs(path=str(path), skip=2))
+    assert [row["q"] for row in found.first] == ["Why 2?", "Why 3?", "Why 4?", "Why 5?", "Why 6?"]
+    assert all(len(row["a"]) < 130 and row["a"].endswith("so …") for row in found.first)
+    assert found.left == ("a.csv is read as separated by semicolons.",)
+    assert uploads.look(Inputs(path=str(path), header=False)).first[0]["column 1"] == "q"
+
+
+def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, store: Store) -> None:
+    from app.pages import inputs as page
+    from app.pages.board import Act
+
+    jobs = Jobs(store, here)
+    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
+    look = desk.look("me", "", {})
+    assert page._options(look) == ()
+    done = page.examine(Act(desk, "me", "", look.filled, {}))
+    assert done.fill is not None
+    desk.keep("me", done.fill)
+    look = desk.look("me", "", {})
+    shown = page.found(look)
+    assert "pasted: 3 rows, columns question, answer" in shown and "<td>The Loire.</td>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown and "<b>" not in shown
+    assert page._options(look) == ("separator", "header")
+    desk.keep("me", {"inputs.header": False, "inputs.column0": "column 1"})
+    described = desk.recipe(desk.filled("me"))
+    assert described.dump()["inputs"]["header"] is False and "separator" not in described.dump()["inputs"]
+    jobs.close()

@@ -8,7 +8,6 @@ lines a row spans is told here, and no row may be longer than `LONGEST_LINE`.
 import csv
 import io
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -203,14 +202,3 @@ def _too_many(source: Source, block: Sequence[tuple[int, str]], columns: int, se
         if len(cells) > columns and (len(cells) > columns + 1 or cells[-1]):
             return InputError(f"{source.name}, line {number} has more cells than the header names columns.")
     return InputError(f"{source.name}, line {block[0][0]} and those behind it can't be read as CSV.")
-
-
-def looks_like_header(cells: Sequence[str]) -> bool:
-    """True for cells that can name columns: short, different from each other, none empty, none a number or a sentence."""
-    words = [cell.strip() for cell in cells]
-    if not all(words) or max(Counter(words).values()) > 1:
-        return False
-    return all(
-        len(word) <= 40 and len(word.split()) <= 3 and word[-1] not in ".?!:;…。？！" and not word[0].isdigit()
-        for word in words
-    )

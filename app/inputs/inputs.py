@@ -8,7 +8,7 @@ import itertools
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,9 +84,14 @@ class Inputs:
         return bool(self.path or self.dataset)
 
     @property
+    def options(self) -> TableOptions:
+        """How tables are to be read, as the settings say it."""
+        return TableOptions(self.separator, self.header, self.sheet, self.encoding)
+
+    @property
     def table(self) -> TableOptions:
-        """How tables are to be read."""
-        return TableOptions(SEPARATORS.get(self.separator, self.separator), self.header, self.sheet, self.encoding)
+        """The same as a reader takes it."""
+        return replace(self.options, separator=SEPARATORS.get(self.separator, self.separator))
 
 
 def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None, still: Still = go_on) -> Rows:

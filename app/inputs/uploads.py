@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +18,32 @@ from app.files import create_private, open_regular, private_folder
 from app.inputs import documents, inputs
 from app.inputs.files import OutOfTime, digest, within
 from app.inputs.inputs import Inputs
+from app.inputs.pasted import as_file
 from tasks.errors import InputError
+from tasks.missing import cell_text
 
 LOOKED_AT = 20
 LOOKED_FOR = 10.0
 """Seconds in which the rows of an input are counted."""
+SHOWN_ROWS, LONGEST_SHOWN = 5, 120
+"""First rows that are shown, characters of a cell that are."""
 MOST_COLUMNS = 1000
 """That are offered to choose from."""
-PARTS = re.compile(r"^[^\S\n]*---+[^\S\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Found:
     """What an input holds: its columns, as its first rows have them, and how many rows; sentences about what is left out.
 
-    `more` is True where there was no time to count all rows.
+    `more` is True where there was no time to count all rows. `first` are the first rows as they will be read, each cell as a
+    short text.
     """
 
     columns: tuple[str, ...]
     rows: int
     left: tuple[str, ...] = ()
     more: bool = False
+    first: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
 
 
 def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
@@ -46,11 +51,15 @@ def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
     left: list[str] = []
     columns: dict[str, None] = {}
     counted, more = 0, False
+    first: list[dict[str, str]] = []
     try:
         whole = replace(given, columns={}, skip=0, limit=None)
         for row in inputs.rows(whole, wanted, left.append, within(LOOKED_FOR)):
             if counted < LOOKED_AT:
                 columns.update(dict.fromkeys(str(name) for name in row))
+            if given.skip <= counted < given.skip + SHOWN_ROWS:
+                shown = itertools.islice(row.items(), MOST_COLUMNS)
+                first.append({str(name): short(value) for name, value in shown})
             counted += 1
     except OutOfTime:
         more = True
@@ -60,7 +69,13 @@ def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
             raise
     if len(columns) > MOST_COLUMNS:
         left.append(f"It has {len(columns):,} columns; the first {MOST_COLUMNS:,} can be chosen from.")
-    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more)
+    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more, tuple(first))
+
+
+def short(value: Any) -> str:
+    """A cell as a text of a line, cut where it is long."""
+    text = " ".join(cell_text(value)[: 2 * LONGEST_SHOWN].split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN].rstrip()} …"
 
 
 def keep_file(path: Path, settings: Settings) -> Path:
@@ -120,17 +135,17 @@ def keep_rows(rows: Iterable[Mapping[str, Any]], name: str, settings: Settings) 
         part.unlink(missing_ok=True)
 
 
-def keep_text(text: str, columns: Sequence[str], settings: Settings) -> Path:
-    """Pasted text as a file of rows: JSON Lines or CSV as they are, else a row a line (or a part, between lines of ---).
+def keep_text(text: str, columns: Sequence[str], settings: Settings, separator: str = "") -> Path:
+    """Pasted text as a file of rows: what app/inputs/pasted.py takes it for.
 
-    `columns` are those that the task needs. With two of them a part's first line is the first, the rest the second.
-    Raises InputError if there is nothing in it.
+    `columns` are those that the task needs; `separator` makes a table of it, LINES a row a line. Raises InputError if there is
+    nothing in it.
     """
     if "\0" in text:
         raise InputError("The pasted text holds binary data. Upload it as a file.")
-    name, content = _as_rows(text.strip().lstrip("\ufeff"), tuple(columns) or ("instruction",))
+    name, content = as_file(text.strip("\r\n ").strip("\ufeff"), tuple(columns) or ("instruction",), separator)
     if not content.strip():
-        raise InputError("Nothing was pasted yet. Paste lines, JSON Lines or CSV; or upload a file.")
+        raise InputError("Nothing was pasted yet. Paste lines, a table, JSON Lines or CSV; or upload a file.")
     content = content.encode("utf-8", "replace").decode("utf-8")
     named = hashlib.sha256(content.encode()).hexdigest()[:16]
     try:
@@ -169,36 +184,3 @@ def _kept(
             if part.exists():
                 remove(part)
     return target
-
-
-def _as_rows(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
-    """(file name, content)"""
-    lines = text.split("\n")
-    if text.startswith(("{", "[")):
-        if isinstance(_json(lines[0]), dict):
-            return "pasted.jsonl", text + "\n"
-        if isinstance(_json(text), (dict, list)):
-            return "pasted.json", text
-    header = [cell.strip().strip('"') for cell in lines[0].split(",")]
-    if len(header) > 1 and set(columns) & set(header) and all(re.fullmatch(r"[\w .-]{1,60}", cell) for cell in header):
-        return "pasted.csv", text + "\n"
-    if len(lines) > 1 and len(columns) == 1 and lines[0].strip() == columns[0]:
-        lines = lines[1:]  # a header of one column
-    whole = "\n".join(lines)
-    made = []
-    if len(columns) > 1:
-        for part in PARTS.split(whole):
-            title, _, rest = part.strip().partition("\n")
-            if title:
-                made.append({columns[0]: title.strip(), columns[1]: rest.strip() or title.strip()})
-    else:
-        items = PARTS.split(whole) if PARTS.search(whole) else lines
-        made = [{columns[0]: item.strip()} for item in items if item.strip()]
-    return "pasted.jsonl", "".join(json.dumps(row) + "\n" for row in made)
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -1,6 +1,6 @@
 """The input of a run, on the page Generate: pasted, uploaded or a dataset; what it holds; which column is which."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ from app import draft, parts
 from app.desk import Look
 from app.draft import SLOTS, FormError
 from app.inputs import uploads
+from app.inputs.files import ending
 from app.inputs.inputs import KNOWN
+from app.inputs.pasted import LINES
+from app.inputs.spreadsheets import ENDINGS as SPREADSHEETS
 from app.pages.board import Act, Board, Done
 from app.pages.event_values import upload_button
 from app.parts import count
@@ -27,6 +30,18 @@ SOURCES = [
     ("From Argilla", "argilla"),
     ("Another run", "run"),
 ]
+SEPARATORS = [
+    ("found out", ""),
+    ("commas", ","),
+    ("semicolons", ";"),
+    ("tabs", "tab"),
+    ("vertical bars", "|"),
+    ("none: a row a line", LINES),
+]
+OPTIONS = ("inputs.separator", "inputs.sheet", "inputs.encoding", "inputs.header")
+DELIMITED, TEXTS = (".csv", ".tsv"), (".txt", ".jsonl", ".ndjson", ".json")
+MOST_SHOWN = 12
+"""Columns of the first rows that are shown."""
 
 
 def build(board: Board) -> None:
@@ -67,6 +82,26 @@ def build(board: Board) -> None:
         "inputs.run", gr.Dropdown([("", "")], value="", label="Run", visible=False, interactive=True, filterable=False)
     )
     board.dress(run, _runs)
+    with gr.Row(visible=False) as options:
+        separator = form.add(
+            "inputs.separator",
+            gr.Dropdown(
+                SEPARATORS, value="", label="Separator", interactive=True, min_width=140, allow_custom_value=True
+            ),
+        )
+        sheet = form.add(
+            "inputs.sheet", gr.Textbox("", label="Sheet", placeholder="the first", interactive=True, min_width=140)
+        )
+        encoding = form.add(
+            "inputs.encoding",
+            gr.Textbox("", label="Encoding", placeholder="found out", interactive=True, min_width=140),
+        )
+        header = form.add(
+            "inputs.header", gr.Checkbox(True, label="First row names the columns", interactive=True, min_width=140)
+        )
+    board.dress(options, lambda look: gr.update(visible=bool(_options(look))))
+    for name, field in (("separator", separator), ("sheet", sheet), ("encoding", encoding), ("header", header)):
+        board.dress(field, partial(_option, name))
     board.part(found)
     with gr.Row():
         for k in range(SLOTS):
@@ -84,7 +119,15 @@ def build(board: Board) -> None:
             )
             board.dress(column, partial(_column, k))
     board.act(upload.upload, take_files, forms=True, extra=[upload])
-    for name in ("inputs.text", "inputs.dataset", "inputs.config", "inputs.split", "inputs.source", "task.kind"):
+    for name in (
+        "inputs.text",
+        "inputs.dataset",
+        "inputs.config",
+        "inputs.split",
+        "inputs.source",
+        "task.kind",
+        *OPTIONS,
+    ):
         board.changes(name, examine)
     for name in ("inputs.argilla", "inputs.workspace"):
         board.changes(name, take_records)
@@ -106,8 +149,8 @@ def _paste_hint(look: Look) -> str:
     task = _task(look)
     needed = task.required_columns()[:2] if task else ()
     if len(needed) < 2:
-        return f"One {needed[0] if needed else 'instruction'} a line; or JSON Lines, or CSV with a header."
-    return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or JSON Lines, or CSV."
+        return f"One {needed[0] if needed else 'instruction'} a line; or a table from a spreadsheet, CSV, JSON."
+    return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or a table, CSV, JSON."
 
 
 def _endings(look: Look) -> str:
@@ -127,6 +170,23 @@ def _runs(look: Look) -> Any:
     return gr.update(visible=True, choices=choices)
 
 
+def _options(look: Look) -> tuple[str, ...]:
+    """What can be said of how the input is read, where it is a table or could be one."""
+    has, source = look.filled.get("inputs.found") or {}, look.filled["inputs.source"]
+    of = ending(str(look.filled["inputs.path"] or ""))
+    if source not in ("paste", "upload") or not has.get("columns"):
+        return ()
+    if source == "paste":
+        return ("separator", "header") if of in DELIMITED else ("separator",)
+    if of in SPREADSHEETS:
+        return ("sheet", "header")
+    return ("separator", "header", "encoding") if of in DELIMITED else ("encoding",) if of in TEXTS else ()
+
+
+def _option(name: str, look: Look) -> Any:
+    return gr.update(visible=name in _options(look))
+
+
 def found(look: Look) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
@@ -140,7 +200,19 @@ def found(look: Look) -> str:
     rows = count(has["rows"], "row")
     if has.get("more"):
         rows = f"more than {rows}, counted no further" if has["rows"] else "it takes long to read"
-    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{said}'
+    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{said}{_first_rows(has)}'
+
+
+def _first_rows(has: Mapping[str, Any]) -> str:
+    """The first rows as they will be read."""
+    names = has["columns"][:MOST_SHOWN]
+    first = has.get("first") or []
+    if not first:
+        return ""
+    body = parts.table(names, ([row.get(name, "") for name in names] for row in first))
+    return (
+        f'<div class="cells" role="region" tabindex="0" aria-label="The first rows as they will be read">{body}</div>'
+    )
 
 
 def _column(k: int, look: Look) -> Any:
@@ -210,5 +282,6 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
         "more": seen.more,
         "columns": list(seen.columns),
         "left": [*left, *seen.left],
+        "first": [{name: row.get(name, "") for name in seen.columns[:MOST_SHOWN]} for row in seen.first],
     }
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
