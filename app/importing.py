@@ -104,7 +104,7 @@ def recipe_of(given: Inputs, name: str, aspects: Sequence[str] = (), labeller: s
 def layout(given: Inputs) -> str:
     """What the first row of an input is recognised as, in a sentence. Raises InputError."""
     first = next(inputs.rows(given), None)
-    return "" if first is None else layouts.sentence(layouts.with_mapped(first, given.columns))
+    return "" if first is None else ExistingRows().recognised(layouts.with_mapped(first, given.columns))
 
 
 def left_out(store: Store, run: Run) -> dict[str, int]:

@@ -13,7 +13,7 @@ from app.tables.runs import Run
 from app.tables.text import now
 from feedback import push as to_argilla
 from feedback.judged import Judged
-from feedback.opinions import priority
+from feedback.opinions import MOST_RESPONSES, priority
 from feedback.push import Pushed, Target
 from feedback.records import About, Place, clean, item
 from feedback.schema import Shape
@@ -35,6 +35,14 @@ class Sent:
     """Decisions made in the app that Argilla has now, under the account of its key."""
     open_audits: int = 0
     """Audit rows that were sealed to go with ratings and reasons before it was said that they should go without."""
+    shortened: int = 0
+    """Rows with more responses than people can compare: the first ones are shown."""
+
+
+def shortened(rows: int) -> str:
+    """What is not shown of some rows, in a sentence; "" where all is."""
+    have = "1 row has" if rows == 1 else f"{rows:,} rows have"
+    return f"{have} more than {MOST_RESPONSES} responses: the first {MOST_RESPONSES} are shown." if rows else ""
 
 
 def about_of(run: Run, made: Recipe) -> About:
@@ -70,25 +78,28 @@ def send(
         run.id, name, to.id, to.name, to.workspace, secrets.randbits(31), hashlib.sha256(said.encode()).hexdigest()[:16]
     )
     aspect = about.labelled[0] if about.labelled else ""
-    priorities = {judged.row.id: priority(judged.row, judged.ratings, aspect) for judged in walk()}
+    priorities: dict[str, float] = {}
+    for judged in walk():
+        priorities[judged.row.id] = priority(judged.row, judged.ratings, aspect)
+        done.shortened += len(judged.row.responses) > MOST_RESPONSES
     store.reviews.plan(push, priorities, blind_audit=made.review.blind_audit)
     _forget_what_is_gone(store, push, server, to)
 
     def batches() -> Iterator[tuple[list[to_argilla.Item], int]]:
         for page in store.reviews.planned(push):
             rest = [planned for planned in page if not planned["known"]]
-            judged = of([planned["row"] for planned in rest])
-            near = vectors({row: one.row.instruction for row, one in judged.items()}) if vectors and judged else {}
+            known = of([planned["row"] for planned in rest])
+            near = vectors({row: one.row.instruction for row, one in known.items()}) if vectors and known else {}
             yield [
                 (
                     item(
-                        judged[p["row"]].row, judged[p["row"]].ratings, shape, about,
+                        known[p["row"]].row, known[p["row"]].ratings, shape, about,
                         Place(p["kind"], p["priority"], p["place"] + 1, p["batch"], not p["suggestions_shown"]),
                         near.get(p["row"]),
                     ),
                     p["content_hash"], p["suggested"],
                 )
-                for p in rest if p["row"] in judged
+                for p in rest if p["row"] in known
             ], len(page) - len(rest)  # fmt: skip
 
     to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began), watch, done.pushed)

@@ -92,6 +92,10 @@ class Task:
     def required_columns(self) -> tuple[str, ...]:
         return self.columns
 
+    def recognised(self, row: Mapping[str, Any]) -> str:
+        """What the layout of an input is recognised as by its first row, in a sentence; "" where the task knows none."""
+        return ""
+
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         """The rows that one unit gives, in a fixed order, and what had to be dropped."""
         raise TypeError(f"{type(self).__name__} does not say how it makes rows")

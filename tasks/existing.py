@@ -58,6 +58,9 @@ class ExistingRows(Task):
         if "messages" not in row and not layouts.fits(row) and not (index and layouts.has_responses(row)):
             self._require(row, index, "instruction")
 
+    def recognised(self, row: Mapping[str, Any]) -> str:
+        return layouts.sentence(row)
+
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         inputs = unit.inputs
         try:

@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.base import listed, text
 from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, transcript
-from tasks.missing import is_missing
+from tasks.missing import is_missing, python_values
 from tasks.types import Message, Response
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "trajectory", "context")
@@ -129,7 +129,7 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
 def sentence(row: Mapping[str, Any]) -> str:
     """What a row is recognised as, for people; "" where it is nothing known or can't be held."""
     try:
-        reading = read(next(iter(parts(row)), row))
+        reading = read(python_values(next(iter(parts(row)), row)))
     except NotHeld as error:
         return f"The first row can't be held: it has {error}."
     if not reading.messages:

@@ -47,6 +47,8 @@ REMARKED = re.compile(r"(?<!\s)\s++[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
 PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
 ABOUT_PICTURES = re.compile(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
+NO_INPUT = re.compile(r"<?no ?input>?|none|n/a|-", re.IGNORECASE)
+"""What stands for no input at all: Self-Instruct's own word first."""
 NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
 LITERAL = re.compile(
     r"\A\s*+(?:```\w{0,10}[ \t]*\n\s*+)?(?:[^\W\d]\w{0,30} ?= ?(?=[\[{])|(?=[\[{]\s*+'))"
@@ -186,9 +188,12 @@ def _texts(values: Sequence[Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in KEYS if isinstance(value.get(key), str)), None)
-    return value.strip() if isinstance(value, str) else ""
+    if not isinstance(value, Mapping):
+        return value.strip() if isinstance(value, str) else ""
+    texts = {key: value[key].strip() for key in KEYS if isinstance(value.get(key), str)}
+    asked = next(iter(texts), "")
+    under = texts.get("input", "") if asked != "input" else ""
+    return "\n\n".join(filter(None, (texts.get(asked), "" if NO_INPUT.fullmatch(under) else under)))
 
 
 def _bare_of_json(items: list[str]) -> list[str]:

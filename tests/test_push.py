@@ -12,7 +12,7 @@ import pytest
 from app import judging, workflow
 from app.config import Settings
 from app.reviewing import Argilla
-from app.sending import Sent
+from app.sending import Sent, shortened
 from app.store import Store
 from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
 from app.tables.rows import content_hash
@@ -194,6 +194,16 @@ def test_a_row_without_a_response_is_sent_as_well(store: Store, where: Argilla, 
     store.rows.edit(replace(bare, responses=()), "tester")
     assert pushed(store, run, where, name).pushed.refused == []
     assert len(owner.records(name)) == 2
+
+
+def test_responses_beyond_those_that_are_shown_are_told(
+    store: Store, where: Argilla, owner: Reviewer, name: str
+) -> None:
+    sent = pushed(store, with_run(store, 2, responses=9), where, name)
+    assert sent.shortened == 2
+    assert shortened(2) == "2 rows have more than 8 responses: the first 8 are shown." and not shortened(0)
+    (record, _) = owner.records(name)
+    assert "response-8" in record["fields"] and "response-9" not in record["fields"]
 
 
 def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:

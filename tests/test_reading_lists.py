@@ -91,6 +91,8 @@ def test_nothing_in_it(answer: str) -> None:
         ('Here it is:\n```json\n["a", "b"]\n```', ["a", "b"], []),
         ('{"instructions": ["a", "A ", "b", ""]}', ["a", "b"], ["A"]),
         ('{"instructions": [1, null, {"x": "a"}]}', [], []),
+        ('[{"instruction": "a", "input": "i"}, {"instruction": "b", "input": "<noinput>"}]', ["a\n\ni", "b"], []),
+        ('[{"input": "a"}, {"instruction": "b", "input": ""}]', ["a", "b"], []),
         ('{"instructions": "a"}', [], []),
         ('{"a": {"b": ["x"]}}', [], []),
         ('[["a"], ["b"]]', [], []),

@@ -11,6 +11,7 @@ from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.config import Settings
 from app.pulling import Pulled
+from app.sending import shortened
 from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ArgillaDown
@@ -29,7 +30,7 @@ def push_rows(
     return {
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
         "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
-        "open_audits": sent.open_audits,
+        "open_audits": sent.open_audits, "shortened": sent.shortened,
         "samples": {kind: n for kind, (n, _) in store.reviews.samples(run.id).items()},
         "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
     }  # fmt: skip
@@ -43,6 +44,8 @@ def sent_words(sent: dict[str, Any]) -> str:
         words += f", {sent['withdrawn']} taken out"
     if sent["open_audits"]:
         words += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
+    if sent["shortened"]:
+        words += f"\n{shortened(sent['shortened'])}"
     if sent["dropped"]:
         words += (
             f"\n{sent['dropped']} records are of rows that the run does not have any more: --withdraw takes them out"

@@ -36,7 +36,7 @@ class Found:
     """What an input holds: its columns, as its first rows have them, and how many rows; sentences about what is left out.
 
     `more` is True where there was no time to count all rows. `first` are the first rows as they will be read, each cell as a
-    short text.
+    short text. `layout` says in a sentence what the layout is recognised as.
     """
 
     columns: tuple[str, ...]
@@ -44,14 +44,21 @@ class Found:
     left: tuple[str, ...] = ()
     more: bool = False
     first: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
+    layout: str = ""
 
 
-def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
-    """Reads an input to its end, as a task that needs the columns `wanted` would, or for a while. Raises InputError."""
+def look(
+    given: Inputs, wanted: Sequence[str] = (), recognise: Callable[[Mapping[str, Any]], str] | None = None
+) -> Found:
+    """Reads an input to its end, as a task that needs the columns `wanted` would, or for a while. Raises InputError.
+
+    `recognise` says what the first row is of.
+    """
     left: list[str] = []
     columns: dict[str, None] = {}
     counted, more = 0, False
     first: list[dict[str, str]] = []
+    layout = ""
     try:
         whole = replace(given, columns={}, skip=0, limit=None)
         for row in inputs.rows(whole, wanted, left.append, within(LOOKED_FOR)):
@@ -60,6 +67,8 @@ def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
             if given.skip <= counted < given.skip + SHOWN_ROWS:
                 shown = itertools.islice(row.items(), MOST_COLUMNS)
                 first.append({str(name): short(value) for name, value in shown})
+            if counted == given.skip and recognise is not None:
+                layout = recognise(row)
             counted += 1
     except OutOfTime:
         more = True
@@ -69,7 +78,7 @@ def look(given: Inputs, wanted: Sequence[str] = ()) -> Found:
             raise
     if len(columns) > MOST_COLUMNS:
         left.append(f"It has {len(columns):,} columns; the first {MOST_COLUMNS:,} can be chosen from.")
-    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more, tuple(first))
+    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more, tuple(first), layout)
 
 
 def short(value: Any) -> str:

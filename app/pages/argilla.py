@@ -8,6 +8,7 @@ from app import parts, reviewing
 from app.desk import Look
 from app.pages.board import Act, Board, Done
 from app.parts import count, t
+from app.sending import shortened
 from feedback.push import review_address
 from tasks.errors import SettingsError
 
@@ -90,7 +91,8 @@ def _job_words(look: Look) -> str:
             if job.sent.open_audits
             else ""
         )
-        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.{open_}", "ok") + refused
+        fewer = f" {shortened(job.sent.shortened)}".rstrip()
+        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.{open_}{fewer}", "ok") + refused
     if job.what == "pull" and job.pulled is not None:
         gone = (
             f" {count(job.pulled.missing, 'dataset was', 'datasets were')} deleted there; what was pulled before is kept."

@@ -200,7 +200,8 @@ def found(look: Look) -> str:
     rows = count(has["rows"], "row")
     if has.get("more"):
         rows = f"more than {rows}, counted no further" if has["rows"] else "it takes long to read"
-    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{said}{_first_rows(has)}'
+    layout = f'<p class="note">{parts.t(has["layout"])}</p>' if has.get("layout") else ""
+    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{layout}{said}{_first_rows(has)}'
 
 
 def _first_rows(has: Mapping[str, Any]) -> str:
@@ -267,7 +268,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     given = draft.inputs_of({**filled, **blank}, task)
     act.desk.check_paths(given)
     try:
-        seen = uploads.look(given, task.required_columns())
+        seen = uploads.look(given, task.required_columns(), task.recognised)
     except ClaywrightError as error:
         raise FormError("inputs", str(error)) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
@@ -282,6 +283,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
         "more": seen.more,
         "columns": list(seen.columns),
         "left": [*left, *seen.left],
+        "layout": seen.layout,
         "first": [{name: row.get(name, "") for name in seen.columns[:MOST_SHOWN]} for row in seen.first],
     }
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
