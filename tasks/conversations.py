@@ -139,6 +139,8 @@ def _turns(message: Any) -> list[Message]:
         turn["content"], turn["tool_calls"] = "", _calls_in(text)
     if calls := _calls(message):
         turn["tool_calls"] = calls
+    if not is_json(turn.get("tool_calls")):
+        raise NotHeld("calls of tools that no JSON can hold")
     if call := message.get("tool_call_id"):
         turn["tool_call_id"] = str(call)
     if named := message.get("name"):
@@ -171,6 +173,15 @@ def _content(value: Any) -> tuple[str, str]:
         elif part.get("text") is None or kind:
             raise NotHeld(what_is_not_held(kind or next(iter(map(str, part)), "")))
     return "".join(texts).strip(), "\n\n".join(filter(None, thoughts)).strip()
+
+
+def is_json(value: Any) -> bool:
+    """True for what JSON can hold: no bytes, no infinite number."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def what_is_not_held(kind: str) -> str:

@@ -74,7 +74,9 @@ class ExistingRows(Task):
         rest, left_out = _kept(inputs, reading.used)
         if (theirs := own_id(inputs.get("id"))) is not None:
             rest = {"id": theirs, **rest}
-        origin = {**rest, **reading.beside, **({LEFT_OUT: left_out} if left_out else {})}
+        beside, also_left_out = _kept(reading.beside, ())
+        left_out += also_left_out
+        origin = {**rest, **beside, **({LEFT_OUT: left_out} if left_out else {})}
         return [Row(tuple(reading.messages), tuple(reading.responses), origin)]
 
 

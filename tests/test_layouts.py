@@ -5,11 +5,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example
+from hypothesis import given as example_of
+from hypothesis import strategies as st
 
 from tasks import ExistingRows, layouts
 from tasks.conversations import NotHeld, conversation, transcript
 from tasks.engine import Engine
 from tasks.errors import InputError
+from tasks.types import Dropped
 from tests.scripts import Memo, Model, do, dropped, made, row, said
 
 USER, GOOD, BAD = (
@@ -236,3 +240,34 @@ def test_transcripts_need_their_first_mark() -> None:
     assert transcript("\n\nAssistant: Hello") == []
     with pytest.raises(NotHeld):
         conversation([{"role": "user", "content": ["a", {"type": "input_image"}]}])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["user", "[{", '[{"role": "user"}]']),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["role", "from", "content", "value", "text", "type", "tool_calls", "model", "input", "output"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+ROWS = st.dictionaries(
+    st.sampled_from(
+        ["instruction", "prompt", "messages", "conversations", "context", "chosen", "rejected", "response", "responses", "completions",
+         "response_1", "models", "model", "system", "input", "tools", "id", "fields", "suggestions", "message_tree_id", "ratings", "image"]
+    ),
+    VALUES,
+    min_size=1,
+)  # fmt: skip
+
+
+@example({"prompt": "A?", "response": {"from": float("inf"), "content": "B."}})
+@example({"messages": [{"role": "user", "content": "A?"}, {"role": "tool", "tool_calls": [float("inf")]}]})
+@example_of(ROWS)
+def test_any_row_is_read_or_refused(given: dict[str, Any]) -> None:
+    try:
+        units = list(ExistingRows().units([given]))
+    except InputError:
+        return
+    model = Engine(Memo()).bind(Model(), "x")
+    for unit in units:
+        for one in do(ExistingRows().rows(unit, model)):
+            json.dumps(one.raw if isinstance(one, Dropped) else [list(one.messages), dict(one.origin)], allow_nan=False)
+    assert isinstance(layouts.sentence(given), str)
