@@ -5,6 +5,7 @@ address space, and says in a line of JSON what was shown: {"file", "seconds", "r
 """
 
 import bz2
+import gzip
 import json
 import lzma
 import os
@@ -152,6 +153,97 @@ def word(parts: Iterable[bytes]) -> Write:
     return write
 
 
+def sheet(parts: Iterable[bytes], texts: Iterable[bytes] = ()) -> Write:
+    """An Excel file whose one sheet, and whose shared texts, are written piece by piece."""
+    package = "http://schemas.openxmlformats.org/package/2006"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    related = "".join(
+        f'<Relationship Id="r{number}" Type="{office}/{kind}" Target="{target}"/>'
+        for number, (kind, target) in enumerate(
+            (("worksheet", "sheet1.xml"), ("sharedStrings", "sharedStrings.xml")), 1
+        )
+    )
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+            out.writestr("[Content_Types].xml", f'<Types xmlns="{package}/content-types"/>')
+            out.writestr(
+                "_rels/.rels",
+                f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/officeDocument"'
+                ' Target="xl/workbook.xml"/></Relationships>',
+            )
+            out.writestr(
+                "xl/_rels/workbook.xml.rels",
+                f'<Relationships xmlns="{package}/relationships">{related}</Relationships>',
+            )
+            out.writestr(
+                "xl/workbook.xml",
+                f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="One" sheetId="1" r:id="r1"/></sheets>'
+                "</workbook>",
+            )
+            for name, tag, content in (("sheet1", "worksheet", parts), ("sharedStrings", "sst", texts)):
+                with out.open(f"xl/{name}.xml", "w") as entry:
+                    entry.write(f'<{tag} xmlns="{main}">'.encode())
+                    for part in content:
+                        entry.write(part)
+                    entry.write(f"</{tag}>".encode())
+
+    return write
+
+
+def cell(place: str, text: str) -> bytes:
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'.encode()
+
+
+def open_document(table: str) -> Write:
+    """An OpenDocument spreadsheet with that table."""
+    names = "urn:oasis:names:tc:opendocument:xmlns"
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as out:
+            out.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            out.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{names}:manifest:1.0"/>')
+            out.writestr(
+                "content.xml",
+                f'<office:document-content xmlns:office="{names}:office:1.0" xmlns:table="{names}:table:1.0" '
+                f'xmlns:text="{names}:text:1.0"><office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>'
+                "</office:document-content>",
+            )
+
+    return write
+
+
+def gzipped(parts: Iterable[bytes]) -> Write:
+    def write(path: Path) -> None:
+        with gzip.open(path, "wb", compresslevel=1) as out:
+            out.writelines(parts)
+
+    return write
+
+
+def zstandard(parts: Iterable[bytes]) -> Write:
+    def write(path: Path) -> None:
+        import pyarrow as pa
+
+        with pa.CompressedOutputStream(str(path), "zstd") as out:
+            for part in parts:
+                out.write(part)
+
+    return write
+
+
+def arrow(columns: Callable[[], dict[str, Any]]) -> Write:
+    def write(path: Path) -> None:
+        import pyarrow as pa
+
+        table = pa.table(columns())
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+            out.write_table(table)
+
+    return write
+
+
 def pdf(pages: int, drawn: bytes, times: int = 1) -> Write:
     """A PDF file of many pages that all draw the same."""
 
@@ -225,6 +317,37 @@ QUICK: dict[str, Write] = {
     "many-files.zip": many_entries(MB),
     "text.md.zip": zipped("a.md", times(b"x" * 99 + b"\n", 300 * MB)),
     "sparse.jsonl": sparse,
+    "open-quote.csv.gz": gzipped(times(b"x" * 99 + b"\n", 40 * MB, b'a;b\n1;"')),
+    "one-line.jsonl.gz": gzipped(times(b"x", 300 * MB, b'{"a": "')),
+    "one-line.txt.zst": zstandard(times(b"x", 300 * MB)),
+    "one-value.json.zst": zstandard(times(b"x", 300 * MB, b'{"a": ["')),
+    "one-cell-2000-times.feather": arrow(lambda: repeated("x" * MB, 2000)),
+    "list-of-nulls.arrow": arrow(lambda: one_list(12 * MB, "null")),
+    "far-corners.xlsx": sheet(
+        [
+            b"<sheetData>", b'<row r="1">' + cell("A1", "a") + b'</row><row r="1048576">' + cell("XFD1048576", "b") + b"</row>",
+            b"</sheetData>",
+        ]
+    ),
+    "said-to-be-large.xlsx": sheet(
+        [
+            b'<dimension ref="A1:XFD1048576"/><sheetData>',
+            b'<row r="1">' + cell("A1", "a") + b'</row><row r="2">' + cell("A2", "b") + b"</row></sheetData>",
+        ]
+    ),
+    "shared-texts.xlsx": sheet(
+        [b'<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c></row></sheetData>'],
+        times(b"x", 1200 * MB, b"<si><t>", b"</t></si>"),
+    ),
+    "many-rows.xlsx": sheet(times(b"<row><c><v>1</v></c></row>", 700 * MB, b"<sheetData>", b"</sheetData>")),
+    "repeated.ods": open_document(
+        '<table:table table:name="One"><table:table-row table:number-rows-repeated="1048576">'
+        '<table:table-cell table:number-columns-repeated="16384" office:value-type="string"><text:p>a</text:p>'
+        "</table:table-cell></table:table-row></table:table>"
+    ),
+    "deep.json": plain([b'{"a": ' * 200_000]),
+    "last-commas.json": plain(times(b'{"a": 1,},', 3 * MB, b"[", b"{}]")),
+    "long-columns.json": plain([b'{"a": [', b"0," * (MB // 2), b'0], "b": [', b"0," * (MB // 2), b"0]}"]),
 }  # fmt: skip
 """Those that are written and refused in a moment."""
 

@@ -45,6 +45,20 @@ SHOWN = {
     "many-files.zip": "lists more files than can be read",
     "text.md.zip": "larger than 100 MB",
     "sparse.jsonl": "line 1 is longer than 10 MB",
+    "open-quote.csv.gz": "the row is longer than 10 MB",
+    "one-line.jsonl.gz": "line 1 is longer than 10 MB",
+    "one-line.txt.zst": "line 1 is longer than 10 MB",
+    "one-value.json.zst": "the value that begins in line 1 is longer than 10 MB",
+    "one-cell-2000-times.feather": "",
+    "list-of-nulls.arrow": "row 1 is larger than 10 MB",
+    "far-corners.xlsx": "too much memory or time",
+    "said-to-be-large.xlsx": "",
+    "shared-texts.xlsx": "too much memory or time",
+    "many-rows.xlsx": "too much memory or time",
+    "repeated.ods": "can't be read as a spreadsheet",
+    "deep.json": "is not JSON",
+    "last-commas.json": "",
+    "long-columns.json": "",
 }
 
 
