@@ -26,7 +26,17 @@ def read_and_said(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], li
     return list(rows(Inputs(path=str(path), **settings), say=said.append)), said
 
 
+QUOTED = '"q","a"\n"Name a river.","The Loire."\n"Why, é?","So ""it"" is;\nin two lines."\n'
 Write = Callable[[Path], None]
+
+
+def as_text(content: str, encoding: str = "utf-8") -> Write:
+    def write(path: Path) -> None:
+        path.write_bytes(content.encode(encoding))
+
+    return write
+
+
 FRAME = pd.DataFrame(TWO)
 
 
@@ -36,6 +46,20 @@ def frame_as(kind: str, **options: Any) -> Write:
 
 def dataset_as(kind: str, **options: Any) -> Write:
     return lambda path: getattr(datasets.Dataset.from_list(TWO), f"to_{kind}")(path, **options)
+
+
+def duckdb_as(options: str) -> Write:
+    """What DuckDB's COPY writes."""
+
+    def write(path: Path) -> None:
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.execute("CREATE TABLE rows (q VARCHAR, a VARCHAR)")
+            connection.executemany("INSERT INTO rows VALUES (?, ?)", [list(row.values()) for row in TWO])
+            connection.execute(f"COPY rows TO '{path}' ({options})")
+
+    return write
 
 
 WRITTEN: dict[str, tuple[str, Write]] = {
@@ -73,6 +97,19 @@ WRITTEN: dict[str, tuple[str, Write]] = {
         for ending in ("gz", "bz2", "xz", "zip")
     },
     "pandas, JSON Lines, gz": ("a.jsonl.gz", frame_as("json", orient="records", lines=True)),
+    "DuckDB, CSV": ("a.csv", duckdb_as("FORMAT csv, HEADER")),
+    "DuckDB, CSV, packed": ("a.csv.gz", duckdb_as("FORMAT csv, HEADER, DELIMITER '|', COMPRESSION gzip")),
+    "DuckDB, JSON": ("a.json", duckdb_as("FORMAT json")),
+    "DuckDB, JSON as a list": ("a.json", duckdb_as("FORMAT json, ARRAY true")),
+    "DuckDB, Parquet": ("a.parquet", duckdb_as("FORMAT parquet, COMPRESSION zstd")),
+    "LibreOffice, its own settings": (
+        "a.csv",
+        as_text('q,a\nName a river.,The Loire.\n"Why, é?","So ""it"" is;\nin two lines."\n'),
+    ),
+    "LibreOffice, all texts quoted": ("a.csv", as_text(QUOTED.replace("\n", "\r\n").replace(";\r\n", ";\n"))),
+    "LibreOffice, Windows-1252 and tabs": ("a.csv", as_text(QUOTED.replace('","', '"\t"'), "cp1252")),
+    "LibreOffice, UTF-16": ("a.csv", as_text(QUOTED, "utf-16")),
+    "Spark": ("a.csv", as_text(QUOTED.replace('""', '\\"'))),
     "pandas, Excel in a zip": ("a.zip", lambda path: _zipped(path)),
 }
 

@@ -108,7 +108,7 @@ def rows(source: Source, options: TableOptions, say: Say) -> Rows:
 def _separated(
     source: Source, lines: Iterator[tuple[int, str]], options: TableOptions, say: Say
 ) -> tuple[str, Iterator[tuple[int, str]]]:
-    """(the separator, the lines without one that only names it)"""
+    """(the separator, the lines without one that only names it, quotes in cells written twice)"""
     head = list(itertools.islice(_some(lines), SAMPLE))
     usual = "\t" if source.suffix == ".tsv" else ","
     named = ""
@@ -118,7 +118,29 @@ def _separated(
     separator = options.separator or named or separator_of([line for _, line in head], usual)
     if not options.separator and not named and separator != usual:
         say(f"{source.name} is read as separated by {SEPARATORS[separator]}.")
-    return separator, itertools.chain(head, lines)
+    whole: Iterator[tuple[int, str]] = itertools.chain(head, lines)
+    if _escaped([line for _, line in head], separator):
+        say(f"{source.name}: a quote in a cell is read as written with a backslash in front of it.")
+        whole = ((number, line.replace('\\"', '""')) for number, line in whole)
+    return separator, whole
+
+
+def _escaped(lines: Sequence[str], separator: str) -> bool:
+    """True where quotes in cells have a backslash in front, as Spark and MySQL write them, and can't be read otherwise."""
+    if not any('\\"' in line for line in lines):
+        return False
+    doubled = [line.replace('\\"', '""') for line in lines]
+    return not _is_strict(lines, separator) and _is_strict(doubled, separator)
+
+
+def _is_strict(lines: Sequence[str], separator: str) -> bool:
+    """True if the lines are CSV without a fault; the last row may go on behind them."""
+    try:
+        for _ in csv.reader(lines, delimiter=separator, strict=True):
+            continue
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return True
 
 
 def _some(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
