@@ -1,5 +1,7 @@
 """Tables as other programs write them are read as they were meant, and what had to be guessed is said."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 import datasets
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.inputs.inputs import Inputs, rows
 from tasks.errors import InputError
@@ -381,3 +385,38 @@ def test_a_packed_file_says_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(b"x")
     with pytest.raises(InputError, match="ending that is not known"):
         read(tmp_path / "a.gz")
+
+
+CELL = st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), max_size=12) | st.text(
+    '",;|\t\n\r a', max_size=12
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    table=st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), min_size=1, max_size=5)),
+    separator=st.sampled_from([",", ";", "\t", "|", "^"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+)  # fmt: skip
+def test_any_table_comes_back_as_it_was_written(
+    tmp_path: Path, table: list[list[str]], separator: str, quoting: Any, end: str, encoding: str
+) -> None:
+    names = [f"c{number}" for number in range(len(table[0]))]
+    if quoting == csv.QUOTE_MINIMAL:  # which leaves a carriage return as it is, the end of a line to others
+        table = [[cell.replace("\r", "") for cell in row] for row in table]
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=end).writerows([names, *table])
+    (tmp_path / "a.csv").write_bytes(text.getvalue().encode(encoding))
+    expected = [dict(zip(names, row, strict=True)) for row in table]
+    assert read(tmp_path / "a.csv", separator=separator) == expected
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "split", "index"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=st.lists(st.tuples(CELL, CELL | st.none()), min_size=1, max_size=5))
+def test_any_table_of_pandas_comes_back_from_json(tmp_path: Path, table: list[tuple[Any, Any]], orient: Any) -> None:
+    frame = pd.DataFrame(table, columns=["q", "a"], dtype=object)
+    frame.to_json(tmp_path / "a.json", orient=orient)
+    assert read(tmp_path / "a.json") == [{"q": q, "a": a} for q, a in table]

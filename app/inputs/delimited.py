@@ -169,12 +169,12 @@ def separator_of(lines: Sequence[str], usual: str = ",") -> str:
 
 
 def _widths(lines: Sequence[str], separator: str) -> list[int]:
-    """How many cells each row has; the last row is left out where it may go on behind the lines."""
+    """How many cells each row has; without the last, which may go on behind the lines."""
     try:
         found = [len(cells) for cells in csv.reader(lines, delimiter=separator) if cells]
     except csv.Error:
         return []
-    return found[:-1] if len(found) > 2 and len(lines) >= SAMPLE else found
+    return found[:-1] if len(found) > 2 else found
 
 
 def _blocks(records: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
