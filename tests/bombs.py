@@ -347,7 +347,7 @@ QUICK: dict[str, Write] = {
     ),
     "deep.json": plain([b'{"a": ' * 200_000]),
     "last-commas.json": plain(times(b'{"a": 1,},', 3 * MB, b"[", b"{}]")),
-    "long-columns.json": plain([b'{"a": [', b"0," * (MB // 2), b'0], "b": [', b"0," * (MB // 2), b"0]}"]),
+    "long-columns.json": plain([b'{"a": [', b"0," * (MB // 20), b'0], "b": [', b"0," * (MB // 20), b"0]}"]),
 }  # fmt: skip
 """Those that are written and refused in a moment."""
 

@@ -111,7 +111,7 @@ def test_a_file_without_the_column(command: Command, recipe: Recipe, tmp_path: P
     [
         (b"", "is empty"),
         (b"\x00\x01\x02\xff" * 100, "binary"),
-        ("{}".encode("utf-16"), "utf-8"),
+        ("{}".encode("utf-16") + b"\0", "utf-16"),
         (b'{"instruction": "a"}\nnot json\n', "line 2"),
         (b"x" * 100_000_000, "longer than"),
     ],

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
 from app.inputs.inputs import Inputs
+from app.inputs.table import TableOptions
 from app.jobs import Jobs
 from app.pages import inputs as page
 from app.pages.board import Act
@@ -125,6 +126,17 @@ def test_ids_of_another_name_are_mapped(tmp_path: Path, store: Store, here: Sett
 )  # fmt: skip
 def test_an_id(given: Any, kept: Any) -> None:
     assert own_id(given) == kept
+
+
+def test_what_is_not_said_of_a_table_is_in_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    assert importing.recipe_of(importing.inputs_of(str(tmp_path / "a.csv")), "mine").dump()["inputs"] == {
+        "path": str(tmp_path / "a.csv")
+    }
+    given = importing.inputs_of(str(tmp_path / "a.csv.gz"), table=TableOptions(";", False, "One", "latin-1"))
+    assert importing.recipe_of(given, "mine").dump()["inputs"] == {
+        "path": str(tmp_path / "a.csv.gz"), "separator": ";", "header": False, "sheet": "One", "encoding": "latin-1",
+    }  # fmt: skip
 
 
 def test_what_a_source_is(tmp_path: Path) -> None:
@@ -338,6 +350,21 @@ def test_the_command_says_what_is_missing(tmp_path: Path, command: Command) -> N
     done = command("import", file, "--column", "instruction=wish", "--name", "mine")
     assert done.code == 0 and "2 rows in" in done.out
     assert "2 ids kept; 1 of them at more than one row, which stay rows of their own" in done.out
+
+
+def test_the_command_says_how_a_table_is_read(tmp_path: Path, command: Command) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("Wo liegt Köln?^Am Rhein.\n".encode("mac-roman"))
+    options = ("--separator", "^", "--no-header", "--encoding", "mac-roman")
+    columns = ("--column", "instruction=column 1", "--column", "response=column 2")
+    done = command("import", file, *options, *columns, "--json")
+    assert done.code == 0 and done.json["counts"]["answered"] == 1, done.err
+    wrong = command("import", file, "--encoding", "rot13")
+    assert wrong.code == 1 and "'rot13' is no encoding that is known" in wrong.err and "--column" not in wrong.err
+    assert "separator must be one character" in command("import", file, "--separator", "||").err
+    file.write_text("instruction;response\nWhy?;So.;Too many.\n")
+    several = command("import", file)
+    assert "line 2 has more cells" in several.err and "--column" not in several.err
 
 
 def test_who_rates_what_is_imported(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tasks.prompts import render_foreign
 from tasks.types import Dropped, Row, Unit
 
 MISSING = [
-    None, float("nan"), np.float32("nan"), np.float64("nan"), np.datetime64("NaT"), pd.NaT, pd.NA, decimal.Decimal("NaN"),
+    None, float("nan"), np.float32("nan"), np.float64("nan"), np.datetime64("NaT", "ns"), pd.NaT, pd.NA, decimal.Decimal("NaN"),
 ]  # fmt: skip
 THERE = [
     "",

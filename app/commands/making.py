@@ -124,7 +124,7 @@ def import_rows(
         try:
             begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
         except InputError as error:
-            if error.terminal or "column" in str(error):
+            if "[inputs.columns]" in error.terminal:
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
         if layout := importing.layout(given):

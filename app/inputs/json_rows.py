@@ -39,20 +39,18 @@ BLOCK = 2**22
 
 @dataclass
 class Member:
-    """One entry of an object: the kind of its value, what that holds, and the first of it."""
+    """One entry of an object: the kind of its value, and of what that holds; nothing of the value itself is kept."""
 
     kind: str
     entries: int = 0
     kinds: set[str] = field(default_factory=set)
-    names: list[str] = field(default_factory=list)
+    begins_with_object: bool = False
+    chat: bool = False
+    """True for the messages of a chat."""
     by_number: bool = True
     """True if the names in it are whole numbers, as pandas numbers rows."""
-    first: Any = None
-
-    @property
-    def chat(self) -> bool:
-        """True for the messages of a chat."""
-        return isinstance(self.first, dict) and bool({"role", "from"} & self.first.keys())
+    schema: bool = False
+    """True for what pandas says of a table."""
 
 
 @dataclass
@@ -83,7 +81,7 @@ class Outline:
         even = len(lists) == self.kinds.total() and len(lengths) == 1 and lengths != {0}
         if even and any(member.kinds != {"object"} for member in lists.values()):
             return "by column", ""
-        holding = {name: member for name, member in lists.items() if isinstance(member.first, dict) and not member.chat}
+        holding = {name: member for name, member in lists.items() if member.begins_with_object and not member.chat}
         holding = holding or {name: member for name, member in lists.items() if not member.entries}
         if not holding:
             return "", ""
@@ -184,15 +182,16 @@ def _outline(source: Source, stream: JsonStream) -> Outline:
                 member.entries += 1
                 member.kinds.add(KINDS.get(stream.peek(), "value"))
                 if member.entries == 1:
-                    member.first = stream.value_or_none()
+                    first = stream.value_or_none()
+                    member.begins_with_object = isinstance(first, dict)
+                    member.chat = isinstance(first, dict) and bool({"role", "from"} & first.keys())
                 else:
                     stream.pass_over()
         elif member.kind == "object":
             for inner in stream.members():
                 member.entries += 1
                 member.by_number = member.by_number and inner.isdecimal()
-                if len(member.names) < 10:
-                    member.names.append(inner)
+                member.schema = member.schema or inner == "primaryKey"
                 stream.pass_over()
         else:
             stream.pass_over()
@@ -218,8 +217,7 @@ def _of_object(source: Source, stream: JsonStream, outline: Outline, encoding: s
             yield _named(source, f"row {number}", names, cells)
     else:
         _say_what_is_left(source, outline, chosen, say)
-        schema = outline.members.get("schema")
-        table = schema is not None and {"fields", "primaryKey"} <= set(schema.names)  # pandas numbers its rows there
+        table = "schema" in outline.members and outline.members["schema"].schema  # pandas numbers its rows there
         for number, entry in enumerate(_list_of(stream, chosen), 1):
             row = as_row(source, f"entry {number}", entry)
             if table and row.get("index") == number - 1:
@@ -237,7 +235,7 @@ def _list_of(stream: JsonStream, name: str) -> Iterator[Any]:
 
 
 def _say_what_is_left(source: Source, outline: Outline, chosen: str, say: Say) -> None:
-    lists = [name for name, member in outline.members.items() if isinstance(member.first, dict) and name != chosen]
+    lists = [name for name, member in outline.members.items() if member.begins_with_object and name != chosen]
     if lists:
         named = ", ".join(f"'{name[:40]}'" for name in lists[:5])
         say(f"{source.name}: the rows are those of its list '{chosen[:40]}', not of {named}.")
@@ -245,7 +243,8 @@ def _say_what_is_left(source: Source, outline: Outline, chosen: str, say: Say) -
 
 def _split_columns(source: Source, encoding: str) -> list[str]:
     with source.open() as file:
-        return column_names(source, list(map(_label, _list_of(JsonStream(file, LONGEST_LINE, encoding), "columns"))))
+        names = _list_of(JsonStream(file, LONGEST_LINE, encoding), "columns")
+        return column_names(source, list(map(_label, itertools.islice(names, MOST_COLUMNS + 1))))
 
 
 def _label(name: Any) -> str:
@@ -256,7 +255,7 @@ def _listed(source: Source, entries: Iterator[Any]) -> Rows:
     """A list of objects, as they are; of texts, each an instruction; of lists, whose columns have no names."""
     if (first := next(entries, None)) is None:
         return
-    names = numbered(len(first)) if isinstance(first, list) else None
+    names = column_names(source, numbered(len(first))) if isinstance(first, list) else None
     for number, entry in enumerate(itertools.chain([first], entries), 1):
         if isinstance(first, str):
             if not isinstance(entry, str):
@@ -289,6 +288,8 @@ def _by_column(source: Source, stream: JsonStream) -> Rows:
                 for label in stream.members():
                     spill.write(json.dumps([label, stream.value()]).encode() + b"\n")
             spans[name] = (begun, spill.tell())
+            if len(spans) > MOST_COLUMNS:
+                break
         column_names(source, list(spans))
         block = max(2**10, BLOCK // len(spans))
         columns = [_lines_between(spill, *span, block) for span in spans.values()]
