@@ -165,7 +165,7 @@ def test_bad_files(app: App, browser: Browser, tmp_path: Path) -> None:
         for name, content, *expected in (
             ("empty.jsonl", b"", "is empty"),
             ("binary.jsonl", b"\x00\x01\x02\xff" * 100, "binary", "the kind of file it says"),
-            ("utf16.jsonl", LINES.encode("utf-16"), "UTF-16", "Save it as UTF-8"),
+            ("utf16.jsonl", LINES.encode("utf-16")[:-1], "UTF-16", "Save it as UTF-8"),
             ("broken.jsonl", b'{"instruction": "a"}\nnot json\n', "line 2", "is not JSON", "one JSON object"),
             ("picture.png", b"\x89PNG", "ending", "It can be .jsonl"),
             ("text.docx", b"PK\x03\x04 text", "can't be read as a Word file", "Save it again"),
@@ -174,6 +174,13 @@ def test_bad_files(app: App, browser: Browser, tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(content)
             uploaded(curator, tmp_path / name)
             told(curator, name, *expected)
+        (tmp_path / "both.csv").write_bytes("q;Größe\n".encode() + "Köln;1\n".encode("cp1252"))
+        uploaded(curator, tmp_path / "both.csv")
+        told(curator, "both.csv", "line 2 is not UTF-8", "choose its encoding")
+        curator.page.get_by_label("Encoding").fill("windows-1252")
+        curator.page.get_by_label("Encoding").blur()
+        curator.wait("both.csv: 1 row")
+        curator.page.get_by_label("Encoding").fill("")
         uploaded(curator, good)
         curator.wait("good.jsonl: 2 rows")
         expect(curator.page.locator(".field-error:visible")).to_have_count(0)

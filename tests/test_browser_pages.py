@@ -171,7 +171,7 @@ def test_the_first_rows_of_a_pasted_table(app: App, browser: Browser) -> None:
         page = curator.page
         curator.fresh(app.url)
         curator.tab("Generate")
-        page.get_by_text("Existing rows").first.click()
+        page.locator("#task").get_by_text("Existing rows").first.click()
         page.locator("#source").get_by_label("Paste").click()
         curator.write("pasted", sheet)
         shown = page.get_by_role("region", name="The first rows as they will be read")

@@ -172,12 +172,15 @@ def _runs(look: Look) -> Any:
 
 def _options(look: Look) -> tuple[str, ...]:
     """What can be said of how the input is read, where it is a table or could be one."""
-    has, source = look.filled.get("inputs.found") or {}, look.filled["inputs.source"]
-    of = ending(str(look.filled["inputs.path"] or ""))
-    if source not in ("paste", "upload") or not has.get("columns"):
-        return ()
-    if source == "paste":
-        return ("separator", "header") if of in DELIMITED else ("separator",)
+    if _from(look, "paste"):
+        known = (look.filled.get("inputs.found") or {}).get("columns")
+        of = ending(str(look.filled["inputs.path"] or ""))
+        return () if not known else ("separator", "header") if of in DELIMITED else ("separator",)
+    return _of_upload(look.filled) if _from(look, "upload") else ()
+
+
+def _of_upload(filled: draft.Filled) -> tuple[str, ...]:
+    of = ending(str(filled["inputs.path"] or ""))
     if of in SPREADSHEETS:
         return ("sheet", "header")
     return ("separator", "header", "encoding") if of in DELIMITED else ("encoding",) if of in TEXTS else ()
@@ -190,6 +193,8 @@ def _option(name: str, look: Look) -> Any:
 def found(look: Look) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
+    if has.get("error"):
+        return parts.problem(has["error"]) if _from(look, "upload") else ""
     if not has.get("rows") and not has.get("more"):
         named = look.filled["inputs.source"] == "upload" and path
         return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
@@ -270,6 +275,8 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     try:
         seen = uploads.look(given, task.required_columns(), task.recognised)
     except ClaywrightError as error:
+        if filled["inputs.source"] == "upload" and _of_upload(filled):  # it may be read once it is said how
+            return Done(fill={**filled, **blank, "inputs.found": {"error": str(error)}})
         raise FormError("inputs", str(error)) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
     names = draft.columns_of(task)[:SLOTS]
