@@ -22,6 +22,7 @@ RESUMABLE = ("paused", "stopped", "interrupted")
 FLAGS = {
     "private": ("--private", "--public"), "unreviewed": ("--unreviewed", "--reviewed"),
     "original_pairs": ("--original-pairs", "--rated-pairs"), "shuffle": ("--shuffle", "--in-order"),
+    "reasoning": ("--reasoning", "--no-reasoning"), "protect_formulas": ("--protect-formulas", "--exact-texts"),
     "together": ("--together", "--singly"), "blind_audit": ("--blind-audit", "--open-audit"),
 }  # fmt: skip
 NO_RUN = "There is no run here yet: this makes one, of what the forms describe."

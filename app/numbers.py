@@ -15,7 +15,7 @@ from feedback.agreement import Agreement
 from feedback.lengths import ByLength
 from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
-from feedback.writers import cell
+from feedback.writers import protected
 from tasks.errors import SettingsError
 from tasks.marks import MEANINGS
 from tasks.served import Tally
@@ -42,7 +42,7 @@ class Numbers:
         """RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
         file = io.StringIO(newline="")
         writer = csv.writer(file)
-        writer.writerow([cell(name) for name in self.head])
+        writer.writerow([protected(name) for name in self.head])
         writer.writerows([_exact(value) for value in row] for row in self.rows)
         return file.getvalue()
 
@@ -67,7 +67,7 @@ def in_words(value: Cell) -> str:
 
 
 def _exact(value: Cell) -> Cell:
-    return round(value, 6) if isinstance(value, float) else cell(value)
+    return round(value, 6) if isinstance(value, float) else protected(value)
 
 
 def of_aspects(scales: Mapping[str, Scale]) -> Numbers:

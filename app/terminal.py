@@ -180,6 +180,8 @@ def exported(done: Exported) -> str:
         words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
     if done.left_out:
         words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
+    if done.warning:
+        words += f"\n{done.warning} With --protect-formulas an apostrophe stands before each."
     return words + _passed(done.passed_over, done.reasons, done.alike)
 
 

@@ -20,7 +20,7 @@ from feedback.pairs import Rule, best
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides, number
 from feedback.spool import Spool, without
-from feedback.writers import ENDINGS, UNTYPED, Ready, Replaces, check, kind_of, write
+from feedback.writers import ENDINGS, UNTYPED, Ready, Replaces, check, is_formula, kind_of, protected, write
 from tasks.errors import SettingsError
 from tasks.novelty import Novelty
 from tasks.settings import setting
@@ -61,6 +61,11 @@ class Export:
     shuffle: bool = setting(False, "Shuffle the lines.")
     test_share: float = setting(0.0, "Part of the rows to keep for testing, below 1; rows of one origin stay together.")
     seed: int = setting(0, "Seed of the shuffle and the split.")
+    protect_formulas: bool = setting(
+        False,
+        "In CSV, put an apostrophe before a text that begins with = + - @, so that no spreadsheet runs it. The text is then "
+        "no longer as it was.",
+    )
     hub: str = setting("", "Dataset on the Hugging Face Hub to add the rows to: owner/name.")
     argilla: str = setting("", "Dataset in Argilla to write the finished rows into.")
     private: bool = setting(True, "The dataset on the Hub is private.")
@@ -262,6 +267,16 @@ class Exported:
     left_out: tuple[str, ...] = ()
     reasons: dict[str, int] = field(default_factory=dict)
     """Why rows gave no line, where the format's readers would refuse them."""
+    formulas: int = 0
+    """Texts in CSV files that a spreadsheet would run as a formula."""
+
+    @property
+    def warning(self) -> str:
+        """A sentence on those texts; "" if there are none."""
+        if not self.formulas:
+            return ""
+        texts = "1 text begins" if self.formulas == 1 else f"{self.formulas:,} texts begin"
+        return f"{texts} with = + - or @, which a spreadsheet runs as a formula."
 
 
 def export(
@@ -292,11 +307,12 @@ def export(
                     "Take another share or seed, or none."
                 )
             hidden = found.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
-            parts = {}
+            parts, formulas = {}, Formulas(to.protect_formulas)
             say("Writing the file.")
             for part, order in orders.items():
                 read = _said(found.lines(found.spool.telling(order) if kind in UNTYPED else order), say)
-                parts[part] = (without(line, hidden) for line in read) if hidden else read
+                read = (without(line, hidden) for line in read) if hidden else read
+                parts[part] = formulas.of(read) if kind == "csv" else read
             files = write(parts, found.form.columns, path, replaces, ready)
             counts = {part: len(order) for part, order in orders.items()}
             return Exported(
@@ -308,6 +324,7 @@ def export(
                 counts,
                 _topmost(hidden),
                 dict(found.passed.reasons),
+                formulas.left,
             )
     except OSError as error:
         raise ExportError(
@@ -321,6 +338,22 @@ def _said(read: Iterator[Line], say: Say) -> Iterator[Line]:
         yield line
         if so_far % SAID_EVERY == 0:
             say(f"Writing the file: {so_far:,} lines.")
+
+
+@dataclass
+class Formulas:
+    """Lines on their way into a CSV file: texts that a spreadsheet would take for formulas are protected, or counted."""
+
+    protect: bool
+    left: int = 0
+
+    def of(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            if self.protect:
+                yield {name: protected(value) for name, value in line.items()}
+            else:
+                self.left += sum(map(is_formula, line.values()))
+                yield line
 
 
 def _topmost(paths: set[str]) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ LONGEST = 99
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 CALLS = "tool_calls"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a text for a formula."""
+"""Beginnings of a text that make a spreadsheet take it for a formula when it opens a CSV file."""
+LIST_ITEM = re.compile(r"[+-]\s")
 
 
 def jsonl(lines: Iterable[Line], columns: Columns, path: Path) -> None:
@@ -38,7 +39,7 @@ def jsonl(lines: Iterable[Line], columns: Columns, path: Path) -> None:
 
 
 def csv_(lines: Iterable[Line], columns: Columns, path: Path) -> None:
-    """Lists and records as JSON. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Lists and records as JSON, all else as it is."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer: csv.DictWriter[str] | None = None
         for line in lines:
@@ -49,10 +50,18 @@ def csv_(lines: Iterable[Line], columns: Columns, path: Path) -> None:
 
 
 def cell(value: Any) -> Any:
-    """A value as CSV holds it."""
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
+    """A value as a table without types holds it."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+
+
+def protected(value: Any) -> Any:
+    """The value; a text that a spreadsheet would take for a formula with an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def is_formula(value: Any) -> bool:
+    """True for a text that a spreadsheet would run. An item of a list ("- The Loire") is none: it only shows an error."""
+    return isinstance(value, str) and value.startswith(FORMULA) and not LIST_ITEM.match(value)
 
 
 def parquet(lines: Iterable[Line], columns: Columns, path: Path) -> None:

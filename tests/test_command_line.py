@@ -127,6 +127,7 @@ EXPORTS = [
         format="preference", unreviewed=True, margin=1.5, original_pairs=False, shuffle=True, seed=7, test_share=0.1
     ),
     Export(format="kto", decision="reviewed", reviewer="ann 'o' <b>", least_rating=3.0, similarity=0.7),
+    Export(reasoning=True, protect_formulas=True),
     Export(hub="owner/name", private=False, license="mit"),
     Export(argilla="finished rows"),
     Export(),

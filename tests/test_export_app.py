@@ -106,6 +106,24 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     assert "Download train" in shown and "Download test" in shown
 
 
+def test_the_page_and_the_command_say_which_texts_are_formulas(desk: Desk, command: Command, tmp_path: Path) -> None:
+    first = next(desk.store.rows.walk("r"))
+    desk.store.rows.edit(replace(first, responses=(replace(first.responses[0], text="=1+1"),)), "ann")
+    asks = act(desk, kind="csv", format="plain", unreviewed=draft.ROWS[True])
+    page.export(asks)
+    done(desk)
+    warning = "1 text begins with = + - or @, which a spreadsheet runs as a formula."
+    assert f"{warning} “Protect formulas” puts an apostrophe before each." in page.published(asks.look)
+    page.export(act(desk, kind="csv", format="plain", unreviewed=draft.ROWS[True], protect_formulas=True))
+    done(desk)
+    assert page.published(asks.look) == ""
+    words = ("export", "r", "--format", "plain", "--unreviewed", "--to")
+    told = command(*words, tmp_path / "out.csv", data=desk.settings.data)
+    assert f"{warning} With --protect-formulas" in told.out
+    told = command(*words, tmp_path / "safe.csv", "--protect-formulas", data=desk.settings.data)
+    assert told.code == 0 and "formula" not in told.out
+
+
 def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
     for name, form in FORMATS.items():
         look = act(desk, format=name).look

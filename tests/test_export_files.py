@@ -20,7 +20,7 @@ from feedback.judged import Judged
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides
 from feedback.spool import EARLY, Spool, without
-from feedback.writers import WRITERS, cell
+from feedback.writers import WRITERS, cell, is_formula, protected
 from tasks.errors import Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict
@@ -333,12 +333,37 @@ def test_two_files_are_not_written_over_a_folder(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out-test.jsonl"]
 
 
+# -- spreadsheets
+
+
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "shown", "counts"),
     [
-        ("=1", "'=1"), ("-5", "'-5"), ("\tx", "'\tx"), ("a=1", "a=1"), (-5, -5), (1.5, 1.5), (True, True), (None, None),
-        (["="], '["="]'),
+        ("=1", "'=1", True), ("-5", "'-5", True), ("\tx", "'\tx", True), ("@x", "'@x", True), ("+1", "'+1", True),
+        ("- The Loire", "'- The Loire", False), ("-\tThe Loire", "'-\tThe Loire", False), ("a=1", "a=1", False),
+        ("", "", False), (-5, -5, False), (1.5, 1.5, False), (True, True, False), (None, None, False), (["="], ["="], False),
     ],
 )  # fmt: skip
-def test_a_cell_is_no_formula(value: Any, said: Any) -> None:
-    assert cell(value) == said
+def test_what_a_spreadsheet_would_run(value: Any, shown: Any, counts: bool) -> None:
+    assert (protected(value), is_formula(value)) == (shown, counts)
+
+
+def test_a_csv_file_holds_the_texts_as_they_are_and_says_which_are_formulas(tmp_path: Path) -> None:
+    texts = ("=1+1", "@SUM(A1)", "- The Loire\n- The Rhine", "The Po.")
+    answered = [
+        replace(one, row=replace(one.row, responses=(Response(text, "m"),)), ratings=())
+        for one, text in zip(rows(4), texts, strict=True)
+    ]
+
+    def responses(name: str, **settings: Any) -> tuple[list[str], str]:
+        done = export(answered, Export(format="plain", **settings), tmp_path / name, "run", "Task")
+        return datasets.load_dataset(
+            "csv" if name.endswith("csv") else "json", data_files=str(done.path), cache_dir=str(tmp_path / "cache")
+        )["train"]["response"][:], done.warning
+
+    warning = "2 texts begin with = + - or @, which a spreadsheet runs as a formula."
+    assert responses("out.csv") == (list(texts), warning)
+    assert responses("safe.csv", protect_formulas=True) == (
+        ["'=1+1", "'@SUM(A1)", "'- The Loire\n- The Rhine", "The Po."], "",
+    )  # fmt: skip
+    assert responses("out.jsonl", protect_formulas=True) == (list(texts), "")

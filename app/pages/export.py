@@ -32,6 +32,7 @@ DECISIONS = [
 ]  # fmt: skip
 MORE = (
     "reviewer", "least_rating", "similarity", "margin", "original_pairs", "reasoning", "test_share", "seed", "shuffle",
+    "protect_formulas",
 )  # fmt: skip
 TEXTS = (
     "messages", "instruction", "response", "prompt", "completion", "chosen", "rejected", "responses", "ratings", "verdicts",
@@ -215,6 +216,8 @@ def published(look: Look) -> str:
         refused = "".join(parts.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
         link = parts.link("Open", job.finished.url)
         return f'<section class="panel slim"><div class="argilla-line">{parts.notice(into, "ok")}{link}</div>{refused}</section>'
+    if job.exported is not None and job.exported.warning:
+        return parts.notice(f"{job.exported.warning} “Protect formulas” puts an apostrophe before each.", "warn")
     if job.trouble or job.published is None:
         return parts.notice(job.trouble, "warn")
     done = job.published
