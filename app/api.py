@@ -251,7 +251,7 @@ def export(
     overwrite: bool = False,
     **settings_: Any,
 ) -> Exported:
-    """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, or a folder for datasets.load_from_disk.
+    """Writes the approved rows of a run to `path`: .jsonl, .parquet, .csv, .xlsx, or a folder for datasets.load_from_disk.
 
     Settings are those of [export] in a recipe: `format`, `unreviewed`, `decision`, `test_share` and so on. progress is told
     how many rows were looked at. What is there already is replaced where it is as an export of this run left it, or with

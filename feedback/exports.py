@@ -20,7 +20,18 @@ from feedback.pairs import Rule, best
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides, number
 from feedback.spool import Spool, without
-from feedback.writers import ENDINGS, UNTYPED, Ready, Replaces, check, is_formula, kind_of, protected, write
+from feedback.writers import (
+    ENDINGS,
+    UNTYPED,
+    Ready,
+    Replaces,
+    check,
+    check_length,
+    is_formula,
+    kind_of,
+    protected,
+    write,
+)
 from tasks.errors import SettingsError
 from tasks.novelty import Novelty
 from tasks.settings import setting
@@ -307,6 +318,8 @@ def export(
                     "Take another share or seed, or none."
                 )
             hidden = found.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
+            for order in orders.values():
+                check_length(path, len(order))
             parts, formulas = {}, Formulas(to.protect_formulas)
             say("Writing the file.")
             for part, order in orders.items():

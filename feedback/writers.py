@@ -1,4 +1,4 @@
-"""Lines as files: JSON Lines, Parquet, CSV, or a folder that `datasets.load_from_disk` opens. Whole or not at all.
+"""Lines as files: JSON Lines, Parquet, CSV, Excel, or a folder that `datasets.load_from_disk` opens. Whole or not at all.
 
 Each writer takes an iterator of lines and holds only some of them in memory.
 """
@@ -6,13 +6,14 @@ Each writer takes an iterator of lines and holds only some of them in memory.
 import csv
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ CALLS = "tool_calls"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that make a spreadsheet take it for a formula when it opens a CSV file."""
 LIST_ITEM = re.compile(r"[+-]\s")
+MOST_ROWS, LONGEST_CELL, LARGEST_INTEGER = 1_048_575, 32_767, 2**53
+"""What an Excel sheet holds: rows below the head, characters (UTF-16) of a cell, whole numbers without a gap."""
 
 
 def jsonl(lines: Iterable[Line], columns: Columns, path: Path) -> None:
@@ -64,6 +67,73 @@ def is_formula(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(FORMULA) and not LIST_ITEM.match(value)
 
 
+def xlsx(lines: Iterable[Line], columns: Columns, path: Path) -> None:
+    """One sheet, a row at a time: numbers and booleans as such, texts as texts, never as formulas or links; the rest as in CSV.
+
+    Raises ExportError for what Excel can't hold whole.
+    """
+    from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
+
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name[:LONGEST]}-") as folder:
+        book = Workbook(str(path), {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        sheet = book.add_worksheet("rows")
+        sheet.freeze_panes(1, 0)
+        formats = {True: book.add_format({"quote_prefix": True}), False: None}  # a text even when somebody edits it
+        try:
+            names: list[str] = []
+            for row, line in enumerate(lines):
+                if row == 0:
+                    names = [name for name in columns if name in line]
+                    for column, name in enumerate(names):
+                        sheet.write_string(0, column, name)
+                for column, name in enumerate(names):
+                    value = _of_excel(line, name)
+                    if isinstance(value, bool):
+                        sheet.write_boolean(row + 1, column, value)
+                    elif isinstance(value, str):
+                        sheet.write_string(row + 1, column, value, formats[value.startswith(FORMULA)])
+                    elif value is not None:
+                        sheet.write_number(row + 1, column, _Exact(value) if isinstance(value, float) else value)
+            book.close()
+        except FileCreateError as error:
+            raise error.args[0] from error  # an OSError
+        finally:
+            with suppress(OSError):
+                sheet.row_data_fh.close()
+
+
+class _Exact(float):
+    """A number that is written with all its digits: XlsxWriter rounds to 16, a double can need 17."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self))
+
+
+def _of_excel(line: Line, name: str) -> Any:
+    """A value of a line as a cell of Excel. Raises ExportError where a cell can't hold it whole."""
+    value = cell(line.get(name))
+    why = ""
+    if isinstance(value, str) and 2 * len(value) > LONGEST_CELL and (size := _utf16(value)) > LONGEST_CELL:
+        why = f"no text of more than {LONGEST_CELL:,} characters, and this one has {size:,}"
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        why = f"no whole number above {LARGEST_INTEGER:,} exactly"
+    elif isinstance(value, float) and not math.isfinite(value):
+        why = "no number that is infinite or undefined"
+    if why:
+        raise ExportError(
+            f"The column {name} of the row {line.get('row_id')} can't be written: Excel holds {why}. Export as Parquet, CSV or "
+            "JSON Lines.",
+            terminal="Name a file that ends otherwise with --to FILE.",
+        )
+    return value
+
+
+def _utf16(text: str) -> int:
+    """The length of a text as Excel counts it."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
 def parquet(lines: Iterable[Line], columns: Columns, path: Path) -> None:
     """With one schema, whatever the lines hold."""
     import pyarrow as pa
@@ -86,7 +156,7 @@ def arrow(lines: Iterable[Line], columns: Columns, path: Path) -> None:
 
 
 Writer = Callable[[Iterable[Line], Columns, Path], None]
-WRITERS: dict[str, Writer] = {"jsonl": jsonl, "parquet": parquet, "csv": csv_}
+WRITERS: dict[str, Writer] = {"jsonl": jsonl, "parquet": parquet, "csv": csv_, "xlsx": xlsx}
 UNTYPED = ("jsonl", "csv")
 """Those whose readers guess the types of the columns."""
 ENDINGS = ", ".join(f".{name}" for name in WRITERS)
@@ -123,6 +193,16 @@ def check(path: Path, parts: Collection[str], replaces: Replaces) -> None:
                 " Name another place.",
                 terminal="--to FILE names one; --force replaces what is there.",
             )
+
+
+def check_length(path: Path, lines: int) -> None:
+    """Raises ExportError for more lines than a file of that kind can hold."""
+    if kind_of(path) == "xlsx" and lines > MOST_ROWS:
+        raise ExportError(
+            f"{path.name} can't be written: an Excel sheet holds {MOST_ROWS:,} rows, and these are {lines:,}. Export as Parquet, "
+            "CSV or JSON Lines.",
+            terminal="Name a file that ends otherwise with --to FILE.",
+        )
 
 
 def _empty(path: Path) -> bool:

@@ -18,7 +18,7 @@ from feedback.errors import ExportError
 from feedback.exports import Export
 from tests.conftest import Command, Work
 
-NAMES = ["out.jsonl", "out.csv", "out.parquet", "out"]
+NAMES = ["out.jsonl", "out.csv", "out.xlsx", "out.parquet", "out"]
 RECIPE = {"rows": 2, "generator": {"preset": "scripted"}, "task": {"kind": "magpie"}}
 
 

@@ -3,12 +3,15 @@
 import csv
 import json
 import resource
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+import openpyxl
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,11 +23,12 @@ from feedback.judged import Judged
 from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides
 from feedback.spool import EARLY, Spool, without
-from feedback.writers import WRITERS, cell, is_formula, protected
+from feedback.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
 from tasks.errors import Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict
 
+READ_BY_DATASETS = [kind for kind in WRITERS if kind != "xlsx"]
 HOSTILE = (
     "=1+1",
     "+1",
@@ -67,7 +71,7 @@ def loaded(kind: str, files: Any, tmp_path: Path) -> Any:
     return datasets.load_dataset({"jsonl": "json"}.get(kind, kind), data_files=files, cache_dir=str(tmp_path / "cache"))
 
 
-@pytest.mark.parametrize("kind", [*WRITERS, "datasets"])
+@pytest.mark.parametrize("kind", [*READ_BY_DATASETS, "datasets"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_datasets_reads_back_what_was_approved(tmp_path: Path, form: str, kind: str) -> None:
     """Row by row; a null in all lines of the first file is no other type in the next."""
@@ -104,7 +108,7 @@ def test_a_split_without_a_value_in_train_loads_with_one_in_test(tmp_path: Path)
     rated = [
         replace(one, verdicts=(verdict(rating_2=5),)) if sides.of(k) == TEST else one for k, one in enumerate(found)
     ]
-    for kind in (*WRITERS, "datasets"):
+    for kind in (*READ_BY_DATASETS, "datasets"):
         path = tmp_path / ("out" if kind == "datasets" else f"out.{kind}")
         done = export(rated, Export(test_share=0.5), path, "run", "Task")
         files = [str(file) for file in done.files]
@@ -114,7 +118,7 @@ def test_a_split_without_a_value_in_train_loads_with_one_in_test(tmp_path: Path)
         assert ("rating_by_people" in read[TEST].column_names) == (kind not in ("jsonl", "csv"))
         assert not set(read[TRAIN]["row_id"]) & set(read[TEST]["row_id"])
     assert sorted(path.name for path in tmp_path.glob("out-*")) == sorted(
-        f"out-{side}.{kind}" for side in (TRAIN, TEST) for kind in WRITERS
+        f"out-{side}.{kind}" for side in (TRAIN, TEST) for kind in READ_BY_DATASETS
     )
 
 
@@ -273,7 +277,7 @@ def test_a_share_that_leaves_a_side_empty_is_said(tmp_path: Path) -> None:
 # -- disks
 
 
-@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out.csv", "out"])
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out.csv", "out.xlsx", "out"])
 def test_a_full_disk_costs_nothing_of_what_was_there(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     export(rows(3), Export(), path, "run", "Task")
@@ -367,3 +371,74 @@ def test_a_csv_file_holds_the_texts_as_they_are_and_says_which_are_formulas(tmp_
         ["'=1+1", "'@SUM(A1)", "'- The Loire\n- The Rhine", "The Po."], "",
     )  # fmt: skip
     assert responses("out.jsonl", protect_formulas=True) == (list(texts), "")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_excel_holds_texts_numbers_and_booleans_as_such(tmp_path: Path, form: str) -> None:
+    texts = [text for text in HOSTILE if len(text) < LONGEST_CELL] + [
+        "https://example.org",
+        "1",
+        "TRUE",
+        "#N/A",
+        "_x0041_",
+    ]
+    odd = [
+        replace(one, row=replace(one.row, responses=(Response(text, "m"), *one.row.responses[1:])))
+        for one, text in zip(rows(len(texts)), texts, strict=True)
+    ]
+    done = export(odd, Export(format=form), tmp_path / "out.xlsx", "run", "Task")
+    lines = [{name: cell(value) for name, value in line.items()} for line in wanted(odd, form)]
+    frame = pandas.read_excel(done.path, engine="calamine", dtype=object, na_filter=False)
+    assert list(frame.columns) == list(FORMATS[form].columns) == list(lines[0])
+    for line, row in zip(lines, frame.to_dict("records"), strict=True):
+        shown = {name: "" if value is None else value for name, value in line.items()}
+        assert row == shown and [type(row[name]) is bool for name in row] == [
+            type(shown[name]) is bool for name in shown
+        ]
+    book = openpyxl.load_workbook(done.path)
+    cells = [one for row in book.worksheets[0].iter_rows() for one in row]
+    assert {one.data_type for one in cells} <= {"s", "n", "b", "inlineStr"}
+    assert not any(one.hyperlink for one in cells)
+    assert done.warning == "" and list(tmp_path.iterdir()) == [done.path]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("x" * (LONGEST_CELL + 1), "no text of more than 32,767 characters, and this one has 32,768"),
+        ("𝄞" * (LONGEST_CELL // 2 + 1), "no text of more than 32,767 characters, and this one has 32,768"),
+        (["x" * LONGEST_CELL], "no text of more than 32,767 characters, and this one has 32,771"),
+        (2**53 + 1, "no whole number above 9,007,199,254,740,992 exactly"),
+        (float("nan"), "no number that is infinite or undefined"),
+    ],
+)
+def test_what_excel_can_not_hold_is_refused_whole(tmp_path: Path, value: Any, why: str) -> None:
+    lines = [{"row_id": "r-1", "x": "fits"}, {"row_id": "r-2", "x": value}]
+    with pytest.raises(
+        ExportError, match=f"The column x of the row r-2 can't be written: Excel holds {why}"
+    ) as refused:
+        xlsx(lines, {"row_id": str, "x": str}, tmp_path / "out.xlsx")
+    assert "Parquet" in str(refused.value) and not list(tmp_path.iterdir())
+
+
+def test_an_excel_sheet_has_an_end() -> None:
+    check_length(Path("out.xlsx"), MOST_ROWS)
+    check_length(Path("out.csv"), MOST_ROWS + 1)
+    with pytest.raises(ExportError, match=r"out\.xlsx can't be written: an Excel sheet holds 1,048,575 rows"):
+        check_length(Path("out.xlsx"), MOST_ROWS + 1)
+
+
+def test_excel_takes_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    def peak(number: int) -> int:
+        tracemalloc.start()
+        xlsx(
+            ({"a": f"text {k}" * 50, "b": k, "c": None} for k in range(number)),
+            {"a": str, "b": int, "c": str},
+            tmp_path / "x",
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(10)  # what is imported
+    assert peak(4000) < 1.5 * peak(400)

@@ -24,7 +24,7 @@ FORBIDDEN = {
 HEAVY = {
     "argilla", "datasets", "pandas", "gradio", "pyarrow", "openai",
     "numpy", "scipy", "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
-    "python_calamine", "charset_normalizer",
+    "python_calamine", "charset_normalizer", "xlsxwriter",
 }  # fmt: skip
 
 

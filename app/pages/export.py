@@ -24,6 +24,7 @@ KINDS = [
     ("JSON Lines", "jsonl"),
     ("Parquet", "parquet"),
     ("CSV", "csv"),
+    ("Excel", "xlsx"),
     ("Hugging Face Hub", HUB),
     ("Argilla", ARGILLA),
 ]
