@@ -22,6 +22,8 @@ from feedback.measures import Measure
 from feedback.push import Pushed
 
 PLAIN_EVERY = 10.0
+FEW_FILES = 2
+"""So many files are named one by one."""
 
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -175,11 +177,16 @@ def sending() -> Iterator[Any]:
 
 def exported(done: Exported) -> str:
     """What an export wrote."""
-    words = f"{done.written} lines written to {' and '.join(map(str, done.files))}"
+    files = " and ".join(map(str, done.files))
+    if len(done.files) > FEW_FILES:
+        files = f"{len(done.files)} files, {done.files[0]} to {done.files[-1].name}"
+    words = f"{done.written} lines written to {files}"
     if len(done.parts) > 1:
         words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
     if done.left_out:
         words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
+    for path in done.kept:
+        words += f"\n{path} is of an earlier export and was changed since; it stays there beside the new files."
     if done.warning:
         words += f"\n{done.warning} With --protect-formulas an apostrophe stands before each."
     return words + _passed(done.passed_over, done.reasons, done.alike)

@@ -369,7 +369,8 @@ def export(
 ) -> Exported:
     """Writes the rows of a run that `to` takes into a file. `say` may raise to end it. Raises ExportError.
 
-    What is there already is replaced where it is as an export of this run left it, or with `overwrite`. `watch` is told how
+    What is there already is replaced where it is as an export of this run left it, or with `overwrite`; of several files,
+    those go that such an export left beyond the last one. `watch` is told how
     many rows were looked at.
     """
     made = recipe_of(run)
@@ -383,14 +384,17 @@ def export(
             watch(looked_at)
             yield row
 
-    def replaces(place: Path) -> bool:
-        return overwrite or seal(place) in store.runs.seals(run.id, str(place.absolute()))
+    def owned(path: Path) -> bool:
+        return seal(path) in store.runs.seals(run.id, str(path.absolute()))
+
+    def replaces(path: Path) -> bool:
+        return overwrite or owned(path)
 
     def ready(seals: Mapping[Path, str]) -> None:
         if store.db.writable:
             store.runs.seal(run.id, {str(place.absolute()): seal for place, seal in seals.items()})
 
-    done = write_file(rows(), to, path, run.id, made.kind, say, replaces, ready)
+    done = write_file(rows(), to, path, run.id, made.kind, say, replaces, ready, owned)
     if store.db.writable:
         store.runs.add_export(run.id, str(done.path), to.format, done.written)
     return done

@@ -22,14 +22,17 @@ from feedback.sides import TEST, TRAIN, Sides, number
 from feedback.spool import Spool, without
 from feedback.writers import (
     ENDINGS,
+    FOLDER,
     UNTYPED,
     Ready,
     Replaces,
     check,
     check_length,
+    first_targets,
     is_formula,
     kind_of,
     protected,
+    remove_beyond,
     write,
 )
 from tasks.errors import SettingsError
@@ -72,6 +75,9 @@ class Export:
     shuffle: bool = setting(False, "Shuffle the lines.")
     test_share: float = setting(0.0, "Part of the rows to keep for testing, below 1; rows of one origin stay together.")
     seed: int = setting(0, "Seed of the shuffle and the split.")
+    max_rows: int | None = setting(
+        None, "Most lines of a file: NAME-00001, NAME-00002 and so on. Empty: one file.", label="Lines a file"
+    )
     protect_formulas: bool = setting(
         False,
         "In CSV, put an apostrophe before a text that begins with = + - @, so that no spreadsheet runs it. The text is then "
@@ -96,6 +102,8 @@ class Export:
                 raise SettingsError(f"{name} must be from {low} to {high} (given: {value}).")
         if self.similarity is not None and not 0 < self.similarity <= 1:
             raise SettingsError(f"similarity must be above 0 and at most 1, or left empty (given: {self.similarity}).")
+        if self.max_rows is not None and self.max_rows < 1:
+            raise SettingsError(f"max_rows must be at least 1, or left empty (given: {self.max_rows}).")
         if not 0 <= self.test_share < 1:
             raise SettingsError(f"test_share must be from 0 to below 1 (given: {self.test_share}).")
         if len(self.argilla) > LONGEST_DATASET:
@@ -278,6 +286,8 @@ class Exported:
     left_out: tuple[str, ...] = ()
     reasons: dict[str, int] = field(default_factory=dict)
     """Why rows gave no line, where the format's readers would refuse them."""
+    kept: tuple[Path, ...] = ()
+    """Numbered files beyond the last one that stay, as they are not as an export of this run left them."""
     formulas: int = 0
     """Texts in CSV files that a spreadsheet would run as a formula."""
 
@@ -299,16 +309,18 @@ def export(
     say: Say = lambda words: None,
     replaces: Replaces = lambda path: True,
     ready: Ready = lambda seals: None,
+    owned: Replaces = lambda path: False,
 ) -> Exported:
     """Writes the file, whole or not at all, from all `rows` of a run. `say` is told how far it is, and may raise to end it.
 
-    `replaces` decides whether what is there already may be replaced; `ready` is told what takes its place.
+    `replaces` decides whether what is there already may be replaced; `ready` is told what takes its place; `owned` says
+    what an earlier export left, and may go where this one has fewer files.
     Raises ExportError if there is nothing to write or no place for it.
     """
     if not (kind := kind_of(path)):
         raise ExportError(f"The export file '{path}' should end in one of: {ENDINGS}; or have no ending, for a folder.")
     try:
-        check(path, (TRAIN, TEST) if to.test_share else (TRAIN,), replaces)
+        check(path, first_targets(path, (TRAIN, TEST) if to.test_share else (TRAIN,), to.max_rows), replaces)
         path.parent.mkdir(parents=True, exist_ok=True)
         with gathered(rows, to, run, task, path.parent, say=say) as found:
             orders = found.parts()
@@ -319,14 +331,15 @@ def export(
                 )
             hidden = found.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
             for order in orders.values():
-                check_length(path, len(order))
+                check_length(path, min(len(order), to.max_rows or len(order)))
             parts, formulas = {}, Formulas(to.protect_formulas)
             say("Writing the file.")
             for part, order in orders.items():
-                read = _said(found.lines(found.spool.telling(order) if kind in UNTYPED else order), say)
+                read = _said(found.lines(found.spool.telling(order, to.max_rows) if kind in UNTYPED else order), say)
                 read = (without(line, hidden) for line in read) if hidden else read
                 parts[part] = formulas.of(read) if kind == "csv" else read
-            files = write(parts, found.form.columns, path, replaces, ready)
+            files = write(parts, found.form.columns, path, replaces, ready, to.max_rows)
+            kept = remove_beyond(path, parts, files, owned) if to.max_rows and kind != FOLDER else ()
             counts = {part: len(order) for part, order in orders.items()}
             return Exported(
                 files[0],
@@ -337,6 +350,7 @@ def export(
                 counts,
                 _topmost(hidden),
                 dict(found.passed.reasons),
+                kept,
                 formulas.left,
             )
     except OSError as error:

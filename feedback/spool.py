@@ -61,19 +61,24 @@ class Spool:
         """Characters of a line."""
         return self._starts[k + 1] - self._starts[k]
 
-    def telling(self, order: list[int]) -> list[int]:
+    def telling(self, order: list[int], max_rows: int | None = None) -> list[int]:
         """The same lines, those first that are the first to show the type of a column, where that would come late.
 
-        For files without types: who reads them learns a column's type from the beginning of the file, and fails when it
-        turns out to be another.
+        For files without types: who reads them learns a column's type from the beginning of the file, or from the first of
+        several files with `max_rows` lines, and fails when it turns out to be another.
         """
         first: list[int] = []
         seen = at = 0
-        for k in order:
-            if self.known[k] & ~seen and at > EARLY:
-                first.append(k)
+        late = False
+        for number, k in enumerate(order):
+            if self.known[k] & ~seen:
+                if max_rows is not None or at > EARLY:
+                    first.append(k)
+                late = late or max_rows is None or number >= max_rows or at > EARLY
             seen |= self.known[k]
             at += self.size(k)
+        if not late:
+            return order
         moved = set(first)
         return [*first, *(k for k in order if k not in moved)] if first else order
 

@@ -5,6 +5,7 @@ Each writer takes an iterator of lines and holds only some of them in memory.
 
 import csv
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -174,15 +175,24 @@ Ready = Callable[[Mapping[Path, str]], None]
 """Is told the seals of what takes its place next, by path: whoever is killed then knows them all the same."""
 
 
-def places(path: Path, parts: Collection[str]) -> dict[str, Path]:
-    """Where each part of a dataset goes: one is the file `path`, two are NAME-train and NAME-test; a folder holds all."""
-    alone = len(parts) == 1 or kind_of(path) == FOLDER
-    return {part: path if alone else path.with_stem(f"{path.stem}-{part}") for part in parts}
+def target(path: Path, parts: Collection[str], part: str, number: int = 0) -> Path:
+    """Where a part of a dataset goes, or its file of that number: NAME, NAME-train, NAME-00001, NAME-train-00001.
+
+    Of one part alone the name says nothing; a folder holds all parts, and all their files.
+    """
+    if kind_of(path) == FOLDER:
+        return path
+    return path.with_stem(f"{path.stem}{f'-{part}' if len(parts) > 1 else ''}{f'-{number:05}' if number else ''}")
 
 
-def check(path: Path, parts: Collection[str], replaces: Replaces) -> None:
-    """Raises ExportError where a part would go to what may not be replaced."""
-    for place in set(places(path, parts).values()):
+def first_targets(path: Path, parts: Collection[str], max_rows: int | None) -> set[Path]:
+    """The files that there will be, however many lines there are."""
+    return {target(path, parts, part, 0 if max_rows is None else 1) for part in parts}
+
+
+def check(path: Path, targets: Iterable[Path], replaces: Replaces) -> None:
+    """Raises ExportError where one of the `targets` is what may not be replaced."""
+    for place in sorted(set(targets)):
         if place.is_dir() and kind_of(path) != FOLDER:
             raise ExportError(
                 f"{place} can't be written: it is a folder.", terminal="Name another place with --to FILE."
@@ -228,37 +238,72 @@ def write(
     path: Path,
     replaces: Replaces = lambda path: True,
     ready: Ready = lambda seals: None,
+    max_rows: int | None = None,
 ) -> tuple[Path, ...]:
     """Writes the parts of a dataset ({"train": lines}, or train and test) and says where. Raises OSError, ExportError.
 
     All are written before any takes its place. A new file is for its owner alone, one that is replaced keeps its mode.
+    With `max_rows` a part is as many numbered files as that takes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = kind_of(path)
-    check(path, parts, replaces)
+    check(path, first_targets(path, parts, max_rows), replaces)
 
     def last_look(seals: Mapping[Path, str]) -> None:
         ready(seals)
-        check(path, parts, replaces)  # writing took a while, in which somebody may have put something there
+        check(path, seals, replaces)  # writing took a while, in which somebody may have put something there
 
     if kind == FOLDER:
-        return (_folder(parts, columns, path, last_look),)
-    targets = places(path, parts)
+        return (_folder(parts, columns, path, last_look, max_rows),)
     with ExitStack() as stack:
-        made: dict[Path, Path] = {}
+        written: dict[Path, Path] = {}
         for part, lines in parts.items():
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:LONGEST]}-", delete=False) as file:
-                made[targets[part]] = Path(file.name)
-            stack.callback(Path(file.name).unlink, missing_ok=True)
-            WRITERS[kind](lines, columns, Path(file.name))
-        last_look({place: seal(temporary) for place, temporary in made.items()})
-        for place, temporary in made.items():
+            for number, some in _numbered(lines, max_rows):
+                with tempfile.NamedTemporaryFile(
+                    dir=path.parent, prefix=f".{path.name[:LONGEST]}-", delete=False
+                ) as file:
+                    written[target(path, parts, part, number)] = Path(file.name)
+                stack.callback(Path(file.name).unlink, missing_ok=True)
+                WRITERS[kind](some, columns, Path(file.name))
+        last_look({place: seal(temporary) for place, temporary in written.items()})
+        for place, temporary in written.items():
             temporary.chmod(_mode(place, PRIVATE))
             temporary.replace(place)
-    return tuple(made)
+    return tuple(written)
 
 
-def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path, ready: Ready) -> Path:
+def _numbered(lines: Iterable[Line], max_rows: int | None) -> Iterator[tuple[int, Iterable[Line]]]:
+    """(number from 1, its lines) of each file; one with the number 0 without `max_rows`. Each is read before the next."""
+    if max_rows is None:
+        yield 0, lines
+        return
+    rest = iter(lines)
+    for number, first in enumerate(rest, 1):
+        yield number, itertools.chain([first], itertools.islice(rest, max_rows - 1))
+
+
+def remove_beyond(path: Path, parts: Collection[str], files: Collection[Path], owned: Replaces) -> tuple[Path, ...]:
+    """Removes the numbered files that an earlier, longer export left behind the last of `files`; only those that are `owned`.
+
+    Returns those that are not, and stay: changed since, say, or somebody else's. Raises OSError.
+    """
+    beyond: list[Path] = []
+    for part in parts:
+        series = (target(path, parts, part, number) for number in itertools.count(1))
+        behind = itertools.dropwhile(lambda file: file in files, series)
+        beyond += itertools.takewhile(os.path.lexists, behind)
+    kept = []
+    for file in reversed(beyond):  # the last first, so that who is killed meanwhile leaves a series without a gap
+        if owned(file):
+            file.unlink()
+        else:
+            kept.append(file)
+    return tuple(sorted(kept))
+
+
+def _folder(
+    parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path, ready: Ready, max_rows: int | None
+) -> Path:
     """A `datasets.DatasetDict` on disk. What stands there must be one as well, or nothing."""
     import datasets
 
@@ -277,7 +322,8 @@ def _folder(parts: Mapping[str, Iterable[Line]], columns: Columns, path: Path, r
         for part, lines in parts.items():
             arrow(lines, columns, room / f"{part}.arrow")
             found[part] = datasets.Dataset.from_file(str(room / f"{part}.arrow"))
-        datasets.DatasetDict(found).save_to_disk(str(room / "new"))
+        shards = {part: math.ceil(len(dataset) / max_rows) if max_rows else None for part, dataset in found.items()}
+        datasets.DatasetDict(found).save_to_disk(str(room / "new"), num_shards=shards)
         folders, files = _mode(path, PRIVATE_FOLDER), _mode(path / "dataset_dict.json", PRIVATE)
         for inner in (room / "new").rglob("*"):
             inner.chmod(folders if inner.is_dir() else files)

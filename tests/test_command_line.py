@@ -122,12 +122,13 @@ def test_what_differs_from_the_runs_recipe_is_given(desk: Desk, run: Run) -> Non
     assert any("How rows are sent" in note for note in found.notes)
 
 
+UNTOLD = ("least_rating", "similarity", "max_rows")
 EXPORTS = [
     Export(
         format="preference", unreviewed=True, margin=1.5, original_pairs=False, shuffle=True, seed=7, test_share=0.1
     ),
     Export(format="kto", decision="reviewed", reviewer="ann 'o' <b>", least_rating=3.0, similarity=0.7),
-    Export(reasoning=True, protect_formulas=True),
+    Export(reasoning=True, protect_formulas=True, max_rows=1000),
     Export(hub="owner/name", private=False, license="mit"),
     Export(argilla="finished rows"),
     Export(),
@@ -149,7 +150,7 @@ def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to:
     if not (to.hub or to.argilla):
         assert made.path == "tides.jsonl"
         made = replace(made, path="", hub="", argilla="")
-    untold: dict[str, Any] = {name: None for name in ("least_rating", "similarity") if getattr(to, name) is None}
+    untold: dict[str, Any] = {name: None for name in UNTOLD if getattr(to, name) is None}
     assert replace(made, **untold) == to
     assert bool(found.notes) == any(getattr(old, name) is not None for name in untold)
     if to.argilla:

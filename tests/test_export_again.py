@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app import api, recipe, workflow
+from app import api, recipe, terminal, workflow
 from app.config import Settings
 from app.jobs import Jobs
 from app.store import Store
 from app.tables.runs import Run
 from feedback import writers
 from feedback.errors import ExportError
-from feedback.exports import Export
+from feedback.exports import Export, Exported
 from tests.conftest import Command, Work
 
 NAMES = ["out.jsonl", "out.csv", "out.xlsx", "out.parquet", "out"]
@@ -118,6 +118,52 @@ def test_neither_of_two_files_is_written_where_one_is_anothers(work: Work, store
     with pytest.raises(ExportError, match=r"out-test\.jsonl is there already"):
         workflow.export(store, run, to)
     assert [path.name for path in tmp_path.glob("out*")] == ["out-test.jsonl"]
+
+
+def several(
+    store: Store, run: Run, tmp_path: Path, max_rows: int, **settings: object
+) -> tuple[list[str], tuple[Path, ...]]:
+    """Exports into numbered files: the names of all files that are there then, and those that were kept."""
+    to = Export(path=str(tmp_path / "out.csv"), unreviewed=True, max_rows=max_rows, **settings)  # type: ignore[arg-type]
+    done = workflow.export(store, run, to)
+    return sorted(path.name for path in tmp_path.glob("out*")), done.kept
+
+
+def test_files_that_the_last_export_had_more_of_are_removed(work: Work, store: Store, tmp_path: Path) -> None:
+    run = work({**RECIPE, "rows": 6})
+    dated = tmp_path / "out-20261120.csv"  # of the same run, and no part of the series
+    workflow.export(store, run, Export(path=str(dated), unreviewed=True))
+    assert several(store, run, tmp_path, 1) == ([*[f"out-{k:05}.csv" for k in range(1, 7)], dated.name], ())
+    assert several(store, run, tmp_path, 4) == (["out-00001.csv", "out-00002.csv", dated.name], ())
+    names, kept = several(store, run, tmp_path, 1, test_share=0.5)
+    assert len(names) == 3 + 6 and not kept
+    names, kept = several(store, run, tmp_path, 6, test_share=0.5)
+    assert names == [
+        "out-00001.csv", "out-00002.csv", dated.name, "out-test-00001.csv", "out-train-00001.csv",
+    ] and not kept  # fmt: skip
+
+
+def test_files_beyond_the_last_that_somebody_changed_stay_and_are_named(
+    work: Work, store: Store, tmp_path: Path
+) -> None:
+    run = work({**RECIPE, "rows": 5})
+    several(store, run, tmp_path, 1)
+    (tmp_path / "out-00004.csv").write_text("mine")
+    theirs = tmp_path / "out-00006.csv"
+    theirs.write_text("theirs")
+    names, kept = several(store, run, tmp_path, 3)
+    assert names == ["out-00001.csv", "out-00002.csv", "out-00004.csv", "out-00006.csv"]
+    assert kept == (tmp_path / "out-00004.csv", theirs)
+    told = terminal.exported(Exported(tmp_path / "out-00001.csv", 5, files=(tmp_path / "out-00001.csv",), kept=kept))
+    assert f"{theirs} is of an earlier export and was changed since" in told and told.count("stays there") == 2
+
+
+def test_no_file_of_several_is_written_where_one_is_anothers(work: Work, store: Store, tmp_path: Path) -> None:
+    run = work({**RECIPE, "rows": 4})
+    (tmp_path / "out-00003.csv").write_text("mine")
+    with pytest.raises(ExportError, match=r"out-00003\.csv is there already"):
+        several(store, run, tmp_path, 1)
+    assert [path.name for path in tmp_path.glob("out*")] == ["out-00003.csv"]
 
 
 def test_a_link_or_a_pipe_is_left_alone(run: Run, export: Callable[..., int], tmp_path: Path) -> None:

@@ -104,6 +104,16 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     assert "6 lines, " in shown
     assert "/exports/r/r-kto-train.jsonl" in shown and "/exports/r/r-kto-test.jsonl" in shown
     assert "Download train" in shown and "Download test" in shown
+    numbered = act(desk, kind="csv", max_rows=1, unreviewed=draft.ROWS[False])
+    page.export(numbered)
+    done(desk)
+    shown = page.made(numbered.look)
+    assert [f"/exports/r/r-sft-{k:05}.csv" in shown for k in range(1, 6)] == [True] * 4 + [False]
+    assert "Download 4<" in shown and "r-sft-00001.csv … r-sft-00004.csv" in shown and "4 rows, 4 files, " in shown
+    page.export(act(desk, kind="csv", max_rows=3, test_share=0.5, unreviewed=draft.ROWS[False]))
+    done(desk)
+    shown = page.made(numbered.look)
+    assert "Download train 1<" in shown and "Download test 1<" in shown and "Download 1<" not in shown
 
 
 def test_the_page_and_the_command_say_which_texts_are_formulas(desk: Desk, command: Command, tmp_path: Path) -> None:
@@ -353,6 +363,8 @@ def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command)
     found = command("export", "r", "--to", to, "--test-share", "0.5", "--shuffle", "--json", data=data).json
     assert found["parts"]["train"] + found["parts"]["test"] == found["written"] == 4 and len(found["files"]) == 2
     env = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_ENDPOINT": hub.url, "HF_TOKEN": GOOD}
+    several = command("export", "r", "--to", tmp_path / "some.csv", "--max-rows", "1", data=data)
+    assert f"4 lines written to 4 files, {tmp_path}/some-00001.csv to some-00004.csv" in several.out
     sent = command("export", "r", "--hub", NAME, "--public", "--license", "mit", data=data, env=env)
     assert sent.code == 0 and f"4 lines added to {hub.url}/datasets/{NAME} (public)" in sent.out
     assert "license: mit" in hub.repos[NAME].files["README.md"].decode() and not hub.repos[NAME].private

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import resource
 import tracemalloc
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from feedback.records import clean
 from feedback.sides import TEST, TRAIN, Sides
 from feedback.spool import EARLY, Spool, without
 from feedback.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
-from tasks.errors import Stopped
+from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict
 
@@ -272,6 +273,62 @@ def test_a_share_that_leaves_a_side_empty_is_said(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"With test_share 0\.001 none of the 3 rows is for testing"):
         export(rows(3), Export(test_share=0.001), tmp_path / "out.jsonl", "run", "Task")
     assert [path.name for path in tmp_path.iterdir()] == ["out-train.jsonl"]
+
+
+# -- several files
+
+
+@pytest.mark.parametrize("kind", [*WRITERS, "datasets"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_file_has_so_many_lines_at_most(tmp_path: Path, kind: str, share: float) -> None:
+    """The last one has the rest; all together are the rows in their order."""
+    name = "out" if kind == "datasets" else f"out.{kind}"
+    path = tmp_path / name
+    done = export(rows(13), Export(max_rows=3, test_share=share), path, "run", "Task")
+    numbers = {side: math.ceil(lines / 3) for side, lines in done.parts.items()}
+    if kind == "datasets":
+        assert {side: len(list((path / side).glob("*.arrow"))) for side in numbers} == numbers
+        read = datasets.load_from_disk(str(path))
+        ids = {side: read[side]["row_id"][:] for side in numbers}
+    else:
+        files = {
+            side: [tmp_path / f"out{f'-{side}' if share else ''}-{k:05}.{kind}" for k in range(1, number + 1)]
+            for side, number in numbers.items()
+        }
+        assert done.files == tuple(file for some in files.values() for file in some)
+        assert sorted(tmp_path.iterdir()) == sorted(done.files)
+        ids = {side: [one for file in some for one in row_ids(file)] for side, some in files.items()}
+        assert all(len(row_ids(file)) == 3 for some in files.values() for file in some[:-1])
+    whole = export(rows(13), Export(test_share=share), tmp_path / "whole.jsonl", "run", "Task")
+    assert list(ids.values()) == [row_ids(file) for file in whole.files]
+
+
+def row_ids(file: Path) -> list[str]:
+    """The ids of the rows in an exported file, in its order."""
+    readers: dict[str, Any] = {
+        ".jsonl": lambda file: pandas.read_json(file, lines=True), ".csv": pandas.read_csv, ".parquet": pandas.read_parquet,
+        ".xlsx": lambda file: pandas.read_excel(file, engine="calamine"),
+    }  # fmt: skip
+    return list(readers[file.suffix](file)["row_id"])
+
+
+@pytest.mark.parametrize("kind", READ_BY_DATASETS)
+def test_the_first_of_several_files_tells_the_types_of_all(tmp_path: Path, kind: str) -> None:
+    late = [*rows(9), replace(rows(10)[9], verdicts=(verdict(rating_2=5),))]
+    done = export(late, Export(max_rows=3), tmp_path / f"out.{kind}", "run", "Task")
+    assert len(done.files) == 4
+    read = loaded(kind, {"train": [str(file) for file in done.files]}, tmp_path)["train"]
+    assert sorted(read["row_id"][:]) == sorted(one.row.id for one in late)
+    assert [value for value in read["rating_by_people"] if value] == [5.0]
+
+
+def test_most_lines_are_a_number(tmp_path: Path) -> None:
+    for number in (0, -1):
+        with pytest.raises(SettingsError, match="max_rows must be at least 1"):
+            Export(max_rows=number)
+    assert export(rows(3), Export(max_rows=3), tmp_path / "out.csv", "run", "Task").files == (
+        tmp_path / "out-00001.csv",
+    )
 
 
 # -- disks

@@ -159,6 +159,7 @@ def export(
     test_share: Annotated[float | None, typer.Option(help=_help("test_share"))] = None,
     shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help=_help("shuffle"))] = None,
     seed: Annotated[int | None, typer.Option(help=_help("seed"))] = None,
+    max_rows: Annotated[int | None, typer.Option(help=_help("max_rows"))] = None,
     protect_formulas: Annotated[
         bool | None, typer.Option("--protect-formulas/--exact-texts", help=_help("protect_formulas"))
     ] = None,
@@ -175,7 +176,7 @@ def export(
         "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
         "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
         "shuffle": shuffle, "seed": seed, "reasoning": reasoning,
-        "protect_formulas": protect_formulas,
+        "max_rows": max_rows, "protect_formulas": protect_formulas,
     }  # fmt: skip
     with opened() as (here, store):
         found = store.runs.get(run_id)

@@ -1,6 +1,8 @@
 """Export: which rows, in which format; the first lines as they will be; the file, or the dataset on the Hub or in Argilla."""
 
+import itertools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,16 @@ DECISIONS = [
 ]  # fmt: skip
 MORE = (
     "reviewer", "least_rating", "similarity", "margin", "original_pairs", "reasoning", "test_share", "seed", "shuffle",
-    "protect_formulas",
+    "max_rows", "protect_formulas",
 )  # fmt: skip
 TEXTS = (
     "messages", "instruction", "response", "prompt", "completion", "chosen", "rejected", "responses", "ratings", "verdicts",
     "origin", "conversations", "input", "output", "system", "answer", "score", "label", "scores",
 )  # fmt: skip
 """Columns that have a line of their own; what else there is follows in small."""
+NUMBERED = re.compile(r"-\d{5,}$")
+"""What ends the name of one file of several."""
+MOST_LINKS = 40
 
 
 def build(board: Board) -> None:
@@ -217,8 +222,11 @@ def published(look: Look) -> str:
         refused = "".join(parts.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
         link = parts.link("Open", job.finished.url)
         return f'<section class="panel slim"><div class="argilla-line">{parts.notice(into, "ok")}{link}</div>{refused}</section>'
-    if job.exported is not None and job.exported.warning:
-        return parts.notice(f"{job.exported.warning} “Protect formulas” puts an apostrophe before each.", "warn")
+    if job.exported is not None:
+        told = [f"{path.name} of an earlier export was changed since, and stays." for path in job.exported.kept]
+        if job.exported.warning:
+            told.append(f"{job.exported.warning} “Protect formulas” puts an apostrophe before each.")
+        return parts.notice(" ".join(told), "warn")
     if job.trouble or job.published is None:
         return parts.notice(job.trouble, "warn")
     done = job.published
@@ -240,27 +248,46 @@ def published(look: Look) -> str:
 
 
 def made(look: Look) -> str:
-    """The file that was made last, to take away; or the two, for training and testing."""
+    """The files that were made last, to take away: one, one for training and one for testing, or the numbered ones of each."""
     writing = _publishing(look) and look.job is not None and look.job.into == "file"
     last = look.desk.store.runs.last_export(look.run.id) if look.run and not writing else None
     path = Path(str(last["path"])) if last else None
     if last is None or path is None or not path.is_file() or path.parent.parent != look.desk.settings.data / "exports":
         return ""
-    other = path.with_stem(f"{path.stem.removesuffix(f'-{TRAIN}')}-{TEST}")
-    files = [path, other] if path.stem.endswith(f"-{TRAIN}") and other.is_file() else [path]
-    size = sum(file.stat().st_size for file in files)
+    files = _exported(path)
+    size = sum(file.stat().st_size for file in files.values())
     human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 0.1):.1f} KB"
     links = "".join(
         f'<a class="download" href="{t(f"/exports/{quote(file.parent.name)}/{quote(file.name)}")}" download>'
-        f"Download{f' {part}' if len(files) > 1 else ''}</a>"
-        for part, file in zip((TRAIN, TEST), files, strict=False)
+        f"Download{t(part and f' {part}')}</a>"
+        for part, file in list(files.items())[:MOST_LINKS]
     )
+    names = [file.name for file in files.values()]
+    title = " · ".join(names) if len(names) <= 2 else f"{names[0]} … {names[-1]}"
+    facts = [count(int(last["rows"]), _one(last["format"])), human, parts.ago(str(last["created"]))]
+    if len(files) > 2:
+        facts.insert(1, count(len(files), "file"))
+    rest = f" The first {MOST_LINKS} are here, all are in {path.parent}." if len(files) > MOST_LINKS else ""
+    several = " several" if len(files) > 2 else ""
     return (
-        f'<section class="panel slim"><div class="argilla-line"><div><b class="mono">'
-        f"{t(' · '.join(file.name for file in files))}</b>"
-        f'<p class="note">{count(int(last["rows"]), _one(last["format"]))}, {human}, {parts.ago(str(last["created"]))}</p></div>'
-        f"{links}</div></section>"
+        f'<section class="panel slim"><div class="argilla-line{several}"><div><b class="mono">{t(title)}</b>'
+        f'<p class="note">{t(", ".join(facts) + (f".{rest}" if rest else ""))}</p></div>'
+        f'<div class="downloads">{links}</div></div></section>'
     )
+
+
+def _exported(path: Path) -> dict[str, Path]:
+    """The files of an export whose first one is `path`, by what tells them apart: "", "train", "test 2"."""
+    number = NUMBERED.search(path.stem)
+    stem = path.stem[: number.start()] if number else path.stem
+    name = stem.removesuffix(f"-{TRAIN}")
+    stems = {"": stem} if name == stem else {TRAIN: stem, TEST: f"{name}-{TEST}"}
+    files: dict[str, Path] = {}
+    for side, stem in stems.items():
+        several = (f"{stem}-{k:05}" for k in itertools.count(1)) if number else iter([stem])
+        for k, file in enumerate(itertools.takewhile(Path.is_file, map(path.with_stem, several)), 1):
+            files[f"{side} {k}".strip() if number else side] = file
+    return files
 
 
 def export(act: Act) -> Done:
