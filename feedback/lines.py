@@ -17,6 +17,16 @@ from tasks.marks import marks
 Line = dict[str, Any]
 
 
+SYSTEM, CALLING = "system", "calling"
+BEFORE = {
+    "user": (SYSTEM, "assistant"),
+    "assistant": ("user", "tool"),
+    CALLING: ("user", "tool"),
+    "tool": (CALLING, "tool"),
+}
+"""Which turns a turn may follow: an assistant's is either an answer or calls tools."""
+
+
 class NotWritten(ValueError):
     """A row that the readers of a format would refuse, or read wrongly. The message says why, the same for all of a kind."""
 
@@ -217,9 +227,20 @@ def _sharegpt_turns(message: Line) -> Iterator[Line]:
             raise NotWritten("ShareGPT has no turn that both speaks and calls a tool")
         if len(calls) > 1:
             raise NotWritten("ShareGPT has one call of a tool in a turn")
-        yield {"from": "function_call", "value": json.dumps(calls[0].get("function", calls[0]), ensure_ascii=False)}
+        yield {"from": "function_call", "value": json.dumps(_call(calls[0]), ensure_ascii=False)}
     else:
         yield {"from": SPEAKERS[message["role"]], "value": message["content"]}
+
+
+def _call(call: Any) -> Line:
+    """A call of a tool as LLaMA-Factory reads it (data/formatter.py, FunctionFormatter): a name, and arguments as an object."""
+    function = call.get("function", call)
+    arguments = function.get("arguments") or {}
+    if isinstance(arguments, str):
+        arguments = _from_json(arguments)
+    if not function.get("name") or not isinstance(arguments, dict):
+        raise NotWritten("ShareGPT needs a call of a tool with a name and an object of arguments")
+    return {**function, "arguments": arguments}
 
 
 def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
@@ -270,7 +291,8 @@ def _moment(text: str) -> str:
 def _conversation(judged: Judged, rule: Rule) -> tuple[list[Line], bool]:
     """(the messages as trainers take them, whether a reviewer corrected the instruction). Raises NotWritten.
 
-    Chat templates know one system prompt, at the beginning, and no turn that says nothing.
+    Chat templates know one system prompt, at the beginning and under that name, and no turn that says nothing. Those of Gemma
+    and Mistral refuse user and assistant turns that do not alternate.
     """
     messages, changed = judged.messages()
     roles = [message["role"] for message in messages]
@@ -278,13 +300,36 @@ def _conversation(judged: Judged, rule: Rule) -> tuple[list[Line], bool]:
         raise NotWritten("a system prompt that is not the first message")
     if any(not m["content"].strip() and not m.get("tool_calls") and m["role"] != "tool" for m in messages):
         raise NotWritten("an empty turn")
+    before = SYSTEM
+    for message in messages:
+        turn = CALLING if message.get("tool_calls") else SYSTEM if message["role"] in INSTRUCTING else message["role"]
+        if turn != SYSTEM and before not in BEFORE[turn]:
+            raise NotWritten("turns that do not alternate, beginning with the user's")
+        before = turn
+    if before not in BEFORE["assistant"]:
+        raise NotWritten("a conversation that does not end with the user's turn")
     dropped = () if rule.reasoning else ("reasoning_content",)
-    return [{name: value for name, value in message.items() if name not in dropped} for message in messages], changed
+    written = [{name: value for name, value in message.items() if name not in dropped} for message in messages]
+    if written[0]["role"] in INSTRUCTING:
+        written[0] = {**written[0], "role": SYSTEM}
+    return written, changed
 
 
 def _tools(judged: Judged) -> Line:
-    """The column of tools, of a row that has some."""
-    return {"tools": judged.row.origin["tools"]} if judged.row.origin.get("tools") else {}
+    """The column of tools, of a row that has some: a list as JSON. Raises NotWritten."""
+    if not (tools := judged.row.origin.get("tools")):
+        return {}
+    if not isinstance(_from_json(tools), list):
+        raise NotWritten("tools that are not a list in JSON")
+    return {"tools": tools}
+
+
+def _from_json(text: Any) -> Any:
+    """What a text holds as JSON; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _said(judged: Judged, response: Best, rule: Rule) -> list[Line]:

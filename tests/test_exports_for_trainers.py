@@ -9,17 +9,21 @@ from typing import Any
 import datasets
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from feedback.exports import Export, Exported, Passed, export
 from feedback.exports import lines as lines_of
-from feedback.formats import FORMATS
+from feedback.formats import CHAT, FORMATS
 from feedback.judged import Judged
 from feedback.lines import NotWritten, sft, sharegpt
 from feedback.pairs import Rule
 from feedback.records import About, Place, item
 from feedback.schema import Shape
 from feedback.ultrafeedback import talk
+from tasks.models.families import FAMILIES
 from tasks.types import Message, Response
+from tests import trainers
 from tests.judging import ROW, judged, verdict
 
 CALL = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": {"city": "Lyon"}}}
@@ -87,13 +91,21 @@ def test_sharegpt_writes_calls_and_results_as_llama_factory_reads_them() -> None
 
 USER: Message = {"role": "user", "content": "Hi"}
 BOT: Message = {"role": "assistant", "content": "Hello."}
+CALLING: Message = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+RESULT: Message = {"role": "tool", "content": "12 degrees"}
 
 
 @pytest.mark.parametrize(
     ("messages", "form", "reason"),
     [
-        ((BOT, USER), "sharegpt", "ShareGPT needs turns that alternate, and a person's first"),
-        ((USER, USER), "sharegpt", "ShareGPT needs turns that alternate, and a person's first"),
+        ((BOT, USER), "sft", "turns that do not alternate, beginning with the user's"),
+        ((USER, USER), "sharegpt", "turns that do not alternate, beginning with the user's"),
+        ((USER, CALLING, USER), "kto", "turns that do not alternate, beginning with the user's"),
+        ((USER, RESULT, USER), "reward", "turns that do not alternate, beginning with the user's"),
+        ((USER, {**CALLING, "tool_calls": [CALL, CALL]}, RESULT, RESULT), "sharegpt", "ShareGPT has one call of a tool in a turn"),
+        ((USER, CALLING, RESULT, RESULT), "sharegpt", "ShareGPT needs turns that alternate, and a person's first"),
+        ((USER, {**CALLING, "tool_calls": [{"function": {"name": "f", "arguments": "x=1"}}]}, RESULT), "sharegpt", "ShareGPT needs a call of a tool with a name and an object of arguments"),
+        ((USER, {**CALLING, "tool_calls": [{"function": {"arguments": {}}}]}, RESULT), "sharegpt", "ShareGPT needs a call of a tool with a name and an object of arguments"),
         ((USER, {**BOT, "tool_calls": [CALL]}, {"role": "tool", "content": "x"}), "sharegpt", "ShareGPT has no turn that both speaks and calls a tool"),
         ((USER, {"role": "assistant", "content": "", "tool_calls": [CALL, CALL]}, {"role": "tool", "content": "x"}), "sharegpt", "ShareGPT has one call of a tool in a turn"),
         ((USER, {"role": "system", "content": "Now rhyme."}, USER), "sft", "a system prompt that is not the first message"),
@@ -113,6 +125,105 @@ def test_a_row_that_readers_would_refuse_is_counted_with_its_reason(
     assert passed.lineless == 1 and passed.reasons == {reason: 1}
     done = written(tmp_path, [odd, good], "rows.jsonl", form)
     assert done.passed_over == 1 and done.reasons == {reason: 1}
+
+
+def test_tools_that_no_reader_reads_keep_their_row_back(tmp_path: Path) -> None:
+    for tools in ("weather", '{"name": "weather"}'):
+        odd = judged(verdict(), row=replace(WEATHER, origin={"tools": tools}))
+        done = written(tmp_path, [odd, judged(verdict(), row=replace(ROW, id="a"))], "rows.jsonl")
+        assert done.reasons == {"tools that are not a list in JSON": 1}
+
+
+def test_arguments_that_are_json_are_an_object_in_sharegpt() -> None:
+    call = {"function": {"name": "f", "arguments": '{"city": "Lyon"}'}}
+    (line,) = sharegpt(said_by(USER, {**CALLING, "tool_calls": [call]}, RESULT), Rule())
+    assert line["conversations"][1]["value"] == '{"name": "f", "arguments": {"city": "Lyon"}}'
+
+
+def test_a_developers_prompt_is_a_system_prompt_for_templates() -> None:
+    developer: Message = {"role": "developer", "content": "Be brief."}
+    (line,) = sft(said_by(developer, USER), Rule())
+    assert [m["role"] for m in line["messages"]] == ["system", "user", "assistant"]
+
+
+# -- what their readers do with it
+
+
+turns = st.sampled_from([
+    {"role": "system", "content": "Be brief."}, {"role": "developer", "content": "Be brief."}, USER, USER, BOT, BOT, CALLING, RESULT,
+    {"role": "user", "content": " "}, {"role": "assistant", "content": "Wait.", "tool_calls": [CALL]},
+    {**CALLING, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+])  # fmt: skip
+alternating = st.builds(
+    lambda system, pairs: [*system, *pairs * [USER, BOT], USER],
+    st.sampled_from([[], [{"role": "system", "content": "Be brief."}]]),
+    st.integers(0, 2),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.lists(turns, max_size=5).map(lambda some: [*some, USER]),
+        st.lists(turns, min_size=1, max_size=5),
+        alternating,
+    )
+)
+def test_whatever_is_written_is_read_by_trainers(messages: list[Message]) -> None:
+    if not any(message["role"] == "user" for message in messages):
+        return  # no row is without
+    for name, form in FORMATS.items():
+        if name == "raw":
+            continue
+        try:
+            lines = [json.loads(json.dumps(line)) for line in form.lines(said_by(*messages), Rule())]
+        except NotWritten:
+            continue
+        for line in lines:
+            read_by_all(name, line)
+
+
+def read_by_all(name: str, line: dict[str, Any]) -> None:
+    chats = {column: line[column] for column, kind in FORMATS[name].own.items() if kind == CHAT}
+    if name in ("sharegpt", "alpaca"):
+        trainers.llama_factory(line)
+    elif name != "plain":
+        trainers.trl(line)
+        for chat in chats.values():
+            trainers.axolotl(chat)
+    if any(message.get("tool_calls") or message["role"] == "tool" for chat in chats.values() for message in chat):
+        return  # of families whose templates know tools, and not part of what is built in of them
+    prompt = chats.pop("prompt", [])
+    has_system = any(chat[0]["role"] == "system" for chat in (prompt, *chats.values()) if chat)
+    for family in FAMILIES:
+        if has_system and family in trainers.NO_SYSTEM:
+            continue
+        begun = trainers.rendered(family, prompt, asked=True) if prompt else ""
+        for chat in chats.values():
+            whole = trainers.rendered(family, [*prompt, *chat])
+            forgets = has_system and family in trainers.LAST_ONLY
+            assert whole.startswith(begun) or forgets, family  # else TRL can't tell the completion
+            assert chat[-1]["content"].strip() in whole
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "datasets"])
+@pytest.mark.parametrize("form", [name for name, form in FORMATS.items() if name != "raw"])
+def test_lines_that_datasets_loaded_are_read_by_trainers(tmp_path: Path, form: str, kind: str) -> None:
+    """Chats of one turn and of several, with a system prompt and without, and one with tools."""
+    chats: list[tuple[Message, ...]] = [(USER,), (USER, BOT, USER), ({"role": "system", "content": "Be brief."}, USER)]
+    rows = [judged(verdict(), row=replace(ROW, messages=chat, id=f"r-{k}", unit=k)) for k, chat in enumerate(chats)]
+    name = f"rows.{kind}" if kind != "datasets" else "rows"
+    written(tmp_path, rows, name, form)
+    if kind == "datasets":
+        read = datasets.load_from_disk(str(tmp_path / name))["train"]
+    else:
+        reader = {"jsonl": "json"}.get(kind, kind)
+        read = datasets.load_dataset(reader, data_files=str(tmp_path / name), cache_dir=str(tmp_path / "cache"))[
+            "train"
+        ]
+    assert read.num_rows >= (2 if form in ("plain", "alpaca") else 3)
+    for line in read:
+        read_by_all(form, line)
 
 
 def test_people_and_labellers_read_the_calls() -> None:
