@@ -9,10 +9,11 @@ people know from elsewhere (app/python): models, tasks by themselves, pipelines.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import recipe, reviewing, workflow
+from app import dataframes, inputs, recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
@@ -48,7 +49,7 @@ from app.python.tasks import (
 )
 from app.recipe import BUILT_IN, load
 from app.store import Store
-from app.tables.runs import Run
+from app.tables import runs
 from feedback.agreement import Agreement
 from feedback.exports import Export, Exported
 from feedback.hub import Published
@@ -67,10 +68,12 @@ __all__ = [
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
     "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM", "SelfInstruct", "TextGeneration",
     "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "export", "pipeline",
-    "publish", "pull", "push", "rate", "run",
+    "publish", "pull", "push", "rate", "read", "rows", "run",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from app.python.custom import CustomDataset
 
 MakesRows = TextGeneration | Magpie | SelfInstruct | Genstruct | EvolInstruct
@@ -83,6 +86,22 @@ def __getattr__(name: str) -> Any:
 
         return CustomDataset
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Run(runs.Run):
+    """A run as it stands after work on it: its id, state (draft, running, paused, stopped, done) and the reason of a pause."""
+
+    data: Path | None = None
+    """The data folder that it is in."""
+
+    def to_pandas(self, *, per: dataframes.Per = "response") -> "pd.DataFrame":
+        """The rows of the run, as `rows` gives them.
+
+        >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).to_pandas().shape[0]
+        2
+        """
+        return rows(self, per=per)
 
 
 class Recipe(recipe.Recipe):
@@ -173,7 +192,7 @@ def run(
     if file is not None:
         permissions.check(made, keys, file.parent)
 
-    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
+    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, runs.Run]:
         begun = None if anew else _unfinished(store, made)
         return workflow.generate(store, here, begun or workflow.start(store, here, made), watch, LOG.info, keys=keys)
 
@@ -196,7 +215,7 @@ def rate(
     keys = GivenKeys(written_here=judging is not None)
     spec = None if judging is None else _spec_of(judging, keys)
 
-    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, Run]:
+    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, runs.Run]:
         found = store.runs.get(run_id)
         return workflow.rate(store, here, found, judge, watch, LOG.info, labeller=spec, keys=keys)
 
@@ -277,7 +296,38 @@ def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any
         return workflow.publish(store, store.runs.get(run_id), to, LOG.info)
 
 
-def _unfinished(store: Store, made: recipe.Recipe) -> Run | None:
+def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | None = None) -> "pd.DataFrame":
+    """The answered rows of a run (or of the run of that id) as a DataFrame: a line for each response; or per="row", a line for
+    each row with its best response.
+
+    Columns: row_id, instruction, messages, response, model, marks and more of the response; the labeller's `rating`,
+    `rating.ASPECT` and `rationale.ASPECT`; people's `people.rating`, `people.rating.ASPECT`, `people.rank`, `decision`,
+    `reviewers`, `corrected_instruction`, `corrected_response`. Types are nullable, what is missing is pd.NA.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2, rating=UltraFeedback(aspect="honesty")))
+    >>> rows(made)["rating.honesty"].dtype
+    Float64Dtype()
+    """
+    here = settings(data or getattr(run, "data", None))
+    with Store(here.data) as store:
+        return dataframes.of_run(store, store.runs.get(run if isinstance(run, str) else run.id), per)
+
+
+def read(path: str | Path, **options: Any) -> "pd.DataFrame":
+    """The rows of any file that can be the input of a run, or of a folder or zip of them, as a DataFrame.
+
+    Options are those of Inputs: `columns` ({ours: theirs}), `skip`, `limit` and so on. Types are nullable. Raises InputError,
+    SettingsError.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> path = export(made.id, "plain.jsonl", unreviewed=True, format="plain").path
+    >>> read(path, limit=1)["reviewed"].to_list()
+    [False]
+    """
+    return dataframes.of_rows(inputs.rows(build(Inputs, {**options, "path": str(path)}, "read"), say=LOG.info))
+
+
+def _unfinished(store: Store, made: recipe.Recipe) -> runs.Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
     text, known = workflow.recipe_text(made), fingerprint(made.inputs)
     alike = [(one, workflow.standing(one)) for one in store.runs.all() if (one.recipe, one.inputs) == (text, known)]
@@ -289,7 +339,7 @@ def _unfinished(store: Store, made: recipe.Recipe) -> Run | None:
 
 
 def _worked(
-    here: Settings, work: Callable[[Store, workflow.Watch], Coroutine[Any, Any, Run]], progress: Progress | bool
+    here: Settings, work: Callable[[Store, workflow.Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
 ) -> Run:
     async def working(hand: Hand) -> Run:
         with Store(here.data) as store, told(progress, "rows") as tell:
@@ -301,6 +351,6 @@ def _worked(
             done = await work(store, watch)
             counts = store.runs.counts(done.id)
             tell(counts["answered"], counts["answered"])
-            return done
+            return Run(**{f.name: getattr(done, f.name) for f in fields(done)}, data=here.data)
 
     return awaited(working)

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
         pull,
         push,
         rate,
+        read,
+        rows,
         run,
     )
 
@@ -92,6 +94,8 @@ __all__ = [
     "pull",
     "push",
     "rate",
+    "read",
+    "rows",
     "run",
 ]
 

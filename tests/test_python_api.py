@@ -76,14 +76,14 @@ def test_what_readme_shows_runs(
     monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
     (tmp_path / "answers.csv").write_text("question,response\nName a river.,The Loire.\n")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         program = re.sub(r'LLM\("qwen2.5:7b", base_url="[^"]*"', "ScriptedLLM(", block).replace(
             "LocalLLM()", "ScriptedLLM()"
         )
         program = re.sub(r"(Recipe\(task=\w+\(\),)", r"\1 generator=ScriptedLLM(),", program).replace("(, ", "(")
         exec(compile(f"from claywright import ScriptedLLM\n{program}", "README.md", "exec"), {})
-    assert (tmp_path / "rows.jsonl").exists() and (tmp_path / "steps.png").exists()
+    assert all((tmp_path / name).exists() for name in ("rows.jsonl", "long.jsonl", "steps.png"))
 
 
 def test_the_loop_with_progress(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""Rows of a run, of a file, or of a table as a pandas DataFrame: nullable types, and pd.NA for what is missing.
+
+pandas is imported when the first of them is asked for: a run does without it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.judging import judged_rows
+from app.store import Store
+from app.tables.runs import Run
+from feedback.judged import Judged
+from feedback.lines import provenance
+from feedback.pairs import best
+from tasks.errors import SettingsError
+from tasks.marks import marks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Per = Literal["response", "row"]
+TEXT, WHOLE, NUMBER, TRUTH, OBJECT = "string", "Int64", "Float64", "boolean", "object"
+COLUMNS = {
+    "row_id": TEXT, "run": TEXT, "unit": WHOLE, "position": WHOLE, "instruction": TEXT, "messages": OBJECT,
+    "response_index": WHOLE, "response": TEXT, "model": TEXT, "reasoning": TEXT, "finish_reason": TEXT, "principle": TEXT,
+    "marks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER, "people.rank": NUMBER, "reviewed": TRUTH,
+    "decision": TEXT, "reviewers": OBJECT, "reviewed_at": TEXT, "corrected_instruction": TEXT, "corrected_response": TEXT,
+    "origin": OBJECT,
+}  # fmt: skip
+"""The columns of a run, without those of single aspects."""
+ASPECTS = {"rating": NUMBER, "rationale": TEXT, "people.rating": NUMBER}
+"""Columns that there are for each aspect: rating.helpfulness."""
+LARGEST, EXACT = 2**63, 2**53
+"""Whole numbers that Int64 holds are below the one, those that Float64 holds without a gap up to the other."""
+
+
+def of_run(store: Store, run: Run, per: Per = "response") -> "pd.DataFrame":
+    """The answered rows of a run, a line for each response; or, per row, a line for each with its best response.
+
+    A row without responses has a line, too. Raises SettingsError.
+    """
+    if per not in ("response", "row"):
+        raise SettingsError(f"per must be 'response' or 'row' (given: {per!r}).")
+    lines = [line for judged in judged_rows(store, run) for line in _lines(judged, run.id, per)]
+    named = {name: kind for kind in ASPECTS for line in lines for name in line if name.startswith(f"{kind}.")}
+    types = {**COLUMNS, **{name: ASPECTS[kind] for name, kind in named.items() if name not in COLUMNS}}
+    return of_columns({name: [line.get(name) for line in lines] for name in _in_order(types)}, types)
+
+
+def _in_order(types: Mapping[str, str]) -> Iterator[str]:
+    """The columns, those of single aspects behind the one of all."""
+    for name in COLUMNS:
+        yield name
+        if name in ("rating", "people.rating"):
+            kinds = ("rating", "rationale") if name == "rating" else ("people.rating",)
+            yield from (one for kind in kinds for one in types if one.startswith(f"{kind}.") and one not in COLUMNS)
+
+
+def _lines(judged: Judged, run: str, per: Per) -> Iterator[dict[str, Any]]:
+    row = judged.row
+    chosen = best(judged)
+    indices: Sequence[int | None] = range(len(row.responses)) or [None]
+    if per == "row":
+        indices = [None if chosen is None else chosen.place]
+    whole = provenance(judged, run, "")
+    correction = judged.corrected_response()
+    for index in indices:
+        line = {
+            **{name: whole[name] for name in ("row_id", "run", "labeller", "reviewed", "decision", "reviewers", "reviewed_at")},
+            "unit": row.unit, "position": row.position, "instruction": row.instruction, "messages": list(row.messages),
+            "corrected_instruction": judged.corrected_instruction(), "origin": dict(row.origin),
+        }  # fmt: skip
+        yield line if index is None else {**line, **_of_response(judged, index, correction)}
+
+
+def _of_response(judged: Judged, index: int, correction: tuple[str, int] | None) -> dict[str, Any]:
+    """The columns that tell of one response."""
+    response = judged.row.responses[index]
+    line: dict[str, Any] = {
+        "response_index": index, "response": response.text, "model": response.model, "reasoning": response.reasoning,
+        "finish_reason": response.finish_reason, "principle": response.principle or None, "marks": marks(response),
+        "rating": judged.labelled(index), "people.rating": judged.rated_by_people(index),
+        "people.rank": judged.ranked_by_people(index),
+        "corrected_response": correction[0] if correction is not None and correction[1] == index else None,
+    }  # fmt: skip
+    values: dict[str, list[float]] = {}
+    for rating in judged.ratings:
+        if rating.response == index:
+            values.setdefault(rating.aspect, []).extend([] if rating.value is None else [rating.value])
+            line[f"rationale.{rating.aspect}"] = line.get(f"rationale.{rating.aspect}") or rating.rationale or None
+    line |= {f"rating.{aspect}": fmean(some) if some else None for aspect, some in values.items()}
+    for aspect in {aspect: None for verdict in judged.submitted for aspect, _ in verdict.ratings if aspect}:
+        by_people = judged.said_of(index, aspect)
+        line[f"people.rating.{aspect}"] = fmean(by_people) if by_people else None
+    return line
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Rows with their columns in the order in which they first come; each of the type that all its values have."""
+    held = list(rows)
+    names = list(dict.fromkeys(name for row in held for name in row))
+    return of_columns({name: [row.get(name) for row in held] for name in names})
+
+
+def of_columns(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str] | None = None) -> "pd.DataFrame":
+    """Columns of equal length; None is missing. A type that is not given is that of the values."""
+    import pandas as pd
+
+    given = types or {}
+    return pd.DataFrame({name: _column(values, given.get(name, "")) for name, values in columns.items()})
+
+
+def _column(values: Sequence[Any], kind: str) -> "pd.Series[Any]":
+    import pandas as pd
+
+    kind = kind or _type_of(values)
+    held = [pd.NA if value is None else value for value in values]
+    return pd.Series(held, dtype=kind)
+
+
+def _type_of(values: Iterable[Any]) -> str:
+    """The type that holds all of the values as they are: object where none does."""
+    kinds: set[type] = set()
+    largest = 0
+    for value in values:
+        if value is not None:
+            kinds.add(type(value))
+        if type(value) is int:
+            largest = max(largest, abs(value))
+    if kinds == {str}:
+        return TEXT
+    if kinds == {bool}:
+        return TRUTH
+    if kinds == {int}:
+        return WHOLE if largest < LARGEST else OBJECT
+    return NUMBER if kinds and kinds <= {float, int} and largest <= EXACT else OBJECT
