@@ -1,11 +1,11 @@
-"""The numbers behind the plots of Insights, as tables: shown in a fold, and handed out as CSV."""
+"""The numbers behind the plots of Insights, as DataFrames: shown in a fold, and handed out as CSV, Excel or Parquet."""
 
-import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app import figures, money
+from app.dataframes import of_columns
 from app.desk import Desk
 from app.errors import RunError
 from app.money import Price
@@ -20,6 +20,9 @@ from tasks.errors import SettingsError
 from tasks.marks import MEANINGS
 from tasks.served import Tally
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Cell = str | int | float | None
 ALL = "all aspects"
 SCALE = ("1", "2", "3", "4", "5", "mean", "rated", "does not apply", "unrated")
@@ -30,32 +33,27 @@ SPENT = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """A table. Numbers are numbers; None is what can't be said."""
+def table(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> "pd.DataFrame":
+    """Rows under the names of their columns. Numbers are numbers; None is what can't be said."""
+    return of_columns({name: [row[k] for row in rows] for k, name in enumerate(names)})
 
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
 
-    @property
-    def csv(self) -> str:
-        """RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-        file = io.StringIO(newline="")
-        writer = csv.writer(file)
-        writer.writerow([protected(name) for name in self.head])
-        writer.writerows([_exact(value) for value in row] for row in self.rows)
-        return file.getvalue()
+def cells(numbers: "pd.DataFrame") -> list[list[Cell]]:
+    """The rows again, as values of Python."""
+    import pandas as pd
 
-    @property
-    def shown(self) -> list[list[str]]:
-        """The rows in words: two decimals, thousands, a real minus sign; money to a hundredth of a cent."""
-        return [
-            [
-                f"{value:,.4f}" if name == DOLLARS and value is not None else in_words(value)
-                for name, value in zip(self.head, row, strict=True)
-            ]
-            for row in self.rows
+    return [[None if value is pd.NA else value for value in row] for row in numbers.to_dict("split")["data"]]
+
+
+def shown(numbers: "pd.DataFrame") -> list[list[str]]:
+    """The rows in words: two decimals, thousands, a real minus sign; money to a hundredth of a cent."""
+    return [
+        [
+            f"{value:,.4f}" if name == DOLLARS and value is not None else in_words(value)
+            for name, value in zip(numbers, row, strict=True)
         ]
+        for row in cells(numbers)
+    ]
 
 
 def in_words(value: Cell) -> str:
@@ -66,15 +64,39 @@ def in_words(value: Cell) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _exact(value: Cell) -> Cell:
-    return round(value, 6) if isinstance(value, float) else protected(value)
+def as_csv(numbers: "pd.DataFrame") -> bytes:
+    """RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    rows = numbers.round(6).map(protected).rename(columns=protected)
+    return rows.to_csv(index=False, lineterminator="\r\n").encode()
 
 
-def of_aspects(scales: Mapping[str, Scale]) -> Numbers:
-    return Numbers(("aspect", *SCALE), [(aspect, *_scale(one)) for aspect, one in scales.items()])
+def as_excel(numbers: "pd.DataFrame") -> bytes:
+    """One sheet; texts are never formulas or links."""
+    file = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False}
+    numbers.to_excel(file, index=False, engine="xlsxwriter", engine_kwargs={"options": options})
+    return file.getvalue()
 
 
-def of_models(said: Sequence[Said]) -> Numbers:
+def as_parquet(numbers: "pd.DataFrame") -> bytes:
+    file = io.BytesIO()
+    numbers.to_parquet(file, index=False)
+    return file.getvalue()
+
+
+FILES: dict[str, tuple[str, str, Callable[["pd.DataFrame"], bytes]]] = {
+    "csv": ("CSV", "text/csv; charset=utf-8", as_csv),
+    "xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_excel),
+    "parquet": ("Parquet", "application/vnd.apache.parquet", as_parquet),
+}
+"""Kinds of downloads by their ending: what people call it, its media type, how it is written."""
+
+
+def of_aspects(scales: Mapping[str, Scale]) -> "pd.DataFrame":
+    return table(("aspect", *SCALE), [(aspect, *_scale(one)) for aspect, one in scales.items()])
+
+
+def of_models(said: Sequence[Said]) -> "pd.DataFrame":
     """For each model all aspects together, then each."""
     each, together = by_both(said), by_model(said)
     aspects = list(by_aspect(said))
@@ -83,14 +105,14 @@ def of_models(said: Sequence[Said]) -> Numbers:
         if len(aspects) > 1:
             rows.append((model, ALL, *_scale(scale)))
         rows += [(model, aspect, *_scale(each[model, aspect])) for aspect in aspects if (model, aspect) in each]
-    return Numbers(("model", "aspect", *SCALE), rows)
+    return table(("model", "aspect", *SCALE), rows)
 
 
 def _scale(scale: Scale) -> tuple[Cell, ...]:
     return (*scale.five, scale.mean, scale.n, scale.not_applicable, scale.unrated)
 
 
-def of_lengths(found: Mapping[str, ByLength]) -> Numbers:
+def of_lengths(found: Mapping[str, ByLength]) -> "pd.DataFrame":
     """For each aspect its bands, and the rank correlation of length and rating."""
     rows: list[Sequence[Cell]] = []
     for aspect, one in found.items():
@@ -98,21 +120,21 @@ def of_lengths(found: Mapping[str, ByLength]) -> Numbers:
         rows += [(name, band.name, band.n, band.mean, band.low, band.high, None) for band in one.bands]
         mean = sum(band.mean * band.n for band in one.bands) / one.n if one.n else None
         rows.append((name, "all lengths", one.n, mean, None, None, one.correlation))
-    return Numbers(
+    return table(
         ("aspect", "words", "responses", "mean rating", "95% from", "95% to", "rank correlation with length"), rows
     )
 
 
-def of_people(found: Agreement) -> Numbers:
+def of_people(found: Agreement) -> "pd.DataFrame":
     """The measures of people and labeller, for each aspect."""
     rows = [(aspect, *_measure(one)) for aspect, measures in found.labeller.items() for one in measures]
-    return Numbers(("aspect", "measure", "value", "95% from", "95% to", "reviews", "note"), rows)
+    return table(("aspect", "measure", "value", "95% from", "95% to", "reviews", "note"), rows)
 
 
-def of_reviewers(found: Agreement) -> Numbers:
+def of_reviewers(found: Agreement) -> "pd.DataFrame":
     """Krippendorff's alpha of the decision and of each aspect."""
     rows = [_measure(one) for one in found.reviewers]
-    return Numbers(("alpha of", "value", "95% from", "95% to", "judged by two or more", "note"), rows)
+    return table(("alpha of", "value", "95% from", "95% to", "judged by two or more", "note"), rows)
 
 
 def _measure(one: Measure) -> tuple[Cell, ...]:
@@ -120,21 +142,21 @@ def _measure(one: Measure) -> tuple[Cell, ...]:
     return (one.name, one.value, one.low, one.high, one.n, note)
 
 
-def of_tables(found: Agreement) -> Numbers:
+def of_tables(found: Agreement) -> "pd.DataFrame":
     """People's rating by the labeller's, for each aspect."""
     rows: list[Sequence[Cell]] = []
-    for aspect, table in found.tables.items():
-        rows += [(aspect, value, *line) for value, line in enumerate(table, 1)]
-    return Numbers(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
+    for aspect, counts in found.tables.items():
+        rows += [(aspect, value, *line) for value, line in enumerate(counts, 1)]
+    return table(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
 
 
-def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> Numbers:
+def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> "pd.DataFrame":
     """What each stage and model took, and all of it; in money where the `known` prices tell."""
     costs = [money.cost(known, model, tally) for _, model, tally in lines]
     rows = [(stage, model, *_tally(tally), cost) for (stage, model, tally), cost in zip(lines, costs, strict=True)]
     if len(lines) > 1:
         rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines))), money.total(costs)))
-    return Numbers(SPENT, rows)
+    return table(SPENT, rows)
 
 
 def _tally(tally: Tally) -> tuple[Cell, ...]:
@@ -143,12 +165,12 @@ def _tally(tally: Tally) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
-def of_drops(drops: Mapping[str, int]) -> Numbers:
-    return Numbers(("reason", "answers"), list(drops.items()))
+def of_drops(drops: Mapping[str, int]) -> "pd.DataFrame":
+    return table(("reason", "answers"), list(drops.items()))
 
 
-def of_marks(marked: Mapping[str, int]) -> Numbers:
-    return Numbers(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
+def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
+    return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
 
 def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
@@ -169,7 +191,7 @@ def _agreement(desk: Desk, run: Run) -> Agreement:
     return desk.counted(run, figures.agreement) or Agreement()
 
 
-TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
+TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
     "ratings-by-aspect": lambda desk, run: of_aspects(by_aspect(desk.counted(run, figures.ratings) or [])),
     "ratings-by-model": lambda desk, run: of_models(desk.counted(run, figures.ratings) or []),
     "ratings-by-length": lambda desk, run: of_lengths(desk.counted(run, figures.lengths) or {}),
@@ -183,10 +205,13 @@ TABLES: dict[str, Callable[[Desk, Run], Numbers]] = {
 """By the name that a download has."""
 
 
-def download(desk: Desk, run_id: str, name: str) -> str | None:
-    """One of the tables as CSV; None where there is no such run or table."""
+def download(desk: Desk, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
+    """(one of the tables as a file, its media type); None where there is no such run, table or kind."""
     try:
         run = desk.store.runs.get(run_id)
     except RunError:
         return None
-    return TABLES[name](desk, run).csv if run.id == run_id and name in TABLES else None
+    if run.id != run_id or name not in TABLES or kind not in FILES:
+        return None
+    _, media_type, write = FILES[kind]
+    return write(TABLES[name](desk, run)), media_type

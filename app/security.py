@@ -57,7 +57,8 @@ MOST_UPLOADS = 10_000
 """Uploaded files that are remembered; older ones have been taken, or were given up."""
 DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
-    r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+|/numbers/[^/]+/[^/]+\.csv"
+    r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+"
+    r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)"
     r"|/gradio_api/(?:startup-events|app_id|theme\.css|upload_progress|heartbeat/[\w-]{1,64})"
 )
 WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}")

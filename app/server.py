@@ -208,13 +208,15 @@ def routes(desk: Desk) -> "FastAPI":
             return JSONResponse({"error": "Argilla does not run. Look at the page Models."}, status_code=404)
         return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
 
-    @app.get("/numbers/{run}/{name}.csv")
-    def counted(run: str, name: str) -> Response:
-        if (found := numbers.download(desk, run, name)) is None:
+    @app.get("/numbers/{run}/{name}.{kind}")
+    def counted(run: str, name: str, kind: str) -> Response:
+        if (file := numbers.download(desk, run, name, kind)) is None:
             return JSONResponse({"error": "There are no such numbers."}, status_code=404)
-        called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.csv', safe='')}"
-        said = {"Content-Disposition": called, "Cache-Control": "no-store"}
-        return Response(found, media_type="text/csv; charset=utf-8", headers=said)
+        content, media_type = file
+        called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.{kind}', safe='')}"
+        return Response(
+            content, media_type=media_type, headers={"Content-Disposition": called, "Cache-Control": "no-store"}
+        )
 
     demo = build(desk)
     demo.state_session_capacity = MOST_SESSIONS

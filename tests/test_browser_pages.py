@@ -133,7 +133,7 @@ def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Pat
         fold.locator("summary").click()
         expect(fold.locator("table")).to_be_visible()
         with page.expect_download() as downloading:
-            fold.get_by_role("link", name="Download numbers").click()
+            fold.get_by_role("link", name="as CSV").click()
         assert downloading.value.path().read_text().startswith("aspect,1,2,3,4,5,mean")
 
         # nobody reviewed anything yet: it is said, and rows that nobody saw can be taken

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import pandas
 import pytest
 from starlette.testclient import TestClient
 
@@ -101,9 +103,9 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
     assert "truthfulness, nothing rated" in html
     table = numbers.of_models(figures.ratings(store, run))
-    assert len(table.rows) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
-    assert table.rows[0] == (models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3)
-    assert table.rows[4] == (models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0)
+    assert len(table) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
+    assert numbers.cells(table)[0] == [models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3]
+    assert numbers.cells(table)[4] == [models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0]
 
 
 def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> None:
@@ -113,7 +115,7 @@ def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> 
     assert "The 12 with the most ratings of 40; all are in the numbers." in html
     _, _, models = html.partition("Rating by model")
     assert models.count("<figure>") == 12 and models.index("m33") < models.index("m0")
-    assert len(numbers.of_models(figures.ratings(store, run)).rows) == 40
+    assert len(numbers.of_models(figures.ratings(store, run))) == 40
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,8 @@ def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Ra
     for one in words:
         assert one in html
     for name, make in numbers.TABLES.items():
-        assert make(desk, run).csv.endswith("\r\n"), name
+        for _, _, write in numbers.FILES.values():
+            assert write(make(desk, run)), name
 
 
 def test_nothing_at_all(desk: Desk, store: Store) -> None:
@@ -244,8 +247,9 @@ def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, d
         ("ratings", "judge", 3, 30), ("not told apart", "", 10, 100),
     ]  # fmt: skip
     table = numbers.of_cost(numbers.spent(desk, run), {"judge": Price(2.0, 10.0)})
-    assert table.rows[0][-1] == pytest.approx((30 * 2 + 6 * 10) / 1_000_000) and table.rows[1][-1] is None
-    assert table.rows[-1] == ("all", "", 13, 6, 130, 56, 70, 5.5, None)
+    lines = numbers.cells(table)
+    assert lines[0][-1] == pytest.approx((30 * 2 + 6 * 10) / 1_000_000) and lines[1][-1] is None
+    assert lines[-1] == ["all", "", 13, 6, 130, 56, 70, 5.5, None]
     html = insights.cost(seen(desk, run))
     assert "6 calls were remembered and cost nothing: 70 tokens not paid again." in html
     assert "counted all models together" in html
@@ -328,7 +332,8 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClien
     ]
     assert client.get(f"/numbers/{run.id}/dropped.csv").text == "reason,answers\r\n'=no,1\r\n"
     for wrong in (
-        f"{run.id}/nothing.csv", "none/cost.csv", "last/cost.csv", f"{run.id[:1]}%/cost.csv", f"{run.id}/cost", "../cost.csv",
+        f"{run.id}/nothing.csv", f"{run.id}/cost.exe",
+        "none/cost.csv", "last/cost.csv", f"{run.id[:1]}%/cost.csv", f"{run.id}/cost", "../cost.csv",
     ):  # fmt: skip
         assert client.get(f"/numbers/{wrong}").status_code == 404, wrong
 
@@ -338,8 +343,24 @@ def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: St
     took(store, run.id, "work", 1, 1, Tally(sent=1))
     html = insights.panels(seen(desk, run))
     for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped", "marked"):
-        assert f'href="/numbers/r/{name}.csv" download="r-{name}.csv"' in html and name in numbers.TABLES
-    assert html.count('class="get"') == 6
+        for kind in numbers.FILES:
+            assert f'href="/numbers/r/{name}.{kind}" download="r-{name}.{kind}"' in html and name in numbers.TABLES
+    assert html.count('class="get"') == 6 * 3
+
+
+def test_the_numbers_are_a_table_of_excel_or_parquet_as_well(client: TestClient, desk: Desk, store: Store) -> None:
+    run = run_of(store, [([Response("A, b.", "=1+1"), Response("B.", "https://x.org")], [said(0, 4.5), said(1, None)])])
+    path = f"/numbers/{run.id}/ratings-by-model"
+    assert client.get(f"{path}.xlsx").status_code == 401
+    assert client.get(Access(desk.settings.data).address("")).status_code == 200
+    table = numbers.of_models(figures.ratings(store, run))
+    excel, parquet = (client.get(f"{path}.{kind}") for kind in ("xlsx", "parquet"))
+    assert excel.headers["content-disposition"].endswith("ratings-by-model.xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(excel.content)).worksheets[0]
+    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    assert rows == [list(table), *numbers.cells(table)] and {"=1+1", "https://x.org"} <= {row[0] for row in rows}
+    assert not any(cell.data_type == "f" or cell.hyperlink for row in sheet.iter_rows() for cell in row)
+    assert pandas.read_parquet(io.BytesIO(parquet.content)).equals(table)
 
 
 def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: TestClient) -> None:
@@ -363,6 +384,6 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: T
 
 
 def test_numbers_below_zero_stay_numbers() -> None:
-    table = numbers.Numbers(("measure", "value"), [("=a", -0.31), ("@b", None), ("ü", 1234)])
-    assert table.csv == "measure,value\r\n'=a,-0.31\r\n'@b,\r\nü,1234\r\n"
-    assert table.shown == [["=a", "−0.31"], ["@b", "–"], ["ü", "1,234"]]
+    table = numbers.table(("-measure", "value", "n"), [("=a", -0.31, -5), ("@b", None, None), ("ü", 1 / 3, 1234)])
+    assert numbers.as_csv(table).decode() == "'-measure,value,n\r\n'=a,-0.31,-5\r\n'@b,,\r\nü,0.333333,1234\r\n"
+    assert numbers.shown(table) == [["=a", "−0.31", "-5"], ["@b", "–", "–"], ["ü", "0.33", "1,234"]]

@@ -97,13 +97,15 @@ def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Pat
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
     look = desk.look(SOMEBODY, run.id, {"page": "insights"})
     table = numbers.of_cost(numbers.spent(desk, run), money.prices(made))
-    for row in table.rows:
+    for row in numbers.cells(table):
         prompts, answers = (int(str(tokens)) for tokens in row[4:6])
         assert prompts and row[-1] == pytest.approx((prompts * 2 + answers * 10) / 1_000_000)
     html = insights.cost(look)
     assert "less than $0.01" in html and "prices in their settings" not in html
-    csv = numbers.download(desk, run.id, "cost")
-    assert csv is not None and csv.splitlines()[0].endswith("US dollars") and not csv.splitlines()[1].endswith(",")
+    file = numbers.download(desk, run.id, "cost", "csv")
+    assert file is not None
+    head, first, *_ = file[0].decode().splitlines()
+    assert head.endswith("US dollars") and not first.endswith(",")
 
 
 def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
@@ -122,7 +124,8 @@ def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, h
     insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))
     html = insights.cost(desk.look(SOMEBODY, run.id, place))
     assert "less than $0.01" in html and 'data-act="prices"' not in html
-    assert numbers.download(desk, run.id, "cost") != numbers.of_cost(numbers.spent(desk, run), {}).csv
+    file = numbers.download(desk, run.id, "cost", "csv")
+    assert file is not None and file[0] != numbers.as_csv(numbers.of_cost(numbers.spent(desk, run), {}))
 
 
 def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:

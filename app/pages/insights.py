@@ -208,7 +208,7 @@ def cost(look: Look) -> str:
             parts.duration(_number(took)),
             "–" if dollars is None else money.words(_number(dollars)),
         ]
-        for stage, model, calls, recalled, asked, said, _, took, dollars in table.rows
+        for stage, model, calls, recalled, asked, said, _, took, dollars in numbers.cells(table)
     ]
     total = figures.added(*(tally for _, _, tally in lines))
     saved = ""
@@ -222,7 +222,7 @@ def cost(look: Look) -> str:
     shown = parts.table(["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows)
     button = parts.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else ""
     body = f'<div class="broad">{shown}</div>{button}'
-    said = saved + COUNTED + ("" if all(row[-1] is not None for row in table.rows) else NO_PRICE)
+    said = saved + COUNTED + ("" if table[numbers.DOLLARS].notna().all() else NO_PRICE)
     return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", said)
 
 
@@ -268,4 +268,4 @@ def marked(look: Look) -> str:
     if not counts:
         return parts.panel(title, line, parts.note("None."))
     table = numbers.of_marks(counts)
-    return plots.plot(title, line, parts.table(table.head, table.shown), table, look.run, "marked", "")
+    return plots.plot(title, line, parts.table(list(table), numbers.shown(table)), table, look.run, "marked", "")

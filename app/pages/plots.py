@@ -1,35 +1,42 @@
 """Plots made to be read, in HTML alone: each says its numbers to a screen reader, and has them in a fold and as a file."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from app import parts
-from app.numbers import Numbers
+from app import numbers, parts
 from app.parts import count, t
 from app.tables.runs import Run
 from feedback.lengths import Band, ByLength
 from feedback.scales import Scale
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST = 12
 """So many plots stand side by side; there may be more models."""
 
 
-def plot(title: str, line: str, body: str, numbers: Numbers, run: Run, name: str, note: str = "") -> str:
+def plot(title: str, line: str, body: str, table: "pd.DataFrame", run: Run, name: str, note: str = "") -> str:
     """A panel with a plot, a sentence on it, and its numbers to read and to take away."""
     said = parts.note(note) if note else ""
-    return parts.panel(title, line, f"{body}{said}{behind(numbers, run, name)}")
+    return parts.panel(title, line, f"{body}{said}{behind(table, run, name)}")
 
 
-def behind(numbers: Numbers, run: Run, name: str, title: str = "Numbers") -> str:
-    """The numbers as a table in a fold, and a link that gives them as a file."""
-    if not numbers.rows:
+def behind(table: "pd.DataFrame", run: Run, name: str, title: str = "Numbers") -> str:
+    """The numbers as a table in a fold, and links that give them as a file of each kind."""
+    if table.empty:
         return ""
-    file = f"{run.id}-{name}.csv"
-    link = (
-        f'<a class="get" href="{t(f"/numbers/{quote(run.id)}/{quote(name)}.csv")}" download="{t(file)}">Download numbers'
-        f'<span class="sr"> of {t(name.replace("-", " "))}, as CSV</span></a>'
+    links = " ".join(
+        f'<a class="get" href="{t(f"/numbers/{quote(run.id)}/{quote(name)}.{kind}")}" download="{t(f"{run.id}-{name}.{kind}")}">'
+        f'<span class="sr">Download numbers of {t(name.replace("-", " "))}, as </span>{label}</a>'
+        for kind, (label, _, _) in numbers.FILES.items()
     )
-    return f'<div class="numbers">{parts.fold(title, parts.table(numbers.head, numbers.shown))}{link}</div>'
+    shown = parts.table(list(table), numbers.shown(table))
+    return (
+        f'<div class="numbers">{parts.fold(title, shown)}<div class="gets"><span aria-hidden="true">Download</span> {links}'
+        "</div></div>"
+    )
 
 
 def counting(title: str) -> str:
