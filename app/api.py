@@ -13,11 +13,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import dataframes, inputs, recipe, reviewing, workflow
+from app import dataframes, recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
 from app.inputs.inputs import Inputs, fingerprint
+from app.inputs.inputs import rows as input_rows
 from app.permissions import Permissions, from_options
 from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
@@ -324,7 +325,7 @@ def read(path: str | Path, **options: Any) -> "pd.DataFrame":
     >>> read(path, limit=1)["reviewed"].to_list()
     [False]
     """
-    return dataframes.of_rows(inputs.rows(build(Inputs, {**options, "path": str(path)}, "read"), say=LOG.info))
+    return dataframes.of_rows(input_rows(build(Inputs, {**options, "path": str(path)}, "read"), say=LOG.info))
 
 
 def _unfinished(store: Store, made: recipe.Recipe) -> runs.Run | None:
