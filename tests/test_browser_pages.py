@@ -162,6 +162,13 @@ def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Pat
             page.get_by_role("link", name="Download", exact=True).click()
         lines = [json.loads(line) for line in downloading.value.path().read_text().splitlines()]
         assert lines and all({"prompt", "chosen", "rejected"} <= line.keys() for line in lines)
+        page.get_by_label("Excel").check()
+        curator.write("export-max_rows", "1")
+        curator.press("export")
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="Download 2", exact=True).click()
+        assert downloading.value.suggested_filename.endswith("-preference-00002.xlsx")
+        assert downloading.value.path().read_bytes()[:2] == b"PK"
         assert calm(curator)
 
 
