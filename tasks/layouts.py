@@ -127,13 +127,13 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
 
 
 def sentence(row: Mapping[str, Any]) -> str:
-    """What a row is recognised as, for people; "" where it is nothing known or can't be held."""
+    """What a row is recognised as, for people, or why it is not."""
     try:
         reading = read(python_values(next(iter(parts(row)), row)))
     except NotHeld as error:
         return f"The first row can't be held: it has {error}."
-    if not reading.messages:
-        return ""
+    if not any(turn["role"] == "user" for turn in reading.messages):
+        return "No column is known by its name: say which one holds the instruction."
     number = len(reading.responses)
     turns = f", {len(reading.messages)} turns before the response" if len(reading.messages) > 2 else ""
     responses = "no response yet" if not number else "1 response a row" if number == 1 else f"{number} responses a row"

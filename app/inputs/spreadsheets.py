@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.inputs.files import Say, Source, words
-from app.inputs.table import Rows, TableOptions, column_names, numbered
+from app.inputs.table import Rows, SheetsSaid, TableOptions, column_names, numbered
 from tasks.errors import InputError
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 DIGITS = 15
 """That a spreadsheet shows of a number."""
-SHEETS_NAMED = 10
+SHEETS_NAMED, MOST_SHEETS = 10, 200
+"""In a sentence, and to choose from."""
 
 
 def rows(source: Source, options: TableOptions, say: Say) -> Rows:
@@ -55,7 +56,9 @@ def _table(source: Source, book: Any, options: TableOptions, say: Say) -> list[S
         table = [row for row in frame.itertuples(index=False, name=None) if any(cell != "" for cell in row)]
         if table:
             if not options.sheet and len(sheets) > 1:
-                say(f"{source.name}: its sheet '{sheet[:40]}' is read (sheets there: {named}).")
+                sentence = SheetsSaid(f"{source.name}: its sheet '{sheet[:40]}' is read (sheets there: {named}).")
+                sentence.names = tuple(sheets[:MOST_SHEETS])
+                say(sentence)
             return table
     return []
 

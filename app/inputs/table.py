@@ -27,6 +27,12 @@ class TableOptions:
     encoding: str = ""
 
 
+class SheetsSaid(str):
+    """A sentence about a workbook of several sheets, with their names."""
+
+    names: tuple[str, ...] = ()
+
+
 Reader = Callable[[Source, TableOptions, Say], Rows]
 """Reads a file as rows. What it had to guess, it says. Raises InputError."""
 

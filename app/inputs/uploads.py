@@ -19,6 +19,7 @@ from app.inputs import documents, inputs
 from app.inputs.files import OutOfTime, digest, within
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import as_file
+from app.inputs.table import SheetsSaid
 from tasks.errors import InputError
 from tasks.missing import cell_text
 
@@ -45,6 +46,8 @@ class Found:
     more: bool = False
     first: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
     layout: str = ""
+    sheets: tuple[str, ...] = field(default=(), compare=False)
+    """Of a workbook that has several."""
 
 
 def look(
@@ -76,9 +79,12 @@ def look(
             columns = dict.fromkeys(documents.COLUMNS)
         elif not counted:
             raise
+    sheets = next((sentence.names for sentence in left if isinstance(sentence, SheetsSaid)), ())
     if len(columns) > MOST_COLUMNS:
         left.append(f"It has {len(columns):,} columns; the first {MOST_COLUMNS:,} can be chosen from.")
-    return Found(tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more, tuple(first), layout)
+    return Found(
+        tuple(itertools.islice(columns, MOST_COLUMNS)), counted, tuple(left), more, tuple(first), layout, sheets
+    )
 
 
 def short(value: Any) -> str:

@@ -90,7 +90,10 @@ def build(board: Board) -> None:
             ),
         )
         sheet = form.add(
-            "inputs.sheet", gr.Textbox("", label="Sheet", placeholder="the first", interactive=True, min_width=140)
+            "inputs.sheet",
+            gr.Dropdown(
+                [("the first", "")], value="", label="Sheet", interactive=True, min_width=140, allow_custom_value=True
+            ),
         )
         encoding = form.add(
             "inputs.encoding",
@@ -187,7 +190,13 @@ def _of_upload(filled: draft.Filled) -> tuple[str, ...]:
 
 
 def _option(name: str, look: Look) -> Any:
-    return gr.update(visible=name in _options(look))
+    visible = name in _options(look)
+    if name != "sheet" or not visible:
+        return gr.update(visible=visible)
+    sheets = (look.filled.get("inputs.found") or {}).get("sheets") or ()
+    chosen = str(look.filled["inputs.sheet"] or "")
+    names = dict.fromkeys([*sheets, *([chosen] if chosen else [])])
+    return gr.update(visible=True, choices=[("the first", ""), *((name, name) for name in names)])
 
 
 def found(look: Look) -> str:
@@ -205,8 +214,14 @@ def found(look: Look) -> str:
     rows = count(has["rows"], "row")
     if has.get("more"):
         rows = f"more than {rows}, counted no further" if has["rows"] else "it takes long to read"
-    layout = f'<p class="note">{parts.t(has["layout"])}</p>' if has.get("layout") else ""
+    chosen = any(look.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(look)) for k in range(SLOTS))
+    layout = f'<p class="note">{parts.t(has["layout"])}</p>' if has.get("layout") and not chosen else ""
     return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{layout}{said}{_first_rows(has)}'
+
+
+def _own_columns(look: Look) -> tuple[str, ...]:
+    task = _task(look)
+    return draft.columns_of(task) if task else ()
 
 
 def _first_rows(has: Mapping[str, Any]) -> str:
@@ -237,7 +252,9 @@ def take_files(act: Act) -> Done:
     if not act.extra or not act.extra[0]:
         return Done()
     kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
-    return _examined(act, {**act.filled, "inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}})
+    new = {"inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}, "inputs.found": {}}
+    as_found_out = {"inputs.separator": "", "inputs.sheet": "", "inputs.encoding": "", "inputs.header": True}
+    return _examined(act, {**act.filled, **new, **as_found_out})  # how the file before it was read says nothing of it
 
 
 def take_records(act: Act) -> Done:
@@ -279,7 +296,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
             return Done(fill={**filled, **blank, "inputs.found": {"error": str(error)}})
         raise FormError("inputs", str(error)) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
-    names = draft.columns_of(task)[:SLOTS]
+    names, before = draft.columns_of(task)[:SLOTS], filled.get("inputs.found") or {}
     chosen = {}
     for k, ours in enumerate(names):
         theirs = filled.get(f"inputs.column{k}")
@@ -291,6 +308,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
         "columns": list(seen.columns),
         "left": [*left, *seen.left],
         "layout": seen.layout,
+        "sheets": list(seen.sheets or (before.get("sheets") or () if before.get("name") == name else ())),
         "first": [{name: row.get(name, "") for name in seen.columns[:MOST_SHOWN]} for row in seen.first],
     }
     return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
