@@ -55,7 +55,8 @@ class ExistingRows(Task):
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
         """Raises InputError where a row has nothing that could be asked: a later one with responses is dropped by itself."""
-        if "messages" not in row and not layouts.fits(row) and not (index and layouts.has_responses(row)):
+        fits = "messages" in row or layouts.fits(row) or (index and layouts.has_responses(row))
+        if "instruction" in row or not fits:
             self._require(row, index, "instruction")
 
     def recognised(self, row: Mapping[str, Any]) -> str:
