@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -211,7 +212,7 @@ def _ways(nodes: list[Any], flags: int, found: set[str]) -> Iterator[list[Atom]]
     ways: list[list[Atom]] = [[]]
     for op, value in nodes:
         steps = _steps(str(op), value, flags, found)
-        ways = [[*way, *more] for way in ways for more in steps][:MOST_WAYS]
+        ways = list(islice(([*way, *more] for way in ways for more in steps), MOST_WAYS))
     yield from ways
 
 
