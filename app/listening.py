@@ -7,6 +7,7 @@ this app (`CLAYWRIGHT_WEBHOOK`, ending in /argilla/said); then it is asked only 
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ from tasks.errors import ClaywrightError
 
 ASK_EVERY = 15.0
 ASK_WHEN_CALLED = 300.0
+LOOK_THROUGH_EVERY = 600.0
+"""Seconds after which a dataset is pulled though nothing tells that somebody said something: an answer that was changed by
+Argilla's SDK moves neither its clock nor its counts."""
 FEWEST_BETWEEN = 1.0
 """Seconds between two pulls that calls start: a reviewer's answers come in bursts."""
 WATCHED = 20
@@ -41,6 +45,8 @@ class Listening:
         self._at: Argilla | None = None
         """The Argilla that the webhook was set at."""
         self._called: set[str] = set()
+        self._looked_through: dict[str, float] = {}
+        """When each dataset was pulled last, by this process."""
         self._guard = threading.Lock()
         self._wake = threading.Event()
         self._closed = threading.Event()
@@ -98,8 +104,14 @@ class Listening:
             workflow.pull(self.store, self.store.runs.get(run_id), where)
 
     def _moved(self, server: Server, push: Mapping[str, Any]) -> bool:
+        """Whether a dataset is to be pulled: something was said in it, or it was not looked through for a while."""
+        dataset, now = str(push["dataset_id"]), time.monotonic()
         try:
-            return server.activity(str(push["dataset_id"]))[0] != str(push["activity"])
+            is_due = now - self._looked_through.setdefault(dataset, now) > LOOK_THROUGH_EVERY
+            if is_due or server.activity(dataset).mark != str(push["activity"]):
+                self._looked_through[dataset] = now
+                return True
+            return False
         except (Missing, ArgillaRefused):  # deleted there, or not for this key
             return False
 

@@ -1,7 +1,8 @@
 """What people said in Argilla, brought back: the new versions of their answers, and those that were taken back."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,9 +17,10 @@ PAGE = 500
 
 @dataclass
 class Pulled:
-    """What a pull found: `new` versions of responses, and how the rows stand."""
+    """What a pull found: `new` versions of responses, of whom how many, and how the rows stand."""
 
     new: int = 0
+    by: dict[str, int] = field(default_factory=dict)
     submitted: int = 0
     rows_reviewed: int = 0
     approved: int = 0
@@ -30,27 +32,36 @@ class Pulled:
     """Datasets that are no longer there; what was pulled from them before is kept."""
 
 
+def came(done: Pulled) -> str:
+    """What came, of whom: "3 new or changed answers: 2 by ann, 1 by ben"."""
+    answers = "1 new or changed answer" if done.new == 1 else f"{done.new:,} new or changed answers"
+    each = ", ".join(f"{number:,} by {name}" for name, number in done.by.items())
+    return f"{answers}: {each}" if each else answers
+
+
 def fetch(
-    store: Store, server: Server, pushes: Sequence[Mapping[str, Any]], done: Pulled, *, everything: bool,
+    store: Store, server: Server, pushes: Sequence[Mapping[str, Any]], done: Pulled, *, only_moved: bool,
     watch: Callable[[Pulled], None],
 ) -> None:  # fmt: skip
     """Brings back what was said in the datasets of those pushes, and counts it in `done`."""
+    by: Counter[str] = Counter()
     names = server.usernames()
     for push in pushes:
         dataset_id = str(push["dataset_id"])
         try:
-            activity, settled = server.activity(dataset_id)  # first: what is said meanwhile is pulled next time
-            if activity == push["activity"] and not everything:
+            activity = server.activity(dataset_id)  # first: what is said meanwhile is pulled next time
+            if activity.mark == push["activity"] and only_moved:
                 continue
             began, there = now(), set[str]()
             answers = verdicts_of(server, dataset_id, names)
             while page := list(islice(answers, PAGE)):
-                done.new += store.reviews.keep_verdicts(dataset_id, page)
+                by.update(store.reviews.keep_verdicts(dataset_id, page))
+                done.new, done.by = by.total(), dict(by.most_common())
                 there.update(verdict.response_id for verdict in page)
                 watch(done)
         except Missing:
             done.missing += 1
             continue
         store.reviews.forget_verdicts(dataset_id, there, began, names)
-        if settled:
-            store.reviews.pulled(push["id"], activity)
+        if activity.has_settled and len(there) >= activity.answers:
+            store.reviews.pulled(push["id"], activity.mark)

@@ -328,12 +328,12 @@ def pull(
     run: Run,
     where: Argilla,
     *,
-    everything: bool = False,
+    only_moved: bool = False,
     watch: Callable[[Pulled], None] = lambda done: None,
 ) -> Pulled:
     """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to.
 
-    A dataset in which nobody did anything since the last pull is passed over, but with `everything`.
+    With `only_moved` a dataset in which nobody seems to have done anything since the last pull is passed over.
     """
     pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
@@ -342,7 +342,7 @@ def pull(
         )
     done = Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
-        pulling.fetch(store, server, pushes, done, everything=everything, watch=watch)
+        pulling.fetch(store, server, pushes, done, only_moved=only_moved, watch=watch)
     counts = store.runs.counts(run.id)
     done.submitted, done.rows_reviewed = counts["submitted"], counts["reviewed"]
     done.approved, done.rejected, done.undecided = counts["approved"], counts["rejected"], counts["undecided"]

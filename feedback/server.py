@@ -4,6 +4,9 @@ Datasets and their settings go through the argilla SDK; records and responses th
 SDK's connection, so that a batch is sent as it is and a response keeps its id and its times.
 """
 
+import contextlib
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +42,22 @@ class Access:
     def may_make_datasets(self) -> bool:
         """Owners may anywhere (and make workspaces), admins in their workspaces."""
         return self.role == "owner" or (self.role == "admin" and bool(self.workspaces))
+
+
+KINDS = ("submitted", "draft", "discarded")
+"""Of answers, as Argilla counts them."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How a dataset stands. `mark` differs after somebody said something; `answers` are counted, 0 where nobody counts.
+
+    `has_settled`: what was said is found by now.
+    """
+
+    mark: str
+    has_settled: bool
+    answers: int
 
 
 class Server:
@@ -240,18 +259,33 @@ class Server:
             if ids := [str(s["id"]) for s in record.get("suggestions") or [] if str(s["question_id"]) in wanted]:
                 self.delete(f"/api/v1/records/{record['id']}/suggestions", ids=",".join(ids))
 
-    def activity(self, dataset_id: str) -> tuple[str, bool]:
-        """(when somebody last said something in a dataset, or took it back, by Argilla's clock; whether that has settled).
+    def activity(self, dataset_id: str) -> "Activity":
+        """What tells whether somebody said something in a dataset, or took it back, since the last look.
 
-        The server finds an answer a moment later than it says that there is one.
+        Argilla's clock of it (`last_activity_at`) stands still for answers that come with records, by its SDK or API: how many
+        answers each user gave, and how many records are done, count as well. The server finds an answer a moment later than it
+        says that there is one.
         """
         with self.translated():
             answer = self.http.get(f"/api/v1/datasets/{dataset_id}")
             answer.raise_for_status()
-            said = str(answer.json()["last_activity_at"])
+            moment = str(answer.json()["last_activity_at"])
             now = parsedate_to_datetime(answer.headers["date"]).replace(tzinfo=None)
-            last = datetime.fromisoformat(said).replace(tzinfo=None)
-        return said, (now - last).total_seconds() > SETTLED
+            last = datetime.fromisoformat(moment).replace(tzinfo=None)
+        answers, counts = self._counted(dataset_id)
+        return Activity(" ".join(filter(None, (moment, counts))), (now - last).total_seconds() > SETTLED, answers)
+
+    def _counted(self, dataset_id: str) -> tuple[int, str]:
+        """(answers of all users in a dataset, a name of who gave how many); (0, "") where this server counts none."""
+        with contextlib.suppress(Missing):
+            users = self.get(f"/api/v1/datasets/{dataset_id}/users/progress")["users"]
+            each = sorted(
+                [user["username"], *(user[state].get(kind, 0) for state in ("completed", "pending") for kind in KINDS)]
+                for user in users
+            )
+            total = sum(sum(numbers) for _, *numbers in each)
+            return total, hashlib.sha256(json.dumps(each).encode()).hexdigest()[:16]
+        return 0, ""
 
     def answered(self, dataset_id: str) -> Iterator[dict[str, Any]]:
         """The records that somebody responded to, with responses and suggestions."""

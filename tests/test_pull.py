@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import argilla as rg
 import pytest
 
 from app import judging, workflow
@@ -108,19 +109,51 @@ def test_nothing_is_asked_for_where_nothing_happened(
     people[0].say(owner.records(name)[0], decision="approve")
     assert workflow.pull(store, run, where).new == 1
     store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
-    assert workflow.pull(store, run, where).new == 1  # so soon after, something may not have been found yet
+    again = workflow.pull(store, run, where, only_moved=True)  # so soon after, something may not have been found yet
+    assert again.new == 1
     monkeypatch.setattr("feedback.server.SETTLED", -1.0)
     for _ in range(40):  # Argilla itself may still have something to write down about what was said
         workflow.pull(store, run, where)
         store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
-        if workflow.pull(store, run, where).new == 0:  # passed over: nobody did anything since
+        if workflow.pull(store, run, where, only_moved=True).new == 0:  # passed over: nobody did anything since
             break
         time.sleep(0.5)
     else:
         pytest.fail("the answers are asked for again and again though nothing happened")
-    assert workflow.pull(store, run, where, everything=True).new == 1
+    asked = workflow.pull(store, run, where)  # by hand it is always looked
+    assert (asked.new, asked.by) == (1, {people[0].name: 1})
     people[1].say(owner.records(name)[1], decision="approve")
-    assert workflow.pull(store, run, where).new == 1
+    assert workflow.pull(store, run, where, only_moved=True).by == {people[1].name: 1}
+
+
+def test_answers_that_come_with_records_are_pulled(
+    store: Store, where: Argilla, argilla: ArgillaServer, owner: Reviewer, people: list[Reviewer], name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As Argilla's SDK logs them, long after the last answer in its page: its clock of the dataset does not move."""
+    run = sent(store, where, name)
+    people[0].say(owner.records(name)[0], decision="approve")
+    monkeypatch.setattr("feedback.server.SETTLED", -1.0)
+    workflow.pull(store, run, where)
+    sdk = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
+    dataset = sdk.datasets(id=owner.dataset(name)["id"])
+    assert dataset is not None
+    dataset.get()
+    (user,) = (user for user in sdk.users if user.username == people[1].name)
+    second = owner.records(name)[1]
+    clock = Server(where.url, where.key)
+    before = clock.activity(str(dataset.id))
+    answer = rg.Response("decision", "reject", user_id=user.id, status="submitted")
+    dataset.records.log([rg.Record(id=second["external_id"], fields=second["fields"], responses=[answer])])
+    after = clock.activity(str(dataset.id))
+    clock.http.close()
+    sdk.http_client.close()
+    assert before.mark.split(" ")[0] == after.mark.split(" ")[0] and before.mark != after.mark
+    for _ in range(20):
+        if (done := workflow.pull(store, run, where, only_moved=True)).new:
+            break
+        time.sleep(0.5)
+    assert done.by == {people[1].name: 1}
 
 
 def test_what_a_deleted_user_said_stays_under_that_name(
@@ -133,7 +166,7 @@ def test_what_a_deleted_user_said_stays_under_that_name(
         workflow.pull(store, run, where)
         user = next(u for u in owner.http.get("/api/v1/users").json()["items"] if u["username"] == leaver.name)
         assert owner.http.delete(f"/api/v1/users/{user['id']}").status_code == 200
-    workflow.pull(store, run, where, everything=True)
+    workflow.pull(store, run, where)
     (said,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
     assert (said.reviewer, said.decision) == (leaver.name, "approve")
 

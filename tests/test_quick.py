@@ -70,9 +70,9 @@ def test_it_goes_to_argilla_once_and_stays_the_same_persons(store: Store, where:
     }  # fmt: skip
     assert not records[two]["responses"]
 
-    assert workflow.pull(store, run, where, everything=True).new == 0  # nothing that was not known
+    assert workflow.pull(store, run, where).new == 0  # nothing that was not known
     owner.change(said, decision="reject")  # in Argilla, under the same account
-    assert workflow.pull(store, run, where, everything=True).new == 1
+    assert workflow.pull(store, run, where).new == 1
     found = judged(store, run, one)
     assert [verdict.reviewer for verdict in found.verdicts] == [ME] and found.decision == "reject"
 
@@ -96,6 +96,6 @@ def test_it_is_one_voice_beside_others(store: Store, where: Argilla, argilla: Ar
     push(store, run, where, name)
     with another(argilla, f"ann-{random.randrange(10**9)}") as ann:
         ann.say(owner.records(name)[0], decision="reject")
-        workflow.pull(store, run, where, everything=True)
+        workflow.pull(store, run, where)
     found = judged(store, run, one)
     assert {verdict.reviewer for verdict in found.verdicts} == {ME, ann.name} and found.decision == "unsure"

@@ -10,7 +10,7 @@ import typer
 from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.config import Settings
-from app.pulling import Pulled
+from app.pulling import Pulled, came
 from app.sending import shortened
 from app.store import Store
 from app.tables.runs import Run
@@ -87,7 +87,9 @@ def push(
 @app.command()
 def pull(
     run_id: RunId,
-    everything: Annotated[bool, typer.Option(help="Ask for all answers, also where nothing happened since.")] = False,
+    everything: Annotated[
+        bool, typer.Option(help="Kept for older scripts: a pull always asks for all answers.")
+    ] = False,
     watch: Annotated[int, typer.Option(min=0, help="Pull again every so many seconds, until Ctrl-C.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +98,7 @@ def pull(
         found, where = store.runs.get(run_id), reviewing.argilla(here, terminal.say)
         while True:
             try:
-                done = workflow.pull(store, found, where, everything=everything)
+                done = workflow.pull(store, found, where)
                 if as_json:
                     terminal.show_json(asdict(done))
                 else:
@@ -113,7 +115,7 @@ def pull(
 def _pulled_words(done: Pulled) -> str:
     words = (
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
-        f"{done.undecided} undecided ({done.new} new or changed answers)"
+        f"{done.undecided} undecided ({came(done)})"
     )
     if done.missing:
         words += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"

@@ -8,6 +8,7 @@ from app import parts, reviewing
 from app.desk import Look
 from app.pages.board import Act, Board, Done
 from app.parts import count, t
+from app.pulling import came
 from app.sending import shortened
 from feedback.push import review_address
 from tasks.errors import SettingsError
@@ -100,7 +101,7 @@ def _job_words(look: Look) -> str:
             else ""
         )
         return parts.notice(
-            f"{count(job.pulled.new, 'new or changed answer', 'new or changed answers')} came back.{gone}", "ok"
+            f"{came(job.pulled)} came back.{gone}" if not job.pulled.by else f"{came(job.pulled)}.{gone}", "ok"
         )
     return ""
 

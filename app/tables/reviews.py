@@ -4,6 +4,7 @@ import json
 import math
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -284,14 +285,14 @@ class Reviews:
         )
         return [(r["reviewer"], r["n"]) for r in found]
 
-    def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> int:
-        """Adds the versions that were not there, and returns how many. What was gone and is there again counts again.
+    def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> Counter[str]:
+        """Adds the versions that were not there, and returns how many of whom. What was gone and is there again counts again.
 
         A version of what was decided in the app stays that reviewer's.
         """
 
-        def write(c: sqlite3.Connection) -> int:
-            added = 0
+        def write(c: sqlite3.Connection) -> Counter[str]:
+            added: Counter[str] = Counter()
             for v in verdicts:
                 own = c.execute(
                     "SELECT told.reviewer_id, reviewer, status, answers FROM told JOIN verdicts ON verdicts.id=told.verdict"
@@ -310,11 +311,11 @@ class Reviews:
                         v.updated_at, dataset_id, now(), v.row,
                     ),
                 )  # fmt: skip
-                added += made.rowcount
+                added[own["reviewer"] if own else v.reviewer] += made.rowcount
                 if own is not None and made.rowcount:
                     c.execute("UPDATE told SET verdict=? WHERE response_id=?", (made.lastrowid, v.response_id))
                 c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
-            return added
+            return +added
 
         return self.db.write(write)
 
