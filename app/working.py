@@ -41,7 +41,7 @@ async def worked(
         )
     async with working_on(store, run) as hold:
         try:
-            execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys)
+            execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys, what)
             cost = costs(made)
             working = await asyncio.to_thread(store.workings.begin, run.id, what)
             execution.engine.account = Account(made.budget, used_by(store, run, cost), cost)
@@ -83,13 +83,20 @@ async def _again_and_again(note: Callable[[], None], over: asyncio.Event) -> Non
                 await asyncio.to_thread(note)
 
 
-def prepare(store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys) -> Execution:
-    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
+def prepare(
+    store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str = "work"
+) -> Execution:
+    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up.
+
+    To "rate" rows that all have their answers calls nobody but the labeller.
+    """
     if made.budget.given:
         made = _bounded(made)
-    generates = made.task.calls_model or (made.answering.n > 0 and not made.responders)
+    counts = store.runs.counts(run.id)
+    writes = what != "rate" or counts["answered"] < counts["made"]
+    generates = writes and (made.task.calls_model or (made.answering.n > 0 and not made.responders))
     generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say, keys) for spec in made.responders]
+    responders = [endpoint(spec, settings, say, keys) for spec in made.responders] if writes else []
     labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
     for one in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(one, OpenAIEndpoint) and one.warning:

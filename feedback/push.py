@@ -73,10 +73,14 @@ def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> 
     return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions)
 
 
-def review_address(url: str, dataset_id: str, run: str = "", number: int = 0) -> str:
-    """Where people review in Argilla's own page: the most urgent record first, or one record of a run by its number."""
+def review_address(url: str, dataset_id: str, run: str = "", number: int = 0, status: str = "") -> str:
+    """Where people review in Argilla's own page: the most urgent record first, or one record of a run by its number.
+
+    The page shows records of one `status` at a time, that of the answer of whoever is signed in; "" for those without one.
+    """
     place = f"metadata=number.ge{number}.le{number}~run.{run}" if run else "sort=metadata.priority.desc"
-    return f"{url}/dataset/{dataset_id}/annotation-mode?{place}"
+    own = f"&status={status}" if status else ""
+    return f"{url}/dataset/{dataset_id}/annotation-mode?{place}{own}"
 
 
 def _free_name(server: Server, name: str, workspace: str) -> str:

@@ -12,6 +12,7 @@ from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
+from feedback.push import review_address
 from feedback.types import Rating
 from tests.browser import Person, person
 from tests.conftest import ArgillaServer
@@ -85,6 +86,10 @@ def test_a_typical_row_is_reviewed_by_keyboard_alone(
         page.keyboard.type("A better answer.")
         page.keyboard.press("Escape")
         submitted(page)
+        # one that was answered is found by its link, which names the status of the answer
+        dataset = address.partition("/dataset/")[2].partition("/")[0]
+        page.goto(review_address(where.url, dataset, run.id, 1, "submitted"))
+        expect(page.get_by_text("River", exact=False).first).to_be_visible()
         assert reviewer.foreign == []
         assert not [said for said in reviewer.complaints if "Content Security Policy" in said]
     workflow.pull(store, run, where)

@@ -98,3 +98,41 @@ def test_rows_are_dropped_and_edited_before_people_have_them(app: App, run: Run,
         card.nth(2).get_by_text("Raw").click()
         expect(card.nth(2).locator("pre")).to_contain_text("finish_reason")
         assert curator.complaints == []
+
+
+def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, run: Run, browser: Browser) -> None:
+    with person(browser) as curator:
+        page = curator.page
+        opened(app, run, curator, "review")
+        name = page.locator("#reviewer-name input, #reviewer-name textarea").first
+        expect(page.locator(".detail")).to_be_visible()
+        curator.key("l")
+        curator.key("5")
+        curator.answered()
+        if page.get_by_role("button", name="That is me").is_visible():
+            name.fill("ann")
+            page.get_by_role("button", name="That is me").click()
+            curator.answered()
+        expect(page.locator(".detail").get_by_label("5 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
+        curator.key("h")
+        curator.key("e")
+        field = page.locator("#correct-response textarea")
+        expect(page.locator("#correct-which").get_by_role("radio", checked=True)).to_have_count(1)
+        expect(page.get_by_label("Response B,", exact=False).first).to_be_visible()
+        with Store(app.data) as store:
+            (row,) = store.rows.page(run.id, 0, 1)
+        expect(field).to_have_value(row.responses[1].text)
+        # another one can be chosen; what was typed stays
+        page.locator("#correct-which").get_by_role("radio").first.check()
+        curator.answered()
+        expect(field).to_have_value(row.responses[0].text)
+        field.fill("Written anew.")
+        page.locator("#correct-which").get_by_role("radio").nth(1).check()
+        curator.answered()
+        expect(field).to_have_value("Written anew.")
+        curator.press("keep-correction")
+        expect(page.locator(".detail .pill").first).to_contain_text("corrected")
+        with Store(app.data) as store:
+            (one,) = judging.judged_of(store, run, [row.id]).values()
+        assert one.corrected_response() == ("Written anew.", 1)
+        assert curator.complaints == []

@@ -17,6 +17,7 @@ from app.keys import KeyRing, Keys, TypedKeys, variable_for
 from app.standby import Standby
 from app.store import Store
 from app.trial import Trial, try_out
+from feedback.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tests.servers import FakeOpenAI, Fault
 from tests.test_jobs import ended
@@ -78,6 +79,21 @@ def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: Desk) -> None:
         assert ended(desk.jobs.work(desk.store.runs.all()[0], desk.keys("ann"))).state == "done"
         assert {call["authorization"] for call in generator.calls} == {f"Bearer {KEY}"}
         assert {call["authorization"] for call in labeller.calls} == {f"Bearer {OTHER}"}
+
+
+def test_rating_what_is_answered_needs_no_generator(desk: Desk) -> None:
+    with FakeOpenAI() as generator, FakeOpenAI() as labeller:
+        filled = {**forms(generator.url, labeller.url), "rating.on": False}
+        spec = draft.model_of(draft.part(filled, "generator"), "generator")
+        judge = draft.model_of(draft.part(filled, "labeller"), "labeller")
+        desk.keys("ann").type(spec, KEY)
+        job = worked(desk, filled)
+        run = desk.store.runs.get(job.run)
+        desk.keys("ann").type(spec, "")  # as after a restart
+        desk.keys("ann").type(judge, OTHER)
+        sent = len(generator.calls)
+        assert ended(desk.jobs.rate(run, desk.keys("ann"), UltraFeedback(aspects=("honesty",)), judge)).state == "done"
+        assert labeller.calls and len(generator.calls) == sent
 
 
 def test_a_typed_key_does_not_follow_a_redirect_to_another_address(desk: Desk) -> None:

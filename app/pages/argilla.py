@@ -1,5 +1,6 @@
 """Which Argilla rows go to: the embedded one or another, the dataset there, the way in, how far people are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from app.parts import count, t
 from app.pulling import came
 from app.sending import shortened
 from feedback.push import review_address
+from feedback.types import Verdict
 from tasks.errors import SettingsError
 
 
@@ -114,15 +116,23 @@ def pushes(look: Look) -> list[dict[str, Any]]:
     return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
 
 
-def record_address(look: Look, row: str) -> str:
-    """Where one row of the run is in Argilla; "" where that is not known."""
+def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> str:
+    """Where one row of the run is in Argilla, as its owner sees it; "" where that is not known, or it is shown to others alone.
+
+    Argilla shows a record that is done to those who answered it.
+    """
     sent, url = pushes(look), look.desk.standby.argilla.url
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
     number = look.desk.store.reviews.place(look.run.id, dataset, row)
-    address = review_address(url, dataset, look.run.id, number) if number else ""
-    return reviewing.opening(look.desk.settings, address)
+    owner = reviewing.owner(look.desk.settings)
+    own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
+    status = next(own, "") or look.desk.store.quick.status_there(row, dataset)
+    is_done = any(verdict.status == "submitted" for verdict in verdicts)
+    if not number or (owner is not None and is_done and not status):
+        return ""
+    return reviewing.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
 
 
 def _dataset(look: Look) -> str:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from app import figures, parts
 from app.desk import Look
 from app.pages.board import Act, Done
-from app.pages.rows import LETTERS
 from app.parts import count, t
 from app.tables.browse import Wanted
 from app.tables.ratings import Wide
@@ -42,7 +41,7 @@ def open_row(act: Act) -> Done:
 
 
 def _unreadable(row: str, instruction: str, rating: Rating) -> str:
-    why = f"Response {_letter(rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
+    why = f"Response {parts.letter(rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
     raw = parts.fold("Raw answer", t(rating.raw)) if rating.raw else ""
     return _item(parts.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row)
 
@@ -50,7 +49,11 @@ def _unreadable(row: str, instruction: str, rating: Rating) -> str:
 def _wide(look: Look, one: Wide) -> str:
     name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[one.why]
     return _item(
-        parts.pill(name, "warn"), one.instruction, f"Response {_letter(one.response)}: {_why(look, one)}", "", one.row
+        parts.pill(name, "warn"),
+        one.instruction,
+        f"Response {parts.letter(one.response)}: {_why(look, one)}",
+        "",
+        one.row,
     )
 
 
@@ -69,10 +72,6 @@ def _why(look: Look, one: Wide) -> str:
     ordered = sorted(said, key=lambda r: r.value or 0)
     low, high = ordered[0], ordered[-1]
     return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
-
-
-def _letter(place: int) -> str:
-    return LETTERS[place % len(LETTERS)]
 
 
 def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:

@@ -15,7 +15,6 @@ from tasks.conversations import readable
 from tasks.marks import marks
 
 PAGE = 10
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def rows(look: Look) -> str:
@@ -137,7 +136,7 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
             f'<div class="text">{t(correction[0])}</div></section>'
         )
     single = "one" if len(row.responses) == 1 and correction is None else ""
-    place = argilla.record_address(look, row.id) if row.id in sent else ""
+    place = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
     link = parts.link("Open in Argilla", place) if place else ""
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
@@ -147,7 +146,7 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
 
 
 def _response(judged: Judged, place: int, stars: str) -> str:
-    response, letter = judged.row.responses[place], LETTERS[place % 26]
+    response, letter = judged.row.responses[place], parts.letter(place)
     said: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
         if rating.response == place:

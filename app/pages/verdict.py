@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,7 @@ from feedback.judged import Judged
 from feedback.opinions import best_response
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+from feedback.types import RATED
 from tasks.errors import SettingsError
 
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
@@ -44,22 +46,31 @@ def build(board: Board) -> None:
         board.act(event, be, extra=[name])
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
+        which = gr.Radio(
+            [],
+            label="Response to correct",
+            visible=False,
+            interactive=True,
+            elem_classes="inline",
+            elem_id="correct-which",
+        )
         instruction = gr.Textbox(
             "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
         )
-        response = gr.Textbox(
-            "", label="Best response", lines=4, max_lines=24, interactive=True, elem_id="correct-response"
-        )
+        response = gr.Textbox("", label="Response", lines=4, max_lines=24, interactive=True, elem_id="correct-response")
         with gr.Row():
             keep = gr.Button(
                 "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
             )
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
     board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
+    board.dress(which, _choice)
     board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
-    board.dress(response, lambda look: gr.update(value=_begun(look)[1]))
-    board.act(keep.click, correct, extra=[instruction, response])
-    board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=[instruction, response])
+    board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
+    fields = [which, instruction, response]
+    board.act(which.input, switch, extra=fields)
+    board.act(keep.click, correct, extra=fields)
+    board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=fields)
 
 
 def name_of(look: Look) -> str:
@@ -83,18 +94,57 @@ def _begun(look: Look) -> tuple[str, str]:
     return look.place.get("texts", ("", "")) if correcting(look) else ("", "")
 
 
-def _as_corrected(judged: Judged) -> tuple[str, str]:
-    """(the instruction, the best response) as they stand, with what was corrected before."""
-    _, best = _texts(judged)
-    said = judged.corrected_response()
-    return judged.corrected_instruction() or judged.row.instruction, said[0] if said else best
+def _of(look: Look, judged: Judged) -> int:
+    """The place of the response that is being corrected."""
+    of = look.place.get("of")
+    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
 
 
-def _texts(judged: Judged) -> tuple[str, str]:
-    """(the instruction, the response that a correction begins with) as the row has them."""
-    row = judged.row
-    best = row.responses[best_response(row, judged.ratings)].text if row.responses else ""
-    return clean(row.instruction), clean(best)
+def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
+    """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
+    that the labeller rated best."""
+    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
+    own: dict[int, list[int]] = {}
+    for question, value in answers.items():
+        if isinstance(value, int) and (rated := RATED.fullmatch(question)):
+            own.setdefault(int(rated[2]) - 1, []).append(value)
+    means = {place: fmean(values) for place, values in own.items() if place < len(judged.row.responses)}
+    best = [place for place, mean in means.items() if mean == max(means.values())]
+    if best:
+        return focus if focus in best else min(best)
+    return best_response(judged.row, judged.ratings) if focus is None else focus
+
+
+def _choice(look: Look) -> Any:
+    """The choice of the response to correct, where there are several."""
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None or len(judged.row.responses) < 2:
+        return gr.update(visible=False)
+    choices = [(f"{parts.letter(k)} · {one.model}", str(k)) for k, one in enumerate(judged.row.responses)]
+    return gr.update(visible=True, choices=choices, value=str(_of(look, judged)))
+
+
+def _name_of(look: Look) -> str:
+    """What the field of the correction is called."""
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None or not judged.row.responses:
+        return "Response"
+    of = _of(look, judged)
+    letter = f" {parts.letter(of)}" if len(judged.row.responses) > 1 else ""
+    return f"Response{letter}, {judged.row.responses[of].model}"
+
+
+def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
+    """(the instruction, the response at `of`) as they stand, with what was corrected before."""
+    corrected = judged.corrected_response()
+    own = corrected[0] if corrected is not None and corrected[1] == of else _texts(judged, of)[1]
+    return judged.corrected_instruction() or judged.row.instruction, own
+
+
+def _texts(judged: Judged, of: int) -> tuple[str, str]:
+    """(the instruction, the response at `of`) as the row has them."""
+    responses = judged.row.responses
+    return clean(judged.row.instruction), clean(responses[of].text) if responses else ""
 
 
 def bar(look: Look, judged: Judged) -> str:
@@ -171,8 +221,11 @@ def say(act: Act) -> Done | None:
         case "correct":
             if correcting(look) == row:
                 return Done(place={"correcting": ""})
-            judged = _judged(look, row)
-            return Done(place={"row": row, "correcting": row, "texts": _as_corrected(judged) if judged else ("", "")})
+            if (judged := _judged(look, row)) is None:
+                return Done(place={"row": row})
+            focus = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            of = _to_correct(look, judged, focus)
+            return Done(place={"row": row, "correcting": row, "of": of, "texts": _as_corrected(judged, of)})
     return None
 
 
@@ -191,6 +244,18 @@ def be(act: Act) -> Done:
     return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
 
 
+def switch(act: Act) -> Done:
+    """Another response is to be corrected; what was written already stays."""
+    look = act.look
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
+    if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
+        return Done()
+    is_untouched = response.strip() in {text.strip() for text in (_as_corrected(judged, _of(look, judged))[1], "")}
+    text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
+    return Done(place={"of": int(chosen), "texts": (instruction, text)})
+
+
 def correct(act: Act) -> Done:
     """Approves the row with the texts as they were written."""
     look = act.look
@@ -198,8 +263,8 @@ def correct(act: Act) -> Done:
     who = act.desk.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(place={"correcting": ""})
-    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged), strict=True))
-    written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra), strict=True))
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, _of(look, judged)), strict=True))
+    written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was)
     return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")

@@ -86,6 +86,14 @@ class Quicks:
                 )  # fmt: skip
         return found
 
+    def status_there(self, row_id: str, dataset_id: str) -> str:
+        """The status of what Argilla has of a verdict given here, under the account of its key; "" where it has none."""
+        found = self.db.all(
+            "SELECT status FROM told JOIN verdicts ON verdicts.id=told.verdict"
+            " WHERE told.row=? AND told.dataset_id=? AND told.response_id<>''", row_id, dataset_id,
+        )  # fmt: skip
+        return str(found[0]["status"]) if found else ""
+
     def told(self, quick: Quick, dataset_id: str, record_id: str, response_id: str) -> None:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
         values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
