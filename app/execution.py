@@ -100,7 +100,7 @@ class Execution:
         """Works `units`, but for what the store has of them. Sets `trouble` to what kept it from the end."""
         self.quota.resume(*self.store.rows.worked(self.run.id))
         if self.labeller is not None:  # while the first rows are made
-            asyncio.ensure_future(self.engine.capabilities(self.labeller)).add_done_callback(_seen)
+            asyncio.ensure_future(self.engine.capabilities(self.labeller, "rate")).add_done_callback(_seen)
         jobs = self._jobs(iter(units))
         width = 2 * sum(e.limits.concurrency for e in {e.identity: e for e in self._endpoints()}.values())
         width *= WAITING if self.in_order else 1

@@ -18,7 +18,7 @@ from tasks.budget import Account, Budget
 from tasks.errors import CallFailed, EndpointDown, Stopped, Unreachable
 from tasks.halt import Halt
 from tasks.limits import Limiter
-from tasks.models.base import Capabilities, Completion, Endpoint, Kind
+from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
 from tasks.served import ATTEMPTS, BACKOFF, Asked, Served, Tally
 from tasks.types import Message
 
@@ -96,15 +96,24 @@ class Engine:
         for gate in self._gates.values():
             gate.wait_no_more()
 
-    async def capabilities(self, endpoint: Endpoint) -> Capabilities:
-        """What a probe found, asked once an engine."""
+    async def capabilities(self, endpoint: Endpoint, stage: str | None = None) -> Capabilities:
+        """What a probe found, asked once an engine. What it sends counts under `stage`, and in the model's pace."""
         served = self._serve(endpoint)
         found = served.found
         if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
-            found = served.found = asyncio.ensure_future(self._probe(endpoint))
+            found = served.found = asyncio.ensure_future(self._probe(endpoint, stage))
         return await asyncio.shield(found)
 
-    async def _probe(self, endpoint: Endpoint) -> Capabilities:
+    async def _probe(self, endpoint: Endpoint, stage: str | None) -> Capabilities:
+        REQUESTS.set(requests := Requests())  # of this task alone
+        try:
+            return await self._probed(endpoint)
+        finally:
+            self._serve(endpoint).pace.took(requests.sent)
+            if stage is not None and requests.sent:
+                self.tallies.setdefault((stage, endpoint.name), Tally()).sent += requests.sent
+
+    async def _probed(self, endpoint: Endpoint) -> Capabilities:
         if (known := await self.memo.recall_probe(endpoint.identity)) is not None:
             return known
         attempt = 0
@@ -183,7 +192,7 @@ class Engine:
             gate.widen(endpoint.limits.concurrency)
             known = self._served.setdefault(
                 endpoint.identity,
-                Served(gate, self._halt, self.account, self.backoff, requests=endpoint.requests),
+                Served(gate, self._halt, self.account, self.backoff),
             )
             known.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
         return known
@@ -209,7 +218,7 @@ class BoundModel:
         return self.endpoint.template
 
     async def capabilities(self) -> Capabilities:
-        return await self.engine.capabilities(self.endpoint)
+        return await self.engine.capabilities(self.endpoint, self.stage)
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion:
         return await self._call("chat", messages, options)

@@ -28,7 +28,7 @@ from tasks.errors import (
 )
 from tasks.halt import Halt
 from tasks.limits import LOOK_AGAIN, Limiter, Pace
-from tasks.models.base import Capabilities, Completion, Endpoint, Kind, Streaming
+from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests, Streaming
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
 """After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
@@ -130,8 +130,6 @@ class Served:
     answers: int = 0
     outages: int = 0
     """Those that are over."""
-    requests: int = 0
-    """Those of the endpoint that are counted already."""
     failing_since: float | None = None
     found: "asyncio.Task[Capabilities] | None" = None
     trouble: Exception | None = None
@@ -158,13 +156,13 @@ class Served:
         lane = f"{asked.stage} {endpoint.identity}"
         while True:
             held = await self._set_aside(endpoint, asked)
-            settled = False
+            settled, requests = False, Requests()
             try:
                 await self.pace.take(asked.tokens, self.halt)
                 async with self.gate.place(lane, endpoint.limits.concurrency):
                     self._go_on()
                     tally.sent += 1
-                    self.requests += 1
+                    REQUESTS.set(requests := Requests())  # of this call's own task
                     sent = time.monotonic()
                     try:
                         answer = await _sent(endpoint, asked)
@@ -188,19 +186,14 @@ class Served:
                             raise
                         return answer
             finally:
-                self._count_requests(endpoint, tally)
+                if requests.sent > 1:
+                    tally.sent += requests.sent - 1
+                    self.pace.took(requests.sent - 1)
                 if not settled:
                     self.account.give_back(held)
             tally.failed_attempts += 1
             tries.count(self.answers)
             await self._bear(endpoint, asked.kind, failure, tries, sent)
-
-    def _count_requests(self, endpoint: Endpoint, tally: Tally) -> None:
-        """Counts what was sent beyond one request a call: probes, and what was refused and sent again in another form."""
-        if (more := endpoint.requests - self.requests) > 0:
-            tally.sent += more
-            self.requests += more
-            self.pace.took(more)
 
     async def _set_aside(self, endpoint: Endpoint, asked: Asked) -> Use:
         self._go_on()

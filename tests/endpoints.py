@@ -66,10 +66,6 @@ class Fake:
         self.probing: ModelError | None = None
         self.closed = 0
 
-    @property
-    def requests(self) -> int:
-        return len(self.sent)
-
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": kind, "content": content, **options}
 

@@ -16,7 +16,7 @@ from tasks.genstruct import schema as pair_schema
 from tasks.limits import Pace
 from tasks.models.base import Completion
 from tasks.models.dialect import Dialect, common
-from tasks.models.openai import OpenAIEndpoint
+from tasks.models.openai import Known, OpenAIEndpoint
 from tasks.models.probe import SCHEMA
 from tasks.models.spec import ModelSpec
 from tasks.self_instruct import schema as list_schema
@@ -129,9 +129,12 @@ def test_many_at_once_find_it_out_together() -> None:
         return await asyncio.gather(*(sending(1, seed=n)(endpoint) for n in range(20)))
 
     rule, _ = RULES["another name of the limit"]
-    answers, bodies = asked(rule, many)
-    assert len(answers) == 20 and len(bodies) <= 40
-    assert sum("max_tokens" in body for body in bodies) <= 20
+    kept = Kept()
+    answers, bodies = asked(rule, many, kept)
+    refused = sum("max_tokens" in body for body in bodies)
+    assert len(answers) == 20 and len(bodies) == 20 + refused
+    _, later = asked(rule, many, kept)
+    assert len(later) == 20  # what they found out is one thing, known from now on
 
 
 def test_only_the_first_request_in_a_new_dialect_meets_the_next_refusal() -> None:
@@ -150,6 +153,64 @@ def test_only_the_first_request_in_a_new_dialect_meets_the_next_refusal() -> Non
         3,
     ]
     assert len(bodies) <= 20 + 3 + 20
+
+
+def test_what_two_find_out_at_once_is_kept_of_both() -> None:
+    """Each of two requests that are on their way at once is refused a field that the other does not have."""
+    both = asyncio.Event()
+
+    async def two(endpoint: OpenAIEndpoint) -> Any:
+        endpoint_answer = endpoint._answer
+        refused = 0
+
+        async def together(*given: Any) -> Completion:
+            nonlocal refused
+            try:
+                return await endpoint_answer(*given)
+            except CallRefused:
+                refused += 1
+                if refused > 1:
+                    both.set()
+                await asyncio.wait_for(both.wait(), 5)  # both are refused before either learns of it
+                raise
+
+        endpoint._answer = together  # type: ignore[method-assign, assignment]
+        await asyncio.gather(sending(1, seed=1)(endpoint), sending(1, logprobs=True)(endpoint))
+        return endpoint.dialect.left_out
+
+    def rule(body: Mapping[str, Any]) -> Fault:
+        refused = next((name for name in ("seed", "logprobs") if name in body), "")
+        return no(f"Unsupported parameter: '{refused}'", param=refused) if refused else None
+
+    left_out, _ = asked(rule, two)
+    assert set(left_out) == {"seed", "logprobs"}
+
+
+def test_nobody_waits_for_a_leader_that_is_done() -> None:
+    async def work() -> list[str]:
+        known, order = Known(), []
+
+        async def leader() -> None:
+            known.lead()
+            await asyncio.sleep(0.01)
+            known.lead()  # it learned twice
+            await asyncio.sleep(0.01)
+            known.follow()
+            order.append("leader")
+
+        async def another() -> None:
+            await asyncio.sleep(0.005)
+            await known.turn()
+            order.append("follower")
+
+        async def third() -> None:
+            await asyncio.sleep(0.03)
+            order.append("later")
+
+        await asyncio.gather(leader(), another(), third())
+        return order
+
+    assert asyncio.run(work()) == ["leader", "follower", "later"]
 
 
 def test_whoever_leads_and_gets_no_answer_holds_nobody_back() -> None:

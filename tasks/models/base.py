@@ -5,6 +5,7 @@ it builds a request body, which is hashed for the memo, and sends it once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -152,6 +153,23 @@ class Model(Protocol):
     async def complete(self, prompt: str, **options: Any) -> Completion: ...
 
 
+@dataclass
+class Requests:
+    """How many requests one call, or one probe, took: refused ones that were sent again in another form count as well."""
+
+    sent: int = 0
+
+
+REQUESTS: ContextVar[Requests] = ContextVar("requests")
+"""Where an endpoint counts what it sends, set by whoever asks it."""
+
+
+def count_request() -> None:
+    """Counts a request that is sent now, where somebody wants to know."""
+    if (requests := REQUESTS.get(None)) is not None:
+        requests.sent += 1
+
+
 @runtime_checkable
 class Streaming(Protocol):
     """An endpoint whose answers can be heard as they are written."""
@@ -188,11 +206,6 @@ class Endpoint(Protocol):
 
     @property
     def timeout(self) -> float: ...
-
-    @property
-    def requests(self) -> int:
-        """All that were sent so far: also those of probes, and those that were refused and sent again in another form."""
-        ...
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """The whole request body. Pure: the same arguments give the same body."""

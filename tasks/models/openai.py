@@ -35,7 +35,7 @@ from tasks.errors import (
 )
 from tasks.limits import Limits
 from tasks.models.answers import MOST_PARTS, EndedByFault, NotTheProtocol, completion, is_events, joined
-from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, is_filtered
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, count_request, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
 from tasks.models.presets import PRESETS
@@ -91,16 +91,15 @@ class Known:
     taken: set[tuple[str, ...]] = field(default_factory=set)
     """Shapes of requests that were taken, or whose refusal was looked into."""
     learning: asyncio.Lock = field(default_factory=asyncio.Lock)
-    requests: int = 0
-    """All that were sent: also those that were refused, and those that find out what is taken."""
     leader: "asyncio.Task[Any] | None" = None
     """Whoever found something out, until its request is answered: the first one in the dialect that it made."""
     followed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lead(self) -> None:
-        """The running task goes ahead in a new dialect, others wait."""
-        self.leader = asyncio.current_task()
-        self.followed = asyncio.Event()
+        """The running task goes ahead in a new dialect, others wait for what becomes of it."""
+        if self.leader is not asyncio.current_task():
+            self.followed.set()  # those who waited for another one look again
+            self.leader, self.followed = asyncio.current_task(), asyncio.Event()
 
     def follow(self) -> None:
         """Lets the others go on, where the running task leads."""
@@ -110,9 +109,11 @@ class Known:
 
     async def turn(self) -> None:
         """Waits while another one tries what it just found out, so that not each of them is refused the next field."""
-        if self.leader is not None and self.leader is not asyncio.current_task():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFUSED_WITHIN):
+        if self.leader is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REFUSED_WITHIN):
+                while self.leader is not None and self.leader is not asyncio.current_task():
                     await self.followed.wait()
 
 
@@ -153,10 +154,6 @@ class OpenAIEndpoint:
     def dialect(self) -> Dialect:
         """What is known of this endpoint, with what a person set of it."""
         return spoken_by(self.spec, self._known.dialect)
-
-    @property
-    def requests(self) -> int:
-        return self._known.requests
 
     def move(self, url: str, key: str) -> None:
         """From now on the same model is at another address."""
@@ -255,7 +252,7 @@ class OpenAIEndpoint:
                     raise
                 if (room := _room_left(no, spoken)) and not self._is_own(_limit_of(spoken), spoken):
                     return await self._answer(kind, {**spoken, _limit_of(spoken): room}, draw)
-                found = await self._adapted(no, kind, body, dialect, draw, explore=heard is None)
+                found = await self._adapted(no, kind, body, spoken, draw)
                 if found is None and heard is not None and no.status != 401:
                     heard = None  # it may be only that it is to be heard, which says nothing of the request
                     continue
@@ -282,7 +279,7 @@ class OpenAIEndpoint:
     ) -> Completion:
         """What comes back to a request as it stands."""
         started = time.perf_counter()
-        self._known.requests += 1
+        count_request()
         headers = {DRAW_HEADER: str(draw)}
         if heard is None:
             answer = await self.ask(PATHS[kind], spoken, headers=headers)
@@ -313,6 +310,7 @@ class OpenAIEndpoint:
             if not with_usage or no is None or "stream_options" not in f"{no.field} {no.own}":
                 raise
             await self._learn(self.dialect.without("stream_options"))
+            count_request()
             return await self._hear(kind, spoken, headers, heard)
         return self.parsed(answer) if isinstance(answer, bytes) else answer.whole()
 
@@ -343,18 +341,18 @@ class OpenAIEndpoint:
             return self._has_answered
 
     async def _adapted(
-        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int, *, explore: bool
+        self, no: Refusal, kind: Kind, body: Mapping[str, Any], spoken: Mapping[str, Any], draw: int
     ) -> Dialect | Completion | None:
         """The dialect to send a refused request again in, or the answer where that was found out by trying; None for neither.
 
-        Raises EndpointRefused for a field that a person set by hand.
+        `spoken` is the request as it was refused. Raises EndpointRefused for a field that a person set by hand.
         """
-        spoken = dialect.spoken(body)
         if no.meaning in HEAVY or names_field(no.own, [name for name in NEEDED if name in spoken]):
             return None
         async with self._known.learning:
-            if self.dialect.spoken(body) != spoken:
-                return self.dialect  # another call found it out meanwhile
+            dialect = self.dialect  # with what others found out meanwhile
+            if dialect.spoken(body) != spoken:
+                return dialect
             if (learned := dialect.after(no, spoken)) is not None:
                 self._no_own_field(learned, body, spoken, no)
                 await self._learn(learned)

@@ -47,7 +47,6 @@ class ScriptedEndpoint:
         self.limits = Limits(self.identity, concurrency)
         self.timeout = 60.0
         self.latency = latency
-        self.requests = 0
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         key = "messages" if kind == "chat" else "prompt"
@@ -56,7 +55,6 @@ class ScriptedEndpoint:
         return {"model": self.name, key: content if isinstance(content, str) else list(content), **options}
 
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
-        self.requests += 1
         if self.latency:
             await asyncio.sleep(self.latency)
         prompt = body["prompt"] if kind == "complete" else "\n".join(m["content"] for m in body["messages"])
