@@ -91,6 +91,9 @@ class Export:
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise SettingsError(f"There is no export format '{self.format}'. Known: {', '.join(FORMATS)}.")
+        if self.reasoning and not FORMATS[self.format].holds_reasoning:
+            holding = ", ".join(name for name, form in FORMATS.items() if form.holds_reasoning)
+            raise SettingsError(f"The format {self.format} has no place for thoughts. Those that have: {holding}.")
         if self.path and not kind_of(Path(self.path)):
             raise SettingsError(
                 f"The export file '{self.path}' should end in one of: {ENDINGS}; or have no ending, for a folder."

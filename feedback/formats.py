@@ -70,8 +70,13 @@ class Format:
         own = {name: THINKING_CHAT if name in ANSWERS and kind == CHAT else kind for name, kind in self.own.items()}
         return self if self.lines is raw else replace(self, own=own)
 
+    @property
+    def holds_reasoning(self) -> bool:
+        """Whether a model's thoughts can stand beside its answers."""
+        return self.lines is raw or self.with_reasoning.own != self.own
+
     def holding(self, paths: Collection[str]) -> "Format":
-        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): calls of tools, and the tools."""
+        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, and the tools."""
         own = {
             column: [{**kind[0], **{name: of for name, of in FURTHER.items() if _is_there(f"{column}.{name}", paths)}}]
             if kind in (CHAT, THINKING_CHAT)

@@ -3,11 +3,13 @@
 What is on another scale, or under other questions (HelpSteer's, a reward model's), stays a column of the row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from feedback.types import Rating
-from tasks.base import listed, text
+from tasks.base import text
+from tasks.layouts import PER_RESPONSE, RATED_BY_DISTILABEL
+from tasks.missing import is_missing
 from tasks.types import Row
 
 GIVEN = "imported"
@@ -23,44 +25,39 @@ OVERALL = "overall-rating"
 
 
 def given_ratings(row: Row) -> list[Rating]:
-    """The ratings that a row's origin holds, 1 to 5; none where it holds something else."""
+    """The ratings that came with a row's responses, 1 to 5; none where what came is something else."""
+    responses = row.origin.get(PER_RESPONSE)
+    if not isinstance(responses, list) or len(responses) != len(row.responses):
+        return []
     lengths = tuple(len(response.text) for response in row.responses)
-    answers = row.origin.get("answers")
-    found = list(_annotations(answers)) if isinstance(answers, list) else []
-    found = found or list(_overall(row.origin.get("ratings"), row.origin.get("rationales")))
     return [
         Rating(
-            place,
-            aspect,
-            0,
-            "rated",
-            value,
-            why,
-            order=tuple(range(len(lengths))),
-            model=GIVEN,
-            prompt=GIVEN,
+            index, aspect, 0, "rated", value, rationale, order=tuple(range(len(lengths))), model=GIVEN, prompt=GIVEN,
             lengths=lengths,
         )
-        for place, aspect, value, why in found
-        if place < len(lengths)
-    ]
+        for index, aspect, value, rationale in [*_annotated(responses), *_rated_by_distilabel(responses)]
+    ]  # fmt: skip
 
 
-def _annotations(answers: list[Any]) -> Iterator[tuple[int, str, float, str]]:
-    for place, answer in enumerate(answers):
-        annotations = answer.get("annotations") if isinstance(answer, Mapping) else None
+def _annotated(responses: Sequence[Any]) -> Iterator[tuple[int, str, float, str]]:
+    for index, response in enumerate(responses):
+        annotations = response.get("annotations") if isinstance(response, Mapping) else None
         for theirs, aspect in ANNOTATED.items():
             annotation = annotations.get(theirs) if isinstance(annotations, Mapping) else None
             if isinstance(annotation, Mapping) and (value := _number(annotation.get("Rating"))) is not None:
                 reasons = (text(annotation.get(name)) for name in ("Rationale For Rating", "Rationale"))
-                yield place, aspect, value, next(filter(None, reasons), "")
+                yield index, aspect, value, next(filter(None, reasons), "")
 
 
-def _overall(ratings: Any, rationales: Any) -> Iterator[tuple[int, str, float, str]]:
-    reasons = listed(rationales)
-    for place, rating in enumerate(listed(ratings)):
+def _rated_by_distilabel(responses: Sequence[Any]) -> Iterator[tuple[int, str, float, str]]:
+    """All of a row's, or none: one that is beyond 1 to 5 shows that they are on another scale."""
+    rated = [response.get(RATED_BY_DISTILABEL) if isinstance(response, Mapping) else None for response in responses]
+    ratings = [rating.get("rating") if isinstance(rating, Mapping) else None for rating in rated]
+    if any(not is_missing(rating) and _number(rating) is None for rating in ratings):
+        return
+    for index, (rating, said) in enumerate(zip(ratings, rated, strict=True)):
         if (value := _number(rating)) is not None:
-            yield place, OVERALL, value, text(reasons[place]) if place < len(reasons) else ""
+            yield index, OVERALL, value, text(said.get("rationale")) if isinstance(said, Mapping) else ""
 
 
 def _number(value: Any) -> float | None:

@@ -226,20 +226,20 @@ def _sharegpt_turns(message: Line) -> Iterator[Line]:
         if message["content"]:
             raise NotWritten("ShareGPT has no turn that both speaks and calls a tool")
         if len(calls) > 1:
-            raise NotWritten("ShareGPT has one call of a tool in a turn")
+            raise NotWritten("ShareGPT has one tool call in a turn")
         yield {"from": "function_call", "value": json.dumps(_call(calls[0]), ensure_ascii=False)}
     else:
         yield {"from": SPEAKERS[message["role"]], "value": message["content"]}
 
 
 def _call(call: Any) -> Line:
-    """A call of a tool as LLaMA-Factory reads it (data/formatter.py, FunctionFormatter): a name, and arguments as an object."""
+    """A tool call as LLaMA-Factory reads it (data/formatter.py, FunctionFormatter): a name, and arguments as an object."""
     function = call.get("function", call)
     arguments = function.get("arguments") or {}
     if isinstance(arguments, str):
         arguments = _from_json(arguments)
     if not function.get("name") or not isinstance(arguments, dict):
-        raise NotWritten("ShareGPT needs a call of a tool with a name and an object of arguments")
+        raise NotWritten("ShareGPT needs a tool call with a name and an object of arguments")
     return {**function, "arguments": arguments}
 
 
@@ -320,7 +320,7 @@ def _tools(judged: Judged) -> Line:
     if not (tools := judged.row.origin.get("tools")):
         return {}
     if not isinstance(_from_json(tools), list):
-        raise NotWritten("tools that are not a list in JSON")
+        raise NotWritten("tools that are not a JSON list")
     return {"tools": tools}
 
 
@@ -355,6 +355,5 @@ def _single(judged: Judged, rule: Rule) -> Iterator[tuple[str, str, str | None, 
     """(instruction, response, system prompt, the rest of the line) of a talk of one turn."""
     for line in sft(judged, rule):
         *system, asked, answer = line.pop("messages")
-        line.pop("tools", None)
         if asked["role"] == "user" and [m["role"] for m in system] in ([], ["system"], ["developer"]):
             yield asked["content"], answer["content"], system[0]["content"] if system else None, line

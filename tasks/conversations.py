@@ -29,10 +29,12 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning")
 MEDIA = re.compile(r"image|picture|photo|audio|video|file|document", re.IGNORECASE)
 MEDIA_COLUMN = re.compile(r"(image|picture|photo|audio|video|pixel_values)s?", re.IGNORECASE)
+LIST_OF_OBJECTS = re.compile(r"\[\s{0,20}\{")
 PAIR = ("input", "output")
 """A turn of each, as Capybara has them."""
 LONGEST_REPR = 1_000_000
 """Characters of a list as Python prints it, which its own reader takes much room for."""
+NO_CALL = "tool calls without the name of a tool"
 TRANSCRIPT = re.compile(r"(?:^|\n\n)(Human|Assistant|System): ?")
 """How Anthropic's HH-RLHF marks turns in one text."""
 
@@ -47,18 +49,42 @@ def conversation(value: Any) -> list[Message]:
 
 
 def is_conversation(value: Any) -> bool:
-    """True for a list of messages, in whatever form, and for the text of one."""
+    """True for a list of messages, in whatever form; a text is one only where all of it can be read as such a list."""
     try:
         messages = _listed(value)
     except NotHeld:
-        return True
+        return False
+    if isinstance(value, str) and not all(_is_pair(message) or _is_known(message) for message in messages):
+        return False
     return bool(messages) and isinstance(messages[0], Mapping) and (_is_message(messages[0]) or _is_pair(messages[0]))
+
+
+def looks_like_one(value: Any) -> bool:
+    """True for a text that begins as the list of a conversation does, whether or not it can be read."""
+    return isinstance(value, str) and LIST_OF_OBJECTS.match(value.strip()) is not None
+
+
+def more_of(message: Any) -> dict[str, Any]:
+    """What a message has beside what a turn holds: weights, times, labels. Raises NotHeld for images and the like."""
+    if not isinstance(message, Mapping) or _is_pair(message):
+        return {}
+    known = {*SPEAKER, *TEXT, *THOUGHTS, "tool_calls", "function_call", "tool_call_id", "name"}
+    more = {
+        str(name): value for name, value in message.items() if name not in known and value not in (None, "", [], {})
+    }
+    if media := next((name for name in more if MEDIA_COLUMN.fullmatch(name)), ""):
+        raise NotHeld(f"images, audio or video in a message ({media}), which can't be held yet")
+    return more
 
 
 def transcript(text: str) -> list[Message]:
     """The turns of a text in which `Human:` and `Assistant:` begin them; none where it does not begin so."""
     marks = list(TRANSCRIPT.finditer(text))
-    if not marks or text[: marks[0].start()].strip() or marks[0][1] == "Assistant":
+    if (
+        {"Human", "Assistant"} - {mark[1] for mark in marks}
+        or text[: marks[0].start()].strip()
+        or marks[0][1] == "Assistant"
+    ):
         return []
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     speakers: dict[str, Role] = {"Human": "user", "Assistant": "assistant", "System": "system"}
@@ -69,7 +95,7 @@ def transcript(text: str) -> list[Message]:
 
 
 def readable(turn: Message) -> str:
-    """A turn as people and labellers read it: its text, and the calls of tools in it.
+    """A turn as people and labellers read it: its text, and the tool calls in it.
 
     >>> readable({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "now", "arguments": {"zone": "UTC"}}}]})
     'Calls now({"zone": "UTC"})'
@@ -97,7 +123,7 @@ def _listed(value: Any) -> Sequence[Any]:
 def _read(text: str) -> Any:
     """A list of objects that was written as text: as JSON, or as Python prints it, as tables saved as CSV often hold it."""
     text = text.strip()
-    if not re.match(r"\[\s{0,20}\{", text):
+    if LIST_OF_OBJECTS.match(text) is None:
         return None
     try:
         return json.loads(text)
@@ -117,6 +143,11 @@ def _is_message(value: Any) -> bool:
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in PAIR)
+
+
+def _is_known(value: Any) -> bool:
+    """True for a message of a speaker that is known."""
+    return _is_message(value) and str(_first(value, SPEAKER)).strip().lower() in ROLES
 
 
 def _first(value: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -140,7 +171,7 @@ def _turns(message: Any) -> list[Message]:
     if calls := _calls(message):
         turn["tool_calls"] = calls
     if not is_json(turn.get("tool_calls")):
-        raise NotHeld("calls of tools that no JSON can hold")
+        raise NotHeld("tool calls that no JSON can hold")
     if call := message.get("tool_call_id"):
         turn["tool_call_id"] = str(call)
     if named := message.get("name"):
@@ -192,24 +223,46 @@ def what_is_not_held(kind: str) -> str:
 
 
 def _calls(message: Mapping[str, Any]) -> list[Any]:
-    """The calls of tools in a message, those of OpenAI's earlier form as today's."""
+    """The tool calls of a message in one form: `{"id", "type", "function": {"name", "arguments"}}`. Raises NotHeld.
+
+    OpenAI's earlier form (`function_call`) and the flat one of Qwen and Hermes (`{"name", "arguments"}`) become the same.
+    """
     calls = message.get("tool_calls")
     if isinstance(calls, str):
-        try:
-            calls = json.loads(calls) if calls.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise NotHeld("tool calls that are not JSON") from error
+        calls = _json(calls) if calls.strip() else None
+    if isinstance(calls, Mapping):
+        calls = [calls]
     if isinstance(calls, (list, tuple)) and calls:
-        return list(calls)
+        return [_call(call) for call in calls]
     if isinstance(earlier := message.get("function_call"), Mapping):
-        return [{"type": "function", "function": dict(earlier)}]
+        return [_call(earlier)]
     return []
 
 
 def _calls_in(text: str) -> list[Any]:
-    """The calls that a turn of the speaker `function_call` consists of."""
+    """The calls that a turn of the speaker `function_call` consists of. Raises NotHeld."""
+    calls = _json(text)
+    return [_call(call) for call in (calls if isinstance(calls, list) else [calls])]
+
+
+def _call(call: Any) -> dict[str, Any]:
+    if not isinstance(call, Mapping):
+        raise NotHeld(NO_CALL)
+    function = call.get("function") if "function" in call else call
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise NotHeld(NO_CALL)
+    arguments = function.get("arguments", function.get("parameters"))
+    named = {"name": function["name"], "arguments": {} if arguments is None else arguments}
+    own = {name: str(call[name]) for name in ("id", "type") if call.get(name) is not None}
+    if more := ({*call} - {"id", "type", "function", "name", "arguments", "parameters", "index"}) | (
+        {*function} - {"name", "arguments", "parameters"} if function is not call else set()
+    ):
+        raise NotHeld(f"tool calls with parts that are not known ({', '.join(sorted(map(str, more)))[:60]})")
+    return {**({"id": own["id"]} if "id" in own else {}), "type": own.get("type", "function"), "function": named}
+
+
+def _json(text: str) -> Any:
     try:
-        found = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotHeld("a call of a tool that is not JSON") from error
-    return [{"type": "function", "function": call} for call in (found if isinstance(found, list) else [found])]
+        raise NotHeld("tool calls that are not JSON") from error

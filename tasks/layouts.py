@@ -2,7 +2,7 @@
 
 A layout is recognised by the names of its columns, and by what is in them: TRL's pairs with and without the prompt inside, chats
 of OpenAI and ShareGPT, Alpaca, UltraFeedback's completions, HelpSteer, Open Assistant's trees, what distilabel and Argilla write,
-and our own. It is read whole or refused.
+and our own. It is read whole or refused, and whatever does not become a turn or a response stays beside the row.
 
 >>> reading = read({"prompt": "Name a river.", "chosen": "The Loire.", "rejected": "A car."})
 >>> reading.layout, [response.text for response in reading.responses]
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.base import listed, text
-from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, transcript
+from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, looks_like_one, more_of, transcript
 from tasks.missing import is_missing, python_values
 from tasks.types import Message, Response
 
@@ -29,12 +29,15 @@ INPUTS = ("input", "context")
 """Columns that go under what was asked: Alpaca's, and Dolly's."""
 PAIRS = (
     ("chosen", "rejected"),
+    ("chosen_response", "rejected_response"),
     ("response_a", "response_b"),
     ("answer_a", "answer_b"),
     ("conversation_a", "conversation_b"),
 )
-ONE = ("response", "output", "completion", "answer", "generation")
+SINGLE = ("response", "output", "completion", "answer", "generation")
 """Columns that hold one response, the first of them that is there."""
+REFERENCES = ("output", "answer")
+"""Of those, what is a reference where several responses stand beside it."""
 SEVERAL = ("responses", "completions", "generations", "answers", "candidates")
 NUMBERED = re.compile(r"(response|completion|generation|answer|output)[-_ ]?(\d{1,2})")
 """Columns of responses that are numbered, as HelpSteer2 and our own datasets in Argilla have them."""
@@ -42,9 +45,14 @@ MODELS = ("models", "model_names", "generation_models")
 MODEL = ("model", "model_name", "generation_model")
 TEXTS = ("text", "content", "response", "output", "completion", "answer", "generation", "generated_text", "value")
 """Where the text of a response is that is an object."""
+PROMPT_TEXTS = ("full_text", *TEXTS)
+"""Where that of a prompt is that is an object: WebGPT's first."""
 TREE = ("prompt", "message_tree_id")
 PAIRED = "preference pairs"
-SEVERAL_TURNS = "responses of several turns, or that end with the call of a tool"
+PER_RESPONSE = "per_response"
+"""In what is kept beside a row: what else each response says of itself, in their order."""
+RATED_BY_DISTILABEL = "distilabel"
+SEVERAL_TURNS = "responses of several turns, or that end with a tool call"
 LEAST_PROMPT = 20
 """Characters from which on a prompt that all responses begin with is taken for theirs."""
 LEAST_WORDS = 2
@@ -63,11 +71,29 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Given:
-    """A response as a row holds it: its value, and the model that another column names for it."""
+class ResponseCell:
+    """A response as a row holds it: its value, the model that another column names for it, and what else others say of it."""
 
     value: Any
     model: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Responses:
+    """The responses that a row holds, what their layout is called, and the columns that they are in."""
+
+    cells: list[ResponseCell] = field(default_factory=list)
+    columns: frozenset[str] = frozenset()
+    layout: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response with what else it says of itself."""
+
+    response: Response
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fits(row: Mapping[str, Any]) -> bool:
@@ -81,7 +107,10 @@ def fits(row: Mapping[str, Any]) -> bool:
 
 
 def has_responses(row: Mapping[str, Any]) -> bool:
-    return bool(_responses(row)[1])
+    try:
+        return bool(_responses(row).cells)
+    except NotHeld:
+        return True
 
 
 def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
@@ -89,41 +118,34 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
 
     `model` is the name for responses that do not say which model made them.
     """
-    layout, given, used = _responses(row)
-    told = _conversation_column(row)
-    asked = _prompt_column(row)
-    before: list[Message] = []
-    tail: list[Message] = []
-    if told:
-        before = conversation(row[told])
-        used = used | {told}
-        before, tail = _without_answers(before)
-        layout = layout or ("ShareGPT conversations" if _is_sharegpt(row[told]) else "chat messages")
-    if asked and not before:
-        before, used = _asked(row, asked, used)
-    elif asked and given:
-        used = used | {asked}
-    answers: list[tuple[Response, Any]] = [
-        (Response(turn["content"], model, turn.get("reasoning_content")), {}) for turn in tail
-    ]
-    if given:
-        before, in_columns = _answers(before, given, row, asked, model)
-        known = {answer.text for answer, _ in in_columns}
-        answers = (
-            in_columns if layout == PAIRED else [*(one for one in answers if one[0].text not in known), *in_columns]
-        )
-    before = _with_system(before, row)
-    used = used | {name for name in SYSTEMS if name in row}
+    row = _arena(row)
+    responses = _responses(row)
+    before, own, used, layout = _conversation(row, responses)
+    beside: dict[str, Any] = {}
+    answers = [Answer(Response(turn["content"], model, turn.get("reasoning_content"))) for turn in own]
+    if responses.cells:
+        before, in_columns = _answers(before, responses, row, model)
+        known = {answer.response.text for answer in in_columns}
+        others = [answer for answer in answers if answer.response.text not in known]
+        if responses.layout == PAIRED:
+            if others:
+                beside["answer in the conversation"] = others[-1].response.text
+            others = []
+        answers = [*others, *in_columns]
+    before, of_system = _with_system(before, row)
     _check(before)
-    answers = [one for one in answers if one[0].text]
-    responses, beside = [answer for answer, _ in answers], [more for _, more in answers]
-    if len(responses) == 1 and responses[0].model == model and (name := _first_text(row, MODEL)):
-        responses = [replace(responses[0], model=text(row[name]))]
-    rest: dict[str, Any] = {"answers": beside} if any(beside) else {}
-    if (tools := row.get("tools")) is not None and tools != "":
-        rest["tools"] = tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False, default=str)
-        used = used | {"tools"}
-    return Reading(layout or _name(row, asked), before, responses, frozenset(used), rest)
+    answers = [answer for answer in answers if answer.response.text]
+    if len(answers) == 1 and answers[0].response.model == model and (name := _first_text(row, MODEL)):
+        answers = [replace(answers[0], response=replace(answers[0].response, model=text(row[name])))]
+    if any(answer.more for answer in answers):
+        beside[PER_RESPONSE] = [dict(answer.more) for answer in answers]
+    if (tools := _tools(row)) is not None:
+        beside["tools"] = tools
+    if (column := _conversation_column(row)) and any(more := [more_of(turn) for turn in listed(row[column])]):
+        beside["turns"] = more
+    used |= {*responses.columns, *of_system, *(["tools"] if "tools" in row else [])}
+    named = layout or responses.layout or _name(row)
+    return Reading(named, before, [answer.response for answer in answers], frozenset(used), beside)
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -131,63 +153,84 @@ def sentence(row: Mapping[str, Any]) -> str:
     try:
         reading = read(python_values(next(iter(parts(row)), row)))
     except NotHeld as error:
-        return f"The first row can't be held: it has {error}."
+        return f"The first row can't be imported: it has {error}."
     if not any(turn["role"] == "user" for turn in reading.messages):
-        return "No column is known by its name: say which one holds the instruction."
+        return "No column name was recognised: choose the column that holds the instruction."
     number = len(reading.responses)
     turns = f", {len(reading.messages)} turns before the response" if len(reading.messages) > 2 else ""
-    responses = "no response yet" if not number else "1 response a row" if number == 1 else f"{number} responses a row"
-    return f"Read as {reading.layout}: {responses}{turns}."
+    counted = "no response yet" if not number else "1 response a row" if number == 1 else f"{number} responses a row"
+    return f"Read as {reading.layout}: {counted}{turns}."
 
 
 def parts(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The rows that one row of input holds: itself, or those of a tree of Open Assistant, one for each turn that was answered."""
     if all(name in row for name in TREE) and isinstance(row["prompt"], Mapping) and "replies" in row["prompt"]:
-        yield from _branches(row, row["prompt"], [])
+        yield from _branches(row)
     elif isinstance(fields := row.get("fields"), Mapping) and {"responses", "suggestions"} & row.keys():
         others = {name: value for name, value in row.items() if name not in ("fields", "responses")}
-        said = {"argilla.responses": row["responses"]} if row.get("responses") else {}
-        yield {**fields, **others, **said}
+        reviews = {"argilla.responses": row["responses"]} if row.get("responses") else {}
+        yield {**fields, **others, **reviews}
     else:
         yield row
 
 
 def with_mapped(row: Mapping[str, Any], mapped: Collection[str]) -> Mapping[str, Any]:
     """A row in which the columns that a person named win: others of the same kind are kept under `input.` and their name."""
-    kinds = [
-        {*CONVERSATIONS, *PROMPTS},
-        {
-            *(name for pair in PAIRS for name in pair),
-            *ONE,
-            *SEVERAL,
-            *(name for name in row if NUMBERED.fullmatch(str(name))),
-        },
-    ]
+    numbered = [name for name in row if NUMBERED.fullmatch(str(name))]
+    kinds = [{*CONVERSATIONS, *PROMPTS}, {*(name for pair in PAIRS for name in pair), *SINGLE, *SEVERAL, *numbered}]
     hidden = {
         name
         for kind in kinds
         if kind & set(mapped)
         for name in kind - set(mapped)
-        if name in row and not (name in INPUTS and name not in kind & set(mapped))
+        if name in row and name not in INPUTS
     }
     return {(f"input.{name}" if name in hidden else name): value for name, value in row.items()} if hidden else row
 
 
-def _branches(row: Mapping[str, Any], turn: Mapping[str, Any], before: list[Any]) -> Iterator[Mapping[str, Any]]:
-    """Of a tree: each turn of a person with the assistant's replies to it, and what was said before."""
-    waiting = [(turn, before)]
+def _branches(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Of a tree: each turn of a person with the assistant's replies to it, and what was said before; also a first one without."""
+    whole = {name: value for name, value in row.items() if name != "prompt"}
+    waiting: list[tuple[Mapping[str, Any], list[Any]]] = [(row["prompt"], [])]
     while waiting:
-        asked, earlier = waiting.pop(0)
-        here = [*earlier, {"role": "user", "content": asked.get("text")}]
-        replies = [reply for reply in asked.get("replies") or () if isinstance(reply, Mapping)]
-        if replies:
+        question, before = waiting.pop(0)
+        messages = [*before, {"role": "user", "content": question.get("text")}]
+        replies = [reply for reply in question.get("replies") or () if isinstance(reply, Mapping)]
+        if replies or not before:
+            of_question = {name: value for name, value in question.items() if name not in ("text", "role", "replies")}
             yield {
-                "id": asked.get("message_id"), "messages": here, "message_tree_id": row["message_tree_id"],
+                **whole, "id": question.get("message_id"), "messages": messages, "prompter": of_question,
                 "responses": [{name: value for name, value in reply.items() if name != "replies"} for reply in replies],
             }  # fmt: skip
         for reply in replies:
-            after = [*here, {"role": "assistant", "content": reply.get("text")}]
+            after = [*messages, {"role": "assistant", "content": reply.get("text")}]
             waiting += [(again, after) for again in reply.get("replies") or () if isinstance(again, Mapping)]
+
+
+def _arena(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of LMSYS's arena as Kaggle has it, whose texts are lists of turns in JSON, with conversations in their place."""
+    names = ("prompt", "response_a", "response_b")
+    lists = {name: _texts_in(row.get(name)) for name in names}
+    if not all(lists.values()):
+        return row
+    questions = lists["prompt"]
+    if any(len(lists[name]) != len(questions) for name in names):
+        raise NotHeld("conversations in which not every question has its answer")
+    conversations = {
+        f"conversation_{name[-1]}": [
+            turn
+            for question, answer in zip(questions, lists[name], strict=True)
+            for turn in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+        ]
+        for name in names[1:]
+    }
+    return {**{name: value for name, value in row.items() if name not in names}, **conversations}
+
+
+def _texts_in(value: Any) -> list[str]:
+    """The texts of a list in JSON; none for anything else."""
+    entries = listed(value) if isinstance(value, str) and value.lstrip().startswith("[") else []
+    return entries if all(isinstance(entry, str) for entry in entries) and entries != [value] else []
 
 
 # -- which columns
@@ -196,47 +239,81 @@ def _branches(row: Mapping[str, Any], turn: Mapping[str, Any], before: list[Any]
 def _prompt_column(row: Mapping[str, Any], *, may_be_empty: bool = False) -> str:
     """The column that holds what was asked, "" for none; `input` only where no other is there."""
     for name in PROMPTS:
-        if name in row and (may_be_empty or not _is_missing(row[name])):
+        if name in row and (may_be_empty or not _is_empty(row[name])):
             return name
-    return "input" if not _is_missing(row.get("input")) and any(name in row for name in ONE) else ""
+    is_answered = any(name in row for name in (*SINGLE, *SEVERAL, *(name for pair in PAIRS for name in pair)))
+    return "input" if not _is_empty(row.get("input")) and is_answered else ""
 
 
 def _conversation_column(row: Mapping[str, Any]) -> str:
-    return next((name for name in CONVERSATIONS if name in row and is_conversation(row[name])), "")
+    return next(
+        (
+            n
+            for n in CONVERSATIONS
+            if n in row and (is_conversation(row[n]) or (n != "context" and looks_like_one(row[n])))
+        ),
+        "",
+    )
 
 
-def _responses(row: Mapping[str, Any]) -> tuple[str, list[Given], set[str]]:
-    """(what their layout is called, the responses that a row holds, the columns that they are in)."""
+def _responses(row: Mapping[str, Any]) -> Responses:
+    """The responses that a row holds. Raises NotHeld."""
     for pair in PAIRS:
         if all(name in row for name in pair):
-            by = [_first_text(row, (f"{name}_model", f"{name}-model", f"model_{name[-1]}")) for name in pair]
-            in_pair = [
-                Given(value, text(row[model]) if model else "")
-                for name, model in zip(pair, by, strict=True)
-                for value in _several(row[name])
-            ]
-            return PAIRED, in_pair, {*pair, *filter(None, by)}
-    given: list[Given] = []
-    used: set[str] = set()
-    layout = ""
-    one = next((name for name in ONE if not _is_missing(row.get(name))), "")
-    if one:
-        given, used = [Given(row[one])], {one}
-    several = next((name for name in SEVERAL if not _is_missing(row.get(name))), "")
-    if several:
-        models: Sequence[Any] = next((row[name] for name in MODELS if isinstance(row.get(name), (list, tuple))), ())
-        values = _several(row[several])
-        names = list(models) if len(models) == len(values) else [""] * len(values)
-        given += [Given(value, text(name)) for value, name in zip(values, names, strict=True)]
-        used |= {several}
-        layout = "completions as UltraFeedback has them" if several == "completions" and "models" in row else ""
+            return _of_pair(row, pair)
+    if isinstance(row.get("completions"), list) and isinstance(row.get("labels"), list):
+        raise NotHeld("steps of one response, each with its label")
+    several = next((name for name in SEVERAL if not _is_empty(row.get(name))), "")
+    single = next((name for name in SINGLE if not _is_empty(row.get(name))), "")
+    if single in REFERENCES and several:
+        single = ""
+    responses = _of_several(row, several) if several else Responses()
+    if single and text(row[single]) not in [text(cell.value) for cell in responses.cells]:
+        return replace(
+            responses, cells=[ResponseCell(row[single]), *responses.cells], columns=responses.columns | {single}
+        )
+    if single:
+        return replace(responses, columns=responses.columns | {single})
+    if responses.cells:
+        return responses
     numbered = sorted(
-        (int(found[2]), name) for name in row if (found := NUMBERED.fullmatch(str(name))) and not _is_missing(row[name])
+        (int(number[2]), name) for name in row if (number := NUMBERED.fullmatch(str(name))) and not _is_empty(row[name])
     )
-    if numbered and not given:
-        given, used = [Given(row[name]) for _, name in numbered], {name for _, name in numbered}
-        layout = "numbered responses"
-    return layout, given, used
+    cells = [ResponseCell(row[name]) for _, name in numbered]
+    return Responses(cells, frozenset(name for _, name in numbered), "numbered responses" if cells else "")
+
+
+def _of_pair(row: Mapping[str, Any], pair: tuple[str, str]) -> Responses:
+    cells, columns = [], set(pair)
+    for name in pair:
+        value = row[name]
+        model = _first_text(row, (f"{name}_model", f"{name}-model", f"model_{name[-1]}"))
+        columns |= {model} if model else set()
+        entries = _several(value) if not isinstance(value, str) else [value]
+        cells += [ResponseCell(entry, text(row[model]) if model else "", {"column": name}) for entry in entries]
+    return Responses(cells, frozenset(columns), PAIRED)
+
+
+def _of_several(row: Mapping[str, Any], name: str) -> Responses:
+    values = _several(row[name])
+    models: Sequence[Any] = next((row[column] for column in MODELS if isinstance(row.get(column), (list, tuple))), ())
+    names = list(models) if len(models) == len(values) else [""] * len(values)
+    rated = _rated(row, len(values)) if name == "generations" else []
+    cells = [
+        ResponseCell(value, text(model), {RATED_BY_DISTILABEL: rated[at]} if rated else {})
+        for at, (value, model) in enumerate(zip(values, names, strict=True))
+    ]
+    layout = "completions as UltraFeedback has them" if name == "completions" and "models" in row else ""
+    return Responses(cells, frozenset({name}), layout)
+
+
+def _rated(row: Mapping[str, Any], responses: int) -> list[dict[str, Any]]:
+    """What distilabel's labeller said of each of so many generations; nothing where it did not say it of all."""
+    ratings, rationales = listed(row.get("ratings")), listed(row.get("rationales"))
+    if not ratings or len(ratings) != responses:
+        return []
+    reasons = rationales if len(rationales) == responses else [None] * responses
+    return [{"rating": rating, "rationale": reason} for rating, reason in zip(ratings, reasons, strict=True)]
 
 
 def _several(value: Any) -> list[Any]:
@@ -246,106 +323,161 @@ def _several(value: Any) -> list[Any]:
     return entries if are_answers or not is_conversation(value) else [value]
 
 
-def _name(row: Mapping[str, Any], asked: str) -> str:
+def _name(row: Mapping[str, Any]) -> str:
     if "output" in row and "instruction" in row:
         return "Alpaca's instructions"
-    if "completion" in row and asked == "prompt":
+    if "completion" in row and "prompt" in row:
         return "prompts and completions"
     return "instructions and responses"
 
 
-def _is_sharegpt(value: Any) -> bool:
-    return any(isinstance(turn, Mapping) and "from" in turn for turn in listed(value)[:1])
+def _tools(row: Mapping[str, Any]) -> str | None:
+    """The tools of a row as JSON; None for none."""
+    tools = row.get("tools")
+    if is_missing(tools) or tools in ("", "null", "[]", [], {}):
+        return None
+    return tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False, default=str)
 
 
 # -- what is in them
 
 
-@dataclass(frozen=True)
-class Said:
-    """A response: its text, the model and the thoughts where it names them, and what else it says of itself."""
+def _conversation(row: Mapping[str, Any], responses: Responses) -> tuple[list[Message], list[Message], set[str], str]:
+    """(the turns before the responses, those that are responses, the columns used, the layout). Raises NotHeld."""
+    column, prompt = _conversation_column(row), _prompt_column(row)
+    if not column:
+        return (*_asked(row, prompt), "") if prompt else ([], [], set(), "")
+    turns = conversation(row[column])
+    before, own = _without_answers(turns)
+    speaker = listed(row[column])[:1]
+    layout = "ShareGPT conversations" if speaker and "from" in speaker[0] else "chat messages"
+    if not prompt or is_conversation(row[prompt]):
+        return before, own, {column}, layout
+    question = text(row[prompt])
+    questions = [turn["content"] for turn in turns if turn["role"] == "user"]
+    if question and question in questions:
+        answered = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+        texts = [text(cell.value) for cell in responses.cells if isinstance(cell.value, str)]
+        if responses.cells and question != questions[-1] and not all(one in answered for one in texts):
+            raise NotHeld("responses to a question that its conversation goes on from")
+        return before, own, {column, prompt}, layout
+    if column == "context":  # what was said before the question
+        asked, _, used = _asked(row, prompt)
+        return [*turns, *asked], [], {column, *used}, layout
+    if responses.cells:
+        raise NotHeld("a prompt that is not the one in its conversation")
+    return before, own, {column}, layout
 
-    text: str
-    model: str = ""
-    reasoning: str | None = None
-    rest: Mapping[str, Any] = field(default_factory=dict)
 
-
-def _asked(row: Mapping[str, Any], name: str, used: set[str]) -> tuple[list[Message], set[str]]:
-    """(the conversation that a column of prompts holds, the columns used): a chat, a transcript, or a text with its input."""
-    if is_conversation(row[name]):
-        return conversation(row[name]), used | {name}
-    prompt = text(row[name])
+def _asked(row: Mapping[str, Any], name: str) -> tuple[list[Message], list[Message], set[str]]:
+    """(the conversation that a column of prompts holds, responses that end it, the columns used). Raises NotHeld."""
+    value = row[name]
+    if is_conversation(value):
+        return (*_without_answers(conversation(value)), {name})
+    if isinstance(value, Mapping):
+        inner = next((key for key in PROMPT_TEXTS if isinstance(value.get(key), str)), "")
+        if not inner:
+            raise NotHeld(f"a prompt without a text (it has {', '.join(sorted(map(str, value)))[:80]})")
+        return [Message(role="user", content=text(value[inner]))], [], set() if len(value) > 1 else {name}
+    if isinstance(value, (list, tuple)):
+        raise NotHeld("a prompt that is a list")
+    prompt = text(value)
     if turns := transcript(prompt):
-        return (turns[:-1] if turns[-1]["role"] == "assistant" and not turns[-1]["content"] else turns), used | {name}
-    under = next(
-        (other for other in INPUTS if other != name and isinstance(row.get(other), str) and text(row[other])), ""
-    )
+        return (turns[:-1] if turns[-1]["role"] == "assistant" and not turns[-1]["content"] else turns), [], {name}
+    under = next((other for other in INPUTS if other != name and _is_scalar(row.get(other)) and text(row[other])), "")
     whole = "\n\n".join(filter(None, (prompt, text(row[under]) if under else "")))
-    return [Message(role="user", content=whole)], used | {name, *([under] if under else [])}
+    earlier = _history(row)
+    used = {name, *([under] if under else []), *(["history"] if earlier else [])}
+    return [*earlier, Message(role="user", content=whole)], [], used
 
 
-def _answers(
-    before: list[Message], given: Sequence[Given], row: Mapping[str, Any], asked: str, model: str
-) -> tuple[list[Message], list[tuple[Response, Any]]]:
-    """(the conversation before the responses, the responses with what else each of them says of itself)."""
-    chats = [_chat_of(one.value) for one in given]
-    if fronts := [front for chat in chats if chat and (front := _without_answers(chat)[0])]:
-        before = _common(before, fronts, bool(asked) and not is_conversation(row.get(asked)))
-    said = [_last(chat, before) if chat else _said(one.value) for one, chat in zip(given, chats, strict=True)]
-    if len(said) > 1 and not any(chats):
-        before, said = _without_prompt(before, said, row)
-    return before, [
-        (Response(text=one.text, model=one.model or by.model or model, reasoning=one.reasoning), dict(one.rest))
-        for one, by in zip(said, given, strict=True)
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not is_missing(value)
+
+
+def _history(row: Mapping[str, Any]) -> list[Message]:
+    """The turns of LLaMA-Factory's `history`, pairs of a question and its answer. Raises NotHeld."""
+    history = row.get("history")
+    if _is_empty(history):
+        return []
+    pairs = listed(history)
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+        raise NotHeld("a history that is no list of questions and answers")
+    return [
+        turn
+        for question, answer in pairs
+        for turn in (Message(role="user", content=text(question)), Message(role="assistant", content=text(answer)))
     ]
 
 
-def _last(chat: list[Message], before: Sequence[Message]) -> Said:
-    """The response that a conversation ends with. Raises NotHeld where that is more than one turn."""
-    turns = chat[len(before) :] if _begins(chat, before) else _without_answers(chat)[1]
-    if len(turns) > 1 or any(turn["role"] != "assistant" or "tool_calls" in turn for turn in turns):
-        raise NotHeld(SEVERAL_TURNS)
-    return Said(turns[0]["content"], reasoning=turns[0].get("reasoning_content")) if turns else Said("")
+def _answers(
+    before: list[Message], responses: Responses, row: Mapping[str, Any], model: str
+) -> tuple[list[Message], list[Answer]]:
+    """(the conversation before the responses, the responses). Raises NotHeld."""
+    cells = responses.cells
+    chats = [_chat_of(cell.value) for cell in cells]
+    if fronts := [front for chat in chats if chat and (front := _without_answers(chat)[0])]:
+        prompt = _prompt_column(row)
+        before = _common(before, fronts, bool(prompt) and not is_conversation(row.get(prompt)))
+    answers = [_last(chat, before) if chat else _of_cell(cell.value) for cell, chat in zip(cells, chats, strict=True)]
+    if len(answers) > 1 and not any(chats):
+        before, answers = _without_prompt(before, answers, row)
+    return before, [
+        Answer(
+            replace(answer.response, model=answer.response.model or cell.model or model), {**answer.more, **cell.more}
+        )
+        for answer, cell in zip(answers, cells, strict=True)
+    ]
 
 
 def _chat_of(value: Any) -> list[Message]:
     """The turns of a response that is a conversation, or a transcript of one; none for a text or an object."""
-    if isinstance(value, str) and not is_conversation(value):
-        return transcript(value)
     if isinstance(value, Mapping):
         return []
-    return conversation(value) if is_conversation(value) else []
+    if is_conversation(value):
+        return conversation(value)
+    return transcript(value) if isinstance(value, str) else []
 
 
-def _said(value: Any) -> Said:
+def _last(chat: list[Message], before: Sequence[Message]) -> Answer:
+    """The response that a conversation ends with. Raises NotHeld where that is more than one turn."""
+    turns = chat[len(before) :] if _begins(chat, before) else _without_answers(chat)[1]
+    if len(turns) > 1 or any(turn["role"] != "assistant" or "tool_calls" in turn for turn in turns):
+        raise NotHeld(SEVERAL_TURNS)
+    return Answer(Response(turns[0]["content"], "", turns[0].get("reasoning_content")) if turns else Response("", ""))
+
+
+def _of_cell(value: Any) -> Answer:
     """A response that is a text or an object. Raises NotHeld."""
     if isinstance(value, (list, tuple)):
         raise NotHeld("a response that is a list")
     if not isinstance(value, Mapping):
-        return Said(text(value))
+        return Answer(Response(text(value), ""))
+    if value.get("tool_calls") or value.get("function_call"):
+        raise NotHeld(SEVERAL_TURNS)
     name = next((name for name in TEXTS if value.get(name) is not None), "")
     if value and not name:
         raise NotHeld(f"a response without a text (it has {', '.join(sorted(map(str, value)))[:80]})")
     model, thoughts = _first_text(value, MODEL), _first_text(value, THOUGHTS)
-    used = {name, model, thoughts, "role"}
-    rest = {str(key): inner for key, inner in value.items() if key not in used and inner is not None}
-    content = value.get(name)
-    if isinstance(content, (list, tuple)) and not all(isinstance(part, Mapping) for part in content):
-        raise NotHeld("a response that is a list")
-    if isinstance(content, (list, tuple)):  # parts of a message
-        content = conversation([{"role": "assistant", "content": content}])[0]["content"]
-    return Said(text(content), text(value.get(model)), text(value.get(thoughts)) or None, rest)
+    content, reasoning = value.get(name), text(value.get(thoughts))
+    if isinstance(content, (list, tuple)):
+        if not all(isinstance(part, Mapping) for part in content):
+            raise NotHeld("a response that is a list")
+        (turn,) = conversation([{"role": "assistant", "content": content}])
+        content, reasoning = turn["content"], reasoning or turn.get("reasoning_content", "")
+    used = {name, model, thoughts, "role", "from"}
+    more = {str(key): inner for key, inner in value.items() if key not in used and inner is not None}
+    return Answer(Response(text(content), text(value.get(model)), reasoning or None), more)
 
 
 def _without_answers(chat: Sequence[Message]) -> tuple[list[Message], list[Message]]:
-    """(a conversation up to its last question, the answers at its end)."""
+    """(a conversation up to its last question, the answers at its end). Raises NotHeld."""
     end = len(chat)
     while end and chat[end - 1]["role"] == "assistant":
         end -= 1
     answers = list(chat[end:])
     if any("tool_calls" in turn for turn in answers):
-        raise NotHeld("a conversation that ends with the call of a tool")
+        raise NotHeld("a conversation that ends with a tool call")
     return list(chat[:end]), answers
 
 
@@ -357,8 +489,8 @@ def _common(before: list[Message], fronts: Sequence[list[Message]], is_text: boo
             raise NotHeld(SEVERAL_TURNS)
         raise NotHeld("responses to different conversations")
     if before and before != whole and not _begins(whole, before):
-        asked = before[-1]["content"]
-        if not is_text or asked not in (turn["content"] for turn in whole if turn["role"] == "user"):
+        question = before[-1]["content"]
+        if not is_text or question not in (turn["content"] for turn in whole if turn["role"] == "user"):
             raise NotHeld("a prompt that is not the one in its responses")
         if before[0]["role"] == "system" != whole[0]["role"]:
             return [before[0], *whole]
@@ -370,8 +502,8 @@ def _to_last_question(chat: Sequence[Message]) -> list[Message]:
 
 
 def _begins(chat: Sequence[Message], before: Sequence[Message]) -> bool:
-    said = [(turn["role"], turn["content"]) for turn in chat[: len(before)]]
-    return bool(before) and said == [(turn["role"], turn["content"]) for turn in before]
+    first = [(turn["role"], turn["content"]) for turn in chat[: len(before)]]
+    return bool(before) and first == [(turn["role"], turn["content"]) for turn in before]
 
 
 def _shared(texts: Sequence[str]) -> str:
@@ -382,30 +514,35 @@ def _shared(texts: Sequence[str]) -> str:
 
 
 def _without_prompt(
-    before: list[Message], said: list[Said], row: Mapping[str, Any]
-) -> tuple[list[Message], list[Said]]:
+    before: list[Message], answers: list[Answer], row: Mapping[str, Any]
+) -> tuple[list[Message], list[Answer]]:
     """(the conversation, the responses without the prompt, where all of them begin with it).
 
     A pair without a prompt in any column is TRL's implicit one: what both texts begin with was asked.
     """
-    texts = [one.text for one in said]
+    texts = [answer.response.text for answer in answers]
     if before:
         prompt = before[-1]["content"]
         repeated = all(text.startswith(prompt) and text != prompt for text in texts) and len(prompt) >= LEAST_PROMPT
-        return before, [replace(one, text=one.text[len(prompt) :].strip()) for one in said] if repeated else said
+        return before, [_behind(answer, prompt) for answer in answers] if repeated else answers
     prompt = _shared(texts)
     others = [value for name, value in row.items() if name not in PAIRS[0] and isinstance(value, str) and " " in value]
     if PAIRS[0][0] not in row or others or len(prompt.split()) < LEAST_WORDS:
-        return before, said
-    before = [Message(role="user", content=prompt.strip())]
-    return before, [replace(one, text=one.text[len(prompt) :].strip()) for one in said]
+        return before, answers
+    return [Message(role="user", content=prompt.strip())], [_behind(answer, prompt) for answer in answers]
 
 
-def _with_system(before: list[Message], row: Mapping[str, Any]) -> list[Message]:
+def _behind(answer: Answer, prompt: str) -> Answer:
+    return replace(answer, response=replace(answer.response, text=answer.response.text[len(prompt) :].strip()))
+
+
+def _with_system(before: list[Message], row: Mapping[str, Any]) -> tuple[list[Message], set[str]]:
+    """(the conversation with the system prompt of a column, the columns that say nothing else). What it has already stays."""
     name = _first_text(row, SYSTEMS)
-    if not name or any(turn["role"] in ("system", "developer") for turn in before):
-        return before
-    return [Message(role="system", content=text(row[name])), *before]
+    own = next((turn["content"] for turn in before if turn["role"] in ("system", "developer")), None)
+    if name and own is None:
+        before, own = [Message(role="system", content=text(row[name])), *before], text(row[name])
+    return before, {column for column in SYSTEMS if column in row and text(row[column]) in ("", own)}
 
 
 def _check(before: Sequence[Message]) -> None:
@@ -418,5 +555,5 @@ def _first_text(row: Mapping[str, Any], names: Sequence[str]) -> str:
     return next((name for name in names if isinstance(row.get(name), str) and row[name].strip()), "")
 
 
-def _is_missing(value: Any) -> bool:
-    return is_missing(value) or (isinstance(value, (str, list)) and not value)
+def _is_empty(value: Any) -> bool:
+    return is_missing(value) or (isinstance(value, (str, list, tuple, dict)) and not value)

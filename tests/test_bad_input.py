@@ -65,7 +65,7 @@ def test_an_address_that_is_none(command: Command, recipe: Recipe) -> None:
     [
         (401, "Incorrect API key", ("refused the key", "key_env")),
         (404, "The model `fake` does not exist", ("is not there", "model's name")),
-        (402, "No credit", ("refuses for want of credit",)),
+        (402, "No credit", ("refused because the account has no credit",)),
     ],
 )
 def test_a_refusal_pauses_the_run_with_the_endpoints_words(

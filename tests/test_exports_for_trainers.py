@@ -20,7 +20,9 @@ from feedback.lines import NotWritten, sft, sharegpt
 from feedback.pairs import Rule
 from feedback.records import About, Place, item
 from feedback.schema import Shape
+from feedback.spool import Spool
 from feedback.ultrafeedback import talk
+from tasks.errors import SettingsError
 from tasks.models.families import FAMILIES
 from tasks.types import Message, Response
 from tests import trainers
@@ -102,12 +104,12 @@ RESULT: Message = {"role": "tool", "content": "12 degrees"}
         ((USER, USER), "sharegpt", "turns that do not alternate, beginning with the user's"),
         ((USER, CALLING, USER), "kto", "turns that do not alternate, beginning with the user's"),
         ((USER, RESULT, USER), "reward", "turns that do not alternate, beginning with the user's"),
-        ((USER, {**CALLING, "tool_calls": [CALL, CALL]}, RESULT, RESULT), "sharegpt", "ShareGPT has one call of a tool in a turn"),
+        ((USER, {**CALLING, "tool_calls": [CALL, CALL]}, RESULT, RESULT), "sharegpt", "ShareGPT has one tool call in a turn"),
         ((USER, CALLING, RESULT, RESULT), "sharegpt", "ShareGPT needs turns that alternate, and a person's first"),
-        ((USER, {**CALLING, "tool_calls": [{"function": {"name": "f", "arguments": "x=1"}}]}, RESULT), "sharegpt", "ShareGPT needs a call of a tool with a name and an object of arguments"),
-        ((USER, {**CALLING, "tool_calls": [{"function": {"arguments": {}}}]}, RESULT), "sharegpt", "ShareGPT needs a call of a tool with a name and an object of arguments"),
+        ((USER, {**CALLING, "tool_calls": [{"function": {"name": "f", "arguments": "x=1"}}]}, RESULT), "sharegpt", "ShareGPT needs a tool call with a name and an object of arguments"),
+        ((USER, {**CALLING, "tool_calls": [{"function": {"arguments": {}}}]}, RESULT), "sharegpt", "ShareGPT needs a tool call with a name and an object of arguments"),
         ((USER, {**BOT, "tool_calls": [CALL]}, {"role": "tool", "content": "x"}), "sharegpt", "ShareGPT has no turn that both speaks and calls a tool"),
-        ((USER, {"role": "assistant", "content": "", "tool_calls": [CALL, CALL]}, {"role": "tool", "content": "x"}), "sharegpt", "ShareGPT has one call of a tool in a turn"),
+        ((USER, {"role": "assistant", "content": "", "tool_calls": [CALL, CALL]}, {"role": "tool", "content": "x"}), "sharegpt", "ShareGPT has one tool call in a turn"),
         ((USER, {"role": "system", "content": "Now rhyme."}, USER), "sft", "a system prompt that is not the first message"),
         ((USER, {"role": "assistant", "content": " "}, USER), "sft", "an empty turn"),
         ((USER, {"role": "assistant", "content": ""}, USER), "preference", "an empty turn"),
@@ -131,7 +133,7 @@ def test_tools_that_no_reader_reads_keep_their_row_back(tmp_path: Path) -> None:
     for tools in ("weather", '{"name": "weather"}'):
         odd = judged(verdict(), row=replace(WEATHER, origin={"tools": tools}))
         done = written(tmp_path, [odd, judged(verdict(), row=replace(ROW, id="a"))], "rows.jsonl")
-        assert done.reasons == {"tools that are not a list in JSON": 1}
+        assert done.reasons == {"tools that are not a JSON list": 1}
 
 
 def test_arguments_that_are_json_are_an_object_in_sharegpt() -> None:
@@ -234,3 +236,17 @@ def test_people_and_labellers_read_the_calls() -> None:
     )
     assert [turn["role"] for turn in record["fields"]["conversation"]] == ["system", "user", "assistant", "tool"]
     assert call in record["fields"]["conversation"][2]["content"]
+
+
+def test_thoughts_have_a_place_or_are_refused() -> None:
+    assert Export(format="sft", reasoning=True).reasoning and FORMATS["raw"].holds_reasoning
+    with pytest.raises(SettingsError, match="sharegpt has no place for thoughts"):
+        Export(format="sharegpt", reasoning=True)
+
+
+def test_what_tools_are_called_with_is_one_value(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        for k in range(50):
+            call = {"function": {"name": "f", "arguments": {f"own{k}": 1}}}
+            spool.add({"row_id": str(k), "messages": [{"role": "assistant", "content": "", "tool_calls": [call]}]})
+        assert len(spool.paths) < 10

@@ -2,6 +2,7 @@
 """Datasets in the layouts that the world writes: read whole, or refused by name."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ LAYOUTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[str]]] = {
 }  # fmt: skip
 
 
+def leaves(value: Any) -> Iterator[str]:
+    """All texts in a row that say something: not what roles are called, nor the kinds of parts."""
+    if isinstance(value, str) and value.startswith(("[{", "\n\nHuman: ")):
+        return
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner) if name not in ("role", "from", "type") else ()
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner)
+    elif isinstance(value, str) and value.strip():
+        yield value.strip()
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_read_whole(name: str) -> None:
     given, messages, responses = LAYOUTS[name]
@@ -121,6 +136,8 @@ def test_a_layout_is_read_whole(name: str) -> None:
     assert said(one.messages) == messages
     assert [response.text for response in one.responses] == responses
     assert layouts.sentence(given).endswith(("responses a row.", "response a row.", "turns before the response."))
+    kept = json.dumps([list(one.messages), [[r.text, r.model, r.reasoning] for r in one.responses], dict(one.origin)])
+    assert "inside" in name or [leaf for leaf in leaves(given) if json.dumps(leaf)[1:-1] not in kept] == []
     unread = (
         set(given)
         - layouts.read(next(iter(layouts.parts(given)))).used
@@ -129,10 +146,64 @@ def test_a_layout_is_read_whole(name: str) -> None:
     assert all(name in one.origin for name in unread if given[name] not in (None, ""))
 
 
+CONTEXT = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
+READ: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[str]]] = {
+    "a question behind its context": ({"context": CONTEXT, "question": "2+2?", "answer": "4"}, [*said(CONTEXT), ("user", "2+2?")], ["4"]),  # type: ignore[arg-type]
+    "a prompt that its conversation repeats": ({"prompt": "Hello.", "messages": [*TWO_TURNS, GOOD]}, said(TWO_TURNS), BOTH[:1]),  # type: ignore[arg-type]
+    "an answer that is a list in JSON": ({"prompt": "Two colours?", "chosen": '["red", "blue"]', "rejected": "red, blue"}, [("user", "Two colours?")], ['["red", "blue"]', "red, blue"]),
+    "two system prompts": ({"system": "S1", "system_prompt": "S2", "instruction": "A?", "output": "B."}, [("system", "S2"), ("user", "A?")], ["B."]),
+    "a history": ({"instruction": "And Spain?", "output": "Madrid.", "history": [["France?", "Paris."]]}, [("user", "France?"), ("assistant", "Paris."), ("user", "And Spain?")], ["Madrid."]),
+    "an input that is a number": ({"instruction": "Double it.", "input": 42, "output": "84"}, [("user", "Double it.\n\n42")], ["84"]),
+    "the arena at Kaggle": ({"prompt": '["Q1"]', "response_a": '["A"]', "response_b": '["B"]', "model_a": "a", "model_b": "b"}, [("user", "Q1")], ["A", "B"]),
+    "a prompt that is an object": ({"question": {"dataset": "eli5", "full_text": "Q?"}, "answer_a": "A", "answer_b": "B"}, [("user", "Q?")], ["A", "B"]),
+    "a reference beside generations": ({"problem": "x", "instruction": "2+2?", "answer": "4", "generations": ["four", "five"]}, [("user", "2+2?")], ["four", "five"]),
+    "distilabel's input": ({"input": "A?", "generations": ["B.", "C."]}, [("user", "A?")], ["B.", "C."]),
+    "Axolotl's pairs": ({"instruction": "A?", "chosen_response": "B.", "rejected_response": "C."}, [("user", "A?")], ["B.", "C."]),
+    "a text that begins like a list": ({"instruction": "A?", "response": "[{name}] is a placeholder."}, [("user", "A?")], ["[{name}] is a placeholder."]),
+    "JSON that was asked for": ({"instruction": "A?", "response": '[{"role": "admin", "name": "Bob"}]'}, [("user", "A?")], ['[{"role": "admin", "name": "Bob"}]']),
+    "a log": ({"instruction": "System: Windows 11. What is 0x5?", "response": "System: Linux 6.1\nIt crashed."}, [("user", "System: Windows 11. What is 0x5?")], ["System: Linux 6.1\nIt crashed."]),
+    "calls without a wrapping": (
+        {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": [{"name": "f", "arguments": {"a": 1}}]}, {"role": "tool", "content": "1"}, GOOD]},
+        [*ASKED, ("assistant", ""), ("tool", "1")], BOTH[:1],
+    ),
+    "weights of turns": ({"messages": [USER, {**GOOD, "weight": 0}]}, ASKED, BOTH[:1]),
+    "thinking in a response": ({"instruction": "A?", "responses": [{"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "B."}]}]}, [("user", "A?")], ["B."]),
+    "a column of its own name": ({"instruction": "A?", "completions": ["B.", {"text": "C.", "score": 1}], "answers": ["gold"]}, [("user", "A?")], ["B.", "C."]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_nothing_of_a_row_is_lost_or_moved(name: str) -> None:
+    given, messages, responses = READ[name]
+    one = row(made(ExistingRows(), given))
+    assert said(one.messages) == messages
+    assert [response.text for response in one.responses] == responses
+    kept = json.dumps([list(one.messages), [[r.text, r.model, r.reasoning] for r in one.responses], dict(one.origin)])
+    leaf_texts = leaves(
+        {name: value for name, value in given.items() if "Kaggle" not in str(name) or name == "model_a"}
+    )
+    assert "Kaggle" in name or [leaf for leaf in leaf_texts if json.dumps(leaf)[1:-1] not in kept] == []
+
+
+def test_calls_are_held_in_one_form() -> None:
+    one = row(made(ExistingRows(), READ["calls without a wrapping"][0]))
+    assert one.messages[1]["tool_calls"] == [{"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
+    odd: Any
+    for odd in (
+        ["f(1)"],
+        [{"function": "f"}],
+        [{"function": {"arguments": {}}}],
+        [1, 2],
+        [{"name": "f", "arguments": {}, "signature": "x"}],
+    ):
+        told, _ = dropped(made(ExistingRows(), {"messages": [USER, {"role": "assistant", "tool_calls": odd}, GOOD]}))
+        assert "tool calls" in told
+
+
 def test_models_and_what_a_response_says_of_itself_are_kept() -> None:
     one = row(made(ExistingRows(), LAYOUTS["UltraFeedback"][0]))
     assert [response.model for response in one.responses] == ["a", "b"]
-    assert one.origin["answers"] == [{"overall_score": 8}, {"overall_score": 2}]
+    assert one.origin["per_response"] == [{"overall_score": 8}, {"overall_score": 2}]
     assert [r.model for r in row(made(ExistingRows(), LAYOUTS["arena"][0])).responses] == ["a", "b"]
     assert [r.model for r in row(made(ExistingRows(), LAYOUTS["distilabel"][0])).responses] == ["a", "b"]
     assert [r.model for r in row(made(ExistingRows(), LAYOUTS["distilabel, one"][0])).responses] == ["a"]
@@ -142,7 +213,7 @@ def test_each_answered_turn_of_a_tree_is_a_row() -> None:
     first, second = (unit.inputs for unit in ExistingRows().units([TREE]))
     one = row(made(ExistingRows(), first))
     assert said(one.messages) == ASKED and [response.text for response in one.responses] == BOTH
-    assert one.origin["id"] == "a" and one.origin["answers"][0]["rank"] == 0
+    assert one.origin["id"] == "a" and one.origin["per_response"][0]["rank"] == 0
     two = row(made(ExistingRows(), second))
     assert said(two.messages) == [*ASKED, ("assistant", "The Loire."), ("user", "Another?")]
 
@@ -189,13 +260,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a column of images": ({"instruction": "What is it?", "images": [{"bytes": b"x", "path": None}]}, "images, audio or video in column 'images'"),
     "an unknown speaker": ({"messages": [{"role": "narrator", "content": "Once."}, USER]}, "a turn of the unknown role 'narrator'"),
     "no role": ({"messages": [USER, {"content": "B."}]}, "a turn without a role"),
-    "a call at the end": ({"messages": TOOLS[:2]}, "a conversation that ends with the call of a tool"),
+    "a call at the end": ({"messages": TOOLS[:2]}, "a conversation that ends with a tool call"),
     "different questions": (
         {"chosen": [USER, GOOD], "rejected": [{"role": "user", "content": "Name a lake."}, BAD]}, "responses to different conversations",
     ),
     "another prompt": ({"prompt": "Name a lake.", "chosen": [USER, GOOD], "rejected": [USER, BAD]}, "a prompt that is not the one in its responses"),
-    "responses of several turns": ({"chosen": TOOLS, "rejected": [TOOLS[0], BAD]}, "responses of several turns, or that end with the call of a tool"),
+    "responses of several turns": ({"chosen": TOOLS, "rejected": [TOOLS[0], BAD]}, "responses of several turns, or that end with a tool call"),
     "no text": ({"instruction": "A?", "responses": [{"score": 1}]}, "a response without a text (it has score)"),
+    "another question than its conversation's": ({"instruction": "X?", "response": "A.", "messages": [{"role": "user", "content": "Y?"}]}, "a prompt that is not the one in its conversation"),
+    "an answer to an earlier question": (
+        {"instruction": "Hello.", "response": "No.", "messages": [*TWO_TURNS, GOOD]}, "responses to a question that its conversation goes on from",
+    ),
+    "a response that calls a tool": ({"prompt": "A?", "chosen": {"role": "assistant", "content": "", "tool_calls": [CALL]}, "rejected": "B."}, "responses of several turns, or that end with a tool call"),
+    "steps with labels": ({"prompt": "A?", "completions": ["One.", "Two."], "labels": [True, False]}, "steps of one response, each with its label"),
+    "prompts in a list": ({"prompt": ["A?", "B?"], "response": "C."}, "a prompt that is a list"),
+    "an odd history": ({"instruction": "A?", "history": ["x"]}, "a history that is no list of questions and answers"),
+    "an image in a message": ({"messages": [{"role": "user", "content": "What?", "images": ["x.png"]}]}, "images, audio or video in a message (images)"),
     "an empty turn": ({"messages": [{"role": "user", "content": ""}, GOOD, USER]}, "an empty turn in its conversation"),
     "a list that nobody can read": ({"messages": "[{'role': 'user' 'content'"}, "a conversation that is neither JSON nor a list as Python prints it"),
 }  # fmt: skip

@@ -569,9 +569,7 @@ class OpenAIEndpoint:
             case "key":
                 return EndpointRefused(f"{where} refused the key ({status}: {message}). {self._refused}", no)
             case "account":
-                return EndpointRefused(
-                    f"{where} refuses for want of credit ({status}: {message}). Check the account.", no
-                )
+                return EndpointRefused(f"{where} refused because the account has no credit ({status}: {message}).", no)
             case "model":
                 return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", no)
             case "address":
