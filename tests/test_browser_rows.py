@@ -32,6 +32,7 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         expect(span).to_have_text("1–10 of 25")
         curator.key("a")
         expect(detail.locator(".pill")).to_contain_text("approved")
+        expect(detail.get_by_text("Your rating, helpfulness").first).to_be_visible()
         curator.key("4")
         expect(detail.get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
         curator.key("l")

@@ -175,7 +175,9 @@ def stars(look: Look, judged: Judged, place: int) -> str:
         f" {attrs(act='rate', row=judged.row.id, place=place, value=value)}>{value}</button>"
         for value in range(1, 6)
     )
-    return f'<div class="stars" role="group" aria-label="Your rating">{buttons}</div>'
+    title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
+    group = f'<div class="stars" role="group" aria-label="{t(title)}">{buttons}</div>'
+    return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
 
 
 def aspect_of(look: Look) -> str:
