@@ -315,3 +315,10 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     described = desk.recipe(desk.filled("me"))
     assert described.dump()["inputs"]["header"] is False and "separator" not in described.dump()["inputs"]
     jobs.close()
+
+
+def test_a_conversation_is_shown_as_who_says_what() -> None:
+    turns = [{"from": "human", "value": "Name\na river."}, {"from": "gpt", "value": "The Loire."}]
+    assert uploads.short(turns) == uploads.short(json.dumps(turns)) == "user: Name a river. · assistant: The Loire."
+    assert uploads.short([{"role": "narrator", "content": "Once."}]).startswith('[{"role"')
+    assert uploads.short("x" * 500).endswith(" …") and len(uploads.short("x" * 500)) < 125

@@ -20,6 +20,7 @@ from app.inputs.files import OutOfTime, digest, within
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import as_file
 from app.inputs.table import SheetsSaid
+from tasks.conversations import NotHeld, conversation, is_conversation, readable
 from tasks.errors import InputError
 from tasks.missing import cell_text
 
@@ -88,9 +89,18 @@ def look(
 
 
 def short(value: Any) -> str:
-    """A cell as a text of a line, cut where it is long."""
-    text = " ".join(cell_text(value)[: 2 * LONGEST_SHOWN].split())
+    """A cell as a text of a line, cut where it is long; a conversation as who says what."""
+    text = " ".join((_spoken(value) or cell_text(value))[: 2 * LONGEST_SHOWN].split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN].rstrip()} …"
+
+
+def _spoken(value: Any) -> str:
+    """The turns of a conversation; "" for anything else."""
+    try:
+        turns = conversation(value) if is_conversation(value) else []
+    except NotHeld:
+        return ""
+    return " · ".join(f"{turn['role']}: {readable(turn)}" for turn in turns)
 
 
 def keep_file(path: Path, settings: Settings) -> Path:
