@@ -24,12 +24,12 @@ TEXT, WHOLE, NUMBER, TRUTH, OBJECT = "string", "Int64", "Float64", "boolean", "o
 COLUMNS = {
     "row_id": TEXT, "run": TEXT, "unit": WHOLE, "position": WHOLE, "instruction": TEXT, "messages": OBJECT,
     "response_index": WHOLE, "response": TEXT, "model": TEXT, "reasoning": TEXT, "finish_reason": TEXT, "principle": TEXT,
-    "marks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER, "people.rank": NUMBER, "reviewed": TRUTH,
-    "decision": TEXT, "reviewers": OBJECT, "reviewed_at": TEXT, "corrected_instruction": TEXT, "corrected_response": TEXT,
-    "origin": OBJECT,
+    "marks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER, "people.accepted": NUMBER,
+    "people.rank": NUMBER, "reviewed": TRUTH, "decision": TEXT, "reviewers": OBJECT, "reviewed_at": TEXT,
+    "corrected_instruction": TEXT, "corrected_response": TEXT, "origin": OBJECT,
 }  # fmt: skip
 """The columns of a run, without those of single aspects."""
-ASPECTS = {"rating": NUMBER, "rationale": TEXT, "people.rating": NUMBER}
+ASPECTS = {"rating": NUMBER, "rationale": TEXT, "people.rating": NUMBER, "people.accepted": NUMBER}
 """Columns that there are for each aspect: rating.helpfulness."""
 LARGEST, EXACT = 2**63, 2**53
 """Whole numbers that Int64 holds are below the one, those that Float64 holds without a gap up to the other."""
@@ -52,8 +52,8 @@ def _in_order(types: Mapping[str, str]) -> Iterator[str]:
     """The columns, those of single aspects behind the one of all."""
     for name in COLUMNS:
         yield name
-        if name in ("rating", "people.rating"):
-            kinds = ("rating", "rationale") if name == "rating" else ("people.rating",)
+        if name in ("rating", "people.rating", "people.accepted"):
+            kinds = ("rating", "rationale") if name == "rating" else (name,)
             yield from (one for kind in kinds for one in types if one.startswith(f"{kind}.") and one not in COLUMNS)
 
 
@@ -81,7 +81,7 @@ def _of_response(judged: Judged, index: int, correction: tuple[str, int] | None)
         "response_index": index, "response": response.text, "model": response.model, "reasoning": response.reasoning,
         "finish_reason": response.finish_reason, "principle": response.principle or None, "marks": marks(response),
         "rating": judged.labelled(index), "people.rating": judged.rated_by_people(index),
-        "people.rank": judged.ranked_by_people(index),
+        "people.accepted": judged.accepted_by_people(index), "people.rank": judged.ranked_by_people(index),
         "corrected_response": correction[0] if correction is not None and correction[1] == index else None,
     }  # fmt: skip
     values: dict[str, list[float]] = {}
@@ -91,8 +91,9 @@ def _of_response(judged: Judged, index: int, correction: tuple[str, int] | None)
             line[f"rationale.{rating.aspect}"] = line.get(f"rationale.{rating.aspect}") or rating.rationale or None
     line |= {f"rating.{aspect}": fmean(some) if some else None for aspect, some in values.items()}
     for aspect in {aspect: None for verdict in judged.submitted for aspect, _ in verdict.ratings if aspect}:
-        by_people = judged.said_of(index, aspect)
-        line[f"people.rating.{aspect}"] = fmean(by_people) if by_people else None
+        for name, values_of in (("people.rating", judged.said_of), ("people.accepted", judged.accepted_of)):
+            by_people = values_of(index, aspect)
+            line[f"{name}.{aspect}"] = fmean(by_people) if by_people else None
     return line
 
 

@@ -3,8 +3,13 @@
 `PRAGMA user_version` counts the steps that a file has had.
 """
 
+import json
+import math
+import re
 import sqlite3
 from collections.abc import Callable
+from statistics import fmean
+from typing import Any
 
 from app.tables.scores import keep_all
 from feedback.lengths import words
@@ -371,9 +376,84 @@ def dialects(connection: sqlite3.Connection) -> None:
     )
 
 
+def origins(connection: sqlite3.Connection) -> None:
+    """Whose a rating is: given, changed or only accepted. Of earlier verdicts, as far as it can still be told."""
+    _each(
+        connection,
+        """
+        -- of each rating and the ranking, by question: given, changed or accepted; what is not known is not there
+        ALTER TABLE verdicts ADD COLUMN origins TEXT NOT NULL DEFAULT '{}';
+        -- the ratings and rankings that were suggested there, each version; NULL where an earlier version did not keep them
+        ALTER TABLE pushed ADD COLUMN offered TEXT;
+    """,
+    )
+    for verdict in connection.execute(
+        "SELECT v.id, v.row, v.dataset_id, answers, revision, suggestions_shown=0 blind, reviewer_id LIKE 'app:%' own,"
+        " (SELECT answers FROM verdicts WHERE row=v.row AND reviewer_id=v.reviewer_id AND dataset_id='' AND id<=v.id"
+        " ORDER BY id DESC LIMIT 1) pressed FROM verdicts v JOIN rows ON rows.id=v.row"
+    ).fetchall():
+        number, row, dataset, answers, revision, blind, own, pressed = verdict
+        earlier = json.loads(pressed) if own and pressed else {}
+        known: dict[str, str] = {}
+        for question, answer in json.loads(answers).items():
+            judged = _JUDGED.fullmatch(question)
+            if judged is None or not isinstance(answer, list if question == "ranking" else int):
+                continue
+            # without suggestions in sight, or pressed in the app, where nothing is chosen beforehand
+            given = blind or judged[1] == "rating" or earlier.get(question) == answer
+            origin = "given" if given else _origin_before(connection, row, dataset, revision, judged, answer)
+            if origin:
+                known[question] = origin
+        if known:
+            connection.execute(
+                "UPDATE verdicts SET origins=? WHERE id=?", (json.dumps(known, separators=(",", ":")), number)
+            )
+
+
+_JUDGED = re.compile(r"([a-z-]+)-([0-9]+)|ranking")
+
+
+def _origin_before(
+    connection: sqlite3.Connection, row: str, dataset: str, revision: int, judged: "re.Match[str]", answer: Any
+) -> str:
+    """Whose a rating or ranking is that an earlier version kept; "" where that can't be said.
+
+    Where no labeller ever rated what it is about, nothing was suggested. Else it can be said where the row was never edited,
+    and one labeller alone rated it, before the push that sent it was begun: then that was suggested all the time.
+    """
+    aspect, about = judged[1], " AND aspect=?" if judged[1] else ""
+    found = connection.execute(
+        f"SELECT aspect, response, value, judge, created FROM ratings WHERE row=?{about}",
+        (row, *filter(None, [aspect])),
+    ).fetchall()
+    if not found:
+        return "given"
+    sent = connection.execute(
+        "SELECT created, suggested FROM pushed JOIN pushes ON pushes.id=push WHERE row=? AND dataset_id=?"
+        " ORDER BY push LIMIT 1", (row, dataset),
+    ).fetchone()  # fmt: skip
+    several = len({(of, judge) for of, _, _, judge, _ in found}) > len({of for of, *_ in found})
+    if sent is None or revision or several or max(created for *_, created in found) >= sent[0]:
+        return ""
+    values: dict[int, list[float]] = {}
+    for _, response, value, _, _ in found:
+        if value is not None:
+            values.setdefault(response, []).append(value)
+    if judged[0] not in sent[1].split():
+        return "" if aspect and int(judged[2]) - 1 in values else "given"
+    if aspect and int(judged[2]) - 1 not in values:
+        return ""
+    if aspect:
+        return "accepted" if math.floor(fmean(values[int(judged[2]) - 1]) + 0.5) == answer else "changed"
+    means = {response: fmean(some) for response, some in values.items()}
+    ranks = {f"response-{k + 1}": 1 + sum(other > mean for other in means.values()) for k, mean in means.items()}
+    ranked = {str(entry.get("value")): entry.get("rank") for entry in answer if isinstance(entry, dict)}
+    return "accepted" if ranked == ranks else "changed"
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
-    dialects,
+    dialects, origins,
 ]  # fmt: skip
 
 

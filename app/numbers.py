@@ -11,7 +11,7 @@ from app.errors import RunError
 from app.money import Price
 from app.tables.runs import Run
 from app.workflow import recipe_of
-from feedback.agreement import Agreement
+from feedback.agreement import DECISION, Agreement
 from feedback.lengths import ByLength
 from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
@@ -127,8 +127,12 @@ def of_lengths(found: Mapping[str, ByLength]) -> "pd.DataFrame":
 
 def of_people(found: Agreement) -> "pd.DataFrame":
     """The measures of people and labeller, for each aspect."""
-    rows = [(aspect, *_measure(one)) for aspect, measures in found.labeller.items() for one in measures]
-    return table(("aspect", "measure", "value", "95% from", "95% to", "reviews", "note"), rows)
+    rows = [
+        (aspect, *_measure(one), 0 if one.name == DECISION else found.accepted.get(aspect, 0))
+        for aspect, measures in found.labeller.items()
+        for one in measures
+    ]
+    return table(("aspect", "measure", "value", "95% from", "95% to", "reviews", "note", "only accepted"), rows)
 
 
 def of_reviewers(found: Agreement) -> "pd.DataFrame":

@@ -145,8 +145,12 @@ def agreement(found: Agreement) -> Iterator[str]:
     for aspect, measures in found.labeller.items():
         yield f"people and labeller, {aspect}"
         yield from (f"  {_measured(one)}" for one in measures)
+        if note := found.left_out(aspect):
+            yield f"  {note}"
     yield "reviewers with each other (Krippendorff's alpha)"
     yield from (f"  {_measured(one)}" for one in found.reviewers)
+    if note := found.left_out():
+        yield f"  {note}"
     for aspect, counts in found.spread.items():
         yield f"  {aspect}: ratings of {sum(counts)} responses lie " + ", ".join(
             f"{apart} apart {n} times" for apart, n in enumerate(counts) if n

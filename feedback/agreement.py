@@ -3,7 +3,8 @@
 What comes in must be audit rows: a random sample that was drawn before the first review. Rows that were picked because the
 labeller is likely to be wrong there would make any labeller look bad.
 
-A review is what one person said, submitted last, of one row (its decision) or of one response (a rating).
+A review is what one person said, submitted last, of one row (its decision) or of one response (a rating). A rating counts
+where the person gave or changed it: one that was suggested and stayed as it was agrees with the labeller by itself.
 """
 
 from collections import Counter, defaultdict
@@ -15,10 +16,12 @@ from typing import Any
 from feedback.judged import Judged
 from feedback.measures import VALUES, Measure, alpha_between, difference, share, weighted_kappa
 from feedback.opinions import KEEP, kept, rounded
+from feedback.origins import left_out
 from feedback.types import Verdict
 
 DECISIONS = ("approve", "reject", "unsure")
 ALL_ASPECTS = "all aspects"
+DECISION = "same decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Agreement:
     kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each aspect,
     the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
     people and the labeller rated, how often people said 1 to 5 (a line each) where the labeller's rounded mean was 1 to 5.
+
+    No measure counts the ratings that people only `accepted` as suggested. They are counted for each aspect; of `unknown`
+    ones among them it is not known whether they were given or accepted.
     """
 
     rows: int = 0
@@ -40,6 +46,14 @@ class Agreement:
     reviewers: Sequence[Measure] = ()
     spread: Mapping[str, Sequence[int]] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+    def left_out(self, aspect: str = "") -> str:
+        """How many ratings under an aspect, or under all, are left out and why, in words; "" for none."""
+        if aspect:
+            return left_out(self.accepted.get(aspect, 0), self.unknown.get(aspect, 0))
+        return left_out(sum(self.accepted.values()), sum(self.unknown.values()))
 
     def plain(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -49,6 +63,8 @@ class Agreement:
             "reviewers": [_plain(one) for one in self.reviewers],
             "spread": {aspect: list(counts) for aspect, counts in self.spread.items()},
             "tables": {aspect: [list(line) for line in table] for aspect, table in self.tables.items()},
+            "accepted": dict(self.accepted),
+            "unknown": dict(self.unknown),
         }
 
 
@@ -72,6 +88,8 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
     compared: defaultdict[str, _Compared] = defaultdict(_Compared)
     units: defaultdict[str, list[list[list[int]]]] = defaultdict(list)
     """What was said of each row: for decisions one list of values a row, for ratings one a response."""
+    accepted: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     total = reviewed = reviews = blind = 0
     for judged in rows:
         total += 1
@@ -79,6 +97,8 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
         reviewed += bool(people)
         reviews += len(people)
         blind += sum(verdict.blind for verdict in people)
+        accepted.update(aspect for verdict in people for aspect, _ in verdict.accepted_ratings)
+        unknown.update(aspect for verdict in people for aspect, _ in verdict.unknown_ratings)
         for aspect, opinions in labelled(judged).items():
             _compare(compared[aspect], judged, people, aspect, opinions)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
@@ -87,6 +107,8 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
     named = {aspect for aspect in compared if aspect}
     if len(named) == 1:  # then its mean over all aspects is that one's
         compared[min(named)].pairs += compared.pop("").pairs
+        for counts in (accepted, unknown):
+            counts[min(named)] += counts.pop("", 0)
     by_aspect = sorted(compared.items(), key=lambda entry: (not entry[0], entry[0]))
     each = sorted((key.removeprefix("rating "), said) for key, said in units.items() if key.startswith("rating "))
     ratings = {aspect or "rating": said for aspect, said in each}
@@ -100,6 +122,8 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
         reviewers=[alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row"), *between],
         spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
         tables={aspect or ALL_ASPECTS: _crossed(found.pairs) for aspect, found in by_aspect if found.pairs},
+        accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
+        unknown={aspect or ALL_ASPECTS: number for aspect, number in sorted(unknown.items()) if number},
     )
 
 
@@ -125,7 +149,7 @@ def _compare(
     pairs = [
         (value, opinions[place])
         for verdict in people
-        for (named, place), value in verdict.ratings.items()
+        for (named, place), value in verdict.own_ratings.items()
         if named == aspect and place in opinions and 1 <= value <= VALUES
     ]
     if pairs:
@@ -133,10 +157,10 @@ def _compare(
 
 
 def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
-    """{aspect: {place of a response: everybody's rating, counted from 0}}"""
+    """{aspect: {place of a response: everybody's own rating, counted from 0}}"""
     found: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for verdict in people:
-        for (aspect, place), value in verdict.ratings.items():
+        for (aspect, place), value in verdict.own_ratings.items():
             if 1 <= value <= VALUES:
                 found[aspect][place].append(value - 1)
     return {aspect: dict(places) for aspect, places in found.items()}
@@ -156,7 +180,7 @@ def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
 def _beside(found: _Compared, aspect: str) -> list[Measure]:
     """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all."""
     pairs = [pair for row in found.pairs for pair in row]
-    decision = share("same decision", found.decisions)
+    decision = share(DECISION, found.decisions)
     if not aspect and not pairs:
         return [decision]
     return [

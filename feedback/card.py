@@ -14,6 +14,7 @@ from feedback.errors import ExportError
 from feedback.exports import Export
 from feedback.judged import Judged
 from feedback.lines import Line
+from feedback.origins import left_out
 from feedback.sides import TEST, TRAIN
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -49,7 +50,10 @@ class Summary:
     rated: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """(number, sum) of the labeller's ratings by model that answered and aspect."""
     people: dict[str, list[float]] = field(default_factory=dict)
-    """The same of people's, by model that answered."""
+    """The same of those that people gave or changed, by model that answered."""
+    accepted: int = 0
+    unknown: int = 0
+    """Ratings that people only accepted as suggested; those among them of which it is not known."""
 
     def add(self, judged: Judged, made: Sequence[Line]) -> None:
         self.rows += 1
@@ -62,6 +66,8 @@ class Summary:
         for place, response in enumerate(judged.row.responses):
             for value in judged.said_of(place):
                 _count(self.people, response.model, value)
+        self.accepted += sum(len(verdict.accepted_ratings) for verdict in judged.submitted)
+        self.unknown += sum(len(verdict.unknown_ratings) for verdict in judged.submitted)
 
 
 @dataclass
@@ -214,9 +220,10 @@ def _ratings(summary: Summary) -> str:
             for model in models
         ),
     ]
+    note = left_out(summary.accepted, summary.unknown)
     return (
         f"Mean ratings of the {summary.rows} rows of the last export, 1 to 5, by the labeller and by people (number of "
-        "ratings):\n\n" + "\n".join(lines)
+        "ratings):\n\n" + "\n".join(lines) + (f"\n\n{note}" if note else "")
     )
 
 

@@ -38,7 +38,8 @@ TOOLS = "tools"
 ANSWERS = ("messages", "completion", "chosen", "rejected")
 """Columns that end with a model's answer."""
 ANSWERED: Columns = {
-    "model": str, "rating": float, "rating_by_people": float, "instruction_corrected": bool, "response_corrected": bool,
+    "model": str, "rating": float, "rating_by_people": float, "rating_accepted": float, "instruction_corrected": bool,
+    "response_corrected": bool,
 }  # fmt: skip
 LINEAGE: Columns = {
     "row_id": str, "run": str, "task": str, "prompt_version": str, "reviewed": bool, "decision": str, "reviewers": [str],
@@ -165,7 +166,9 @@ FORMATS: dict[str, Format] = {
                     "temperature": float, "raw": str,
                 }
             ],
-            "verdicts": [{"reviewer": str, "status": str, "answers": str, "updated_at": str}],
+            "verdicts": [
+                {"reviewer": str, "status": str, "answers": str, "updated_at": str, "blind": bool, "origins": str}
+            ],
             "corrected_instruction": str, "corrected_response": str, "origin": str, "unit": int, "position": int, "revision": int,
         },
     ),

@@ -1,6 +1,6 @@
 """A row with everything that was said of it: the labeller's ratings, and what several people said, merged by a stated rule."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
@@ -99,16 +99,23 @@ class Judged:
         return round(fmean(values), 4) if values else None
 
     def said_of(self, place: int, aspect: str | None = None) -> list[float]:
-        """Each reviewer's rating of a response, 1 to 5: under one aspect, or over all that they rated."""
-        found: list[float] = []
-        for verdict in self.submitted:
-            values = [value for (name, at), value in verdict.ratings.items() if at == place and aspect in (None, name)]
-            if values:
-                found.append(fmean(values))
-        return found
+        """Each reviewer's own rating of a response, 1 to 5: under one aspect, or over all that they rated.
+
+        Their own are those that they gave or changed, not what they only accepted as suggested.
+        """
+        return _means([verdict.own_ratings for verdict in self.submitted], place, aspect)
+
+    def accepted_of(self, place: int, aspect: str | None = None) -> list[float]:
+        """The same of the ratings that a reviewer only accepted as suggested, or of which it is not known."""
+        return _means([verdict.accepted_ratings for verdict in self.submitted], place, aspect)
+
+    def accepted_by_people(self, place: int) -> float | None:
+        """The mean of the ratings of a response that reviewers only accepted as suggested."""
+        values = self.accepted_of(place)
+        return round(fmean(values), 4) if values else None
 
     def rated_by_people(self, place: int) -> float | None:
-        """The mean of the reviewers' ratings of a response."""
+        """The mean of the reviewers' own ratings of a response."""
         values = self.said_of(place)
         return round(fmean(values), 4) if values else None
 
@@ -118,12 +125,12 @@ class Judged:
         return round(max(values) - min(values), 4) if len(values) > 1 else None
 
     def ranked_by_people(self, place: int) -> float | None:
-        """The mean rank that reviewers gave a response, 1 for the best."""
-        ranks = [verdict.ranking[place] for verdict in self.submitted if place in verdict.ranking]
+        """The mean rank that reviewers gave a response, 1 for the best; a ranking that they only accepted does not count."""
+        ranks = [ranking[place] for v in self.submitted if place in (ranking := v.own_ranking)]
         return round(fmean(ranks), 4) if ranks else None
 
     def score(self, place: int) -> float | None:
-        """What a response is worth: people's rating before the labeller's."""
+        """What a response is worth: people's own rating before the labeller's."""
         people = self.rated_by_people(place)
         return self.labelled(place) if people is None else people
 
@@ -135,3 +142,13 @@ class Judged:
             last = max(k for k, m in enumerate(messages) if m["role"] == "user")
             messages[last]["content"] = corrected
         return messages, corrected is not None
+
+
+def _means(people: Sequence[Mapping[tuple[str, int], int]], place: int, aspect: str | None) -> list[float]:
+    """The mean of each one's ratings of a response, of those who have any."""
+    found: list[float] = []
+    for ratings in people:
+        values = [value for (name, at), value in ratings.items() if at == place and aspect in (None, name)]
+        if values:
+            found.append(fmean(values))
+    return found

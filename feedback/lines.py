@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from feedback.judged import Judged
+from feedback.origins import NOT_KNOWN
 from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
+from feedback.types import judgements
 from feedback.ultrafeedback import reference
 from tasks.answers import INSTRUCTING
 from tasks.marks import marks
@@ -269,7 +271,8 @@ def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
         "verdicts": [
             {
                 "reviewer": v.reviewer, "status": v.status, "answers": json.dumps(dict(v.answers), ensure_ascii=False),
-                "updated_at": _moment(v.updated_at),
+                "updated_at": _moment(v.updated_at), "blind": v.blind,
+                "origins": json.dumps({q: v.origin(q) or NOT_KNOWN for q, _ in judgements(v.answers)}),
             }
             for v in judged.verdicts
         ],
@@ -346,6 +349,7 @@ def _answered(judged: Judged, found: Best) -> Line:
         "model": judged.row.responses[found.place].model,
         "rating": judged.labelled(found.place),
         "rating_by_people": judged.rated_by_people(found.place),
+        "rating_accepted": judged.accepted_by_people(found.place),
         "instruction_corrected": judged.messages()[1],
         "response_corrected": found.corrected,
     }

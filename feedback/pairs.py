@@ -4,6 +4,8 @@
 2. Else people's ranking counts, where they ranked all responses.
 3. Else ratings, people's before the labeller's; the two of a pair differ by the margin at least.
 
+People's are those that they gave or changed: what they only accepted as suggested is the labeller's.
+
 Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to rules 2
 and 3.
 """

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedback.markdown import plain
+from feedback.origins import Origin, origin
 from feedback.server import Server
-from feedback.types import Verdict
+from feedback.types import Verdict, judgements
 
 
 def pull(server: Server, dataset_id: str, names: Mapping[str, str]) -> Iterator[Verdict]:
@@ -25,7 +26,8 @@ def verdict(
 ) -> Verdict:
     """One response of the server as a Verdict. `names` are those of users, `questions` those of questions, by id."""
     answers = {name: _plain(said.get("value")) for name, said in (response.get("values") or {}).items()}
-    suggestions = {questions.get(str(s["question_id"])): s["value"] for s in record.get("suggestions") or []}
+    suggested = {questions.get(str(s["question_id"]), ""): s for s in record.get("suggestions") or []}
+    suggestions = {name: s["value"] for name, s in suggested.items()}
     reviewer = str(response.get("user_id") or "")
     return Verdict(
         row=str(record.get("external_id") or ""),
@@ -38,7 +40,20 @@ def verdict(
         reviewer_id=reviewer,
         inserted_at=str(response.get("inserted_at") or ""),
         updated_at=str(response.get("updated_at") or ""),
+        origins=_origins(answers, suggested, str(response.get("updated_at") or "")),
     )
+
+
+def _origins(answers: Mapping[str, Any], suggested: Mapping[str, Any], answered: str) -> dict[str, Origin]:
+    """Whose each rating and the ranking is. A suggestion that came after the answer says nothing of it."""
+    found: dict[str, Origin] = {}
+    for question, answer in judgements(answers):
+        suggestion = suggested.get(question)
+        if suggestion is None:
+            found[question] = "given"
+        elif str(suggestion.get("updated_at") or "") <= answered:
+            found[question] = origin(answer, suggestion["value"])
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -142,15 +142,15 @@ def push(
     server: Server,
     to: Target,
     batches: Iterable[tuple[list[Item], int]],
-    keep: Callable[[list[tuple[str, str, str]]], None],
+    keep: Callable[[list[tuple[str, str, Mapping[str, Any]]]], None],
     watch: Callable[[Pushed], None],
     done: Pushed,
 ) -> None:
     """Sends what changed, in batches of (records, how many more are known to be there).
 
-    `keep` gets (row id, hash, questions with suggestions) of each batch once the server has it; `watch` is told after each.
+    `keep` gets (row id, hash, suggestions by question) of each batch once the server has it; `watch` is told after each.
     """
-    full: list[tuple[str, str, str, str, dict[str, Any]]] = []
+    full: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = []
 
     def send() -> None:
         while full:
@@ -158,7 +158,7 @@ def push(
             refused = server.upsert(to.id, [record for *_, record in some])
             names = {row_id for row_id, _ in refused}
             kept = [one[:4] for one in some if one[0] not in names]
-            stale = {row_id: set(before.split()) - set(suggested.split()) for row_id, _, suggested, before in kept}
+            stale = {row_id: set(before.split()) - suggested.keys() for row_id, _, suggested, before in kept}
             if left := {row_id: _ids(to, names) for row_id, names in stale.items() if names}:
                 numbers = [record["metadata"]["number"] for *_, record in some if record["external_id"] in left]
                 server.drop_suggestions(to.id, left, (min(numbers), max(numbers)))
@@ -172,7 +172,7 @@ def push(
         done.unchanged += known
         for record, sent, before in items:
             digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-            suggested = " ".join(sorted(suggestion["question"] for suggestion in record["suggestions"]))
+            suggested = {suggestion["question"]: suggestion["value"] for suggestion in record["suggestions"]}
             if digest == sent:
                 keep([(record["external_id"], digest, suggested)])
                 done.unchanged += 1

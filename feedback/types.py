@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from feedback.aspects import ASPECTS
+from feedback.origins import Origin
 
 SCALE = ("1", "2", "3", "4", "5")
 LEAST_MASS = 1e-6
@@ -86,8 +87,9 @@ class Verdict:
     """What one person said of one row, as Argilla holds it.
 
     `answers` are all questions that were answered, `shown` the texts that stood there before (by question): an answer that
-    equals them was not changed. `status` is Argilla's: submitted, discarded or draft. `updated_at`
-    is Argilla's time (ISO 8601) and tells versions of one response apart.
+    equals them was not changed. `origins` says of each rating and of the ranking (by question) whose it is; what is missing
+    there is not known. `status` is Argilla's: submitted, discarded or draft. `updated_at` is Argilla's time (ISO 8601) and
+    tells versions of one response apart.
     """
 
     row: str
@@ -102,21 +104,53 @@ class Verdict:
     updated_at: str = ""
     blind: bool = False
     """True if the labeller's ratings and reasons were not shown."""
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def decision(self) -> Decision | None:
         said = self.answers.get("decision")
         return said if said in ("approve", "reject", "unsure") else None
 
+    def origin(self, question: str) -> Origin | None:
+        """Whose the answer to a rating or the ranking is; None where that is not known."""
+        return self.origins.get(question) or ("given" if self.blind else None)
+
+    def is_own(self, question: str) -> bool:
+        """True for a rating or ranking that the person gave or changed. What is not known to be so counts as accepted."""
+        return self.origin(question) in ("given", "changed")
+
     @property
     def ratings(self) -> dict[tuple[str, int], int]:
         """{(aspect, place of the response): 1 to 5}; the aspect is "" where the question names none."""
+        return {key: value for key, (_, value) in self._rated().items()}
+
+    @property
+    def own_ratings(self) -> dict[tuple[str, int], int]:
+        """Those of `ratings` that the person gave or changed."""
+        return {key: value for key, (question, value) in self._rated().items() if self.is_own(question)}
+
+    @property
+    def accepted_ratings(self) -> dict[tuple[str, int], int]:
+        """Those of `ratings` that were only accepted as suggested, or of which it is not known."""
+        return {key: value for key, (question, value) in self._rated().items() if not self.is_own(question)}
+
+    @property
+    def unknown_ratings(self) -> dict[tuple[str, int], int]:
+        """Those of `accepted_ratings` of which it is not known whether they were given or accepted."""
+        return {key: value for key, (question, value) in self._rated().items() if self.origin(question) is None}
+
+    def _rated(self) -> dict[tuple[str, int], tuple[str, int]]:
         found = {}
-        for question, said in self.answers.items():
-            if isinstance(said, int) and (named := RATED.fullmatch(question)):
+        for question, answer in judgements(self.answers):
+            if (named := RATED.fullmatch(question)) is not None:
                 aspect, number = named.groups()
-                found["" if aspect == "rating" else aspect, int(number) - 1] = said
+                found["" if aspect == "rating" else aspect, int(number) - 1] = question, answer
         return found
+
+    @property
+    def own_ranking(self) -> dict[int, int]:
+        """`ranking` where the person gave or changed it, else empty."""
+        return self.ranking if self.is_own(RANKING) else {}
 
     @property
     def ranking(self) -> dict[int, int]:
@@ -136,3 +170,11 @@ class Verdict:
         """Why the row is as it is, of the reasons to choose from."""
         said = self.answers.get("reasons")
         return [str(one) for one in said] if isinstance(said, list) else []
+
+
+def judgements(answers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(question, answer) of the ratings and of the ranking among somebody's answers."""
+    for question, answer in answers.items():
+        rated = isinstance(answer, int) and RATED.fullmatch(question)
+        if rated or (question == RANKING and isinstance(answer, list)):
+            yield question, answer

@@ -1,12 +1,14 @@
 """Rows that people and a labeller have judged, for the tests of what is made of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from feedback.judged import Judged
 from feedback.lines import provenance
+from feedback.origins import Origin
 from feedback.pairs import Rule
-from feedback.types import Rating, Verdict
+from feedback.types import Rating, Verdict, judgements
 from tasks.types import Message, Response, Row
 
 SYSTEM: Message = {"role": "system", "content": "Be brief."}
@@ -29,13 +31,26 @@ PROVENANCE = {
 
 
 def verdict(
-    decision: str | None = "approve", *, who: str = "ann", at: str = "10:00", status: str = "submitted", **answers: Any
+    decision: str | None = "approve",
+    *,
+    who: str = "ann",
+    at: str = "10:00",
+    status: str = "submitted",
+    origin: Origin | None = "given",
+    blind: bool = False,
+    **answers: Any,
 ) -> Verdict:
-    """What `who` said; names of questions with an underscore for the dash."""
+    """What `who` said; names of questions with an underscore for the dash. `origin` is that of all ratings and the ranking."""
     said = {name.replace("_", "-"): value for name, value in answers.items()}
     return Verdict(
-        "r-0-0", who, status, {"decision": decision, **said} if decision else said, updated_at=f"2026-01-01T{at}"
-    )
+        "r-0-0", who, status, {"decision": decision, **said} if decision else said, updated_at=f"2026-01-01T{at}",
+        blind=blind, origins=all_of(said, origin),
+    )  # fmt: skip
+
+
+def all_of(answers: Mapping[str, Any], origin: Origin | None = "given") -> dict[str, Origin]:
+    """The same origin for each rating and the ranking among answers; None where it is not known."""
+    return {question: origin for question, _ in judgements(answers)} if origin else {}
 
 
 def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> Judged:

@@ -25,10 +25,12 @@ from app.terminal import agreement as in_words
 from feedback.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.judged import Judged
 from feedback.measures import Measure
+from feedback.schema import Review
 from feedback.types import Rating, Verdict
 from feedback.ultrafeedback import UltraFeedback
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer, Command
+from tests.judging import all_of
 from tests.measuring import by_pairs, within
 from tests.rows import all_said
 from tests.test_import import run_of
@@ -51,7 +53,12 @@ def row_of(
     ]
     verdicts = [
         Verdict(
-            row_id, name, "submitted", {**({"decision": decision} if decision else {}), **answers}, reviewer_id=name
+            row_id,
+            name,
+            "submitted",
+            {**({"decision": decision} if decision else {}), **answers},
+            reviewer_id=name,
+            origins=all_of(answers),
         )
         for name, decision, answers in people
     ]
@@ -199,7 +206,7 @@ def reviewed(here: Settings, store: Store) -> str:
     said = [
         Verdict(
             f"{run.id}-{k}", name, "submitted", {"decision": "approve", "honesty-1": 3 + k % 2}, {}, f"c{k}", f"{name}{k}",
-            name, "2026-01-02", "2026-01-02",
+            name, "2026-01-02", "2026-01-02", origins={"honesty-1": "changed"},
         )
         for k in range(25)
         for name in ("ada", "bob")
@@ -249,13 +256,18 @@ def test_a_run_without_audit_rows_says_so(store: Store, here: Settings) -> None:
     assert next(iter(in_words(found))).startswith("0 of 0 audit rows reviewed")
 
 
-def test_what_people_say_in_argilla(tmp_path: Path, store: Store, here: Settings, argilla: ArgillaServer) -> None:
-    """Sent as an audit, answered by two people there, brought back."""
+@pytest.mark.parametrize("blind", [True, False])
+def test_what_people_say_in_argilla(
+    tmp_path: Path, store: Store, here: Settings, argilla: ArgillaServer, blind: bool
+) -> None:
+    """Sent as an audit, with or without suggestions, answered by two people there, brought back."""
     file = tmp_path / "rows.jsonl"
     asked = [{"instruction": f"Question {k}?", "response": f"Answer {k}."} for k in range(24)]
     file.write_text("".join(json.dumps(row) + "\n" for row in asked))
     run, rows = run_of(store, here, Inputs(path=str(file)))
-    rated = replace(workflow.recipe_of(run), rating=UltraFeedback(aspects=("honesty",)))
+    rated = replace(
+        workflow.recipe_of(run), rating=UltraFeedback(aspects=("honesty",)), review=Review(blind_audit=blind)
+    )
     store.runs.set(run.id, recipe=workflow.recipe_text(rated))
 
     async def rate() -> None:
@@ -272,7 +284,7 @@ def test_what_people_say_in_argilla(tmp_path: Path, store: Store, here: Settings
         records = owner.get(f"/api/v1/datasets/{sent.to.id}/records", params={"limit": 100}).json()["items"]
         assert sent.pushed.refused == []
         ids = {record["external_id"]: record["id"] for record in records}
-        name = f"second-{run.id[-4:]}"
+        name = f"second-{run.id[-4:]}-{blind}"
         body = {"username": name, "password": "12345678x", "first_name": name, "role": "owner"}
         second = owner.post("/api/v1/users", json=body).raise_for_status().json()
         for person, key in enumerate((argilla.api_key, second["api_key"])):
@@ -291,12 +303,18 @@ def test_what_people_say_in_argilla(tmp_path: Path, store: Store, here: Settings
     workflow.pull(store, store.runs.get(run.id), where)
 
     found = workflow.agreement(store, store.runs.get(run.id))
-    assert (found.rows, found.reviewed, found.reviews, found.blind) == (24, 24, 48, 0)
-    units = [[(k % 3) + 2, (k + (k < 6)) % 3 + 2] for k in range(24)]
-    assert between(found, "honesty").value == pytest.approx(by_pairs(units, "ordinal"))
+    assert (found.rows, found.reviewed, found.reviews, found.blind) == (24, 24, 48, 48 * blind)
     assert between(found, "decision").value == pytest.approx(1)
     exact = of(found, "honesty", "same rating")
-    assert (exact.n, exact.value) == (48, 42 / 48)  # the first says what the labeller does, the second not of six rows
+    # the first says what the labeller does, the second not of six rows: with suggestions in sight 42 are only accepted
+    if blind:
+        assert (exact.n, exact.value, found.accepted) == (48, 42 / 48, {})
+        units = [[(k % 3) + 2, (k + (k < 6)) % 3 + 2] for k in range(24)]
+        assert between(found, "honesty").value == pytest.approx(by_pairs(units, "ordinal"))
+    else:
+        assert (exact.n, exact.value, found.accepted, found.unknown) == (6, None, {"honesty": 42}, {})
+        assert sum(map(sum, found.tables["honesty"])) == 6 and between(found, "honesty").n == 0
+        assert any("42 more ratings were only accepted" in line for line in in_words(found))
     # kept by the labeller: k % 3 is 1 or 2; approved: k % 4 is not 0. They are the same for 7 of every 12 rows
     same = [(k % 3 > 0) == (k % 4 > 0) for k in range(24)]
     assert of(found, "honesty", "same decision").value == sum(same) / 24 == 14 / 24

@@ -108,7 +108,7 @@ async def change(store: Store, run: str, dice: random.Random) -> None:
                 case 1 if gone := store.reviews.dropped(to):
                     store.reviews.withdrawn(to, gone)
                 case _:
-                    store.reviews.keep_sent(to, [(row, "h", "")], "2026")
+                    store.reviews.keep_sent(to, [(row, "h", {})], "2026")
         case "gone":
             store.db.write(lambda c: c.execute("DELETE FROM pushed WHERE row=?", (row,)))
             store.db.write(lambda c: c.execute("DELETE FROM rows WHERE id=?", (row,)))

@@ -22,7 +22,7 @@ from app.store import Store
 from app.tables.rows import content_hash
 from feedback.types import Rating
 from tasks.errors import InputError, SettingsError
-from tests.judging import ASKED, RATINGS, ROW, SYSTEM
+from tests.judging import ASKED, RATINGS, ROW, SYSTEM, all_of
 from tests.rows import all_said
 from tests.test_store_page import RECIPE, verdict
 
@@ -45,9 +45,11 @@ def rated(store: Store) -> Iterator[Store]:
         await store.ratings.done("r-0-0", "j")
 
     asyncio.run(keep())
-    answers = {"rating-2": 4, "helpfulness-2": 2, "corrected-response": "The Rhine."}
-    said = verdict(rows[0], "approve")
-    all_said(store, "d", [replace(said, answers={**said.answers, **answers})])
+    answers = {"rating-2": 4, "helpfulness-2": 2, "honesty-2": 5, "corrected-response": "The Rhine."}
+    said, origins = verdict(rows[0], "approve"), all_of({**answers, "honesty-2": None}, "changed")
+    all_said(
+        store, "d", [replace(said, answers={**said.answers, **answers}, origins={**origins, "honesty-2": "accepted"})]
+    )
     yield store
 
 
@@ -61,6 +63,7 @@ def test_a_line_for_each_response(rated: Store, here: Settings) -> None:
         "run": "r", "unit": 0, "instruction": "Name a river.", "messages": [SYSTEM, ASKED], "response": "The Loire.",
         "model": "a", "marks": [], "labeller": "m", "rating": 4.0, "rating.helpfulness": 3.5, "rationale.helpfulness": "Right.",
         "rating.honesty": 5.0, "rationale.honesty": "Sure.", "people.rating": 3.0, "people.rating.helpfulness": 2.0,
+        "people.accepted": 5.0, "people.accepted.honesty": 5.0,
         "reviewed": True, "decision": "approve", "corrected_response": "The Rhine.", "origin": dict(ROW.origin),
     }  # fmt: skip
     assert {name: second[name] for name in expected} == expected
@@ -70,6 +73,7 @@ def test_a_line_for_each_response(rated: Store, here: Settings) -> None:
         "rating.honesty",
         "rationale.honesty",
         "people.rating",
+        "people.accepted",
         "corrected_response",
         "principle",
         "corrected_instruction",
@@ -98,9 +102,10 @@ def test_types_are_nullable_and_the_columns_of_an_empty_run_are_there(rated: Sto
         assert {str(kind) for kind in frame.dtypes} <= {"string", "Int64", "Float64", "boolean", "object"}
     names = list(claywright.rows("r", data=here.data))
     at = names.index("rating")
-    assert names[at : at + 7] == [
+    assert names[at : at + 12] == [
         "rating", "rating.helpfulness", "rating.honesty", "rationale.helpfulness", "rationale.honesty", "people.rating",
-        "people.rating.helpfulness",
+        "people.rating.helpfulness", "people.rating.honesty", "people.accepted", "people.accepted.helpfulness",
+        "people.accepted.honesty", "people.rank",
     ]  # fmt: skip
 
 

@@ -23,13 +23,14 @@ from feedback.types import Rating, Verdict
 from feedback.writers import cell
 from tasks.errors import SettingsError
 from tasks.types import Response
-from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, fits, judged, line, made_of, some, verdict
+from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, all_of, fits, judged, line, made_of, some, verdict
 
 
 def test_an_sft_line() -> None:
     assert line(sft, verdict()) == {
         "messages": [SYSTEM, ASKED, {"role": "assistant", "content": "The Loire."}],
-        "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": False, "response_corrected": False,
+        "model": "a", "rating": 4.0, "rating_by_people": None, "rating_accepted": None, "instruction_corrected": False,
+        "response_corrected": False,
         **PROVENANCE,
     }  # fmt: skip
 
@@ -37,7 +38,8 @@ def test_an_sft_line() -> None:
 def test_an_instruction_and_its_response() -> None:
     assert line(plain, verdict(corrected_instruction="Name two.")) == {
         "instruction": "Name two.", "response": "The Loire.", "system_prompt": "Be brief.",
-        "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": True, "response_corrected": False,
+        "model": "a", "rating": 4.0, "rating_by_people": None, "rating_accepted": None, "instruction_corrected": True,
+        "response_corrected": False,
         **PROVENANCE,
     }  # fmt: skip
     alone = line(plain, verdict(), row=replace(ROW, messages=(ASKED,)))
@@ -80,7 +82,7 @@ def test_a_raw_line() -> None:
         "verdicts": [
             {
                 "reviewer": "ann", "status": "submitted", "updated_at": "2026-01-01T10:00:00.000000",
-                "answers": '{"decision": "approve", "corrected-instruction": "Name two."}',
+                "answers": '{"decision": "approve", "corrected-instruction": "Name two."}', "blind": False, "origins": "{}",
             }
         ],
         "corrected_instruction": "Name two.", "corrected_response": None,
@@ -239,7 +241,9 @@ def test_no_line_is_made_of_nothing(
         Rating(k, "helpfulness", 0, "rated" if value is not None else "unrated", value)
         for k, value in enumerate(values[: len(responses)])
     )  # fmt: skip
-    verdicts = tuple(Verdict("r-0-0", f"p{k}", "submitted", a, updated_at=f"{k}") for k, a in enumerate(said))
+    verdicts = tuple(
+        Verdict("r-0-0", f"p{k}", "submitted", a, updated_at=f"{k}", origins=all_of(a)) for k, a in enumerate(said)
+    )
     there = {*responses, *(a.get("corrected-response") for a in said)}
     found = Judged(row, ratings, verdicts)
     for name, form in FORMATS.items():

@@ -15,6 +15,7 @@ from feedback.finished import Finished
 from feedback.types import Verdict
 from tasks.errors import SettingsError, Stopped
 from tests.conftest import ArgillaServer
+from tests.judging import all_of
 from tests.rows import Reviewer, all_said, with_run
 
 
@@ -62,7 +63,18 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
         """What is there afterwards of that run: (record, text and label) by the record's name."""
         ids = [judged.row.id for judged in judging.judged_rows(store, which)]
         found = [
-            Verdict(row, "ann", "submitted", answers, {}, "r", row, "ann", updated_at=f"2026-01-01T{next(hours)}:00")
+            Verdict(
+                row,
+                "ann",
+                "submitted",
+                answers,
+                {},
+                "r",
+                row,
+                "ann",
+                updated_at=f"2026-01-01T{next(hours)}:00",
+                origins=all_of(answers),
+            )
             for row, answers in zip(ids, said, strict=True)
         ]
         store.reviews.keep_verdicts(f"d-{which.id}", found)

@@ -12,7 +12,8 @@ from tasks.types import Response
 from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, RULE, SYSTEM, judged, line, made_of, verdict
 
 ANSWERED = {
-    "model": "a", "rating": 4.0, "rating_by_people": None, "instruction_corrected": False, "response_corrected": False,
+    "model": "a", "rating": 4.0, "rating_by_people": None, "rating_accepted": None, "instruction_corrected": False,
+        "response_corrected": False,
 }  # fmt: skip
 THREE = replace(ROW, responses=(*ROW.responses, Response("Water flows.", "c")))
 THIRD = (*RATINGS, Rating(2, "helpfulness", 0, "rated", 3.0, model="m"))

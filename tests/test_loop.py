@@ -95,7 +95,9 @@ def test_the_loop(
     assert any(scores) and all(0 <= score <= 1 for score in scores if score is not None)
 
     # three people's answers come back, and exactly the approved rows go out, as corrected
-    answer(http, sent[0], decision="approve", helpfulness_1=4)
+    suggested = next(s["value"] for s in sent[0]["suggestions"] if isinstance(s["value"], int))
+    own = suggested % 5 + 1  # a rating that equals the suggestion would only be accepted
+    answer(http, sent[0], decision="approve", helpfulness_1=own)
     answer(
         http, sent[1], decision="approve", corrected_response="A better answer.", corrected_instruction="Asked better?"
     )
@@ -109,7 +111,7 @@ def test_the_loop(
     assert [line["row_id"] for line in lines] == [sent[0]["external_id"], sent[1]["external_id"]]
     assert [m["content"] for m in lines[1]["messages"]] == ["Asked better?", "A better answer."]
     assert lines[1]["response_corrected"] and lines[1]["instruction_corrected"] and not lines[0]["response_corrected"]
-    assert lines[0]["reviewers"] == [argilla.username] and lines[0]["rating_by_people"] == 4
+    assert lines[0]["reviewers"] == [argilla.username] and lines[0]["rating_by_people"] == own
     claywright("export", run, "--to", tmp_path / "out.parquet", "--format", "raw")
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 2
     claywright("export", run, "--to", tmp_path / "out.csv", "--format", "preference")

@@ -59,9 +59,10 @@ def test_the_verdicts_of_three_people_are_merged(
     run = sent(store, where, name, review={"min_submitted": 2})
     ann, bob, eve = people
     one, two, three, four = owner.records(name)
-    ann.say(one, decision="approve", helpfulness_1=4, helpfulness_2=2, corrected_response="Ann's words.")
-    bob.say(one, decision="approve", helpfulness_1=5, corrected_response="Bob's words.")
-    eve.say(one, decision="reject", helpfulness_1=1, corrected_response="Eve's words.")
+    first = int(one["external_id"].split("-")[-2]) % 5 + 1  # what the labeller says, 1 to 4; of the second one more
+    ann.say(one, decision="approve", helpfulness_1=5, helpfulness_2=first + 1, corrected_response="Ann's words.")
+    bob.say(one, decision="approve", helpfulness_1=first % 4 + 1, corrected_response="Bob's words.")
+    eve.say(one, decision="reject", helpfulness_1=first, corrected_response="Eve's words.")
     ann.say(two, decision="approve")
     bob.say(two, decision="reject")
     ann.say(three, decision="unsure")
@@ -72,7 +73,11 @@ def test_the_verdicts_of_three_people_are_merged(
     counts = store.runs.counts(run.id)
     assert (counts["reviewed"], counts["approved"], counts["rejected"]) == (3, 1, 0)
     judged = judging.judged_of(store, run, [one["external_id"]])[one["external_id"]]
-    assert (judged.decision, judged.rated_by_people(0), judged.spread_of_people(0)) == ("approve", 3.3333, 4)
+    assert (judged.decision, judged.rated_by_people(0), judged.spread_of_people(0)) == (
+        "approve", (5 + first % 4 + 1) / 2, 5 - (first % 4 + 1)
+    )  # fmt: skip
+    assert judged.accepted_by_people(0) == first  # Eve's
+    assert (judged.rated_by_people(1), judged.accepted_by_people(1)) == (None, first + 1)
     assert (judged.corrected_response() or ("",))[0] == "Bob's words."  # Eve said no, and Bob came after Ann
     assert {v.status for v in store.reviews.verdicts([four["external_id"]])[four["external_id"]]} == {"discarded"}
 

@@ -225,7 +225,7 @@ def test_rows_wait_until_they_were_sent_as_they_are_now(tmp_path: Path) -> None:
         push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w", 1, "")
         store.reviews.plan(push, {row.id: 0.0 for row in rows}, blind_audit=False)
         assert store.reviews.waiting("r", "http://a", "rivers") == 3
-        store.reviews.keep_sent(push, [(row.id, "said", "") for row in rows[:2]], now())
+        store.reviews.keep_sent(push, [(row.id, "said", {}) for row in rows[:2]], now())
         assert (store.reviews.waiting("r", "http://a", "rivers"), store.reviews.waiting("r", "http://a", "lakes")) == (
             1,
             3,

@@ -144,10 +144,12 @@ def agreement(look: Look) -> str:
         body = parts.note(words + WHY_AUDIT)
         return parts.panel(labeller, "audit sample", body) + parts.panel(reviewers, "audit sample", body)
     line = f"{found.reviewed:,} of {count(found.rows, 'audit row')} reviewed"
-    tables = "".join(_measures(aspect, measures) for aspect, measures in found.labeller.items())
+    tables = "".join(
+        _measures(aspect, measures) + _caveat(found.left_out(aspect)) for aspect, measures in found.labeller.items()
+    )
     body = tables or parts.note("Nobody has reviewed a row that the labeller rated yet.")
     if tables:
-        body += parts.note(
+        body += _caveat(
             f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws "
             "people towards them."
         )
@@ -164,6 +166,11 @@ def agreement(look: Look) -> str:
 def _measures(title: str, measures: Sequence[Measure]) -> str:
     rows = [[one.name, one.shown, one.interval, f"{one.n:,}"] for one in measures]
     return parts.table([title, "", "95% interval", measures[0].of + "s"], rows)
+
+
+def _caveat(sentence: str) -> str:
+    """What a number leaves out, right under it and as large as it; "" for nothing."""
+    return f'<p class="finding">{t(sentence)}</p>' if sentence else ""
 
 
 def _crossed(look: Look, found: Agreement) -> str:
@@ -187,6 +194,7 @@ def _reviewers(look: Look, found: Agreement) -> str:
     assert look.run is not None
     rows = [[one.name, one.shown, one.interval, f"{one.n:,} {one.of}s"] for one in found.reviewers]
     shown = parts.table(["Krippendorff's alpha", "", "95% interval", "judged by two or more"], rows)
+    shown += _caveat(found.left_out())
     if found.spread:
         far = [[aspect, *counts] for aspect, counts in found.spread.items()]
         shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)

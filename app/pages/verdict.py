@@ -15,7 +15,7 @@ from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
 from feedback.judged import Judged
-from feedback.opinions import best_response
+from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
 from feedback.types import RATED
@@ -212,10 +212,13 @@ def say(act: Act) -> Done | None:
             quick.say(row, who, {DECISION: said}, {})
             return Done(place={"row": row, "correcting": ""})
         case "rate":
-            question = rating_question(aspect_of(look), act.number("place", 0, len(pressed.responses) - 1))
+            place = act.number("place", 0, len(pressed.responses) - 1)
+            question = rating_question(aspect_of(look), place)
             value = act.number("value", 1, 5)
             again = quick.of(row, who).get(question) == value
-            quick.say(row, who, {question: None if again else value}, {})
+            suggested = opinion(look.desk.store.ratings.of([row])[row], place, aspect_of(look))
+            in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
+            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight)
             return Done(place={"row": row})
         case "unsay":
             quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded")

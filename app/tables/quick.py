@@ -9,6 +9,8 @@ from typing import Any
 from app.database import Database
 from app.tables.reviews import OWN, PAGE
 from app.tables.text import dumps, marks, now
+from feedback.origins import Origin
+from feedback.types import judgements
 
 _NEWEST = (
     "SELECT *, row_number() OVER (PARTITION BY row, reviewer_id ORDER BY id DESC) place FROM verdicts"
@@ -34,11 +36,20 @@ class Quicks:
         self.db = db
 
     def say(
-        self, row_id: str, who: str, changes: Mapping[str, Any], shown: Mapping[str, str], *, status: str = ""
+        self,
+        row_id: str,
+        who: str,
+        changes: Mapping[str, Any],
+        shown: Mapping[str, str],
+        *,
+        status: str = "",
+        suggested: Mapping[str, Any] | None = None,
+        blind: bool = False,
     ) -> None:
         """Adds to what `who` says of a row; None takes an answer back. It is submitted once there is a decision.
 
-        `shown` are the texts that stood there before, by question. What is sent to Argilla is sent again.
+        `shown` are the texts that stood there before, by question; `suggested` the labeller's ratings that were in sight,
+        with `blind` none. What is sent to Argilla is sent again.
         """
 
         def write(c: sqlite3.Connection) -> None:
@@ -47,15 +58,22 @@ class Quicks:
             ).fetchone()
             before = json.loads(last["answers"]) if last else {}
             answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
+            kept: dict[str, str] = json.loads(last["origins"]) if last else {}
+            revealed = bool(last) and last["suggestions_shown"] == 0 and not blind
+            for question, answer in judgements({name: said for name, said in changes.items() if said is not None}):
+                other = question in before and before[question] != answer and kept.get(question) in ("given", "changed")
+                kept[question] = _pressed(answer, (suggested or {}).get(question), after_reveal=revealed and other)
+            origins = {question: kept[question] for question, _ in judgements(answers) if question in kept}
             stands = status or ("submitted" if answers.get("decision") else "draft")
             at = now()
             c.execute(
                 "INSERT INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
-                " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
-                " SELECT id, ?, ?, ?, ?, ?, '', '', ?, ?, ?, content_hash, 1, ? FROM rows WHERE id=?",
+                " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled, origins)"
+                " SELECT id, ?, ?, ?, ?, ?, '', '', ?, ?, ?, content_hash, ?, ?, ? FROM rows WHERE id=?",
                 (
                     who, OWN + who, stands, dumps(answers), dumps({**(json.loads(last["shown"]) if last else {}), **shown}),
-                    f"{OWN}{row_id}:{who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at, at, row_id,
+                    f"{OWN}{row_id}:{who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at, not blind,
+                    at, dumps(origins), row_id,
                 ),
             )  # fmt: skip
             c.execute("UPDATE rows SET updated=? WHERE id=?", (at, row_id))
@@ -98,3 +116,9 @@ class Quicks:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
         values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
         self.db.write(lambda c: c.execute("INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", values))
+
+
+def _pressed(answer: Any, suggestion: Any, *, after_reveal: bool) -> Origin:
+    """Whose a rating is that was pressed here: nothing is chosen beforehand, so that nothing is only accepted."""
+    differs = suggestion is not None and answer != suggestion
+    return "changed" if differs or after_reveal else "given"

@@ -11,7 +11,8 @@ from typing import Any
 
 from app.database import Database
 from app.tables.text import dumps, marks, now
-from feedback.types import Verdict
+from feedback.origins import Origin, origin
+from feedback.types import RATED, Verdict, judgements
 
 PAGE = 500
 OWN = "app:"
@@ -129,7 +130,7 @@ class Reviews:
                 kind, odds, population = kinds[row]
                 c.execute(
                     "INSERT INTO pushed(push, row, content_hash, kind, place, why, chance, population, order_version,"
-                    " suggestions_shown, sent, batch, priority) VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?)",
+                    " suggestions_shown, sent, batch, priority, offered) VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?,'[]')",
                     (
                         push.id, row, kind, place,
                         "random sample" if kind == "audit" else "the other opinions against its decision", odds,
@@ -160,12 +161,23 @@ class Reviews:
                 return
             place, last = page[-1]["place"], page[-1]["row"]
 
-    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str, str]], at: str) -> None:
-        """(row id, hash of its record, the questions that it has suggestions for) of what Argilla has as it was `at` that time."""
+    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str, Mapping[str, Any]]], at: str) -> None:
+        """(row id, hash of its record, the suggestions that it has by question) of what Argilla has as it was `at` that time.
+
+        Suggested ratings and rankings are kept, each version of them: what somebody saw there can be told later.
+        """
+
+        def offer(suggestions: Mapping[str, Any]) -> str:
+            return dumps(dict(sorted(judgements(suggestions))))
+
         self.db.write(
             lambda c: c.executemany(
-                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL WHERE push=? AND row=?",
-                [(said, suggested, at, push.id, row) for row, said, suggested in sent],
+                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL,"
+                " offered=iif(instr(offered, ?)>0, offered, json_insert(offered, '$[#]', json(?))) WHERE push=? AND row=?",
+                [
+                    (digest, " ".join(sorted(suggestions)), at, offer(suggestions), offer(suggestions), push.id, row)
+                    for row, digest, suggestions in sent
+                ],
             )
         )
 
@@ -288,30 +300,37 @@ class Reviews:
     def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> Counter[str]:
         """Adds the versions that were not there, and returns how many of whom. What was gone and is there again counts again.
 
-        A version of what was decided in the app stays that reviewer's.
+        A version of what was decided in the app stays that reviewer's. Where an earlier version is kept without knowing whose
+        its ratings are, and that is known by now, it is added.
         """
 
         def write(c: sqlite3.Connection) -> Counter[str]:
             added: Counter[str] = Counter()
             for v in verdicts:
                 own = c.execute(
-                    "SELECT told.reviewer_id, reviewer, status, answers FROM told JOIN verdicts ON verdicts.id=told.verdict"
-                    " WHERE told.response_id=?", (v.response_id,),
+                    "SELECT told.reviewer_id, reviewer, status, answers, origins FROM told"
+                    " JOIN verdicts ON verdicts.id=told.verdict WHERE told.response_id=?", (v.response_id,),
                 ).fetchone()  # fmt: skip
                 if own is not None and _is_same(own, v):
                     continue
+                origins = dumps(_origins(c, dataset_id, v, own or _version_before(c, v)))
                 made = c.execute(
                     "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
-                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled)"
+                    " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled, origins)"
                     " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,coalesce((SELECT suggestions_shown FROM pushed JOIN pushes"
-                    " ON pushes.id=push WHERE row=rows.id AND dataset_id=?), 1),? FROM rows WHERE id=?",
+                    " ON pushes.id=push WHERE row=rows.id AND dataset_id=?), 1),?,? FROM rows WHERE id=?",
                     (
                         own["reviewer"] if own else v.reviewer, own["reviewer_id"] if own else v.reviewer_id, v.status,
                         dumps(dict(v.answers)), dumps(dict(v.shown)), dataset_id, v.record_id, v.response_id, v.inserted_at,
-                        v.updated_at, dataset_id, now(), v.row,
+                        v.updated_at, dataset_id, now(), origins, v.row,
                     ),
                 )  # fmt: skip
                 added[own["reviewer"] if own else v.reviewer] += made.rowcount
+                if not made.rowcount:
+                    c.execute(
+                        "UPDATE verdicts SET origins=? WHERE response_id=? AND updated_at=? AND status=? AND origins='{}'",
+                        (origins, v.response_id, v.updated_at, v.status),
+                    )
                 if own is not None and made.rowcount:
                     c.execute("UPDATE told SET verdict=? WHERE response_id=?", (made.lastrowid, v.response_id))
                 c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
@@ -356,9 +375,62 @@ class Reviews:
                         v["row"], v["reviewer"], v["status"], json.loads(v["answers"]), json.loads(v["shown"]),
                         v["record_id"], v["response_id"],
                         v["reviewer_id"], v["inserted_at"], v["updated_at"], blind=v["suggestions_shown"] == 0,
+                        origins=json.loads(v["origins"]),
                     )
                 )  # fmt: skip
         return found
+
+
+def _version_before(c: sqlite3.Connection, verdict: Verdict) -> sqlite3.Row | None:
+    """What is kept of a response that is not this version of it; None for nothing."""
+    found: sqlite3.Row | None = c.execute(
+        "SELECT answers, origins FROM verdicts WHERE response_id=? AND NOT (updated_at=? AND status=?) AND updated_at<=?"
+        " ORDER BY updated_at DESC, id DESC LIMIT 1",
+        (verdict.response_id, verdict.updated_at, verdict.status, verdict.updated_at),
+    ).fetchone()
+    return found
+
+
+def _origins(c: sqlite3.Connection, dataset_id: str, verdict: Verdict, before: sqlite3.Row | None) -> dict[str, Origin]:
+    """Whose each rating and the ranking of a verdict is, without those of which that can't be said.
+
+    What stays as it was in the version before stays that person's: Argilla shows an answer before any suggestion. Else what
+    the pushes of the record suggested tells, where that was always the same; else the suggestion that the pull saw there. Of
+    a push by an earlier version it is not known what was taken out: nothing was where the labeller never rated the response.
+    """
+    pushed = c.execute(
+        "SELECT suggestions_shown, offered FROM pushed JOIN pushes ON pushes.id=push WHERE row=? AND dataset_id=?"
+        " ORDER BY push DESC LIMIT 1", (verdict.row, dataset_id),
+    ).fetchone()  # fmt: skip
+    answers, origins = (json.loads(before["answers"]), json.loads(before["origins"])) if before else ({}, {})
+    offers = json.loads(pushed["offered"]) if pushed is not None and pushed["offered"] else None
+    found: dict[str, Origin] = {}
+    for question, answer in judgements(verdict.answers):
+        known = verdict.origins.get(question)
+        if answers.get(question) == answer and question in answers:
+            known = origins.get(question)
+        elif pushed is not None and pushed["suggestions_shown"] == 0:
+            known = "given"
+        elif offers:
+            suggestions = {dumps(offer.get(question)): offer.get(question) for offer in offers}
+            if len(suggestions) == 1:
+                known = origin(answer, next(iter(suggestions.values())))
+            elif known == "given":
+                known = None
+        elif known == "given" and _was_rated(c, verdict.row, question):
+            known = None
+        if known is not None:
+            found[question] = known
+    return found
+
+
+def _was_rated(c: sqlite3.Connection, row: str, question: str) -> bool:
+    """True where a labeller ever rated what a question is about, so that there may have been a suggestion."""
+    named = RATED.fullmatch(question)
+    which, values = (" AND aspect=? AND response=?", (named[1], int(named[2]) - 1)) if named else ("", ())
+    return bool(
+        c.execute(f"SELECT 1 FROM ratings WHERE row=? AND value IS NOT NULL{which} LIMIT 1", (row, *values)).fetchone()
+    )
 
 
 def _is_same(own: sqlite3.Row, verdict: Verdict) -> bool:
