@@ -37,6 +37,8 @@ OWN_ADDRESS, TYPED = "url", "typed"
 """Choices that are no preset and no variable: an address of one's own, a key that is typed."""
 ROWS = {False: "approved", True: "unreviewed"}
 """Choices of which rows to export."""
+AUDITS: dict[str, bool | str] = {"auto": "auto", "blind": True, "open": False}
+"""Choices of how the audit goes: by the number of rows, without suggestions, with them."""
 NOWHERE = "http://localhost"
 HUB, ARGILLA = "hub", "argilla"
 """The choice of a dataset on the Hub, where an export could be a file."""
@@ -165,7 +167,10 @@ def fill(made: Recipe) -> Filled:
     filled["rating.on"] = judge is not None
     filled.update(prefixed("rating", asdict(judge) if judge else RATING))
     filled["rating.aspects"] = list(filled["rating.aspects"])
-    reviewed = {**asdict(made.review), "aspects": list(made.review.aspects), "reasons": shown(made.review.reasons)}
+    reviewed = {
+        **asdict(made.review), "aspects": list(made.review.aspects), "reasons": shown(made.review.reasons),
+        "blind_audit": next(word for word, value in AUDITS.items() if value == made.review.blind_audit),
+    }  # fmt: skip
     filled.update(prefixed("review", reviewed))
     filled.update(prefixed("merge", asdict(made.merge)))
     filled.update(prefixed("budget", asdict(made.budget)))
@@ -257,7 +262,8 @@ def rating_of(filled: Filled) -> UltraFeedback:
 
 def review_of(filled: Filled) -> Review:
     """How rows are sent to Argilla. Raises FormError."""
-    return _part(Review, part(filled, "review"), "review")
+    values = part(filled, "review")
+    return _part(Review, {**values, "blind_audit": AUDITS.get(str(values.get("blind_audit")), "auto")}, "review")
 
 
 def budget_of(filled: Filled) -> Budget:

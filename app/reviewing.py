@@ -1,7 +1,7 @@
 """Where people review: which Argilla, how to get in, and in words what a dataset there shows and asks."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -71,7 +71,21 @@ def described(shape: Shape, made: Recipe) -> Described:
 
 def guidelines_of(made: Recipe) -> str:
     labeller = made.labeller.model or made.labeller.preset
-    return guidelines(made.rating.aspects if made.rating else (), labeller, for_trying=for_trying(made))
+    return guidelines(
+        made.rating.aspects if made.rating else (),
+        labeller,
+        for_trying=for_trying(made),
+        blind_audit=made.review.blind_audit is True,
+    )
+
+
+def with_audit(store: Store, run: Run, made: Recipe, rows: int) -> Recipe:
+    """The recipe with what its audit comes to for so many rows: without suggestions, or with them.
+
+    A run of which something was sent goes on as its audit was sealed, where the recipe does not say.
+    """
+    blind = made.review.is_blind(rows, store.reviews.sealed_blind(run.id))
+    return replace(made, review=replace(made.review, blind_audit=blind))
 
 
 SIGN_IN = "/claywright/sign-in"

@@ -70,7 +70,7 @@ def send(
 
     What is audit and what is queue is sealed before the first row is sent; the audit goes first, in random order, then the
     queue by priority. `vectors` gives those of texts by name. With `withdraw`, records of rows that the run does not have
-    any more are taken out.
+    any more are taken out. The recipe says of its audit whether it goes without suggestions (`reviewing.with_audit`).
     """
     began, about, done = now(), about_of(run, made), Sent(to)
     said = json.dumps([asdict(about), asdict(shape)])
@@ -82,7 +82,8 @@ def send(
     for judged in walk():
         priorities[judged.row.id] = priority(judged.row, judged.ratings, aspect)
         done.shortened += len(judged.row.responses) > MOST_RESPONSES
-    store.reviews.plan(push, priorities, blind_audit=made.review.blind_audit)
+    blind = made.review.blind_audit is True
+    store.reviews.plan(push, priorities, blind_audit=blind)
     _forget_what_is_gone(store, push, server, to)
 
     def batches() -> Iterator[tuple[list[to_argilla.Item], int]]:
@@ -104,7 +105,7 @@ def send(
 
     to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began), watch, done.pushed)
     done.decided = _tell_decisions(store, push, server, to)
-    done.open_audits = store.reviews.open_audits(push) if made.review.blind_audit else 0
+    done.open_audits = store.reviews.open_audits(push) if blind else 0
     store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])
     left = store.reviews.dropped(push)
     if withdraw and left:

@@ -35,7 +35,7 @@ from app.permissions import Permissions, models_of
 from app.publishing import facts
 from app.pulling import Pulled
 from app.recipe import Recipe
-from app.reviewing import Argilla, dataset_of, guidelines_of
+from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
 from app.sending import Sent
 from app.services import Say
 from app.store import Store
@@ -297,6 +297,7 @@ def push(
             f"The run {run.name} has no rows to send yet. Make some first.",
             terminal=f"claywright run --resume {run.id}",
         )
+    made = with_audit(store, run, made, population)
     name = dataset or dataset_of(store, run, made.review)
     place = workspace or made.review.workspace or where.workspace
     labelled = made.rating.aspects if made.rating else ()

@@ -4,7 +4,7 @@ The shape comes from what the run holds. A row as one record is made in feedback
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.aspects import ASPECTS
@@ -19,6 +19,7 @@ from tasks.types import Row
 if TYPE_CHECKING:
     import argilla as rg
 
+NO_REASONS = "Empty in the audit, where you judge without the labeller's ratings and reasons."
 DECISION, REASONS = "decision", "reasons"
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
@@ -28,6 +29,8 @@ REASONS_TO_CHOOSE = (
     "wrong or made up", "does not follow the instruction", "instruction unclear or unusable", "unhelpful or too thin",
     "badly written", "harmful", "very good example",
 )  # fmt: skip
+BLIND_FROM = 250
+"""From so many rows on the audit goes without suggestions, where nothing else is said: a fifth is enough to learn from."""
 RANKED_FROM = 3
 """So many responses of a row are ranked; of two the ratings say enough."""
 
@@ -56,10 +59,11 @@ class Review:
     min_submitted: int = setting(
         1, "Reviewers that a record needs before it counts as done.", label="Reviewers per record"
     )
-    blind_audit: bool = setting(
-        False,
-        "To learn how people judge on their own: a random sample, the audit, goes without ratings and reasons.",
-        label="Audit without suggestions",
+    blind_audit: bool | Literal["auto"] = setting(
+        "auto",
+        "True sends a random sample, the audit, without ratings and reasons, to learn how people judge on their own; false "
+        f"sends it with them; auto sends it without them from {BLIND_FROM} rows on.",
+        label="Audit",
     )
 
     def __post_init__(self) -> None:
@@ -73,6 +77,12 @@ class Review:
             raise SettingsError("[review] reasons must be texts of at most 200 characters.")
         if len(set(self.reasons)) == 1 or len(self.reasons) > 50:
             raise SettingsError("[review] reasons must be none, or from 2 to 50 different ones.")
+
+    def is_blind(self, rows: int, sealed: bool | None = None) -> bool:
+        """True where the audit of so many rows goes without suggestions. `sealed` is how that of the run went before."""
+        if self.blind_audit == "auto":
+            return rows >= BLIND_FROM if sealed is None else sealed
+        return self.blind_audit
 
     def rated(self, labelled: Sequence[str]) -> tuple[str, ...]:
         """The aspects that people rate, where the labeller rated `labelled`; one without a name where nothing says."""
@@ -118,6 +128,7 @@ class Part:
     title: str
     required: bool = False
     markdown: bool = True
+    description: str = ""
 
 
 def fields(shape: Shape) -> list[Part]:
@@ -156,7 +167,12 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
             asked = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
             found.append(Part("rating", rating_question(aspect, place), asked))
         if labelled:
-            found.append(Part("words", rationale_question(place), f"Why: the labeller on {which}"))
+            why = Part("words", rationale_question(place), f"Why: the labeller on {which}")
+            if review.blind_audit is True:
+                why = replace(
+                    why, title=f"The labeller's reasons, where they are shown: {which}", description=NO_REASONS
+                )
+            found.append(why)
     if review.ranking and shape.responses >= RANKED_FROM:
         found.append(Part("ranking", RANKING, "Responses from best to worst"))
     if review.reasons:
@@ -176,12 +192,15 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
     import argilla as rg
 
     def made(part: Part) -> Any:
-        common = {"name": part.name, "title": part.title, "required": part.required}
+        common: dict[str, Any] = {"name": part.name, "title": part.title, "required": part.required}
         match part.kind:
             case "chat":
                 return rg.ChatField(**common, use_markdown=True)
             case "text":
                 return rg.TextField(**common, use_markdown=True)
+        if part.description:
+            common["description"] = part.description
+        match part.kind:
             case "decision":
                 return rg.LabelQuestion(**common, labels=DECISIONS)
             case "rating":
@@ -231,8 +250,11 @@ def metadata(shape: Shape) -> list[Any]:
     ]
 
 
-def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool) -> str:
-    """What reviewers read beside the records: what to do, and the rubric of each aspect."""
+def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
+    """What reviewers read beside the records: what to do, and the rubric of each aspect.
+
+    Questions are those of the whole dataset: with a `blind_audit` it says that records of the audit leave some of them empty.
+    """
     parts = [
         "Read the instruction and every response. **Approve** a row if it should go into the dataset, **reject** it if not; "
         "**unsure** leaves it to others. "
@@ -243,6 +265,11 @@ def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool) -> st
     if aspects:
         parts.append(
             f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
+        )
+    if aspects and blind_audit:
+        parts.append(
+            "The first records, the audit, come **without suggestions**, so that you judge on your own: rate what you can. "
+            "The boxes for the labeller's reasons stay empty there; leave them so."
         )
     if aspects and for_trying:
         parts.append(

@@ -116,7 +116,7 @@ def test_what_differs_from_the_runs_recipe_is_given(desk: Desk, run: Run) -> Non
     assert any("More" in note for note in found.notes) and any(
         "own recipe, not with the one" in note for note in found.notes
     )
-    found = of(desk, "review", run, review__dataset="a b", review__blind_audit=True, review__ranking=False)
+    found = of(desk, "review", run, review__dataset="a b", review__blind_audit="blind", review__ranking=False)
     sent = understood(found)
     assert (sent["dataset"], sent["blind_audit"]) == ("a b", True)
     assert any("How rows are sent" in note for note in found.notes)

@@ -64,7 +64,8 @@ def push(
     blind_audit: Annotated[
         bool | None,
         typer.Option(
-            "--blind-audit/--open-audit", help="Send the audit sample without ratings and reasons, or with them."
+            "--blind-audit/--open-audit",
+            help="Send the audit sample without ratings and reasons, or with them; else without them from 250 rows on.",
         ),
     ] = None,
     allow_key: AllowKey = None,

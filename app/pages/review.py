@@ -1,5 +1,8 @@
 """Review: what will be sent to Argilla and how, one click that sends it, how far people are, and the rows to read."""
 
+import contextlib
+from dataclasses import fields, replace
+
 import gradio as gr
 
 from app import draft, parts, reviewing, workflow
@@ -11,11 +14,10 @@ from app.pages import argilla, filters, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
+from app.tables.reviews import audit_of
 from feedback.judged import Merging
-from feedback.schema import Review, shape_of
+from feedback.schema import BLIND_FROM, Review, shape_of
 
-MANY = 250
-"""From so many rows on, a fifth is enough of an audit to learn from."""
 MOST_ROWS = 10**9
 
 
@@ -39,7 +41,8 @@ def build(board: Board) -> None:
     board.part(advice)
     with gr.Row(elem_classes="hows") as hows:
         with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
-            add_fields(board.form, "review", Review)
+            add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
+            _audit(board)
             _similar(board)
             board.part(shape)
         with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
@@ -51,6 +54,22 @@ def build(board: Board) -> None:
     filters.build(board)
     board.part(rows, browse, often=True, elem_id="browse")
     verdict.build(board)
+
+
+def _audit(board: Board) -> None:
+    """Whether the audit goes without suggestions, and what that comes to for this run."""
+    choices = [
+        (f"Without suggestions from {BLIND_FROM} rows on", "auto"),
+        ("Without suggestions", "blind"),
+        ("With suggestions", "open"),
+    ]
+    info = (
+        "A fifth of the rows, drawn at random. Where ratings are chosen already, people tend to leave them as they are."
+    )
+    board.form.add(
+        "review.blind_audit", gr.Radio(choices, value="auto", label="The audit goes", info=info, interactive=True)
+    )
+    board.part(audit)
 
 
 def _similar(board: Board) -> None:
@@ -121,7 +140,7 @@ def take_out_words(look: Look) -> str:
 
 
 def advice(look: Look) -> str:
-    """Whether the audit should go without suggestions, and what to do about records of rows that are no more."""
+    """What to do about records of rows that are no more."""
     said = ""
     sent = look.job.sent if look.job is not None and not look.busy else None
     if sent is not None and sent.dropped:
@@ -129,13 +148,33 @@ def advice(look: Look) -> str:
             f"{count(sent.dropped, 'record')} in Argilla {'is' if sent.dropped == 1 else 'are'} of rows that the run does not "
             "have any more. Taking them out deletes what people said of them there; what was pulled stays here."
         )
-    rated = look.counts.get("rated", 0)
-    if rated >= MANY and not look.counts["sent"] and not look.filled.get("review.blind_audit"):
-        said += parts.notice(
-            f"With {count(rated, 'rated row')}, we recommend to send the audit without suggestions (under How rows are sent): "
-            "you learn how people judge on their own, and how far the labeller can be trusted."
-        )
     return said
+
+
+def audit(look: Look) -> str:
+    """What the choice of how the audit goes comes to for this run, and why."""
+    rows = look.counts.get("answered", 0)
+    if look.run is None or not rows:
+        return ""
+    try:
+        review = draft.review_of(look.filled)
+    except FormError:
+        return ""
+    sealed = look.desk.store.reviews.sealed_blind(look.run.id)
+    blind = review.is_blind(rows, sealed)
+    size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
+    if blind:
+        words = f"{size} without ratings and reasons, so that people judge on their own."
+    elif review.blind_audit != "auto":
+        words = f"{size} with ratings and reasons; what people leave as suggested is not counted as their rating."
+    else:
+        words = f"{size} with ratings and reasons: of so few rows it is a large part, and suggestions save people work."
+    if sealed is not None and review.blind_audit == "auto":
+        sealed_as = "without" if sealed else "with"
+        words = f"{size} {sealed_as} ratings and reasons, as it was sealed when the first rows were sent."
+    elif sealed is not None and sealed != blind:
+        words += f" What was sent before was sealed {'without' if sealed else 'with'} them and stays so."
+    return parts.note(words)
 
 
 def shape(look: Look) -> str:
@@ -145,7 +184,12 @@ def shape(look: Look) -> str:
     seen = look.desk.store.rows.page(look.run.id, 0, 50)
     if not seen:
         return ""
-    words = reviewing.described(shape_of(seen), look.recipe)
+    made = look.recipe
+    with contextlib.suppress(FormError):
+        made = replace(made, review=draft.review_of(look.filled))
+    words = reviewing.described(
+        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, made, look.counts["answered"])
+    )
     fields, questions = ("".join(f"<li>{t(word)}</li>" for word in part) for part in (words.fields, words.questions))
     guide = parts.fold("Guidelines that reviewers read", t(look.filled.get("review.guidelines") or words.guidelines))
     lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"

@@ -51,12 +51,17 @@ class Push:
     seed: int
 
 
+def audit_of(rows: int) -> int:
+    """How many of so many rows are audit: a fifth, at least 50 where there are that many."""
+    return max(math.ceil(AUDIT_SHARE * rows), min(AUDIT_LEAST, rows))
+
+
 def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> set[str]:
     """Which of the `new` rows are audit, so that of all `rows` a fifth is, at least 50 where there are that many.
 
     `audits` were drawn before. The draw depends on the ids, the seed and nothing else.
     """
-    wanted = max(math.ceil(AUDIT_SHARE * rows), min(AUDIT_LEAST, rows)) - audits
+    wanted = audit_of(rows) - audits
     return set(random.Random(f"{seed} {audits}").sample(sorted(new), min(max(wanted, 0), len(new))))
 
 
@@ -270,6 +275,14 @@ class Reviews:
             "SELECT count(*) n FROM pushed WHERE push=? AND kind='audit' AND suggestions_shown=1", push.id
         )
         return int(found["n"])
+
+    def sealed_blind(self, run_id: str) -> bool | None:
+        """True where the audit row of a run that was sealed last goes without suggestions; None where none is sealed yet."""
+        found = self.db.all(
+            "SELECT suggestions_shown FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND kind='audit'"
+            " ORDER BY push DESC, place DESC LIMIT 1", run_id,
+        )  # fmt: skip
+        return found[0]["suggestions_shown"] == 0 if found else None
 
     def place(self, run_id: str, dataset_id: str, row: str) -> int | None:
         """The place of a row in what was sent to a dataset, from 1; None where it is not there."""

@@ -1,0 +1,109 @@
+"""The audit goes without suggestions from 250 rows on, where nobody says otherwise, and what is sealed stays as it is."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app import draft, recipe, reviewing, workflow
+from app.config import Settings
+from app.desk import Desk
+from app.jobs import Jobs
+from app.pages.review import audit
+from app.reviewing import Argilla
+from app.standby import Standby
+from app.store import Store
+from app.tables.runs import Run
+from feedback.schema import NO_REASONS, Review, Shape, guidelines, questions
+from tests.conftest import ArgillaServer
+from tests.rows import Reviewer, add_rows, made_of, with_run
+
+
+def test_where_nothing_is_said_the_number_of_rows_decides() -> None:
+    assert [Review().is_blind(rows) for rows in (0, 249, 250, 10_000)] == [False, False, True, True]
+    assert Review(blind_audit=True).is_blind(1) and not Review(blind_audit=False).is_blind(10_000)
+    assert Review().is_blind(249, sealed=True) and not Review().is_blind(250, sealed=False)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_recipes_that_say_it_keep_their_meaning(value: bool) -> None:
+    made = made_of(review={"blind_audit": value})
+    assert made.review.blind_audit is value and made.dump()["review"] == {"blind_audit": value}
+    assert recipe.parse(made.dump()) == made
+    assert draft.review_of(draft.fill(made)).blind_audit is value
+    silent = made_of()
+    assert "review" not in silent.dump() and draft.review_of(draft.fill(silent)).blind_audit == "auto"
+    assert made_of(review={"blind_audit": "auto"}).dump() == silent.dump()
+
+
+def test_what_is_asked_does_not_promise_what_is_not_there() -> None:
+    def why(review: Review) -> Any:
+        return next(part for part in questions(Shape(2), review, ("honesty",)) if part.name == "rationale-2")
+
+    assert why(Review(blind_audit=False)).description == ""
+    blind = why(Review(blind_audit=True))
+    assert blind.description == NO_REASONS and blind.title.startswith("The labeller's reasons, where they are shown")
+    text = guidelines(("honesty",), "m", for_trying=False, blind_audit=True)
+    assert "the audit, come **without suggestions**" in text
+    assert "without suggestions" not in guidelines(("honesty",), "m", for_trying=False)
+
+
+def audits(store: Store, run: Run) -> list[tuple[int, int]]:
+    """(1 where suggestions are shown, how many) of the audit rows of a run."""
+    return [
+        (r[0], r[1])
+        for r in store.db.all(
+            "SELECT suggestions_shown, count(*) FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND kind='audit'"
+            " GROUP BY suggestions_shown ORDER BY suggestions_shown", run.id,
+        )
+    ]  # fmt: skip
+
+
+def test_a_run_of_250_rows_in_argilla(store: Store, argilla: ArgillaServer) -> None:
+    where, name = Argilla(argilla.url, argilla.api_key, own=True), f"audit-{random.randrange(10**9)}"
+    run = with_run(store, 250)
+    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    assert audits(store, run) == [(0, 50)]
+    with Reviewer(argilla) as owner:
+        asked = {question["name"]: question for question in owner.questions(name)}
+        assert asked["rationale-1"]["description"] == NO_REASONS
+        counts = {
+            sample: {len(r["suggestions"]) for r in owner.records(name) if r["metadata"]["sample"] == sample}
+            for sample in ("audit", "queue")
+        }
+    assert counts == {"audit": {2}, "queue": {4}}
+
+
+def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: ArgillaServer) -> None:
+    where, name = Argilla(argilla.url, argilla.api_key, own=True), f"audit-{random.randrange(10**9)}"
+    run = with_run(store, 100)
+    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    add_rows(store, run, 100, 300)
+    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    assert audits(store, run) == [(1, 60)]
+    run = workflow.amend(store, run, review=replace(Review(), blind_audit=True))
+    add_rows(store, run, 300, 400)
+    sent = workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    assert audits(store, run) == [(0, 20), (1, 60)] and sent.open_audits == 60
+
+
+def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
+    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    run = with_run(store, 320)
+
+    def says(run: Run, **filled: Any) -> str:
+        desk.keep("somebody", {f"review.{name}": value for name, value in filled.items()})
+        return audit(desk.look("somebody", run.id, {}))
+
+    blind = "320 rows: the audit (64 of them) goes without ratings and reasons, so that people judge on their own."
+    assert blind in says(run, blind_audit="auto") and blind in says(run, blind_audit="blind")
+    assert "(64 of them) goes with ratings and reasons; what people leave" in says(run, blind_audit="open")
+    few = with_run(store, 30, name="lakes-1")
+    assert "30 rows: the audit (30 of them) goes with ratings and reasons: of so few" in says(few, blind_audit="auto")
+    push = store.reviews.begin_push(few.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, {f"{few.id}-{k:06}-0": 0.0 for k in range(30)}, blind_audit=True)
+    assert "goes without ratings and reasons, as it was sealed" in says(few, blind_audit="auto")
+    assert "was sealed without them and stays so" in says(few, blind_audit="open")
+    made = reviewing.with_audit(store, few, made_of(), 30)
+    assert made.review.blind_audit is True and "**without suggestions**" in reviewing.guidelines_of(made)
