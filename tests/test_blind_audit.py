@@ -10,13 +10,17 @@ from app import draft, recipe, reviewing, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
+from app.pages import verdict
+from app.pages.board import Act
 from app.pages.review import audit
+from app.pages.rows import JUDGE_FIRST, rows
 from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
 from feedback.schema import NO_REASONS, Review, Shape, guidelines, questions
 from tests.conftest import ArgillaServer
+from tests.desks import at_desk
 from tests.rows import Reviewer, add_rows, made_of, with_run
 
 
@@ -107,3 +111,58 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
     assert "was sealed without them and stays so" in says(few, blind_audit="open")
     made = reviewing.with_audit(store, few, made_of(), 30)
     assert made.review.blind_audit is True and "**without suggestions**" in reviewing.guidelines_of(made)
+
+
+# -- in the app
+
+
+def press(desk: Desk, run: Run, row: str, **data: Any) -> None:
+    assert verdict.say(Act(desk, "first", run.id, desk.filled("first"), {}, {"row": row, **data})) is not None
+
+
+def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Settings) -> None:
+    """The labeller says 1 of the first response and 2 of the second."""
+    run = with_run(store, 3, responses=2)
+    row, beside = (f"{run.id}-{k:06}-0" for k in (0, 2))
+    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, {row: 0.0}, blind_audit=True)
+    store.quick.say(row, "another", {"decision": "reject", "helpfulness-1": 2}, {})
+    with at_desk(store, here) as desk:
+        page = rows(desk.look("first", run.id, {"row": row}))
+        chosen = page[page.index("<article") :]
+        for told in ("model-0", "model-1", "Help 1.", "Fair.", "rejected", "people:", 'class="score', "data-aspect"):
+            assert told not in chosen, told
+        assert JUDGE_FIRST.replace("'", "&#x27;") in chosen and "River 0, said by 1." in chosen
+        assert page.count("hidden until you judge") == 1
+        other = rows(desk.look("first", run.id, {"row": beside}))
+        assert "model-0" in other and "Help 3." in other and "judge first" not in other
+
+        press(desk, run, row, act="rate", place=0, value=4)
+        assert JUDGE_FIRST.replace("'", "&#x27;") in rows(desk.look("first", run.id, {"row": row}))
+        press(desk, run, row, act="say", said="approve")
+        shown = rows(desk.look("first", run.id, {"row": row}))
+        assert "model-0" in shown and "Help 1." in shown and "judge first" not in shown
+        mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
+        assert mine.blind and mine.origins == {"helpfulness-1": "given"} and mine.own_ratings == {("helpfulness", 0): 4}
+
+        press(desk, run, row, act="rate", place=0, value=1)  # as the labeller says, now that it is seen
+        press(desk, run, row, act="rate", place=1, value=2)
+        mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
+        assert not mine.blind and mine.origins == {"helpfulness-1": "changed", "helpfulness-2": "given"}
+        press(desk, run, row, act="unsay")
+        assert "model-0" in rows(desk.look("first", run.id, {"row": row}))  # it was seen, and stays so
+
+
+def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Store, here: Settings) -> None:
+    run = with_run(store, 1, responses=2)
+    row = f"{run.id}-000000-0"
+    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, {row: 0.0}, blind_audit=True)
+    with at_desk(store, here) as desk:
+        act = Act(desk, "first", run.id, desk.filled("first"), {"row": row}, {"row": row, "act": "correct"})
+        done = verdict.say(act)
+        assert done is not None and done.place["texts"][1] == "River 0, said by 0."  # the labeller's best is the second
+        verdict.correct(replace(act, place={**done.place}, data={}, extra=[done.place["texts"][0], "Mine."]))
+    (mine,) = store.reviews.verdicts([row])[row]
+    assert mine.blind and mine.answers["corrected-response"] == "Mine."
+    assert mine.shown["corrected-response"] == "River 0, said by 0."

@@ -15,6 +15,7 @@ from tasks.conversations import readable
 from tasks.marks import marks
 
 PAGE = 10
+JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
 def rows(look: Look) -> str:
@@ -72,9 +73,11 @@ def _place(look: Look, row: str) -> int | None:
 
 
 def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int) -> str:
-    sent = look.desk.store.reviews.were_sent([judged.row.id for judged in page])
+    ids = [judged.row.id for judged in page]
+    sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
-        _entry(judged, offset + k, judged is chosen, judged.row.id in sent) for k, judged in enumerate(page, 1)
+        _entry(judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden)
+        for k, judged in enumerate(page, 1)
     )
     before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
     after = _turn("Next page", "›", offset + PAGE, able=offset + PAGE < total)
@@ -91,10 +94,11 @@ def _means(judged: Judged) -> list[float | None]:
     return [judged.labelled(place) for place in range(len(judged.row.responses))]
 
 
-def _entry(judged: Judged, number: int, here: bool, sent: bool) -> str:
+def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool) -> str:
+    judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{parts.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
-    label = ", ".join(f"{m:.1f}" for m in means) or "unrated"
+    label = ", ".join(f"{m:.1f}" for m in means) or ("hidden until you judge" if hidden else "unrated")
     mean = f"{fmean(means):.1f}" if means else "–"
     strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{mean}</em>'
     asked = " ".join(judged.row.instruction.split())[:120]
@@ -122,6 +126,8 @@ def _status(judged: Judged, sent: bool) -> str:
 
 
 def _detail(look: Look, judged: Judged, number: int) -> str:
+    hidden = bool(verdict.hidden(look, [judged.row.id]))
+    judged = verdict.covered(judged) if hidden else judged
     row = judged.row
     sent = look.desk.store.reviews.were_sent([row.id])
     talk = "".join(parts.bubble(m["role"], readable(m)) for m in row.messages)
@@ -140,7 +146,7 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
     link = parts.link("Open in Argilla", place) if place else ""
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
-        f"{_status(judged, row.id in sent)}{link}</div>"
+        f"{_status(judged, row.id in sent)}{link}</div>{parts.notice(JUDGE_FIRST) if hidden else ''}"
         f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{verdict.bar(look, judged)}</article>'
     )
 

@@ -1,6 +1,7 @@
 """A verdict in the app itself, for a curator without reviewers: decide, rate, correct. It goes to Argilla with the next push."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -21,6 +22,7 @@ from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION,
 from feedback.types import RATED
 from tasks.errors import SettingsError
 
+HIDDEN = "model hidden"
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
@@ -84,9 +86,22 @@ def correcting(look: Look) -> str:
     return row if row and row == look.place.get("row") else ""
 
 
+def hidden(look: Look, row_ids: Sequence[str]) -> set[str]:
+    """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
+    blind = look.desk.store.reviews.blind_of(row_ids)
+    return blind - look.desk.store.quick.decided(blind, name_of(look)) if blind else blind
+
+
+def covered(judged: Judged) -> Judged:
+    """A row without what the labeller and other people said of it, and without who wrote its responses."""
+    responses = tuple(replace(r, model=HIDDEN, principle="") for r in judged.row.responses)
+    return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=())
+
+
 def _judged(look: Look, row_id: str) -> Judged | None:
     found = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
-    return found.get(row_id)
+    judged = found.get(row_id)
+    return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
 
 def _begun(look: Look) -> tuple[str, str]:
@@ -204,24 +219,25 @@ def say(act: Act) -> Done | None:
     who = act.desk.reviewer(act.browser, deciding=decides)
     if not who and decides:
         return Done(place={"row": row, "naming": dict(act.data)})
+    blind = bool(hidden(look, [row]))
     match act.word:
         case "say":
             said = act.text("said")
             if said not in [word for word, _, _ in DECISIONS]:
                 raise PageError
-            quick.say(row, who, {DECISION: said}, {})
+            quick.say(row, who, {DECISION: said}, {}, blind=blind)
             return Done(place={"row": row, "correcting": ""})
         case "rate":
             place = act.number("place", 0, len(pressed.responses) - 1)
             question = rating_question(aspect_of(look), place)
             value = act.number("value", 1, 5)
             again = quick.of(row, who).get(question) == value
-            suggested = opinion(look.desk.store.ratings.of([row])[row], place, aspect_of(look))
+            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], place, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
-            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight)
+            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(place={"row": row})
         case "unsay":
-            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded")
+            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded", blind=blind)
             return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
         case "correct":
             if correcting(look) == row:
@@ -271,5 +287,6 @@ def correct(act: Act) -> Done:
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, _of(look, judged)), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
-    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was)
+    blind = bool(hidden(look, [judged.row.id]))
+    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
     return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")

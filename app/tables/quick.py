@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,14 @@ class Quicks:
         """What `who` answered last of a row, by question, with its status as "status"; empty for nothing."""
         found = self.db.all(f"SELECT * FROM ({_NEWEST} AND row=? AND reviewer_id=?) WHERE place=1", row_id, OWN + who)
         return {**json.loads(found[0]["answers"]), "status": found[0]["status"]} if found else {}
+
+    def decided(self, row_ids: Collection[str], who: str) -> set[str]:
+        """Those of the rows that `who` ever decided here, also where that was taken back since."""
+        found = self.db.all(
+            f"SELECT DISTINCT row FROM verdicts WHERE reviewer_id=? AND status='submitted' AND row IN ({marks([*row_ids])})",
+            OWN + who, *row_ids,
+        )  # fmt: skip
+        return {r["row"] for r in found}
 
     def untold(self, row_ids: Sequence[str], dataset_id: str) -> list[Quick]:
         """What that dataset does not know yet of these rows. What was never submitted is kept here."""

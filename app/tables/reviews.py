@@ -269,6 +269,13 @@ class Reviews:
         found = self.db.all(f"SELECT id FROM rows WHERE in_argilla AND id IN ({marks(row_ids)})", *row_ids)
         return {r["id"] for r in found}
 
+    def blind_of(self, row_ids: Sequence[str]) -> set[str]:
+        """Those of the rows that were sealed as audit without suggestions."""
+        found = self.db.all(
+            f"SELECT row FROM pushed WHERE kind='audit' AND suggestions_shown=0 AND row IN ({marks(row_ids)})", *row_ids
+        )
+        return {r["row"] for r in found}
+
     def open_audits(self, push: Push) -> int:
         """How many audit rows of a push were sealed to go with ratings and reasons."""
         (found,) = self.db.all(
