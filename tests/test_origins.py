@@ -172,7 +172,7 @@ def test_what_is_pulled_says_whose_each_rating_is(
     suggested = [{"value": f"response-{k}", "rank": 4 - k} for k in (1, 2, 3)]
     with another(argilla, f"ann-{name}") as ann, another(argilla, f"bob-{name}") as bob:
         first = ann.say(record, decision="approve", helpfulness_1=1, helpfulness_2=4, ranking=suggested)
-        workflow.pull(store, run, where, everything=True)
+        workflow.pull(store, run, where)
         expected = {"helpfulness-1": "accepted", "helpfulness-2": "changed", "ranking": "accepted"}
         assert origins_of(store, row) == {ann.name: expected}
 
@@ -180,7 +180,7 @@ def test_what_is_pulled_says_whose_each_rating_is(
         workflow.push(store, run, where, lambda done, total: None, dataset=name)
         bob.say(record, decision="approve", helpfulness_1=5, helpfulness_2=2, helpfulness_3=1)
         ann.change(first, decision="reject", helpfulness_1=1, helpfulness_2=4, helpfulness_3=3)
-        workflow.pull(store, run, where, everything=True)
+        workflow.pull(store, run, where)
         # what Ann had stays whose it was, though the first suggestion differs by now
         assert origins_of(store, row) == {
             ann.name: {"helpfulness-1": "accepted", "helpfulness-2": "changed", "helpfulness-3": "accepted"},
@@ -192,7 +192,7 @@ def test_what_is_pulled_says_whose_each_rating_is(
             eve.say(record, decision="approve", helpfulness_1=4, helpfulness_2=2)
             rate(store, store.rows.get(row), [rating(0, 4.0), rating(1, 2.0), rating(2, 3.0)], judge="a third")
             workflow.push(store, run, where, lambda done, total: None, dataset=name)
-            workflow.pull(store, run, where, everything=True)
+            workflow.pull(store, run, where)
             assert origins_of(store, row)[eve.name] == {"helpfulness-2": "accepted"}
     (found,) = judging.judged_of(store, run, [row]).values()
     assert (found.rated_by_people(0), found.accepted_by_people(0), found.rated_by_people(1)) == (None, 3.3333, 4)
@@ -204,7 +204,7 @@ def test_a_row_without_suggestions_is_rated_by_people_alone(store: Store, where:
     workflow.push(store, run, where, lambda done, total: None, dataset=name)
     record = next(one for one in owner.records(name) if one["external_id"].endswith("000000-0"))
     owner.say(record, decision="approve", helpfulness_1=1)  # as the labeller says, which nobody saw
-    workflow.pull(store, run, where, everything=True)
+    workflow.pull(store, run, where)
     (found,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
     assert found.blind and found.origins == {"helpfulness-1": "given"} and found.own_ratings == {("helpfulness", 0): 1}
 

@@ -143,15 +143,15 @@ def test_every_version_of_a_verdict_is_kept_and_the_newest_counts(tmp_path: Path
         first, second = verdict(row, "approve", "2026-01-01T10:00"), verdict(row, "reject", "2026-01-01T11:00")
         bob = verdict(row, "approve", "2026-01-01T09:00", who="bob")
         keep = store.reviews.keep_verdicts
-        assert keep("d", [first, bob]) == 2
-        assert keep("d", [first, bob]) == 0
-        assert keep("d", [second]) == 1
+        assert keep("d", [first, bob]).total() == 2
+        assert keep("d", [first, bob]).total() == 0
+        assert keep("d", [second]).total() == 1
         assert {v.reviewer: v.decision for v in store.reviews.verdicts([row.id])[row.id]} == {
             "ann": "reject",
             "bob": "approve",
         }
         assert store.db.all("SELECT count(*) FROM verdicts")[0][0] == 3
-        assert keep("d", [verdict(replace(row, id="nobody's"), "approve", "x", who="eve")]) == 0
+        assert keep("d", [verdict(replace(row, id="nobody's"), "approve", "x", who="eve")]).total() == 0
 
 
 def test_a_person_has_one_vote_wherever_a_row_was_sent(tmp_path: Path) -> None:
