@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,17 @@ def test_rows_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
     long = [{"q": "x, \n" * 40_000, "a": f'"{n}"'} for n in range(9)]
     pd.DataFrame(long).to_csv(tmp_path / "a.csv", index=False)
     assert read(tmp_path / "a.csv") == long
+
+
+def test_short_rows_of_many_columns_take_little_room(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(1000)]
+    (tmp_path / "a.csv").write_text(",".join(names) + "\n" + "x\n" * 20_000)
+    tracemalloc.start()
+    try:
+        assert next(rows(Inputs(path=str(tmp_path / "a.csv")))) == {"c0": "x", **dict.fromkeys(names[1:], "")}
+        assert tracemalloc.get_traced_memory()[1] < 100 * 10**6
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_line_of_a_row_with_too_many_cells(tmp_path: Path) -> None:

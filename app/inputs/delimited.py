@@ -23,6 +23,8 @@ SAMPLE = 50
 SAMPLE_SIZE = 2**16
 TOGETHER = 2**18
 """Characters of rows that pandas is given together."""
+CELLS_TOGETHER = 2**20
+"""Cells of the table that these become. A short row has as many as any other."""
 
 
 class Records:
@@ -101,7 +103,7 @@ def rows(source: Source, options: TableOptions, say: Say) -> Rows:
     else:
         names = column_names(source, numbered(len(cells)))
         records = itertools.chain([first], records)
-    for block in _blocks(records):
+    for block in _blocks(records, len(names)):
         yield from _by_pandas(source, block, names, separator)
 
 
@@ -177,12 +179,12 @@ def _widths(lines: Sequence[str], separator: str) -> list[int]:
     return found[:-1] if len(found) > 2 else found
 
 
-def _blocks(records: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+def _blocks(records: Iterator[tuple[int, str]], columns: int) -> Iterator[list[tuple[int, str]]]:
     block, size = [], 0
     for record in records:
         block.append(record)
         size += len(record[1])
-        if size > TOGETHER:
+        if size > TOGETHER or len(block) * columns > CELLS_TOGETHER:
             yield block
             block, size = [], 0
     if block:
