@@ -161,6 +161,13 @@ def test_without_input_there_are_no_rows() -> None:
         ("a.csv", b'a,b\n1,2\n"open,2\n', "line 3 can't be read as CSV"),
         ("a.csv", b'a,b\n"x"y,2\n', "can't be read as CSV"),
         ("a.csv", b"a,b,a\n1,2,3\n", "two columns named 'a'"),
+        (
+            "a.csv",
+            b"instru\rction,response\nx,y\n",
+            "line 1 can't be read as CSV: a carriage return .* outside of quotes",
+        ),
+        ("a.csv", b'a,b\r1,"two\nlines"\r3,4\r', "line 1 can't be read as CSV: a carriage return .*line feed"),
+        ("a.csv", b"a,b\n1,2\r3\n1\r,2,3\n", "line 3 has more cells than the header names columns"),
         ("a.csv", b"a,b\n1,\0\n", "line 2 holds binary data"),
         ("a.csv", b'a,b\n"' + (b"x" * 999 + b"\n") * (LONGEST_LINE // 1000 + 1) + b'",2\n', "row is longer than 10 MB"),
         ("a.parquet", b"PAR1 nothing of the kind", "can't be read as Parquet"),

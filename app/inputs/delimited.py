@@ -97,7 +97,7 @@ def rows(source: Source, options: TableOptions, say: Say) -> Rows:
     records = iter(Records(source, lines, separator))
     if (first := next(records, None)) is None:
         return
-    cells = next(csv.reader([first[1]], delimiter=separator))
+    cells = _first_cells(source, *first, separator)
     if options.header:
         names = column_names(source, cells)
     else:
@@ -105,6 +105,17 @@ def rows(source: Source, options: TableOptions, say: Say) -> Rows:
         records = itertools.chain([first], records)
     for block in _blocks(records, len(names)):
         yield from _by_pandas(source, block, names, separator)
+
+
+def _first_cells(source: Source, number: int, record: str, separator: str) -> list[str]:
+    """The cells of the first row. Raises InputError where rows end in it: then line feeds are not what ends them."""
+    try:
+        return next(csv.reader([record], delimiter=separator))
+    except csv.Error as error:
+        raise InputError(
+            f"{source.name}, line {number} can't be read as CSV: a carriage return stands in the first row, outside of quotes. "
+            "End each row with a line feed."
+        ) from error
 
 
 def _separated(
@@ -222,7 +233,7 @@ def _by_pandas(source: Source, block: Sequence[tuple[int, str]], names: Sequence
 
 def _too_many(source: Source, block: Sequence[tuple[int, str]], columns: int, separator: str) -> InputError:
     for number, record in block:
-        cells = next(csv.reader(io.StringIO(record, newline=""), delimiter=separator), [])
+        cells = next(csv.reader([record.replace("\r", " ")], delimiter=separator))
         if len(cells) > columns and (len(cells) > columns + 1 or cells[-1]):
             return InputError(f"{source.name}, line {number} has more cells than the header names columns.")
     return InputError(f"{source.name}, line {block[0][0]} and those behind it can't be read as CSV.")
