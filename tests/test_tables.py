@@ -347,6 +347,54 @@ def test_json_that_is_no_table(tmp_path: Path, content: str, words: str) -> None
         read(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "q,a,q\n1,2,3\n"),
+        ("a.jsonl", '{"q": 1, "a": 2}\n{"q": 1, "a": {"b": 1, "b": 2}, "q": 3}\n'),
+        ("a.jsonl", '{"q": 1, "q": 3,}\n'),
+        ("a.json", '[{"q": 1, "a": 2}, {"q": 1, "a": 2, "q": 3}]'),
+        ("a.json", '{"q": 1, "q": 3}\n{"q": 1}'),
+        ("a.json", '{"data": [{"q": 1, "q": 3}]}'),
+        ("a.json", '{"x": {"q": 1, "q": 3}, "y": {"q": 1}}'),
+        ("a.json", '{"q": [1, 2], "a": [1, 2], "q": [3, 4]}'),
+        ("a.json", '{"prompt": "a", "q": 1, "q": 3}'),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(
+        InputError, match=r"^a\.\w+ has two (columns named|lists of the name) 'q'\. Rename one of them\.$"
+    ):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "arrow"])
+def test_two_columns_of_one_name_are_refused_in_arrow(tmp_path: Path, kind: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / f"a.{kind}"
+    cells = pa.array(["x"])
+    table = pa.Table.from_arrays([cells, cells], names=["q", "q"])
+    if kind == "parquet":
+        pq.write_table(table, path)
+    else:
+        with (pa.ipc.new_file if kind == "feather" else pa.ipc.new_stream)(path, table.schema) as out:
+            out.write_table(table)
+    with pytest.raises(InputError, match=rf"^a\.{kind} has two columns named 'q'\. Rename one of them\.$"):
+        read(path)
+    fields = pa.StructArray.from_arrays([cells, cells], names=["q", "q"])
+    pq.write_table(pa.table({"a": fields}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"b\.parquet can't be read as Parquet: .* duplicate field names"):
+        read(tmp_path / "b.parquet")
+
+
+def test_an_object_in_a_cell_may_name_things_twice(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"q": {"b": 1, "b": 2}}\n')
+    assert read(tmp_path / "a.jsonl") == [{"q": {"b": 2}}]
+
+
 def test_a_sheet_is_chosen(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with pd.ExcelWriter(path) as book:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.inputs.files import Say, Source, words
-from app.inputs.table import Rows, TableOptions
+from app.inputs.table import Rows, TableOptions, check_names
 from tasks.errors import InputError
 
 FEW_ROWS, ONE_ROW = 32, 1
@@ -26,6 +26,7 @@ def parquet_rows(source: Source, options: TableOptions, say: Say) -> Rows:
     try:
         with source.open() as file:
             opened = pq.ParquetFile(file, buffer_size=2**20, pre_buffer=False)
+            check_names(source, opened.schema_arrow.names)
             try:
                 for batch in opened.iter_batches(FEW_ROWS, use_threads=False):
                     for row in _unpacked(batch):
@@ -34,7 +35,11 @@ def parquet_rows(source: Source, options: TableOptions, say: Say) -> Rows:
             except MemoryError:
                 for batch in _behind(opened.iter_batches(ONE_ROW, use_threads=False), read):
                     yield from _unpacked(batch)
-    except (pa.ArrowException, OSError) as error:  # a damaged page is an OSError
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+    ) as error:  # a damaged page is an OSError, fields named alike a ValueError
         if isinstance(error, MemoryError):
             raise
         words = " ".join(str(error).split())[:200].rstrip(".")
@@ -59,23 +64,26 @@ def arrow_rows(source: Source, options: TableOptions, say: Say) -> Rows:
 
     try:
         with source.open() as file:
-            for batch in _batches(file):
+            for batch in _batches(source, file):
                 yield from _unpacked(batch)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, MemoryError):
             raise
         raise InputError(f"{source.name} can't be read as an Arrow file: {words(error)}.") from error
 
 
-def _batches(file: Any) -> Iterator[Any]:
+def _batches(source: Source, file: Any) -> Iterator[Any]:
     import pyarrow as pa
 
     head = file.peek(6)[:6]
     if head.startswith(STREAM):
-        yield from pa.ipc.open_stream(file)
+        stream = pa.ipc.open_stream(file)
+        check_names(source, stream.schema.names)
+        yield from stream
         return
     if head != b"ARROW1":  # what it says about its length can't be relied on
         raise pa.ArrowInvalid("it does not begin as one does (Feather of version 1 is not read)")
     reader = pa.ipc.open_file(file)
+    check_names(source, reader.schema.names)
     for number in range(reader.num_record_batches):
         yield reader.get_batch(number)

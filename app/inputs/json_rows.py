@@ -1,6 +1,8 @@
 """JSON and JSON Lines in the shapes that people and tools write them in.
 
-A file is read as a stream: what is no list of objects is looked through once, to see which shape it is, and then read.
+A file is read as a stream: what is no list of objects is looked through once, to see which shape it is, and then read. Two columns
+of one name are refused where they stand in one of the first thousand rows; behind them the last one is taken, as Python does: to
+look at each object would make reading conversations a fifth slower.
 
     [{"q": "Why?", "a": "So."}]                                    a list of objects
     {"q": "Why?", "a": "So."}, {"q": ...}                          objects behind each other, with commas or without
@@ -22,8 +24,8 @@ from typing import IO, Any, Literal
 
 from app.inputs.encodings import known_encoding, text_lines
 from app.inputs.files import Say, Source
-from app.inputs.json_stream import JsonStream, TooLong, without_last_commas
-from app.inputs.table import LONGEST_LINE, MOST_COLUMNS, Rows, TableOptions, column_names, numbered
+from app.inputs.json_stream import CHECKED, MOST_CHECKED, JsonStream, NamedTwice, TooLong, without_last_commas
+from app.inputs.table import LONGEST_LINE, MOST_COLUMNS, Rows, TableOptions, check_names, column_names, numbered
 from tasks.errors import InputError
 
 LIST_NAMES = ("data", "rows", "examples", "records", "items", "instances", "train")
@@ -100,9 +102,9 @@ def json_lines(source: Source, options: TableOptions, say: Say) -> Rows:
         if not (text := line.strip()):
             continue
         try:
-            row = json.loads(text)
+            row = _loaded(text, read)
         except (ValueError, RecursionError) as error:
-            row = _tidied(text)
+            row = _tidied(text, read)
             if row is None and not read and (rows := _over_lines(source, options)) is not None:
                 yield from rows
                 return
@@ -114,10 +116,14 @@ def json_lines(source: Source, options: TableOptions, say: Say) -> Rows:
         yield as_row(source, f"line {number}", row)
 
 
-def _tidied(line: str) -> Any:
+def _loaded(line: str, read: int) -> Any:
+    return CHECKED.decode(line) if read < MOST_CHECKED else json.loads(line)
+
+
+def _tidied(line: str, read: int) -> Any:
     """A line of JSON without commas behind the last entry, or behind the line; None if it is none all the same."""
     try:
-        return json.loads(without_last_commas(line.removesuffix(",")))
+        return _loaded(without_last_commas(line.removesuffix(",")), read)
     except (ValueError, RecursionError):
         return None
 
@@ -204,10 +210,10 @@ def _of_object(source: Source, stream: JsonStream, outline: Outline, encoding: s
     if not shape:
         raise InputError(f"{source.name} must hold a list of objects, or columns of the same length.")
     if shape == "one row":
-        yield as_row(source, "its object", stream.value())
+        yield as_row(source, "its object", stream.value(checked=True))
     elif shape == "by id":
         for number, name in enumerate(stream.members()):
-            row = as_row(source, f"the value of '{name[:40]}'", stream.value())
+            row = as_row(source, f"the value of '{name[:40]}'", stream.value(number < MOST_CHECKED))
             yield row if "id" in row or name == str(number) else {"id": name, **row}
     elif shape == "by column":
         yield from _by_column(source, stream)
@@ -279,7 +285,7 @@ def _by_column(source: Source, stream: JsonStream) -> Rows:
         spans: dict[str, tuple[int, int]] = {}
         for name in stream.members():
             if name in spans:
-                raise InputError(f"{source.name} has two columns named '{name[:40]}'. Rename one of them.")
+                check_names(source, [name, name])
             begun = spill.tell()
             if stream.peek() == "[":
                 for value in stream.items():
@@ -312,7 +318,9 @@ def _lines_between(file: IO[bytes], begin: int, end: int, block: int) -> Iterato
 
 
 def as_row(source: Source, where: str, row: Any) -> dict[str, Any]:
-    """A row as it is. Raises InputError for what is no object."""
+    """A row as it is. Raises InputError for what is no object, and for one with two columns of a name."""
     if not isinstance(row, dict):
         raise InputError(f"{source.name}, {where} is not an object with columns but {str(row)[:40]!r}.")
+    if isinstance(row, NamedTwice):
+        check_names(source, row.names)
     return row

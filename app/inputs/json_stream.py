@@ -20,6 +20,27 @@ def without_last_commas(text: str) -> str:
     return TEXT_OR_COMMA.sub(lambda match: "" if match[0] == "," else match[0], text)
 
 
+class NamedTwice(dict[str, Any]):
+    """An object in which a name stands twice: of `names`, each has its last value."""
+
+    names: tuple[str, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    twice = NamedTwice(made)
+    twice.names = tuple(name for name, _ in pairs)
+    return twice
+
+
+CHECKED = json.JSONDecoder(object_pairs_hook=_object)
+"""Tells where a name stands twice. It takes half as long again as Python's own."""
+MOST_CHECKED = 1000
+"""Rows at the beginning of a file that it reads."""
+
+
 class TooLong(ValueError):
     """One value is longer than it may be. Says which."""
 
@@ -49,14 +70,15 @@ class JsonStream:
             if not self._read(AT_ONCE):
                 return ""
 
-    def value(self) -> Any:
-        """The next value, whole."""
+    def value(self, checked: bool = False) -> Any:
+        """The next value, whole; `checked`: an object in which a name stands twice is a NamedTwice."""
+        decode = CHECKED.raw_decode if checked else self._decode
         self.peek()
         characters = AT_ONCE
         tidied = 0
         while True:
             try:
-                value, end = self._decode(self._held, self._at)
+                value, end = decode(self._held, self._at)
             except json.JSONDecodeError as error:
                 if tidied < len(self._held) and self._at_last_comma(error.pos):
                     self._keep(without_last_commas(self._held[self._at :]))
@@ -75,18 +97,20 @@ class JsonStream:
             characters *= 2
 
     def items(self) -> Iterator[Any]:
-        """The values of the list that comes next."""
-        for _ in self._parts("[", "]"):
-            yield self.value()
+        """The values of the list that comes next, of which the first are checked."""
+        for number, _ in enumerate(self._parts("[", "]")):
+            yield self.value(number < MOST_CHECKED)
 
     def entries(self) -> Iterator[None]:
         """Stands before each value of the list that comes next, which has to be read before the next one is asked for."""
         yield from self._parts("[", "]")
 
     def values(self) -> Iterator[Any]:
-        """All values that follow, with commas between them or without."""
+        """All values that follow, with commas between them or without, of which the first are checked."""
+        number = 0
         while self.peek():
-            yield self.value()
+            yield self.value(number < MOST_CHECKED)
+            number += 1
             if self.peek() == ",":
                 self._at += 1
 

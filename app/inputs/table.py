@@ -42,9 +42,14 @@ def column_names(source: Source, header: Sequence[str]) -> list[str]:
     if len(header) > MOST_COLUMNS:
         raise InputError(f"{source.name} has more than {MOST_COLUMNS:,} columns. Is it the kind of file it says?")
     names = [name if name.strip() else f"column {number}" for number, name in enumerate(header, 1)]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise InputError(f"{source.name} has two columns named '{twice[0]}'. Rename one of them.")
+    check_names(source, names)
     return names
+
+
+def check_names(source: Source, names: Sequence[str]) -> None:
+    """Raises InputError where two columns are named alike: a row could hold one of them only."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise InputError(f"{source.name} has two columns named '{twice[0][:40]}'. Rename one of them.")
 
 
 def numbered(columns: int) -> list[str]:
