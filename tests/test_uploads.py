@@ -12,8 +12,9 @@ from app.config import Settings
 from app.desk import Desk
 from app.errors import StoreError
 from app.inputs import inputs, uploads
+from app.inputs.files import called
 from app.inputs.inputs import Inputs
-from app.inputs.pasted import LINES
+from app.inputs.pasted import LINES, as_file
 from app.inputs.table import LONGEST_LINE
 from app.jobs import Jobs
 from app.standby import Standby
@@ -274,6 +275,21 @@ def test_a_pasted_table_has_its_columns(text: str, rows: list[dict[str, Any]], h
 @pytest.mark.parametrize("text", PROSE.values(), ids=PROSE)
 def test_pasted_prose_stays_lines(text: str, here: Settings) -> None:
     assert pasted(text, ONE, here) == [{"instruction": line} for line in text.split("\n")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\tb\ta\n1\t2\t3", '{"a": 1, "a": 2}', '[{"a": 1, "a": 2}]'],
+    ids=["tabs", "JSON Lines", "JSON"],
+)
+def test_what_is_wrong_with_a_pasted_text_names_no_file(text: str, here: Settings) -> None:
+    with pytest.raises(InputError, match=r"^The pasted text has two columns named 'a'\."):
+        pasted(text, ONE, here)
+
+
+@pytest.mark.parametrize("text", [*(text for text, _ in TABLES.values()), *PROSE.values()], ids=[*TABLES, *PROSE])
+def test_no_pasted_text_has_the_name_of_a_file(text: str) -> None:
+    assert called(as_file(text, ONE)[0]) == "The pasted text"
 
 
 def test_how_a_pasted_text_is_read_can_be_chosen(here: Settings) -> None:

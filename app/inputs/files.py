@@ -22,7 +22,8 @@ from app.files import open_regular
 from app.inputs.compression import PACKED, unpacked
 from tasks.errors import ClaywrightError, InputError
 
-PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv")
+PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv", "pasted.tsv")
+"""Names under which app/inputs/pasted.py keeps a text; nobody but us knows them."""
 MOST_FILES = 100_000
 MOST_UNPACKED = 2 * 10**9
 """Bytes that the files of a zip may have in all: what says that it holds more is a bomb, or no training data for one machine."""
