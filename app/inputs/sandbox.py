@@ -2,26 +2,26 @@
 and spreadsheets.
 
 It has a limit of memory and one of time, and none of this process's variables; it ends with what is read, or is ended. It gets
-an open file, never a path. Where the system has no such limits (Windows), such files are read in this process.
+an open file, never a path, and answers in values (app/inputs/messages.py): who takes it over runs no code in this process. Where
+the system has no such limits (Windows), such files are read in this process.
 """
 
 import atexit
 import contextlib
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from app.inputs import documents, tabular
+from app.inputs import documents, messages, tabular
 from app.inputs.files import Say, Source, Still
 from app.inputs.table import LONGEST_LINE, Rows, TableOptions
 from tasks.errors import InputError
@@ -36,8 +36,10 @@ ASK_EVERY = 0.1
 TOGETHER = 256
 """Rows that are sent together, at most."""
 PART = 2**20
-"""Bytes of rows that are sent together, or of one row that is larger."""
-FORGET = "forget"
+"""Characters of rows that are sent together, or of one row that is larger."""
+LARGEST_ROW = LONGEST_LINE * 4 // 3
+"""Characters of a row as it is sent: bytes take a third more room there."""
+MORE, FORGET = b"more", b"forget"
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 LEAN = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -50,6 +52,7 @@ CONFINED = sys.platform != "win32"
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from importlib import import_module; import_module({!r}).serve()"
 
 
+Answer = TypeVar("Answer")
 _idle: "list[_Child]" = []
 _guard = threading.Lock()
 
@@ -74,8 +77,8 @@ class Sandbox:
         with self._file(source) as file:
             if not CONFINED:
                 return documents.read(_of(file, source))
-            (title, content), _ = self._asked(source, file)
-            return title, content
+            document, _ = self._asked(messages.document_of, source, file)
+            return document
 
     def rows(self, source: Source, options: TableOptions, say: Say) -> Rows:
         """As its reader of `tabular` reads them. Raises InputError or OSError."""
@@ -83,13 +86,12 @@ class Sandbox:
             if not CONFINED:
                 yield from tabular.READERS[source.suffix](_of(file, source), options, say)
                 return
-            packed, sentences = self._asked(source, file, options)
-            while packed:
+            some, sentences = self._asked(messages.rows_of, source, file, options)
+            while some:
                 for sentence in sentences:
                     say(sentence)
-                for row in packed:
-                    yield pickle.loads(row)  # our own process wrote it, with nothing in it but values
-                packed, sentences = self._asked(source)
+                yield from some
+                some, sentences = self._asked(messages.rows_of, source)
 
     @contextlib.contextmanager
     def _file(self, source: Source) -> Iterator[IO[bytes]]:
@@ -107,9 +109,13 @@ class Sandbox:
                 yield opened
 
     def _asked(
-        self, source: Source, file: IO[bytes] | None = None, options: TableOptions | None = None
-    ) -> tuple[Any, list[str]]:
-        """(what the process answers, what it says): to a file, or to being asked for more."""
+        self,
+        read: Callable[[Any], Answer],
+        source: Source,
+        file: IO[bytes] | None = None,
+        options: TableOptions | None = None,
+    ) -> tuple[Answer, list[str]]:
+        """(what the process answers, as `read` reads it; what it says): to a file, or to being asked for more."""
         try:
             child = self._child = self._child or _Child.ready()
             child.ask(source, file, options)
@@ -118,8 +124,9 @@ class Sandbox:
                 self._still()
                 if time.monotonic() > until:
                     raise InputError(f"{source.name} takes longer than {PATIENCE:.0f} seconds to read. {HELP}")
-            answer, refusal, sentences = child.ends.recv()
-        except (EOFError, ConnectionError) as error:
+            answer, refusal, sentences = messages.unpacked_answer(child.received())
+            found = None if refusal else read(answer)
+        except (EOFError, ConnectionError, ValueError) as error:
             self._end()
             raise InputError(
                 f"{source.name} can't be read: it takes too much memory or time, or is damaged. {HELP}"
@@ -127,9 +134,9 @@ class Sandbox:
         except BaseException:
             self._end()
             raise
-        if refusal:
+        if found is None:
             raise InputError(refusal)
-        return answer, sentences
+        return found, sentences
 
     def _end(self) -> None:
         if self._child is not None:
@@ -176,7 +183,7 @@ class _Child:
         """What reads one input after another needs no new process for each."""
         with contextlib.suppress(OSError), _guard:
             if not _idle:
-                self.ends.send(FORGET)
+                self.ends.send_bytes(FORGET)
                 self.rested = time.monotonic()
                 _idle.append(self)
                 return
@@ -185,9 +192,21 @@ class _Child:
     def ask(self, source: Source, file: IO[bytes] | None, options: TableOptions | None) -> None:
         from multiprocessing.reduction import send_handle
 
-        self.ends.send((source.name, source.suffix, source.inside, options) if file is not None else None)
-        if file is not None:
-            send_handle(self.ends, file.fileno(), self.process.pid)
+        if file is None:
+            self.ends.send_bytes(MORE)
+            return
+        described = [source.name, source.suffix, source.inside, astuple(options or TableOptions())]
+        self.ends.send_bytes(json.dumps(described).encode())
+        send_handle(self.ends, file.fileno(), self.process.pid)
+
+    def received(self) -> bytes:
+        """The next message. Raises EOFError, ConnectionError or ValueError."""
+        try:
+            return self.ends.recv_bytes(MEMORY)
+        except ConnectionError:
+            raise
+        except OSError as error:  # longer than what the process may hold
+            raise ValueError(str(error)) from error
 
     def end(self) -> None:
         self.ends.close()
@@ -214,36 +233,36 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ends = Connection(int(sys.argv[2]))
-    rows: Iterator[bytes] | None = None
+    rows: Iterator[str] | None = None
     sentences: list[str] = []
     while True:
         if rows is None and not ends.poll(IDLE):
             return
         try:
-            asked = ends.recv()
+            asked = ends.recv_bytes()
         except EOFError:
             return
         if asked == FORGET:
             rows = None
             continue
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # its default is to end the process, whatever it does
-        answer: Any = None
-        refusal = ""
+        answer, refusal, name = "[]", "", "The file"
         sentences.clear()
         try:
-            if asked is not None:
-                *of_source, options = asked
-                source = _sent(ends, *of_source)
-                rows = None if source.suffix in documents.READERS else _packed(source, options, sentences.append)
-                answer = documents.read(source) if rows is None else None
-            if rows is not None and not (answer := _some(rows)):
+            if asked != MORE:
+                name, suffix, inside, options = json.loads(asked)
+                source = _sent(ends, name, suffix, inside)
+                is_document = suffix in documents.READERS
+                rows = None if is_document else _packed(source, TableOptions(*options), sentences.append)
+                answer = messages.packed(documents.read(source)) if rows is None else "[]"
+            if rows is not None and (answer := _some(rows)) == "[]":
                 rows = None
         except InputError as error:
             refusal = str(error)
         except MemoryError:
-            refusal = f"{asked[0] if asked else 'The file'} takes more memory to read than there is for it. {HELP}"
+            refusal = f"{name} takes more memory to read than there is for it. {HELP}"
         signal.setitimer(signal.ITIMER_REAL, 0)
-        ends.send((answer, refusal, sentences))
+        ends.send_bytes(messages.packed_answer(answer, refusal, sentences))
 
 
 def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
@@ -254,20 +273,21 @@ def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
     return Source(name, suffix, (), inside, lambda: os.fdopen(descriptor, "rb"))
 
 
-def _packed(source: Source, options: TableOptions, say: Say) -> Iterator[bytes]:
+def _packed(source: Source, options: TableOptions, say: Say) -> Iterator[str]:
     for number, row in enumerate(tabular.READERS[source.suffix](source, options, say), 1):
-        if len(packed := pickle.dumps(row)) > LONGEST_LINE:
+        if len(packed := messages.packed(row)) > LARGEST_ROW:
             raise InputError(
                 f"{source.name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."
             )
         yield packed
 
 
-def _some(rows: Iterator[bytes]) -> list[bytes]:
+def _some(rows: Iterator[str]) -> str:
+    """A list of the next rows, "[]" where there are no more."""
     some, size = [], 0
     for row in rows:
         some.append(row)
         size += len(row)
         if size >= PART or len(some) >= TOGETHER:
             break
-    return some
+    return f"[{','.join(some)}]"
