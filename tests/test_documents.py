@@ -146,6 +146,7 @@ GOOD = {
     "a page in Latin-1": ("a.html", '<meta charset="iso-8859-1"><p>é'.encode("latin-1"), "a", "é"),
     "a page of blanks": ("a.html", "<pre>a" + " " * 20_000 + "b \t</pre>c", "a", "```\na" + " " * 200 + "b\n```\n\nc"),
     "a paragraph of blanks": ("a.html", "<p>a" + " \n" * 10_000 + "b" + " " * 20_000 + "c", "a", "a\nb c"),
+    "a page in an encoding that a CSV file may have": ("a.html", b'<meta charset="hp-roman8"><p>\xc5', "a", "é"),
     "a page of tags": ("a.html", b'<meta charset="cp1252"><p>\xe9' + b"<meta " * 2000, "a", "é"),
     "PDF": ("a.pdf", pdf("The moon", "", "pulls.", title="The tides"), "The tides", "The moon\n\npulls."),
     "a PDF whose title is a file's name": ("Tides.pdf", pdf("The moon", title="Microsoft Word - tides.doc"), "Tides", "The moon"),
@@ -185,7 +186,7 @@ BROKEN = {
     "a page of unknown signs": ("a.html", b"<p>\xe9", "line 1 is not UTF-8"),
     **{
         f"a page in {name}": ("a.html", f'<meta charset="{name}"><p>'.encode() + b"\\x41\xe9", "line 1 is not UTF-8")
-        for name in ("undefined", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "utf-7", "utf-16-le", "hex",
+        for name in ("undefined", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "utf-7", "utf-16-le", "cp037", "hex",
                      "rot13", "zlib", "utf-8", "no such", "\N{LATIN SMALL LETTER E WITH ACUTE}", "")
     },
     "a page in UTF-16": ("a.html", "<p>a".encode("utf-16"), "UTF-16"),

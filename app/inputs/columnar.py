@@ -42,8 +42,7 @@ def parquet_rows(source: Source, options: TableOptions, say: Say) -> Rows:
     ) as error:  # a damaged page is an OSError, fields named alike a ValueError
         if isinstance(error, MemoryError):
             raise
-        words = " ".join(str(error).split())[:200].rstrip(".")
-        raise InputError(f"{source.name} can't be read as Parquet: {words}.") from error
+        raise InputError(f"{source.name} can't be read as Parquet: {words(error)}.") from error
 
 
 def _unpacked(batch: Any) -> Rows:

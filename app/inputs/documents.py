@@ -5,7 +5,6 @@ One literal row, from a file tides.html:
     {"title": "Tides", "content": "# Tides\\n\\nThe moon's pull raises ...", "file": "tides.html"}
 """
 
-import codecs
 import io
 import logging
 import re
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.inputs.encodings import not_utf8, text_lines
+from app.inputs.encodings import known_encoding, not_utf8, text_lines
 from app.inputs.files import DAMAGED, Source, words
 from tasks.errors import InputError
 
@@ -47,11 +46,6 @@ HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*)|^(\S[^\n]*)\n(?:=+|-+)[ \t]*$", r
 FENCED = re.compile(r"^(`{3,20}|~{3,20}).*?^\1", re.MULTILINE | re.DOTALL)
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:(.*)", re.MULTILINE)
-ENCODING = re.compile(
-    r"ascii|utf-8(-sig)?|iso8859-\d+|cp(125\d|437|7\d\d|8[56]\d|874|9\d\d|1006|1125)|koi8-\w|mac-\w+|tis-620|kz1048|ptcp154"
-    r"|big5\w*|gb\w+|hz|euc_\w+|shift_jis\w*|iso2022_\w+|johab"
-)
-"""What a page may name as its encoding, as Python calls it. Other codecs obey escapes, are not text, or not that of a page."""
 HEAD = 100_000
 """Bytes of a page of which the first twentieth is looked through for the name of its encoding."""
 BLANKS = re.compile(r"(\s{200})\s+")
@@ -149,11 +143,11 @@ def _as_declared(source: Source, raw: bytes) -> str:
     from bs4.dammit import EncodingDetector
 
     try:
-        name = EncodingDetector.find_declared_encoding(raw[:HEAD], is_html=True) or ""
-        if not ENCODING.fullmatch(codecs.lookup(name).name):
-            raise LookupError(name)
-        return raw.decode(name)
-    except (LookupError, ValueError):
+        encoding = known_encoding(EncodingDetector.find_declared_encoding(raw[:HEAD], is_html=True) or "")
+        if "charset".encode(encoding) != b"charset":
+            raise LookupError(encoding)  # it was not found in a page of that encoding: one of UTF-16 can't name it so
+        return raw.decode(encoding)
+    except (InputError, LookupError, ValueError):
         raise not_utf8(source, raw) from None
 
 
