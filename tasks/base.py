@@ -86,7 +86,7 @@ class Task:
             )
         if isinstance(row[column], (bytes, bytearray)) and text_of_bytes(row[column]) is None:
             raise InputError(
-                f"Input row {index + 1} holds bytes in the column '{column}' that are no text. Choose another one."
+                f"Input row {index + 1} has binary data in the column '{column}', not text. Choose another one."
             )
 
     def required_columns(self) -> tuple[str, ...]:

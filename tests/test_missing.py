@@ -79,7 +79,7 @@ def test_a_cell_as_text(value: Any, expected: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_where_a_text_is_needed() -> None:
-    with pytest.raises(InputError, match="Input row 3 holds bytes in the column 'instruction' that are no text"):
+    with pytest.raises(InputError, match="Input row 3 has binary data in the column 'instruction', not text"):
         ExistingRows().check({"instruction": b"\xff\xd8"}, 2)
     ExistingRows().check({"instruction": b"Why?", "picture": b"\xff\xd8"}, 0)
 

@@ -217,6 +217,13 @@ def test_quotes(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_quotes_behind_a_backslash_are_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('q,a\n"So \\"it\\" is",1\n')
+    assert read_and_said(tmp_path / "a.csv") == (
+        [{"q": 'So "it" is', "a": "1"}], ["a.csv: quotes in cells are read as escaped with a backslash."],
+    )  # fmt: skip
+
+
 def test_rows_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
     long = [{"q": "x, \n" * 40_000, "a": f'"{n}"'} for n in range(9)]
     pd.DataFrame(long).to_csv(tmp_path / "a.csv", index=False)

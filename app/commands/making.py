@@ -89,10 +89,12 @@ def import_rows(
     column: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="As instruction=prompt; may be given several times.")
     ] = None,
-    separator: Annotated[str, typer.Option(help="What separates the cells of a CSV file, if not found out.")] = "",
+    separator: Annotated[str, typer.Option(help="What separates the cells of a CSV file; detected if not given.")] = "",
     header: Annotated[bool, typer.Option(help="Whether the first row of a table names its columns.")] = True,
     sheet: Annotated[str, typer.Option(help="The sheet of a spreadsheet; else the first that holds anything.")] = "",
-    encoding: Annotated[str, typer.Option(help="The encoding of a text file, as windows-1252, if not found out.")] = "",
+    encoding: Annotated[
+        str, typer.Option(help="The encoding of a text file, as windows-1252; detected if not given.")
+    ] = "",
     config: Annotated[str, typer.Option(help="Configuration of a dataset that has several.")] = "",
     split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
     name: Annotated[str, typer.Option(help="Name of the run; else that of what is imported.")] = "",

@@ -17,7 +17,7 @@ from app.inputs.table import LONGEST_LINE, Rows, TableOptions, column_names, num
 from tasks.errors import InputError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-"""Those that are found out, as they are called."""
+"""Those that are detected, as they are called."""
 SAMPLE = 50
 """Rows that show which the separator is."""
 SAMPLE_SIZE = 2**16
@@ -133,7 +133,7 @@ def _separated(
         say(f"{source.name} is read as separated by {SEPARATORS[separator]}.")
     whole: Iterator[tuple[int, str]] = itertools.chain(head, lines)
     if _escaped([line for _, line in head], separator):
-        say(f"{source.name}: a quote in a cell is read as written with a backslash in front of it.")
+        say(f"{source.name}: quotes in cells are read as escaped with a backslash.")
         whole = ((number, line.replace('\\"', '""')) for number, line in whole)
     return separator, whole
 

@@ -55,12 +55,12 @@ class Inputs:
     columns: dict[str, str] = setting({}, "The task's name of a column = your name of it.")
     skip: int = setting(0, "Rows to leave out at the beginning.")
     limit: int | None = setting(None, "Most rows to take.")
-    separator: str = setting("", "What separates the cells of a CSV file, as ; or tab. Empty: it is found out.")
+    separator: str = setting("", "What separates the cells of a CSV file, as ; or tab. Empty: it is detected.")
     header: bool = setting(
         True, "False if the first row of a CSV file or a sheet holds values, not the names of columns."
     )
     sheet: str = setting("", "The sheet of a spreadsheet. Empty: the first that holds anything.")
-    encoding: str = setting("", "The encoding of a text file, as windows-1252. Empty: it is found out.")
+    encoding: str = setting("", "The encoding of a text file, as windows-1252. Empty: it is detected.")
 
     def __post_init__(self) -> None:
         if self.path and self.dataset:

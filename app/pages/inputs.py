@@ -31,7 +31,7 @@ SOURCES = [
     ("Another run", "run"),
 ]
 SEPARATORS = [
-    ("found out", ""),
+    ("detected", ""),
     ("commas", ","),
     ("semicolons", ";"),
     ("tabs", "tab"),
@@ -97,7 +97,7 @@ def build(board: Board) -> None:
         )
         encoding = form.add(
             "inputs.encoding",
-            gr.Textbox("", label="Encoding", placeholder="found out", interactive=True, min_width=140),
+            gr.Textbox("", label="Encoding", placeholder="detected", interactive=True, min_width=140),
         )
         header = form.add(
             "inputs.header", gr.Checkbox(True, label="First row names the columns", interactive=True, min_width=140)

@@ -243,7 +243,7 @@ class Pipeline:
         (list of str). Columns out, in this order: those of the dataset, generation_model (list of str), generation_prompt
         (list of messages), raw_generation_responses (list of str), generations (list of str), labelling_model (str),
         labelling_prompt (messages), raw_labelling_response (str), rating (list of float from 1 to 5, None where there is
-        none), rationale (list of str); and `failures` (str) where something could not be had. batch_size is accepted: rows
+        none), rationale (list of str); and `failures` (str) where something could not be generated. batch_size is accepted: rows
         do not wait for one another. What was answered once is remembered, so that an interrupted call goes on when it is
         made again; enable_checkpoints=False (or checkpoint_strategy=False) draws anew, and a DatasetCheckpoint is where the
         dataset is kept besides. Before all rows the first is tried, unless skip_dry_run. Raises ClaywrightError and its kinds;

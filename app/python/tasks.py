@@ -1,7 +1,8 @@
 """The tasks by themselves: `load()`, then `next(task.process([{...}]))` gives the rows with the documented columns.
 
 A task called twice draws twice; one that was interrupted and is called again goes on where it was, and so does a program that
-is started again. What could not be had is None, with its reason in the row's metadata (`failure_<step>`) and in the log.
+is started again. Anything that could not be generated is None, with its reason in the row's metadata (`failure_<step>`) and in the
+log.
 """
 
 from collections.abc import Iterator, Mapping

@@ -71,15 +71,15 @@ class ModelSpec:
     extra: dict[str, Any] = setting({}, "More fields of the request, passed on as they are.")
     left_out: tuple[str, ...] = setting(
         (),
-        "Fields of the request that are not sent. What the endpoint refuses is found out by itself.",
+        "Fields of the request that are not sent. What the endpoint refuses is detected without that.",
         label="Not sent",
     )
     token_limit: Literal["", "max_tokens", "max_completion_tokens"] = setting(
-        "", "What the field is called that limits an answer: max_tokens or max_completion_tokens; empty finds it out.",
+        "", "What the field is called that limits an answer: max_tokens or max_completion_tokens; detected if empty.",
         label="Name of the limit",
     )  # fmt: skip
     answer_format: Literal["", "json_schema", "json_object", "text"] = setting(
-        "", "How an answer's form is asked for at first: json_schema, json_object or text; empty finds it out.",
+        "", "How an answer's form is asked for at first: json_schema, json_object or text; detected if empty.",
         label="Form of answers",
     )  # fmt: skip
     key_header: str = setting("", "Header that carries the key, where it is not Authorization: as x-api-key.")
