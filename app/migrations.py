@@ -385,6 +385,8 @@ def origins(connection: sqlite3.Connection) -> None:
         ALTER TABLE verdicts ADD COLUMN origins TEXT NOT NULL DEFAULT '{}';
         -- the ratings and rankings that were suggested there, each version; NULL where an earlier version did not keep them
         ALTER TABLE pushed ADD COLUMN offered TEXT;
+        -- the places of responses in the order in which a blind audit row shows them; '[]' for their own
+        ALTER TABLE pushed ADD COLUMN arrangement TEXT NOT NULL DEFAULT '[]';
     """,
     )
     for verdict in connection.execute(

@@ -12,6 +12,7 @@ from app.tables.reviews import Push
 from app.tables.runs import Run
 from app.tables.text import now
 from feedback import push as to_argilla
+from feedback.arrangement import to_slots
 from feedback.judged import Judged
 from feedback.opinions import MOST_RESPONSES, priority
 from feedback.push import Pushed, Target
@@ -95,7 +96,10 @@ def send(
                 (
                     item(
                         known[p["row"]].row, known[p["row"]].ratings, shape, about,
-                        Place(p["kind"], p["priority"], p["place"] + 1, p["batch"], not p["suggestions_shown"]),
+                        Place(
+                            p["kind"], p["priority"], p["place"] + 1, p["batch"], not p["suggestions_shown"],
+                            tuple(json.loads(p["arrangement"])),
+                        ),
                         near.get(p["row"]),
                     ),
                     p["content_hash"], p["suggested"],
@@ -124,7 +128,8 @@ def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int
     for quick in untold:
         if quick.row not in records:
             continue
-        answers = clean({name: said for name, said in quick.answers.items() if name in to.questions})
+        by_slots = to_slots(quick.answers, store.reviews.arrangement(push, quick.row))
+        answers = clean({name: said for name, said in by_slots.items() if name in to.questions})
         record, known = records[quick.row], quick.response if quick.record == records[quick.row] else ""
         response = server.respond(record, known, quick.status, answers)
         store.quick.told(quick, to.id, record, response)

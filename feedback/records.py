@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from feedback.arrangement import arranged
 from feedback.markdown import shown
 from feedback.opinions import best_response, means, opinion, reasons, rounded, spread
 from feedback.schema import (
@@ -52,6 +53,8 @@ class Place:
     batch: int = 1
     blind: bool = False
     """True where people are to judge without the labeller's ratings and reasons."""
+    order: tuple[int, ...] = ()
+    """The places of responses in the order in which they are shown; () for their own."""
 
 
 def item(
@@ -59,11 +62,13 @@ def item(
 ) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
     said = [] if place.blind else [r for r in ratings if r.response < shape.responses]
+    if place.blind:  # only then is nothing said of a response by its place
+        row = arranged(row, place.order)
     record: dict[str, Any] = {
         "external_id": row.id,
         "fields": _fields(row, shape),
         "metadata": _metadata(row, said, shape, about, place),
-        "suggestions": _suggestions(row, said, shape, about),
+        "suggestions": _suggestions(row, said, shape, about, blind=place.blind),
     }
     if vector is not None:
         record["vectors"] = {VECTOR: vector}
@@ -88,12 +93,15 @@ def _fields(row: Row, shape: Shape) -> dict[str, Any]:
     return shows
 
 
-def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About) -> list[dict[str, Any]]:
+def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About, *, blind: bool) -> list[dict[str, Any]]:
+    """With `blind` the text to correct is that of the first response that is shown, and its model is not named."""
     responses = row.responses[: shape.responses]
     found = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
     if responses:
         best = responses[best_response(row, said)]
-        found.append(_suggestion(CORRECTED_RESPONSE, best.text, None, best.model))
+        if blind:
+            best = next((response for response in responses if response.text), best)
+        found.append(_suggestion(CORRECTED_RESPONSE, best.text, None, about.generator if blind else best.model))
     for place in range(len(responses)):
         for aspect in about.aspects:
             if (rated := opinion(said, place, aspect)) is not None:
@@ -124,7 +132,7 @@ def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, plac
     found: dict[str, Any] = {
         "priority": place.priority, "sample": place.sample, "number": place.number, "run": about.run, "batch": place.batch,
         "task": about.task, "length-instruction": len(row.instruction),
-        **{f"model-{k}": response.model for k, response in enumerate(responses, 1)},
+        **{f"model-{k}": response.model for k, response in enumerate(responses, 1) if response.model or not place.blind},
     }  # fmt: skip
     if responses:
         found["length"] = max(len(response.text) for response in responses)

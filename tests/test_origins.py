@@ -260,6 +260,7 @@ def backwards(folder: Path) -> list[tuple[Any, ...]]:
     connection.execute("UPDATE ratings SET created='2020' WHERE judge='judge'")
     connection.execute("ALTER TABLE verdicts DROP COLUMN origins")
     connection.execute("ALTER TABLE pushed DROP COLUMN offered")
+    connection.execute("ALTER TABLE pushed DROP COLUMN arrangement")
     connection.execute(f"PRAGMA user_version = {STEPS.index(next(s for s in STEPS if s.__name__ == 'origins'))}")
     connection.commit()
     verdicts = [tuple(row) for row in connection.execute("SELECT * FROM verdicts ORDER BY id")]

@@ -6,11 +6,12 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.database import Database
 from app.tables.text import dumps, marks, now
+from feedback.arrangement import order_of, to_places
 from feedback.origins import Origin, origin
 from feedback.types import RATED, Verdict, judgements
 
@@ -131,16 +132,23 @@ class Reviews:
             audit = [row for row in new if kinds[row][0] == "audit"]
             random.Random(f"{push.seed} order").shuffle(audit)
             queue = sorted((row for row in new if kinds[row][0] == "queue"), key=lambda row: -rows[row])
+
+            def arrangement(row: str) -> tuple[int, ...]:
+                (responses,) = c.execute("SELECT count(*) FROM responses WHERE row=?", (row,)).fetchone()
+                return order_of(push.seed, row, responses)
+
             for place, row in enumerate([*audit, *queue], at):
                 kind, odds, population = kinds[row]
                 c.execute(
                     "INSERT INTO pushed(push, row, content_hash, kind, place, why, chance, population, order_version,"
-                    " suggestions_shown, sent, batch, priority, offered) VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?,'[]')",
+                    " suggestions_shown, sent, batch, priority, offered, arrangement)"
+                    " VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?,'[]',?)",
                     (
                         push.id, row, kind, place,
                         "random sample" if kind == "audit" else "the other opinions against its decision", odds,
                         population, ORDER, not (blind_audit and kind == "audit"), last + 1,
                         AUDIT_FIRST if kind == "audit" else rows[row],
+                        dumps(arrangement(row)) if blind_audit and kind == "audit" else "[]",
                     ),
                 )  # fmt: skip
 
@@ -149,14 +157,14 @@ class Reviews:
     def planned(self, push: Push) -> Iterator[list[sqlite3.Row]]:
         """What a push sends, in the order of sending, in pages.
 
-        Each has row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, and `known`, true where
+        Each has row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, arrangement, and `known`, true where
         Argilla has the row as it is now. Rows that the run does not have any more are left out.
         """
         place, last = -1, ""
         while True:
             page = self.db.all(
                 "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place,"
-                " withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
+                " arrangement, withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
                 " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
                 f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, place, last,
             )  # fmt: skip
@@ -291,6 +299,11 @@ class Reviews:
         )  # fmt: skip
         return found[0]["suggestions_shown"] == 0 if found else None
 
+    def arrangement(self, push: Push, row: str) -> list[int]:
+        """The places of a row's responses in the order in which its record shows them; [] for their own."""
+        found = self.db.all("SELECT arrangement FROM pushed WHERE push=? AND row=?", push.id, row)
+        return list(json.loads(found[0]["arrangement"])) if found else []
+
     def place(self, run_id: str, dataset_id: str, row: str) -> int | None:
         """The place of a row in what was sent to a dataset, from 1; None where it is not there."""
         found = self.db.all(
@@ -326,7 +339,7 @@ class Reviews:
 
         def write(c: sqlite3.Connection) -> Counter[str]:
             added: Counter[str] = Counter()
-            for v in verdicts:
+            for v in (_by_places(c, dataset_id, verdict) for verdict in verdicts):
                 own = c.execute(
                     "SELECT told.reviewer_id, reviewer, status, answers, origins FROM told"
                     " JOIN verdicts ON verdicts.id=told.verdict WHERE told.response_id=?", (v.response_id,),
@@ -399,6 +412,23 @@ class Reviews:
                     )
                 )  # fmt: skip
         return found
+
+
+def _by_places(c: sqlite3.Connection, dataset_id: str, verdict: Verdict) -> Verdict:
+    """A verdict about the slots of a record as one about the places of the row's responses."""
+    found = c.execute(
+        "SELECT arrangement FROM pushed JOIN pushes ON pushes.id=push WHERE row=? AND dataset_id=?"
+        " ORDER BY push DESC LIMIT 1", (verdict.row, dataset_id),
+    ).fetchone()  # fmt: skip
+    order = json.loads(found["arrangement"]) if found is not None else []
+    if not order:
+        return verdict
+    return replace(
+        verdict,
+        answers=to_places(verdict.answers, order),
+        shown=to_places(verdict.shown, order),
+        origins=to_places(verdict.origins, order),
+    )
 
 
 def _version_before(c: sqlite3.Connection, verdict: Verdict) -> sqlite3.Row | None:
