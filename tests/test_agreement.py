@@ -249,6 +249,38 @@ def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings
     assert "no row of this run was sent to Argilla as part of an audit sample" in nothing
 
 
+def test_what_was_only_accepted_is_said_beside_the_figures(
+    store: Store, here: Settings, reviewed: str, command: Command
+) -> None:
+    """Eve left ten of the labeller's ratings as they were: no figure changes, and a sentence under it says so."""
+    before = workflow.agreement(store, store.runs.get(reviewed))
+    eve = [
+        Verdict(
+            f"{reviewed}-{k}", "eve", "submitted", {"decision": "approve", "honesty-1": 4}, {}, f"c{k}", f"eve{k}", "eve",
+            "2026-01-02", "2026-01-02", origins={"honesty-1": "accepted"} if k else {},
+        )
+        for k in range(10)
+    ]  # fmt: skip
+    store.reviews.keep_verdicts("d", eve)
+    found = workflow.agreement(store, store.runs.get(reviewed))
+    for name in ("same rating", "people minus labeller", "weighted kappa"):
+        assert of(found, "honesty", name) == of(before, "honesty", name)
+    assert between(found, "honesty") == between(before, "honesty")
+    assert (found.reviews, of(found, "honesty", "same decision").n) == (50, 50)
+    sentence = (
+        "10 more ratings were only accepted as suggested and are left out: what was chosen already and stayed says nothing of "
+        "how people judge on their own. Of 1 it is not known whether it was given or accepted: it counts as accepted."
+    )
+    assert (found.accepted, found.unknown, found.left_out("honesty")) == ({"honesty": 10}, {"honesty": 1}, sentence)
+    ended = command("agreement", "last", data=here.data)
+    assert ended.out.count(sentence) == 2  # of the labeller and people, and of people with each other
+    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk.counted(store.runs.get(reviewed), figures.agreement)
+    html = panels(desk.look("somebody", reviewed, {}))
+    assert html.count(f'<p class="finding">{sentence}</p>') == 2
+    assert '<p class="finding">0 of 50 reviews without the labeller' in html
+
+
 def test_a_run_without_audit_rows_says_so(store: Store, here: Settings) -> None:
     run = workflow.start(store, here, example())
     found = workflow.agreement(store, run)

@@ -177,9 +177,8 @@ def _crossed(look: Look, found: Agreement) -> str:
     """The table of people's ratings by the labeller's, for each aspect, behind a click."""
     assert look.run is not None
     if not found.tables:
-        return parts.note(
-            "People gave no ratings in these reviews, only decisions: nothing to set beside the labeller's."
-        )
+        own = "no ratings of their own" if found.accepted else "no ratings"
+        return parts.note(f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's.")
     tables = "".join(plots.heat(aspect, table) for aspect, table in found.tables.items())
     pairs = sum(sum(line) for table in found.tables.values() for line in table)
     said = parts.note(

@@ -166,7 +166,11 @@ def _response(judged: Judged, place: int, stars: str) -> str:
         for aspect, ratings in said.items()
     )
     people = judged.rated_by_people(place)
-    notes = [response.principle, *marks(response), f"people: {people:g}" if people is not None else ""]
+    accepted = judged.accepted_by_people(place)
+    notes = [
+        response.principle, *marks(response), f"people: {people:g}" if people is not None else "",
+        f"accepted as suggested: {accepted:g}" if accepted is not None else "",
+    ]  # fmt: skip
     note = f'<span class="note">{t(" · ".join(filter(None, notes)))}</span>'
     mean = judged.labelled(place)
     score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
