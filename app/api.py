@@ -302,7 +302,8 @@ def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | 
     each row with its best response.
 
     Columns: row_id, instruction, messages, response, model, marks and more of the response; the labeller's `rating`,
-    `rating.ASPECT` and `rationale.ASPECT`; people's `people.rating`, `people.rating.ASPECT`, `people.rank`, `decision`,
+    `rating.ASPECT` and `rationale.ASPECT`; people's own `people.rating`, `people.rating.ASPECT`, `people.rank`,
+    what they only accepted as suggested (`people.accepted`, `people.accepted.ASPECT`), `decision`,
     `reviewers`, `corrected_instruction`, `corrected_response`. Types are nullable, what is missing is pd.NA.
 
     >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2, rating=UltraFeedback(aspect="honesty")))
