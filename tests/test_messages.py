@@ -32,28 +32,35 @@ VALUES: dict[str, Any] = {
     "a moment somewhere": DAY.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=5, minutes=30))),
     "a duration": datetime.timedelta(days=-99999, microseconds=1), "a decimal": decimal.Decimal("1.10"), "an id": uuid.UUID(int=7),
     "nanoseconds": pd.Timestamp("2026-01-02T03:04:05.000000007"), "nanoseconds that last": pd.Timedelta(-7, "ns"),
+    "a long text": "\ud800\u00e9\0" * 5000, "long bytes": b"\xff\0" * 5000, "long ones further in": ["x" * 5000, b"x" * 5000],
     "a list": [[], {"a": [b"x"]}], "an object like a tag": {"\0": "date"}, "an object with a tag in it": {"\0": [1, 2], "a": 1},
 }  # fmt: skip
 
 
+def sent(value: Any) -> Any:
+    message = messages.Message()
+    rows, refusal, sentences = messages.opened(message.sealed([message.packed({"x": 1, "a": value})], "", []))
+    assert rows[0]["x"] == 1 and not refusal and not sentences
+    return rows[0]["a"]
+
+
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_a_value_comes_back_as_it_was(value: Any) -> None:
-    back = messages.unpacked(messages.packed_answer(messages.packed([{"a": value}]), "", []))[0][0]["a"]
+    back = sent(value)
     assert back == value and type(back) is type(value)
 
 
 def test_what_is_missing_is_missing() -> None:
-    values = [float("nan"), pd.NaT, pd.NA, decimal.Decimal("NaN")]
-    back = messages.unpacked(messages.packed(values).encode())
+    back = sent([float("nan"), pd.NaT, pd.NA, decimal.Decimal("NaN")])
     assert back[0] != back[0] and back[1:3] == [None, None] and back[3].is_nan()
     with pytest.raises(InputError, match=r"kind complex can't be read. Save its column as text\.$"):
-        messages.packed([1j])
+        sent(1j)
 
 
 def test_sentences_keep_the_names_of_sheets() -> None:
     sentence = SheetsSaid("It has sheets.")
     sentence.names = ("One", "Two")
-    answer, refusal, said = messages.unpacked_answer(messages.packed_answer("[]", "No.", ["So.", sentence]))
+    answer, refusal, said = messages.opened(messages.Message().sealed([], "No.", ["So.", sentence]))
     assert (answer, refusal, said) == ([], "No.", ["So.", "It has sheets."])
     assert isinstance(said[1], SheetsSaid) and said[1].names == ("One", "Two") and not isinstance(said[0], SheetsSaid)
 
@@ -78,18 +85,21 @@ JSONS = st.recursive(
 
 @given(JSONS)
 def test_any_value_comes_back(value: Any) -> None:
-    assert messages.unpacked(messages.packed(value).encode("utf-8", "surrogatepass")) == value
+    assert sent(value) == value
 
 
-@given(st.binary() | JSONS.map(lambda value: messages.packed(value).encode("utf-8", "surrogatepass")))
-def test_any_message_is_read_or_refused(message: bytes) -> None:
-    for read in (messages.rows_of, messages.document_of):
+@given(st.binary() | JSONS.map(lambda value: json.dumps(value, default=str).encode()), st.binary(max_size=9))
+def test_any_message_is_read_or_refused(text: bytes, behind: bytes) -> None:
+    for message in (text, framed(text) + behind):
         try:
-            answer, refusal, sentences = messages.unpacked_answer(message)
-            read(answer)
+            rows, refusal, sentences = messages.opened(message)
         except ValueError:
             continue
-        assert isinstance(refusal, str) and all(isinstance(sentence, str) for sentence in sentences)
+        assert isinstance(refusal, str) and all(isinstance(one, str) for one in sentences) and isinstance(rows, list)
+
+
+def framed(text: bytes) -> bytes:
+    return len(text).to_bytes(8, "big") + text
 
 
 class Attack:
@@ -119,7 +129,8 @@ ANSWERS = {
     "nothing": b"", "no JSON": b"\xff", "no answer": b"[1]", "no rows": b'[[1],"",[]]', "no list": b'["rows","",[]]',
     "no sentence": b'[[{"a":1}],"",[1]]', "no refusal": b'[[{"a":1}],{"a":1},[]]', "nested deeply": b"[" * 10**6,
     "no date": b'[[{"a":{"\\u0000":["date","x"]}}],"",[]]', "an unknown kind": b'[[{"a":{"\\u0000":["os.system","x"]}}],"",[]]',
-    "no number": b'[[{"a":{"\\u0000":["decimal","x"]}}],"",[]]', "no text": b'[[{"a":{"\\u0000":["date",1]}}],"",[]]',
+    "no number": b'[[{"a":{"\\u0000":["decimal","x"]}}],"",[]]', "no place": b'[[{"a":{"\\u0000":["long text",[0,"x"]]}}],"",[]]',
+    "no text": b'[[{"a":{"\\u0000":["date",1]}}],"",[]]',
 }  # fmt: skip
 
 
@@ -155,12 +166,13 @@ def test_a_process_that_was_taken_over_runs_no_code_here(tmp_path: Path, way: st
 @pytest.mark.skipif(not sandbox.CONFINED, reason="there is no such process")
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_that_is_none_is_refused(tmp_path: Path, answer: bytes) -> None:
-    with pytest.raises(InputError, match="can't be read: it takes too much memory or time, or is damaged"):
-        answered(tmp_path, answer)
+    for message in (answer, framed(answer)):
+        with pytest.raises(InputError, match="can't be read: it takes too much memory or time, or is damaged"):
+            answered(tmp_path, message)
 
 
 @pytest.mark.skipif(not sandbox.CONFINED, reason="there is no such process")
 def test_a_message_longer_than_the_process_may_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MEMORY", 99)
     with pytest.raises(InputError, match="can't be read: it takes too much memory or time, or is damaged"):
-        answered(tmp_path, json.dumps([[{"a": "x" * 99}], "", []]).encode())
+        answered(tmp_path, framed(json.dumps([[{"a": "x" * 99}], "", []]).encode()))

@@ -1,8 +1,9 @@
 """What the process that reads files for us says, as JSON: whoever takes it over can send values, and never code, as pickle would.
 
-Values that JSON has no word for are objects with one entry:
+Values that JSON has no word for are objects with one entry; long texts and bytes stand behind the JSON as they are, since JSON is
+slow to write and to read them:
 
-    {"\\0": ["date", "2026-01-02"]}
+    {"day": {"\\0": ["date", "2026-01-02"]}, "response": {"\\0": ["long text", [0, 100000]]}}
 """
 
 import base64
@@ -10,7 +11,8 @@ import datetime
 import decimal
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from app.inputs.table import SheetsSaid
@@ -20,53 +22,55 @@ from tasks.missing import python_value
 TAG = "\0"
 MARK = '{"\\u0000":['
 """How a tagged value begins. Inside of a text its quotes would be escaped."""
+LONG = 2**12
+"""Characters or bytes of a cell that are not sent as JSON."""
+LONG_KINDS: dict[type, str] = {str: "long text", bytes: "long bytes"}
 MICROSECOND = datetime.timedelta(microseconds=1)
 
 
-def packed(value: Any) -> str:
-    """A value as JSON. Raises InputError for one that can't be sent."""
-    return _encode(value)
+class Message:
+    """What is said together. `size`: its characters and bytes so far."""
+
+    def __init__(self) -> None:
+        self._long: list[bytes] = []
+        self._behind = 0
+        self.size = 0
+
+    def packed(self, row: Mapping[str, Any]) -> str:
+        """A row as JSON. Raises InputError for a value that can't be sent."""
+        long = {name: cell for name, cell in row.items() if type(cell) in LONG_KINDS and len(cell) > LONG}
+        text = _encode({**row, **{name: self._put_behind(cell) for name, cell in long.items()}} if long else row)
+        self.size += len(text)
+        return text
+
+    def _put_behind(self, cell: str | bytes) -> dict[str, Any]:
+        raw = cell.encode("utf-8", "surrogatepass") if isinstance(cell, str) else cell
+        begun = self._behind
+        self._long.append(raw)
+        self._behind += len(raw)
+        self.size += len(raw)
+        return {TAG: [LONG_KINDS[type(cell)], [begun, self._behind]]}
+
+    def sealed(self, rows: Sequence[str], refusal: str, sentences: Sequence[str]) -> bytes:
+        """All of it, with rows that were packed for it."""
+        said = _encode([[sentence, getattr(sentence, "names", None)] for sentence in sentences])
+        text = f"[[{','.join(rows)}],{_encode(refusal)},{said}]".encode("utf-8", "surrogatepass")
+        return b"".join([len(text).to_bytes(8, "big"), text, *self._long])
 
 
-def unpacked(message: bytes) -> Any:
-    """The value of a message. Raises ValueError for all that `packed` does not write."""
+def opened(message: bytes) -> tuple[list[dict[str, Any]], str, list[str]]:
+    """(rows, refusal, sentences) of a message. Raises ValueError for all that is none."""
+    end = 8 + int.from_bytes(message[:8], "big")
     try:
-        text = message.decode("utf-8", "surrogatepass")
-        return json.loads(text, object_hook=_untagged if MARK in text else None)
+        text = message[8:end].decode("utf-8", "surrogatepass")
+        hook = partial(_untagged, memoryview(message)[end:]) if MARK in text else None
+        rows, refusal, said = json.loads(text, object_hook=hook)
+        sentences = [_sentence(*parts) for parts in said]
     except (ArithmeticError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"no message: {error}") from error
-
-
-def packed_answer(answer: str, refusal: str, sentences: list[str]) -> bytes:
-    """The message that answers a question: `answer` is JSON already."""
-    said = packed([[sentence, getattr(sentence, "names", None)] for sentence in sentences])
-    return f"[{answer},{packed(refusal)},{said}]".encode("utf-8", "surrogatepass")
-
-
-def unpacked_answer(message: bytes) -> tuple[Any, str, list[str]]:
-    """(answer, refusal, sentences). Raises ValueError."""
-    try:
-        answer, refusal, said = unpacked(message)
-        sentences = [_sentence(*parts) for parts in said]
-    except TypeError as error:
-        raise ValueError("no answer") from error
-    if not isinstance(refusal, str):
-        raise ValueError("no answer")
-    return answer, refusal, sentences
-
-
-def rows_of(answer: Any) -> list[dict[str, Any]]:
-    """The rows of an answer, none where there are no more. Raises ValueError."""
-    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise ValueError("no rows")
-    return answer
-
-
-def document_of(answer: Any) -> tuple[str, str]:
-    """The title and the content of an answer. Raises ValueError."""
-    if not isinstance(answer, list) or len(answer) != 2 or not all(isinstance(part, str) for part in answer):
-        raise ValueError("no document")
-    return answer[0], answer[1]
+    if not (isinstance(refusal, str) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ValueError("no message")
+    return rows, refusal, sentences
 
 
 def _sentence(text: str, names: list[str] | None) -> str:
@@ -89,11 +93,14 @@ def _tagged(value: Any) -> Any:
     raise InputError(f"A value of the kind {type(value).__name__} can't be read. Save its column as text.")
 
 
-def _untagged(entries: dict[str, Any]) -> Any:
+def _untagged(behind: memoryview, entries: dict[str, Any]) -> Any:
     if TAG not in entries or len(entries) != 1:
         return entries
     kind, text = entries[TAG]
-    return VALUES[kind](text)
+    if kind not in LONG_KINDS.values():
+        return VALUES[kind](text)
+    raw = bytes(behind[slice(*text)])
+    return raw if kind == "long bytes" else raw.decode("utf-8", "surrogatepass")
 
 
 def _timestamp(text: str) -> Any:

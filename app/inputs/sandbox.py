@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from app.inputs import documents, messages, tabular
 from app.inputs.files import Say, Source, Still
@@ -38,7 +38,7 @@ TOGETHER = 256
 PART = 2**20
 """Characters of rows that are sent together, or of one row that is larger."""
 LARGEST_ROW = LONGEST_LINE * 4 // 3
-"""Characters of a row as it is sent: bytes take a third more room there."""
+"""Characters of a row as it is sent: JSON takes more room than its values."""
 MORE, FORGET = b"more", b"forget"
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 LEAN = {
@@ -52,7 +52,6 @@ CONFINED = sys.platform != "win32"
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from importlib import import_module; import_module({!r}).serve()"
 
 
-Answer = TypeVar("Answer")
 _idle: "list[_Child]" = []
 _guard = threading.Lock()
 
@@ -77,8 +76,8 @@ class Sandbox:
         with self._file(source) as file:
             if not CONFINED:
                 return documents.read(_of(file, source))
-            document, _ = self._asked(messages.document_of, source, file)
-            return document
+            (document,), _ = self._asked(source, file)
+            return str(document["title"]), str(document["content"])
 
     def rows(self, source: Source, options: TableOptions, say: Say) -> Rows:
         """As its reader of `tabular` reads them. Raises InputError or OSError."""
@@ -86,12 +85,12 @@ class Sandbox:
             if not CONFINED:
                 yield from tabular.READERS[source.suffix](_of(file, source), options, say)
                 return
-            some, sentences = self._asked(messages.rows_of, source, file, options)
+            some, sentences = self._asked(source, file, options)
             while some:
                 for sentence in sentences:
                     say(sentence)
                 yield from some
-                some, sentences = self._asked(messages.rows_of, source)
+                some, sentences = self._asked(source)
 
     @contextlib.contextmanager
     def _file(self, source: Source) -> Iterator[IO[bytes]]:
@@ -109,13 +108,9 @@ class Sandbox:
                 yield opened
 
     def _asked(
-        self,
-        read: Callable[[Any], Answer],
-        source: Source,
-        file: IO[bytes] | None = None,
-        options: TableOptions | None = None,
-    ) -> tuple[Answer, list[str]]:
-        """(what the process answers, as `read` reads it; what it says): to a file, or to being asked for more."""
+        self, source: Source, file: IO[bytes] | None = None, options: TableOptions | None = None
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """(rows, sentences) that the process answers with: to a file, or to being asked for more. A document is a row."""
         try:
             child = self._child = self._child or _Child.ready()
             child.ask(source, file, options)
@@ -124,8 +119,9 @@ class Sandbox:
                 self._still()
                 if time.monotonic() > until:
                     raise InputError(f"{source.name} takes longer than {PATIENCE:.0f} seconds to read. {HELP}")
-            answer, refusal, sentences = messages.unpacked_answer(child.received())
-            found = None if refusal else read(answer)
+            found, refusal, sentences = messages.opened(child.received())
+            if file is not None and options is None and not refusal:
+                _check_document(found)
         except (EOFError, ConnectionError, ValueError) as error:
             self._end()
             raise InputError(
@@ -134,7 +130,7 @@ class Sandbox:
         except BaseException:
             self._end()
             raise
-        if found is None:
+        if refusal:
             raise InputError(refusal)
         return found, sentences
 
@@ -225,6 +221,11 @@ def _of(file: IO[bytes], source: Source) -> Source:
     return Source(source.name, source.suffix, (), source.inside, lambda: open(os.dup(file.fileno()), "rb"))  # noqa: PTH123
 
 
+def _check_document(found: list[dict[str, Any]]) -> None:
+    if len(found) != 1 or not {"title", "content"} <= found[0].keys():
+        raise ValueError("no document")
+
+
 def serve() -> None:
     """The process's own part: reads the files that it is sent, until there are no more."""
     import resource
@@ -233,7 +234,8 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ends = Connection(int(sys.argv[2]))
-    rows: Iterator[str] | None = None
+    name = ""
+    rows: Iterator[tuple[int, dict[str, Any]]] | None = None
     sentences: list[str] = []
     while True:
         if rows is None and not ends.poll(IDLE):
@@ -246,23 +248,26 @@ def serve() -> None:
             rows = None
             continue
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # its default is to end the process, whatever it does
-        answer, refusal, name = "[]", "", "The file"
+        message, some, refusal = messages.Message(), list[str](), ""
         sentences.clear()
         try:
             if asked != MORE:
                 name, suffix, inside, options = json.loads(asked)
                 source = _sent(ends, name, suffix, inside)
-                is_document = suffix in documents.READERS
-                rows = None if is_document else _packed(source, TableOptions(*options), sentences.append)
-                answer = messages.packed(documents.read(source)) if rows is None else "[]"
-            if rows is not None and (answer := _some(rows)) == "[]":
+                if suffix in documents.READERS:
+                    rows = None
+                    title, content = documents.read(source)
+                    some.append(message.packed({"title": title, "content": content}))
+                else:
+                    rows = enumerate(tabular.READERS[suffix](source, TableOptions(*options), sentences.append), 1)
+            if rows is not None and not (some := _some(name, rows, message)):
                 rows = None
         except InputError as error:
             refusal = str(error)
         except MemoryError:
             refusal = f"{name} takes more memory to read than there is for it. {HELP}"
         signal.setitimer(signal.ITIMER_REAL, 0)
-        ends.send_bytes(messages.packed_answer(answer, refusal, sentences))
+        ends.send_bytes(message.sealed([] if refusal else some, refusal, sentences))
 
 
 def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
@@ -273,21 +278,16 @@ def _sent(ends: Connection, name: str, suffix: str, inside: str) -> Source:
     return Source(name, suffix, (), inside, lambda: os.fdopen(descriptor, "rb"))
 
 
-def _packed(source: Source, options: TableOptions, say: Say) -> Iterator[str]:
-    for number, row in enumerate(tabular.READERS[source.suffix](source, options, say), 1):
-        if len(packed := messages.packed(row)) > LARGEST_ROW:
+def _some(name: str, rows: Iterator[tuple[int, dict[str, Any]]], message: messages.Message) -> list[str]:
+    """The next rows, packed; none where there are no more."""
+    some: list[str] = []
+    for number, row in rows:
+        before = message.size
+        some.append(message.packed(row))
+        if message.size - before > LARGEST_ROW:
             raise InputError(
-                f"{source.name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."
+                f"{name}, row {number} is larger than {LONGEST_LINE // 10**6} MB. Leave its largest column out."
             )
-        yield packed
-
-
-def _some(rows: Iterator[str]) -> str:
-    """A list of the next rows, "[]" where there are no more."""
-    some, size = [], 0
-    for row in rows:
-        some.append(row)
-        size += len(row)
-        if size >= PART or len(some) >= TOGETHER:
+        if message.size >= PART or len(some) >= TOGETHER:
             break
-    return f"[{','.join(some)}]"
+    return some
