@@ -73,7 +73,7 @@ def test_cells_pasted_from_a_spreadsheet(curator: Person) -> None:
     shown = curator.page.locator(".cells")
     expect(shown).to_contain_text("Die Loire.")
     expect(shown.locator("th").first).to_have_text("Frage")
-    curator.wait("No column is known by its name")
+    curator.wait("No column name was recognised")
     columns(curator, instruction="Frage", responses="Antwort")
     reviewed(curator, 2)
 
