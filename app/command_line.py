@@ -135,8 +135,8 @@ def _push(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
             words += [f"--{name}", getattr(review, name)]
     if review.blind_audit != old.blind_audit and review.blind_audit != "auto":
         words.append(FLAGS["blind_audit"][not review.blind_audit])
-    said = ("dataset", "workspace") if review.blind_audit == "auto" else ("dataset", "workspace", "blind_audit")
-    others = [f.name for f in fields(Review) if f.name not in said]
+    told = ("dataset", "workspace") if review.blind_audit == "auto" else ("dataset", "workspace", "blind_audit")
+    others = [f.name for f in fields(Review) if f.name not in told]
     if any(getattr(review, name) != getattr(old, name) for name in others):
         notes.append("How rows are sent is as in the run's own recipe: sending them once from this page changes that.")
     named = [json.dumps(review.dataset)] if review.dataset != old.dataset else []

@@ -107,12 +107,6 @@ def layout(given: Inputs) -> str:
     return "" if first is None else ExistingRows().recognised(layouts.with_mapped(first, given.columns))
 
 
-def left_out(store: Store, run: Run) -> dict[str, int]:
-    """Columns of the input that could not be kept, and of how many rows."""
-    names = (name for row in store.rows.walk(run.id) for name in row.origin.get(LEFT_OUT, ()))
-    return dict(Counter(names).most_common())
-
-
 @dataclass(frozen=True)
 class Ids:
     """How many rows brought an id, and how many ids stand at more than one row."""
@@ -121,7 +115,12 @@ class Ids:
     repeated: int
 
 
-def ids(store: Store, run: Run) -> Ids:
-    """The ids that the rows of a run brought along."""
-    found = Counter(str(row.origin["id"]) for row in store.rows.walk(run.id) if "id" in row.origin)
-    return Ids(found.total(), sum(n > 1 for n in found.values()))
+def brought_along(store: Store, run: Run) -> tuple[Ids, dict[str, int]]:
+    """(the ids that the rows of a run brought along, columns of the input that could not be kept and of how many rows)."""
+    brought: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    for row in store.rows.walk(run.id):
+        left_out.update(row.origin.get(LEFT_OUT, ()))
+        if "id" in row.origin:
+            brought[str(row.origin["id"])] += 1
+    return Ids(brought.total(), sum(n > 1 for n in brought.values())), dict(left_out.most_common())

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from feedback.aspects import ASPECTS
-from feedback.reading import Entry, read
 from feedback.types import Rating
 from tasks.base import text
 from tasks.conversations import readable
@@ -171,6 +170,8 @@ class UltraFeedback:
         self, row: Row, question: Question, answer: Completion, asked: str, found: Capabilities
     ) -> list[Rating]:
         """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
+        from feedback.reading import Entry, read  # with all its patterns: where nothing is rated, nobody waits for them
+
         aspect = ASPECTS[question.aspect]
         types = len(aspect.types) if self.types else 0
         if reason := too_long(answer.text):

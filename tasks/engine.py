@@ -190,10 +190,7 @@ class Engine:
             self._endpoints[id(endpoint)] = endpoint
             gate = self._gates.setdefault(endpoint.limits.address, Limiter())
             gate.widen(endpoint.limits.concurrency)
-            known = self._served.setdefault(
-                endpoint.identity,
-                Served(gate, self._halt, self.account, self.backoff),
-            )
+            known = self._served.setdefault(endpoint.identity, Served(gate, self._halt, self.account, self.backoff))
             known.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
         return known
 

@@ -189,6 +189,23 @@ def argilla(services_data: Settings) -> ArgillaServer:
 
 
 @pytest.fixture(scope="module")
+def owner(argilla: ArgillaServer) -> Iterator[Any]:
+    """Argilla's owner, who answers records through its API."""
+    from tests.rows import Reviewer  # which imports this file
+
+    with Reviewer(argilla) as owner:
+        yield owner
+
+
+@pytest.fixture(scope="module")
+def where(argilla: ArgillaServer) -> Any:
+    """The real Argilla, as a push is told of it."""
+    from app.reviewing import Argilla
+
+    return Argilla(argilla.url, argilla.api_key, own=True)
+
+
+@pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The app for the tests of one file, which has no model and no Argilla; it says nothing of a traceback."""
     from tests.browser import running, without_services  # for which playwright is imported

@@ -2,11 +2,9 @@
 
 import random
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +14,6 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.arrangement import arranged, order_of, to_places, to_slots
 from tasks.types import Response
-from tests.conftest import ArgillaServer
 from tests.judging import ROW
 from tests.rows import Reviewer, made_of, with_run
 
@@ -55,17 +52,6 @@ def test_a_slot_keeps_its_response_whatever_comes_and_goes() -> None:
 
 
 # -- in the real Argilla
-
-
-@pytest.fixture(scope="module")
-def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
-    with Reviewer(argilla) as owner:
-        yield owner
-
-
-@pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
 
 
 def shown(record: dict[str, Any]) -> list[int]:

@@ -29,11 +29,6 @@ def rated(number: int, responses: int) -> list[Rating]:
 
 
 @pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
-
-
-@pytest.fixture
 def people(argilla: ArgillaServer) -> Iterator[list[Reviewer]]:
     number = random.randrange(10**9)
     with ExitStack() as stack:

@@ -44,11 +44,6 @@ def client(argilla: ArgillaServer) -> Iterator[rg.Argilla]:
 
 
 @pytest.fixture(scope="module")
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
-
-
-@pytest.fixture(scope="module")
 def server(where: Argilla) -> Iterator[Server]:
     with Server(where.url, where.key) as opened:
         yield opened
@@ -102,7 +97,7 @@ def test_ids_of_a_file_are_kept(tmp_path: Path, store: Store, here: Settings) ->
     run, made = run_of(store, here, importing.inputs_of(str(file)))
     assert [row.origin.get("id") for row in made] == ["a", "a", None, 7, None]
     assert len({row.id for row in made}) == 5
-    assert importing.ids(store, run) == importing.Ids(3, 1)
+    assert importing.brought_along(store, run) == (importing.Ids(3, 1), {})
     assert run.state == "done"
     assert '<span class="note">id a</span>' in row_card(made[0], "1") and ">id " not in row_card(made[2], "3")
     export = judging.foresee(store, run, Export(format="raw", unreviewed=True), first=1)

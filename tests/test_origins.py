@@ -3,7 +3,6 @@
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +142,6 @@ def test_what_was_given_blind_and_changed_after_is_kept_as_such(store: Store) ->
 
 
 # -- in the real Argilla
-
-
-@pytest.fixture(scope="module")
-def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
-    with Reviewer(argilla) as owner:
-        yield owner
-
-
-@pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
 
 
 def origins_of(store: Store, row: str) -> dict[str, dict[str, Any]]:

@@ -19,23 +19,12 @@ from tests.rows import Reviewer, another, made_of, with_run
 
 
 @pytest.fixture(scope="module")
-def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
-    with Reviewer(argilla) as owner:
-        yield owner
-
-
-@pytest.fixture(scope="module")
 def people(argilla: ArgillaServer) -> Iterator[list[Reviewer]]:
     number = random.randrange(10**9)
     found = [another(argilla, f"{name}-{number}") for name in ("ann", "bob", "eve")]
     yield found
     for one in found:
         one.http.close()
-
-
-@pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
 
 
 @pytest.fixture

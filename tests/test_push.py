@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,7 @@ from feedback.push import Pushed
 from feedback.schema import Review
 from feedback.types import Rating
 from tasks.types import Message
-from tests.conftest import ArgillaServer
 from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
-
-
-@pytest.fixture(scope="module")
-def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
-    with Reviewer(argilla) as owner:
-        yield owner
-
-
-@pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """What a curator decides in the app: it counts as a verdict, goes to the real Argilla once, and comes back as nobody else's."""
 
 import random
-from collections.abc import Iterator
-
-import pytest
 
 from app import judging, workflow
 from app.reviewing import Argilla
@@ -14,17 +11,6 @@ from tests.conftest import ArgillaServer
 from tests.rows import Reviewer, another, with_run
 
 ME = "me (in the app)"
-
-
-@pytest.fixture(scope="module")
-def owner(argilla: ArgillaServer) -> Iterator[Reviewer]:
-    with Reviewer(argilla) as owner:
-        yield owner
-
-
-@pytest.fixture
-def where(argilla: ArgillaServer) -> Argilla:
-    return Argilla(argilla.url, argilla.api_key, own=True)
 
 
 def push(store: Store, run: Run, where: Argilla, name: str) -> int:

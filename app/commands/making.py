@@ -134,7 +134,7 @@ def import_rows(
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
         done = _generate(here, store, begun, watched, None, False)
-        ids, left_out = importing.ids(store, done), importing.left_out(store, done)
+        ids, left_out = importing.brought_along(store, done)
         result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
         result |= {"seconds": round(time.monotonic() - began, 2)}
         _report(result, as_json)

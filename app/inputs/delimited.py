@@ -184,10 +184,10 @@ def separator_of(lines: Sequence[str], usual: str = ",") -> str:
 def _widths(lines: Sequence[str], separator: str) -> list[int]:
     """How many cells each row has; without the last, which may go on behind the lines."""
     try:
-        found = [len(cells) for cells in csv.reader(lines, delimiter=separator) if cells]
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=separator) if cells]
     except csv.Error:
         return []
-    return found[:-1] if len(found) > 2 else found
+    return widths[:-1] if len(widths) > 2 else widths
 
 
 def _blocks(records: Iterator[tuple[int, str]], columns: int) -> Iterator[list[tuple[int, str]]]:

@@ -27,10 +27,10 @@ class NamedTwice(dict[str, Any]):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) == len(pairs):
-        return made
-    twice = NamedTwice(made)
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    twice = NamedTwice(members)
     twice.names = tuple(name for name, _ in pairs)
     return twice
 
