@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from tasks.courtesies import closing
+from tasks.patterns import lazy_pattern
 
 EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
 COLON = r"[ \t*_`\"']*+[:=：]"
@@ -21,34 +22,34 @@ KIND = rf"(?:final[ \t]+)?(rating|score|{REASON}|{TYPE}){SCALE}{COLON}"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 NAMED = rf"<?(?:text|response|answer)(?:[ \t]*+|[_-])(?:#[ \t]*+)?(?P<text>\d{{1,3}}|(?:{'|'.join(NUMBERS)})\b)"
 TITLE = r"[ \t*_`]*[-–—:(|](?![ \t*_`(★☆⭐]*[\d★⭐])[^\n]{1,80}$"
-HEADER = re.compile(
+HEADER = lazy_pattern(
     rf"^[ \t>*_`\-•\"']*+(?P<hashes>\#{{1,6}}+)?{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?P<asked>output[ \t]+for[ \t]+)?"
     rf"(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?{NAMED}"
     rf"(?:[ \t>*_#:：.`-]*$|(?=[ \t>*_#:：.,;`(|–-]+{KIND})|(?(hashes){TITLE}|(?(asked){TITLE}|(?!))))",
     re.I | re.M,
 )
 """A header by itself or right before a label; one as it was asked for, or a heading, may have a title: "#### Text 1 - Good"."""
-OWN = re.compile(
+OWN = lazy_pattern(
     rf"^{EDGE}(?:rating|score)(?:[ \t]*[(\[]|[ \t]+(?:for|of)[ \t])[ \t]*{NAMED}[)\]]?{SCALE}{COLON}(?=[ \t]*+\S)[ \t*_`]*",
     re.I | re.M,
 )
 """The rating and its text in one label: "Rating for Text 2: 4"."""
-SHORT = re.compile(
+SHORT = lazy_pattern(
     rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*+"
     r"(?=[ \t*_`(★☆⭐]*+\d(?:\.\d+)?(?:[ \t]*(?:[/／]|out[ \t]+of)[ \t]*[5５٥५])?[ \t*_`)]*+"
     r"(?:$|(?<=[ \t])[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
     re.I | re.M,
 )
 """The same without a word for it: "Text 2: 4/5 - Clear.". It is looked for only where nothing else says what a number is."""
-INLINE = re.compile(
+INLINE = lazy_pattern(
     rf"(?:(?<=[.!?;|])[ \t]+|(?<![ \t])[ \t]++\#{{1,6}}[ \t*_]*)(?P<asked>output[ \t]+for[ \t]+)?{NAMED}"
     rf"(?=[ \t>*_#:：.,;`(|–-]+(?:rating|score|{TYPE}){COLON})",
     re.I,
 )
 """A header in the middle of a line, right before its rating or its types."""
-ITEM = re.compile(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){SCALE}{COLON})", re.I | re.M)
+ITEM = lazy_pattern(rf"^[ \t>*_]*(?P<text>[0-9]{{1,2}})[.)][ \t*_]+(?=(?:rating|score){SCALE}{COLON})", re.I | re.M)
 """A number of a list right before a rating."""
-LABEL = re.compile(
+LABEL = lazy_pattern(
     rf"^{EDGE}(?:{KIND}|(rating|score)(?=[ \t*_`]++(?:[-–—][ \t*_`]*+)?(?:\d|n\s*/\s*a\b))(?:[ \t*_`]+[-–—](?=\s))?"
     rf"|({REASON})[ \t*_`]+[-–—](?=\s))[ \t*_`]*",
     re.I | re.M,
@@ -57,7 +58,7 @@ VERDICT = (
     r"(?:\d(?:[.,٫]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d)?|[★⭐][★⭐☆ \t]*+|n\s{0,3}/\s{0,3}a)[ \t*_`.!)\]]*+$"
 )
 """A rating with nothing behind it on its line."""
-CORRECTED = re.compile(
+CORRECTED = lazy_pattern(
     rf"(?:^{EDGE}|(?<=[.!?;)。！？][ \t]))(?:(?P<before>[^\W\d_][^\n:：]{{0,60}}?[,:：;.!，。！—–-]++[ \t]*)"
     r"(?:(?:my|the|new|final|revised|corrected)[ \t]+){0,2}"
     r"|(?:(?:my|the)[ \t]+)?(?:revised|corrected|updated|new|adjusted|amended|actual)[ \t]+)"
@@ -65,59 +66,59 @@ CORRECTED = re.compile(
     re.I | re.M,
 )
 """A rating behind what takes back an earlier one: "Actually, rating: 3", "Revised rating: 3"."""
-AGAIN = re.compile(
+AGAIN = lazy_pattern(
     rf"^{EDGE}(?:[^\W\d_][^\n\d]{{0,40}}?[ \t*_])?{NAMED}(?:[^\n\d]{{0,40}}\n{{1,2}}|[ \t*_:：.,–—-]+)"
     rf"(?={EDGE}(?:[^\W\d_]{{1,12}}[ \t]+)?(?:rating|score){SCALE}{COLON}[ \t*_`]*{VERDICT})",
     re.I | re.M,
 )
 """A part that is given again, whatever its header says of that: "Text 1, revised"."""
-ASPECT = re.compile(
+ASPECT = lazy_pattern(
     rf"^{EDGE}(?:overall|quality|helpfulness|honesty|truthfulness|instruction[- ]following)[ \t]+"
     rf"(rating|score){SCALE}{COLON}[ \t*_`]*",
     re.I | re.M,
 )
 """A rating by the name of what is rated: only where a part has no other one, as there may be several of them."""
-WORDED_TYPE = re.compile(
+WORDED_TYPE = lazy_pattern(
     rf"^({EDGE}types?{COLON})(?!{EDGE}[#(\[]*(?:types?[ \t]+)?(?:[0-9]|\]|none\b|n\s*/\s*a))[^\n]{{1,80}}$"
     rf"(?=\n{{1,2}}{EDGE}{REASON}{COLON})",
     re.I | re.M,
 )
 """Kinds in other words than their numbers, right before their reason: not readable, but the reason is theirs."""
-FENCE, HEADING = re.compile(r"^[ \t]*```", re.M), re.compile(r"^(#{1,6})[ \t]+\S", re.M)
-RULE = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*+\1){2,}+[ \t]*+$", re.M)
-CLOSING = re.compile(
+FENCE, HEADING = lazy_pattern(r"^[ \t]*```", re.M), lazy_pattern(r"^(#{1,6})[ \t]+\S", re.M)
+RULE = lazy_pattern(r"^[ \t]*([-*_=])(?:[ \t]*+\1){2,}+[ \t]*+$", re.M)
+CLOSING = lazy_pattern(
     r"(?<=\n\n)[ \t>*_#]*(?:(?:in|the|a|my|brief|final|overall|quick)[ \t]+){0,2}"
     r"(?:summary|ranking|comparison|conclusion|verdict|overall|assessment)[ \t]*(?::[ \t*_]*|[*_]+[ \t]*:)",
     re.I,
 )
 """What an answer says behind its last part: "**Summary:** Text 1 is ..."."""
-COURTESY = re.compile(
+COURTESY = lazy_pattern(
     r"(?<=\n\n)(?:(?:i[ \t]+)?hope[ \t]+(?:this|that|these)\b|(?:please[ \t]+)?let[ \t]+me[ \t]+know\b"
     r"|(?:please[ \t]+)?note(?:[ \t]+that|:)[ \t]+(?:these|my)[ \t]+(?:ratings|scores|evaluations|assessments)[ \t]+are[ \t]+"
     r"(?:\w+[ \t]+)?(?:based|my|subjective)\b)[^\n]*+\s*+\Z",
     re.I,
 )
-OTHERS = re.compile(
+OTHERS = lazy_pattern(
     rf"\b(?:texts?|responses?|answers?)[ \t]*+(?:#[ \t]*+)?(?:[0-9]|(?:{'|'.join(NUMBERS)})\b)|\brank"
     r"|\b(?:both|all|the[ \t]+(?:two|three|four|five))[ \t]+(?:of[ \t]+the[ \t]+)?(?:texts|responses|answers)\b",
     re.I,
 )
 """Words about several texts, as behind the last part and in no rationale of one."""
-NAMES_ONE = re.compile(
+NAMES_ONE = lazy_pattern(
     rf"\d|\b(?:text|response|answer)[ \t]+(?:{'|'.join(NUMBERS)}|(?-i:[A-H]))\b"
     r"|\b(?:first|second|third|fourth|last|latter|former|order|rank)",
     re.I,
 )
-CONCLUSION = re.compile(
+CONCLUSION = lazy_pattern(
     rf"(?<=\n\n)(?:overall|in[ \t]+(?:conclusion|summary|short|sum)|to[ \t]+(?:conclude|sum[ \t]+up|summari[sz]e)),[ \t]+"
     rf"(?:{NAMED}|(?:both|all)[ \t]+(?:of[ \t]+)?(?:the[ \t]+)?(?:texts|responses|answers)\b)[^\n]*+\s*+\Z",
     re.I,
 )
 """A last paragraph of its own whose subject is a text, or all of them: "Overall, Text 1 is ..."."""
-TURN = re.compile(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
+TURN = lazy_pattern(r"<\|(?:im_end|im_start|eot_id|end|endoftext|end_of_text|start_header_id)\|>\s*+(?=<\||\Z)")
 """A token that ends the labeller's turn: what follows is another one's."""
-FENCE_LINE = re.compile(r"^[ \t]*```([^\n]*)$", re.M)
-RATED = re.compile(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*\d", re.I | re.M)
+FENCE_LINE = lazy_pattern(r"^[ \t]*```([^\n]*)$", re.M)
+RATED = lazy_pattern(rf"^{EDGE}(?:rating|score){COLON}[ \t*_`]*\d", re.I | re.M)
 
 
 class Place(NamedTuple):

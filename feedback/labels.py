@@ -9,23 +9,24 @@ from itertools import islice
 
 from feedback.headers import EDGE, LABEL, OWN, kind
 from feedback.scores import plain_digits
+from tasks.patterns import lazy_pattern
 
 WORDS = r"(?P<label>[^\W\d_][^\d\n:：=.,;!?。，、！？()（）\[\]{}|*_`#<>\"“”]{0,29}+)"
 BRACKETS = r"(?P<scale>[ \t]*+[(\[（][^()\[\]（）\n:：]{1,30}[)\]）])?+"
 COLON = r"[ \t*_`\u00a0\u202f]*+[:：][ \t*_`\u00a0\u202f]*+"
-RATED = re.compile(
+RATED = lazy_pattern(
     rf"^{EDGE}{WORDS}{BRACKETS}{COLON}"
     r"(?P<value>\d{1,4}(?:[.,٫]\d{1,2})?(?:[ \t]*[/／][ \t]*\d{1,3})?|[★⭐🌟][★⭐🌟☆\ufe0f ]{0,12}|n[ \t]?/[ \t]?a)"
     r"(?:[分点點점](?![^\W_]))?[ \t*_`.。]*$",
     re.I | re.M,
 )
-LABELLED = re.compile(rf"^{EDGE}{WORDS}{BRACKETS}{COLON}(?=[\d★⭐🌟])", re.M)
-REASON = re.compile(rf"^{EDGE}{WORDS}{BRACKETS}{COLON}(?=[^\n])(?!\d+[ \t*_`]*$)", re.M)
+LABELLED = lazy_pattern(rf"^{EDGE}{WORDS}{BRACKETS}{COLON}(?=[\d★⭐🌟])", re.M)
+REASON = lazy_pattern(rf"^{EDGE}{WORDS}{BRACKETS}{COLON}(?=[^\n])(?!\d+[ \t*_`]*$)", re.M)
 LONGEST_LABEL = 3
 """Words of a label."""
 MOST = 4
 """Times that one text is rated, with corrections."""
-NO_RATING = re.compile(
+NO_RATING = lazy_pattern(
     r"rank|\brang|plat[zs]\b|puesto|posi[cçz]|\bplace\b|мест|номер|排名|順位|순위|count|length|confiden|certain|error|mistake|total|words?\b"
     r"|\b(?:step|version|page|year|text|response|answer|item|point)s?\b|number|anzahl|nombre|n[uú]mero|fehler|erreur|колич|ошиб|数量|字数"
     r"|text[eo]s?\b|tekst|metin|текст|テキスト|文本|antwort|réponse|respuesta|resposta|ответ|回答|\btyp|\btip[oi]|类型|種類|тип",
@@ -55,7 +56,7 @@ def in_english(answer: str, texts: int) -> str:
     pieces, behind = [], 0
     for found in sorted([*rated, *reasons], key=lambda found: found.start()):
         name = "Rationale: "
-        if found.re is RATED:
+        if found.re == RATED:
             name = f"Rating{found['scale'] or ''}: {plain_digits(found['value']).replace(',', '.')}"
         pieces += [answer[behind : found.start()], name]
         behind = found.end()

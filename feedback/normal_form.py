@@ -4,37 +4,40 @@ import re
 
 from feedback import labels
 from feedback.headers import COLON, EDGE, HEADER, KIND, LABEL, NAMED, REASON, SCALE, kind, number_of
+from tasks.patterns import lazy_pattern
 
-TAG = re.compile(
+TAG = lazy_pattern(
     r"<(?P<end>/)?(?P<name>[^\W\d_]{2,20})[ \t_-]{0,2}(?P<number>\d{1,3}|(?-i:[A-H])\b|(?<=_)[a-h]\b)?"
     r"(?:[ \t]{1,3}[a-z_]{1,12}=[\"']?(?:[a-z]{1,12}[ _])?(?P<of>\d{1,3}|(?-i:[A-H])\b)[\"']?)?[ \t]{0,3}>"
     r"(?P<line>(?=\s*+(?:<|\Z)|[ \t]*\n))?",
     re.I,
 )
-LABELLED = re.compile(rf"\A(?:ratings?|scores?|types?|rationales?|{REASON})\Z", re.I)
-TAGGED = re.compile(r"(?:^|(?<=>))[ \t]*<(?:rating|score|rationale|type)s?>", re.I | re.M)
+LABELLED = lazy_pattern(rf"\A(?:ratings?|scores?|types?|rationales?|{REASON})\Z", re.I)
+TAGGED = lazy_pattern(r"(?:^|(?<=>))[ \t]*<(?:rating|score|rationale|type)s?>", re.I | re.M)
 AROUND = frozenset(
     ("ratings", "output", "outputs", "text", "texts", "response", "responses", "evaluation", "evaluations")
 )
-DOUBLED = re.compile(
+DOUBLED = lazy_pattern(
     rf"\b(?P<word>rating|score|rationale|reason|explanation){COLON}[ \t*_`]*+(?=(?P=word){SCALE}{COLON})", re.I
 )
-GLUED = re.compile(rf"(?<=[^\s#>*_`])(?=\#{{1,6}}[ \t]*(?:output[ \t]+for[ \t]+)?{NAMED})", re.I)
-LETTERED = re.compile(
+GLUED = lazy_pattern(rf"(?<=[^\s#>*_`])(?=\#{{1,6}}[ \t]*(?:output[ \t]+for[ \t]+)?{NAMED})", re.I)
+LETTERED = lazy_pattern(
     rf"^({EDGE}(?:\d{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?(?:(?:rating|score)[ \t]+(?:for|of)[ \t]+)?"
     r"(?:text|response|answer)[ \t_-]{0,2})((?-i:[A-H])|(?<=_)[a-h])(?=[ \t*_`]*(?:$|[:：.)\]>|\[(–—-]))",
     re.I | re.M,
 )
-LETTER = re.compile(r"(?<![A-Za-zÀ-ɏ'’])[A-H](?![A-Za-zÀ-ɏ'’])")
-BESIDE_WORDS = re.compile(rf"\d|{LETTER.pattern}|[\W_]")
-TITLED = re.compile(rf"^(?P<title>[^\n]{{1,60}}?)(?:\n{{1,2}}|[ \t*_]*[:：–—|-][ \t*_]*)(?={EDGE}{KIND})", re.I | re.M)
+LETTER = lazy_pattern(r"(?<![A-Za-zÀ-ɏ'’])[A-H](?![A-Za-zÀ-ɏ'’])")
+BESIDE_WORDS = lazy_pattern(rf"\d|{LETTER.pattern}|[\W_]")
+TITLED = lazy_pattern(
+    rf"^(?P<title>[^\n]{{1,60}}?)(?:\n{{1,2}}|[ \t*_]*[:：–—|-][ \t*_]*)(?={EDGE}{KIND})", re.I | re.M
+)
 """A line, or the beginning of one, right before a label."""
-NOT_TEXTS = re.compile(
+NOT_TEXTS = lazy_pattern(
     r"\b(?:aspect|attempt|categor|criteri|crit[eè]re|dimension|draft|entwurf|[eé]tape|item|kategorie|kriteri|part|paso|point|punkt"
     r"|question|round|schritt|section|step|teil|version)|标准|步骤|维度|шаг|критери|معيار|خطوة",
     re.I,
 )
-IN_BRACKETS = re.compile(
+IN_BRACKETS = lazy_pattern(
     rf"^(?P<header>{EDGE}(?:\d{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED})[ \t*_`]*+[(\[（:：–—-][ \t*_`]*+"
     r"(?P<label>(?:rating|score)[ \t]*+[:：=]?[ \t]*+)?"
     r"(?P<value>\d(?:[.,]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d{1,3})?|[★⭐🌟][★⭐🌟☆ \ufe0f]{0,12})"
@@ -42,7 +45,7 @@ IN_BRACKETS = re.compile(
     re.I | re.M,
 )
 """A rating in the header of its text: "Text 1 (4/5): Good."."""
-BLANKS, LINES = re.compile(r"[ \t]{40,}"), re.compile(r"\n{3,}")
+BLANKS, LINES = lazy_pattern(r"[ \t]{40,}"), lazy_pattern(r"\n{3,}")
 
 
 def even(answer: str) -> str:

@@ -32,45 +32,46 @@ from feedback.normal_form import NOT_TEXTS, even, normal_form
 from feedback.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, score
 from feedback.types import RatingStatus
 from tasks.lenient_json import decode
+from tasks.patterns import lazy_pattern
 from tasks.reading import unquoted
 from tasks.tokens import END, begun, run_on
 
-TURN_END = re.compile(rf"{END}|</s>")
-ANYWHERE = re.compile(rf"\b{KIND}[ \t*_`]*", re.I)
-ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
-BARE = re.compile(
+TURN_END = lazy_pattern(rf"{END}|</s>")
+ANYWHERE = lazy_pattern(rf"\b{KIND}[ \t*_`]*", re.I)
+ROW = lazy_pattern(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
+BARE = lazy_pattern(
     r"\A[ \t\n*_`]*(?:\d(?:\.\d+)?(?:[ \t]*[/／][ \t]*[5５])?|[★⭐🌟][★⭐🌟☆\ufe0f ]{0,12})[ \t*_`.]*(?:\n|\Z)"
 )
-BEFORE_LABEL = re.compile(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
+BEFORE_LABEL = lazy_pattern(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
 """What may follow the types on their line."""
-DASHED = re.compile(r"[ \t*_`)\]★☆⭐🌟\ufe0f\u20e3]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
-VERDICT = re.compile(headers.VERDICT, re.I | re.M)
+DASHED = lazy_pattern(r"[ \t*_`)\]★☆⭐🌟\ufe0f\u20e3]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
+VERDICT = lazy_pattern(headers.VERDICT, re.I | re.M)
 MOST_VALUES = 20
-LAST_WORD = re.compile(r"[\d.]++(?:\s*+[/／]\s*+[5５])?+[\s*_`.)]*+\Z")
+LAST_WORD = lazy_pattern(r"[\d.]++(?:\s*+[/／]\s*+[5５])?+[\s*_`.)]*+\Z")
 MOST_WRAPPERS = 4
-RATINGS = re.compile(r"(?:ratings|scores)", re.I)
-BOXED = re.compile(
+RATINGS = lazy_pattern(r"(?:ratings|scores)", re.I)
+BOXED = lazy_pattern(
     rf"^({headers.EDGE}(?:(?:rating|score){headers.COLON}[ \t*_]*+)?)\$?\\boxed\{{([^{{}}\n]{{1,20}})\}}\$?(?=[ \t*_.]*$)",
     re.I | re.M,
 )
-OF_FIVE = re.compile(r"\b(\d(?:\.\d)?)[ \t]?(?:[/／]|[ \t]out[ \t]of[ \t])[ \t]?(?:5|five)\b(?![.,]?\d|[/／])", re.I)
-SENTENCE = re.compile(r"[^.!?\n]{0,200}\Z")
-GIVES = re.compile(
+OF_FIVE = lazy_pattern(r"\b(\d(?:\.\d)?)[ \t]?(?:[/／]|[ \t]out[ \t]of[ \t])[ \t]?(?:5|five)\b(?![.,]?\d|[/／])", re.I)
+SENTENCE = lazy_pattern(r"[^.!?\n]{0,200}\Z")
+GIVES = lazy_pattern(
     r"\b(?:i[ \t]+(?:would[ \t]+|will[ \t]+|['’]d[ \t]+)?|i['’]d[ \t]+)(?:give|rate|score|award)\b", re.I
 )
-HEDGED = re.compile(r"\b(?:not|if|unless|otherwise|instead|another|other|first|second|between|from)\b|n['’]t\b", re.I)
-GIVEN_UP = re.compile(
+HEDGED = lazy_pattern(r"\b(?:not|if|unless|otherwise|instead|another|other|first|second|between|from)\b|n['’]t\b", re.I)
+GIVEN_UP = lazy_pattern(
     r"[*_`]{0,3}(?:\Z|[.,;:!)\n]|[ \t]+(?:because|since|as|for[ \t]+(?:its|the|being|this)|overall|on[ \t]+(?:this|the))\b)",
     re.I,
 )
 """What may follow a rating in a sentence: a pause or a reason, not what was counted ("4 out of 5 facts")."""
-CSV = re.compile(
+CSV = lazy_pattern(
     r"^(?:text|response)(?:[ _](?:id|number))?[ \t]?(?P<by>[,;\t])[ \t]?(?:rating|score)"
     r"(?:[ \t]?(?P=by)[ \t]?(?P<why>rationale|reason|explanation))?$",
     re.I | re.M,
 )
-KEY = re.compile(
+KEY = lazy_pattern(
     r"(?:[^\W\d_]{1,20}[\s_#-]{1,2}){0,3}?(?:[^\W\d_]{0,20}?[\s_#-]{0,3}(?P<number>\d{1,3})|(?P<letter>[A-H])(?![^\W_]))",
     re.I,
 )
@@ -83,24 +84,24 @@ REASONS = (
     "reasoning", "explanation",
 )  # fmt: skip
 
-SCALED = re.compile(r"[(\[（/]|\bout of\b|\b1\s?[-–]")
+SCALED = lazy_pattern(r"[(\[（/]|\bout of\b|\b1\s?[-–]")
 COLUMNS = {
     "text": ("text", "response", "answer", "output"),
     "rating": ("rating", "score"),
     "rationale": ("rationale", "reason", "reasoning", "explanation", "justification"),
 }
-JSON = re.compile(
+JSON = lazy_pattern(
     r"\{\s*[\"'“„](?=\w)|\[\s*\{|(?<![^\n])\{\s*(?:ratings?|scores?|rationales?|reason|types?|texts?|responses?|evaluations?)[\s_]?\w{0,3}\s*:",
     re.I,
 )
-TAIL = re.compile(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
-FOLDED = re.compile(r"\A[>|][+-]?[ \t]*\n")
+TAIL = lazy_pattern(r"(?:</?(?:text|response)[ \t]{0,3}[0-9]{0,3}>|<\|[^|<>]{1,40}\|>|</s>|```)\Z", re.I)
+FOLDED = lazy_pattern(r"\A[>|][+-]?[ \t]*\n")
 """YAML's sign for a text on the lines below."""
-HELD_PLACE = re.compile(
+HELD_PLACE = lazy_pattern(
     r"\A(?:\[[^\[\]]{1,80}\]|<[^<>]{1,80}>|\{[^{}]{1,80}\}|\.\.\.|…|your reasons?\b[^\n]{0,60})\Z", re.I
 )
 """What the form says of a reason, repeated in its place."""
-FRACTION = re.compile(r"[\s*_`]*[(\[（][ \t]*(\d(?:\.\d)?[ \t]*(?:[/／]|out[ \t]+of)[ \t]*5)[ \t]*[)\]）]", re.I)
+FRACTION = lazy_pattern(r"[\s*_`]*[(\[（][ \t]*(\d(?:\.\d)?[ \t]*(?:[/／]|out[ \t]+of)[ \t]*5)[ \t]*[)\]）]", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +433,7 @@ def _labels(body: str) -> Part:
         part = _labels(rest)
         if part.rating is not None and VERDICT.match(str(part.rating)):
             return part
-        first = _on_its_scale(own, first) if own.re is OWN else first
+        first = _on_its_scale(own, first) if own.re == OWN else first
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
     part = Part()
     for verdict in _verdicts(body):

@@ -5,40 +5,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from feedback.types import RatingStatus
+from tasks.patterns import lazy_pattern
 
-NUMBER = re.compile(
+NUMBER = lazy_pattern(
     r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?(\d++(?:\.\d++)?+)(?![\d.,]*\d|(?![分点점])[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
     r"(?:\s*\(?(?:[/／]|out of|of)\s*(\d+(?:\.\d+)?|five\b))?[ \t]*(%)?",
     re.I,
 )
-OTHERWISE = re.compile(
+OTHERWISE = lazy_pattern(
     r"=|½|¼|¾|\A\s*points?\s+off|\b(?:out\s+of|scale|possible|between)\b|\bof\s+(?:10|ten)\b|\bto\s+(?:10|ten|100)\b"
     r"|(?:\.\.\.|…)",
     re.I,
 )
 """What behind a number says that it is no rating by itself: a rubric, another scale, a range."""
-PAUSE = re.compile(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
-TENS = re.compile(r"\b(?:ten|hundred|percent)\b", re.I)
-NOT_APPLICABLE = re.compile(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
-KIND_WORD = re.compile(r"(?:\A|(?<=[,;&/][ \t])|(?<=\band[ \t]))types?[ \t]+(?=#?[0-9])", re.I)
-NAMED = re.compile(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
+PAUSE = lazy_pattern(r"\A[\s*_`\"')\]}>]*(?:\Z|[.,;:!(|–—-]|because\b|since\b|as\b|stars?\b)", re.I)
+TENS = lazy_pattern(r"\b(?:ten|hundred|percent)\b", re.I)
+NOT_APPLICABLE = lazy_pattern(r"\A[\s*_`\"'(\[]*(?:n\s*/\s*a\b|not applicable\b|none[\s*_`\"').\]]*\Z)", re.I)
+KIND_WORD = lazy_pattern(r"(?:\A|(?<=[,;&/][ \t])|(?<=\band[ \t]))types?[ \t]+(?=#?[0-9])", re.I)
+NAMED = lazy_pattern(r"(?<=[0-9])[ \t]*\([^()\n]{0,80}\)")
 """The name of a kind behind its number."""
 GRADE = (
     r"(?:very|fairly|mostly|quite|excellent|outstanding|perfect|great|good|strong|high|full|complete|fine|fair|okay|ok|average"
     r"|one|two|three|four|five|medium|moderate|acceptable|adequate|partial|mixed|mediocre|weak|low|poor|bad|terrible|minimal)"
 )
-WORDED = re.compile(
+WORDED = lazy_pattern(
     rf"\A[\s*_`\"']*{GRADE}(?:[ \t]+{GRADE}){{0,2}}(?:[ \t]+(?:quality|compliance|alignment|answer|response|work|text))?"
     r"[ \t*_]*(?:\(|[-–—:][ \t]++)[ \t*_]*+([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z",
     re.I,
 )
 """A grade in words before its number: "Good (4)"."""
-KINDS = re.compile(
+KINDS = lazy_pattern(
     r"\A[\s*_`\"'(\[#]*([0-9](?:(?:[ \t]*(?:,|;|/|&|and\b)[ \t]*(?:and[ \t]+)?|[ \t]+)#?[0-9](?![0-9]|\.[0-9]))*)"
     r"(?![0-9]|\.[0-9]|[ \t]*[-–—][ \t]*[0-9])"
 )
 """The numbers that a list of kinds begins with: "1, 2 and 3"; not a range."""
-STARS = re.compile(
+STARS = lazy_pattern(
     r"\A[\s*_`\"'(\[]*((?:[★⭐🌟✭✮]\ufe0f?[ \t]?){1,6})((?:[☆✩✰]\ufe0f?[ \t]?){0,5})(?=[\s*_`\"')\].,;:!–—-]|\Z)"
 )
 """Stars by themselves: full ones, and then those that are empty."""

@@ -2,9 +2,10 @@
 
 import re
 
+from tasks.patterns import lazy_pattern
 from tasks.tokens import ended
 
-HOPE = re.compile(
+HOPE = lazy_pattern(
     r"\W*(?:(?:i|ich|ik|jag|jeg|we)\s+)?(?:really\s+)?(?:hope|hoffe|hoffentlich|espero|esperamos|spero|hoop|hopelijk|hoppas|hå[bp]er|umarım)\b"
     r"|\W*(?:j['’]espère|en espérant|mam nadzieję|надеюс|сподіваюс)"
     r"|\W*(?:hy vọng|semoga|आशा|उम्मीद|آمل|أتمنى|نأمل|希望(?:这|對|对|能)|お役に立|도움이)"
@@ -17,7 +18,7 @@ HOPE = re.compile(
     re.IGNORECASE,
 )
 """What begins the hope that an answer helps, which opens no request."""
-WISH = re.compile(
+WISH = lazy_pattern(
     r"""\W*(?:(?:please|and|bitte|por\ favor|s['’]il\ vous\ plaît)\W+)?(?:
       (?:i\ )?(?:really\ )?hope\b | let\ me\ know\b | feel\ free\b | (?:i['’]m\ |i\ am\ )?(?:happy|glad)\ to\b | thanks?\b | enjoy\b
     | if\ you\b | would\ you\ like\b | do\ you\ (?:want|need)\b | is\ there\ anything\b | shall\ i\b | should\ i\b

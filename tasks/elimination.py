@@ -7,6 +7,7 @@ can be told from the words. A word that the instruction had before counts agains
 import re
 from collections.abc import Sequence
 
+from tasks.patterns import lazy_pattern
 from tasks.reading import unbold
 
 SHORT = 80
@@ -25,10 +26,10 @@ STOP_WORDS = frozenset(
         too under until up us ve very was we were what when where which while who whom why will with would you your"""
     )
 )
-LEAKED = re.compile(r"\b(?:given|rewritten|created)[ _-](?:prompt|instruction)\b", re.IGNORECASE)
+LEAKED = lazy_pattern(r"\b(?:given|rewritten|created)[ _-](?:prompt|instruction)\b", re.IGNORECASE)
 WE = r"(?:i|we)"
 DECLINE = r"(?:\s?(?:['’](?:m|re)|am|are)\s+(?:not\b|un)|\s(?:ca|could|can|wo|will|do|must|have\s+to)(?:not|n['’]?t|\s+not)?\b)"
-REFUSED = re.compile(
+REFUSED = lazy_pattern(
     rf"""(?:\A|[.!?]\s{{1,3}})[*_>\s]{{0,6}}(?:
         (?:{WE}\s?(?:['’](?:m|re)|am|are)\s+)?(?:so\s+|very\s+|really\s+|truly\s+)?sorry
           (?:\s*[,.!;:—–-]|\s+(?:but\b|(?:that\s+)?{WE}{DECLINE}|(?:that\s+)?{WE}\b(?![^.!?\n]{{1,80}}[.!?]\s+\w))|\s+for\s+(?:the|any)\s+(?:confusion|inconvenience)\b|\s*\Z)
@@ -42,7 +43,7 @@ REFUSED = re.compile(
 )
 
 
-SORRY = re.compile(
+SORRY = lazy_pattern(
     r"es tut mir (?:sehr )?leid|tut mir leid|entschuldigung|leider|bedauere|lo siento|lamento|desafortunadamente"
     r"|(?:je suis )?(?:vraiment )?désolée?"
     r"|malheureusement|mi dispiace|purtroppo|desculp|sinto muito|lamentavelmente|infelizmente|het spijt me|helaas"
@@ -52,7 +53,7 @@ SORRY = re.compile(
     r"|申し訳|すみません|ごめん|残念|죄송|미안|유감|xin lỗi|maaf|tyvärr|beklager|desværre",
     re.IGNORECASE,
 )
-UNABLE = re.compile(
+UNABLE = lazy_pattern(
     r"\b(?:ich|wir|dabei|damit)\b[^.!?\n]{0,40}\bnicht\b|\bno (?:puedo|podemos|me es posible)\b"
     r"|\bne (?:peux|pouvons|suis pas en mesure)\b"
     r"|\bnon posso\b|\bnon sono in grado\b|\bnão (?:posso|consigo)\b|\bkan (?:ik|je|jag|jeg)?[^.!?\n]{0,30}\b(?:niet|inte|ikke)\b"

@@ -20,6 +20,7 @@ from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
 from tasks.models.spec import MOST_TOKENS
 from tasks.passages import Passage, passages
+from tasks.patterns import lazy_pattern
 from tasks.prompts import PROMPTS
 from tasks.reading import WHOLE_FENCE, json_in, too_long, unquoted
 from tasks.settings import setting
@@ -32,11 +33,11 @@ KEYS = (("question", "answer"), ("user", "assistant"))
 FOUND_BY = ("file", "source", "url", "id")
 """Columns that say where a document is found; they stay with its rows."""
 LONGEST_USER, LONGEST_ASSISTANT = 300, 900
-MARKERS = re.compile(
+MARKERS = lazy_pattern(
     r"(?P<bold>\*\*|__)?\[\[\[\s*(?P<who>user|assistant|title|content)\s*\]\]\](?(bold)(?::?(?P=bold))?)[ \t]*:?",
     re.IGNORECASE,
 )
-NEARLY = re.compile(r"^\[\[\s*(user|assistant)\s*\]\](?!\])[ \t]*:?", re.IGNORECASE | re.MULTILINE)
+NEARLY = lazy_pattern(r"^\[\[\s*(user|assistant)\s*\]\](?!\])[ \t]*:?", re.IGNORECASE | re.MULTILINE)
 """The same with a bracket too few, where no marker is whole."""
 FAMILIES = (
     ("user", "assistant"), ("question", "answer"), ("question", "réponse"), ("frage", "antwort"), ("nutzer", "assistent"),
@@ -48,29 +49,29 @@ FAMILIES = (
 )  # fmt: skip
 """What the two parts may be called, the names that were asked for first."""
 NAMES = "|".join(sorted({name for family in FAMILIES for name in family}, key=len, reverse=True))
-LABELS = re.compile(
+LABELS = lazy_pattern(
     rf"""(?:^[ \t*>-]{{0,12}}(?P<marked>(?:\*\*|__|\#{{1,6}}[ \t]|\[)[ \t*_\#\[]{{0,8}})?|\[\[\[)(?P<who>{NAMES})
       (?:\]\]\] | [*_\]]{{0,8}}[ \t\u00a0\u202f]*+[:：][*_]* | (?(marked)[*_\]]{{0,8}}[ \t\#]*+\r?$|(?!)))[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 """Without a colon, only what is bold, a heading or in brackets is a label: else it is a word that a line begins with."""
-OTHER_LABEL = re.compile(
+OTHER_LABEL = lazy_pattern(
     r"^(?P<before>[ \t>*_#-]{0,12})(?P<who>[^\W\d_][^\d\n:：=.,;!?。，、！？()（）\[\]{}|*_`#<>\"“”]{0,29}+)"
     r"(?P<behind>[*_]{0,3}[ \t\u00a0\u202f]*+[:：][*_]{0,3})[ \t]*",
     re.MULTILINE,
 )
 """A label in any language: up to three words at the beginning of a line, and a colon."""
-NO_PAIR = re.compile(r"title|content|passage|note|hint|source|warning|summary", re.IGNORECASE)
-YAML = re.compile(r"\A```ya?ml[ \t]*\n((?:(?!```).)*)```\Z", re.DOTALL | re.IGNORECASE)
-FOLDED = re.compile(r"\A[>|][+-]?[ \t]*\n")
+NO_PAIR = lazy_pattern(r"title|content|passage|note|hint|source|warning|summary", re.IGNORECASE)
+YAML = lazy_pattern(r"\A```ya?ml[ \t]*\n((?:(?!```).)*)```\Z", re.DOTALL | re.IGNORECASE)
+FOLDED = lazy_pattern(r"\A[>|][+-]?[ \t]*\n")
 """YAML's sign for a text on the lines below."""
-FORM = re.compile(
+FORM = lazy_pattern(
     r"\A\W*(?:the|your|an?)\s+(?:question|answer|task|instruction|response)(?:\s+(?:or|and)\s+(?:question|task|instruction))?\W*\Z",
     re.IGNORECASE,
 )
 """What the prompt says of a part, repeated in its place."""
-ENDS_OPEN = re.compile(r"[:：][*_ \t]{0,4}\s{0,4}\Z")
-FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
+ENDS_OPEN = lazy_pattern(r"[:：][*_ \t]{0,4}\s{0,4}\Z")
+FENCE_LINE = lazy_pattern(r"^[ \t]*```", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from tasks.patterns import lazy_pattern
 from tasks.reading import ROUNDS, WHOLE_BOLD, unbold, unquoted
 
 ROMAN = r"(?:x{0,2}(?:ix|iv|v?i{1,3}|v)|x{1,3})"
 WORDS = r"(?:(?:user|new)\s+)?(?:query|question|request|instruction|prompt|task|item|example|q)"
-NUMBER = re.compile(
+NUMBER = lazy_pattern(
     rf"""(?P<open>\*\*|__)?(?:
       (?:{WORDS})\s*+(?:(?:\#|no\.)\s*+)?\d{{1,3}}\s*+(?:(?:\*\*|__)\s*+[:.)：–-]?|[:.)：](?:\*\*|__)?|(?<=\s)[–-](?=\s)|\Z)
     | \#\d{{1,3}}(?:[:.)]|(?=\s))
@@ -17,17 +18,17 @@ NUMBER = re.compile(
     )(?P<close>\*\*|__)?\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
-LABEL = re.compile(rf"\A(?:{WORDS}|user)\s*[:：]\s*", re.IGNORECASE)
-BULLET = re.compile(
+LABEL = lazy_pattern(rf"\A(?:{WORDS}|user)\s*[:：]\s*", re.IGNORECASE)
+BULLET = lazy_pattern(
     r"(?:[-*+•▪▫◦‣⁃●○■□►▶➤➢✓✔✅★☆→·–—]|👉|🔹|🔸|🔷|🔶|✏️|❓)(?:\s+|(?<=[•●■►▶✅→👉🔹🔸])\s*)(?:\[[ xX]?\]\s+)?"
 )
-LETTER = re.compile(rf"(?:\(?[^\W\d_][.)]|\(?{ROMAN}[.)])\s+", re.IGNORECASE)
+LETTER = lazy_pattern(rf"(?:\(?[^\W\d_][.)]|\(?{ROMAN}[.)])\s+", re.IGNORECASE)
 FIRST_LETTERS = frozenset(["a", "i", "α", "а", "א", "ا", "أ", "가", "ア", "あ", "क", "ก", "甲", "A", "I"])
-QUOTE, HEADING = re.compile(r">\s+"), re.compile(r"#{1,6}\s+")
-TAG = re.compile(r"\A</?(?:ol|ul|li|requests?|quer(?:y|ies)|instructions?|list|items?)>\Z", re.IGNORECASE)
-TAGGED = re.compile(r"\A<(\w+)>(.*)</\1>\Z", re.DOTALL)
-EMPHASIS = re.compile(r"\A([*_])(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1\Z")
-TITLE = re.compile(r"\A\*\*([^*\n]{1,60}?)(?::\s*\*\*|\*\*\s*(?::|\s[–—-](?=\s)))\s*")
+QUOTE, HEADING = lazy_pattern(r">\s+"), lazy_pattern(r"#{1,6}\s+")
+TAG = lazy_pattern(r"\A</?(?:ol|ul|li|requests?|quer(?:y|ies)|instructions?|list|items?)>\Z", re.IGNORECASE)
+TAGGED = lazy_pattern(r"\A<(\w+)>(.*)</\1>\Z", re.DOTALL)
+EMPHASIS = lazy_pattern(r"\A([*_])(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1\Z")
+TITLE = lazy_pattern(r"\A\*\*([^*\n]{1,60}?)(?::\s*\*\*|\*\*\s*(?::|\s[–—-](?=\s)))\s*")
 SMALL = frozenset(("and", "or", "of", "for", "in", "to", "with", "on", "the", "vs", "vs.", "&", "/", "-"))
 CARRIES_ON = frozenset(
     ["a", "an", "the", "this", "that", "these", "those", "it", "they", "its", "their", "include", "and", "but"]
@@ -39,7 +40,7 @@ COURTESY = (
 LISTED = (
     r"(?:requests?|quer(?:y|ies)|questions?|instructions?|prompts?|tasks?|examples?|ideas|suggestions|list|items|ones)"
 )
-INTRODUCTION = re.compile(
+INTRODUCTION = lazy_pattern(
     rf"""\A(?:
       {COURTESY}[^\w\n]*
     | (?:{COURTESY}\b[^\w\n]*)?(?:here(?:['’]s|\ is|\ are)|below\ (?:is|are)|the\ following|these\ are)\b.*\b{LISTED}\b[^?]*
@@ -48,17 +49,17 @@ INTRODUCTION = re.compile(
     )\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
-OPENING = re.compile(
+OPENING = lazy_pattern(
     rf"\A(?:{COURTESY}\W|here\b|below\b|these are\b|the following (?:is|are)\b|as (?:requested|you)\b"
     r"|i(?:['’]ve| have| made| wrote| prepared)\b)",
     re.IGNORECASE,
 )
-MANY = re.compile(
+MANY = lazy_pattern(
     r"\b(?:requests|queries|questions|instructions|prompts|tasks|examples|ideas|suggestions)\b", re.IGNORECASE
 )
-POINTING = re.compile(r"\b(?:following|this|these|below|next)\b", re.IGNORECASE)
-LIST_KEY = re.compile(rf"(?:\w*[ _-])?{LISTED}", re.IGNORECASE)
-REMARK = re.compile(
+POINTING = lazy_pattern(r"\b(?:following|this|these|below|next)\b", re.IGNORECASE)
+LIST_KEY = lazy_pattern(rf"(?:\w*[ _-])?{LISTED}", re.IGNORECASE)
+REMARK = lazy_pattern(
     rf"""\A\W*(?:
       (?:please\ )?let\ me\ know\ (?:if|whether|which)\ (?:you|these|this|that|any|there|one|of)\b
     | (?:i\ )?hope\ (?:this|these|that|it|you)\b | enjoy\W*\Z | is\ there\ anything\ else\b | do\ you\ want\ me\ to\b
@@ -70,7 +71,7 @@ REMARK = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-REFUSAL = re.compile(
+REFUSAL = lazy_pattern(
     r"\A(?:(?:(?:i['’]m |i am |we['’]re )?(?:very |so )?sorry,? (?:but )?)?as an ai(?: (?:language )?model| assistant)?,? i\b"
     r"|(?:(?:i['’]m |i am |we['’]re )?(?:very |so )?sorry,? (?:but )?|unfortunately,? )?"
     r"(?:i|we)(?: can['’]?t| cannot| can not|(?: a|['’])m unable to|(?: a|['’])m not able to| won['’]t) (?:\w+ )?"
@@ -164,7 +165,7 @@ def unmarked(text: str) -> str:
     """A text without the markers before it, however many there are; one that opens something bold stays."""
     told, at = text.strip(), 0
     while found := next((found for pattern in MARKERS if (found := pattern.match(told, at))), None):
-        if found.re is NUMBER and found["open"]:
+        if found.re == NUMBER and found["open"]:
             break
         at = found.end()
     return told[at:]

@@ -36,21 +36,22 @@ from tasks.list_lines import (
     line_of,
     untitled,
 )
+from tasks.patterns import lazy_pattern
 from tasks.reading import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
 from tasks.tokens import turn
 
-ROW, RULE = re.compile(r"\A\s*\|.*\|\s*\Z"), re.compile(r"\A\s*+\|(?:\s*+:?-++:?\s*+\|)++\s*+\Z")
-IN_A_LINE = tuple(map(re.compile, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
-LISTED_LAST = re.compile(rf"\b{LISTED}\W*\Z", re.IGNORECASE)
-ANSWER = re.compile(r"\Aanswer\s*[:：]", re.IGNORECASE)
-REMARKED = re.compile(r"(?<!\s)\s++[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
-PICTURE = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
-ABOUT_PICTURES = re.compile(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
+ROW, RULE = lazy_pattern(r"\A\s*\|.*\|\s*\Z"), lazy_pattern(r"\A\s*+\|(?:\s*+:?-++:?\s*+\|)++\s*+\Z")
+IN_A_LINE = tuple(map(lazy_pattern, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))
+LISTED_LAST = lazy_pattern(rf"\b{LISTED}\W*\Z", re.IGNORECASE)
+ANSWER = lazy_pattern(r"\Aanswer\s*[:：]", re.IGNORECASE)
+REMARKED = lazy_pattern(r"(?<!\s)\s++[*_]\([A-Za-z][A-Za-z ,/&-]{2,40}\)[*_]\Z")
+PICTURE = lazy_pattern("[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\\s+")
+ABOUT_PICTURES = lazy_pattern(r"\b(?:emoji|symbol|icon|sign)s?\b", re.IGNORECASE)
 KEYS = ("instruction", "request", "query", "question", "prompt", "task", "text", "content", "input")
-NO_INPUT = re.compile(r"<?no ?input>?|none|n/a|-", re.IGNORECASE)
+NO_INPUT = lazy_pattern(r"<?no ?input>?|none|n/a|-", re.IGNORECASE)
 """What stands for no input at all: Self-Instruct's own word first."""
-NUMBERED_KEY = re.compile(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
-LITERAL = re.compile(
+NUMBERED_KEY = lazy_pattern(r"[a-z]*[ _-]?\d{1,3}", re.IGNORECASE)
+LITERAL = lazy_pattern(
     r"\A\s*+(?:```\w{0,10}[ \t]*\n\s*+)?(?:[^\W\d]\w{0,30} ?= ?(?=[\[{])|(?=[\[{]\s*+'))"
     r"(?=(?:\{\s*+['\"]\w{1,30}['\"]\s*+:\s*+)?\[\s*+['\"{])"
 )

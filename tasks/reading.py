@@ -6,31 +6,32 @@ from typing import Any
 
 from tasks.courtesies import is_hope
 from tasks.lenient_json import decode
+from tasks.patterns import lazy_pattern
 from tasks.tokens import ended, turn
 
-FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
-FENCE_LINE = re.compile(r"```[\w-]*")
-JSON = re.compile(r"^[ \t]*(?=\{\s*[\"}]|\[\s*[\"\[{\]])", re.MULTILINE)
-NEARLY_JSON = re.compile(r"^[ \t]*(?=\{\s*(?:[\"'“}]|\w{1,20}\s{0,3}:)|\[\s*[\"'\[{\]])", re.MULTILINE)
+FENCE = lazy_pattern(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
+FENCE_LINE = lazy_pattern(r"```[\w-]*")
+JSON = lazy_pattern(r"^[ \t]*(?=\{\s*[\"}]|\[\s*[\"\[{\]])", re.MULTILINE)
+NEARLY_JSON = lazy_pattern(r"^[ \t]*(?=\{\s*(?:[\"'“}]|\w{1,20}\s{0,3}:)|\[\s*[\"'\[{\]])", re.MULTILINE)
 PAIRS = {
     '"': '"', "'": "'", "“": "”", "«": "»", "`": "`", "„": "“", "‘": "’", "‹": "›", "「": "」", "『": "』", "＂": "＂",
 }  # fmt: skip
-WHOLE_FENCE = re.compile(r"\A```(?:text|txt|markdown|md|plaintext|xml)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
-WHOLE_BOLD = re.compile(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
+WHOLE_FENCE = lazy_pattern(r"\A```(?:text|txt|markdown|md|plaintext|xml)?[ \t]*\r?\n((?:(?!```).)*)```\Z", re.DOTALL)
+WHOLE_BOLD = lazy_pattern(r"\A\*\*(?=[^\s*])([^*]+)(?<=[^\s*])\*\*\Z")
 MADE = r"(?:rewritten|re-written|revised|created|evolved|new|updated|modified|improved)"
-ANNOUNCED = re.compile(
+ANNOUNCED = lazy_pattern(
     rf"^[ \t>*_#]{{0,12}}(?:the[ \t]+|your[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t*_#]*:[*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
-MARKED = re.compile(
+MARKED = lazy_pattern(
     rf"[*_\"'\[]{{0,3}}#{{1,6}}[ \t]*(?:the[ \t]+)?{MADE}[ \t]+(?:prompt|instruction)[ \t]*#{{1,6}}[*_\"'\]]{{0,3}}:?[*_]{{0,2}}",
     re.IGNORECASE,
 )
 """The paper's own marker, which no instruction holds."""
-GIVEN = re.compile(
+GIVEN = lazy_pattern(
     r"\A[ \t>*_#]{0,12}(?:the[ \t]+)?(?:given|original)[ \t]+(?:prompt|instruction)[ \t*_#]*:", re.IGNORECASE
 )
-LABEL = re.compile(r"\A[ \t>*_#]*(?:instruction|prompt)[ \t*_#]*:[*_]*", re.IGNORECASE)
+LABEL = lazy_pattern(r"\A[ \t>*_#]*(?:instruction|prompt)[ \t*_#]*:[*_]*", re.IGNORECASE)
 NOUN = (
     r"(?:instru[ck]\w{1,8}|istruzion\w{1,4}|prompt\w{0,2}|anweisung\w{0,2}|aufforderung|aufgabe|consign[ea]|opdracht|polecenie|talimat"
     r"|инструкци\w|промпт|запрос|задание|التعليم\w{0,4}|تعليم\w{0,4}|المطالبة|निर्देश|指令|提示词?|指示|プロンプト|프롬프트|지시\w{0,2})"
@@ -44,7 +45,7 @@ HERE = (
     r"(?:hier|voici|voilà|aquí|aqui|ecco|вот|oto|işte|hieronder|below|here|إليك|هذه|هذا|यहाँ|यह)\b"
     r"|以下|这是|這是|下面|こちら|다음|여기"
 )
-ELSEWHERE = re.compile(
+ELSEWHERE = lazy_pattern(
     r"\A[ \t>*_#]{0,12}(?:[^\n:：]{0,40}?[,!.，！。][ \t]{0,3})?"
     rf"(?:(?P<here>{HERE})[^\n:：]{{0,60}}?|(?:[^\W\d_]{{1,4}}['’ \t]{{1,2}})?)"
     rf"(?:{REVISED}[^\n:：]{{0,6}}?{NOUN}|{NOUN}[^\n:：]{{0,6}}?{REVISED}"
@@ -52,13 +53,15 @@ ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 """What announces an instruction in another language."""
-HEADED = re.compile(
+HEADED = lazy_pattern(
     rf"\A(?:\#{{1,6}}[ \t]{{1,3}}|\*\*|__)(?:[^\W\d_]{{1,4}}[ \t])?(?:(?:{MADE}|{REVISED})[ \t]?)?{NOUN}(?:[ \t]{REVISED})?"
     r"[*_ \t#]{0,4}\n",
     re.IGNORECASE,
 )
 """The same as a heading: "### Rewritten Instruction"."""
-CRY = re.compile(r"\A(?=[^\n]{1,30}[!！][ \t]{0,3}\n{2})[^\s!！]{1,12}(?:[ \t][^\s!！]{1,12}){0,2}[!！][ \t]{0,3}\n{2}")
+CRY = lazy_pattern(
+    r"\A(?=[^\n]{1,30}[!！][ \t]{0,3}\n{2})[^\s!！]{1,12}(?:[ \t][^\s!！]{1,12}){0,2}[!！][ \t]{0,3}\n{2}"
+)
 """Up to three words, "Gerne!", in a paragraph of their own."""
 EXPLAINS = (
     r"(?:(?:brief[ \t]|an[ \t])?explanation|changes|rationale|reasoning|modifications?|justification|what[ \t](?:i[ \t])?changed"
@@ -66,7 +69,7 @@ EXPLAINS = (
     r"|alteraç|uitleg|wyjaśnienie|açıklama|объяснени|пояснени|изменени|الشرح|شرح|التغيير|التعديل|التفسير|व्याख्या|解释|解釋|说明|修改说明"
     r"|改动|变更|設明|説明|変更点|설명)"
 )
-BEHIND = re.compile(
+BEHIND = lazy_pattern(
     r"\n[ \t]{0,3}(?:\#[ \t]?[^\W\d_][^\n\#:]{0,40}\#{1,3}:?"
     rf"|(?<=\n)[ \t>]{{0,3}}(?:\#{{1,6}}[ \t]|\*\*|__|\()?{EXPLAINS}[^\n:：]{{0,40}}(?:[:：]|\*\*|$)"
     r"|(?<=\n)\(?(?:note:[ \t]{0,3})?(?:i(?:['’]ve|[ \t]have)?[ \t](?:added|made|rewrote|changed|increased|included)\b"
@@ -74,24 +77,24 @@ BEHIND = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """What is said of an instruction behind it: "**Explanation of changes:**"."""
-SENTENCE_ENDS = re.compile(r"[.!?。！？…؟।][\"'”»’)\]*_`]{0,4}(?:\s{1,4}[-*_=]{3,9})?\Z")
-YAML = re.compile(
+SENTENCE_ENDS = lazy_pattern(r"[.!?。！？…؟।][\"'”»’)\]*_`]{0,4}(?:\s{1,4}[-*_=]{3,9})?\Z")
+YAML = lazy_pattern(
     r"\A(?:```ya?ml[ \t]*\n)?instruction:[ \t]*(?P<folded>[>|][+-]?[ \t]*\n)?(?P<text>(?:(?!```).)+)(?:```)?\Z",
     re.DOTALL,
 )
-TAG = re.compile(r"\A<([^\W\d][\w-]{1,40})>")
+TAG = lazy_pattern(r"\A<([^\W\d][\w-]{1,40})>")
 COURTESY = r"(?:sure|certainly|of course|absolutely|okay|ok|great)"
-INTRODUCTION = re.compile(
+INTRODUCTION = lazy_pattern(
     rf"\A(?:{COURTESY}[^\w\n]+)?here(?:['’]s| is)\b[^\n:]{{0,40}}\b(?:{MADE}|more \w+)\b[^\n:]{{0,80}}:[*_]*"
     rf"|\A(?:{COURTESY}\b[^\w\n]*)?i(?:['’]ve| have)?[ \t]+(?:{MADE}|rewrote|made|added|changed)\b[^\n]*\n"
     rf"|\A{COURTESY}(?:[!.,:]+[ \t\r]*\n|[ \t\r]*\n[ \t\r]*\n)",
     re.IGNORECASE,
 )
-ANNOUNCES = re.compile(
+ANNOUNCES = lazy_pattern(
     rf"(?:{COURTESY}\b|{HERE}|i(?:['’]ve|[ \t]have)?\b|(?:the|my|your)\b|{MADE}\b|json\b)", re.IGNORECASE
 )
 FEW_WORDS = 4
-BOLD_BEGINS, BOLD_ENDS = re.compile(r"(?<![\w*])\*\*(?=[^\s*])"), re.compile(r"(?<=[^\s*])\*\*(?![\w*])")
+BOLD_BEGINS, BOLD_ENDS = lazy_pattern(r"(?<![\w*])\*\*(?=[^\s*])"), lazy_pattern(r"(?<=[^\s*])\*\*(?![\w*])")
 MOST_READ, MOST_LINES = 50_000, 2_000
 """Characters and lines of an answer that is searched for parts. What was asked for is a fraction of it; a loop is longer."""
 ROUNDS = 8

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tasks.patterns import LazyPattern
 from tests.conftest import ROOT
 
 METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")
@@ -53,11 +54,13 @@ def patterns() -> tuple[list[Used], list[str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         called = set()
         for variable, value in vars(module).items():
-            if isinstance(value, re.Pattern):
-                note(f"{name}: {variable}", value)
+            if (pattern := _compiled(value)) is not None:
+                note(f"{name}: {variable}", pattern)
             for inner in _inside(value):
                 note(f"{name}: {variable}", inner, *EVERY)
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lazy_pattern":
+                assert node in _of_module(tree), f"{name}: a lazy pattern of a call is compiled at each of them"
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             on, method = node.func.value, node.func.attr
@@ -68,14 +71,21 @@ def patterns() -> tuple[list[Used], list[str]]:
                         note(f"{name}: {method}({given.value!r})", re.compile(given.value, _flags(node)), method)
                 elif method != "compile" or node not in _of_module(tree):
                     other.append(f"{name}: re.{method}")
-            elif method in METHODS and isinstance(value := _value(module, on), re.Pattern):
+            elif method in METHODS and (pattern := _compiled(_value(module, on))) is not None:
                 called.add(on)
-                note(f"{name}: {ast.unparse(on)}", value, method)
+                note(f"{name}: {ast.unparse(on)}", pattern, method)
         for node in ast.walk(tree):
             loaded = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in called
-            if loaded and isinstance(value := _value(module, node), re.Pattern):
-                note(f"{name}: {ast.unparse(node)}", value, *EVERY)
+            if loaded and (pattern := _compiled(_value(module, node))) is not None:
+                note(f"{name}: {ast.unparse(node)}", pattern, *EVERY)
     return [Used(", ".join(sorted(p)), one, tuple(sorted(m))) for one, (p, m) in found.items()], sorted(other)
+
+
+def _compiled(value: Any) -> re.Pattern[Any] | None:
+    """A pattern, also one that is compiled at its first use; None for anything else."""
+    if isinstance(value, LazyPattern):
+        return value.compiled()
+    return value if isinstance(value, re.Pattern) else None
 
 
 def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
@@ -88,8 +98,8 @@ def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
     elif is_dataclass(value) and not isinstance(value, type):
         parts = [getattr(value, field.name) for field in fields(value)]
     for part in parts:
-        if isinstance(part, re.Pattern):
-            yield part
+        if (pattern := _compiled(part)) is not None:
+            yield pattern
         else:
             yield from _inside(part)
 

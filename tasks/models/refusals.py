@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import Any, Literal
 
+from tasks.patterns import lazy_pattern
+
 Meaning = Literal[
     "key", "account", "model", "address", "too long", "moderated", "too many", "timed out", "fault", "field", "refused"
 ]
@@ -46,7 +48,7 @@ CODES: dict[str, Meaning] = {
     "invalid_json_schema": "field", "extra_forbidden": "field",
 }  # fmt: skip
 """What a code or type of an error means by itself, whatever the status says."""
-KEY = re.compile(
+KEY = lazy_pattern(
     r"\b(?:api|access|secret)[ _-]?key\b.{0,60}\b(?:not valid|invalid|incorrect|wrong|expired|revoked|missing|unknown"
     r"|not found|disabled)"
     r"|\b(?:invalid|incorrect|wrong|expired|missing|no|unknown)\b.{0,30}\b(?:api|access)?[ _-]?(?:key|token"
@@ -55,7 +57,7 @@ KEY = re.compile(
     r"|\btoken\b.{0,30}\b(?:expired|invalid)",
     re.IGNORECASE,
 )
-ACCOUNT = re.compile(
+ACCOUNT = lazy_pattern(
     r"\bcredit balance|\binsufficient (?:balance|funds|credits?|quota)|\bout of credits?|\bpayment required"
     r"|\bmore credits|\bexceeded your (?:current quota|monthly|daily|weekly|included|spending|usage)"
     r"|\b(?:monthly|spending|spend|usage|billing|hard) limit|\bbilling\b|\bunpaid\b"
@@ -65,7 +67,7 @@ ACCOUNT = re.compile(
     r"|\bany credits|\bout of .{0,20}quota|\borganization has been (?:disabled|restricted)|\bbudget has been exceeded",
     re.IGNORECASE,
 )
-MODEL = re.compile(
+MODEL = lazy_pattern(
     r"\bmodels?\b.{0,120}\b(?:not (?:exist|found|available|supported|loaded|a valid|valid)|does(?:n't| not) exist"
     r"|no longer|decommissioned|deprecated|unknown|invalid|not have access|unavailable|retired)"
     r"|\b(?:unknown|invalid|no such|not a valid|unrecognized|no) (?:chat )?model\b"
@@ -74,7 +76,7 @@ MODEL = re.compile(
     r"|\bno models? (?:is |are )?loaded|\bunloaded\b|isn.t supported|\bon-demand throughput",
     re.IGNORECASE,
 )
-TOO_LONG = re.compile(
+TOO_LONG = lazy_pattern(
     r"\bcontext[ _-]?(?:length|window|size|limit)|\b(?:maximum|max|available|model'?s?) context"
     r"|\b(?:prompt|input|request|messages?|conversation|sequence)\b.{0,40}\b(?:is|are|was|were)? ?(?:too (?:long"
     r"|large|big|many tokens)|longer than|exceeds?)\b.{0,80}"
@@ -84,7 +86,7 @@ TOO_LONG = re.compile(
     r"|exceeded model token limit|`?inputs`? .{0,40}(?:must|tokens)",
     re.IGNORECASE,
 )
-MODERATED = re.compile(
+MODERATED = lazy_pattern(
     r"\bflagged\b|\bmoderation|\bmoderated\b|\bcontent[ _-]?(?:filter|policy|management|safety|inspection)"
     r"|\bsafety (?:system|filter|setting|polic)|\bprohibited content"
     r"|\b(?:violat\w+|against)\b.{0,50}\b(?:polic|guideline|terms)|\binappropriate|\bharmful\b"
@@ -93,12 +95,12 @@ MODERATED = re.compile(
     r"|content exists risk",
     re.IGNORECASE,
 )
-RATE = re.compile(
+RATE = lazy_pattern(
     r"\brate[ _-]?limit|\btoo many requests|\btokens per (?:min|day)|\brequests per (?:min|day)|\bper[ -]minute"
     r"|\boverloaded\b|\bat capacity|\bcapacity (?:limit|exceeded)|\bslow down\b|\btry again (?:in|later)|\bquota\b",
     re.IGNORECASE,
 )
-NOT_TAKEN = re.compile(
+NOT_TAKEN = lazy_pattern(
     r"\bunsupported"
     r"|\bnot (?:be )?(?:supported|allowed|permitted|accepted|available|implemented|compatible|recognized|enabled"
     r"|a valid|valid)"
@@ -110,21 +112,21 @@ NOT_TAKEN = re.compile(
     r"|supports up to|maximum allowed|\brequested parameters",
     re.IGNORECASE,
 )
-UNPAID = re.compile(
+UNPAID = lazy_pattern(
     r"insufficient_quota|credit balance|exceeded your current quota|billing|insufficient balance|out of credits|depleted"
     r"|available credits|spending limit|is not active|\u4f59\u989d\u4e0d\u8db3",
     re.IGNORECASE,
 )
 """How an unpaid account is told from too many calls: narrower than ACCOUNT, as limits a minute speak of plans and quotas, too."""
-QUOTED = re.compile(r"(?<!\w)\"[^\"]{24,}\"(?!\w)|(?<!\w)'[^']{24,}'(?!\w)")
+QUOTED = lazy_pattern(r"(?<!\w)\"[^\"]{24,}\"(?!\w)|(?<!\w)'[^']{24,}'(?!\w)")
 """Something that is quoted, longer than any name: words, of the request perhaps."""
-CODE = re.compile(r"[45][0-9]{2}")
-WORD = re.compile(r"\w+")
+CODE = lazy_pattern(r"[45][0-9]{2}")
+WORD = lazy_pattern(r"\w+")
 QUOTES = frozenset("`'\"“”‘’[](){}.:")
-CALLED = re.compile(
+CALLED = lazy_pattern(
     r"(?:param|params|parameter|parameters|field|fields|property|argument|name|option|key|value)\W{1,3}\Z"
 )
-CALLED_BEHIND = re.compile(
+CALLED_BEHIND = lazy_pattern(
     r"\W{1,3}(?:param|field|property|argument|is not|does not|must|should|not |only|supports|invalid)"
 )
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tasks.patterns import lazy_pattern
+
 NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think|mm:think|longcat_think"
 
 
@@ -27,63 +29,67 @@ class Family:
 
 FAMILIES = (
     Family(  # Qwen, DeepSeek, Seed-OSS, MiniMax, LongCat
-        re.compile(r"<(?:" + NAMES + r")>", re.IGNORECASE),
-        re.compile(r"</(?:" + NAMES + r")>", re.IGNORECASE),
+        lazy_pattern(r"<(?:" + NAMES + r")>", re.IGNORECASE),
+        lazy_pattern(r"</(?:" + NAMES + r")>", re.IGNORECASE),
         ends_alone=True,
     ),
     Family(  # Magistral
-        re.compile(r"\[(?:THINK|THINKING|THOUGHT|REASONING)\]"),
-        re.compile(r"\[/(?:THINK|THINKING|THOUGHT|REASONING)\]"),
+        lazy_pattern(r"\[(?:THINK|THINKING|THOUGHT|REASONING)\]"),
+        lazy_pattern(r"\[/(?:THINK|THINKING|THOUGHT|REASONING)\]"),
         ends_alone=True,
     ),
-    Family(re.compile(r"<\|START_THINKING\|>"), re.compile(r"<\|END_THINKING\|>"), ends_alone=True),  # Cohere
+    Family(lazy_pattern(r"<\|START_THINKING\|>"), lazy_pattern(r"<\|END_THINKING\|>"), ends_alone=True),  # Cohere
     Family(  # Sky-T1
-        re.compile(r"<\|(?:begin|start)_of_thought\|>"), re.compile(r"<\|end_of_thought\|>"), ends_alone=True
+        lazy_pattern(r"<\|(?:begin|start)_of_thought\|>"), lazy_pattern(r"<\|end_of_thought\|>"), ends_alone=True
     ),
-    Family(re.compile("\u25c1think\u25b7"), re.compile("\u25c1/think\u25b7"), ends_alone=True),  # Kimi
-    Family(re.compile(r"<\|think(?:ing)?\|>"), re.compile(r"<\|/think(?:ing)?\|>")),
+    Family(lazy_pattern("\u25c1think\u25b7"), lazy_pattern("\u25c1/think\u25b7"), ends_alone=True),  # Kimi
+    Family(lazy_pattern(r"<\|think(?:ing)?\|>"), lazy_pattern(r"<\|/think(?:ing)?\|>")),
     Family(  # Solar Open
-        re.compile(r"<\|think\|>"), re.compile(r"<\|end\|>\s*+<\|begin\|>assistant(?:<\|content\|>)?"), ends_alone=True
+        lazy_pattern(r"<\|think\|>"),
+        lazy_pattern(r"<\|end\|>\s*+<\|begin\|>assistant(?:<\|content\|>)?"),
+        ends_alone=True,
     ),
-    Family(re.compile(r"<unused94>(?:thought\b)?"), re.compile(r"<unused95>")),  # MedGemma
-    Family(re.compile(r"<\|channel>(?:thought|thinking|analysis)\b"), re.compile(r"<channel\|>")),  # Gemma
-    Family(re.compile(r"<\|inner_prefix\|>"), re.compile(r"<\|inner_suffix\|>"), ends_alone=True),  # Apertus
-    Family(re.compile(r"\[unused16\]"), re.compile(r"\[unused17\]"), ends_alone=True),  # Pangu
-    Family(re.compile(r"<\|im_start\|>think\b"), re.compile(r"<\|im_start\|>answer\b"), ends_alone=True),  # s1
+    Family(lazy_pattern(r"<unused94>(?:thought\b)?"), lazy_pattern(r"<unused95>")),  # MedGemma
+    Family(lazy_pattern(r"<\|channel>(?:thought|thinking|analysis)\b"), lazy_pattern(r"<channel\|>")),  # Gemma
+    Family(lazy_pattern(r"<\|inner_prefix\|>"), lazy_pattern(r"<\|inner_suffix\|>"), ends_alone=True),  # Apertus
+    Family(lazy_pattern(r"\[unused16\]"), lazy_pattern(r"\[unused17\]"), ends_alone=True),  # Pangu
+    Family(lazy_pattern(r"<\|im_start\|>think\b"), lazy_pattern(r"<\|im_start\|>answer\b"), ends_alone=True),  # s1
     Family(  # Apriel
-        re.compile(r"Here are my reasoning steps:"),
-        re.compile(r"\[BEGIN FINAL RESPONSE\]"),
+        lazy_pattern(r"Here are my reasoning steps:"),
+        lazy_pattern(r"\[BEGIN FINAL RESPONSE\]"),
         ends_alone=True,
         is_plain=True,
     ),
     Family(  # Granite 3.2
-        re.compile(r"Here(?: is|['\u2019]s) my thought process:"),
-        re.compile(r"Here(?: is|['\u2019]s) my response:"),
+        lazy_pattern(r"Here(?: is|['\u2019]s) my thought process:"),
+        lazy_pattern(r"Here(?: is|['\u2019]s) my response:"),
         is_plain=True,
     ),
 )
 """Sources: the models' chat templates, and the readers that vLLM and llama.cpp have for them."""
-BEFORE_MARKS = re.compile(r"(?:\s|\ufeff|<\|(?:im_start|begin|start)\|>assistant)*+")
+BEFORE_MARKS = lazy_pattern(r"(?:\s|\ufeff|<\|(?:im_start|begin|start)\|>assistant)*+")
 """May stand before an opening: a byte order mark, and the header of the turn that the chat template should have written."""
+EVERY_MARK = ("<", "[", "\u25c1", "Here", "assistantfinal", "analysis", "commentary")
+"""Of these, each mark has one: an answer without any is looked at no further, as most are."""
 MOST_THOUGHTS = 50
-SPOKEN_OF = re.compile(r" [a-z]|[,;:)] ")
+SPOKEN_OF = lazy_pattern(r" [a-z]|[,;:)] ")
 """Behind a mark that a sentence speaks of: "<think> is the tag"."""
 ENDS_SENTENCE = frozenset("\n.?!\u2026\u3002\uff01\uff1f")
 QUOTES = frozenset("`'\"\u201c\u2018\u00ab(")
-CHANNEL = re.compile(
+CHANNEL = lazy_pattern(
     r"(?:<\|start\|>\s*+assistant\s*+)?<\|channel\|>\s*+(?P<name>\w{1,20})[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>"
 )
-REST_OF_CHANNEL = re.compile(
+REST_OF_CHANNEL = lazy_pattern(
     r"\s*+(?P<name>analysis|commentary|final)(?: [^<\n]{0,40})?(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>"
 )
 """The first header where the chat template wrote its beginning."""
-LAST_END = re.compile(r"<\|(?:end|return|call)\|>\s*\Z")
-ENDS_CHANNEL = re.compile(r"<\|(?:end|return|call)\|>")
-BARE_CHANNELS = re.compile(r"\s*+(?:assistant)?(?:analysis|commentary)(?=[A-Za-z\"'\u201c(\[\d*\u0080-\uffff]|\s*\n)")
-BARE_FINAL = re.compile(r"assistantfinal(?![a-z])|^assistant[ \t]*\n[ \t]*final[ \t]*\n", re.MULTILINE)
-GLUED_FINAL = re.compile(r"assistantfinal(?=[A-Z\d*#{\[\"\u0080-\uffff]|\n)")
+LAST_END = lazy_pattern(r"<\|(?:end|return|call)\|>\s*\Z")
+ENDS_CHANNEL = lazy_pattern(r"<\|(?:end|return|call)\|>")
+BARE_CHANNELS = lazy_pattern(r"\s*+(?:assistant)?(?:analysis|commentary)(?=[A-Za-z\"'\u201c(\[\d*\u0080-\uffff]|\s*\n)")
+BARE_FINAL = lazy_pattern(r"assistantfinal(?![a-z])|^assistant[ \t]*\n[ \t]*final[ \t]*\n", re.MULTILINE)
+GLUED_FINAL = lazy_pattern(r"assistantfinal(?=[A-Z\d*#{\[\"\u0080-\uffff]|\n)")
 """What is left of the tokens before an answer that begins right behind it."""
-ANSWER_TAG = re.compile(r"\s*+<(?P<name>answer|response|final_answer|output)>", re.IGNORECASE)
+ANSWER_TAG = lazy_pattern(r"\s*+<(?P<name>answer|response|final_answer|output)>", re.IGNORECASE)
 AROUND_ANSWER = (
     ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
     ("<|START_TEXT|>", "<|END_TEXT|>"),
@@ -106,6 +112,8 @@ def split(text: str, *, apart: bool = False, is_whole: bool = False) -> tuple[st
     the tokens of a format, which are never a part of an answer. In an answer that `is_whole` a thought ends: a mark without an
     end may be spoken of.
     """
+    if not any(mark in text for mark in EVERY_MARK):
+        return "", text
     if (channels := _channels(text, apart)) is not None:
         return channels
     thoughts: list[str] = []
