@@ -29,7 +29,8 @@ class FakeOpenAI:
 
     `continues` says what becomes of continue_final_message in a chat: "" passes over it, as most servers do; "vllm" leaves
     the last message open, and answers in the user's place where that is the user's; "strict" refuses unknown fields.
-    `port` 0 takes a free one.
+    `port` 0 takes a free one. From request number `holds_from` on, answers wait for `go_on()`: a run is then under way for as
+    long as a test looks at it.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class FakeOpenAI:
         model: str = "fake",
         root: str = "",
         port: int = 0,
+        holds_from: int | None = None,
     ) -> None:
+        self.holds_from = holds_from
         self.latency = latency
         self.faults = faults
         self.chat_only = chat_only
@@ -78,6 +81,10 @@ class FakeOpenAI:
         with self._lock:
             return [dict(call) for call in self._calls]
 
+    def go_on(self) -> None:
+        """Answers what was held, and all that comes."""
+        self._loop.call_soon_threadsafe(self._going_on.set)
+
     def repeated(self) -> int:
         """Calls beyond the first for the same (path, body, draw)."""
         seen = Counter((c["path"], json.dumps(c["body"], sort_keys=True), c["draw"]) for c in self.calls)
@@ -85,6 +92,7 @@ class FakeOpenAI:
 
     async def _serve(self) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
+        self._going_on = asyncio.Event()
         server = await asyncio.start_server(self._talk, "127.0.0.1", self.port, backlog=4096, limit=2**24)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         self._ready.set()
@@ -157,6 +165,8 @@ class FakeOpenAI:
             return False
         if latency := self.latency(body) if callable(self.latency) else self.latency:
             await asyncio.sleep(latency)
+        if self.holds_from is not None and number >= self.holds_from:
+            await self._going_on.wait()
         status, extra, said = self._said(path, body, str(call["draw"]), fault)
         with self._lock:
             call["status"] = status

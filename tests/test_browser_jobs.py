@@ -13,6 +13,8 @@ from tests.servers import FakeOpenAI
 
 ROWS = 60
 AT_ONCE = 4
+HELD = 20
+"""Requests after which the endpoint answers nothing until a test lets it."""
 
 
 @pytest.fixture(scope="module")
@@ -97,24 +99,26 @@ def test_preview_rows_are_the_runs_first_rows_and_are_not_asked_for_again(
 
 def test_a_run_is_found_again_after_a_reload(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.4) as server,
+        FakeOpenAI(holds_from=HELD) as server,
         run_under_way(app, browser, server, tmp_path / "reload.jsonl") as curator,
     ):
         curator.page.reload()
         curator.there()
         expect(curator.page.locator("#stop")).to_be_visible()
+        server.go_on()
         exactly_done(curator, server)
 
 
 def test_a_run_goes_on_while_the_tab_is_closed(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.9) as server,
+        FakeOpenAI(holds_from=HELD) as server,
         run_under_way(app, browser, server, tmp_path / "closed.jsonl") as curator,
     ):
         address, before = curator.page.url, len(server.calls)
         curator.page.close()
         waiting = curator.context.new_page()
-        waiting.wait_for_timeout(10_000)
+        server.go_on()
+        waiting.wait_for_timeout(5_000)
         assert len(server.calls) > before + 5
         curator.page = waiting
         curator.open(address)
@@ -123,10 +127,12 @@ def test_a_run_goes_on_while_the_tab_is_closed(app: App, browser: Browser, tmp_p
 
 def test_a_run_is_stopped_by_a_button_and_resumed(app: App, browser: Browser, tmp_path: Path) -> None:
     with (
-        FakeOpenAI(latency=0.3) as server,
+        FakeOpenAI(latency=0.1, holds_from=HELD) as server,
         run_under_way(app, browser, server, tmp_path / "stop.jsonl") as curator,
     ):
         curator.press("stop")
+        curator.wait("Stopping: waiting for what was sent")
+        server.go_on()
         curator.wait("Stopped after")
         assert len([c for c in server.calls if "river" in json.dumps(c["body"])]) < ROWS
         curator.press("resume")
