@@ -65,8 +65,13 @@ class Described:
 
 def described(shape: Shape, made: Recipe) -> Described:
     """What a push makes of rows of that shape."""
-    asked = questions(shape, made.review, made.rating.aspects if made.rating else ())
-    return Described([part.title for part in fields(shape)], [part.title for part in asked], guidelines_of(made))
+    labelled = made.rating.aspects if made.rating else ()
+    asked = questions(shape, made.review, labelled)
+    return Described(
+        [part.title for part in fields(shape, made.review, labelled)],
+        [part.title for part in asked],
+        guidelines_of(made),
+    )
 
 
 def guidelines_of(made: Recipe) -> str:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from feedback.opinions import MOST_RESPONSES
-from feedback.types import RANKING
+from feedback.types import CORRECTION_OF, RANKING
 from tasks.types import Response, Row
 
 T = TypeVar("T")
 NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)", re.DOTALL)
-"""What is named by a response, counted from 1: questions for ratings and reasons, values of a ranking."""
+"""What is named by a response, counted from 1: questions for ratings, values of a ranking, which one is corrected."""
 
 
 def order_of(seed: int, row: str, responses: int) -> tuple[int, ...]:
@@ -50,6 +50,8 @@ def _renamed(answers: Mapping[str, T], moves: Mapping[int, int]) -> dict[str, T]
         return f"{named[1]}-{moves.get(int(named[2]) - 1, int(named[2]) - 1) + 1}" if named and moves else text
 
     def value(question: str, answer: Any) -> Any:
+        if question == CORRECTION_OF and isinstance(answer, str):
+            return name(answer)
         if question != RANKING or not isinstance(answer, list):
             return answer
         return [

@@ -72,13 +72,13 @@ class Judged:
         """True if nobody has finished with it: no answer, or drafts only."""
         return all(verdict.status == "draft" for verdict in self.verdicts)
 
-    def changes(self, question: str) -> Iterator[tuple[str, str | None]]:
-        """(text, what stood there before) where a reviewer who approved changed it, the one that counts most first."""
+    def changes(self, question: str) -> Iterator[tuple[str, Verdict]]:
+        """(text, verdict) of each reviewer who approved and changed it, the one that counts most first."""
         newest = sorted(self.submitted, key=lambda v: v.updated_at, reverse=True)
         for verdict in sorted(newest, key=lambda v: v.reviewer != self.merging.text):
             said, shown = verdict.answers.get(question), verdict.shown.get(question)
             if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != shown:
-                yield said, shown
+                yield said, verdict
 
     def corrected_instruction(self) -> str | None:
         """The correction of the instruction that counts; None if it stands."""
@@ -88,10 +88,21 @@ class Judged:
     def corrected_response(self) -> tuple[str, int] | None:
         """(the correction of a response that counts, the place of what it corrects); None if all stand."""
         texts = [clean(response.text) for response in self.row.responses]
-        for said, shown in self.changes(CORRECTED_RESPONSE):
+        for said, verdict in self.changes(CORRECTED_RESPONSE):
             if texts and said not in texts:
-                return said, texts.index(shown) if shown in texts else best_response(self.row, self.ratings)
+                return said, self._corrected(verdict, texts)
         return None
+
+    def _corrected(self, verdict: Verdict, texts: Sequence[str]) -> int:
+        """The place of the response that a verdict corrects: as the person said, else the one whose text stood there, else
+        the one that the person rated or ranked best, else the labeller's best."""
+        shown = verdict.shown.get(CORRECTED_RESPONSE)
+        if (named := verdict.correction_of) is not None and named < len(texts):
+            return named
+        if shown in texts:
+            return texts.index(shown)
+        best = verdict.best(len(texts))
+        return best[0] if best else best_response(self.row, self.ratings)
 
     def labelled(self, place: int) -> float | None:
         """The labeller's mean rating of a response over aspects and repeats, 1 to 5."""

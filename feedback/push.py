@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from feedback.errors import ArgillaError, DatasetMismatch
 from feedback.server import BATCH, Server
+from feedback.types import CORRECTION_OF
 
 if TYPE_CHECKING:
     import argilla as rg
@@ -46,6 +47,7 @@ class Target:
     workspace: str
     url: str
     questions: Mapping[str, str]
+    fields: frozenset[str] = frozenset()
 
 
 def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> Target:
@@ -70,7 +72,8 @@ def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> 
             )
     found = server.get(f"/api/v1/datasets/{dataset.id}/questions")
     questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
-    return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions)
+    fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"])
+    return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions, fields)
 
 
 def review_address(url: str, dataset_id: str, run: str = "", number: int = 0, status: str = "") -> str:
@@ -121,6 +124,8 @@ def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
         ("question", questions, {q.name: q.type for q in wanted.questions}),
     ):
         for name, type_ in needed.items():
+            if name not in there and (name == CORRECTION_OF or _holds_reasons(name, fields, questions)):
+                continue
             if name not in there:
                 return f"it has no {kind} '{name}'"
             if there[name] != type_:
@@ -136,6 +141,11 @@ def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
     if missing := {m.name for m in wanted.metadata} - metadata:
         return f"it has no metadata '{min(missing)}'"
     return ""
+
+
+def _holds_reasons(name: str, fields: Mapping[str, str], questions: Mapping[str, str]) -> bool:
+    """True for the labeller's reasons in a dataset that holds them, as a field or as a question."""
+    return name.startswith("rationale-") and (name in fields or name in questions)
 
 
 def push(
@@ -171,6 +181,7 @@ def push(
     for items, known in batches:
         done.unchanged += known
         for record, sent, before in items:
+            record = _fitted(record, to)
             digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
             suggested = {suggestion["question"]: suggestion["value"] for suggestion in record["suggestions"]}
             if digest == sent:
@@ -188,6 +199,18 @@ def push(
 def _ids(to: Target, names: Iterable[str]) -> set[str]:
     """The ids of questions by their names."""
     return {to.questions[name] for name in names if name in to.questions}
+
+
+def _fitted(record: dict[str, Any], to: Target) -> dict[str, Any]:
+    """The record as its dataset takes it: the labeller's reasons as fields where it has such, and none of what it never asked."""
+    shows, suggestions = dict(record["fields"]), []
+    for suggestion in record["suggestions"]:
+        name = suggestion["question"]
+        if name not in to.questions and name in to.fields:
+            shows[name] = suggestion["value"]
+        elif name in to.questions or name != CORRECTION_OF:
+            suggestions.append(suggestion)
+    return {**record, "fields": shows, "suggestions": suggestions}
 
 
 def _addressed(record: dict[str, Any], questions: Mapping[str, str]) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from feedback.schema import (
     VECTOR,
     Shape,
     rating_question,
-    rationale_question,
+    rationale_name,
 )
-from feedback.types import RANKING, Rating
+from feedback.types import CORRECTION_OF, RANKING, Rating
 from feedback.ultrafeedback import reference
 from tasks.conversations import readable
 from tasks.types import Row
@@ -98,10 +98,13 @@ def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About, *
     responses = row.responses[: shape.responses]
     found = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
     if responses:
-        best = responses[best_response(row, said)]
+        begun = best_response(row, said)
         if blind:
-            best = next((response for response in responses if response.text), best)
-        found.append(_suggestion(CORRECTED_RESPONSE, best.text, None, about.generator if blind else best.model))
+            begun = next((place for place, response in enumerate(responses) if response.text), begun)
+        agent = about.generator if blind else responses[begun].model
+        found.append(_suggestion(CORRECTED_RESPONSE, responses[begun].text, None, agent))
+        if shape.responses > 1:
+            found.append(_suggestion(CORRECTION_OF, f"response-{begun + 1}", None, agent))
     for place in range(len(responses)):
         for aspect in about.aspects:
             if (rated := opinion(said, place, aspect)) is not None:
@@ -109,7 +112,7 @@ def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About, *
                 found.append(_suggestion(rating_question(aspect, place), rounded(mean), sure, agent))
         if about.labelled and (why := reasons(said, place)):
             main = opinion(said, place, about.labelled[0])
-            found.append(_suggestion(rationale_question(place), shown(why), main[1] if main else None, said[0].model))
+            found.append(_suggestion(rationale_name(place), shown(why), main[1] if main else None, said[0].model))
     ranked = means(said, len(responses))
     if (
         about.ranking

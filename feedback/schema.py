@@ -4,13 +4,13 @@ The shape comes from what the run holds. A row as one record is made in feedback
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.aspects import ASPECTS
 from feedback.markdown import shown
 from feedback.opinions import MOST_RESPONSES
-from feedback.types import RANKING
+from feedback.types import CORRECTION_OF, RANKING
 from feedback.ultrafeedback import reference
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -19,7 +19,6 @@ from tasks.types import Row
 if TYPE_CHECKING:
     import argilla as rg
 
-NO_REASONS = "Empty in the audit, where you judge without the labeller's ratings and reasons."
 DECISION, REASONS = "decision", "reasons"
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
@@ -123,16 +122,16 @@ def shape_of(rows: Iterable[Row]) -> Shape:
 class Part:
     """One field or question of a record, as people see it."""
 
-    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons"]
+    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response"]
     name: str
     title: str
     required: bool = False
     markdown: bool = True
-    description: str = ""
 
 
-def fields(shape: Shape) -> list[Part]:
-    """What a record shows."""
+def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
+    """What a record shows. With a blind audit the labeller's reasons are shown and not asked about: only what is shown can be
+    missing from the records of the audit."""
     talk = (
         Part("chat", "conversation", "Conversation", True)
         if shape.talk
@@ -146,6 +145,8 @@ def fields(shape: Shape) -> list[Part]:
     for k in range(1, shape.responses + 1):
         title = "Response" if shape.responses == 1 else f"Response {k}"
         found.append(Part("text", f"response-{k}", title))
+        if labelled and review.blind_audit is True:
+            found.append(_reasons_of(shape, k - 1, "text"))
     return found
 
 
@@ -154,8 +155,14 @@ def rating_question(aspect: str, place: int) -> str:
     return f"{aspect or 'rating'}-{place + 1}"
 
 
-def rationale_question(place: int) -> str:
+def rationale_name(place: int) -> str:
+    """The name of what holds the labeller's reasons for its ratings of the response at `place`: a question, or a field."""
     return f"rationale-{place + 1}"
+
+
+def _reasons_of(shape: Shape, place: int, kind: Literal["text", "words"]) -> Part:
+    which = "the response" if shape.responses == 1 else f"response {place + 1}"
+    return Part(kind, rationale_name(place), f"Why: the labeller on {which}")
 
 
 def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
@@ -166,20 +173,18 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
         for aspect in review.rated(labelled):
             asked = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
             found.append(Part("rating", rating_question(aspect, place), asked))
-        if labelled:
-            why = Part("words", rationale_question(place), f"Why: the labeller on {which}")
-            if review.blind_audit is True:
-                why = replace(
-                    why, title=f"The labeller's reasons, where they are shown: {which}", description=NO_REASONS
-                )
-            found.append(why)
+        if labelled and review.blind_audit is not True:
+            found.append(_reasons_of(shape, place, "words"))
     if review.ranking and shape.responses >= RANKED_FROM:
         found.append(Part("ranking", RANKING, "Responses from best to worst"))
     if review.reasons:
         found.append(Part("reasons", REASONS, "What decided?"))
     found.append(Part("words", CORRECTED_INSTRUCTION, "Instruction, corrected", markdown=False))
+    if shape.responses > 1:
+        found.append(Part("response", CORRECTION_OF, "Which response is corrected below?"))
     if shape.responses:
-        found.append(Part("words", CORRECTED_RESPONSE, "Best response, corrected", markdown=False))
+        title = "The response, corrected" if shape.responses > 1 else "Response, corrected"
+        found.append(Part("words", CORRECTED_RESPONSE, title, markdown=False))
     return found
 
 
@@ -191,6 +196,8 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
     """The Argilla settings for rows of that shape. `labelled` are the aspects that the labeller rated."""
     import argilla as rg
 
+    responses = {f"response-{k}": f"Response {k}" for k in range(1, shape.responses + 1)}
+
     def made(part: Part) -> Any:
         common: dict[str, Any] = {"name": part.name, "title": part.title, "required": part.required}
         match part.kind:
@@ -198,8 +205,6 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
                 return rg.ChatField(**common, use_markdown=True)
             case "text":
                 return rg.TextField(**common, use_markdown=True)
-        if part.description:
-            common["description"] = part.description
         match part.kind:
             case "decision":
                 return rg.LabelQuestion(**common, labels=DECISIONS)
@@ -208,14 +213,15 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
             case "words":
                 return rg.TextQuestion(**common, use_markdown=part.markdown)
             case "ranking":
-                ranked = {f"response-{k}": f"Response {k}" for k in range(1, shape.responses + 1)}
-                return rg.RankingQuestion(**common, values=ranked)
+                return rg.RankingQuestion(**common, values=responses)
+            case "response":
+                return rg.LabelQuestion(**common, labels=responses)
             case "reasons":
                 return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
 
     return rg.Settings(
         guidelines=shown(review.guidelines or guidelines),
-        fields=[made(part) for part in fields(shape)],
+        fields=[made(part) for part in fields(shape, review, labelled)],
         questions=[made(part) for part in questions(shape, review, labelled)],
         metadata=metadata(shape),
         vectors=[rg.VectorField(name=VECTOR, title="Instruction", dimensions=shape.dimensions)]
@@ -253,12 +259,13 @@ def metadata(shape: Shape) -> list[Any]:
 def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
     """What reviewers read beside the records: what to do, and the rubric of each aspect.
 
-    Questions are those of the whole dataset: with a `blind_audit` it says that records of the audit leave some of them empty.
+    With a `blind_audit` it says that records of the audit come without ratings and reasons.
     """
     parts = [
         "Read the instruction and every response. **Approve** a row if it should go into the dataset, **reject** it if not; "
         "**unsure** leaves it to others. "
-        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset.",
+        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset. Where there are "
+        "several responses, say which one you correct.",
         "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
         "ends it, Enter submits.",
     ]
@@ -268,8 +275,8 @@ def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind
         )
     if aspects and blind_audit:
         parts.append(
-            "The first records, the audit, come **without suggestions**, so that you judge on your own: rate what you can. "
-            "The boxes for the labeller's reasons stay empty there; leave them so."
+            "The first records, the audit, come **without the model's ratings and reasons**, so that you judge on your own: rate "
+            "what you can."
         )
     if aspects and for_trying:
         parts.append(

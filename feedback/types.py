@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Literal
 
 from feedback.aspects import ASPECTS
@@ -17,6 +18,9 @@ Decision = Literal["approve", "reject", "unsure"]
 RATED = re.compile(r"([a-z-]+)-(\d+)")
 """Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1."""
 RANKING = "ranking"
+CORRECTION_OF = "correction-of"
+"""The question which response a correction is of."""
+NAMED_RESPONSE = re.compile(r"response-([1-9]\d{0,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,22 @@ class Verdict:
             for name, rank in ranked
             if name.rpartition("-")[2].isdecimal() and isinstance(rank, int)
         }
+
+    def best(self, responses: int) -> list[int]:
+        """The places of the responses that the person rated best, else ranked best, of so many; [] where neither was done."""
+        values: dict[int, list[int]] = {}
+        for (_, place), value in self.own_ratings.items():
+            values.setdefault(place, []).append(value)
+        worth = {place: fmean(each) for place, each in values.items() if place < responses}
+        if not worth:
+            worth = {place: -float(rank) for place, rank in self.own_ranking.items() if place < responses}
+        return sorted(place for place, value in worth.items() if value == max(worth.values()))
+
+    @property
+    def correction_of(self) -> int | None:
+        """The place of the response that the person says to have corrected; None where that was not said."""
+        named = NAMED_RESPONSE.fullmatch(str(self.answers.get(CORRECTION_OF, "")))
+        return int(named[1]) - 1 if named else None
 
     @property
     def reasons(self) -> list[str]:

@@ -28,11 +28,17 @@ names = st.builds(
     ranks=st.permutations(range(1, 9)),
 )
 def test_there_and_back_nothing_moves(order: list[int], answers: dict[str, Any], ranks: list[int]) -> None:
-    said = {**answers, "ranking": [{"value": f"response-{k}", "rank": rank} for k, rank in enumerate(ranks, 1)]}
+    said = {
+        **answers,
+        "ranking": [{"value": f"response-{k}", "rank": rank} for k, rank in enumerate(ranks, 1)],
+        "correction-of": f"response-{ranks[0]}",
+    }
     assert to_places(to_slots(said, order), order) == said == to_slots(to_places(said, order), order)
     assert to_places(said, []) == said
     for slot, place in enumerate(order):
         assert to_places({f"honesty-{slot + 1}": 3}, order) == {f"honesty-{place + 1}": 3}
+        corrected = to_places({"correction-of": f"response-{slot + 1}"}, order)
+        assert corrected == {"correction-of": f"response-{place + 1}"}
 
 
 @given(seed=st.integers(0, 2**31), row=st.text(max_size=20), responses=st.integers(0, 12))

@@ -18,7 +18,7 @@ from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
-from feedback.schema import NO_REASONS, Review, Shape, guidelines, questions
+from feedback.schema import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk
 from tests.rows import Reviewer, add_rows, made_of, with_run
@@ -41,16 +41,19 @@ def test_recipes_that_say_it_keep_their_meaning(value: bool) -> None:
     assert made_of(review={"blind_audit": "auto"}).dump() == silent.dump()
 
 
-def test_what_is_asked_does_not_promise_what_is_not_there() -> None:
-    def why(review: Review) -> Any:
-        return next(part for part in questions(Shape(2), review, ("honesty",)) if part.name == "rationale-2")
+def test_what_the_audit_does_not_show_is_not_asked_about() -> None:
+    def names(review: Review) -> tuple[list[str], list[str]]:
+        parts = fields(Shape(2), review, ("honesty",)), questions(Shape(2), review, ("honesty",))
+        return [part.name for part in parts[0]], [part.name for part in parts[1]]
 
-    assert why(Review(blind_audit=False)).description == ""
-    blind = why(Review(blind_audit=True))
-    assert blind.description == NO_REASONS and blind.title.startswith("The labeller's reasons, where they are shown")
+    shown, asked = names(Review(blind_audit=False))
+    assert shown == ["instruction", "response-1", "response-2"] and {"rationale-1", "rationale-2"} <= set(asked)
+    shown, asked = names(Review(blind_audit=True))
+    assert shown == ["instruction", "response-1", "rationale-1", "response-2", "rationale-2"]
+    assert not [name for name in asked if name.startswith("rationale")]
     text = guidelines(("honesty",), "m", for_trying=False, blind_audit=True)
-    assert "the audit, come **without suggestions**" in text
-    assert "without suggestions" not in guidelines(("honesty",), "m", for_trying=False)
+    assert "the audit, come **without the model's ratings" in text
+    assert "come **without" not in guidelines(("honesty",), "m", for_trying=False)
 
 
 def audits(store: Store, run: Run) -> list[tuple[int, int]]:
@@ -70,13 +73,16 @@ def test_a_run_of_250_rows_in_argilla(store: Store, argilla: ArgillaServer) -> N
     workflow.push(store, run, where, lambda done, total: None, dataset=name)
     assert audits(store, run) == [(0, 50)]
     with Reviewer(argilla) as owner:
-        asked = {question["name"]: question for question in owner.questions(name)}
-        assert asked["rationale-1"]["description"] == NO_REASONS
+        assert "rationale-1" not in {question["name"] for question in owner.questions(name)}
         counts = {
-            sample: {len(r["suggestions"]) for r in owner.records(name) if r["metadata"]["sample"] == sample}
+            sample: {
+                (len(r["suggestions"]), "rationale-1" in r["fields"])
+                for r in owner.records(name)
+                if r["metadata"]["sample"] == sample
+            }
             for sample in ("audit", "queue")
         }
-    assert counts == {"audit": {2}, "queue": {4}}
+    assert counts == {"audit": {(2, False)}, "queue": {(3, True)}}
 
 
 def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: ArgillaServer) -> None:
@@ -110,7 +116,7 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
     assert "goes without ratings and reasons, as it was sealed" in says(few, blind_audit="auto")
     assert "was sealed without them and stays so" in says(few, blind_audit="open")
     made = reviewing.with_audit(store, few, made_of(), 30)
-    assert made.review.blind_audit is True and "**without suggestions**" in reviewing.guidelines_of(made)
+    assert made.review.blind_audit is True and "come **without the model's" in reviewing.guidelines_of(made)
 
 
 # -- in the app

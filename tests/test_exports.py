@@ -94,11 +94,32 @@ def test_corrected_texts_win() -> None:
     said = verdict(corrected_instruction="Name two rivers.", corrected_response="The Loire, the Rhine.", rating_1=5)
     one = line(sft, said)
     assert [m["content"] for m in one["messages"]] == ["Be brief.", "Name two rivers.", "The Loire, the Rhine."]
-    assert one["model"] == "a" and one["instruction_corrected"] and one["response_corrected"]
+    assert one["model"] == "b" and one["instruction_corrected"] and one["response_corrected"]
     pair = line(preference, said)
     assert pair["prompt"][1]["content"] == "Name two rivers."
-    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("The Loire, the Rhine.", "The Loire.")
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (
+        "The Loire, the Rhine.",
+        "Rivers are wet.",
+    )
     assert pair["chosen_rating"] is None and pair["because"] == "a reviewer's correction over the original"
+
+
+def test_a_correction_is_of_the_response_that_the_reviewer_means() -> None:
+    """As they say; else of the text that stood in the box; else of the one they rated or ranked best; else the labeller's best."""
+
+    def corrected(shown: str | None = None, **answers: Any) -> int:
+        given = verdict(corrected_response="The Loire, the Rhine.", **answers)
+        found = judged(replace(given, shown={"corrected-response": shown} if shown else {})).corrected_response()
+        assert found is not None
+        return found[1]
+
+    assert corrected() == 1  # the labeller rates it 4, the other one 2
+    assert corrected(rating_1=5, rating_2=1) == 0
+    assert corrected(ranking=[{"value": "response-1", "rank": 1}, {"value": "response-2", "rank": 2}]) == 0
+    assert corrected(shown="The Loire.", rating_1=5) == 1
+    assert corrected(shown="The Loire.", correction_of="response-1") == 0
+    assert corrected(shown="The Loire.", correction_of="response-9") == 1
+    assert corrected(shown="The Loire.", correction_of=["response-1"]) == 1
 
 
 def test_the_newest_correction_of_an_approving_reviewer_counts() -> None:

@@ -19,8 +19,9 @@ from app.tables.runs import Run
 from feedback.errors import DatasetMismatch
 from feedback.markdown import plain
 from feedback.opinions import priority
-from feedback.push import Pushed
-from feedback.schema import Review
+from feedback.push import Pushed, target
+from feedback.schema import Review, Shape, settings
+from feedback.server import Server
 from feedback.types import Rating
 from tasks.types import Message
 from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
@@ -233,7 +234,8 @@ def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Revie
     for record in owner.records(name):
         asked = {suggestion["question_id"]: suggestion for suggestion in record["suggestions"]}
         blind = record["metadata"]["sample"] == "audit"
-        assert len(asked) == (2 if blind else 4)  # the two texts to correct; a rating and its reasons
+        assert len(asked) == (2 if blind else 3)  # the two texts to correct; a rating
+        assert ("rationale-1" in record["fields"]) == (not blind)
         assert ("rating-mean" in record["metadata"]) == (not blind)
     assert pushed(store, run, where, name).open_audits == 0
     for record in (owner.records(name)[0], owner.records(name)[-1]):
@@ -241,6 +243,24 @@ def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Revie
     workflow.pull(store, run, where)
     said = store.reviews.verdicts(list(planned(store, run)))
     assert [said[row][0].blind for row in planned(store, run) if said[row]] == [True, False]
+
+
+def test_a_dataset_of_an_earlier_version_goes_on(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
+    """It asks about the labeller's reasons also where the audit is blind, and not which response a correction is of."""
+    run = with_run(store, 55, made_of(review={"blind_audit": True}), responses=2)
+    with Server(where.url, where.key) as server:
+        earlier = settings(Shape(2), Review(blind_audit=False), ("helpfulness", "honesty"), "Rate.")
+        earlier.questions.remove(earlier.questions["correction-of"])
+        target(server, name, "", earlier)
+    assert pushed(store, run, where, name).pushed.sent == 55
+    names = {question["id"]: question["name"] for question in owner.questions(name)}
+    for record in owner.records(name):
+        assert "rationale-1" not in record["fields"]
+        suggested = {names[suggestion["question_id"]] for suggestion in record["suggestions"]}
+        assert ("rationale-1" in suggested) == (
+            record["metadata"]["sample"] == "queue"
+        ) and "correction-of" not in suggested
+    assert pushed(store, run, where, name).pushed.unchanged == 55
 
 
 HOSTILE = {

@@ -49,6 +49,7 @@ def test_a_record() -> None:
         "suggestions": [
             {"question": "corrected-instruction", "value": "Name a river.", "score": None, "agent": "gen"},
             {"question": "corrected-response", "value": "The Loire.", "score": None, "agent": "a"},
+            {"question": "correction-of", "value": "response-2", "score": None, "agent": "a"},
             {"question": "helpfulness-1", "value": 2, "score": None, "agent": "m"},
             {"question": "rationale-1", "value": "Wet.", "score": None, "agent": "m"},
             {"question": "helpfulness-2", "value": 4, "score": None, "agent": "m"},
@@ -98,7 +99,7 @@ def test_a_record_without_suggestions_gives_nothing_of_the_labeller_away() -> No
     record = item(ROW, RATINGS, shape_of([ROW]), ABOUT, replace(PLACE, blind=True))
     assert not [name for name in record["metadata"] if name.startswith(("rating", "repeat"))]
     assert [(s["question"], s["value"]) for s in record["suggestions"]] == [
-        ("corrected-instruction", "Name a river."), ("corrected-response", "Rivers are wet."),
+        ("corrected-instruction", "Name a river."), ("corrected-response", "Rivers are wet."), ("correction-of", "response-1"),
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from feedback.judged import Judged
 from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
-from feedback.types import RATED
+from feedback.types import CORRECTION_OF, RATED
 from tasks.errors import SettingsError
 
 HIDDEN = "model hidden"
@@ -287,6 +287,8 @@ def correct(act: Act) -> Done:
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, _of(look, judged)), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
+    if len(judged.row.responses) > 1:
+        changes[CORRECTION_OF] = f"response-{_of(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
     act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
     return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")
