@@ -27,6 +27,7 @@ from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.permissions import Need, Permissions
 from app.recipe import Recipe
+from app.reviewing import Invited
 from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
@@ -46,6 +47,8 @@ BELIEVED = 10
 """Times as long as it took to foresee an export, it is not foreseen anew."""
 COUNT_FOR = 60.0
 """Seconds after which the rows of an input are counted no further."""
+REVIEWERS_BELIEVED = 60.0
+"""Seconds for which it is not asked again who reviews."""
 COUNT_WITHIN = 0.2
 """Seconds that a glance waits for how many rows an input holds."""
 
@@ -69,6 +72,8 @@ class Desk:
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
     """By run and settings: until when the answer is believed, the answer."""
+    _reviewers: dict[tuple[str | None, str], tuple[float, list[str]]] = field(default_factory=dict)
+    """By Argilla and workspace: until when the names are believed, the names."""
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _filling: threading.RLock = field(default_factory=threading.RLock)
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -178,6 +183,25 @@ class Desk:
         self.settings = self.jobs.settings = self.standby.settings = chosen
         self.chose_argilla = bool(url)
         self.standby.argilla = Standing("starting")
+
+    def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
+        """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
+        invited = reviewing.invite(self.settings, name, workspace, to, anew=anew)
+        self._reviewers.clear()
+        return invited
+
+    def reviewers(self, workspace: str) -> list[str]:
+        """Who may review in a workspace of Argilla, as was told within the last minute; [] while it is not known."""
+        until, names = self._reviewers.get((self.settings.argilla_url, workspace), (0.0, []))
+        if time.monotonic() < until:
+            return names
+
+        def find() -> list[str]:
+            names = reviewing.reviewers_of(self.settings, workspace)
+            self._reviewers[self.settings.argilla_url, workspace] = time.monotonic() + REVIEWERS_BELIEVED, names
+            return names
+
+        return self.beside.ask(f"reviewers of {workspace}", find, COUNT_WITHIN) or names
 
     def with_records(self, filled: Filled, say: Say) -> Filled:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""

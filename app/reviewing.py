@@ -11,7 +11,10 @@ from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
+from feedback.errors import ArgillaError
+from feedback.reviewers import Added, add_reviewer, reviewers
 from feedback.schema import Review, Shape, fields, guidelines, questions
+from feedback.server import Server
 from tasks.errors import ClaywrightError
 
 EMBEDDED = "embedded"
@@ -125,6 +128,57 @@ def signed_in(settings: Settings, to: str) -> str:
     except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError):
         return f"{running.url}{to}"
     return f"{running.url}{SIGN_IN}?{urlencode({'code': code, 'to': to})}"
+
+
+@dataclass(frozen=True)
+class Invited:
+    """A reviewer who can begin. `link` signs in once where Argilla is the embedded one, else only leads there; a new account's
+    `password` is told once."""
+
+    name: str
+    link: str
+    password: str = ""
+    signs_in: bool = False
+
+
+def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
+    """Lets somebody review in a workspace; `to` is the path of what they are to see first. With `anew` only the link is new.
+
+    Raises SettingsError and ArgillaError.
+    """
+    import httpx
+
+    where = argilla(settings, lambda words: None)
+    added = Added(name)
+    if not anew:
+        with Server(where.url, where.key) as server:
+            added = add_reviewer(server, workspace or where.workspace, name)
+    if not where.own:
+        return Invited(added.name, f"{where.url.rstrip('/')}{to}", added.password)
+    try:
+        with httpx.Client(trust_env=False, timeout=ANSWERS_WITHIN) as client:
+            headers = {"X-Argilla-Api-Key": where.key}
+            answer = client.post(where.url + SIGN_IN, params={"user": added.name}, headers=headers)
+            code = answer.raise_for_status().json()["code"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise ArgillaError(
+            f"Argilla gave no link for {added.name}. Restart it with `claywright services`, or sign in with the password."
+        ) from error
+    link = f"{where.url}{SIGN_IN}?{urlencode({'invited': '', 'code': code, 'to': to})}"
+    return Invited(added.name, link, added.password, signs_in=True)
+
+
+def reviewers_of(settings: Settings, workspace: str) -> list[str]:
+    """Who may review in a workspace of the Argilla that runs; [] where that can't be told now."""
+    running = None if settings.argilla_url else services.find(services.ARGILLA, settings)
+    if running is None and not settings.argilla_url:
+        return []
+    where = argilla(settings, lambda words: None) if running is None else embedded(running, settings)
+    try:
+        with Server(where.url, where.key) as server:
+            return reviewers(server, workspace or where.workspace)
+    except ClaywrightError:
+        return []
 
 
 @dataclass(frozen=True)

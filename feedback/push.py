@@ -81,9 +81,14 @@ def review_address(url: str, dataset_id: str, run: str = "", number: int = 0, st
 
     The page shows records of one `status` at a time, that of the answer of whoever is signed in; "" for those without one.
     """
+    return url + review_path(dataset_id, run, number, status)
+
+
+def review_path(dataset_id: str, run: str = "", number: int = 0, status: str = "") -> str:
+    """The same without the server's address."""
     place = f"metadata=number.ge{number}.le{number}~run.{run}" if run else "sort=metadata.priority.desc"
     own = f"&status={status}" if status else ""
-    return f"{url}/dataset/{dataset_id}/annotation-mode?{place}{own}"
+    return f"/dataset/{dataset_id}/annotation-mode?{place}{own}"
 
 
 def _free_name(server: Server, name: str, workspace: str) -> str:

@@ -237,3 +237,23 @@ def alpha_by_hand(units: list[list[str]]) -> float:
     )
     chance = sum(one != other for k, one in enumerate(values) for m, other in enumerate(values) if k != m) / (n - 1)
     return 1 - there / chance
+
+
+def test_an_answer_that_could_not_be_sent_is_sent_later(
+    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
+) -> None:
+    """Argilla's page goes on to the next record whatever became of an answer."""
+    run, address = sent(store, where, 3)
+    with person(browser) as reviewer:
+        page = reviewer.page
+        sign_in(page, address, argilla.username, argilla.password)
+        reviewer.context.set_offline(True)
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        told = page.locator("#claywright-resend")
+        expect(told).to_contain_text("1 answer of yours is kept in this tab")
+        assert workflow.pull(store, run, where).submitted == 0
+        reviewer.context.set_offline(False)
+        expect(told).to_contain_text("1 answer that it had missed was sent")
+        assert workflow.pull(store, run, where).submitted == 1
+        reviewer.complaints.clear()  # of the browser, which was offline

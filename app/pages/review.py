@@ -10,7 +10,7 @@ from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError
 from app.forms import add_fields
-from app.pages import argilla, filters, verdict
+from app.pages import argilla, filters, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
@@ -49,6 +49,7 @@ def build(board: Board) -> None:
             add_fields(board.form, "merge", Merging)
             for name in ("merge.decision", "merge.text"):
                 board.changes(name, merge)
+        reviewers.build(board)
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     filters.build(board)

@@ -38,6 +38,11 @@ class Home:
         return self.folder / "credentials.json"
 
     @property
+    def invitations(self) -> Path:
+        """Which reviewers were sent a link that they did not open yet."""
+        return self.folder / "invitations.json"
+
+    @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
 

@@ -134,6 +134,20 @@ def pages_of(app: Any) -> Path:
     return Path(folders[0])
 
 
+def keep_unsent_answers(app: Any) -> None:
+    """Let the pages keep answers that were given while the server was away, and send them once it is back: by themselves they
+    go on to the next record without a word."""
+    script = f"<script>{(Path(__file__).parent / 'resend.js').read_text(encoding='utf-8')}</script>"
+    changed = 0
+    for page in pages_of(app).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        with_script = text.replace("<head>", f"<head>{script}", 1)
+        page.write_text(with_script, encoding="utf-8")
+        changed += with_script != text
+    if not changed:
+        raise UpstreamChanged("page with a head", "keep answers that could not be sent")
+
+
 def mark_own_styles(app: Any) -> str:
     """Give the styles that the pages put into themselves (the colour of what was searched for) a mark that no
     text can know, so that styles in texts can be forbidden; returns the mark."""

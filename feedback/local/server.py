@@ -129,7 +129,8 @@ def load(home: Home) -> Any:
     patches.skip_unheard_events()
     patches.run_jobs_in_one_loop()
     patches.stay_off_the_internet(app)
-    sign_in.add_to(app)
+    patches.keep_unsent_answers(app)
+    sign_in.add_to(app, sign_in.Invitations(home.invitations))
     return app
 
 

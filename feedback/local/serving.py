@@ -57,7 +57,7 @@ async def serve(app: Any, home: Home, listener: socket.socket, stop: StopSignal,
         stdout.flush()
 
     pages = (page.read_text(encoding="utf-8") for page in pages_of(app).rglob("*.html"))
-    cut_off = CutOff(Inert(app, policy([*pages, sign_in.PAGE], mark_own_styles(app))))
+    cut_off = CutOff(Inert(app, policy([*pages, *sign_in.PAGES], mark_own_styles(app))))
     server = Server(cut_off, answer)
     stop.when_serving = server.end
     await server.serve(sockets=[listener])

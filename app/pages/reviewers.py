@@ -1,0 +1,105 @@
+"""Who reviews in Argilla, and one more: a name, and a link to send."""
+
+import gradio as gr
+
+from app import parts
+from app.desk import Look
+from app.draft import FormError
+from app.pages import argilla
+from app.pages.board import Act, Board, Done
+from app.parts import attrs, t
+from app.reviewing import Invited
+from feedback.push import review_path
+from feedback.reviewers import LONGEST_NAME
+from tasks.errors import ClaywrightError
+
+PLACE = "reviewers"
+
+
+def build(board: Board) -> None:
+    with gr.Accordion("Who reviews", open=False, elem_classes=["more", "card", "how"]):
+        board.part(reviewers, again)
+        with gr.Row():
+            name = gr.Textbox(
+                "", label="One more reviewer", placeholder="Ada", interactive=True, max_lines=1, max_length=LONGEST_NAME,
+                elem_id="reviewer-to-add", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            add = gr.Button("Add", scale=0, min_width=90, elem_id="add-reviewer")
+        board.problem(PLACE)
+        board.part(invited)
+    for event in (add.click, name.submit):
+        board.act(event, invite, extra=[name])
+
+
+def _workspace(look: Look) -> str:
+    sent = argilla.pushes(look)
+    return str(sent[0]["workspace"]) if sent else look.desk.settings.argilla_workspace or ""
+
+
+def reviewers(look: Look) -> str:
+    """Who may review where the rows are, or will be."""
+    if look.desk.standby.argilla.state != "ready":
+        return parts.note("Reviewers can be added once Argilla runs.")
+    names = look.desk.reviewers(_workspace(look))
+    own = not look.desk.settings.argilla_url
+    lines = "".join(
+        f"<li><b>{t(name)}</b>"
+        + (f'<button type="button" {attrs(act="again", name=name)}>New link</button>' if own else "")
+        + "</li>"
+        for name in names
+    )
+    listed = f'<ul class="reviewers">{lines}</ul>' if lines else parts.note("Nobody but you so far.")
+    each = look.recipe.review.min_submitted if look.recipe is not None else 1
+    more = f" Each record waits for {each} of them (“Reviewers per record”)." if each > 1 else ""
+    return listed + parts.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
+
+
+def invited(look: Look) -> str:
+    """The link for whoever was added last, with what to do with it."""
+    added = look.place.get("invited")
+    if not isinstance(added, dict):
+        return ""
+    found = Invited(**added)
+    how = (
+        f"Send this link to {found.name}. It signs them in once, within a week, in their own browser on this machine."
+        if found.signs_in
+        else f"{found.name} can review here, after signing in to Argilla."
+    )
+    password = (
+        f'<p class="note">Or they sign in as <b>{t(found.name)}</b> with the password <code>{t(found.password)}</code>, which '
+        "is shown this once.</p>"
+        if found.password
+        else ""
+    )
+    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
+    well = (
+        f'<div class="well" id="invitation"><pre tabindex="0">{t(found.link)}</pre><div class="acts">{copy}</div></div>'
+    )
+    return parts.notice(how, "ok") + well + password
+
+
+def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
+    look = act.look
+    sent = argilla.pushes(look)
+    to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
+    try:
+        found = act.desk.invite(name, _workspace(look), to, anew=anew)
+    except ClaywrightError as error:
+        raise FormError(PLACE, str(error)) from error
+    words = f"A new link for {found.name}." if anew else f"{found.name} can review now."
+    return Done(
+        place={
+            "invited": {"name": found.name, "link": found.link, "password": found.password, "signs_in": found.signs_in}
+        },
+        toast=words,
+    )
+
+
+def invite(act: Act) -> Done:
+    """Adds the reviewer of that name."""
+    return _invite(act, str((act.extra[0] if act.extra else "") or ""))
+
+
+def again(act: Act) -> Done:
+    """Makes a new link for one who is there already; the one before is good no longer."""
+    return _invite(act, act.text("name"), anew=True)

@@ -1,0 +1,95 @@
+"""A second reviewer is added from the app, and begins with a link."""
+
+import json
+import random
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from app import reviewing
+from app.config import Settings
+from feedback.errors import ArgillaError
+from feedback.local.sign_in import Invitations
+from feedback.reviewers import reviewers
+from feedback.server import Server
+from tasks.errors import SettingsError
+from tests.conftest import ArgillaServer
+
+
+def someone() -> str:
+    return f"Ada {random.randrange(10**9)}"
+
+
+def signed_in_as(argilla: ArgillaServer, page: str) -> str:
+    (token,) = re.findall(r'"token": "([^"]+)"', page)
+    me = httpx.get(f"{argilla.url}/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    return str(me.json()["username"])
+
+
+def test_a_link_signs_a_new_reviewer_in_once(argilla: ArgillaServer, services_data: Settings) -> None:
+    name, to = someone(), "/dataset/x/annotation-mode?sort=a"
+    invited = reviewing.invite(services_data, f"  {name} ", "", to)
+    assert (invited.name, invited.signs_in, len(invited.password) > 10) == (name, True, True)
+    assert argilla.password not in invited.link and argilla.api_key not in invited.link
+    assert parse_qs(urlsplit(invited.link).query)["to"] == [to]
+    first = httpx.get(invited.link)
+    assert first.status_code == 200 and first.headers["cache-control"] == "no-store"
+    assert signed_in_as(argilla, first.text) == name
+    again = httpx.get(invited.link)
+    assert again.status_code == 410 and "opened already" in again.text and "token" not in again.text
+    asked = {"username": name, "password": invited.password}
+    assert httpx.post(f"{argilla.url}/api/v1/token", data=asked).status_code == 201
+    with Server(argilla.url, argilla.api_key) as server:
+        assert name in reviewers(server, "")
+    assert name in reviewing.reviewers_of(services_data, "")
+
+
+def test_a_newer_link_takes_the_place_of_the_one_before(argilla: ArgillaServer, services_data: Settings) -> None:
+    name = someone()
+    old = reviewing.invite(services_data, name, "", "/")
+    new = reviewing.invite(services_data, name, "", "/", anew=True)
+    assert new.link != old.link and not new.password
+    assert httpx.get(old.link).status_code == 410
+    assert signed_in_as(argilla, httpx.get(new.link).text) == name
+    same = reviewing.invite(services_data, name, "", "/")
+    assert not same.password, "their own password stays"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\x07b"])
+def test_who_has_no_name_is_not_added(argilla: ArgillaServer, services_data: Settings, name: str) -> None:
+    with pytest.raises(SettingsError, match="needs a name"):
+        reviewing.invite(services_data, name, "", "/")
+
+
+def test_nobody_becomes_the_owner(argilla: ArgillaServer, services_data: Settings) -> None:
+    with pytest.raises(SettingsError, match="Take another name"):
+        reviewing.invite(services_data, argilla.username, "", "/")
+    with pytest.raises(ArgillaError, match="gave no link"):
+        reviewing.invite(services_data, argilla.username, "", "/", anew=True)
+    with pytest.raises(ArgillaError, match="gave no link"):
+        reviewing.invite(services_data, "nobody of that name", "", "/", anew=True)
+    reviewer = reviewing.invite(services_data, someone(), "", "/")
+    token = {"username": reviewer.name, "password": reviewer.password}
+    bearer = httpx.post(f"{argilla.url}/api/v1/token", data=token).json()["access_token"]
+    key = httpx.get(f"{argilla.url}/api/v1/me", headers={"Authorization": f"Bearer {bearer}"}).json()["api_key"]
+    asked = httpx.post(
+        argilla.url + reviewing.SIGN_IN, params={"user": argilla.username}, headers={"X-Argilla-Api-Key": key}
+    )
+    assert asked.status_code == 403
+
+
+def test_invitations_outlive_the_server_and_hold_no_code(tmp_path: Path) -> None:
+    kept = tmp_path / "invitations.json"
+    code = Invitations(kept).give("ada")
+    assert code not in kept.read_text() and kept.stat().st_mode & 0o077 == 0
+    assert Invitations(kept).take("another") == "" and Invitations(kept).take(code) == "ada"
+    assert Invitations(kept).take(code) == ""
+    late = Invitations(kept).give("ben")
+    held = json.loads(kept.read_text())
+    kept.write_text(json.dumps({digest: [name, 0.0] for digest, (name, _) in held.items()}))
+    assert Invitations(kept).take(late) == ""
+    kept.write_text("not JSON")
+    assert Invitations(kept).take(late) == "" and Invitations(kept).give("ben")
