@@ -187,7 +187,8 @@ class Desk:
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
         """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
         invited = reviewing.invite(self.settings, name, workspace, to, anew=anew)
-        self._reviewers.clear()
+        until, names = self._reviewers.get(at := (self.settings.argilla_url, workspace), (0.0, []))
+        self._reviewers[at] = until, sorted({*names, invited.name})
         return invited
 
     def reviewers(self, workspace: str) -> list[str]:
