@@ -132,7 +132,9 @@ def of_people(found: Agreement) -> "pd.DataFrame":
         for aspect, measures in found.labeller.items()
         for one in measures
     ]
-    return table(("aspect", "measure", "value", "95% from", "95% to", "reviews", "note", "only accepted"), rows)
+    return table(
+        ("aspect", "measure", "value", "95% from", "95% to", "reviews or ratings", "note", "only accepted"), rows
+    )
 
 
 def of_reviewers(found: Agreement) -> "pd.DataFrame":

@@ -354,7 +354,9 @@ def agreement(store: Store, run: Run) -> Agreement:
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
 
     def measured() -> Agreement:
-        return agreed(judged_rows(store, run, store.reviews.audit_rows(run.id)))
+        made = recipe_of(run)
+        asked = made.review.rated(made.rating.aspects if made.rating else ())
+        return agreed(judged_rows(store, run, store.reviews.audit_rows(run.id)), asked, made.review.min_submitted)
 
     return store.db.remembered(f"agreement of {run.id}", measured)
 

@@ -22,6 +22,8 @@ from feedback.types import Verdict
 DECISIONS = ("approve", "reject", "unsure")
 ALL_ASPECTS = "all aspects"
 DECISION = "same decision"
+NOT_ASKED = "people are not asked to rate this"
+ONE_REVIEWER = "needs a second reviewer of each record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class Agreement:
     """What audit rows say: `rows` of them, `reviewed` by somebody, with `reviews` rows submitted in all, `blind` of
     them without having seen what the labeller thinks.
 
-    `labeller` has four measures for each aspect that it rated: same decision, same rating, people minus labeller, weighted
-    kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each aspect,
-    the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
+    `labeller` has for each aspect that it rated: same decision, and where people rate it too, same rating, people minus labeller,
+    weighted kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each
+    aspect, the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
     people and the labeller rated, how often people said 1 to 5 (a line each) where the labeller's rounded mean was 1 to 5.
 
     No measure counts the ratings that people only `accepted` as suggested. They are counted for each aspect; of `unknown`
@@ -80,26 +82,33 @@ class _Compared:
     pairs: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
-def agreement(rows: Iterable[Judged]) -> Agreement:
+def agreement(rows: Iterable[Judged], asked: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
     """The measures of audit rows. Holds numbers only, not the rows.
 
     A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
+    People are `asked` to rate under these aspects (None for not known), and `per_record` of them review each record: what can't
+    come to a number by that says so, in place of how many more are needed.
     """
     compared: defaultdict[str, _Compared] = defaultdict(_Compared)
     units: defaultdict[str, list[list[list[int]]]] = defaultdict(list)
     """What was said of each row: for decisions one list of values a row, for ratings one a response."""
     accepted: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
+    responses: Counter[str] = Counter()
+    """How many the labeller rated under each aspect; under ALL_ASPECTS how many there are."""
     total = reviewed = reviews = blind = 0
     for judged in rows:
         total += 1
         people = judged.submitted
         reviewed += bool(people)
         reviews += len(people)
+        per_record = max(per_record, len(people))
         blind += sum(verdict.blind for verdict in people)
         accepted.update(aspect for verdict in people for aspect, _ in verdict.accepted_ratings)
         unknown.update(aspect for verdict in people for aspect, _ in verdict.unknown_ratings)
+        responses[ALL_ASPECTS] += len(judged.row.responses)
         for aspect, opinions in labelled(judged).items():
+            responses[aspect] += len(opinions)
             _compare(compared[aspect], judged, people, aspect, opinions)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
         for aspect, places in _rated(people).items():
@@ -107,19 +116,34 @@ def agreement(rows: Iterable[Judged]) -> Agreement:
     named = {aspect for aspect in compared if aspect}
     if len(named) == 1:  # then its mean over all aspects is that one's
         compared[min(named)].pairs += compared.pop("").pairs
+        asked = [min(named), *asked] if asked is not None and "" in asked else asked
         for counts in (accepted, unknown):
             counts[min(named)] += counts.pop("", 0)
     by_aspect = sorted(compared.items(), key=lambda entry: (not entry[0], entry[0]))
     each = sorted((key.removeprefix("rating "), said) for key, said in units.items() if key.startswith("rating "))
     ratings = {aspect or "rating": said for aspect, said in each}
-    between = [alpha_between(name, said, VALUES, "ordinal", "response") for name, said in ratings.items()]
+    is_judged_twice = per_record > 1
+    between = [
+        alpha_between(name, said, VALUES, "ordinal", "response").within(
+            responses[ALL_ASPECTS] * is_judged_twice, ONE_REVIEWER
+        )
+        for name, said in ratings.items()
+    ]
+    decisions = alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row")
+
+    def most(aspect: str) -> int:
+        return 0 if asked is not None and aspect not in asked else responses[aspect] * per_record
+
     return Agreement(
         rows=total,
         reviewed=reviewed,
         reviews=reviews,
         blind=blind,
-        labeller={aspect or ALL_ASPECTS: _beside(found, aspect) for aspect, found in by_aspect},
-        reviewers=[alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row"), *between],
+        labeller={
+            aspect or ALL_ASPECTS: _beside(found, aspect, total * per_record, most(aspect))
+            for aspect, found in by_aspect
+        },
+        reviewers=[decisions.within(total * is_judged_twice, ONE_REVIEWER), *between],
         spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
         tables={aspect or ALL_ASPECTS: _crossed(found.pairs) for aspect, found in by_aspect if found.pairs},
         accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
@@ -177,15 +201,16 @@ def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
     return [[met[one, other] for other in range(1, VALUES + 1)] for one in range(1, VALUES + 1)]
 
 
-def _beside(found: _Compared, aspect: str) -> list[Measure]:
-    """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all."""
+def _beside(found: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
+    """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all. There can
+    be so many `reviews`, and `ratings` under the aspect."""
     pairs = [pair for row in found.pairs for pair in row]
-    decision = share(DECISION, found.decisions)
-    if not aspect and not pairs:
+    decision = share(DECISION, found.decisions).within(reviews, "")
+    if not pairs and not (aspect and ratings):
         return [decision]
-    return [
-        decision,
-        share("same rating", [value == rounded(mean) for value, mean in pairs]),
+    of_ratings = [
+        share("same rating", [value == rounded(mean) for value, mean in pairs], "rating"),
         difference("people minus labeller", [value - mean for value, mean in pairs]),
         weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in found.pairs]),
     ]
+    return [decision, *(measure.within(ratings, NOT_ASKED) for measure in of_ratings)]

@@ -1,4 +1,4 @@
-"""Measures of agreement, each with how much it counts and a 95 % interval; too few reviews give no number but how many lack.
+"""Measures of agreement, each with how much it counts and a 95 % interval; too few give no number but how many lack.
 
 Wilson's and Student's intervals take reviews as independent of each other; those of the bootstrap draw whole rows again.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Level = Literal["nominal", "ordinal", "interval"]
 VALUES = 5
 LEAST = {"share": 20, "difference": 30, "kappa": 50, "alpha": 20}
-"""Fewer reviews (for alpha: rows or responses that two people judged) say too little for a number."""
+"""Fewer reviews or ratings (for alpha: rows or responses that two people judged) say too little for a number."""
 DRAWS = 2000
 SEED = 7
 SURE = 0.95
@@ -53,8 +53,15 @@ class Measure:
     def shown(self) -> str:
         """The value in words, or why there is none."""
         if self.missing:
-            return f"{self.missing} more {self.of if self.missing == 1 else self.of + 's'} needed"
+            return self.note or f"{self.missing} more {self.of if self.missing == 1 else self.of + 's'} needed"
         return self.note if self.value is None else self._figure(self.value)
+
+    def within(self, most: int, never: str) -> "Measure":
+        """The same, which says so where it can't come to a value, as there can be at most so many; `never` where there are none."""
+        if not self.missing or max(self.n, most) >= self.needed:
+            return self
+        of = f"{self.needed} {self.of}s"
+        return replace(self, note=f"needs {of}, more than these rows give" if self.n or most else never)
 
     @property
     def interval(self) -> str:
@@ -70,9 +77,9 @@ class Measure:
         return f"{value:{'+' if self.form == 'points' else ''}.2f}".replace("-", "−")
 
 
-def share(name: str, same: Sequence[bool]) -> Measure:
+def share(name: str, same: Sequence[bool], of: str = "review") -> Measure:
     """How many of all are True, with Wilson's interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    measure = Measure(name, "share", len(same), LEAST["share"])
+    measure = Measure(name, "share", len(same), LEAST["share"], of=of)
     if measure.missing:
         return measure
     from scipy.stats import binomtest
@@ -83,7 +90,7 @@ def share(name: str, same: Sequence[bool]) -> Measure:
 
 def difference(name: str, differences: Sequence[float]) -> Measure:
     """The mean with Student's interval (t, n - 1 degrees of freedom); no interval where all are the same."""
-    measure = Measure(name, "points", len(differences), LEAST["difference"])
+    measure = Measure(name, "points", len(differences), LEAST["difference"], of="rating")
     if measure.missing:
         return measure
     mean, error = fmean(differences), stdev(differences) / math.sqrt(len(differences))
@@ -97,7 +104,7 @@ def difference(name: str, differences: Sequence[float]) -> Measure:
 
 def weighted_kappa(name: str, rows: Sequence[Sequence[tuple[int, int]]]) -> Measure:
     """Cohen's kappa with quadratic weights (Cohen 1968, doi:10.1037/h0026256) of the pairs, 1 to 5, in each row."""
-    measure = Measure(name, "coefficient", sum(map(len, rows)), LEAST["kappa"])
+    measure = Measure(name, "coefficient", sum(map(len, rows)), LEAST["kappa"], of="rating")
     if measure.missing:
         return measure
     import numpy as np

@@ -162,7 +162,7 @@ def test_what_the_labeller_did_not_rate_is_left_out() -> None:
     failed = Judged(unrated.row, [Rating(0, "honesty", 0, "unrated", None)], unrated.verdicts)
     assert agreement([unrated, failed]).labeller == {}
     assert agreement([]) == Agreement(reviewers=agreement([]).reviewers)
-    assert agreement([]).reviewers[0].shown == "20 more rows needed"
+    assert agreement([]).reviewers[0].shown == "needs a second reviewer of each record"
     bare = Judged(Row(({"role": "user", "content": "x"},), (), {}, "r"), [], [])
     assert agreement([bare] * 3).rows == 3
 
@@ -229,7 +229,22 @@ def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: 
     words = list(in_words(found))
     assert words[0].startswith("20 of 20 audit rows reviewed, 40 times in all, 0 of them without")
     assert "  same decision: 75% (60% to 86%), n = 40" in words
-    assert "  weighted kappa: 10 more reviews needed, n = 40" in words
+    assert "  weighted kappa: needs 50 ratings, more than these rows give, n = 40" in words
+
+
+def test_what_can_not_come_is_not_waited_for() -> None:
+    """Eight rows never give 47 more reviews, and nobody rates what nobody is asked to rate."""
+    rows = [row_of(k, {"honesty": [4]}, ("ann", "approve", {"honesty-1": 4})) for k in range(8)]
+    same, *ratings = agreement(rows, asked=("honesty",)).labeller["honesty"]
+    assert same.shown == "needs 20 reviews, more than these rows give"
+    assert ratings[-1].shown == "needs 50 ratings, more than these rows give"
+    open_ones = [row_of(k, {"honesty": [4]}) for k in range(8, 60)]
+    assert of(agreement([*rows, *open_ones]), "honesty", "weighted kappa").shown == "42 more ratings needed"
+    unrated = [row_of(k, {"honesty": [4]}, ("ann", "approve", {})) for k in range(8)]
+    (only,) = agreement(unrated, asked=("truthfulness",)).labeller["honesty"]
+    assert only.name == "same decision"
+    assert between(agreement(rows, per_record=2), "decision").shown == "needs 20 rows, more than these rows give"
+    assert between(agreement(rows), "decision").shown == "needs a second reviewer of each record"
 
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
@@ -239,8 +254,8 @@ def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings
         desk.counted(one, figures.agreement)  # a page does not wait for it for long
     html = panels(desk.look("somebody", reviewed, {}))
     assert "20 of 20 audit rows reviewed" in html and "Only the audit sample counts" in html
-    assert "<td>75%</td><td>60% to 86%</td><td>40</td>" in html
-    assert "<td>10 more reviews needed</td>" in html
+    assert "<td>75%</td><td>60% to 86%</td><td>40 reviews</td>" in html
+    assert "<td>needs 50 ratings, more than these rows give</td>" in html
     assert "not defined: everybody said the same" in html
     assert "<td>honesty</td><td>20</td><td>0</td>" in html  # two ratings of each response, the same
     assert "People&#x27;s ratings by the labeller&#x27;s" in html and '<th scope="row">5</th>' in html

@@ -164,8 +164,8 @@ def agreement(look: Look) -> str:
 
 
 def _measures(title: str, measures: Sequence[Measure]) -> str:
-    rows = [[one.name, one.shown, one.interval, f"{one.n:,}"] for one in measures]
-    return parts.table([title, "", "95% interval", measures[0].of + "s"], rows)
+    rows = [[one.name, one.shown, one.interval, count(one.n, one.of)] for one in measures]
+    return parts.table([title, "value", "95% interval", "from"], rows)
 
 
 def _caveat(sentence: str) -> str:
@@ -191,8 +191,8 @@ def _crossed(look: Look, found: Agreement) -> str:
 
 def _reviewers(look: Look, found: Agreement) -> str:
     assert look.run is not None
-    rows = [[one.name, one.shown, one.interval, f"{one.n:,} {one.of}s"] for one in found.reviewers]
-    shown = parts.table(["Krippendorff's alpha", "", "95% interval", "judged by two or more"], rows)
+    rows = [[one.name, one.shown, one.interval, count(one.n, one.of)] for one in found.reviewers]
+    shown = parts.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
     shown += _caveat(found.left_out())
     if found.spread:
         far = [[aspect, *counts] for aspect, counts in found.spread.items()]
