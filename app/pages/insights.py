@@ -9,6 +9,7 @@ from app.desk import Look
 from app.pages import plots
 from app.pages.board import Act, Board
 from app.parts import count, t
+from feedback import advice
 from feedback.agreement import Agreement
 from feedback.lengths import LEAST, ByLength
 from feedback.measures import Measure
@@ -87,8 +88,9 @@ def ratings(look: Look) -> str:
         words = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return parts.panel("Ratings", "none yet", parts.note(words))
     aspects, models = by_aspect(said), by_model(said)
+    told = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
     one = plots.plot(
-        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL),
+        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL) + told,
         numbers.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
@@ -112,7 +114,7 @@ def by_length(look: Look) -> str:
     line = "words in the response; mean with its 95% interval"
     if len(aspects) > 1:
         line += "; all aspects together"
-    body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>'
+    body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>{_advice(advice.on_length(every))}'
     if len(aspects) > 1 and every.n >= LEAST:
         rows = [[aspect, _correlation(found[aspect]), f"{found[aspect].n:,}"] for aspect in aspects]
         body += parts.table(["aspect", "rank correlation with length", "responses"], rows)
@@ -145,7 +147,8 @@ def agreement(look: Look) -> str:
         return parts.panel(labeller, "audit sample", body) + parts.panel(reviewers, "audit sample", body)
     line = f"{found.reviewed:,} of {count(found.rows, 'audit row')} reviewed"
     tables = "".join(
-        _measures(aspect, measures) + _caveat(found.left_out(aspect)) for aspect, measures in found.labeller.items()
+        _measures(aspect, measures) + _caveat(found.left_out(aspect)) + _advice(advice.on_labeller(found, aspect))
+        for aspect, measures in found.labeller.items()
     )
     body = tables or parts.note("Nobody has reviewed a row that the labeller rated yet.")
     if tables:
@@ -153,6 +156,7 @@ def agreement(look: Look) -> str:
             f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws "
             "people towards them."
         )
+        body += _advice(advice.on_seen(found))
         body += _crossed(look, found)
     body += (
         parts.note(MEANING)
@@ -171,6 +175,11 @@ def _measures(title: str, measures: Sequence[Measure]) -> str:
 def _caveat(sentence: str) -> str:
     """What a number leaves out, right under it and as large as it; "" for nothing."""
     return f'<p class="finding">{t(sentence)}</p>' if sentence else ""
+
+
+def _advice(sentence: str) -> str:
+    """What to do about a figure, beside it; "" for nothing."""
+    return parts.notice(sentence, "warn") if sentence else ""
 
 
 def _crossed(look: Look, found: Agreement) -> str:
@@ -193,7 +202,7 @@ def _reviewers(look: Look, found: Agreement) -> str:
     assert look.run is not None
     rows = [[one.name, one.shown, one.interval, count(one.n, one.of)] for one in found.reviewers]
     shown = parts.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
-    shown += _caveat(found.left_out())
+    shown += _advice(advice.on_reviewers(found)) + _caveat(found.left_out())
     if found.spread:
         far = [[aspect, *counts] for aspect, counts in found.spread.items()]
         shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
@@ -275,4 +284,5 @@ def marked(look: Look) -> str:
     if not counts:
         return parts.panel(title, line, parts.note("None."))
     table = numbers.of_marks(counts)
-    return plots.plot(title, line, parts.table(list(table), numbers.shown(table)), table, look.run, "marked", "")
+    body = parts.table(list(table), numbers.shown(table)) + _advice(advice.on_marks(counts, look.counts["answered"]))
+    return plots.plot(title, line, body, table, look.run, "marked", "")
