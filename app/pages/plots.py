@@ -90,9 +90,9 @@ def _label(name: str, scale: Scale) -> str:
 def dots(found: ByLength) -> str:
     """A line for each band of lengths: its mean as a dot on 1 to 5, its 95 % interval as a bar, how many responses."""
     lines = "".join(
-        f'<li><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high)}'
+        f'<div><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high)}'
         f'<i style="--x:{_at(band.mean):.3f}"></i></span>'
-        f'<b>{band.mean:.2f}</b><em class="sure">{_sure(band)}</em><em>{band.n:,}</em></li>'
+        f'<b>{band.mean:.2f}</b><em class="sure">{_sure(band)}</em><em>{band.n:,}</em></div>'
         for band in found.bands
     )
     words = "; ".join(
@@ -103,10 +103,10 @@ def dots(found: ByLength) -> str:
     )
     scale = "".join(f'<s style="--x:{_at(value):.3f}">{value}</s>' for value in range(1, 6))
     return (
-        f'<ul class="dot-plot" role="img" aria-label="Mean rating by length. {t(words)}">'
-        '<li class="heads"><span>words</span><span></span><span>mean</span><span class="sure">95% interval</span>'
-        "<span>responses</span></li>"
-        f'{lines}<li class="scale"><span></span><span class="dot-row">{scale}</span></li></ul>'
+        f'<div class="dot-plot" role="img" aria-label="Mean rating by length. {t(words)}">'
+        '<div class="heads"><span>words</span><span></span><span>mean</span><span class="sure">95% interval</span>'
+        "<span>responses</span></div>"
+        f'{lines}<div class="scale"><span></span><span class="dot-row">{scale}</span></div></div>'
     )
 
 
