@@ -25,10 +25,11 @@ COLUMNS = {
     "row_id": TEXT, "run": TEXT, "unit": WHOLE, "position": WHOLE, "instruction": TEXT, "messages": OBJECT,
     "response_index": WHOLE, "response": TEXT, "model": TEXT, "reasoning": TEXT, "finish_reason": TEXT, "principle": TEXT,
     "marks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER, "people.accepted": NUMBER,
-    "people.rank": NUMBER, "reviewed": TRUTH, "decision": TEXT, "reviewers": OBJECT, "reviewed_at": TEXT,
-    "corrected_instruction": TEXT, "corrected_response": TEXT, "origin": OBJECT,
+    "people.rank": NUMBER, "reviewed": TRUTH, "decision": TEXT, "reviewers": OBJECT, "settled_by": TEXT,
+    "reviewed_at": TEXT, "corrected_instruction": TEXT, "corrected_response": TEXT, "origin": OBJECT,
 }  # fmt: skip
 """The columns of a run, without those of single aspects."""
+OF_ROW = ("row_id", "run", "labeller", "reviewed", "decision", "reviewers", "settled_by", "reviewed_at")
 ASPECTS = {"rating": NUMBER, "rationale": TEXT, "people.rating": NUMBER, "people.accepted": NUMBER}
 """Columns that there are for each aspect: rating.helpfulness."""
 LARGEST, EXACT = 2**63, 2**53
@@ -67,7 +68,7 @@ def _lines(judged: Judged, run: str, per: Per) -> Iterator[dict[str, Any]]:
     correction = judged.corrected_response()
     for index in indices:
         line = {
-            **{name: whole[name] for name in ("row_id", "run", "labeller", "reviewed", "decision", "reviewers", "reviewed_at")},
+            **{name: whole[name] for name in OF_ROW},
             "unit": row.unit, "position": row.position, "instruction": row.instruction, "messages": list(row.messages),
             "corrected_instruction": judged.corrected_instruction(), "origin": dict(row.origin),
         }  # fmt: skip

@@ -78,5 +78,5 @@ def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> 
 
 def _judged(store: Store, rows: list[Row], merging: Merging) -> Iterator[Judged]:
     ids = [row.id for row in rows]
-    ratings, verdicts = store.ratings.of(ids), store.reviews.verdicts(ids)
-    return (Judged(row, ratings[row.id], verdicts[row.id], merging) for row in rows)
+    ratings, verdicts, settled = store.ratings.of(ids), store.reviews.verdicts(ids), store.settlements.of(ids)
+    return (Judged(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id)) for row in rows)

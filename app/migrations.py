@@ -13,6 +13,7 @@ from typing import Any
 
 from app.tables.scores import keep_all
 from feedback.lengths import words
+from tasks.marks import marks_for
 
 _MODELS = (
     "coalesce((SELECT group_concat(model, char(10)) FROM"
@@ -453,9 +454,59 @@ def _origin_before(
     return "accepted" if ranked == ranks else "changed"
 
 
+def outcomes(connection: sqlite3.Connection) -> None:
+    """Rows on which reviewers disagree are settled; rows are found by their marks, and as audit or in the queue's order."""
+    connection.create_function(
+        "marks_of", 2, lambda reason, text: "\n".join(marks_for(reason, text)), deterministic=True
+    )
+    _each(
+        connection,
+        f"""
+        -- what somebody settled a row as whose reviewers came to nothing; each version is kept, `undone` says when it ended
+        CREATE TABLE settlements(
+          id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, decision TEXT NOT NULL,
+          who TEXT NOT NULL, created TEXT NOT NULL, undone TEXT);
+        CREATE UNIQUE INDEX settlements_row ON settlements(row) WHERE undone IS NULL;
+        -- the marks of a response (tasks/marks.py) a line each; those of all responses of a row stand with the row
+        ALTER TABLE responses ADD COLUMN marks TEXT NOT NULL DEFAULT '';
+        ALTER TABLE rows ADD COLUMN marks TEXT NOT NULL DEFAULT '';
+        -- blind: sealed as audit without suggestions. sample: audit or queue, in the push that sent it last, and queue: its
+        -- order there, the highest priority first, then the place; NULL for what Argilla does not have
+        ALTER TABLE rows ADD COLUMN blind INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE rows ADD COLUMN sample TEXT;
+        ALTER TABLE rows ADD COLUMN queue INTEGER;
+        UPDATE responses SET marks=marks_of(finish_reason, text) WHERE marks_of(finish_reason, text)<>'';
+        UPDATE rows SET marks={_MARKS.format("rows.id")} WHERE id IN (SELECT row FROM responses WHERE marks<>'');
+        UPDATE rows SET {_QUEUED.format("rows.id")} WHERE id IN (SELECT row FROM pushed);
+        CREATE INDEX rows_marked ON rows(run, state, unit, position, marks) WHERE marks<>'';
+        CREATE INDEX rows_blind ON rows(run, state, unit, position, id) WHERE blind=1;
+        CREATE INDEX rows_sample ON rows(run, state, sample, unit, position) WHERE sample IS NOT NULL;
+        CREATE INDEX rows_queue ON rows(run, state, queue, unit, position, id, models) WHERE queue IS NOT NULL;
+        CREATE TRIGGER responses_marked AFTER INSERT ON responses WHEN new.marks<>'' BEGIN
+          UPDATE rows SET marks={_MARKS.format("new.row")} WHERE id=new.row; END;
+        CREATE TRIGGER responses_unmarked AFTER DELETE ON responses WHEN old.marks<>'' BEGIN
+          UPDATE rows SET marks={_MARKS.format("old.row")} WHERE id=old.row; END;
+        CREATE TRIGGER queue_insert AFTER INSERT ON pushed BEGIN
+          UPDATE rows SET {_QUEUED.format("new.row")} WHERE id=new.row; END;
+        CREATE TRIGGER queue_delete AFTER DELETE ON pushed BEGIN
+          UPDATE rows SET {_QUEUED.format("old.row")} WHERE id=old.row; END;
+        CREATE TRIGGER queue_update AFTER UPDATE OF sent, withdrawn, kind, priority, place, suggestions_shown ON pushed BEGIN
+          UPDATE rows SET {_QUEUED.format("new.row")} WHERE id=new.row; END;
+    """,
+    )
+
+
+_MARKS = "coalesce((SELECT group_concat(marks, char(10)) FROM responses WHERE row={0} AND marks<>''), '')"
+_QUEUED = (
+    "blind=EXISTS(SELECT 1 FROM pushed WHERE row={0} AND kind='audit' AND suggestions_shown=0),"
+    " (sample, queue)=(SELECT kind, CAST(round(-priority*10000) AS INTEGER)*4294967296+place FROM pushed"
+    " WHERE row={0} AND sent<>'' AND withdrawn IS NULL ORDER BY push DESC LIMIT 1)"
+)
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
-    dialects, origins,
+    dialects, origins, outcomes,
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.workings`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.browse`, `.vectors`, `.forms`,
-`.recipes` and `.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
+`store.runs`, `.workings`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.settlements`, `.browse`, `.vectors`,
+`.forms`, `.recipes` and `.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from app.tables.ratings import Ratings
 from app.tables.reviews import Reviews
 from app.tables.rows import Rows
 from app.tables.runs import Runs
+from app.tables.settlements import Settlements
 from app.tables.vectors import Vectors
 from app.tables.workings import Workings
 
@@ -32,6 +33,7 @@ class Store:
         self.calls = Calls(self.db)
         self.reviews = Reviews(self.db)
         self.quick = Quicks(self.db)
+        self.settlements = Settlements(self.db)
         self.forms = Forms(self.db)
         self.browse = Browse(self.db)
         self.vectors = Vectors(self.db)

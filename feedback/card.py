@@ -78,12 +78,16 @@ class Held:
     """The decision of each row, by its id."""
     lines: Counter[str] = field(default_factory=Counter)
     """Lines for training and for testing."""
+    settled: set[str] = field(default_factory=set)
+    """Rows whose reviewers came to nothing, and that somebody settled."""
     reviewers: set[str] = field(default_factory=set)
     newest: str = ""
 
     def add(self, line: Line, part: str) -> None:
         self.rows[line["row_id"]] = line["decision"] or ""
         self.lines[part] += 1
+        if line.get("settled_by"):
+            self.settled.add(line["row_id"])
         self.reviewers.update(line["reviewers"])
         self.newest = max(self.newest, line["reviewed_at"] or "")
 
@@ -229,10 +233,13 @@ def _ratings(summary: Summary) -> str:
 
 def _review(about: Facts, summary: Summary, held: Held) -> str:
     said, people = held.decisions, len(held.reviewers)
+    settled = (
+        f" Of {len(held.settled)} the reviewers came to nothing, and one person settled them." if held.settled else ""
+    )
     until = f", the last time on {held.newest[:10]}" if held.newest else ""
     return (
         f"{people} reviewer{'s' if people != 1 else ''}{until}: {said['approve']} rows approved, {said['reject']} rejected, "
-        f"{said['unsure']} undecided, {said['']} not reviewed, as they were when they were added. Corrected in the last "
+        f"{said['unsure']} undecided, {said['']} not reviewed, as they were when they were added.{settled} Corrected in the last "
         f"export: {summary.instructions} instructions, {summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
     )
 

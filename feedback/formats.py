@@ -43,7 +43,7 @@ ANSWERED: Columns = {
 }  # fmt: skip
 LINEAGE: Columns = {
     "row_id": str, "run": str, "task": str, "prompt_version": str, "reviewed": bool, "decision": str, "reviewers": [str],
-    "reviewed_at": str, "labeller": str,
+    "settled_by": str, "reviewed_at": str, "labeller": str,
 }  # fmt: skip
 
 
@@ -169,6 +169,7 @@ FORMATS: dict[str, Format] = {
             "verdicts": [
                 {"reviewer": str, "status": str, "answers": str, "updated_at": str, "blind": bool, "origins": str}
             ],
+            "settled": {"decision": str, "who": str, "at": str, "reviewers_decision": str},
             "corrected_instruction": str, "corrected_response": str, "origin": str, "unit": int, "position": int, "revision": int,
         },
     ),

@@ -49,6 +49,15 @@ class Merging:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """What somebody decided of a row whose reviewers came to nothing. `at` is a time in ISO 8601."""
+
+    decision: Decision
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A row with everything that was said of it."""
 
@@ -56,6 +65,7 @@ class Judged:
     ratings: Sequence[Rating]
     verdicts: Sequence[Verdict]
     merging: Merging = field(default_factory=Merging)
+    settlement: Settlement | None = None
 
     @property
     def submitted(self) -> list[Verdict]:
@@ -63,9 +73,19 @@ class Judged:
 
     @property
     def decision(self) -> Decision | None:
+        """What the row counts as: as it was settled, else what the reviewers come to; None if nobody decided."""
+        return self.reviewers_decision if self.settled is None else self.settled.decision
+
+    @property
+    def reviewers_decision(self) -> Decision | None:
         """What the reviewers who submitted a decision come to; None if nobody did."""
         said = [verdict.decision for verdict in self.submitted if verdict.decision is not None]
         return self.merging.decided(said.count("approve"), said.count("reject")) if said else None
+
+    @property
+    def settled(self) -> Settlement | None:
+        """The settlement, as long as there are decisions that it settles."""
+        return self.settlement if any(verdict.decision is not None for verdict in self.submitted) else None
 
     @property
     def unseen(self) -> bool:

@@ -47,6 +47,7 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
         "reviewed": not judged.unseen,
         "decision": judged.decision,
         "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
+        "settled_by": judged.settled.who if judged.settled else None,
         "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
         "labeller": judged.ratings[0].model if judged.ratings else None,
     }
@@ -276,6 +277,10 @@ def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
             }
             for v in judged.verdicts
         ],
+        "settled": None if (settled := judged.settled) is None else {
+            "decision": settled.decision, "who": settled.who, "at": _moment(settled.at),
+            "reviewers_decision": judged.reviewers_decision,
+        },
         "corrected_instruction": messages[-1]["content"] if changed else None,
         "corrected_response": correction[0] if correction else None,
         "origin": json.dumps(dict(row.origin), ensure_ascii=False),

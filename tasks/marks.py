@@ -9,7 +9,7 @@ MEANINGS = {
     "unknown end": "ended for a reason that is not known, so that something may be missing",
     "refusal": "declines in the first words",
 }
-"""The marks, and what each says of a response."""
+"""The marks, and what each says of a response. They are stored with it: what they are given for changes with a migration."""
 
 
 def marks(response: Response) -> list[str]:

@@ -26,7 +26,7 @@ RATINGS = (
 RULE = Rule()
 PROVENANCE = {
     "row_id": "r-0-0", "run": "run", "task": "Task", "prompt_version": "self_instruct.v1", "reviewed": True,
-    "decision": "approve", "reviewers": ["ann"], "reviewed_at": "2026-01-01T10:00:00.000000", "labeller": "m",
+    "decision": "approve", "reviewers": ["ann"], "settled_by": None, "reviewed_at": "2026-01-01T10:00:00.000000", "labeller": "m",
 }  # fmt: skip
 
 

@@ -188,7 +188,7 @@ def reviewed(here: Settings, store: Store) -> str:
                 (row_id, run.id, k, '[{"role": "user", "content": "Name a river."}]'),
             )
             c.execute(
-                "INSERT INTO responses VALUES(?,0,0,'The Loire.','m',NULL,'stop',1,1,'2026-01-01','',2)", (row_id,)
+                "INSERT INTO responses VALUES(?,0,0,'The Loire.','m',NULL,'stop',1,1,'2026-01-01','',2,'')", (row_id,)
             )
             c.execute(
                 "INSERT INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale, note, raw,"

@@ -95,7 +95,7 @@ def hidden(look: Look, row_ids: Sequence[str]) -> set[str]:
 def covered(judged: Judged) -> Judged:
     """A row without what the labeller and other people said of it, and without who wrote its responses."""
     responses = tuple(replace(r, model=HIDDEN, principle="") for r in judged.row.responses)
-    return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=())
+    return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
 
 
 def _judged(look: Look, row_id: str) -> Judged | None:

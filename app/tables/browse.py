@@ -10,18 +10,37 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from app.database import Database
-from app.tables.reviews import DECIDED
+from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
 from app.tables.text import clean, dumps, marks
 
-Order = Literal["", "lowest", "highest", "apart", "spread"]
-ORDERS: tuple[Order, ...] = ("", "lowest", "highest", "apart", "spread")
+Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
+ORDERS: tuple[Order, ...] = ("", "queue", "lowest", "highest", "apart", "spread")
 RATED = {"low": "band=0", "middle": "band=1", "high": "band=2", "missing": "unrated+failed>0"}
 SPREAD = {"repeats": "spread>=1", "apart": "gap>=1", "far": "gap=2"}
 STATUS = {
-    "approve": "approvals>rejections AND (:majority OR rejections=0)",
-    "reject": "rejections>approvals OR (rejections>0 AND NOT :majority)",
-    "unsure": "approvals+rejections+unsure>0 AND approvals=rejections AND (:majority OR rejections=0)",
+    **{decision: counts.format(majority=":majority") for decision, counts in COUNTS_AS.items()},
+    "corrected": f"{COUNTS_AS['approve'].format(majority=':majority')} AND row IN (:corrected)",
+    "settled": "settled IS NOT NULL",
 }
+_NEWEST, _DECIDED = NEWEST.replace("?", ":run"), DECIDED.replace("?", ":run")
+_CORRECTED = (
+    f"SELECT newest.row FROM ({_NEWEST}) newest JOIN verdicts ON verdicts.id=newest.id, json_each(verdicts.answers) answer"
+    " WHERE newest.status='submitted' AND newest.decision='approve' AND answer.type='text'"
+    " AND answer.key IN ('corrected-instruction', 'corrected-response') AND trim(answer.value)<>''"
+    " AND answer.value IS NOT (SELECT value FROM json_each(verdicts.shown) WHERE key=answer.key)"
+    " AND NOT EXISTS(SELECT 1 FROM responses WHERE responses.row=newest.row AND text=answer.value)"
+)
+_TICKED = (
+    f"SELECT DISTINCT newest.row, newest.id, newest.decision, reason.value reason FROM ({_NEWEST}) newest"
+    " JOIN verdicts ON verdicts.id=newest.id, json_each(verdicts.answers, '$.reasons') reason"
+    " WHERE newest.status='submitted' AND newest.decision IS NOT NULL AND reason.type='text'"
+)
+_COVERED = (
+    "SELECT hidden.unit, hidden.position FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept'"
+    " AND hidden.blind=1 AND hidden.id NOT IN (SELECT row FROM verdicts WHERE row>:run||'-' AND row<:run||'.'"
+    " AND reviewer_id=:person AND status='submitted')"
+)
+"""Rows of a blind audit that a person has not decided in the app yet: nothing that was said of them is shown or told."""
 INDEXES = {
     **dict.fromkeys(("low", "middle", "high"), "scores_band"), "missing": "scores_missing", "repeats": "scores_repeats",
     **dict.fromkeys(("apart", "far"), "scores_gap"), **dict.fromkeys(STATUS, "rows_said"),
@@ -31,6 +50,7 @@ INDEXES = {
 MOST_SETS = 50
 """Sets of models, or of aspects, up to which the rows of each are read apart, in their order."""
 _HAS_MODEL = "instr(char(10)||rows.models||char(10), char(10)||:model||char(10))"
+_TOPIC = "topic=(SELECT id FROM topics WHERE run=:run AND aspect=:aspect)"
 _PLACED = (
     "found CROSS JOIN rows INDEXED BY rows_kept ON rows.run=:run AND rows.state='kept' AND rows.unit=found.unit"
     " AND rows.position=found.position"
@@ -39,7 +59,11 @@ _PLACED = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together."""
+    """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together.
+
+    `reason` is a decision and a reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of
+    whom rows of a blind audit are covered from; None where nothing is covered.
+    """
 
     text: str = ""
     status: str = ""
@@ -47,16 +71,51 @@ class Wanted:
     rating: str = ""
     spread: str = ""
     model: str = ""
+    mark: str = ""
+    sample: str = ""
+    reviewer: str = ""
+    reason: str = ""
     order: Order = ""
+    person: str | None = None
 
     @property
     def everything(self) -> bool:
-        return self == Wanted(aspect=self.aspect)
+        return self == Wanted(aspect=self.aspect, person=self.person)
+
+    @property
+    def narrowed(self) -> "Wanted":
+        """The same in no order: what is left out, and what is not."""
+        return replace(self, order="")
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of what is asked for."""
+        return [name for name in self.__dataclass_fields__ if name not in ("aspect", "person") and getattr(self, name)]
 
     @property
     def single(self) -> bool:
         """Whether one thing alone is asked for."""
-        return sum(map(bool, (self.text, self.status, self.rating, self.spread, self.model, self.order))) == 1
+        return len(self.parts) == 1
+
+    @property
+    def tells(self) -> bool:
+        """Whether a row that fits shows by that what the labeller or people said of it, or who wrote it."""
+        said = (self.rating, self.spread, self.model, self.reviewer, self.reason)
+        return any(said) or self.status in STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason that people ticked when they decided so: in how many verdicts, on how many rows."""
+
+    decision: str
+    reason: str
+    verdicts: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.decision} {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +138,14 @@ class _Part:
     def at(self) -> str:
         return f"{self.table}.unit, {self.table}.position"
 
+    def among(self, rows: str) -> "_Part":
+        """Those of the rows that `rows` selects by unit and position."""
+        return replace(self, where=(*self.where, f"({self.at}) IN ({rows})"))
+
+    def without(self, rows: str) -> "_Part":
+        """The others."""
+        return replace(self, where=(*self.where, f"({self.at}) NOT IN ({rows})"))
+
 
 Values = dict[str, Any]
 Groups = list[list[_Part]]
@@ -93,6 +160,7 @@ class Browse:
 
     def count(self, run_id: str, wanted: Wanted, *, majority: bool = True) -> int:
         """How many kept rows fit; counted anew where something was written since."""
+        wanted = wanted.narrowed
         if wanted.text.strip():
             return len(self._read(run_id, wanted, majority))
         name = f"count of {run_id}: {wanted} {majority}"
@@ -137,6 +205,32 @@ class Browse:
                     ]
                     return self._count([*groups[:k], before], values | {"key": found["key"]})
         return None
+
+    def covered(self, run_id: str, person: str) -> int:
+        """How many rows of the blind audit are covered from somebody, by their id as a reviewer."""
+        return self.db.remembered(f"covered of {run_id}: {person}", lambda: self._covered(run_id, person))
+
+    def _covered(self, run_id: str, person: str) -> int:
+        sql = f"SELECT count(*) FROM ({_COVERED})"
+        return int(self.db.reader.execute(sql, {"run": run_id, "person": person}).fetchone()[0])
+
+    def reviewers(self, run_id: str) -> list[str]:
+        """Everybody who submitted an answer to a row of the run."""
+        sql = f"SELECT DISTINCT reviewer FROM ({_NEWEST}) WHERE status='submitted' ORDER BY reviewer"
+        return self.db.remembered(
+            f"reviewers of {run_id}", lambda: [r["reviewer"] for r in self.db.reader.execute(sql, {"run": run_id})]
+        )
+
+    def reasons(self, run_id: str) -> list[Reason]:
+        """The reasons that people ticked, by the decision that they came with; those of most rows first."""
+        return self.db.remembered(f"reasons of {run_id}", lambda: self._reasons(run_id))
+
+    def _reasons(self, run_id: str) -> list[Reason]:
+        found = self.db.reader.execute(
+            f"SELECT decision, reason, count(*) verdicts, count(DISTINCT row) rows FROM ({_TICKED})"
+            " GROUP BY decision, reason ORDER BY rows DESC, verdicts DESC, reason", {"run": run_id},
+        )  # fmt: skip
+        return [Reason(r["decision"], r["reason"], r["verdicts"], r["rows"]) for r in found]
 
     def models(self, run_id: str) -> list[str]:
         """The models of the run's responses, those of most rows first."""
@@ -183,30 +277,66 @@ class Browse:
 
     def _asked(self, run_id: str, wanted: Wanted, majority: bool) -> tuple[Groups, Values]:
         """Where the rows that fit are found, with the values that are named there."""
-        where, values = _of_row(run_id, wanted)
-        values |= {"run": run_id, "majority": majority, "aspect": wanted.aspect, "model": wanted.model}
-        index = INDEXES.get(wanted.status, "") if wanted.single else ""
+        covers = wanted.person is not None and self._is_blind(run_id)
+        where, values = _of_row(run_id, wanted, covers=covers)
+        values |= {
+            "run": run_id, "majority": majority, "aspect": wanted.aspect, "model": wanted.model, "person": wanted.person,
+            "mark": wanted.mark, "sample": wanted.sample, "reviewer": wanted.reviewer,
+        }  # fmt: skip
+        values["decision"], _, values["reason"] = wanted.reason.partition(" ")
+        index = _index_of(wanted) if wanted.single else ""
         rows = _Part("rows", ("rows.run=:run", "rows.state='kept'", *where), index=index)
+        if wanted.order == "queue":
+            return self._queued(wanted, rows, covers), values
         if not (wanted.rating or wanted.spread or wanted.order):
+            if covers and wanted.tells:
+                rows = rows.without(_COVERED)
             if not wanted.model:
                 return [[rows]], values
             return [self._apart(run_id, "models", lambda names: wanted.model in names, rows, values)], values
         if wanted.model:
             where, rows = (*where, _HAS_MODEL), replace(rows, where=(*rows.where, _HAS_MODEL))
-        topic = "topic=(SELECT id FROM topics WHERE run=:run AND aspect=:aspect)"
         said = [RATED[wanted.rating]] if wanted.rating else []
         said += [SPREAD[wanted.spread]] if wanted.spread else []
-        scored = _Part("scores", (topic, "kept=1", *said, *where), f"by_{wanted.order}" if wanted.order else "")
+        scored = _Part("scores", (_TOPIC, "kept=1", *said, *where), f"by_{wanted.order}" if wanted.order else "")
         if wanted.single:
             scored = replace(scored, index=INDEXES.get(wanted.rating or wanted.spread, f"scores_{wanted.order}"))
+        last: Groups = []
+        if covers:
+            if not wanted.tells:  # an order alone: nobody sees by it where they belong
+                last = [[replace(rows.among(_COVERED), index="rows_kept")]]
+            scored, rows = scored.without(_COVERED), rows.without(_COVERED)
         if wanted.single and wanted.spread == "apart":
-            return [[replace(scored, where=(topic, "kept=1", f"gap={gap}")) for gap in (1, 2)]], values
+            others = scored.where[3:]
+            return [[replace(scored, where=(_TOPIC, "kept=1", f"gap={gap}", *others)) for gap in (1, 2)]], values
         if wanted.spread or wanted.rating not in ("", "missing"):
             return [[scored]], values
         unrated = self._apart(
             run_id, "aspects", lambda names: wanted.aspect not in names if wanted.aspect else not names, rows, values
         )
-        return ([[scored], unrated] if wanted.order else [[scored, *unrated]]), values
+        return ([[scored], unrated, *last] if wanted.order else [[scored, *unrated]]), values
+
+    def _queued(self, wanted: Wanted, rows: _Part, covers: bool) -> Groups:
+        """The rows that fit in the order in which people are to see them, then those that Argilla does not have."""
+        where = [_HAS_MODEL] if wanted.model else []
+        scores = "SELECT 1 FROM scores WHERE {0} AND scores.unit=rows.unit AND scores.position=rows.position"
+        if wanted.rating or wanted.spread:
+            said = [RATED[wanted.rating]] if wanted.rating else []
+            said += [SPREAD[wanted.spread]] if wanted.spread else []
+            found = " AND ".join(f"({one})" for one in (_TOPIC, *said))
+            unrated = (
+                f" OR NOT EXISTS({scores.format(_TOPIC)})" if wanted.rating == "missing" and not wanted.spread else ""
+            )
+            where.append(f"EXISTS({scores.format(found)}){unrated}")
+        rows = replace(rows, where=(*rows.where, *where), index="")
+        if covers and wanted.tells:
+            rows = rows.without(_COVERED)
+        sent = replace(rows, where=(*rows.where, "rows.queue IS NOT NULL"), key="rows.queue", index="rows_queue")
+        return [[sent], [replace(rows, where=(*rows.where, "rows.in_argilla=0"), index="rows_in_argilla")]]
+
+    def _is_blind(self, run_id: str) -> bool:
+        found = self.db.all("SELECT 1 FROM rows WHERE run=? AND state='kept' AND blind=1 LIMIT 1", run_id)
+        return bool(found)
 
     def _apart(
         self, run_id: str, column: Literal["models", "aspects"], fits: Callable[[list[str]], bool], part: _Part, values: Values
@@ -230,16 +360,33 @@ def _sorted(group: Sequence[_Part], columns: str = "") -> str:
     return f"{' UNION ALL '.join(parts)} ORDER BY {key}unit, position"
 
 
-def _of_row(run_id: str, wanted: Wanted) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _index_of(wanted: Wanted) -> str:
+    """The index by which the rows are found that have the one thing that is asked of the row itself."""
+    if wanted.mark or wanted.sample:
+        return "rows_marked" if wanted.mark else "rows_sample"
+    return "rows_said" if wanted.reviewer or wanted.reason else INDEXES.get(wanted.status, "")
+
+
+def _of_row(run_id: str, wanted: Wanted, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
     """What is asked of the row itself, with the values in it."""
-    decided, where = DECIDED.replace("?", ":run"), list[str]()
+    where = list[str]()
     values: dict[str, Any] = {}
     if wanted.status in STATUS:
-        where.append(f"rows.id IN (SELECT row FROM ({decided}) WHERE {STATUS[wanted.status]})")
+        counts = STATUS[wanted.status].replace(":corrected", _CORRECTED)
+        where.append(f"rows.id IN (SELECT row FROM ({_DECIDED}) WHERE {counts})")
     elif wanted.status:
         where.append(f"rows.in_argilla={int(wanted.status == 'waiting')}")
-    if wanted.status == "waiting":
-        where.append(f"rows.id NOT IN (SELECT row FROM ({decided}))")
+    if wanted.status == "waiting":  # a covered row waits for whom it is covered from, whatever others said of it
+        covered = f" OR (rows.unit, rows.position) IN ({_COVERED})" if covers else ""
+        where.append(f"rows.id NOT IN (SELECT row FROM ({_DECIDED})){covered}")
+    if wanted.mark:
+        where.append("rows.marks<>'' AND instr(char(10)||rows.marks||char(10), char(10)||:mark||char(10))")
+    if wanted.sample:
+        where.append("rows.sample=:sample")
+    if wanted.reviewer:
+        where.append(f"rows.id IN (SELECT row FROM ({_NEWEST}) WHERE status='submitted' AND reviewer=:reviewer)")
+    if wanted.reason:
+        where.append(f"rows.id IN (SELECT row FROM ({_TICKED}) WHERE decision=:decision AND reason=:reason)")
     if wanted.text.strip():
         said, values = _found(wanted.text.strip(), run_id)
         where.append(said)

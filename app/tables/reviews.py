@@ -21,19 +21,28 @@ OWN = "app:"
 ORDER_OF_VERSIONS = f"CASE WHEN reviewer_id LIKE '{OWN}%' THEN '' ELSE updated_at END"
 """Argilla's time orders what was said there; what was said in the app is in the order in which it came here."""
 _NEWEST = (
-    "SELECT row, reviewer, status, json_extract(answers, '$.decision') decision,"
+    "SELECT row, reviewer, status, json_extract(answers, '$.decision') decision, verdicts.id,"
     " row_number() OVER (PARTITION BY row, coalesce(nullif(reviewer_id, ''), reviewer)"
     f" ORDER BY {ORDER_OF_VERSIONS} DESC, verdicts.id DESC) place"
     " FROM (SELECT ? of) CROSS JOIN verdicts CROSS JOIN rows ON rows.id=row"
     " WHERE gone IS NULL AND row>of||'-' AND row<of||'.' AND run=of AND state='kept'"
 )
-NEWEST = f"SELECT row, reviewer, status, decision FROM ({_NEWEST}) WHERE place=1"
+NEWEST = f"SELECT row, reviewer, status, decision, id FROM ({_NEWEST}) WHERE place=1"
 """What each reviewer said last of each row of a run, wherever it was sent."""
 DECIDED = (
     "SELECT row, count(*) submitted, sum(decision IS 'approve') approvals, sum(decision IS 'reject') rejections,"
-    f" sum(decision IS 'unsure') unsure FROM ({NEWEST}) WHERE status='submitted' GROUP BY row"
+    f" sum(decision IS 'unsure') unsure, CASE WHEN sum(decision IN ('approve', 'reject', 'unsure')) THEN"
+    " (SELECT decision FROM settlements WHERE settlements.row=newest.row AND undone IS NULL) END settled"
+    f" FROM ({NEWEST}) newest WHERE status='submitted' GROUP BY row"
 )
-"""For each row of a run that somebody submitted an answer to: how many are for it, how many against it, how many unsure."""
+"""For each row of a run that somebody submitted an answer to: how many are for it, how many against it, how many unsure, and
+what it was settled as."""
+COUNTS_AS = {
+    "approve": "coalesce(settled='approve', approvals>rejections AND ({majority} OR rejections=0))",
+    "reject": "coalesce(settled='reject', rejections>approvals OR (rejections>0 AND NOT {majority}))",
+    "unsure": "settled IS NULL AND approvals+rejections+unsure>0 AND approvals=rejections AND ({majority} OR rejections=0)",
+}
+"""What a line of DECIDED counts as, as feedback.judged has it; `majority` is a value that is true or false."""
 
 THERE = "sent<>'' AND withdrawn IS NULL"
 """A row of a push that Argilla has."""

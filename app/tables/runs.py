@@ -8,7 +8,7 @@ from typing import Any
 from app.database import Database
 from app.errors import RunError
 from app.pool import NEAR_DUPLICATE
-from app.tables.reviews import DECIDED, NEWEST
+from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
 from app.tables.text import marks, now
 
 STATES = ("kept", "dropped", "surplus", "failed")
@@ -122,7 +122,7 @@ class Runs:
         """How far the run has come, counted anew where something was written since; at once, of a large run too.
 
         units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, undecided (a tie, or nobody sure),
-        seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count
+        settled, seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count
         ratings; rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
         """
         return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
@@ -134,13 +134,13 @@ class Runs:
         sent = self.db.reader.execute(
             f"SELECT count(*) FROM rows WHERE run=? AND state IN ({marks(STATES)}) AND in_argilla=1", (run_id, *STATES)
         ).fetchone()[0]
+        approved, rejected, undecided = (COUNTS_AS[one].format(majority="majority") for one in COUNTS_AS)
         reviewed = self.db.reader.execute(
-            "WITH decided AS (SELECT *, approvals>rejections AND (majority OR rejections=0) approved,"
-            " rejections>approvals OR (rejections>0 AND NOT majority) rejected"
+            f"WITH decided AS (SELECT *, {approved} approved, {rejected} rejected, {undecided} undecided"
             f" FROM ({DECIDED}), (SELECT coalesce(json_extract(recipe, '$.merge.decision'), 'majority')='majority' majority"
             " FROM runs WHERE id=?)) SELECT count(*) reviewed, coalesce(sum(submitted), 0) submitted,"
             " coalesce(sum(approved), 0) approved, coalesce(sum(rejected), 0) rejected,"
-            " coalesce(sum(approvals+rejections+unsure>0 AND NOT approved AND NOT rejected), 0) undecided FROM decided",
+            " coalesce(sum(undecided), 0) undecided, count(settled) settled FROM decided",
             (run_id, run_id),
         ).fetchone()
         seen = self.db.all(f"SELECT count(DISTINCT row) n FROM ({NEWEST}) WHERE status<>'draft'", run_id)[0]["n"]

@@ -1,0 +1,45 @@
+"""What rows were settled as whose reviewers came to nothing: by whom and when. Each version is kept."""
+
+from collections.abc import Sequence
+
+from app.database import Database
+from app.errors import RunError
+from app.tables.text import clean, marks, now
+from feedback.judged import Settlement
+
+PAGE = 500
+
+
+class Settlements:
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def settle(self, row_id: str, decision: str, who: str) -> None:
+        """The row counts as that from now on, whatever its reviewers said. Raises RunError where somebody settled it already."""
+        values = (row_id, decision, clean(who), now())
+        added = self.db.write(
+            lambda c: (
+                c.execute(
+                    "INSERT OR IGNORE INTO settlements(row, decision, who, created) VALUES(?,?,?,?)", values
+                ).rowcount
+            )
+        )
+        if not added:
+            raise RunError("Somebody settled this row already. Undo that first to settle it otherwise.")
+
+    def undo(self, row_id: str) -> bool:
+        """The row is again what its reviewers come to; False where nobody had settled it."""
+        at = now()
+        done = self.db.write(
+            lambda c: c.execute("UPDATE settlements SET undone=? WHERE row=? AND undone IS NULL", (at, row_id)).rowcount
+        )
+        return bool(done)
+
+    def of(self, row_ids: Sequence[str]) -> dict[str, Settlement]:
+        """How those of the rows stand that were settled."""
+        found: dict[str, Settlement] = {}
+        for at in range(0, len(row_ids), PAGE):
+            some = row_ids[at : at + PAGE]
+            for r in self.db.all(f"SELECT * FROM settlements WHERE undone IS NULL AND row IN ({marks(some)})", *some):
+                found[r["row"]] = Settlement(r["decision"], r["who"], r["created"])
+        return found
