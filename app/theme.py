@@ -74,4 +74,6 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    return (Path(__file__).parent / "pages" / "style.css").read_text(encoding="utf-8")
+    """The style sheet, with that of what stands around the rows on Review."""
+    pages = Path(__file__).parent / "pages"
+    return "\n".join((pages / name).read_text(encoding="utf-8") for name in ("style.css", "review.css"))

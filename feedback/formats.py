@@ -169,7 +169,7 @@ FORMATS: dict[str, Format] = {
             "verdicts": [
                 {"reviewer": str, "status": str, "answers": str, "updated_at": str, "blind": bool, "origins": str}
             ],
-            "settled": {"decision": str, "who": str, "at": str, "reviewers_decision": str},
+            "reviewers_decision": str, "settled_at": str,
             "corrected_instruction": str, "corrected_response": str, "origin": str, "unit": int, "position": int, "revision": int,
         },
     ),

@@ -277,10 +277,8 @@ def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
             }
             for v in judged.verdicts
         ],
-        "settled": None if (settled := judged.settled) is None else {
-            "decision": settled.decision, "who": settled.who, "at": _moment(settled.at),
-            "reviewers_decision": judged.reviewers_decision,
-        },
+        "reviewers_decision": judged.reviewers_decision,
+        "settled_at": None if judged.settled is None else _moment(judged.settled.at),
         "corrected_instruction": messages[-1]["content"] if changed else None,
         "corrected_response": correction[0] if correction else None,
         "origin": json.dumps(dict(row.origin), ensure_ascii=False),

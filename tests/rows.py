@@ -1,6 +1,7 @@
 """Runs whose rows, ratings and answers of people are there without any model: what reviewing and exporting start from."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -116,6 +117,18 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
     """What a pull of a whole dataset found: these, and nothing else any more."""
     store.reviews.keep_verdicts(dataset, verdicts)
     store.reviews.forget_verdicts(dataset, {verdict.response_id for verdict in verdicts}, "9999")
+
+
+def before_outcomes(connection: sqlite3.Connection) -> None:
+    """Takes out of a store what the migration `outcomes` brought."""
+    for name in ("responses_marked", "responses_unmarked", "queue_insert", "queue_delete", "queue_update"):
+        connection.execute(f"DROP TRIGGER {name}")
+    for name in ("rows_marked", "rows_blind", "rows_sample", "rows_queue"):
+        connection.execute(f"DROP INDEX {name}")
+    for name in ("marks", "blind", "sample", "queue"):
+        connection.execute(f"ALTER TABLE rows DROP COLUMN {name}")
+    connection.execute("ALTER TABLE responses DROP COLUMN marks")
+    connection.execute("DROP TABLE settlements")
 
 
 class Reviewer:

@@ -85,6 +85,7 @@ def test_a_raw_line() -> None:
                 "answers": '{"decision": "approve", "corrected-instruction": "Name two."}', "blind": False, "origins": "{}",
             }
         ],
+        "reviewers_decision": "approve", "settled_at": None,
         "corrected_instruction": "Name two.", "corrected_response": None,
         "origin": '{"prompt": "self_instruct.v1", "seed": "x"}', "unit": 0, "position": 0, "revision": 0, **PROVENANCE,
     }  # fmt: skip

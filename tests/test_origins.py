@@ -22,7 +22,7 @@ from feedback.types import Verdict
 from tests.conftest import ArgillaServer
 from tests.judging import judged, line, made_of, verdict
 from tests.measuring import by_pairs
-from tests.rows import Reviewer, another, with_run
+from tests.rows import Reviewer, another, before_outcomes, with_run
 from tests.rows import made_of as recipe_of
 from tests.test_agreement import between, of
 from tests.test_store_page import rate, rating
@@ -246,6 +246,7 @@ def backwards(folder: Path) -> list[tuple[Any, ...]]:
     """Makes a store one of the version before this step, and gives its verdicts."""
     connection = sqlite3.connect(folder / "claywright.db")
     connection.execute("UPDATE ratings SET created='2020' WHERE judge='judge'")
+    before_outcomes(connection)
     connection.execute("ALTER TABLE verdicts DROP COLUMN origins")
     connection.execute("ALTER TABLE pushed DROP COLUMN offered")
     connection.execute("ALTER TABLE pushed DROP COLUMN arrangement")

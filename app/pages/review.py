@@ -10,7 +10,7 @@ from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError
 from app.forms import add_fields
-from app.pages import argilla, filters, reviewers, verdict
+from app.pages import argilla, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
@@ -54,7 +54,7 @@ def build(board: Board) -> None:
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     filters.build(board)
     board.part(rows, browse, often=True, elem_id="browse")
-    verdict.build(board)
+    verdict.build(board, pressed)
 
 
 def _audit(board: Board) -> None:
@@ -200,8 +200,14 @@ def shape(look: Look) -> str:
 # -- what can be done
 
 
+def pressed(act: Act) -> Done | None:
+    """What a button of a row, or of several, does; None for any other."""
+    does = (verdict.say, people.act_on)
+    return next((done for do in does if (done := do(act)) is not None), None)
+
+
 def browse(act: Act) -> Done:
-    if (done := verdict.say(act)) is not None:
+    if (done := pressed(act)) is not None:
         return done
     if act.word == "page":
         return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})

@@ -7,7 +7,7 @@ from typing import Any
 from app import judging, parts
 from app.desk import Look
 from app.errors import RunError
-from app.pages import argilla, filters, verdict
+from app.pages import argilla, filters, people, verdict
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
@@ -110,8 +110,10 @@ def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool) ->
 
 
 def _status(judged: Judged, sent: bool) -> str:
-    people = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
-    who = people[0] if len(people) == 1 else f"{len(people)} people"
+    if settled := people.settled_pill(judged):
+        return settled
+    deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
+    who = deciders[0] if len(deciders) == 1 else f"{len(deciders)} people"
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
@@ -147,7 +149,8 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
         f"{_status(judged, row.id in sent)}{link}</div>{parts.notice(JUDGE_FIRST) if hidden else ''}"
-        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{verdict.bar(look, judged)}</article>'
+        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{people.said(look, judged)}'
+        f"{verdict.bar(look, judged)}</article>"
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -12,7 +13,7 @@ from app import judging, parts
 from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError, RunError
-from app.pages.board import Act, Board, Done
+from app.pages.board import Act, Board, Do, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
 from feedback.judged import Judged
@@ -30,8 +31,11 @@ KEYS = (
 )  # fmt: skip
 
 
-def build(board: Board) -> None:
-    """The fields for a name, while that is asked for, and for a correction, while one is written."""
+def build(board: Board, pressed: Do) -> None:
+    """The fields for a name, while that is asked for, and for a correction, while one is written.
+
+    `pressed` does what a button of the row says, once there is a name.
+    """
     with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
         board.part(
             lambda look: parts.card_head("Who decides here?", "Your name is kept with each verdict of this browser.")
@@ -45,7 +49,7 @@ def build(board: Board) -> None:
         board.problem("name")
     board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
     for event in (me.click, name.submit):
-        board.act(event, be, extra=[name])
+        board.act(event, partial(be, do=pressed), extra=[name])
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
         which = gr.Radio(
@@ -250,7 +254,7 @@ def say(act: Act) -> Done | None:
     return None
 
 
-def be(act: Act) -> Done:
+def be(act: Act, do: Do = say) -> Done:
     """This browser decides under that name from now on; what was pressed before it was asked for is done."""
     typed = str((act.extra[0] if act.extra else "") or "")
     try:
@@ -261,7 +265,7 @@ def be(act: Act) -> Done:
     place = {name: value for name, value in act.place.items() if name != "naming"}
     done = None
     with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
-        done = say(replace(act, data=pressed, extra=(), place=place)) if pressed else None
+        done = do(replace(act, data=pressed, extra=(), place=place)) if pressed else None
     return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
 
 

@@ -1,0 +1,187 @@
+"""What people said of a row, a part for each reviewer under it, and how an undecided row is settled."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from app import judging, parts
+from app.desk import Look
+from app.errors import PageError, RunError
+from app.pages import verdict
+from app.pages.board import Act, Done
+from app.parts import attrs, count, t
+from app.tables.reviews import OWN
+from feedback.changes import word_changes
+from feedback.judged import Judged
+from feedback.origins import NOT_KNOWN
+from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
+from feedback.types import RANKING, RATED, Verdict
+
+IN_THE_APP = " (in the app)"
+DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
+SETTLES = {"approve": "Settle as approved", "reject": "Settle as rejected"}
+ORIGINS = {
+    "given": "given", "changed": "changed from the suggestion", "accepted": "accepted as suggested",
+    NOT_KNOWN: "given or accepted, not known which",
+}  # fmt: skip
+LONGEST = 20_000
+"""Characters of an answer that are shown."""
+
+
+def said(look: Look, judged: Judged) -> str:
+    """What each reviewer said of a row, the newest last; "" for nothing, as of a covered row."""
+    if not judged.verdicts:
+        return ""
+    people = sorted(judged.verdicts, key=lambda one: one.updated_at)
+    lines = "".join(_voice(judged, one) for one in people)
+    return (
+        f'<section class="people" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
+        f'<ul class="voices">{lines}</ul></section>'
+    )
+
+
+def name_of(reviewer: str) -> str:
+    """A reviewer's name, without where they decided."""
+    return reviewer.removesuffix(IN_THE_APP)
+
+
+def settled_pill(judged: Judged) -> str:
+    """How the row stands where somebody settled it; "" where nobody did."""
+    if (settled := judged.settled) is None:
+        return ""
+    word, tone = DECIDED[settled.decision]
+    return parts.pill(f"{word} · settled by {name_of(settled.who)}", tone)
+
+
+def _outcome(judged: Judged) -> str:
+    """What the reviewers come to where they are several or came to nothing, and how that was settled or can be."""
+    row, settled = judged.row.id, judged.settled
+    votes: list[str] = [one.decision for one in judged.submitted if one.decision]
+    shown = ", ".join(f"{votes.count(key)} {word}" for key, (word, _) in DECIDED.items() if votes.count(key))
+    if settled is not None:
+        word = DECIDED[settled.decision][0]
+        undo = parts.button("Undo the settlement", act="unsettle", row=row)
+        return (
+            f'<div class="settled"><p><b>Settled as {word} by {t(name_of(settled.who))}</b>, {t(moment(settled.at))}. '
+            f"The reviewers stay as they are: {shown}.</p>{undo}</div>"
+        )
+    if judged.decision != "unsure":
+        return f'<p class="note">{count(len(votes), "reviewer")} decided: {shown}.</p>' if len(votes) > 1 else ""
+    buttons = "".join(
+        f'<button type="button" class="settle {decision}" {attrs(act="settle", row=row, decision=decision)}>{words}</button>'
+        for decision, words in SETTLES.items()
+    )
+    return (
+        f'<div class="settled open"><p><b>Undecided</b>: {shown}. Whoever settles it is named with the row; what the reviewers '
+        f'said stays as it is.</p><div role="group" aria-label="Settle the row">{buttons}</div></div>'
+    )
+
+
+def _voice(judged: Judged, one: Verdict) -> str:
+    if one.status == "submitted":
+        pill = parts.pill(*DECIDED[one.decision]) if one.decision else parts.pill("no decision")
+    else:
+        pill = parts.pill(one.status)
+    where = "in the app" if one.reviewer_id.startswith(OWN) else "in Argilla"
+    blind = ", without the labeller's ratings in sight" if one.blind else ""
+    when = f'<span class="note">{t(moment(one.updated_at))}, {where}{t(blind)}</span>'
+    lines = "".join(f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, one))
+    body = f"<dl>{lines}</dl>" if lines else ""
+    return f"<li><header><b>{t(name_of(one.reviewer))}</b>{pill}{when}</header>{body}</li>"
+
+
+def _answers(judged: Judged, one: Verdict) -> Iterator[tuple[str, str]]:
+    """(what was answered, the answer as HTML) of everything but the decision."""
+    if ratings := [_rating(judged, one, *key, value) for key, value in sorted(one.ratings.items())]:
+        yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
+    if one.ranking:
+        yield "Ranking", f"{t(_ranking(one.ranking))} {_origin(one, RANKING)}"
+    if one.reasons:
+        yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in one.reasons)
+    for question, answer in one.answers.items():
+        if isinstance(answer, str) and question != DECISION and answer.strip() and not _as_shown(judged, one, question):
+            yield _asked(question), _text(judged, one, question, answer)
+
+
+def _rating(judged: Judged, one: Verdict, aspect: str, place: int, value: int) -> str:
+    letter = parts.letter(place) if len(judged.row.responses) > 1 else ""
+    named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
+    origin = _origin(one, f"{aspect or 'rating'}-{place + 1}")
+    return f'<span>{t(named)} <b class="{parts.tone(value)}">{value}</b> {origin}</span>'
+
+
+def _origin(one: Verdict, question: str) -> str:
+    return f'<span class="note">{t(ORIGINS[one.origin(question) or NOT_KNOWN])}</span>'
+
+
+def _ranking(ranks: dict[int, int]) -> str:
+    """Responses from best to worst: B, A = C."""
+    levels: dict[int, list[str]] = {}
+    for place, rank in sorted(ranks.items()):
+        levels.setdefault(rank, []).append(parts.letter(place))
+    return ", ".join(" = ".join(levels[rank]) for rank in sorted(levels))
+
+
+def _as_shown(judged: Judged, one: Verdict, question: str) -> bool:
+    """True where a text is as it stood there: the labeller's reasons, or what was to be corrected."""
+    known = [one.shown.get(question)]
+    if question == CORRECTED_INSTRUCTION:
+        known.append(judged.row.instruction)
+    if question == CORRECTED_RESPONSE:
+        known += [response.text for response in judged.row.responses]
+    return one.answers[question] in known
+
+
+def _asked(question: str) -> str:
+    """What a question is called on the page."""
+    if question in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
+        return "Instruction, corrected" if question == CORRECTED_INSTRUCTION else "Response, corrected"
+    numbered = RATED.fullmatch(question)
+    if numbered is not None and numbered[1] == "rationale":
+        return f"On {parts.letter(int(numbered[2]) - 1)}"
+    return parts.sentence(question.replace("-", " "))
+
+
+def _text(judged: Judged, one: Verdict, question: str, answer: str) -> str:
+    """A text as it is; a correction with what it took away and what it put there."""
+    before = one.shown.get(question)
+    if question == CORRECTED_INSTRUCTION and before is None:
+        before = judged.row.instruction
+    if before is None or question not in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
+        return f'<div class="text">{t(answer[:LONGEST])}</div>'
+    tags = {"same": "{}", "gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
+    pieces = "".join(tags[kind].format(t(text)) for kind, text in word_changes(before[:LONGEST], answer[:LONGEST]))
+    return f'<div class="text diff">{pieces}</div>'
+
+
+def moment(at: str) -> str:
+    """A time as people write it, in UTC."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    return f"{found.day} {found:%b %Y, %H:%M} UTC"
+
+
+# -- what can be done
+
+
+def act_on(act: Act) -> Done | None:
+    """Settles a row, or undoes that; None for a click on something else. Raises PageError, RunError."""
+    if act.word not in ("settle", "unsettle"):
+        return None
+    look, row = act.look, act.row().id
+    if look.run is None or verdict.hidden(look, [row]):
+        raise RunError("This row is of the blind audit: judge it yourself first.")
+    judged = judging.judged_of(act.desk.store, look.run, [row])[row]
+    if act.word == "unsettle":
+        undone = act.desk.store.settlements.undo(row)
+        return Done(place={"row": row}, toast="Settlement undone." if undone else "")
+    decision = act.text("decision")
+    if decision not in SETTLES:
+        raise PageError
+    if judged.settled is None and judged.decision != "unsure":
+        raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
+    if not (who := act.desk.reviewer(act.browser, deciding=True)):
+        return Done(place={"row": row, "naming": dict(act.data)})
+    act.desk.store.settlements.settle(row, decision, who)
+    return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")
