@@ -18,7 +18,7 @@ from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.keys import variable_for
 from app.recipe import Recipe
-from app.tables.browse import Wanted
+from app.tables.browse import FILTERS
 from feedback.exports import Export
 from feedback.judged import Merging
 from feedback.schema import Review
@@ -175,7 +175,7 @@ def fill(made: Recipe) -> Filled:
     filled.update(prefixed("merge", asdict(made.merge)))
     filled.update(prefixed("budget", asdict(made.budget)))
     filled["argilla.url"] = ""
-    filled.update(prefixed("browse", asdict(Wanted())))
+    filled.update(dict.fromkeys((f"browse.{name}" for name in FILTERS), ""))
     out = made.export
     kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
     filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))

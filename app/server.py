@@ -117,6 +117,12 @@ def running_app(settings: Settings) -> tuple[str, Access]:
     raise ServiceError(f"Claywright does not run on the data folder {settings.data}. Start it with: claywright")
 
 
+def _scripts() -> str:
+    """What the page does by itself, as one function of JavaScript."""
+    each = ((PAGES / name).read_text(encoding="utf-8").strip() for name in ("keys.js", "list.js"))
+    return "() => {" + " ".join(f"({script})();" for script in each) + "}"
+
+
 def browse_to(address: str, settings: Settings) -> None:
     """Opens the address in this person's browser, by way of a private file: other users see what a command is called with."""
     file = settings.data / "open.html"
@@ -222,7 +228,7 @@ def routes(desk: Desk) -> "FastAPI":
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
     mounted: FastAPI = gr.mount_gradio_app(
-        app, demo, path="/", theme=theme(), css=css(), js=(PAGES / "keys.js").read_text(encoding="utf-8"), footer_links=[],
+        app, demo, path="/", theme=theme(), css=css(), js=_scripts(), footer_links=[],
         run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
         favicon_path=str(PAGES / "favicon.svg"), pwa=False,
     )  # fmt: skip

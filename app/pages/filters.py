@@ -5,14 +5,18 @@ from typing import Any, cast
 
 import gradio as gr
 
+from app import parts
 from app.desk import Look
 from app.pages.board import Act, Board, Done
-from app.tables.browse import ORDERS, RATED, SPREAD, Wanted
+from app.parts import count
+from app.tables.browse import FILTERS, ORDERS, RATED, SPREAD, Reason, Wanted
+from app.tables.reviews import OWN
+from tasks.marks import MEANINGS
 
 Choices = list[tuple[str, str]]
 STATUS: Choices = [
-    ("Any status", ""), ("Waiting for people", "waiting"), ("Approved", "approve"), ("Rejected", "reject"),
-    ("Undecided", "unsure"), ("Not sent", "unsent"),
+    ("Any status", ""), ("Waiting for people", "waiting"), ("Approved", "approve"), ("Approved as corrected", "corrected"),
+    ("Rejected", "reject"), ("Undecided", "unsure"), ("Settled by somebody", "settled"), ("Not sent", "unsent"),
 ]  # fmt: skip
 RATING: Choices = [
     ("Any rating", ""), ("Lowest under 2.5", "low"), ("Lowest 2.5 to 3.5", "middle"), ("Lowest 3.5 and more", "high"),
@@ -22,10 +26,23 @@ WIDE: Choices = [
     ("Any spread", ""), ("Responses 1 or more apart", "apart"), ("Responses 2 or more apart", "far"),
     ("Asked again, rated otherwise", "repeats"),
 ]  # fmt: skip
-ORDER: Choices = [
-    ("In their order", ""), ("Lowest rated first", "lowest"), ("Highest rated first", "highest"),
-    ("Responses widest apart first", "apart"), ("Least sure first", "spread"),
+MARK: Choices = [("Any mark", ""), *((parts.sentence(mark), mark) for mark in MEANINGS)]
+SAMPLE: Choices = [("Audit and queue", ""), ("Audit", "audit"), ("Queue", "queue")]
+OWN_ORDER, QUEUE_ORDER = "own", "queue"
+RATED_ORDERS: Choices = [
+    ("Lowest rated first", "lowest"), ("Highest rated first", "highest"), ("Responses widest apart first", "apart"),
+    ("Least sure first", "spread"),
 ]  # fmt: skip
+DECIDED = {"approve": "Approved", "reject": "Rejected", "unsure": "Unsure"}
+FIRST: dict[str, tuple[str, Choices]] = {
+    "status": ("Status", STATUS), "rating": ("Rating", RATING), "model": ("Model", [("Any model", "")]),
+    "order": ("Order", [("In their order", ""), *RATED_ORDERS]),
+}  # fmt: skip
+MORE: dict[str, tuple[str, Choices]] = {
+    "aspect": ("Aspect", [("All aspects", "")]), "spread": ("Spread", WIDE), "mark": ("Mark", MARK),
+    "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]), "reason": ("Reason", [("Any reason", "")]),
+}  # fmt: skip
+LABELS = {name: label for name, (label, _) in {**FIRST, **MORE}.items()}
 
 
 def build(board: Board) -> None:
@@ -37,25 +54,68 @@ def build(board: Board) -> None:
         )  # fmt: skip
         form.add("browse.text", text)
         board.act(text.submit, asked, forms=True)
-        for name, label, choices in (
-            ("status", "Status", STATUS), ("aspect", "Aspect", [("All aspects", "")]), ("rating", "Rating", RATING),
-            ("spread", "Spread", WIDE), ("model", "Model", [("Any model", "")]), ("order", "Order", ORDER),
-        ):  # fmt: skip
-            field = gr.Dropdown(
-                cast(Any, choices), value="", label=label, show_label=False, container=False, interactive=True, scale=1,
-                min_width=110, filterable=False,
-            )  # fmt: skip
-            form.add(f"browse.{name}", field)
-            if name in ("aspect", "model"):
-                board.dress(field, aspects if name == "aspect" else models)
-    for name in Wanted.__dataclass_fields__:
+        _fields(board, FIRST)
+        board.button(more_words, more, min_width=110, elem_id="more-filters")
+        board.button(
+            lambda look: "Clear filters" if chosen(look) else "", clear, min_width=110, elem_id="clear-filters"
+        )
+    with gr.Row(elem_classes="filters", elem_id="filters-more", visible=False) as second:
+        _fields(board, MORE)
+    for name in FILTERS:
         board.changes(f"browse.{name}", asked)
     board.dress(bar, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+    board.dress(second, lambda look: gr.update(visible=bool(look.counts.get("answered") and look.place.get("filters"))))
+    board.part(left_out)
+
+
+def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
+    choosing = {
+        "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
+    }  # fmt: skip
+    for name, (label, choices) in named.items():
+        field = gr.Dropdown(
+            cast(Any, choices), value="", label=label, show_label=False, container=False, interactive=True, scale=1,
+            min_width=110, filterable=False,
+        )  # fmt: skip
+        board.form.add(f"browse.{name}", field)
+        if name in choosing:
+            board.dress(field, choosing[name])
 
 
 def asked(act: Act) -> Done:
     """Something else is looked for: from the first row on."""
     return Done(place={"offset": 0, "row": "", "correcting": ""})
+
+
+def more(act: Act) -> Done:
+    """Shows the filters of the second line, or takes them away; what is chosen there stays."""
+    return Done(place={"filters": not act.place.get("filters")})
+
+
+def more_words(look: Look) -> str:
+    if look.place.get("filters"):
+        return "Fewer filters"
+    number = sum(name in MORE for name in chosen(look))
+    return f"More filters ({number})" if number else "More filters"
+
+
+def clear(act: Act) -> Done:
+    """Everything is shown again, in the order that is chosen."""
+    order = str(act.filled.get("browse.order") or "")
+    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0, "correcting": ""})
+
+
+def act_on(act: Act) -> Done | None:
+    """What a button among the rows says of the filters; None for one that is not about them."""
+    return clear(act) if act.word == "clear-filters" else None
+
+
+def nothing() -> dict[str, str]:
+    """The fields where nothing is looked for."""
+    return {f"browse.{name}": "" for name in FILTERS}
+
+
+# -- what there is to choose
 
 
 def aspects(look: Look) -> Any:
@@ -68,19 +128,114 @@ def models(look: Look) -> Any:
     return gr.update(choices=[("Any model", ""), *((name, name) for name in found)])
 
 
+def orders(look: Look) -> Any:
+    """The usual order first: that of the queue, once rows were sent to people."""
+    usual: Choices = [("In their order", "")]
+    if look.counts.get("sent"):
+        usual = [("As in the queue", ""), ("In their order", OWN_ORDER)]
+    return gr.update(choices=[*usual, *RATED_ORDERS])
+
+
+def reviewers(look: Look) -> Any:
+    found = look.desk.store.browse.reviewers(look.run.id) if look.run else []
+    return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in found)], visible=bool(found))
+
+
+def reasons(look: Look) -> Any:
+    found = look.desk.store.browse.reasons(look.run.id) if look.run else []
+    return gr.update(
+        choices=[("Any reason", ""), *((reason_words(reason), reason.name) for reason in found)], visible=bool(found)
+    )
+
+
+def reason_words(reason: Reason) -> str:
+    return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
+
+
+def samples(look: Look) -> Any:
+    return gr.update(visible=bool(look.counts.get("sent")))
+
+
+# -- what is asked for
+
+
 def wanted(look: Look) -> Wanted:
     """What the fields ask for; what the run does not have counts for nothing."""
-    asked = {name: str(look.filled.get(f"browse.{name}") or "") for name in Wanted.__dataclass_fields__}
-    store = look.desk.store
-    if look.run is not None:
-        asked["aspect"] = asked["aspect"] if asked["aspect"] in store.browse.aspects(look.run.id) else ""
-        asked["model"] = asked["model"] if asked["model"] in store.browse.models(look.run.id) else ""
+    fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
+    browse, run = look.desk.store.browse, look.run
     known: dict[str, Collection[str]] = {
-        "rating": RATED,
-        "spread": SPREAD,
-        "order": ORDERS,
-        "status": [value for _, value in STATUS],
-    }
+        "rating": RATED, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
+        "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
+    }  # fmt: skip
+    if run is not None:
+        for name, find in (("aspect", browse.aspects), ("model", browse.models), ("reviewer", browse.reviewers)):
+            known[name] = find(run.id) if fields[name] else []
+        known["reason"] = [one.name for one in browse.reasons(run.id)] if fields["reason"] else []
     for name, values in known.items():
-        asked[name] = asked[name] if asked[name] in values else ""
-    return Wanted(**cast(Any, asked))
+        fields[name] = fields[name] if fields[name] in values else ""
+    if not fields["order"] and look.counts.get("sent"):
+        fields["order"] = QUEUE_ORDER
+    fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
+    return Wanted(**cast(Any, fields), person=person(look))
+
+
+def person(look: Look) -> str:
+    """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
+    return OWN + look.desk.reviewer(look.browser)
+
+
+def chosen(look: Look) -> list[str]:
+    """The names of what is looked for, without the order."""
+    return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
+
+
+def left_out(look: Look) -> str:
+    """What the filters or the order do with rows whose ratings are covered, in a sentence; "" for nothing."""
+    if look.run is None or not look.counts.get("answered"):
+        return ""
+    found = wanted(look)
+    by_ratings = found.order in [value for _, value in RATED_ORDERS]
+    if not found.tells and not by_ratings:
+        return ""
+    number = look.desk.store.browse.covered(look.run.id, person(look))
+    if not number:
+        return ""
+    rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
+    if found.tells:
+        what = f"{'is' if number == 1 else 'are'} left out: the filter would tell what the labeller or others said of them."
+    else:
+        what = f"{'comes' if number == 1 else 'come'} last: their ratings are covered until you have decided them."
+    return parts.note(f"{rows} {what}")
+
+
+def none_fits(look: Look, *, majority: bool) -> str:
+    """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
+    assert look.run is not None
+    asked_for, browse = wanted(look), look.desk.store.browse
+    names = chosen(look)
+    words = {name: _words(look, name, getattr(asked_for, name)) for name in names}
+    if len(names) < 2:
+        return f"No row of the run has {next(iter(words.values()), 'that')}. Choose something else, or clear it."
+    counts = {}
+    for name in names:
+        if asked_for.text and name != "text":
+            continue  # texts would be read anew for each
+        fits = browse.count(look.run.id, asked_for.without(name), majority=majority)
+        if fits:
+            counts[name] = fits
+    said = f"No row has all of this: {'; '.join(words.values())}."
+    if not counts:
+        return f"{said} Clear some of it."
+    best = sorted(counts, key=lambda name: -counts[name])[:3]
+    return f"{said} " + " ".join(f"Without {words[name]}: {count(counts[name], 'row')}." for name in best)
+
+
+def _words(look: Look, name: str, value: str) -> str:
+    """A filter as it is named on the page."""
+    if name == "text":
+        return f"the text “{value.strip()[:80]}”"
+    choices = {**FIRST, **MORE}[name][1]
+    label = next((words for words, known in choices if known == value), value)
+    if name == "reason" and look.run is not None:
+        label = next(reason_words(one) for one in look.desk.store.browse.reasons(look.run.id) if one.name == value)
+    return f"{LABELS[name].lower()} “{label}”"

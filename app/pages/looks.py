@@ -1,12 +1,10 @@
 """What to look at first on Rate: ratings that could not be read, then responses whose ratings contradict one another."""
 
-from dataclasses import asdict
-
 from app import figures, parts
 from app.desk import Look
+from app.pages import filters
 from app.pages.board import Act, Done
 from app.parts import count, t
-from app.tables.browse import Wanted
 from app.tables.ratings import Wide
 from feedback.types import Rating
 
@@ -36,8 +34,7 @@ def first(look: Look) -> str:
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
     row = act.row()
-    everything = {f"browse.{name}": value for name, value in asdict(Wanted()).items()}
-    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **everything}, page="review")
+    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
 
 
 def _unreadable(row: str, instruction: str, rating: Rating) -> str:

@@ -202,7 +202,7 @@ def shape(look: Look) -> str:
 
 def pressed(act: Act) -> Done | None:
     """What a button of a row, or of several, does; None for any other."""
-    does = (verdict.say, people.act_on)
+    does = (verdict.say, people.act_on, filters.act_on)
     return next((done for do in does if (done := do(act)) is not None), None)
 
 

@@ -8,6 +8,7 @@ from app import judging, parts
 from app.desk import Look
 from app.errors import RunError
 from app.pages import argilla, filters, people, verdict
+from app.pages.hits import excerpt, marked
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
@@ -25,7 +26,8 @@ def rows(look: Look) -> str:
     page, offset, total = shown(look)
     chosen = _chosen(look, page)
     if chosen is None:
-        return parts.empty("No row fits", "Choose less above, or search for something else.")
+        clear = parts.button("Clear filters", "press", act="clear-filters")
+        return parts.empty("No row fits", filters.none_fits(look, majority=_by_majority(look)), press=clear)
     number = look.desk.store.rows.place(chosen.row) + 1
     return f'<div class="split">{_list(look, page, chosen, offset, total)}{_detail(look, chosen, number)}</div>'
 
@@ -41,7 +43,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
             offset = here // PAGE * PAGE
         offset = offset if offset < total else 0
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
-    majority = look.recipe is None or look.recipe.merge.decision == "majority"
+    majority = _by_majority(look)
     total = store.browse.count(look.run.id, wanted, majority=majority)
     ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
     if not ids or (row and row not in ids):
@@ -50,6 +52,10 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
     found = judging.judged_of(store, look.run, ids)
     return [found[one] for one in ids if one in found], offset, total
+
+
+def _by_majority(look: Look) -> bool:
+    return look.recipe is None or look.recipe.merge.decision == "majority"
 
 
 def _chosen(look: Look, page: list[Judged]) -> Judged | None:
@@ -73,10 +79,10 @@ def _place(look: Look, row: str) -> int | None:
 
 
 def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int) -> str:
-    ids = [judged.row.id for judged in page]
+    ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
-        _entry(judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden)
+        _entry(judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden, text)
         for k, judged in enumerate(page, 1)
     )
     before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
@@ -94,7 +100,7 @@ def _means(judged: Judged) -> list[float | None]:
     return [judged.labelled(place) for place in range(len(judged.row.responses))]
 
 
-def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool) -> str:
+def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{parts.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
@@ -102,10 +108,13 @@ def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool) ->
     mean = f"{fmean(means):.1f}" if means else "–"
     strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{mean}</em>'
     asked = " ".join(judged.row.instruction.split())[:120]
+    around = excerpt([judged.row.instruction], text)
+    elsewhere = "" if around else excerpt([response.text for response in judged.row.responses], text)
+    found = f'<span class="found">{marked(t(elsewhere), text)}</span>' if elsewhere else ""
     current = 'aria-current="true"' if here else ""
     return (
         f'<li><button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
-        f'<b>{t(asked)}</b><span class="line">{_status(judged, sent)}{strip}</span></button></li>'
+        f'<b>{marked(t(around or asked), text)}</b>{found}<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
     )
 
 
@@ -143,6 +152,8 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
             f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
             f'<div class="text">{t(correction[0])}</div></section>'
         )
+    text = filters.wanted(look).text
+    talk, columns = marked(talk, text, "text"), marked(columns, text, "text")
     single = "one" if len(row.responses) == 1 and correction is None else ""
     place = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
     link = parts.link("Open in Argilla", place) if place else ""

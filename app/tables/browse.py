@@ -87,6 +87,11 @@ class Wanted:
         """The same in no order: what is left out, and what is not."""
         return replace(self, order="")
 
+    def without(self, name: str) -> "Wanted":
+        """The same without one part."""
+        empty: dict[str, Any] = {name: ""}
+        return replace(self, **empty)
+
     @property
     def parts(self) -> list[str]:
         """The names of what is asked for."""
@@ -102,6 +107,10 @@ class Wanted:
         """Whether a row that fits shows by that what the labeller or people said of it, or who wrote it."""
         said = (self.rating, self.spread, self.model, self.reviewer, self.reason)
         return any(said) or self.status in STATUS
+
+
+FILTERS = tuple(name for name in Wanted.__dataclass_fields__ if name != "person")
+"""What can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
