@@ -1,6 +1,7 @@
 """One row at a time, before people see it: dropped, kept after all, edited, drawn anew. What it said before is kept."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from app.errors import RunError
 from app.store import Store
@@ -28,6 +29,34 @@ def drop(store: Store, row_id: str) -> None:
     """Takes a row out of the run; it can be kept after all. Raises RunError."""
     open_row(store, row_id)
     store.rows.mark(row_id, "kept", "dropped", DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that was dropped with others: when, and when it had been changed last before."""
+
+    row: str
+    at: str
+    updated: str
+
+
+def drop_all(store: Store, run: Run, row_ids: Sequence[str]) -> tuple[list[Dropped], int]:
+    """Takes rows out of the run, but those that people have already: (what was dropped, how many stay). Raises RunError."""
+    if at_work(store.runs.get(run.id)):
+        raise RunError("The run is being worked on. Wait for it, or stop it, then try again.")
+    taken = store.reviews.were_sent(row_ids)
+    taken |= {
+        row
+        for row, verdicts in store.reviews.verdicts(row_ids).items()
+        if any(verdict.status == "submitted" for verdict in verdicts)
+    }
+    marked = store.rows.mark_all([row for row in row_ids if row not in taken], "kept", "dropped", DROPPED)
+    return [Dropped(*one) for one in marked], len(row_ids) - len(marked)
+
+
+def keep_all(store: Store, dropped: Sequence[Dropped]) -> int:
+    """Puts dropped rows back as they were; those that nobody changed since. How many."""
+    return store.rows.unmark_all([(one.row, one.at, one.updated) for one in dropped], "dropped", "kept")
 
 
 def keep(store: Store, row_id: str) -> None:

@@ -79,7 +79,7 @@ def test_each_reviewer_is_read_under_the_row(store: Store, here: Settings) -> No
     store.quick.say(row, "me (in the app)", {"decision": "unsure"}, {})
     with at_desk(store, here) as desk:
         page = rows(desk.look("first", run.id, {"row": row}))
-    part = page[page.index('class="people"') : page.index('class="verdict"')]
+    part = page[page.index('class="opinions"') : page.index('class="verdict"')]
     assert "<img" not in page and "<script" not in page and part.count("&lt;img") == 4
     assert part.index("ann &lt;img") < part.index("<b>ben</b>") < part.index("<b>me</b>")  # as they came
     assert "2 Jan 2026, 10:00 UTC, in Argilla" in part and "3 Jan 2026, 11:05 UTC, in Argilla" in part
@@ -103,7 +103,7 @@ def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: St
     disagree(store, row)
     with at_desk(store, here) as desk:
         covered = rows(desk.look("first", run.id, {"row": row}))
-        assert 'class="people"' not in covered and "ann" not in covered and "ndecided" not in covered
+        assert 'class="opinions"' not in covered and "ann" not in covered and "ndecided" not in covered
         for word, data in (("settle", {"decision": "approve"}), ("unsettle", {})):
             with pytest.raises(RunError, match="judge it yourself first"):
                 press(desk, run, row, word, **data)

@@ -55,7 +55,7 @@ def build(board: Board) -> None:
         form.add("browse.text", text)
         board.act(text.submit, asked, forms=True)
         _fields(board, FIRST)
-        board.button(more_words, more, min_width=110, elem_id="more-filters")
+        board.button(more_words, more, min_width=136, elem_id="more-filters")
         board.button(
             lambda look: "Clear filters" if chosen(look) else "", clear, min_width=110, elem_id="clear-filters"
         )
@@ -113,6 +113,11 @@ def act_on(act: Act) -> Done | None:
 def nothing() -> dict[str, str]:
     """The fields where nothing is looked for."""
     return {f"browse.{name}": "" for name in FILTERS}
+
+
+def by_majority(look: Look) -> bool:
+    """Whether the majority of reviewers decides a row."""
+    return look.recipe is None or look.recipe.merge.decision == "majority"
 
 
 # -- what there is to choose
@@ -208,7 +213,7 @@ def left_out(look: Look) -> str:
     return parts.note(f"{rows} {what}")
 
 
-def none_fits(look: Look, *, majority: bool) -> str:
+def none_fits(look: Look) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
     assert look.run is not None
     asked_for, browse = wanted(look), look.desk.store.browse
@@ -220,7 +225,7 @@ def none_fits(look: Look, *, majority: bool) -> str:
     for name in names:
         if asked_for.text and name != "text":
             continue  # texts would be read anew for each
-        fits = browse.count(look.run.id, asked_for.without(name), majority=majority)
+        fits = browse.count(look.run.id, asked_for.without(name), majority=by_majority(look))
         if fits:
             counts[name] = fits
     said = f"No row has all of this: {'; '.join(words.values())}."

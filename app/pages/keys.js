@@ -32,7 +32,7 @@
     if (press) { event.preventDefault(); press.click(); return; }
     if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); return; }
     if (!steps[event.key]) return;
-    const all = [...document.querySelectorAll('.list li button')].filter((button) => button.offsetParent);
+    const all = [...document.querySelectorAll('.list li button[data-act=open]')].filter((button) => button.offsetParent);
     all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
   });
 

@@ -8,6 +8,9 @@
     typing = setTimeout(() => field.dispatchEvent(new FocusEvent('blur')), 300);
   });
 
+  // with shift a range is selected, and no text
+  document.addEventListener('mousedown', (event) => { if (event.shiftKey && event.target.closest('.pick')) event.preventDefault(); });
+
   // a part that is shown anew takes the focus from the button that was pressed in it; the same button has it again
   const rows = '#browse, #selected';
   let pressed = null;

@@ -34,8 +34,8 @@ def said(look: Look, judged: Judged) -> str:
     people = sorted(judged.verdicts, key=lambda one: one.updated_at)
     lines = "".join(_voice(judged, one) for one in people)
     return (
-        f'<section class="people" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
-        f'<ul class="voices">{lines}</ul></section>'
+        f'<section class="opinions" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
+        f'<ul class="opinion-list">{lines}</ul></section>'
     )
 
 

@@ -10,7 +10,7 @@ from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError
 from app.forms import add_fields
-from app.pages import argilla, filters, people, reviewers, verdict
+from app.pages import argilla, bulk, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import rows
 from app.parts import count, t
@@ -53,6 +53,7 @@ def build(board: Board) -> None:
         argilla.build(board)
     board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
     filters.build(board)
+    board.part(bulk.bar, pressed, elem_id="selected")
     board.part(rows, browse, often=True, elem_id="browse")
     verdict.build(board, pressed)
 
@@ -202,8 +203,10 @@ def shape(look: Look) -> str:
 
 def pressed(act: Act) -> Done | None:
     """What a button of a row, or of several, does; None for any other."""
-    does = (verdict.say, people.act_on, filters.act_on)
-    return next((done for do in does if (done := do(act)) is not None), None)
+    if (done := bulk.act_on(act) or filters.act_on(act)) is not None:
+        return done
+    done = verdict.say(act) or people.act_on(act)
+    return replace(done, place={**done.place, "undo": None}) if done is not None else None
 
 
 def browse(act: Act) -> Done:

@@ -7,7 +7,7 @@ from typing import Any
 from app import judging, parts
 from app.desk import Look
 from app.errors import RunError
-from app.pages import argilla, filters, people, verdict
+from app.pages import argilla, bulk, filters, people, verdict
 from app.pages.hits import excerpt, marked
 from app.parts import attrs, t
 from feedback.judged import Judged
@@ -27,7 +27,7 @@ def rows(look: Look) -> str:
     chosen = _chosen(look, page)
     if chosen is None:
         clear = parts.button("Clear filters", "press", act="clear-filters")
-        return parts.empty("No row fits", filters.none_fits(look, majority=_by_majority(look)), press=clear)
+        return parts.empty("No row fits", filters.none_fits(look), press=clear)
     number = look.desk.store.rows.place(chosen.row) + 1
     return f'<div class="split">{_list(look, page, chosen, offset, total)}{_detail(look, chosen, number)}</div>'
 
@@ -43,7 +43,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
             offset = here // PAGE * PAGE
         offset = offset if offset < total else 0
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
-    majority = _by_majority(look)
+    majority = filters.by_majority(look)
     total = store.browse.count(look.run.id, wanted, majority=majority)
     ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
     if not ids or (row and row not in ids):
@@ -52,10 +52,6 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
     found = judging.judged_of(store, look.run, ids)
     return [found[one] for one in ids if one in found], offset, total
-
-
-def _by_majority(look: Look) -> bool:
-    return look.recipe is None or look.recipe.merge.decision == "majority"
 
 
 def _chosen(look: Look, page: list[Judged]) -> Judged | None:
@@ -82,7 +78,7 @@ def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: in
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
-        _entry(judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden, text)
+        _entry(look, judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden, text)
         for k, judged in enumerate(page, 1)
     )
     before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
@@ -100,7 +96,7 @@ def _means(judged: Judged) -> list[float | None]:
     return [judged.labelled(place) for place in range(len(judged.row.responses))]
 
 
-def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
+def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{parts.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
@@ -113,7 +109,8 @@ def _entry(judged: Judged, number: int, here: bool, sent: bool, hidden: bool, te
     found = f'<span class="found">{marked(t(elsewhere), text)}</span>' if elsewhere else ""
     current = 'aria-current="true"' if here else ""
     return (
-        f'<li><button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
+        f"<li>{bulk.pick(look, judged.row.id, asked[:60], here=here)}"
+        f'<button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
         f'<b>{marked(t(around or asked), text)}</b>{found}<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
     )
 

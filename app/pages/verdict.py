@@ -27,7 +27,7 @@ HIDDEN = "model hidden"
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
-    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("/", "search"),
+    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("/", "search"),
 )  # fmt: skip
 
 

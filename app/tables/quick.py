@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.database import Database
@@ -31,6 +31,25 @@ class Quick:
     response: str
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A version that was added with others: its number, and when its row had been changed last before."""
+
+    row: str
+    verdict: int
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Who says something, as what, and what was in sight."""
+
+    who: str
+    status: str = ""
+    suggested: Mapping[str, Any] = field(default_factory=dict)
+    blind: bool = False
+
+
 class Quicks:
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -52,33 +71,36 @@ class Quicks:
         with `blind` none. What is sent to Argilla is sent again.
         """
 
-        def write(c: sqlite3.Connection) -> None:
-            last = c.execute(
-                f"SELECT * FROM ({_NEWEST} AND row=? AND reviewer_id=?) WHERE place=1", (row_id, OWN + who)
-            ).fetchone()
-            before = json.loads(last["answers"]) if last else {}
-            answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
-            kept: dict[str, str] = json.loads(last["origins"]) if last else {}
-            revealed = bool(last) and last["suggestions_shown"] == 0 and not blind
-            for question, answer in judgements({name: said for name, said in changes.items() if said is not None}):
-                other = question in before and before[question] != answer and kept.get(question) in ("given", "changed")
-                kept[question] = _pressed(answer, (suggested or {}).get(question), after_reveal=revealed and other)
-            origins = {question: kept[question] for question, _ in judgements(answers) if question in kept}
-            stands = status or ("submitted" if answers.get("decision") else "draft")
-            at = now()
-            c.execute(
-                "INSERT INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
-                " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled, origins)"
-                " SELECT id, ?, ?, ?, ?, ?, '', '', ?, ?, ?, content_hash, ?, ?, ? FROM rows WHERE id=?",
-                (
-                    who, OWN + who, stands, dumps(answers), dumps({**(json.loads(last["shown"]) if last else {}), **shown}),
-                    f"{OWN}{row_id}:{who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at, not blind,
-                    at, dumps(origins), row_id,
-                ),
-            )  # fmt: skip
-            c.execute("UPDATE rows SET updated=? WHERE id=?", (at, row_id))
+        about = _About(who, status, suggested or {}, blind)
+        self.db.write(lambda c: _say(c, row_id, about, changes, shown))
 
-        self.db.write(write)
+    def say_all(self, row_ids: Sequence[str], who: str, decision: str) -> list[Said]:
+        """The same decision of `who` on several rows, in one go; rows that stand so already are left as they are."""
+        about = _About(who)
+
+        def write(c: sqlite3.Connection) -> list[Said]:
+            done = []
+            for row in row_ids:
+                last = _last(c, row, who)
+                if last and last["status"] == "submitted" and json.loads(last["answers"]).get("decision") == decision:
+                    continue
+                (before,) = c.execute("SELECT updated FROM rows WHERE id=?", (row,)).fetchone() or ("",)
+                if number := _say(c, row, about, {"decision": decision}, {}):
+                    done.append(Said(row, number, before))
+            return done
+
+        return self.db.write(write)
+
+    def take_back(self, said: Sequence[Said]) -> int:
+        """Rows are as they were before that was said of them; those of which nobody said or changed anything since. How many.
+
+        What Argilla was told meanwhile is said anew as it was before, so that it learns of that.
+        """
+
+        def write(c: sqlite3.Connection) -> int:
+            return sum(_take_back(c, one) for one in said)
+
+        return self.db.write(write)
 
     def of(self, row_id: str, who: str) -> Mapping[str, Any]:
         """What `who` answered last of a row, by question, with its status as "status"; empty for nothing."""
@@ -124,6 +146,90 @@ class Quicks:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
         values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
         self.db.write(lambda c: c.execute("INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", values))
+
+
+def _last(c: sqlite3.Connection, row_id: str, who: str) -> Any:
+    """The newest that somebody said here of a row; None for nothing."""
+    return c.execute(
+        f"SELECT * FROM ({_NEWEST} AND row=? AND reviewer_id=?) WHERE place=1", (row_id, OWN + who)
+    ).fetchone()
+
+
+def _say(
+    c: sqlite3.Connection, row_id: str, about: _About, changes: Mapping[str, Any], shown: Mapping[str, str]
+) -> int:  # fmt: skip
+    """Adds a version and returns its number; 0 where there is no such row."""
+    last = _last(c, row_id, about.who)
+    before = json.loads(last["answers"]) if last else {}
+    answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
+    kept: dict[str, str] = json.loads(last["origins"]) if last else {}
+    revealed = bool(last) and last["suggestions_shown"] == 0 and not about.blind
+    for question, answer in judgements({name: said for name, said in changes.items() if said is not None}):
+        other = question in before and before[question] != answer and kept.get(question) in ("given", "changed")
+        kept[question] = _pressed(answer, about.suggested.get(question), after_reveal=revealed and other)
+    origins = {question: kept[question] for question, _ in judgements(answers) if question in kept}
+    stands = about.status or ("submitted" if answers.get("decision") else "draft")
+    at = now()
+    added = c.execute(
+        "INSERT INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
+        " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled, origins)"
+        " SELECT id, ?, ?, ?, ?, ?, '', '', ?, ?, ?, content_hash, ?, ?, ? FROM rows WHERE id=?",
+        (
+            about.who, OWN + about.who, stands, dumps(answers),
+            dumps({**(json.loads(last["shown"]) if last else {}), **shown}),
+            f"{OWN}{row_id}:{about.who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at,
+            not about.blind, at, dumps(origins), row_id,
+        ),
+    )  # fmt: skip
+    c.execute("UPDATE rows SET updated=? WHERE id=?", (at, row_id))
+    return int(added.lastrowid or 0) if added.rowcount else 0
+
+
+_STANDS = (
+    "SELECT verdicts.*, rows.updated row_updated FROM verdicts JOIN rows ON rows.id=verdicts.row WHERE verdicts.id=?"
+    " AND verdicts.gone IS NULL AND state='kept' AND rows.content_hash=verdicts.content_hash"
+    " AND verdicts.id=(SELECT max(id) FROM verdicts newer WHERE newer.row=verdicts.row)"
+    " AND NOT EXISTS(SELECT 1 FROM settlements WHERE settlements.row=verdicts.row"
+    " AND (settlements.created>=verdicts.updated_at OR settlements.undone>=verdicts.updated_at))"
+)
+"""A version since which nobody said or changed anything of its row."""
+
+
+def _take_back(c: sqlite3.Connection, said: Said) -> bool:
+    stands = c.execute(_STANDS, (said.verdict,)).fetchone()
+    if stands is None:
+        return False
+    if c.execute("SELECT 1 FROM told WHERE verdict=?", (said.verdict,)).fetchone():
+        _say_as_before(c, stands)
+        return True
+    c.execute("DELETE FROM verdicts WHERE id=?", (said.verdict,))
+    if stands["row_updated"] == stands["updated_at"]:
+        c.execute("UPDATE rows SET updated=? WHERE id=?", (said.updated, said.row))
+    return True
+
+
+def _say_as_before(c: sqlite3.Connection, stands: Any) -> None:
+    """Adds a version that says what was said before `stands`, or takes it back where nothing was."""
+    before = c.execute(
+        "SELECT * FROM verdicts WHERE row=? AND reviewer_id=? AND id<? AND gone IS NULL ORDER BY id DESC LIMIT 1",
+        (stands["row"], stands["reviewer_id"], stands["id"]),
+    ).fetchone()
+    at = now()
+    as_before = (
+        (before["status"], before["answers"], before["shown"], before["suggestions_shown"], before["origins"])
+        if before
+        else ("discarded", "{}", "{}", stands["suggestions_shown"], "{}")
+    )
+    c.execute(
+        "INSERT INTO verdicts(row, reviewer, reviewer_id, dataset_id, record_id, response_id, inserted_at, updated_at,"
+        " content_hash, pulled, status, answers, shown, suggestions_shown, origins) VALUES(?,?,?,'','',?,?,?,?,?,?,?,?,?,?)",
+        (
+            stands["row"], stands["reviewer"], stands["reviewer_id"],
+            f"{OWN}{stands['row']}:{stands['reviewer']}:{stands['id'] + 1}", stands["inserted_at"], at, stands["content_hash"],
+            at, *as_before,
+        ),
+    )  # fmt: skip
+    c.execute("UPDATE rows SET updated=? WHERE id=?", (at, stands["row"]))
 
 
 def _pressed(answer: Any, suggestion: Any, *, after_reveal: bool) -> Origin:

@@ -83,6 +83,38 @@ class Rows:
             lambda c: c.execute("UPDATE rows SET state=?, reason=?, updated=? WHERE id=? AND state=?", values)
         )
 
+    def mark_all(self, row_ids: Sequence[str], before: str, state: str, reason: str) -> list[tuple[str, str, str]]:
+        """The same of several rows in one go: (row, when, when it had been changed last before) of those that were so."""
+        at = now()
+
+        def write(c: sqlite3.Connection) -> list[tuple[str, str, str]]:
+            found = [
+                c.execute("SELECT id, updated FROM rows WHERE id=? AND state=?", (row, before)).fetchone()
+                for row in row_ids
+            ]
+            done = [(r["id"], at, r["updated"]) for r in found if r is not None]
+            c.executemany(
+                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?",
+                [(state, clean(reason), at, row) for row, _, _ in done],
+            )
+            return done
+
+        return self.db.write(write)
+
+    def unmark_all(self, marked: Sequence[tuple[str, str, str]], before: str, state: str) -> int:
+        """What `mark_all` did is undone, of rows that nobody changed since; how many those are."""
+
+        def write(c: sqlite3.Connection) -> int:
+            return sum(
+                c.execute(
+                    "UPDATE rows SET state=?, reason='', updated=? WHERE id=? AND state=? AND updated=?",
+                    (state, updated, row, before, at),
+                ).rowcount
+                for row, at, updated in marked
+            )
+
+        return self.db.write(write)
+
     def first(self, run_id: str, limit: int) -> list[tuple[Row, bool]]:
         """(row, whether it was dropped by hand) of the first rows that are kept or were dropped so, in unit order."""
         found = self.db.all(

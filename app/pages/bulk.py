@@ -1,0 +1,162 @@
+"""Several rows at once: chosen in the list, then approved, rejected or dropped in one go, with one button that undoes it."""
+
+from dataclasses import dataclass
+
+from app import changing, parts
+from app.desk import Look
+from app.errors import PageError, RunError
+from app.pages import filters
+from app.pages.board import Act, Done
+from app.parts import attrs, count, t
+from app.tables.quick import Said
+
+MOST = 1_000
+"""Rows that are chosen at once."""
+WORDS = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What was done last with several rows of a run, in words, and what takes it back; nothing where it was taken back."""
+
+    run: str
+    words: str
+    said: tuple[Said, ...] = ()
+    dropped: tuple[changing.Dropped, ...] = ()
+
+    @property
+    def number(self) -> int:
+        return len(self.said) + len(self.dropped)
+
+
+def selected(look: Look) -> list[str]:
+    """The ids of the rows of the run that are chosen."""
+    chosen = look.place.get("selected") or ()
+    return [row for row in chosen if look.run is not None and row.startswith(f"{look.run.id}-")]
+
+
+def pick(look: Look, row: str, name: str, *, here: bool) -> str:
+    """The box that chooses a row of the list."""
+    is_chosen = str(row in (look.place.get("selected") or ())).lower()
+    key = 'data-key="x"' if here else ""
+    return (
+        f'<button type="button" role="checkbox" aria-checked="{is_chosen}" class="pick" aria-label="Select: {t(name)}"'
+        f" {attrs(act='select', row=row)} {key}></button>"
+    )
+
+
+def bar(look: Look) -> str:
+    """What can be done with the rows that are chosen, and what was done last."""
+    if look.run is None:
+        return ""
+    chosen, undo = selected(look), look.place.get("undo")
+    done = ""
+    if isinstance(undo, Undo) and undo.run == look.run.id:
+        button = parts.button("Undo", act="undo") if undo.number else ""
+        done = f'<div class="done" role="status"><p>{t(undo.words)}</p>{button}</div>'
+    if not chosen:
+        return f'<div class="bulk">{done}</div>' if done else ""
+    buttons = "".join(
+        f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
+        for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
+    )
+    clear = parts.button("Select none", act="select-none")
+    return (
+        f'<div class="bulk"><div class="chosen" role="group" aria-label="Selected rows"><b>{count(len(chosen), "row")} selected</b>'
+        f"{buttons}{clear}</div>{done}</div>"
+    )
+
+
+# -- what can be done
+
+
+def act_on(act: Act) -> Done | None:
+    """What a click on a box of the list or in the bar does; None for one on something else. Raises PageError, RunError."""
+    match act.word:
+        case "select":
+            return _select(act)
+        case "select-none":
+            return Done(place={"selected": (), "anchor": ""})
+        case "bulk":
+            return _bulk(act)
+        case "undo":
+            return _undo(act)
+    return None
+
+
+def _select(act: Act) -> Done:
+    """Chooses a row, or leaves it; with shift, all from the one that was chosen before it as well."""
+    look, row = act.look, act.row().id
+    chosen, anchor = selected(look), str(act.place.get("anchor") or "")
+    if act.text("shift", "") and anchor and anchor != row:
+        found = dict.fromkeys([*chosen, *_between(look, anchor, row)])
+    elif row in chosen:
+        found = dict.fromkeys(one for one in chosen if one != row)
+    else:
+        found = dict.fromkeys([*chosen, row])
+    if len(found) > MOST:
+        raise RunError(f"At most {MOST:,} rows can be selected at once. Do something with these first.")
+    return Done(place={"selected": tuple(found), "anchor": row})
+
+
+def _between(look: Look, one: str, other: str) -> list[str]:
+    """The rows of the list from one to another."""
+    assert look.run is not None
+    browse, wanted, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
+    places = [browse.place(look.run.id, wanted, row, majority=majority) for row in (one, other)]
+    known = sorted(place for place in places if place is not None)
+    if len(known) < 2:
+        return [other]
+    if known[1] - known[0] >= MOST:
+        raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
+    return browse.page(look.run.id, wanted, known[0], known[1] - known[0] + 1, majority=majority)
+
+
+def _bulk(act: Act) -> Done:
+    """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
+    word, look, store = act.text("word"), act.look, act.desk.store
+    if word not in WORDS:
+        raise PageError
+    if not (chosen := selected(look)) or look.run is None:
+        return Done()
+    blind = store.reviews.blind_of(chosen)
+    rows = [row for row in chosen if row not in blind]
+    if word == "drop":
+        dropped, kept = changing.drop_all(store, look.run, rows)
+        undo = Undo(look.run.id, _words(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
+    else:
+        if rows and not (who := act.desk.reviewer(act.browser, deciding=True)):
+            return Done(place={"naming": dict(act.data)})
+        said = store.quick.say_all(rows, who, word) if rows else []
+        undo = Undo(look.run.id, _words(word, len(said), len(blind), len(rows) - len(said)), tuple(said))
+    return Done(place={"undo": undo, "selected": (), "anchor": "", "correcting": ""})
+
+
+def _words(word: str, number: int, blind: int, kept: int) -> str:
+    said = [f"{count(number, 'row')} {WORDS[word]}." if number else f"No row was {WORDS[word]}."]
+    if blind:
+        said.append(f"{count(blind, 'row')} of the blind audit {_was(blind)} left out: each of them is to be read.")
+    if kept and word == "drop":
+        said.append(
+            f"{count(kept, 'row')} {'stays' if kept == 1 else 'stay'}: Argilla has them, or somebody decided about them."
+        )
+    elif kept:
+        said.append(f"{count(kept, 'row')} {_was(kept)} {WORDS[word]} by you already.")
+    return " ".join(said)
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _undo(act: Act) -> Done:
+    """The rows are as they were before, those that nobody changed meanwhile."""
+    undo, store = act.place.get("undo"), act.desk.store
+    if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
+        return Done()
+    number = store.quick.take_back(undo.said) if undo.said else changing.keep_all(store, undo.dropped)
+    left = undo.number - number
+    words = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
+    if left:
+        words += f" {count(left, 'row')} {_was(left)} changed meanwhile and {'stays' if left == 1 else 'stay'} so."
+    return Done(place={"undo": Undo(undo.run, words)})

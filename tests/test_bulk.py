@@ -1,0 +1,224 @@
+"""Several rows are approved, rejected or dropped at once, never those of a blind audit, and it can be undone exactly."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.desk import Desk
+from app.errors import PageError, RunError
+from app.pages import bulk, review, verdict
+from app.pages.board import Act
+from app.pages.rows import rows
+from app.store import Store
+from app.tables.runs import Run
+from feedback.types import Verdict
+from tests.desks import at_desk
+from tests.rows import edit, with_run
+
+ME = "tester (in the app)"
+TABLES = ("rows", "verdicts", "told", "settlements", "scores", "counted")
+
+
+@pytest.fixture
+def desk(store: Store, here: Settings) -> Iterator[Desk]:
+    with at_desk(store, here) as desk:
+        yield desk
+
+
+class Tab:
+    """What one page of a browser does with the rows of a run."""
+
+    def __init__(self, desk: Desk, run: Run, browser: str = "first") -> None:
+        self.desk, self.run, self.browser = desk, run, browser
+        self.place: dict[str, Any] = {}
+        self.ids = [row.id for row in desk.store.rows.page(run.id, 0, 100)]
+
+    def press(self, act: str, row: int | None = None, **data: Any) -> None:
+        about = {} if row is None else {"row": self.ids[row]}
+        filled = self.desk.filled(self.browser)
+        done = review.pressed(
+            Act(self.desk, self.browser, self.run.id, filled, self.place, {"act": act, **about, **data})
+        )
+        assert done is not None
+        self.place |= done.place
+
+    def select(self, *numbers: int) -> None:
+        for number in numbers:
+            self.press("select", number)
+
+    @property
+    def bar(self) -> str:
+        return bulk.bar(self.desk.look(self.browser, self.run.id, self.place))
+
+    @property
+    def chosen(self) -> list[int]:
+        look = self.desk.look(self.browser, self.run.id, self.place)
+        return sorted(self.ids.index(row) for row in bulk.selected(look))
+
+
+def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: [tuple(line) for line in store.db.all(f"SELECT * FROM {name} ORDER BY 1, 2")] for name in TABLES}
+
+
+def decisions(store: Store, tab: Tab) -> dict[int, str]:
+    return {
+        number: str(found["decision"])
+        for number, row in enumerate(tab.ids)
+        if (found := store.quick.of(row, ME)).get("decision") and found["status"] == "submitted"
+    }
+
+
+def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) -> None:
+    tab = Tab(desk, with_run(store, 30))
+    assert tab.bar == ""
+    tab.select(3, 5, 3, 5, 5)
+    assert tab.chosen == [5] and "<b>1 row selected</b>" in tab.bar
+    tab.press("select", 21, shift="yes")  # over three pages of the list
+    assert tab.chosen == list(range(5, 22)) and "<b>17 rows selected</b>" in tab.bar
+    page = rows(desk.look("first", tab.run.id, tab.place))
+    assert page.count('aria-checked="true"') == 5 and page.count('data-key="x"') == 1
+    desk.keep("first", {"browse.text": "number 2", "browse.rating": ""})
+    tab.press("select-none")
+    tab.select(2)
+    tab.press("select", 22, shift="yes")  # the list shows 2, 20 to 29
+    assert tab.chosen == [2, 20, 21, 22]
+    assert "selected" in tab.bar and Tab(desk, with_run(store, 1, name="lakes-1")).bar == ""
+
+
+def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST", 3)
+    tab = Tab(desk, with_run(store, 6))
+    tab.select(0, 1, 2)
+    with pytest.raises(RunError, match="At most 3 rows"):
+        tab.select(3)
+    tab.press("select-none")
+    tab.select(0)
+    with pytest.raises(RunError, match="At most 3 rows"):
+        tab.press("select", 5, shift="yes")
+
+
+@pytest.mark.parametrize("word", ["approve", "reject", "drop"])
+def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
+    tab = Tab(desk, with_run(store, 6, responses=2))
+    store.quick.say(tab.ids[1], ME, {"decision": "unsure", "helpfulness-1": 3}, {})
+    store.quick.say(tab.ids[2], ME, {"helpfulness-1": 2}, {})
+    desk.reviewer("first", deciding=True)
+    before = everything(store)
+    tab.select(0, 1, 2, 3)
+    tab.press("bulk", word=word)
+    if word == "drop":
+        assert "3 rows dropped. 1 row stays: Argilla has them, or somebody decided about them." in tab.bar
+        assert store.runs.counts(tab.run.id)["made"] == 3
+    else:
+        assert f"4 rows {word}" in tab.bar and decisions(store, tab) == dict.fromkeys(range(4), word)
+        assert store.quick.of(tab.ids[1], ME)["helpfulness-1"] == 3  # what was said beside it stays
+    assert tab.chosen == [] and 'data-act="undo"' in tab.bar
+    tab.press("undo")
+    assert everything(store) == before
+    number = 3 if word == "drop" else 4
+    assert f"{number} rows are as before." in tab.bar and 'data-act="undo"' not in tab.bar
+    tab.press("undo")
+    assert everything(store) == before
+
+
+def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None:
+    tab = Tab(desk, with_run(store, 7, responses=2))
+    tab.select(0, 1, 2, 3, 4, 5)
+    tab.press("bulk", word="approve")
+    store.quick.say(tab.ids[0], "ann (in the app)", {"decision": "reject"}, {})
+    store.quick.say(tab.ids[1], ME, {"helpfulness-1": 5}, {})
+    edit(store, tab.ids[2], "Other words.")
+    store.reviews.keep_verdicts(
+        "d", [Verdict(tab.ids[3], "ben", "submitted", {"decision": "reject"}, {}, "c", "r", "ben", "2", "2")]
+    )
+    store.settlements.settle(tab.ids[4], "reject", "ada")
+    tab.press("undo")
+    assert "1 row is as before. 5 rows were changed meanwhile and stay so." in tab.bar
+    assert decisions(store, tab) == dict.fromkeys(range(5), "approve")
+
+    tab.select(5, 6)
+    tab.press("bulk", word="drop")
+    store.rows.mark(tab.ids[5], "dropped", "kept", "")
+    tab.press("undo")
+    assert "1 row is as before. 1 row was changed meanwhile and stays so." in tab.bar
+    assert store.runs.counts(tab.run.id)["made"] == 7
+
+
+def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None:
+    """Where it was told meanwhile, what was before is said anew, and goes there with the next push."""
+    tab = Tab(desk, with_run(store, 2))
+    store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
+    tab.select(0, 1)
+    tab.press("bulk", word="approve")
+    for quick in store.quick.untold(tab.ids, "d"):
+        store.quick.told(quick, "d", "record", f"response of {quick.row}")
+    assert not store.quick.untold(tab.ids, "d")
+    tab.press("undo")
+    assert "2 rows are as before." in tab.bar and decisions(store, tab) == {0: "reject"}
+    left = {quick.row: quick for quick in store.quick.untold(tab.ids, "d")}
+    assert (left[tab.ids[0]].status, left[tab.ids[0]].answers) == ("submitted", {"decision": "reject"})
+    assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
+
+
+@pytest.mark.parametrize("word", ["approve", "reject", "drop"])
+def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str) -> None:
+    tab = Tab(desk, with_run(store, 4))
+    push = store.reviews.begin_push(tab.run.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, {tab.ids[0]: 0.0, tab.ids[1]: 0.0}, blind_audit=True)
+    store.quick.say(tab.ids[1], ME, {"decision": "unsure"}, {}, blind=True)  # also where it was read already
+    tab.select(0, 1, 2)
+    tab.press("bulk", word=word)
+    assert "2 rows of the blind audit were left out: each of them is to be read." in tab.bar
+    assert f"1 row {bulk.WORDS[word]}." in tab.bar
+    assert store.quick.of(tab.ids[0], ME) == {} and store.quick.of(tab.ids[1], ME)["decision"] == "unsure"
+    assert store.runs.counts(tab.run.id)["made"] == (3 if word == "drop" else 4)
+    tab.select(0)
+    tab.press("bulk", word=word)
+    assert f"No row was {bulk.WORDS[word]}. 1 row of the blind audit was left out" in tab.bar and "Undo" not in tab.bar
+
+
+def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> None:
+    tab = Tab(desk, with_run(store, 3))
+    tab.select(0)
+    tab.press("bulk", word="approve")
+    tab.select(1)  # looking on is no action
+    assert "Undo" in tab.bar
+    tab.press("bulk", word="approve")
+    assert tab.bar.count("Undo") == 1 and "1 row approved." in tab.bar
+    tab.press("say", 2, said="reject")
+    assert tab.bar == ""
+    tab.select(0, 2)
+    tab.press("bulk", word="approve")
+    assert "1 row approved. 1 row was approved by you already." in tab.bar
+
+
+def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> None:
+    desk.reviewer("first", deciding=True)
+    tab = Tab(desk, with_run(store, 2), "second")
+    tab.select(0, 1)
+    tab.press("bulk", word="reject")
+    assert tab.place["naming"] == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
+    assert store.runs.counts(tab.run.id)["reviewed"] == 0
+    act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.place, {}, ["Ada"])
+    tab.place |= verdict.be(act, do=review.pressed).place
+    assert "2 rows rejected." in tab.bar
+    assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
+
+
+def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
+    tab = Tab(desk, with_run(store, 2))
+    other = with_run(store, 1, name="lakes-1")
+    with pytest.raises(PageError):
+        tab.press("bulk", word="delete")
+    tab.ids.append(f"{other.id}-000000-0")
+    with pytest.raises(RunError, match="There is no row"):
+        tab.press("select", 2)
+    tab.place["selected"] = (f"{other.id}-000000-0",)
+    tab.press("bulk", word="approve")
+    assert store.runs.counts(other.id)["reviewed"] == 0
+    tab.place["undo"] = replace(bulk.Undo(other.id, "x"), said=())
+    tab.press("undo")
+    assert tab.bar == ""
