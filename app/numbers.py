@@ -9,6 +9,7 @@ from app.dataframes import of_columns
 from app.desk import Desk
 from app.errors import RunError
 from app.money import Price
+from app.tables.browse import Reason
 from app.tables.runs import Run
 from app.workflow import recipe_of
 from feedback.agreement import DECISION, Agreement
@@ -175,6 +176,14 @@ def of_drops(drops: Mapping[str, int]) -> "pd.DataFrame":
     return table(("reason", "answers"), list(drops.items()))
 
 
+def of_reasons(ticked: Sequence[Reason]) -> "pd.DataFrame":
+    """The reasons that reviewers ticked, by the decision that they came with."""
+    return table(
+        ("decision", "reason", "reviews", "rows"),
+        [(one.decision, one.reason, one.verdicts, one.rows) for one in ticked],
+    )
+
+
 def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
     return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
@@ -206,6 +215,7 @@ TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
     "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
     "cost": lambda desk, run: of_cost(spent(desk, run), _prices(run)),
     "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
+    "reasons": lambda desk, run: of_reasons(desk.store.browse.reasons(run.id)),
     "marked": lambda desk, run: of_marks(desk.counted(run, figures.marked) or {}),
 }
 """By the name that a download has."""

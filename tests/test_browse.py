@@ -2,14 +2,16 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from app import judging
 from app.store import Store
-from app.tables.browse import ORDERS, Wanted
+from app.tables.browse import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
 from app.tables.runs import Run
-from feedback.types import Rating
-from tests.rows import add_rows, edit, with_run
+from feedback.types import Rating, Verdict
+from tests.rows import add_rows, all_said, edit, with_run
 
 ME = "me (in the app)"
 
@@ -92,6 +94,143 @@ def test_by_model_and_status(store: Store, run: Run) -> None:
     assert found(store, run, status="reject", text="number 1", aspect="helpfulness", rating="low") == [1]
 
 
+def test_by_mark(store: Store, run: Run) -> None:
+    for number, (text, ended) in {
+        1: ("I'm sorry, but I can't help with that.", "stop"), 4: ("A river that", "length"),
+        6: ("I'm sorry, but I can't do that", "length"),
+    }.items():  # fmt: skip
+        row = store.rows.page(run.id, number, 1)[0]
+        store.rows.edit(
+            replace(row, responses=(row.responses[0], replace(row.responses[1], text=text, finish_reason=ended))), "me"
+        )
+    assert found(store, run, mark="refusal") == [1, 6] and found(store, run, mark="cut off") == [4, 6]
+    assert found(store, run, mark="unknown end") == [] and found(store, run, mark="cut off", text="number 4") == [4]
+    assert store.rows.marked(run.id) == {"cut off": 2, "refusal": 2}
+    edit(store, store.rows.page(run.id, 6, 1)[0].id, "I can.")
+    assert found(store, run, mark="refusal") == [1, 6]  # the other response is as it was
+    row = store.rows.page(run.id, 6, 1)[0]
+    store.rows.edit(replace(row, responses=row.responses[:1]), "me")
+    assert found(store, run, mark="refusal") == [1]
+
+
+def test_by_what_people_said(store: Store, run: Run) -> None:
+    ids = [row.id for row in store.rows.page(run.id, 0, 8)]
+    said: list[tuple[int, str, dict[str, Any], str]] = [
+        (0, "ann", {"decision": "approve", "corrected-response": "Mine.", "reasons": ["badly written"]}, "submitted"),
+        (0, "ben", {"decision": "reject", "reasons": ["harmful", "badly written", "harmful"]}, "submitted"),
+        (1, "ann", {"decision": "approve", "corrected-response": "River 1, said by 1."}, "submitted"),  # there already
+        (2, "ann", {"decision": "approve", "corrected-instruction": "Name it."}, "submitted"),
+        (3, "ann", {"decision": "reject", "corrected-response": "Mine.", "reasons": ["harmful"]}, "submitted"),
+        (4, "ben", {"decision": "approve", "corrected-response": "  ", "reasons": "harmful"}, "submitted"),
+        (5, "ben", {"decision": "reject", "reasons": ["harmful"]}, "draft"),
+        (6, "cid", {"decision": "approve", "corrected-response": "River 6, said by 0."}, "submitted"),  # as it stood there
+    ]  # fmt: skip
+    all_said(
+        store, "d",
+        [
+            Verdict(ids[number], name, status, answers, {"corrected-response": f"River {number}, said by 0."}, "c",
+                    f"{name}{number}", name, "2026", "2026")
+            for number, name, answers, status in said
+        ],
+    )  # fmt: skip
+    assert found(store, run, reviewer="ann") == [0, 1, 2, 3] and found(store, run, reviewer="ben") == [0, 4]
+    assert store.browse.reviewers(run.id) == ["ann", "ben", "cid"]
+    assert found(store, run, status="corrected") == [2]  # the first one is undecided
+    store.settlements.settle(ids[0], "approve", "ada")
+    assert found(store, run, status="corrected") == [0, 2] and found(store, run, status="settled") == [0]
+    assert found(store, run, status="unsure") == [] and found(store, run, status="approve") == [0, 1, 2, 4, 6]
+    assert found(store, run, reason="reject harmful") == [0, 3] and found(
+        store, run, reason="approve badly written"
+    ) == [0]
+    assert store.browse.reasons(run.id) == [
+        Reason("reject", "harmful", 2, 2), Reason("approve", "badly written", 1, 1), Reason("reject", "badly written", 1, 1),
+    ]  # fmt: skip
+    assert store.browse.rejections(run.id) == (2, 2, 2)
+    assert found(store, run, reason="reject harmful", reviewer="ben") == [0]
+    judged = judging.judged_of(store, run, ids)
+    changed = [row for row in ids if judged[row].corrected_response() or judged[row].corrected_instruction()]
+    assert [number for number, row in enumerate(ids) if row in changed and judged[row].decision == "approve"] == [0, 2]
+
+
+def test_the_order_of_the_queue(store: Store, run: Run) -> None:
+    """The audit first, as it was drawn, then the highest priority; the rows that Argilla does not have come last."""
+    ids = [row.id for row in store.rows.page(run.id, 0, 8)]
+    assert found(store, run, order="queue") == list(range(8))
+    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 3, "")
+    store.reviews.plan(
+        push, {row: [0.5, -1.0, 2.5, 0.25][number % 4] for number, row in enumerate(ids[:6])}, blind_audit=False
+    )
+    store.db.write(lambda c: c.execute("UPDATE pushed SET kind='queue', priority=0.25 WHERE place>=3"))
+    store.db.write(lambda c: c.execute("UPDATE pushed SET priority=2.5 WHERE place=5"))
+    places = [r["row"] for r in store.db.all("SELECT row FROM pushed ORDER BY priority DESC, place")]
+    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids[:6]], "2026")
+    wanted = [ids.index(row) for row in places]
+    assert found(store, run, order="queue") == [*wanted, 6, 7] and wanted != sorted(wanted)
+    audit = wanted[:3]
+    assert found(store, run, sample="audit") == sorted(audit)
+    assert found(store, run, sample="queue", order="queue") == wanted[3:]
+    low = found(store, run, aspect="helpfulness", rating="low")
+    assert found(store, run, aspect="helpfulness", rating="low", order="queue") == [
+        n for n in [*wanted, 6, 7] if n in low
+    ]
+    missing = found(store, run, rating="missing")
+    assert found(store, run, rating="missing", order="queue") == [n for n in [*wanted, 6, 7] if n in missing]
+    assert found(store, run, text="river 3", order="queue") == [3]
+    store.reviews.withdrawn(push, [ids[wanted[0]]])
+    assert found(store, run, order="queue") == [*wanted[1:], *sorted([wanted[0], 6, 7])]
+    store.db.write(lambda c: c.execute("DELETE FROM pushes"))
+    assert found(store, run, order="queue") == list(range(8)) == found(store, run, status="unsent")
+
+
+TELLING: list[dict[str, str]] = [
+    *({"rating": one} for one in RATED), *({"spread": one} for one in SPREAD), *({"status": one} for one in STATUS),
+    {"model": "model-0"}, {"reviewer": "ann"}, {"reason": "reject harmful"}, {"rating": "low", "text": "river"},
+    {"rating": "low", "order": "queue"}, {"model": "model-1", "order": "queue", "sample": "audit"},
+    {"model": "model-1", "order": "lowest"}, {"status": "reject", "order": "highest"},
+]  # fmt: skip
+
+
+def test_no_filter_and_no_order_tells_of_covered_rows(store: Store) -> None:
+    """Whoever has not decided a row of the blind audit finds it by nothing that was said of it."""
+    run = with_run(store, 12, responses=2, rate=lambda number, responses: rate(number % 7, responses))
+    ids = [row.id for row in store.rows.page(run.id, 0, 12)]
+    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, dict.fromkeys(ids[:8], 0.0), blind_audit=True)
+    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids[:8]], "2026")
+    reject = {"decision": "reject", "reasons": ["harmful"], "corrected-response": "Mine."}
+    said = [Verdict(row, "ann", "submitted", reject, {}, "c", f"ann{row}", "ann", "2026", "2026") for row in ids]
+    all_said(store, "d", said[:4] + [replace(one, answers={**reject, "decision": "approve"}) for one in said[8:]])
+    store.quick.say(ids[0], ME, {"decision": "approve"}, {})
+    store.quick.say(ids[1], ME, {"helpfulness-1": 3}, {})  # no decision yet
+
+    me = f"app:{ME}"
+    covered = set(ids[1:8])
+    assert store.browse.covered(run.id, me) == 7 and store.browse.covered(run.id, "app:") == 8
+    assert store.browse.blind(run.id) == 8
+    for asked in TELLING:
+        for aspect in ("", "helpfulness"):
+            every = Wanted(aspect=aspect, **asked)  # type: ignore[arg-type]
+            mine = replace(every, person=me)
+            assert mine.tells
+            page = store.browse.page(run.id, mine, 0, 100)
+            assert page == [row for row in store.browse.page(run.id, every, 0, 100) if row not in covered], asked
+            assert store.browse.count(run.id, mine) == len(page)
+            assert [store.browse.place(run.id, mine, row) for row in ids] == [
+                page.index(row) if row in page else None for row in ids
+            ]
+    for order in ORDERS:
+        every, mine = Wanted(order=order), Wanted(order=order, person=me)
+        usual = store.browse.page(run.id, every, 0, 100)
+        last = [row for row in ids if row in covered]
+        page = store.browse.page(run.id, mine, 0, 100)
+        assert page == (usual if order in ("", "queue") else [*(row for row in usual if row not in covered), *last])
+        assert store.browse.count(run.id, mine) == 12
+        assert [store.browse.place(run.id, mine, row) for row in page] == list(range(12))
+    waiting = Wanted(status="waiting", person=me)  # they wait for this person, whatever others said
+    assert store.browse.page(run.id, waiting, 0, 100) == ids[1:8]
+    assert store.browse.page(run.id, replace(waiting, person=None), 0, 100) == ids[4:8]
+
+
 def test_what_is_rated_or_edited_later_is_found_anew(store: Store, run: Run) -> None:
     assert found(store, run, rating="missing") == [5, 6, 7]
     add_rows(store, run, 8, 9, rate=lambda number, responses: rate(1, responses))
@@ -145,6 +284,8 @@ def test_many_sets_of_models_are_read_together(store: Store, run: Run) -> None:
 
 
 FILTERS = [
+    Wanted(mark="refusal"), Wanted(sample="audit"), Wanted(sample="queue", order="queue"), Wanted(order="lowest", person="app:me"),
+    Wanted(rating="low", person="app:me"), Wanted(rating="low", order="queue"),
     Wanted(rating="low", aspect="honesty"), Wanted(rating="high"), Wanted(rating="missing"), Wanted(spread="far"),
     Wanted(spread="repeats"), Wanted(model="model-1"), Wanted(status="unsent"), Wanted(status="waiting"),
     *(Wanted(order=order) for order in ORDERS if order),

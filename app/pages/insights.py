@@ -6,8 +6,8 @@ import gradio as gr
 
 from app import figures, money, numbers, parts, workflow
 from app.desk import Look
-from app.pages import plots
-from app.pages.board import Act, Board
+from app.pages import plots, reasons
+from app.pages.board import Act, Board, Done
 from app.parts import count, t
 from feedback import advice
 from feedback.agreement import Agreement
@@ -42,7 +42,12 @@ def build(board: Board) -> None:
         )
     board.problem("insights")
     board.part(key_numbers)
-    board.part(panels, take_prices)
+    board.part(panels, pressed)
+
+
+def pressed(act: Act) -> Done | None:
+    """What a click on a panel does."""
+    return reasons.act_on(act) or take_prices(act)
 
 
 def key_numbers(look: Look) -> str:
@@ -73,7 +78,8 @@ def panels(look: Look) -> str:
     if look.run is None or not look.counts["answered"]:
         return ""
     left = f"<div>{by_length(look)}{cost(look)}{lost(look)}{marked(look)}</div>"
-    return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{agreement(look)}</div></div></div>'
+    right = reasons.panel(look) + agreement(look)
+    return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{right}</div></div></div>'
 
 
 def ratings(look: Look) -> str:
@@ -249,12 +255,13 @@ def _prices_to_take(look: Look) -> bool:
     return money.priced(look.recipe, look.wanted) != look.recipe
 
 
-def take_prices(act: Act) -> None:
+def take_prices(act: Act) -> Done | None:
     """The run's models get the prices that the forms say: of what it took and takes."""
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
         act.desk.store.runs.set(look.run.id, recipe=workflow.recipe_text(money.priced(look.recipe, look.wanted)))
+    return None
 
 
 def _number(value: numbers.Cell) -> float:

@@ -9,6 +9,7 @@ from app.tables.ratings import Wide
 from feedback.types import Rating
 
 UNREADABLE = 6
+COVERED = "people judge them before they see what the labeller said."
 
 
 def first(look: Look) -> str:
@@ -26,9 +27,15 @@ def first(look: Look) -> str:
         said.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         said.append(f"{count(far, 'row')} with ratings far apart")
-    if bad > len(unreadable) or far > len(wide):
+    covered = look.desk.store.browse.blind(look.run.id)
+    if items and (bad > len(unreadable) or far > len(wide)):
         said.append("the first are here")
-    return parts.panel("Look at these first", "; ".join(said), f'<ul class="looks firsts">{items}</ul>')
+    items = f'<ul class="looks firsts">{items}</ul>' if items else ""
+    if covered:
+        items += parts.note(
+            f"{count(covered, 'row')} of the blind audit {'is' if covered == 1 else 'are'} not listed here: {COVERED}"
+        )
+    return parts.panel("Look at these first", "; ".join(said), items)
 
 
 def open_row(act: Act) -> Done:

@@ -34,6 +34,7 @@ _TICKED = (
     f"SELECT DISTINCT newest.row, newest.id, newest.decision, reason.value reason FROM ({_NEWEST}) newest"
     " JOIN verdicts ON verdicts.id=newest.id, json_each(verdicts.answers, '$.reasons') reason"
     " WHERE newest.status='submitted' AND newest.decision IS NOT NULL AND reason.type='text'"
+    " AND json_type(verdicts.answers, '$.reasons')='array'"
 )
 _COVERED = (
     "SELECT hidden.unit, hidden.position FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept'"
@@ -215,6 +216,11 @@ class Browse:
                     return self._count([*groups[:k], before], values | {"key": found["key"]})
         return None
 
+    def blind(self, run_id: str) -> int:
+        """How many rows were sealed as audit without suggestions."""
+        sql = "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND blind=1"
+        return self.db.remembered(f"blind of {run_id}", lambda: int(self.db.all(sql, run_id)[0]["n"]))
+
     def covered(self, run_id: str, person: str) -> int:
         """How many rows of the blind audit are covered from somebody, by their id as a reviewer."""
         return self.db.remembered(f"covered of {run_id}: {person}", lambda: self._covered(run_id, person))
@@ -240,6 +246,20 @@ class Browse:
             " GROUP BY decision, reason ORDER BY rows DESC, verdicts DESC, reason", {"run": run_id},
         )  # fmt: skip
         return [Reason(r["decision"], r["reason"], r["verdicts"], r["rows"]) for r in found]
+
+    def rejections(self, run_id: str) -> tuple[int, int, int]:
+        """(how often reviewers rejected, how many rows, how many of the rejections came with a reason)"""
+        return self.db.remembered(f"rejections of {run_id}", lambda: self._rejections(run_id))
+
+    def _rejections(self, run_id: str) -> tuple[int, int, int]:
+        found = self.db.reader.execute(
+            f"SELECT count(*), count(DISTINCT row) FROM ({_NEWEST}) WHERE status='submitted' AND decision='reject'",
+            {"run": run_id},
+        ).fetchone()
+        ticked = self.db.reader.execute(
+            f"SELECT count(DISTINCT id) FROM ({_TICKED}) WHERE decision='reject'", {"run": run_id}
+        ).fetchone()
+        return found[0], found[1], ticked[0]
 
     def models(self, run_id: str) -> list[str]:
         """The models of the run's responses, those of most rows first."""

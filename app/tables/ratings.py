@@ -91,10 +91,13 @@ class Ratings:
         return found
 
     def unreadable(self, run_id: str, limit: int) -> list[tuple[str, str, Rating]]:
-        """(row, its instruction, the rating) of those that could not be read or asked for, the first ones."""
+        """(row, its instruction, the rating) of those that could not be read or asked for, the first ones.
+
+        None of a blind audit: those are covered until somebody has decided them.
+        """
         found = self.db.all(
             f"SELECT ratings.*, rows.messages FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
-            f" AND status IN ('unrated', 'failed') AND {COUNTS} ORDER BY rows.unit, rows.position LIMIT ?",
+            f" AND rows.blind=0 AND status IN ('unrated', 'failed') AND {COUNTS} ORDER BY rows.unit, rows.position LIMIT ?",
             run_id, limit,
         )  # fmt: skip
         return [(r["row"], _asked(r["messages"]), _rating(r)) for r in found]
@@ -128,10 +131,11 @@ class Ratings:
         """Of rows that contradict themselves the widest, and how many there are; each row once, for its worst response.
 
         First repeats of one question that lie 2 or more apart, then labellers, then aspects that lie 3 or more apart.
+        None of a blind audit: those are covered until somebody has decided them.
         """
         asked = (
             f"SELECT ratings.row, response, aspect, {COUNTS} counted, min(value) low, max(value) high, avg(value) mean"
-            f" FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND status='rated'"
+            f" FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND rows.blind=0 AND status='rated'"
             " GROUP BY ratings.row, judge, aspect, response"
         )
         wide = (

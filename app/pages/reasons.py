@@ -1,0 +1,54 @@
+"""Why rows were rejected, on Insights: the reasons that reviewers ticked, each with a way to its rows."""
+
+from app import numbers, parts
+from app.desk import Look
+from app.errors import PageError
+from app.pages import filters, plots
+from app.pages.board import Act, Done
+from app.parts import attrs, count, t
+from app.tables.browse import Reason
+
+TITLE = "Why rows were rejected"
+
+
+def panel(look: Look) -> str:
+    """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
+    assert look.run is not None
+    browse = look.desk.store.browse
+    ticked = browse.reasons(look.run.id)
+    rejections, rows, with_reason = browse.rejections(look.run.id)
+    if not rejections:
+        return parts.panel(TITLE, "reasons that reviewers ticked", parts.note("Nobody has rejected a row yet."))
+    line = f"{count(rejections, 'rejection')} of {count(rows, 'row')}, {with_reason:,} with a reason"
+    against = [one for one in ticked if one.decision == "reject"]
+    others = [one for one in ticked if one.decision != "reject"]
+    top = max((one.rows for one in ticked), default=1)
+    body = _bars(against, top) or parts.note("No reason was ticked with them.")
+    if others:
+        body += f'<h3 class="sub">Ticked with other decisions</h3>{_bars(others, top, named=True)}'
+    note = "Of what each reviewer said last. A row counts once for a reason, however many ticked it; several reasons can be ticked."
+    return plots.plot(TITLE, line, body, numbers.of_reasons(ticked), look.run, "reasons", note)
+
+
+def _bars(ticked: list[Reason], top: int, *, named: bool = False) -> str:
+    items = "".join(_bar(one, top, filters.reason_words(one) if named else one.reason) for one in ticked)
+    return f'<ul class="reason-bars">{items}</ul>' if items else ""
+
+
+def _bar(one: Reason, top: int, name: str) -> str:
+    times = f" ({count(one.verdicts, 'time')})" if one.verdicts != one.rows else ""
+    return (
+        f'<li><button type="button" {attrs(act="reason", reason=one.name)}><span>{t(name)}</span>'
+        f'<i aria-hidden="true" style="--f:{one.rows / top:.3f}"></i><b>{count(one.rows, "row")}{times}</b></button></li>'
+    )
+
+
+def act_on(act: Act) -> Done | None:
+    """The rows of a reason, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "reason":
+        return None
+    name = act.text("reason")
+    if name not in [one.name for one in act.desk.store.browse.reasons(act.run_id)]:
+        raise PageError
+    fields = {**filters.nothing(), "browse.reason": name}
+    return Done(fill={**act.filled, **fields}, place={"row": "", "offset": 0, "filters": True}, page="review")
