@@ -1,7 +1,7 @@
 """Small pieces of HTML that the pages are made of. Whatever a model, a file or a person wrote goes through `t`."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 BOWL = (
@@ -106,15 +106,26 @@ def track(done: int, total: int | None, label: str, failed: int = 0) -> str:
     )
 
 
-def bars(counts: Sequence[int], label: str, height: int = 56) -> str:
-    """A histogram of ratings 1 to 5."""
+def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[int], str] | None = None) -> str:
+    """A histogram of ratings 1 to 5. With `leads`, which gives a rating's attributes, each bar is a button."""
     top = max(counts) or 1
-    columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
-    words = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
     axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
+    if leads is None:
+        columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
+        words = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
+        kind = f'role="img" aria-label="{t(label)}: {t(words)}"'
+    else:
+        columns = "".join(
+            f'<button type="button" style="--h:{count / top:.3f}" {leads(value)}><u>{count:,}<span class="sr"> rated {value}, show '
+            "the rows</span></u></button>"
+            if count
+            else f'<i style="--h:0"><u>0<span class="sr"> rated {value}</span></u></i>'
+            for value, count in enumerate(counts, 1)
+        )
+        kind = f'role="group" aria-label="{t(label)}"'
     return (
-        f'<div class="bars" role="img" aria-label="{t(label)}: {t(words)}" style="--bars:{height}px">'
-        f'<div class="plot">{columns}</div><div class="axis">{axis}</div></div>'
+        f'<div class="bars" {kind} style="--bars:{height}px">'
+        f'<div class="plot">{columns}</div><div class="axis" aria-hidden="true">{axis}</div></div>'
     )
 
 

@@ -19,9 +19,10 @@ from starlette.testclient import TestClient
 from app import figures, numbers, recipe, server, workflow
 from app.config import Settings
 from app.desk import Desk, Look
+from app.errors import PageError
 from app.jobs import Jobs
 from app.money import Price
-from app.pages import generate, insights, looks, rate
+from app.pages import filters, generate, insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
 from app.security import Access
@@ -97,7 +98,8 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     ]  # fmt: skip
     run = run_of(store, [(answers, ratings)] * 3)
     html = insights.panels(seen(desk, run))
-    assert 'aria-label="helpfulness, mean 3.25: 0 rated 1, 3 rated 2, 0 rated 3, 0 rated 4, 3 rated 5"' in html
+    assert 'aria-label="helpfulness, mean 3.25"' in html
+    assert '<u>3<span class="sr"> rated 2, show the rows</span></u>' in html
     assert "3 ratings could not be read or asked for. 3 where the aspect does not apply." in html
     assert "3 ratings with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5)" in html
     assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
@@ -390,3 +392,28 @@ def test_numbers_below_zero_stay_numbers() -> None:
     table = numbers.table(("-measure", "value", "n"), [("=a", -0.31, -5), ("@b", None, None), ("ü", 1 / 3, 1234)])
     assert numbers.as_csv(table).decode() == "'-measure,value,n\r\n'=a,-0.31,-5\r\n'@b,,\r\nü,0.333333,1234\r\n"
     assert numbers.shown(table) == [["=a", "−0.31", "-5"], ["@b", "–", "–"], ["ü", "0.33", "1,234"]]
+
+
+def test_a_bar_leads_to_its_rows(store: Store, desk: Desk) -> None:
+    """Ten rows of two responses: helpfulness goes round 1 to 5, honesty is always 3."""
+    run = with_run(store, 10, responses=2, name="bars-1")
+    assert 'data-act="rated" data-of="aspect" data-name="helpfulness" data-value="5"' in insights.panels(
+        seen(desk, run)
+    )
+
+    def leads(**data: Any) -> list[int]:
+        done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, data))
+        assert done is not None and done.page == "review" and done.fill is not None
+        look = Look(desk, BROWSER, done.fill, run, None, {})
+        return [store.rows.get(row).unit for row in store.browse.page(run.id, filters.wanted(look), 0, 50)]
+
+    five = [n for n in range(10) if 5 in (n % 5 + 1, (n + 1) % 5 + 1)]
+    assert leads(act="rated", of="aspect", name="helpfulness", value=5) == five
+    of_the_second = [n for n in range(10) if (n + 1) % 5 + 1 == 5]
+    assert leads(act="rated", of="model", name="model-1", value=5) == of_the_second
+    assert leads(act="rated", of="aspect", name="honesty", value=3) == list(range(10))
+    assert leads(act="rated", of="aspect", name="honesty", value=1) == leads(act="marked", mark="refusal") == []
+    asked: dict[str, Any] = {"act": "rated", "of": "aspect", "name": "honesty", "value": 1}
+    for wrong in ({"of": "row"}, {"name": "x"}, {"value": 9}, {"value": "1'"}, {"act": "marked", "mark": "x"}):
+        with pytest.raises(PageError):
+            insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, {**asked, **wrong}))

@@ -1,6 +1,6 @@
 """Which rows the page Review shows: search, filters and order, as fields over the rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import gradio as gr
@@ -9,7 +9,7 @@ from app import parts
 from app.desk import Look
 from app.pages.board import Act, Board, Done
 from app.parts import count
-from app.tables.browse import FILTERS, ORDERS, RATED, SPREAD, Reason, Wanted
+from app.tables.browse import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
 from app.tables.reviews import OWN
 from tasks.marks import MEANINGS
 
@@ -22,6 +22,7 @@ RATING: Choices = [
     ("Any rating", ""), ("Lowest under 2.5", "low"), ("Lowest 2.5 to 3.5", "middle"), ("Lowest 3.5 and more", "high"),
     ("Ratings missing", "missing"),
 ]  # fmt: skip
+VALUE: Choices = [("Any single rating", ""), *((f"Some response rated {value}", value) for value in VALUES)]
 WIDE: Choices = [
     ("Any spread", ""), ("Responses 1 or more apart", "apart"), ("Responses 2 or more apart", "far"),
     ("Asked again, rated otherwise", "repeats"),
@@ -39,8 +40,9 @@ FIRST: dict[str, tuple[str, Choices]] = {
     "order": ("Order", [("In their order", ""), *RATED_ORDERS]),
 }  # fmt: skip
 MORE: dict[str, tuple[str, Choices]] = {
-    "aspect": ("Aspect", [("All aspects", "")]), "spread": ("Spread", WIDE), "mark": ("Mark", MARK),
-    "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]), "reason": ("Reason", [("Any reason", "")]),
+    "aspect": ("Aspect", [("All aspects", "")]), "value": ("Single rating", VALUE), "spread": ("Spread", WIDE),
+    "mark": ("Mark", MARK), "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]),
+    "reason": ("Reason", [("Any reason", "")]),
 }  # fmt: skip
 LABELS = {name: label for name, (label, _) in {**FIRST, **MORE}.items()}
 
@@ -110,6 +112,12 @@ def act_on(act: Act) -> Done | None:
     return clear(act) if act.word == "clear-filters" else None
 
 
+def lead_to(act: Act, fields: Mapping[str, str]) -> Done:
+    """The page Review with these filters and no others."""
+    fill = {**act.filled, **nothing(), **{f"browse.{name}": value for name, value in fields.items()}}
+    return Done(fill=fill, place={"row": "", "offset": 0, "filters": True}, page="review")
+
+
 def nothing() -> dict[str, str]:
     """The fields where nothing is looked for."""
     return {f"browse.{name}": "" for name in FILTERS}
@@ -169,7 +177,7 @@ def wanted(look: Look) -> Wanted:
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
     browse, run = look.desk.store.browse, look.run
     known: dict[str, Collection[str]] = {
-        "rating": RATED, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
+        "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
         "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
     }  # fmt: skip
     if run is not None:

@@ -6,14 +6,16 @@ import gradio as gr
 
 from app import figures, money, numbers, parts, workflow
 from app.desk import Look
-from app.pages import plots, reasons
+from app.errors import PageError
+from app.pages import filters, plots, reasons
 from app.pages.board import Act, Board, Done
-from app.parts import count, t
+from app.parts import attrs, count, t
 from feedback import advice
-from feedback.agreement import Agreement
+from feedback.agreement import DECISION, Agreement
 from feedback.lengths import LEAST, ByLength
 from feedback.measures import Measure
 from feedback.scales import by_aspect, by_model
+from tasks.marks import MEANINGS
 
 WHY_AUDIT = (
     "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "
@@ -47,7 +49,27 @@ def build(board: Board) -> None:
 
 def pressed(act: Act) -> Done | None:
     """What a click on a panel does."""
-    return reasons.act_on(act) or take_prices(act)
+    return reasons.act_on(act) or rated(act) or marked_rows(act) or take_prices(act)
+
+
+def rated(act: Act) -> Done | None:
+    """The rows behind a bar of ratings, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "rated":
+        return None
+    of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
+    known = act.desk.store.browse.aspects(act.run_id) if of == "aspect" else act.desk.store.browse.models(act.run_id)
+    if of not in ("aspect", "model") or name not in known:
+        raise PageError
+    return filters.lead_to(act, {of: name, "value": value})
+
+
+def marked_rows(act: Act) -> Done | None:
+    """The rows whose responses have a mark, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "marked":
+        return None
+    if (mark := act.text("mark")) not in MEANINGS:
+        raise PageError
+    return filters.lead_to(act, {"mark": mark})
 
 
 def key_numbers(look: Look) -> str:
@@ -63,14 +85,42 @@ def key_numbers(look: Look) -> str:
     cells = [
         (f"{counts['answered']:,}", "rows", f"{counts['dropped']:,} dropped, {counts['failed']:,} failed"),
         (mean, "mean rating", f"{count(rated, 'rating')}, all aspects"),
-        (f"{counts['unrated'] + counts['failed_ratings']:,}", "unrated", "could not be read or asked for"),
-        (f"{counts['reviewed']:,}", "reviewed", f"of {count(counts['sent'], 'row')} sent"),
-        (approved, "approved", f"{counts['approved']:,} of {counts['reviewed']:,} reviewed"),
+        (approved, "approved", f"{counts['approved']:,} of {counts['reviewed']:,} reviewed, {counts['sent']:,} sent"),
+        _agreeing(look),
+        _spending(look),
     ]
     inner = "".join(
         f"<div><b>{t(value)}</b><span>{t(word)}</span><em>{t(more)}</em></div>" for value, word, more in cells
     )
     return f'<div class="kpis">{inner}</div>'
+
+
+def _agreeing(look: Look) -> tuple[str, str, str]:
+    """How often people and the labeller decide alike, with its interval; or why that is not known."""
+    title = "same decision as people"
+    found = look.counted(figures.agreement)
+    measures = next(iter(found.labeller.values()), ()) if found is not None else ()
+    same = next((measure for measure in measures if measure.name == DECISION), None)
+    if same is None:
+        return "–", title, "no audit row is reviewed yet"
+    if same.value is None:
+        return "–", title, same.shown
+    return same.shown, title, f"{same.interval}, {count(same.n, same.of)}"
+
+
+def _spending(look: Look) -> tuple[str, str, str]:
+    """What the run's calls cost, or how many there were."""
+    assert look.run is not None
+    lines = numbers.spent(look.desk, look.run)
+    tally = figures.added(*(tally for _, _, tally in lines))
+    known = money.prices(look.recipe) if look.recipe else {}
+    dollars = money.total([money.cost(known, model, each) for _, model, each in lines])
+    calls = count(tally.sent, "call")
+    if not tally.sent:
+        return "–", "spent", "no model was asked"
+    if dollars is None:
+        return f"{tally.sent:,}", "calls" if tally.sent != 1 else "call", "no prices are known of these models"
+    return money.words(dollars), "spent", f"{calls}, by the prices on Models"
 
 
 def panels(look: Look) -> str:
@@ -96,12 +146,12 @@ def ratings(look: Look) -> str:
     aspects, models = by_aspect(said), by_model(said)
     told = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
     one = plots.plot(
-        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL) + told,
+        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + told,
         numbers.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
     return one + plots.plot(
-        "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True),
+        "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True, of="model"),
         numbers.of_models(said), look.run, "ratings-by-model", plots.left_out(models),
     )  # fmt: skip
 
@@ -291,5 +341,10 @@ def marked(look: Look) -> str:
     if not counts:
         return parts.panel(title, line, parts.note("None."))
     table = numbers.of_marks(counts)
-    body = parts.table(list(table), numbers.shown(table)) + _advice(advice.on_marks(counts, look.counts["answered"]))
+    ways = "".join(
+        f'<button type="button" class="link" {attrs(act="marked", mark=mark)}>Show {count(n, "response")}: {t(mark)}</button>'
+        for mark, n in counts.items()
+    )
+    body = parts.table(list(table), numbers.shown(table)) + f'<p class="ways">{ways}</p>'
+    body += _advice(advice.on_marks(counts, look.counts["answered"]))
     return plots.plot(title, line, body, table, look.run, "marked", "")

@@ -1,11 +1,11 @@
 """Plots made to be read, in HTML alone: each says its numbers to a screen reader, and has them in a fold and as a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from app import numbers, parts
-from app.parts import count, t
+from app.parts import attrs, count, t
 from app.tables.runs import Run
 from feedback.lengths import Band, ByLength
 from feedback.scales import Scale
@@ -44,12 +44,17 @@ def counting(title: str) -> str:
     return parts.panel(title, "", f'<div class="counting">{parts.note("Counting…")}</div>')
 
 
-def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False) -> str:
-    """Histograms side by side, each with its name and mean; `long` names have two lines."""
+def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False, of: str = "") -> str:
+    """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
+    of, a bar says that name and its own as it is pressed."""
+
+    def leads(name: str) -> Callable[[int], str] | None:
+        return (lambda value: attrs(act="rated", of=of, name=name, value=value)) if of else None
+
     first = list(scales.items())[:MOST]
     cells = "".join(
         f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{_mean(scale)}</b></figcaption>'
-        f"{parts.bars(scale.five, _label(name, scale), height)}</figure>"
+        f"{parts.bars(scale.five, _label(name, scale), height, leads(name))}</figure>"
         for name, scale in first
     )
     return f'<div class="multiples{" long" if long else ""}">{cells}</div>'

@@ -50,5 +50,4 @@ def act_on(act: Act) -> Done | None:
     name = act.text("reason")
     if name not in [one.name for one in act.desk.store.browse.reasons(act.run_id)]:
         raise PageError
-    fields = {**filters.nothing(), "browse.reason": name}
-    return Done(fill={**act.filled, **fields}, place={"row": "", "offset": 0, "filters": True}, page="review")
+    return filters.lead_to(act, {"reason": name})

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from app.database import Database
+from app.tables.ratings import COUNTS
 from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
 from app.tables.text import clean, dumps, marks
 
 Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
 ORDERS: tuple[Order, ...] = ("", "queue", "lowest", "highest", "apart", "spread")
 RATED = {"low": "band=0", "middle": "band=1", "high": "band=2", "missing": "unrated+failed>0"}
+VALUES = {str(value): (value - 0.5, value + 0.5) for value in range(1, 6)}
+"""What counts as a rating of 1 to 5: from, and below; a mean of repeats has halves, which go up."""
 SPREAD = {"repeats": "spread>=1", "apart": "gap>=1", "far": "gap=2"}
 STATUS = {
     **{decision: counts.format(majority=":majority") for decision, counts in COUNTS_AS.items()},
@@ -62,7 +65,8 @@ _PLACED = (
 class Wanted:
     """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together.
 
-    `reason` is a decision and a reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of
+    `value` is a rating that some response has, of 1 to 5: under `aspect`, and of the responses of `model`, where these are asked
+    for. `reason` is a decision and a reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of
     whom rows of a blind audit are covered from; None where nothing is covered.
     """
 
@@ -70,6 +74,7 @@ class Wanted:
     status: str = ""
     aspect: str = ""
     rating: str = ""
+    value: str = ""
     spread: str = ""
     model: str = ""
     mark: str = ""
@@ -106,7 +111,7 @@ class Wanted:
     @property
     def tells(self) -> bool:
         """Whether a row that fits shows by that what the labeller or people said of it, or who wrote it."""
-        said = (self.rating, self.spread, self.model, self.reviewer, self.reason)
+        said = (self.rating, self.value, self.spread, self.model, self.reviewer, self.reason)
         return any(said) or self.status in STATUS
 
 
@@ -396,6 +401,20 @@ def _index_of(wanted: Wanted) -> str:
     return "rows_said" if wanted.reviewer or wanted.reason else INDEXES.get(wanted.status, "")
 
 
+def _rated(wanted: Wanted) -> str:
+    """True of rows in which a response has the rating that is asked for."""
+    aspect = " AND ratings.aspect=:aspect" if wanted.aspect else ""
+    of_model = (
+        " AND EXISTS(SELECT 1 FROM responses WHERE responses.row=ratings.row AND place=ratings.response AND model=:model)"
+        if wanted.model
+        else ""
+    )
+    return (
+        f"EXISTS(SELECT 1 FROM ratings WHERE ratings.row=rows.id AND ratings.content_hash=rows.content_hash AND {COUNTS}"
+        f" AND ratings.status='rated' AND value>=:from_value AND value<:below_value{aspect}{of_model})"
+    )
+
+
 def _of_row(run_id: str, wanted: Wanted, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
     """What is asked of the row itself, with the values in it."""
     where = list[str]()
@@ -408,6 +427,9 @@ def _of_row(run_id: str, wanted: Wanted, *, covers: bool) -> tuple[tuple[str, ..
     if wanted.status == "waiting":  # a covered row waits for whom it is covered from, whatever others said of it
         covered = f" OR (rows.unit, rows.position) IN ({_COVERED})" if covers else ""
         where.append(f"rows.id NOT IN (SELECT row FROM ({_DECIDED})){covered}")
+    if wanted.value in VALUES:
+        values["from_value"], values["below_value"] = VALUES[wanted.value]
+        where.append(_rated(wanted))
     if wanted.mark:
         where.append("rows.marks<>'' AND instr(char(10)||rows.marks||char(10), char(10)||:mark||char(10))")
     if wanted.sample:
