@@ -71,7 +71,7 @@ class Pool:
         if self._known is None or (near := self._known.nearest(text)) is None:
             return None
         value, other = near
-        return f"{NEAR_DUPLICATE} (ROUGE-L {value:.2f}) of: {other[:SHOWN]}"
+        return f"{NEAR_DUPLICATE} ({value:.0%} alike) of: {other[:SHOWN]}"
 
     def _add(self, unit: int, position: int, text: str) -> None:
         insort(self._rows, (unit, position, text))

@@ -70,7 +70,8 @@ class Export:
         False, "Keep a model's thoughts beside its answer, as reasoning_content of the message.", label="With thoughts"
     )
     similarity: float | None = setting(
-        None, "Leave out a row whose instruction is so similar (ROUGE-L, above 0 to 1) to an earlier one."
+        None,
+        "Leave out a row whose instruction is so similar to an earlier one: 0.7 is about seven words in ten, in the same order.",
     )
     shuffle: bool = setting(False, "Shuffle the lines.")
     test_share: float = setting(0.0, "Part of the rows to keep for testing, below 1; rows of one origin stay together.")

@@ -28,7 +28,8 @@ class Answers:
     n: int = setting(1, "Responses for each row, those that it came with included.")
     system_prompt: str = setting("", "System prompt for answering rows that have none.", multiline=True)
     principles: str | dict[str, float] = setting(
-        "", "What each response is told to value: balanced, the name of one principle, or several with weights as JSON.",
+        "", "What each response is told to value: balanced, the name of one, or several with their weights, as "
+        '{"honesty": 2, "helpfulness": 1}.',
         label="Principles",
     )  # fmt: skip
 

@@ -51,8 +51,8 @@ class SelfInstruct(Task):
     num_instructions: int = setting(5, "New instructions for each seed.", label="New instructions a seed")
     similarity: float = setting(
         0.7,
-        "An instruction that is as similar as this (ROUGE-L) to a seed or to an earlier one is dropped; 1 drops only those "
-        "of the same words.",
+        "An instruction that is as similar as this to a seed or to an earlier one is dropped: 0.7 is about seven words in "
+        "ten, in the same order; 1 drops only those of the same words.",
         label="Too similar from",
     )
     bootstrap: bool = setting(

@@ -186,8 +186,16 @@ def test_no_answer_in_time(fault: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "https://127.0.0.1:9/v1", "http://localhost:9/v1"])
 def test_nobody_there(url: str) -> None:
-    with pytest.raises(Unreachable, match=r"can't be reached .*Is the server running"):
+    with pytest.raises(Unreachable, match=r"can't be reached \(nothing answers at port 9\)\. Is the server running"):
         asking(url, hello)
+
+
+def test_no_server_of_that_name_and_no_tls() -> None:
+    with pytest.raises(Unreachable, match=r"there is no server of the name nowhere\.invalid, or no network"):
+        asking("http://nowhere.invalid/v1", hello)
+    with FakeOpenAI() as server, pytest.raises(Unreachable, match="does not speak TLS"):
+        asking(server.url.replace("http://", "https://"), hello)
+    assert "it hung up without an answer" in str(refusal("drop"))
 
 
 def test_a_key_that_is_missing_or_no_key() -> None:

@@ -53,7 +53,7 @@ def build(board: Board) -> None:
                         value=1,
                         step=1,
                         label="Ask how many times",
-                        info="the spread is the confidence",
+                        info="how far its answers lie apart shows how sure it is",
                         interactive=True,
                     ),
                 )

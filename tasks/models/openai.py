@@ -535,7 +535,7 @@ class OpenAIEndpoint:
 
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
-        reason = self._clean(str(error)) or type(error).__name__
+        reason = self._clean(_why_not(error))
         if self._proxy:
             return Unreachable(
                 f"{self.url} can't be reached through the proxy {without_login(self._proxy)} ({reason}). Is the proxy right that "
@@ -607,6 +607,23 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def _why_not(error: BaseException) -> str:
+    """Why an address can't be reached, in plain words; the transport's own where there are none."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"there is no server of the name {error.host}, or no network"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not one that this machine trusts: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError) or "Connect call failed" in str(error.os_error):
+            return f"nothing answers at port {error.port}"
+        return error.os_error.strerror or "it does not speak TLS as https:// asks for"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "it hung up without an answer"
+    return str(error) or type(error).__name__
 
 
 def _texts_of(body: Mapping[str, Any] | None) -> tuple[str, ...]:
