@@ -262,6 +262,7 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
     record = folder / f"{service.name}.json"
     write_private(record, json.dumps(details))
     if (crashed := _own.pop(record, None)) is not None:
+        crashed.poll()
         _close(crashed)
     _own[record] = process
     return Running(url, pid, details, own=True)

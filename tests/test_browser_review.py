@@ -1,6 +1,8 @@
 """People review in Argilla's own page: what they see without scrolling, by keyboard alone, three of them at once."""
 
+import os
 import random
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -8,13 +10,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import judging, workflow
+from app import judging, services, workflow
+from app.config import Settings
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
 from feedback.push import review_address
 from feedback.types import Rating
-from tests.browser import Person, person
+from tests.browser import SLOW, Person, person
 from tests.conftest import ArgillaServer
 from tests.rows import PASSWORD, Reviewer, another, edit, made_of, with_run
 
@@ -239,21 +242,27 @@ def alpha_by_hand(units: list[list[str]]) -> float:
     return 1 - there / chance
 
 
-def test_an_answer_that_could_not_be_sent_is_sent_later(
-    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer
+def test_a_tab_left_open_over_a_restart_loses_nothing(
+    store: Store, where: Argilla, browser: Browser, argilla: ArgillaServer, services_data: Settings
 ) -> None:
-    """Argilla's page goes on to the next record whatever became of an answer."""
+    """Argilla's page goes on to the next record whatever became of an answer; and it is found where it was."""
     run, address = sent(store, where, 3)
     with person(browser) as reviewer:
         page = reviewer.page
         sign_in(page, address, argilla.username, argilla.password)
-        reviewer.context.set_offline(True)
+        running = services.find(services.ARGILLA, services_data)
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
         page.keyboard.press("1")
         page.keyboard.press("Enter")
         told = page.locator("#claywright-resend")
         expect(told).to_contain_text("1 answer of yours is kept in this tab")
-        assert workflow.pull(store, run, where).submitted == 0
-        reviewer.context.set_offline(False)
-        expect(told).to_contain_text("1 answer that it had missed was sent")
+        assert services.ensure(services.ARGILLA, services_data, print).url == argilla.url
+        expect(told).to_contain_text("1 answer that it had missed was sent", timeout=SLOW)
         assert workflow.pull(store, run, where).submitted == 1
-        reviewer.complaints.clear()  # of the browser, which was offline
+        # and the tab goes on, signed in as before
+        page.keyboard.press("1")
+        with page.expect_response(lambda answer: "/responses" in answer.url and answer.request.method == "POST"):
+            page.keyboard.press("Enter")
+        assert workflow.pull(store, run, where).submitted == 2
+        reviewer.complaints.clear()  # of the browser, whose server was away

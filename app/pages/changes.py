@@ -65,12 +65,12 @@ def _editing(look: Look) -> Row | None:
     if not wanted or look.run is None:
         return None
     found = look.desk.store.rows.of([wanted])
-    return found[0] if found and found[0].id.startswith(look.run.id) else None
+    return found[0] if found and found[0].id.startswith(f"{look.run.id}-") else None
 
 
 def _texts(look: Look) -> tuple[str, str]:
     """What the fields hold when an edit begins; what is typed there since is nobody else's."""
-    return look.place.get("texts", ("", "")) if _editing(look) is not None else ("", "")
+    return look.place.get("edited", ("", "")) if _editing(look) is not None else ("", "")
 
 
 def change(act: Act) -> Done:
@@ -86,7 +86,7 @@ def change(act: Act) -> Done:
         case "edit":
             now = changing.open_row(store, row)
             texts = now.instruction, now.responses[0].text if now.responses else ""
-            return Done(place={"editing": row, "texts": texts})
+            return Done(place={"editing": row, "edited": texts})
         case "again":
             changing.open_row(store, row)
             act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
