@@ -482,6 +482,7 @@ def outcomes(connection: sqlite3.Connection) -> None:
         CREATE INDEX rows_blind ON rows(run, state, unit, position, id) WHERE blind=1;
         CREATE INDEX rows_sample ON rows(run, state, sample, unit, position) WHERE sample IS NOT NULL;
         CREATE INDEX rows_queue ON rows(run, state, queue, unit, position, id, models) WHERE queue IS NOT NULL;
+        CREATE INDEX verdicts_decided ON verdicts(reviewer_id, row) WHERE status='submitted';
         CREATE TRIGGER responses_marked AFTER INSERT ON responses WHEN new.marks<>'' BEGIN
           UPDATE rows SET marks={_MARKS.format("new.row")} WHERE id=new.row; END;
         CREATE TRIGGER responses_unmarked AFTER DELETE ON responses WHEN old.marks<>'' BEGIN

@@ -123,7 +123,7 @@ def before_outcomes(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `outcomes` brought."""
     for name in ("responses_marked", "responses_unmarked", "queue_insert", "queue_delete", "queue_update"):
         connection.execute(f"DROP TRIGGER {name}")
-    for name in ("rows_marked", "rows_blind", "rows_sample", "rows_queue"):
+    for name in ("rows_marked", "rows_blind", "rows_sample", "rows_queue", "verdicts_decided"):
         connection.execute(f"DROP INDEX {name}")
     for name in ("marks", "blind", "sample", "queue"):
         connection.execute(f"ALTER TABLE rows DROP COLUMN {name}")

@@ -8,6 +8,7 @@ import pytest
 
 from app import judging
 from app.store import Store
+from app.tables import browse
 from app.tables.browse import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
 from app.tables.runs import Run
 from feedback.types import Rating, Verdict
@@ -152,7 +153,7 @@ def test_by_what_people_said(store: Store, run: Run) -> None:
     assert [number for number, row in enumerate(ids) if row in changed and judged[row].decision == "approve"] == [0, 2]
 
 
-def test_the_order_of_the_queue(store: Store, run: Run) -> None:
+def test_the_order_of_the_queue(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The audit first, as it was drawn, then the highest priority; the rows that Argilla does not have come last."""
     ids = [row.id for row in store.rows.page(run.id, 0, 8)]
     assert found(store, run, order="queue") == list(range(8))
@@ -176,10 +177,22 @@ def test_the_order_of_the_queue(store: Store, run: Run) -> None:
     missing = found(store, run, rating="missing")
     assert found(store, run, rating="missing", order="queue") == [n for n in [*wanted, 6, 7] if n in missing]
     assert found(store, run, text="river 3", order="queue") == [3]
+    monkeypatch.setattr(browse, "FEW", 0)  # the same where many rows fit
+    assert found(store, run, sample="queue", order="queue") == wanted[3:]
+    assert found(store, run, aspect="helpfulness", rating="low", order="queue") == [
+        n for n in [*wanted, 6, 7] if n in low
+    ]
+    assert found(store, run, rating="missing", order="queue") == [n for n in [*wanted, 6, 7] if n in missing]
     store.reviews.withdrawn(push, [ids[wanted[0]]])
     assert found(store, run, order="queue") == [*wanted[1:], *sorted([wanted[0], 6, 7])]
     store.db.write(lambda c: c.execute("DELETE FROM pushes"))
     assert found(store, run, order="queue") == list(range(8)) == found(store, run, status="unsent")
+
+
+@pytest.fixture(params=[5_000, 0])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows in the queue's order are sorted, or looked for in it."""
+    monkeypatch.setattr(browse, "FEW", request.param)
 
 
 TELLING: list[dict[str, str]] = [
@@ -190,6 +203,7 @@ TELLING: list[dict[str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("few")
 def test_no_filter_and_no_order_tells_of_covered_rows(store: Store) -> None:
     """Whoever has not decided a row of the blind audit finds it by nothing that was said of it."""
     run = with_run(store, 12, responses=2, rate=lambda number, responses: rate(number % 7, responses))
@@ -293,7 +307,8 @@ FILTERS = [
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
-def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: Wanted) -> None:
+def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browse, "FEW", -1)  # few rows that fit are sorted
     asked: list[str] = []
     store.db.reader.set_trace_callback(asked.append)
     store.browse.page(run.id, wanted, 0, 10)

@@ -44,7 +44,8 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         offset = offset if offset < total else 0
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
     majority = filters.by_majority(look)
-    total = store.browse.count(look.run.id, wanted, majority=majority)
+    if not (total := store.browse.count(look.run.id, wanted, majority=majority)):
+        return [], 0, 0
     ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
     if not ids or (row and row not in ids):
         here = store.browse.place(look.run.id, wanted, row, majority=majority)

@@ -40,9 +40,9 @@ _TICKED = (
     " AND json_type(verdicts.answers, '$.reasons')='array'"
 )
 _COVERED = (
-    "SELECT hidden.unit, hidden.position FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept'"
-    " AND hidden.blind=1 AND hidden.id NOT IN (SELECT row FROM verdicts WHERE row>:run||'-' AND row<:run||'.'"
-    " AND reviewer_id=:person AND status='submitted')"
+    "SELECT {0} FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept' AND hidden.blind=1"
+    " AND hidden.id NOT IN (SELECT row FROM verdicts INDEXED BY verdicts_decided WHERE reviewer_id=:person"
+    " AND status='submitted' AND row>:run||'-' AND row<:run||'.')"
 )
 """Rows of a blind audit that a person has not decided in the app yet: nothing that was said of them is shown or told."""
 INDEXES = {
@@ -51,6 +51,8 @@ INDEXES = {
     **dict.fromkeys(("waiting", "unsent"), "rows_in_argilla"),
 }  # fmt: skip
 """Where rows are found by one of these alone; SQLite has no numbers to choose by."""
+FEW = 5_000
+"""Rows that fit, up to which they are sorted by the queue's order."""
 MOST_SETS = 50
 """Sets of models, or of aspects, up to which the rows of each are read apart, in their order."""
 _HAS_MODEL = "instr(char(10)||rows.models||char(10), char(10)||:model||char(10))"
@@ -153,13 +155,20 @@ class _Part:
     def at(self) -> str:
         return f"{self.table}.unit, {self.table}.position"
 
-    def among(self, rows: str) -> "_Part":
-        """Those of the rows that `rows` selects by unit and position."""
-        return replace(self, where=(*self.where, f"({self.at}) IN ({rows})"))
+    @property
+    def covered(self) -> "_Part":
+        """Those of the rows that are covered from a person."""
+        return replace(self, where=(*self.where, _is_covered(self.table)))
 
-    def without(self, rows: str) -> "_Part":
+    @property
+    def open(self) -> "_Part":
         """The others."""
-        return replace(self, where=(*self.where, f"({self.at}) NOT IN ({rows})"))
+        return replace(self, where=(*self.where, f"NOT {_is_covered(self.table)}"))
+
+
+def _is_covered(table: str) -> str:
+    """A probe of an index for each row: of pairs, NOT IN reads all of them for each row that is not among them."""
+    return f"EXISTS({_COVERED.format(1)} AND hidden.unit={table}.unit AND hidden.position={table}.position)"
 
 
 Values = dict[str, Any]
@@ -175,9 +184,9 @@ class Browse:
 
     def count(self, run_id: str, wanted: Wanted, *, majority: bool = True) -> int:
         """How many kept rows fit; counted anew where something was written since."""
-        wanted = wanted.narrowed
         if wanted.text.strip():
             return len(self._read(run_id, wanted, majority))
+        wanted = wanted.narrowed
         name = f"count of {run_id}: {wanted} {majority}"
         return self.db.remembered(name, lambda: self._count(*self._asked(run_id, wanted, majority)))
 
@@ -187,6 +196,8 @@ class Browse:
             some = self._read(run_id, wanted, majority)[offset : offset + limit].tolist()
             rows = self.db.all(f"SELECT rowid, id FROM rows WHERE rowid IN ({marks(some)})", *some)
             return [r["id"] for r in sorted(rows, key=lambda r: some.index(r["rowid"]))]
+        if self._is_few(run_id, wanted, majority):
+            return self._few(run_id, wanted, majority)[offset : offset + limit]
         found: list[str] = []
         groups, values = self._asked(run_id, wanted, majority)
         for group in groups:
@@ -206,6 +217,9 @@ class Browse:
         if wanted.text.strip():
             listed = self._read(run_id, wanted, majority)
             return listed.index(at[0]["rowid"]) if at[0]["rowid"] in listed else None
+        if self._is_few(run_id, wanted, majority):
+            few = self._few(run_id, wanted, majority)
+            return few.index(row_id) if row_id in few else None
         groups, values = self._asked(run_id, wanted, majority)
         values |= {"unit": at[0]["unit"], "position": at[0]["position"]}
         for k, group in enumerate(groups):
@@ -221,6 +235,20 @@ class Browse:
                     return self._count([*groups[:k], before], values | {"key": found["key"]})
         return None
 
+    def _is_few(self, run_id: str, wanted: Wanted, majority: bool) -> bool:
+        """True where the rows that fit are better sorted than looked for in the queue's order, among all that do not fit."""
+        return wanted.order == "queue" and not wanted.single and self.count(run_id, wanted, majority=majority) <= FEW
+
+    def _few(self, run_id: str, wanted: Wanted, majority: bool) -> list[str]:
+        """The ids of few rows that fit, in the queue's order."""
+
+        def ask() -> list[str]:
+            (group,), values = self._asked(run_id, wanted.narrowed, majority)
+            sql = f"SELECT id FROM ({_sorted(group)}) {_PLACED} ORDER BY queue IS NULL, queue, rows.unit, rows.position"
+            return [r["id"] for r in self.db.reader.execute(sql, values)]
+
+        return self.db.remembered(f"few of {run_id}: {wanted} {majority}", ask)
+
     def blind(self, run_id: str) -> int:
         """How many rows were sealed as audit without suggestions."""
         sql = "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND blind=1"
@@ -231,7 +259,7 @@ class Browse:
         return self.db.remembered(f"covered of {run_id}: {person}", lambda: self._covered(run_id, person))
 
     def _covered(self, run_id: str, person: str) -> int:
-        sql = f"SELECT count(*) FROM ({_COVERED})"
+        sql = _COVERED.format("count(*)")
         return int(self.db.reader.execute(sql, {"run": run_id, "person": person}).fetchone()[0])
 
     def reviewers(self, run_id: str) -> list[str]:
@@ -324,7 +352,7 @@ class Browse:
             return self._queued(wanted, rows, covers), values
         if not (wanted.rating or wanted.spread or wanted.order):
             if covers and wanted.tells:
-                rows = rows.without(_COVERED)
+                rows = rows.open
             if not wanted.model:
                 return [[rows]], values
             return [self._apart(run_id, "models", lambda names: wanted.model in names, rows, values)], values
@@ -338,8 +366,8 @@ class Browse:
         last: Groups = []
         if covers:
             if not wanted.tells:  # an order alone: nobody sees by it where they belong
-                last = [[replace(rows.among(_COVERED), index="rows_kept")]]
-            scored, rows = scored.without(_COVERED), rows.without(_COVERED)
+                last = [[replace(rows.covered, index="rows_kept")]]
+            scored, rows = scored.open, rows.open
         if wanted.single and wanted.spread == "apart":
             others = scored.where[3:]
             return [[replace(scored, where=(_TOPIC, "kept=1", f"gap={gap}", *others)) for gap in (1, 2)]], values
@@ -364,7 +392,7 @@ class Browse:
             where.append(f"EXISTS({scores.format(found)}){unrated}")
         rows = replace(rows, where=(*rows.where, *where), index="")
         if covers and wanted.tells:
-            rows = rows.without(_COVERED)
+            rows = rows.open
         sent = replace(rows, where=(*rows.where, "rows.queue IS NOT NULL"), key="rows.queue", index="rows_queue")
         return [[sent], [replace(rows, where=(*rows.where, "rows.in_argilla=0"), index="rows_in_argilla")]]
 
@@ -425,7 +453,7 @@ def _of_row(run_id: str, wanted: Wanted, *, covers: bool) -> tuple[tuple[str, ..
     elif wanted.status:
         where.append(f"rows.in_argilla={int(wanted.status == 'waiting')}")
     if wanted.status == "waiting":  # a covered row waits for whom it is covered from, whatever others said of it
-        covered = f" OR (rows.unit, rows.position) IN ({_COVERED})" if covers else ""
+        covered = f" OR {_is_covered('rows')}" if covers else ""
         where.append(f"rows.id NOT IN (SELECT row FROM ({_DECIDED})){covered}")
     if wanted.value in VALUES:
         values["from_value"], values["below_value"] = VALUES[wanted.value]
