@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, expect
 from app import judging
 from app.store import Store
 from app.tables.runs import Run
+from feedback.types import Verdict
 from tests.browser import App, Person, person
-from tests.rows import with_run
+from tests.rows import all_said, with_run
 
 ROWS = 25
 
@@ -31,7 +32,7 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         span, detail = page.locator(".pager span"), page.locator(".detail")
         expect(span).to_have_text("1–10 of 25")
         curator.key("a")
-        expect(detail.locator(".pill")).to_contain_text("approved")
+        expect(detail.locator(".row-top .pill")).to_contain_text("approved")
         expect(detail.get_by_text("Your rating, helpfulness").first).to_be_visible()
         curator.key("4")
         expect(detail.get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
@@ -41,7 +42,7 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 2")
         curator.key("r")
-        expect(detail.locator(".pill")).to_contain_text("rejected")
+        expect(detail.locator(".row-top .pill")).to_contain_text("rejected")
         curator.counted("reviewed", 2)
 
         curator.key("j")
@@ -51,7 +52,7 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         expect(field).to_be_focused()
         field.fill("A better answer.")
         curator.press("keep-correction")
-        expect(detail.locator(".pill")).to_contain_text("corrected")
+        expect(detail.locator(".row-top .pill")).to_contain_text("corrected")
         expect(detail).to_contain_text("A better answer.")
 
         curator.key("/")
@@ -74,6 +75,79 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         assert [said[n].decision for n in range(4)] == ["approve", "reject", "approve", None]
         assert (said[0].rated_by_people(0), said[0].rated_by_people(1)) == (4, 2)
         assert (said[2].corrected_response() or ("",))[0] == "A better answer."
+
+
+def test_what_people_said_is_found_read_settled_and_undone(app: App, run: Run, browser: Browser) -> None:
+    with Store(app.data) as store:
+        ids = [row.id for row in store.rows.page(run.id, 0, ROWS)]
+        said = [("ann", "approve"), ("ben", "reject")]
+        all_said(
+            store, run.id,
+            [
+                Verdict(ids[3], name, "submitted", {"decision": decision, "reasons": ["harmful"]}, {}, "c", f"{name}{run.id}",
+                        name, "2026", "2026-01-02")
+                for name, decision in said
+            ],
+        )  # fmt: skip
+    with person(browser) as curator:
+        page = curator.page
+        opened(app, run, curator, "review")
+        span, detail, bar = page.locator(".pager span"), page.locator(".detail"), page.locator("#selected")
+        search = page.locator("#search textarea, #search input")
+        expect(span).to_have_text(f"1–10 of {ROWS}")
+        curator.answered()
+        search.press_sequentially("river 1", delay=20)  # no Enter, and the field is not left
+        expect(span).to_have_text("1–10 of 11")
+        expect(search).to_be_focused()
+        expect(detail.locator("mark")).to_have_text(["River 1", "River 1"])
+        expect(page.locator(".list mark").first).to_have_text("River 1")
+        curator.answered()
+        curator.press("clear-filters")
+        expect(span).to_have_text(f"1–10 of {ROWS}")
+        expect(search).to_have_value("")
+
+        # from Insights to the rows of a reason, where one that people disagree on is settled
+        curator.tab("Insights")
+        page.get_by_role("button", name="harmful 1 row").first.click()
+        expect(span).to_have_text("1–1 of 1")
+        expect(detail.locator(".opinion-list > li")).to_have_count(2)
+        curator.answered()
+        page.get_by_role("button", name="Settle as rejected").click()
+        name = page.locator("#reviewer-name input, #reviewer-name textarea").first
+        curator.answered()
+        if name.is_visible():
+            name.fill("Ada")
+            curator.press("that-is-me")
+        expect(detail.locator(".row-top .pill")).to_contain_text("rejected · settled by")
+        curator.answered()
+        page.get_by_role("button", name="Undo the settlement").click()
+        expect(detail.locator(".row-top .pill")).to_contain_text("undecided")
+        curator.answered()
+        curator.press("clear-filters")
+        expect(span).to_have_text(f"1–10 of {ROWS}")
+
+        # several rows, by keyboard and with shift; the button that was pressed keeps the focus
+        curator.answered()
+        page.locator(".list [data-act=open]").first.click()
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        curator.key("x")
+        expect(bar).to_contain_text("1 row selected")
+        curator.answered()
+        page.locator(".pick").nth(2).click(modifiers=["Shift"])
+        expect(bar).to_contain_text("3 rows selected")
+        curator.answered()
+        page.locator(".pick").nth(5).focus()
+        page.keyboard.press("Space")
+        expect(bar).to_contain_text("4 rows selected")
+        expect(page.locator(".pick").nth(5)).to_be_focused()
+        bar.get_by_role("button", name="Reject").click()
+        expect(bar).to_contain_text("4 rows rejected.")
+        curator.counted("reviewed", 5)
+        curator.answered()
+        bar.get_by_role("button", name="Undo").click()
+        expect(bar).to_contain_text("4 rows are as before.")
+        curator.counted("reviewed", 1)
+        assert curator.complaints == [] and curator.foreign == []
 
 
 def test_rows_are_dropped_and_edited_before_people_have_them(app: App, run: Run, browser: Browser) -> None:

@@ -120,7 +120,7 @@ def _status(judged: Judged, sent: bool) -> str:
     if settled := people.settled_pill(judged):
         return settled
     deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
-    who = deciders[0] if len(deciders) == 1 else f"{len(deciders)} people"
+    who = people.name_of(deciders[0]) if len(deciders) == 1 else f"{len(deciders)} people"
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
