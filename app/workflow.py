@@ -43,7 +43,7 @@ from app.tables.runs import Run
 from app.tables.text import clean, dumps
 from app.vectors import Vectors
 from app.workers import at_work
-from app.working import outcome, worked
+from app.working import outcome, worked, writes
 from feedback.agreement import Agreement
 from feedback.agreement import agreement as agreed
 from feedback.errors import ExportError
@@ -182,16 +182,22 @@ async def generate(
     made = changed or recipe_of(run)
     more = changed is not None or run.state == "draft"
     before = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
-    async with worked(store, settings, run, made, say, keys, "rate" if only_made else "work") as execution:
+    what = "rate" if only_made else "work"
+    async with worked(store, settings, run, made, say, keys, what) as execution:
         store.runs.set(run.id, recipe=recipe_text(made), state="running", reason="")
         try:
             store.rows.reopen(run.id, surplus=more and not only_made, failed=retry_failed, units=not only_made)
-            if made.inputs.given:
-                watch(execution, None)
-            with contextlib.suppress(Stopped):  # it ends below, as anything else that was stopped
-                watch(execution, await asyncio.to_thread(expected, made, say, execution.still))
-            units = units_of(made, still=execution.still)
-            await execution.work(_those_of(units, store.rows.progress_of_units(run.id, "")) if only_made else units)
+            there = store.rows.progress_of_units(run.id, "")
+            if not writes(store, run, what):
+                watch(execution, store.runs.counts(run.id)["answered"])
+                await execution.work(Unit(index) for index, *_ in there)
+            else:
+                if made.inputs.given:
+                    watch(execution, None)
+                with contextlib.suppress(Stopped):  # it ends below, as anything else that was stopped
+                    watch(execution, await asyncio.to_thread(expected, made, say, execution.still))
+                units = units_of(made, still=execution.still)
+                await execution.work(_those_of(units, there) if only_made else units)
         except BaseException:
             state, reason = before if only_made else ("stopped", "interrupted")
             store.runs.set(run.id, state=state, reason=reason)

@@ -34,7 +34,7 @@ async def worked(
     store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
 ) -> AsyncIterator[Execution]:
     """The run in our hands, with the endpoints that `made` names. What the work took is noted meanwhile, and at the end."""
-    if run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
+    if writes(store, run, what) and run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
         raise InputError(
             f"{called(made.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
@@ -83,20 +83,23 @@ async def _again_and_again(note: Callable[[], None], over: asyncio.Event) -> Non
                 await asyncio.to_thread(note)
 
 
+def writes(store: Store, run: Run, what: str) -> bool:
+    """True for work that makes rows or answers them. To "rate" rows that all have their answers takes neither the input nor any
+    model but the labeller."""
+    counts = store.runs.counts(run.id)
+    return what != "rate" or counts["answered"] < counts["made"]
+
+
 def prepare(
     store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str = "work"
 ) -> Execution:
-    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up.
-
-    To "rate" rows that all have their answers calls nobody but the labeller.
-    """
+    """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
     if made.budget.given:
         made = _bounded(made)
-    counts = store.runs.counts(run.id)
-    writes = what != "rate" or counts["answered"] < counts["made"]
-    generates = writes and (made.task.calls_model or (made.answering.n > 0 and not made.responders))
+    is_writing = writes(store, run, what)
+    generates = is_writing and (made.task.calls_model or (made.answering.n > 0 and not made.responders))
     generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say, keys) for spec in made.responders] if writes else []
+    responders = [endpoint(spec, settings, say, keys) for spec in made.responders] if is_writing else []
     labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
     for one in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(one, OpenAIEndpoint) and one.warning:
