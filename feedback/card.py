@@ -234,7 +234,9 @@ def _ratings(summary: Summary) -> str:
 def _review(about: Facts, summary: Summary, held: Held) -> str:
     said, people = held.decisions, len(held.reviewers)
     settled = (
-        f" Of {len(held.settled)} the reviewers came to nothing, and one person settled them." if held.settled else ""
+        f" Of {len(held.settled)} the reviewers came to nothing; each was settled by one person."
+        if held.settled
+        else ""
     )
     until = f", the last time on {held.newest[:10]}" if held.newest else ""
     return (

@@ -18,7 +18,7 @@ from app.pages.board import Act, Done
 from app.pages.rows import rows
 from app.store import Store
 from app.tables.runs import Run
-from feedback.card import Held
+from feedback.card import Facts, Held, Summary, card
 from feedback.exports import Export
 from feedback.judged import Judged, Merging
 from feedback.types import Verdict
@@ -149,6 +149,10 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
         held = Held()
         held.add(line, "train")
         assert held.settled == {row} and held.decisions["reject"] == 1
+        about = Facts(run=run.id, name=run.name, task="existing", recipe={}, generator="none")
+        assert "Of 1 the reviewers came to nothing; each was settled by one person." in card(
+            "", "me/rivers", Export(hub="me/rivers"), about, Summary(), held, 1, {}
+        )
 
         assert press(desk, run, row, "unsettle").toast == "Settlement undone."
         assert judged(store, run, row).decision == "unsure" and store.runs.counts(run.id)["undecided"] == 1

@@ -15,7 +15,7 @@ from tasks.marks import MEANINGS
 
 Choices = list[tuple[str, str]]
 STATUS: Choices = [
-    ("Any status", ""), ("Waiting for people", "waiting"), ("Approved", "approve"), ("Approved as corrected", "corrected"),
+    ("Any status", ""), ("Waiting for people", "waiting"), ("Approved", "approve"), ("Corrected", "corrected"),
     ("Rejected", "reject"), ("Undecided", "unsure"), ("Settled by somebody", "settled"), ("Not sent", "unsent"),
 ]  # fmt: skip
 RATING: Choices = [
