@@ -467,6 +467,7 @@ def outcomes(connection: sqlite3.Connection) -> None:
           id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, decision TEXT NOT NULL,
           who TEXT NOT NULL, created TEXT NOT NULL, undone TEXT);
         CREATE UNIQUE INDEX settlements_row ON settlements(row) WHERE undone IS NULL;
+        CREATE INDEX settlements_of ON settlements(row, id);
         -- the marks of a response (tasks/marks.py) a line each; those of all responses of a row stand with the row
         ALTER TABLE responses ADD COLUMN marks TEXT NOT NULL DEFAULT '';
         ALTER TABLE rows ADD COLUMN marks TEXT NOT NULL DEFAULT '';

@@ -85,6 +85,9 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) ->
     tab.select(2)
     tab.press("select", 22, shift="yes")  # the list shows 2, 20 to 29
     assert tab.chosen == [2, 20, 21, 22]
+    assert "Select all 11 listed" in tab.bar
+    tab.press("select-all")
+    assert tab.chosen == [2, *range(20, 30)] and "Select all" not in tab.bar
     assert "selected" in tab.bar and Tab(desk, with_run(store, 1, name="lakes-1")).bar == ""
 
 
@@ -98,6 +101,9 @@ def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeyp
     tab.select(0)
     with pytest.raises(RunError, match="At most 3 rows"):
         tab.press("select", 5, shift="yes")
+    assert "Select all" not in tab.bar
+    with pytest.raises(RunError, match="At most 3 rows"):
+        tab.press("select-all")
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])

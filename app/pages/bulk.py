@@ -60,7 +60,9 @@ def bar(look: Look) -> str:
         f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
-    clear = parts.button("Select none", act="select-none")
+    total = look.desk.store.browse.count(look.run.id, filters.wanted(look), majority=filters.by_majority(look))
+    every = parts.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else ""
+    clear = every + parts.button("Select none", act="select-none")
     return (
         f'<div class="bulk"><div class="chosen" role="group" aria-label="Selected rows"><b>{count(len(chosen), "row")} selected</b>'
         f"{buttons}{clear}</div>{done}</div>"
@@ -75,6 +77,8 @@ def act_on(act: Act) -> Done | None:
     match act.word:
         case "select":
             return _select(act)
+        case "select-all":
+            return _select_all(act)
         case "select-none":
             return Done(place={"selected": (), "anchor": ""})
         case "bulk":
@@ -97,6 +101,19 @@ def _select(act: Act) -> Done:
     if len(found) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Do something with these first.")
     return Done(place={"selected": tuple(found), "anchor": row})
+
+
+def _select_all(act: Act) -> Done:
+    """Chooses all rows of the list, where they are no more than can be."""
+    look = act.look
+    if look.run is None:
+        return Done()
+    found = look.desk.store.browse.page(
+        look.run.id, filters.wanted(look), 0, MOST + 1, majority=filters.by_majority(look)
+    )
+    if len(found) > MOST:
+        raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
+    return Done(place={"selected": tuple(found), "anchor": ""})
 
 
 def _between(look: Look, one: str, other: str) -> list[str]:

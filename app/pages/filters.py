@@ -228,7 +228,7 @@ def none_fits(look: Look) -> str:
     names = chosen(look)
     words = {name: _words(look, name, getattr(asked_for, name)) for name in names}
     if len(names) < 2:
-        return f"No row of the run has {next(iter(words.values()), 'that')}. Choose something else, or clear it."
+        return f"Nothing is found by {next(iter(words.values()), 'that')}. Choose something else, or clear it."
     counts = {}
     for name in names:
         if asked_for.text and name != "text":
