@@ -28,34 +28,34 @@ def word_changes(before: str, after: str) -> list[tuple[Kind, str]]:
         middle = old[head : len(old) - tail], new[head : len(new) - tail]
         if max(map(len, middle)) <= MOST:
             break
-    found: list[tuple[Kind, str]] = [("same", "".join(old[:head]))]
+    changes: list[tuple[Kind, str]] = [("same", "".join(old[:head]))]
     if max(map(len, middle)) > MOST:
-        found += [("gone", "".join(middle[0])), ("new", "".join(middle[1]))]
+        changes += [("gone", "".join(middle[0])), ("new", "".join(middle[1]))]
     else:
-        found += _compared(*middle)
-    found.append(("same", "".join(old[len(old) - tail :]) if tail else ""))
-    return _joined(found)
+        changes += _compared(*middle)
+    changes.append(("same", "".join(old[len(old) - tail :]) if tail else ""))
+    return _joined(changes)
 
 
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+def _shared(first: Sequence[str], second: Sequence[str]) -> int:
     """How many words both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((k for k, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _compared(old: Sequence[str], new: Sequence[str]) -> list[tuple[Kind, str]]:
-    found: list[tuple[Kind, str]] = []
+    changes: list[tuple[Kind, str]] = []
     for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
-            found.append(("same", "".join(old[a:b])))
+            changes.append(("same", "".join(old[a:b])))
         else:
-            found += [("gone", "".join(old[a:b])), ("new", "".join(new[c:d]))]
-    return found
+            changes += [("gone", "".join(old[a:b])), ("new", "".join(new[c:d]))]
+    return changes
 
 
-def _joined(found: Sequence[tuple[Kind, str]]) -> list[tuple[Kind, str]]:
+def _joined(changes: Sequence[tuple[Kind, str]]) -> list[tuple[Kind, str]]:
     """Without empty pieces, and changes that only a blank parts as one: it reads better than word by word."""
-    pieces = [piece for piece in found if piece[1]]
+    pieces = [piece for piece in changes if piece[1]]
     joined: list[tuple[Kind, str]] = []
     gone = new = ""
     for k, (kind, text) in enumerate(pieces):

@@ -178,12 +178,12 @@ def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str)
     tab.select(0, 1, 2)
     tab.press("bulk", word=word)
     assert "2 rows of the blind audit were left out: each of them is to be read." in tab.bar
-    assert f"1 row {bulk.WORDS[word]}." in tab.bar
+    assert f"1 row {bulk.PAST[word]}." in tab.bar
     assert store.quick.of(tab.ids[0], ME) == {} and store.quick.of(tab.ids[1], ME)["decision"] == "unsure"
     assert store.runs.counts(tab.run.id)["made"] == (3 if word == "drop" else 4)
     tab.select(0)
     tab.press("bulk", word=word)
-    assert f"No row was {bulk.WORDS[word]}. 1 row of the blind audit was left out" in tab.bar and "Undo" not in tab.bar
+    assert f"No row was {bulk.PAST[word]}. 1 row of the blind audit was left out" in tab.bar and "Undo" not in tab.bar
 
 
 def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> None:
@@ -225,6 +225,6 @@ def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
     tab.place["selected"] = (f"{other.id}-000000-0",)
     tab.press("bulk", word="approve")
     assert store.runs.counts(other.id)["reviewed"] == 0
-    tab.place["undo"] = replace(bulk.Undo(other.id, "x"), said=())
+    tab.place["undo"] = replace(bulk.Undo(other.id, "x"), added=())
     tab.press("undo")
     assert tab.bar == ""

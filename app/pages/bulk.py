@@ -8,11 +8,11 @@ from app.errors import PageError, RunError
 from app.pages import filters
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
-from app.tables.quick import Said
+from app.tables.quick import Added
 
 MOST = 1_000
 """Rows that are chosen at once."""
-WORDS = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
+PAST = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Undo:
     """What was done last with several rows of a run, in words, and what takes it back; nothing where it was taken back."""
 
     run: str
-    words: str
-    said: tuple[Said, ...] = ()
+    sentence: str
+    added: tuple[Added, ...] = ()
     dropped: tuple[changing.Dropped, ...] = ()
 
     @property
     def number(self) -> int:
-        return len(self.said) + len(self.dropped)
+        return len(self.added) + len(self.dropped)
 
 
 def selected(look: Look) -> list[str]:
@@ -53,7 +53,7 @@ def bar(look: Look) -> str:
     done = ""
     if isinstance(undo, Undo) and undo.run == look.run.id:
         button = parts.button("Undo", act="undo") if undo.number else ""
-        done = f'<div class="done" role="status"><p>{t(undo.words)}</p>{button}</div>'
+        done = f'<div class="done" role="status"><p>{t(undo.sentence)}</p>{button}</div>'
     if not chosen:
         return f'<div class="bulk">{done}</div>' if done else ""
     buttons = "".join(
@@ -93,14 +93,14 @@ def _select(act: Act) -> Done:
     look, row = act.look, act.row().id
     chosen, anchor = selected(look), str(act.place.get("anchor") or "")
     if act.text("shift", "") and anchor and anchor != row:
-        found = dict.fromkeys([*chosen, *_between(look, anchor, row)])
+        listed = dict.fromkeys([*chosen, *_between(look, anchor, row)])
     elif row in chosen:
-        found = dict.fromkeys(one for one in chosen if one != row)
+        listed = dict.fromkeys(row_id for row_id in chosen if row_id != row)
     else:
-        found = dict.fromkeys([*chosen, row])
-    if len(found) > MOST:
+        listed = dict.fromkeys([*chosen, row])
+    if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Do something with these first.")
-    return Done(place={"selected": tuple(found), "anchor": row})
+    return Done(place={"selected": tuple(listed), "anchor": row})
 
 
 def _select_all(act: Act) -> Done:
@@ -108,22 +108,22 @@ def _select_all(act: Act) -> Done:
     look = act.look
     if look.run is None:
         return Done()
-    found = look.desk.store.browse.page(
+    listed = look.desk.store.browse.page(
         look.run.id, filters.wanted(look), 0, MOST + 1, majority=filters.by_majority(look)
     )
-    if len(found) > MOST:
+    if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
-    return Done(place={"selected": tuple(found), "anchor": ""})
+    return Done(place={"selected": tuple(listed), "anchor": ""})
 
 
-def _between(look: Look, one: str, other: str) -> list[str]:
+def _between(look: Look, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
     assert look.run is not None
     browse, wanted, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
-    places = [browse.place(look.run.id, wanted, row, majority=majority) for row in (one, other)]
+    places = [browse.place(look.run.id, wanted, row, majority=majority) for row in (row_id, until)]
     known = sorted(place for place in places if place is not None)
     if len(known) < 2:
-        return [other]
+        return [until]
     if known[1] - known[0] >= MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
     return browse.page(look.run.id, wanted, known[0], known[1] - known[0] + 1, majority=majority)
@@ -132,7 +132,7 @@ def _between(look: Look, one: str, other: str) -> list[str]:
 def _bulk(act: Act) -> Done:
     """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
     word, look, store = act.text("word"), act.look, act.desk.store
-    if word not in WORDS:
+    if word not in PAST:
         raise PageError
     if not (chosen := selected(look)) or look.run is None:
         return Done()
@@ -140,26 +140,26 @@ def _bulk(act: Act) -> Done:
     rows = [row for row in chosen if row not in blind]
     if word == "drop":
         dropped, kept = changing.drop_all(store, look.run, rows)
-        undo = Undo(look.run.id, _words(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
+        undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
         if rows and not (who := act.desk.reviewer(act.browser, deciding=True)):
             return Done(place={"naming": dict(act.data)})
-        said = store.quick.say_all(rows, who, word) if rows else []
-        undo = Undo(look.run.id, _words(word, len(said), len(blind), len(rows) - len(said)), tuple(said))
+        added = store.quick.decide_all(rows, who, word) if rows else []
+        undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
     return Done(place={"undo": undo, "selected": (), "anchor": "", "correcting": ""})
 
 
-def _words(word: str, number: int, blind: int, kept: int) -> str:
-    said = [f"{count(number, 'row')} {WORDS[word]}." if number else f"No row was {WORDS[word]}."]
+def _sentence(word: str, number: int, blind: int, kept: int) -> str:
+    added = [f"{count(number, 'row')} {PAST[word]}." if number else f"No row was {PAST[word]}."]
     if blind:
-        said.append(f"{count(blind, 'row')} of the blind audit {_was(blind)} left out: each of them is to be read.")
+        added.append(f"{count(blind, 'row')} of the blind audit {_was(blind)} left out: each of them is to be read.")
     if kept and word == "drop":
-        said.append(
+        added.append(
             f"{count(kept, 'row')} {'stays' if kept == 1 else 'stay'}: Argilla has them, or somebody decided about them."
         )
     elif kept:
-        said.append(f"{count(kept, 'row')} {_was(kept)} {WORDS[word]} by you already.")
-    return " ".join(said)
+        added.append(f"{count(kept, 'row')} {_was(kept)} {PAST[word]} by you already.")
+    return " ".join(added)
 
 
 def _was(number: int) -> str:
@@ -171,7 +171,7 @@ def _undo(act: Act) -> Done:
     undo, store = act.place.get("undo"), act.desk.store
     if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
         return Done()
-    number = store.quick.take_back(undo.said) if undo.said else changing.keep_all(store, undo.dropped)
+    number = store.quick.take_back(undo.added) if undo.added else changing.keep_all(store, undo.dropped)
     left = undo.number - number
     words = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:

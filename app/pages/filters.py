@@ -57,7 +57,7 @@ def build(board: Board) -> None:
         form.add("browse.text", text)
         board.act(text.submit, asked, forms=True)
         _fields(board, FIRST)
-        board.button(more_words, more, min_width=136, elem_id="more-filters")
+        board.button(more_label, more, min_width=136, elem_id="more-filters")
         board.button(
             lambda look: "Clear filters" if chosen(look) else "", clear, min_width=110, elem_id="clear-filters"
         )
@@ -94,7 +94,7 @@ def more(act: Act) -> Done:
     return Done(place={"filters": not act.place.get("filters")})
 
 
-def more_words(look: Look) -> str:
+def more_label(look: Look) -> str:
     if look.place.get("filters"):
         return "Fewer filters"
     number = sum(name in MORE for name in chosen(look))
@@ -132,13 +132,13 @@ def by_majority(look: Look) -> bool:
 
 
 def aspects(look: Look) -> Any:
-    found = look.desk.store.browse.aspects(look.run.id) if look.run else []
-    return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in found)])
+    names = look.desk.store.browse.aspects(look.run.id) if look.run else []
+    return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
 
 
 def models(look: Look) -> Any:
-    found = look.desk.store.browse.models(look.run.id) if look.run else []
-    return gr.update(choices=[("Any model", ""), *((name, name) for name in found)])
+    names = look.desk.store.browse.models(look.run.id) if look.run else []
+    return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
 def orders(look: Look) -> Any:
@@ -150,18 +150,19 @@ def orders(look: Look) -> Any:
 
 
 def reviewers(look: Look) -> Any:
-    found = look.desk.store.browse.reviewers(look.run.id) if look.run else []
-    return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in found)], visible=bool(found))
+    names = look.desk.store.browse.reviewers(look.run.id) if look.run else []
+    return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
 def reasons(look: Look) -> Any:
-    found = look.desk.store.browse.reasons(look.run.id) if look.run else []
+    names = look.desk.store.browse.reasons(look.run.id) if look.run else []
     return gr.update(
-        choices=[("Any reason", ""), *((reason_words(reason), reason.name) for reason in found)], visible=bool(found)
+        choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
+        visible=bool(names),
     )
 
 
-def reason_words(reason: Reason) -> str:
+def reason_label(reason: Reason) -> str:
     return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
 
 
@@ -183,7 +184,7 @@ def wanted(look: Look) -> Wanted:
     if run is not None:
         for name, find in (("aspect", browse.aspects), ("model", browse.models), ("reviewer", browse.reviewers)):
             known[name] = find(run.id) if fields[name] else []
-        known["reason"] = [one.name for one in browse.reasons(run.id)] if fields["reason"] else []
+        known["reason"] = [item.name for item in browse.reasons(run.id)] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
     if not fields["order"] and look.counts.get("sent"):
@@ -206,15 +207,15 @@ def left_out(look: Look) -> str:
     """What the filters or the order do with rows whose ratings are covered, in a sentence; "" for nothing."""
     if look.run is None or not look.counts.get("answered"):
         return ""
-    found = wanted(look)
-    by_ratings = found.order in [value for _, value in RATED_ORDERS]
-    if not found.tells and not by_ratings:
+    filters = wanted(look)
+    by_ratings = filters.order in [value for _, value in RATED_ORDERS]
+    if not filters.tells and not by_ratings:
         return ""
     number = look.desk.store.browse.covered(look.run.id, person(look))
     if not number:
         return ""
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
-    if found.tells:
+    if filters.tells:
         what = f"{'is' if number == 1 else 'are'} left out: the filter would tell what the labeller or others said of them."
     else:
         what = f"{'comes' if number == 1 else 'come'} last: their ratings are covered until you have decided them."
@@ -224,31 +225,31 @@ def left_out(look: Look) -> str:
 def none_fits(look: Look) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
     assert look.run is not None
-    asked_for, browse = wanted(look), look.desk.store.browse
+    looked_for, browse = wanted(look), look.desk.store.browse
     names = chosen(look)
-    words = {name: _words(look, name, getattr(asked_for, name)) for name in names}
+    labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
     if len(names) < 2:
-        return f"Nothing is found by {next(iter(words.values()), 'that')}. Choose something else, or clear it."
+        return f"Nothing is found by {next(iter(labels.values()), 'that')}. Choose something else, or clear it."
     counts = {}
     for name in names:
-        if asked_for.text and name != "text":
+        if looked_for.text and name != "text":
             continue  # texts would be read anew for each
-        fits = browse.count(look.run.id, asked_for.without(name), majority=by_majority(look))
+        fits = browse.count(look.run.id, looked_for.without(name), majority=by_majority(look))
         if fits:
             counts[name] = fits
-    said = f"No row has all of this: {'; '.join(words.values())}."
+    sentence = f"No row has all of this: {'; '.join(labels.values())}."
     if not counts:
-        return f"{said} Clear some of it."
+        return f"{sentence} Clear some of it."
     best = sorted(counts, key=lambda name: -counts[name])[:3]
-    return f"{said} " + " ".join(f"Without {words[name]}: {count(counts[name], 'row')}." for name in best)
+    return f"{sentence} " + " ".join(f"Without {labels[name]}: {count(counts[name], 'row')}." for name in best)
 
 
-def _words(look: Look, name: str, value: str) -> str:
+def _described(look: Look, name: str, value: str) -> str:
     """A filter as it is named on the page."""
     if name == "text":
         return f"the text “{value.strip()[:80]}”"
     choices = {**FIRST, **MORE}[name][1]
-    label = next((words for words, known in choices if known == value), value)
+    label = next((label for label, known in choices if known == value), value)
     if name == "reason" and look.run is not None:
-        label = next(reason_words(one) for one in look.desk.store.browse.reasons(look.run.id) if one.name == value)
+        label = next(reason_label(item) for item in look.desk.store.browse.reasons(look.run.id) if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

@@ -29,12 +29,12 @@ def marked(page: str, text: str, inside: str = "") -> str:
         tuple[str, bool, bool]
     ] = []  # of each open element: its name, whether it is searched, whether it is left
     pieces, left = [], MOST
-    for place, piece in enumerate(TAG.split(page)):
-        if place % 2:
+    for index, piece in enumerate(TAG.split(page)):
+        if index % 2:
             _follow(opened, piece, inside)
-        elif piece and left > 0 and (opened[-1][1] if opened else not inside) and not any(one[2] for one in opened):
-            piece, number = _hits(piece, wanted, left)
-            left -= number
+        elif piece and left > 0 and (opened[-1][1] if opened else not inside) and not any(item[2] for item in opened):
+            piece, hits = _hits(piece, wanted, left)
+            left -= hits
         pieces.append(piece)
     return "".join(pieces)
 
@@ -42,12 +42,12 @@ def marked(page: str, text: str, inside: str = "") -> str:
 def excerpt(texts: Sequence[str], text: str) -> str:
     """Where the search hit the first of `texts` that it hits, on one line; "" where it hits none."""
     wanted = _folded(" ".join(text.split()))
-    for one in texts if wanted else ():
-        line = " ".join(one.split())
-        found = _folded(line).find(wanted)
-        if found >= 0:
-            start = max(0, found - BEFORE)
-            start = line.find(" ", start, found) + 1 if start else 0
+    for whole in texts if wanted else ():
+        line = " ".join(whole.split())
+        hit = _folded(line).find(wanted)
+        if hit >= 0:
+            start = max(0, hit - BEFORE)
+            start = line.find(" ", start, hit) + 1 if start else 0
             return f"{'…' if start else ''}{line[start : start + SHOWN]}"
     return ""
 
@@ -72,9 +72,9 @@ def _hits(escaped: str, wanted: str, most: int) -> tuple[str, int]:
     text = html.unescape(escaped)
     folded = _folded(text)
     pieces, at, number = [], 0, 0
-    while number < most and (found := folded.find(wanted, at)) >= 0:
-        end = found + len(wanted)
-        pieces.append(f"{t(text[at:found])}<mark>{t(text[found:end])}</mark>")
+    while number < most and (start := folded.find(wanted, at)) >= 0:
+        end = start + len(wanted)
+        pieces.append(f"{t(text[at:start])}<mark>{t(text[start:end])}</mark>")
         at, number = end, number + 1
     return ("".join(pieces) + t(text[at:]), number) if number else (escaped, 0)
 

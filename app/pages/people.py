@@ -27,12 +27,12 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def said(look: Look, judged: Judged) -> str:
+def opinions(look: Look, judged: Judged) -> str:
     """What each reviewer said of a row, the newest last; "" for nothing, as of a covered row."""
     if not judged.verdicts:
         return ""
-    people = sorted(judged.verdicts, key=lambda one: one.updated_at)
-    lines = "".join(_voice(judged, one) for one in people)
+    reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
+    lines = "".join(_opinion(judged, review) for review in reviews)
     return (
         f'<section class="opinions" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
         f'<ul class="opinion-list">{lines}</ul></section>'
@@ -55,7 +55,7 @@ def settled_pill(judged: Judged) -> str:
 def _outcome(judged: Judged) -> str:
     """What the reviewers come to where they are several or came to nothing, and how that was settled or can be."""
     row, settled = judged.row.id, judged.settled
-    votes: list[str] = [one.decision for one in judged.submitted if one.decision]
+    votes: list[str] = [review.decision for review in judged.submitted if review.decision]
     shown = ", ".join(f"{votes.count(key)} {word}" for key, (word, _) in DECIDED.items() if votes.count(key))
     if settled is not None:
         word = DECIDED[settled.decision][0]
@@ -76,59 +76,64 @@ def _outcome(judged: Judged) -> str:
     )
 
 
-def _voice(judged: Judged, one: Verdict) -> str:
-    if one.status == "submitted":
-        pill = parts.pill(*DECIDED[one.decision]) if one.decision else parts.pill("no decision")
+def _opinion(judged: Judged, review: Verdict) -> str:
+    if review.status == "submitted":
+        pill = parts.pill(*DECIDED[review.decision]) if review.decision else parts.pill("no decision")
     else:
-        pill = parts.pill(one.status)
-    where = "in the app" if one.reviewer_id.startswith(OWN) else "in Argilla"
-    blind = ", without the labeller's ratings in sight" if one.blind else ""
-    when = f'<span class="note">{t(moment(one.updated_at))}, {where}{t(blind)}</span>'
-    lines = "".join(f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, one))
+        pill = parts.pill(review.status)
+    where = "in the app" if review.reviewer_id.startswith(OWN) else "in Argilla"
+    blind = ", without the labeller's ratings in sight" if review.blind else ""
+    when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
+    lines = "".join(f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review))
     body = f"<dl>{lines}</dl>" if lines else ""
-    return f"<li><header><b>{t(name_of(one.reviewer))}</b>{pill}{when}</header>{body}</li>"
+    return f"<li><header><b>{t(name_of(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
 
 
-def _answers(judged: Judged, one: Verdict) -> Iterator[tuple[str, str]]:
+def _answers(judged: Judged, review: Verdict) -> Iterator[tuple[str, str]]:
     """(what was answered, the answer as HTML) of everything but the decision."""
-    if ratings := [_rating(judged, one, *key, value) for key, value in sorted(one.ratings.items())]:
+    if ratings := [_rating(judged, review, *key, value) for key, value in sorted(review.ratings.items())]:
         yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
-    if one.ranking:
-        yield "Ranking", f"{t(_ranking(one.ranking))} {_origin(one, RANKING)}"
-    if one.reasons:
-        yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in one.reasons)
-    for question, answer in one.answers.items():
-        if isinstance(answer, str) and question != DECISION and answer.strip() and not _as_shown(judged, one, question):
-            yield _asked(question), _text(judged, one, question, answer)
+    if review.ranking:
+        yield "Ranking", f"{t(_ranking(review.ranking))} {_origin(review, RANKING)}"
+    if review.reasons:
+        yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in review.reasons)
+    for question, answer in review.answers.items():
+        if (
+            isinstance(answer, str)
+            and question != DECISION
+            and answer.strip()
+            and not _as_shown(judged, review, question)
+        ):
+            yield _asked(question), _text(judged, review, question, answer)
 
 
-def _rating(judged: Judged, one: Verdict, aspect: str, place: int, value: int) -> str:
-    letter = parts.letter(place) if len(judged.row.responses) > 1 else ""
+def _rating(judged: Judged, review: Verdict, aspect: str, index: int, value: int) -> str:
+    letter = parts.letter(index) if len(judged.row.responses) > 1 else ""
     named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
-    origin = _origin(one, f"{aspect or 'rating'}-{place + 1}")
+    origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
     return f'<span>{t(named)} <b class="{parts.tone(value)}">{value}</b> {origin}</span>'
 
 
-def _origin(one: Verdict, question: str) -> str:
-    return f'<span class="note">{t(ORIGINS[one.origin(question) or NOT_KNOWN])}</span>'
+def _origin(review: Verdict, question: str) -> str:
+    return f'<span class="note">{t(ORIGINS[review.origin(question) or NOT_KNOWN])}</span>'
 
 
 def _ranking(ranks: dict[int, int]) -> str:
     """Responses from best to worst: B, A = C."""
     levels: dict[int, list[str]] = {}
-    for place, rank in sorted(ranks.items()):
-        levels.setdefault(rank, []).append(parts.letter(place))
+    for index, rank in sorted(ranks.items()):
+        levels.setdefault(rank, []).append(parts.letter(index))
     return ", ".join(" = ".join(levels[rank]) for rank in sorted(levels))
 
 
-def _as_shown(judged: Judged, one: Verdict, question: str) -> bool:
+def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
     """True where a text is as it stood there: the labeller's reasons, or what was to be corrected."""
-    known = [one.shown.get(question)]
+    known = [review.shown.get(question)]
     if question == CORRECTED_INSTRUCTION:
         known.append(judged.row.instruction)
     if question == CORRECTED_RESPONSE:
         known += [response.text for response in judged.row.responses]
-    return one.answers[question] in known
+    return review.answers[question] in known
 
 
 def _asked(question: str) -> str:
@@ -141,9 +146,9 @@ def _asked(question: str) -> str:
     return parts.sentence(question.replace("-", " "))
 
 
-def _text(judged: Judged, one: Verdict, question: str, answer: str) -> str:
+def _text(judged: Judged, review: Verdict, question: str, answer: str) -> str:
     """A text as it is; a correction with what it took away and what it put there."""
-    before = one.shown.get(question)
+    before = review.shown.get(question)
     if question == CORRECTED_INSTRUCTION and before is None:
         before = judged.row.instruction
     if before is None or question not in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
@@ -156,10 +161,10 @@ def _text(judged: Judged, one: Verdict, question: str, answer: str) -> str:
 def moment(at: str) -> str:
     """A time as people write it, in UTC."""
     try:
-        found = datetime.fromisoformat(at)
+        time = datetime.fromisoformat(at)
     except ValueError:
         return at
-    return f"{found.day} {found:%b %Y, %H:%M} UTC"
+    return f"{time.day} {time:%b %Y, %H:%M} UTC"
 
 
 # -- what can be done

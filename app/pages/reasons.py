@@ -20,9 +20,9 @@ def panel(look: Look) -> str:
     if not rejections:
         return parts.panel(TITLE, "reasons that reviewers ticked", parts.note("Nobody has rejected a row yet."))
     line = f"{count(rejections, 'rejection')} of {count(rows, 'row')}, {with_reason:,} with a reason"
-    against = [one for one in ticked if one.decision == "reject"]
-    others = [one for one in ticked if one.decision != "reject"]
-    top = max((one.rows for one in ticked), default=1)
+    against = [reason for reason in ticked if reason.decision == "reject"]
+    others = [reason for reason in ticked if reason.decision != "reject"]
+    top = max((reason.rows for reason in ticked), default=1)
     body = _bars(against, top) or parts.note("No reason was ticked with them.")
     if others:
         body += f'<h3 class="sub">Ticked with other decisions</h3>{_bars(others, top, named=True)}'
@@ -31,15 +31,15 @@ def panel(look: Look) -> str:
 
 
 def _bars(ticked: list[Reason], top: int, *, named: bool = False) -> str:
-    items = "".join(_bar(one, top, filters.reason_words(one) if named else one.reason) for one in ticked)
+    items = "".join(_bar(reason, top, filters.reason_label(reason) if named else reason.reason) for reason in ticked)
     return f'<ul class="reason-bars">{items}</ul>' if items else ""
 
 
-def _bar(one: Reason, top: int, name: str) -> str:
-    times = f" ({count(one.verdicts, 'time')})" if one.verdicts != one.rows else ""
+def _bar(reason: Reason, top: int, name: str) -> str:
+    times = f" ({count(reason.verdicts, 'time')})" if reason.verdicts != reason.rows else ""
     return (
-        f'<li><button type="button" {attrs(act="reason", reason=one.name)}><span>{t(name)}</span>'
-        f'<i aria-hidden="true" style="--f:{one.rows / top:.3f}"></i><b>{count(one.rows, "row")}{times}</b></button></li>'
+        f'<li><button type="button" {attrs(act="reason", reason=reason.name)}><span>{t(name)}</span>'
+        f'<i aria-hidden="true" style="--f:{reason.rows / top:.3f}"></i><b>{count(reason.rows, "row")}{times}</b></button></li>'
     )
 
 
@@ -48,6 +48,6 @@ def act_on(act: Act) -> Done | None:
     if act.word != "reason":
         return None
     name = act.text("reason")
-    if name not in [one.name for one in act.desk.store.browse.reasons(act.run_id)]:
+    if name not in [reason.name for reason in act.desk.store.browse.reasons(act.run_id)]:
         raise PageError
     return filters.lead_to(act, {"reason": name})

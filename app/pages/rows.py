@@ -158,7 +158,7 @@ def _detail(look: Look, judged: Judged, number: int) -> str:
     return (
         f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
         f"{_status(judged, row.id in sent)}{link}</div>{parts.notice(JUDGE_FIRST) if hidden else ''}"
-        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{people.said(look, judged)}'
+        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{people.opinions(look, judged)}'
         f"{verdict.bar(look, judged)}</article>"
     )
 

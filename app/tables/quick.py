@@ -32,7 +32,7 @@ class Quick:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Added:
     """A version that was added with others: its number, and when its row had been changed last before."""
 
     row: str
@@ -74,11 +74,11 @@ class Quicks:
         about = _About(who, status, suggested or {}, blind)
         self.db.write(lambda c: _say(c, row_id, about, changes, shown))
 
-    def say_all(self, row_ids: Sequence[str], who: str, decision: str) -> list[Said]:
+    def decide_all(self, row_ids: Sequence[str], who: str, decision: str) -> list[Added]:
         """The same decision of `who` on several rows, in one go; rows that stand so already are left as they are."""
         about = _About(who)
 
-        def write(c: sqlite3.Connection) -> list[Said]:
+        def write(c: sqlite3.Connection) -> list[Added]:
             done = []
             for row in row_ids:
                 last = _last(c, row, who)
@@ -86,19 +86,19 @@ class Quicks:
                     continue
                 (before,) = c.execute("SELECT updated FROM rows WHERE id=?", (row,)).fetchone() or ("",)
                 if number := _say(c, row, about, {"decision": decision}, {}):
-                    done.append(Said(row, number, before))
+                    done.append(Added(row, number, before))
             return done
 
         return self.db.write(write)
 
-    def take_back(self, said: Sequence[Said]) -> int:
+    def take_back(self, added: Sequence[Added]) -> int:
         """Rows are as they were before that was said of them; those of which nobody said or changed anything since. How many.
 
         What Argilla was told meanwhile is said anew as it was before, so that it learns of that.
         """
 
         def write(c: sqlite3.Connection) -> int:
-            return sum(_take_back(c, one) for one in said)
+            return sum(_take_back(c, version) for version in added)
 
         return self.db.write(write)
 
@@ -195,16 +195,16 @@ _STANDS = (
 """A version since which nobody said or changed anything of its row."""
 
 
-def _take_back(c: sqlite3.Connection, said: Said) -> bool:
-    stands = c.execute(_STANDS, (said.verdict,)).fetchone()
+def _take_back(c: sqlite3.Connection, version: Added) -> bool:
+    stands = c.execute(_STANDS, (version.verdict,)).fetchone()
     if stands is None:
         return False
-    if c.execute("SELECT 1 FROM told WHERE verdict=?", (said.verdict,)).fetchone():
+    if c.execute("SELECT 1 FROM told WHERE verdict=?", (version.verdict,)).fetchone():
         _say_as_before(c, stands)
         return True
-    c.execute("DELETE FROM verdicts WHERE id=?", (said.verdict,))
+    c.execute("DELETE FROM verdicts WHERE id=?", (version.verdict,))
     if stands["row_updated"] == stands["updated_at"]:
-        c.execute("UPDATE rows SET updated=? WHERE id=?", (said.updated, said.row))
+        c.execute("UPDATE rows SET updated=? WHERE id=?", (version.updated, version.row))
     return True
 
 

@@ -37,9 +37,9 @@ class Settlements:
 
     def of(self, row_ids: Sequence[str]) -> dict[str, Settlement]:
         """How those of the rows stand that were settled."""
-        found: dict[str, Settlement] = {}
+        settled: dict[str, Settlement] = {}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.all(f"SELECT * FROM settlements WHERE undone IS NULL AND row IN ({marks(some)})", *some):
-                found[r["row"]] = Settlement(r["decision"], r["who"], r["created"])
-        return found
+                settled[r["row"]] = Settlement(r["decision"], r["who"], r["created"])
+        return settled
