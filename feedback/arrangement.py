@@ -34,6 +34,12 @@ def arranged(row: Row, order: Sequence[int]) -> Row:
     return replace(row, responses=first + tuple(here.values()))
 
 
+def slots(order: Sequence[int], responses: int) -> dict[int, int]:
+    """{place: slot} of a row's responses, in the order in which they are shown."""
+    later = (place for place in range(responses) if place not in order)
+    return {place: slot for slot, place in enumerate([*order, *later]) if place < responses}
+
+
 def to_places(answers: Mapping[str, T], order: Sequence[int]) -> dict[str, T]:
     """Answers about slots as answers about places."""
     return _renamed(answers, dict(enumerate(order)))

@@ -30,19 +30,56 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         opened(app, run, curator, "review")
         span, detail = page.locator(".pager span"), page.locator(".detail")
         expect(span).to_have_text("1–10 of 25")
-        curator.key("a")
-        expect(detail.locator(".pill")).to_contain_text("approved")
         expect(detail.get_by_text("Your rating, helpfulness").first).to_be_visible()
         curator.key("4")
         expect(detail.get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
         curator.key("l")
         curator.key("2")
         expect(detail.get_by_label("2 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
+
+        # the next row comes by itself, with its beginning in sight
+        page.set_viewport_size({"width": 1024, "height": 420})
+        page.mouse.wheel(0, 300)
+        curator.key("a")
+        expect(detail).to_have_attribute("aria-label", "Row 2")
+        expect(page.locator(".list li").first.locator(".pill")).to_contain_text("approved")
+        expect(detail.get_by_role("heading", name="Row 2")).to_be_in_viewport(ratio=1)
+        expect(detail.locator(".bubble")).to_be_in_viewport(ratio=1)
+        topmost = "h2 => { const at = h2.getBoundingClientRect(); return document.elementFromPoint(at.x + 4, at.y + 4) === h2; }"
+        assert detail.get_by_role("heading", name="Row 2").evaluate(
+            topmost
+        )  # nothing that sticks to the top is over it
+        detail.get_by_label("Row before").click()
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        expect(detail.get_by_label("Row before")).to_be_disabled()
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 2")
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+        # not where that is switched off, which this browser remembers
+        detail.get_by_label("Next row by itself").uncheck()
         curator.key("r")
         expect(detail.locator(".pill")).to_contain_text("rejected")
+        page.reload()
+        curator.there()
         curator.counted("reviewed", 2)
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        expect(detail.get_by_label("Next row by itself")).not_to_be_checked()
+        # past the header with the first Tab, to the row
+        curator.key("Tab")
+        expect(page.get_by_role("link", name="To the row")).to_be_focused()
+        curator.key("Enter")
+        expect(detail).to_be_focused()
+
+        # keys do nothing where they are switched off, as for those who speak to their computer
+        page.locator(".keys summary").click()
+        page.get_by_label("Single keys do this").uncheck()
+        curator.key("j")
+        curator.answered()
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        page.get_by_label("Single keys do this").check()
+        page.locator("body").press("j")
+        expect(detail).to_have_attribute("aria-label", "Row 2")
 
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 3")

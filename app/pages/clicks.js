@@ -8,7 +8,9 @@ element.addEventListener('click', (event) => {
   if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
   const chosen = button.dataset.act === 'correct' ? [...document.querySelectorAll('#browse .response:has(.stars)')] : [];
   const focus = chosen.findIndex((one) => one.classList.contains('here'));  // the response that h and l chose
-  trigger('click', focus < 0 ? {...button.dataset} : {...button.dataset, focus});
+  const data = focus < 0 ? {...button.dataset} : {...button.dataset, focus};
+  if (button.dataset.act === 'say') data.onward = document.querySelector('[data-remember=onward]')?.checked ?? false;
+  trigger('click', data);
   if (button.dataset.act === 'correct') write('#correct-response');
   if (button.dataset.act === 'edit') write('#edit-response');
 });

@@ -241,7 +241,8 @@ def cards(look: Look) -> str:
     first = previewing(look)
     if look.busy and not first and look.job is not None and look.job.what != "again":
         rows = store.rows.latest(look.run.id, LATEST)
-        latest = "".join(row_card(row, str(store.rows.place(row) + 1)) for row in rows)
+        numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
+        latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
     begun = store.rows.first(look.run.id, PREVIEW_ROWS)
     writing = being_written(look) if first else []
@@ -282,7 +283,7 @@ def prompt(look: Look) -> str:
         return ""
     if not said:
         return parts.note("No model is asked: the rows are taken as they are.")
-    talk = "".join(parts.bubble(role, content) for role, content in said)
+    talk = "".join(parts.bubble(role, content, raw=True) for role, content in said)
     return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{talk}</div>'
 
 

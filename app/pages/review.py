@@ -12,8 +12,8 @@ from app.errors import PageError
 from app.forms import add_fields
 from app.pages import argilla, filters, verdict
 from app.pages.board import Act, Board, Done, stop
-from app.pages.rows import rows
-from app.parts import count, t
+from app.pages.rows import beside, rows
+from app.parts import attrs, count, t
 from app.tables.reviews import audit_of
 from feedback.judged import Merging
 from feedback.schema import BLIND_FROM, Review, shape_of
@@ -24,6 +24,8 @@ MOST_ROWS = 10**9
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(head)
+        board.part(argilla.reviewers, elem_classes="bar-part")
+        board.part(ways, turn, elem_id="ways", elem_classes="bar-part")
         board.button(
             lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
         )
@@ -37,20 +39,22 @@ def build(board: Board) -> None:
         board.button(rename_words, send_renamed, min_width=130, elem_id="send-renamed")
         board.button(send_words, send, primary=True, min_width=120, elem_id="send")
     board.problem("review", "merge", "embedder")
-    board.part(argilla.state)
+    board.part(argilla.progress)
     board.part(advice)
-    with gr.Row(elem_classes="hows") as hows:
-        with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
-            add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
-            _audit(board)
-            _similar(board)
-            board.part(shape)
-        with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
-            add_fields(board.form, "merge", Merging)
-            for name in ("merge.decision", "merge.text"):
-                board.changes(name, merge)
-        argilla.build(board)
-    board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+    with gr.Column(visible=False, elem_classes="settings", elem_id="review-settings") as settings:
+        board.part(argilla.state)
+        with gr.Row(elem_classes="hows"):
+            with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
+                _audit(board)
+                _similar(board)
+                board.part(shape)
+            with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "merge", Merging)
+                for name in ("merge.decision", "merge.text"):
+                    board.changes(name, merge)
+            argilla.build(board)
+    board.dress(settings, lambda look: gr.update(visible=_shows_settings(look)))
     filters.build(board)
     board.part(rows, browse, often=True, elem_id="browse")
     verdict.build(board)
@@ -89,8 +93,21 @@ def _sending(look: Look) -> bool:
     return look.working and look.job is not None and look.job.what == "push"
 
 
+def _shows_settings(look: Look) -> bool:
+    return bool(look.place.get("settings") and look.counts.get("answered"))
+
+
 def head(look: Look) -> str:
-    return parts.page_head("Review", _line(look))
+    return parts.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
+
+
+def ways(look: Look) -> str:
+    """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
+    if not look.counts.get("answered"):
+        return ""
+    opened = str(_shows_settings(look)).lower()
+    button = f'<button type="button" aria-expanded="{opened}" {attrs(act="settings")}>Settings</button>'
+    return f'<div class="ways">{argilla.link(look)}{button}</div>'
 
 
 def _line(look: Look) -> str:
@@ -199,14 +216,34 @@ def shape(look: Look) -> str:
 # -- what can be done
 
 
-def browse(act: Act) -> Done:
-    if (done := verdict.say(act)) is not None:
-        return done
-    if act.word == "page":
-        return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
-    if act.word != "open":
+def turn(act: Act) -> Done:
+    """The settings are shown, or put away again."""
+    if act.word != "settings":
         raise PageError
-    return Done(place={"row": act.row().id, "correcting": ""})
+    return Done(place={"settings": not act.place.get("settings")})
+
+
+def browse(act: Act) -> Done:
+    onward = act.word == "say" and act.data.get("onward") is True
+    following = (
+        beside(act.look, act.row().id, 1) if onward else ""
+    )  # before the verdict, by which a row may leave the list
+    if (done := verdict.say(act)) is not None:
+        return (
+            replace(done, place={**done.place, "row": following}) if following and "naming" not in done.place else done
+        )
+    match act.word:
+        case "page":
+            return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+        case "open":
+            return Done(place={"row": act.row().id, "correcting": ""})
+        case "step":
+            by = -1 if act.text("by") == "-1" else 1
+            return Done(place={"row": beside(act.look, act.row().id, by) or act.row().id, "correcting": ""})
+        case "raw":
+            row = act.row().id
+            return Done(place={"raw": "" if act.place.get("raw") == row else row, "row": row})
+    raise PageError
 
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:

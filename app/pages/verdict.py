@@ -15,18 +15,21 @@ from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
+from feedback.arrangement import slots
 from feedback.judged import Judged
 from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
 from feedback.types import RATED
 from tasks.errors import SettingsError
+from tasks.types import Row
 
 HIDDEN = "model hidden"
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
-    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("/", "search"),
+    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("o", "all of each text"), ("m", "raw texts"),
+    ("/", "search"),
 )  # fmt: skip
 
 
@@ -98,6 +101,18 @@ def covered(judged: Judged) -> Judged:
     return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=())
 
 
+def letters(look: Look, row: Row) -> dict[int, str]:
+    """{place: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
+    order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
+    return {place: parts.letter(slot) for place, slot in slots(order, len(row.responses)).items()}
+
+
+def corrected(look: Look, judged: Judged) -> int:
+    """The place of the response that is being corrected."""
+    of = look.place.get("of")
+    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+
+
 def _judged(look: Look, row_id: str) -> Judged | None:
     found = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
     judged = found.get(row_id)
@@ -106,13 +121,7 @@ def _judged(look: Look, row_id: str) -> Judged | None:
 
 def _begun(look: Look) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
-    return look.place.get("texts", ("", "")) if correcting(look) else ("", "")
-
-
-def _of(look: Look, judged: Judged) -> int:
-    """The place of the response that is being corrected."""
-    of = look.place.get("of")
-    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+    return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
 
 
 def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
@@ -135,8 +144,10 @@ def _choice(look: Look) -> Any:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
         return gr.update(visible=False)
-    choices = [(f"{parts.letter(k)} · {one.model}", str(k)) for k, one in enumerate(judged.row.responses)]
-    return gr.update(visible=True, choices=choices, value=str(_of(look, judged)))
+    choices = [
+        (f"{letter} · {judged.row.responses[k].model}", str(k)) for k, letter in letters(look, judged.row).items()
+    ]
+    return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
 def _name_of(look: Look) -> str:
@@ -144,8 +155,8 @@ def _name_of(look: Look) -> str:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or not judged.row.responses:
         return "Response"
-    of = _of(look, judged)
-    letter = f" {parts.letter(of)}" if len(judged.row.responses) > 1 else ""
+    of = corrected(look, judged)
+    letter = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
     return f"Response{letter}, {judged.row.responses[of].model}"
 
 
@@ -177,8 +188,17 @@ def bar(look: Look, judged: Judged) -> str:
     who = name_of(look)
     as_whom = f'<span class="note whose">as {t(who)} {parts.button("Change", act="rename")}</span>' if who else ""
     keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
-    help_ = f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><ul>{keys}</ul></details>'
-    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{as_whom}{help_}</div>'
+    help_ = (
+        f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
+        f"{_switch('keys', 'Single keys do this')}</div></details>"
+    )
+    onward = _switch("onward", "Next row by itself")
+    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{help_}</div>'
+
+
+def _switch(name: str, words: str) -> str:
+    """A switch that the browser remembers, on where it remembers nothing (keys.js)."""
+    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {words}</label>'
 
 
 def stars(look: Look, judged: Judged, place: int) -> str:
@@ -246,7 +266,7 @@ def say(act: Act) -> Done | None:
                 return Done(place={"row": row})
             focus = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
             of = _to_correct(look, judged, focus)
-            return Done(place={"row": row, "correcting": row, "of": of, "texts": _as_corrected(judged, of)})
+            return Done(place={"row": row, "correcting": row, "of": of, "corrected": _as_corrected(judged, of)})
     return None
 
 
@@ -272,9 +292,11 @@ def switch(act: Act) -> Done:
     chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
     if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
         return Done()
-    is_untouched = response.strip() in {text.strip() for text in (_as_corrected(judged, _of(look, judged))[1], "")}
+    is_untouched = response.strip() in {
+        text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
+    }
     text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
-    return Done(place={"of": int(chosen), "texts": (instruction, text)})
+    return Done(place={"of": int(chosen), "corrected": (instruction, text)})
 
 
 def correct(act: Act) -> Done:
@@ -284,7 +306,7 @@ def correct(act: Act) -> Done:
     who = act.desk.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(place={"correcting": ""})
-    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, _of(look, judged)), strict=True))
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     blind = bool(hidden(look, [judged.row.id]))

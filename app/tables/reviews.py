@@ -304,6 +304,14 @@ class Reviews:
         found = self.db.all("SELECT arrangement FROM pushed WHERE push=? AND row=?", push.id, row)
         return list(json.loads(found[0]["arrangement"])) if found else []
 
+    def arrangements(self, row_ids: Sequence[str]) -> dict[str, list[int]]:
+        """{row id: the places of its responses in the order in which its newest record shows them}, for those that have one."""
+        found = self.db.all(
+            f"SELECT row, arrangement FROM pushed WHERE arrangement<>'[]' AND row IN ({marks(row_ids)}) ORDER BY push",
+            *row_ids,
+        )
+        return {r["row"]: list(json.loads(r["arrangement"])) for r in found}
+
     def place(self, run_id: str, dataset_id: str, row: str) -> int | None:
         """The place of a row in what was sent to a dataset, from 1; None where it is not there."""
         found = self.db.all(

@@ -208,6 +208,24 @@ class Rows:
         )  # fmt: skip
         return int(found["n"])
 
+    def numbers(self, run_id: str, row_ids: Sequence[str]) -> dict[str, int]:
+        """{row id: its number in the run}: 1 for the first. It counts dropped rows too, so that dropping one changes no other's."""
+        found = self.db.all(
+            f"SELECT id, unit, position FROM rows WHERE run=? AND id IN ({marks(row_ids)}) ORDER BY unit, position",
+            run_id, *row_ids,
+        )  # fmt: skip
+        numbers: dict[str, int] = {}
+        number, unit, position = 0, -1, 0
+        for row in found:  # each counted from the one before it
+            (more,) = self.db.all(
+                "SELECT count(*) n FROM rows WHERE run=? AND state IN ('kept', 'dropped')"
+                " AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)",
+                run_id, unit, position, row["unit"], row["position"],
+            )  # fmt: skip
+            number, unit, position = number + int(more["n"]), row["unit"], row["position"]
+            numbers[row["id"]] = number
+        return numbers
+
     def worked(self, run_id: str) -> tuple[int, int]:
         """(units that were worked, rows that they gave)."""
         (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
