@@ -1,6 +1,7 @@
 """Rows at the page: found by search and filters, decided and corrected by keyboard, dropped and edited before people have them."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -8,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from app import judging
 from app.store import Store
 from app.tables.runs import Run
-from tests.browser import App, Person, person
+from tests.browser import SLOW, App, Person, person
 from tests.rows import with_run
 
 ROWS = 25
@@ -160,6 +161,18 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         with Store(app.data) as store:
             (row,) = store.rows.page(run.id, 0, 1)
         expect(field).to_have_value(row.responses[1].text)
+        expect(field).to_have_attribute("dir", "auto")
+        # it stands beside the response, which is in sight with its row's prompt
+        for part in (
+            field,
+            page.locator(".detail .bubble").first,
+            page.get_by_role("region", name="Response B, model-1"),
+        ):
+            expect(part).to_be_in_viewport()
+        room, box = page.locator("#correct-here").bounding_box(), page.locator(".correcting").bounding_box()
+        assert room and box and (room["x"], room["y"]) == (box["x"], box["y"])
+        of = page.get_by_role("region", name="Response B, model-1").bounding_box()
+        assert of and of["x"] + of["width"] <= box["x"] and abs(of["y"] - box["y"]) < 40
         # another one can be chosen; what was typed stays
         page.locator("#correct-which").get_by_role("radio").first.check()
         curator.answered()
@@ -173,4 +186,31 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         with Store(app.data) as store:
             (one,) = judging.judged_of(store, run, [row.id]).values()
         assert one.corrected_response() == ("Written anew.", 1)
+
+        # what is being written is not lost when the row is left for another one
+        curator.key("e")
+        page.locator("#correct-instruction textarea").fill("Asked anew.")
+        page.locator(".list li button").nth(2).click()
+        expect(page.locator(".detail")).to_have_attribute("aria-label", "Row 3")
+        expect(field).to_be_hidden()
+        curator.key("k")
+        curator.key("k")
+        expect(page.locator(".detail")).to_have_attribute("aria-label", "Row 1")
+        curator.key("e")
+        expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
+
+        # nor when the row is decided in another tab: that is said, and nothing is replaced unasked
+        other = replace(curator, page=curator.context.new_page())
+        opened(app, run, other, "review")
+        other.key("r")
+        expect(other.page.locator(".detail")).to_have_attribute("aria-label", "Row 2")
+        expect(page.locator("#meanwhile")).to_contain_text("rejected it", timeout=SLOW)
+        expect(page.locator("#meanwhile")).to_contain_text("Approving with yours replaces that")
+        expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
+        with Store(app.data) as store:
+            assert judging.judged_of(store, run, [row.id])[row.id].decision == "reject"
+        curator.press("keep-anyway")
+        expect(page.locator(".detail .pill").first).to_contain_text("corrected")
+        with Store(app.data) as store:
+            assert judging.judged_of(store, run, [row.id])[row.id].corrected_instruction() == "Asked anew."
         assert curator.complaints == []

@@ -10,6 +10,8 @@ element.addEventListener('click', (event) => {
   const focus = chosen.findIndex((one) => one.classList.contains('here'));  // the response that h and l chose
   const data = focus < 0 ? {...button.dataset} : {...button.dataset, focus};
   if (button.dataset.act === 'say') data.onward = document.querySelector('[data-remember=onward]')?.checked ?? false;
+  const texts = ['#correct-instruction', '#correct-response'].map((field) => document.querySelector(`${field} textarea`));
+  if (element.closest('#browse') && texts.every((field) => field?.offsetParent)) data.written = texts.map((field) => field.value);
   trigger('click', data);
   if (button.dataset.act === 'correct') write('#correct-response');
   if (button.dataset.act === 'edit') write('#edit-response');

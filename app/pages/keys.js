@@ -125,12 +125,20 @@
     const box = document.querySelector('.correcting'), room = document.querySelector('#correct-here');
     if (!box?.offsetParent && !box?.getClientRects().length) return;
     if (!room?.offsetParent) { box.style.cssText = ''; return; }
+    box.querySelectorAll('textarea').forEach((field) => { field.dir = 'auto'; });
     const at = room.getBoundingClientRect();
     box.style.cssText = `position: absolute; z-index: 3; width: ${at.width}px; margin: 0`;
     const from = box.offsetParent.getBoundingClientRect();
     box.style.left = `${at.left - from.left}px`;
     box.style.top = `${at.top - from.top}px`;
     room.style.minHeight = `${box.offsetHeight + 12}px`;
+  };
+  // who decides here is asked for where it can be seen
+  let asks = false;
+  const ask = () => {
+    const field = document.querySelector('.naming input, .naming textarea'), now = Boolean(field?.offsetParent);
+    if (now && !asks) { field.closest('.naming').scrollIntoView({ block: 'nearest' }); field.focus({ preventScroll: true }); }
+    asks = now;
   };
   const sizes = new ResizeObserver(() => beside());
 
@@ -212,7 +220,7 @@
   let due = false;
   const tend = () => {
     due = false;
-    unfold(); remember(); fold(); switches(); choose(0); clip(); beside(); arrive(); attend();
+    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend();
     const box = document.querySelector('.correcting');
     if (box) sizes.observe(box);
   };

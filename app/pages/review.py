@@ -56,6 +56,7 @@ def build(board: Board) -> None:
             argilla.build(board)
     board.dress(settings, lambda look: gr.update(visible=_shows_settings(look)))
     filters.build(board)
+    verdict.build_name(board)
     board.part(rows, browse, often=True, elem_id="browse")
     verdict.build(board)
 
@@ -228,10 +229,15 @@ def browse(act: Act) -> Done:
     following = (
         beside(act.look, act.row().id, 1) if onward else ""
     )  # before the verdict, by which a row may leave the list
-    if (done := verdict.say(act)) is not None:
-        return (
-            replace(done, place={**done.place, "row": following}) if following and "naming" not in done.place else done
-        )
+    drafts = verdict.written(act)
+    done = verdict.say(act) or _turned(act)
+    moves = {"row": following} if following and "naming" not in done.place else {}
+    kept = " What you wrote is kept: Correct brings it back." if drafts and act.word == "say" else ""
+    return replace(done, place={**drafts, **done.place, **moves}, toast=f"{done.toast}{kept}".strip())
+
+
+def _turned(act: Act) -> Done:
+    """Another row or page, or the same row as it is or as it reads."""
     match act.word:
         case "page":
             return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})

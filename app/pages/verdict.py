@@ -25,6 +25,8 @@ from tasks.errors import SettingsError
 from tasks.types import Row
 
 HIDDEN = "model hidden"
+MOST_DRAFTS, LONGEST_DRAFT = 20, 400_000
+"""Corrections that a tab remembers though they were left, and how many characters of each."""
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
@@ -33,8 +35,8 @@ KEYS = (
 )  # fmt: skip
 
 
-def build(board: Board) -> None:
-    """The fields for a name, while that is asked for, and for a correction, while one is written."""
+def build_name(board: Board) -> None:
+    """The field for a name, while that is asked for."""
     with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
         board.part(
             lambda look: parts.card_head("Who decides here?", "Your name is kept with each verdict of this browser.")
@@ -49,6 +51,10 @@ def build(board: Board) -> None:
     board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
     for event in (me.click, name.submit):
         board.act(event, be, extra=[name])
+
+
+def build(board: Board) -> None:
+    """The fields for a correction, while one is written."""
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
         which = gr.Radio(
@@ -63,19 +69,26 @@ def build(board: Board) -> None:
             "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
         )
         response = gr.Textbox("", label="Response", lines=4, max_lines=24, interactive=True, elem_id="correct-response")
+        board.part(lambda look: parts.notice(meanwhile(look), "warn"), elem_id="meanwhile")
         with gr.Row():
             keep = gr.Button(
                 "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
             )
-            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
+            anyway = gr.Button(
+                "Approve with mine", variant="primary", scale=0, min_width=150, visible=False, elem_id="keep-anyway"
+            )
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
     board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
     board.dress(which, _choice)
     board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
     board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
     fields = [which, instruction, response]
-    board.act(which.input, switch, extra=fields)
-    board.act(keep.click, correct, extra=fields)
-    board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=fields)
+    board.dress(keep, lambda look: gr.update(visible=not meanwhile(look)))
+    board.dress(anyway, lambda look: gr.update(visible=bool(meanwhile(look))))
+    board.act(which.input, switch, extra=fields, keeps=True)
+    board.act(keep.click, correct, extra=fields, keeps=True)
+    board.act(anyway.click, lambda act: correct(act, anyway=True), extra=fields, keeps=True)
+    board.act(leave.click, leave_it, extra=fields)
 
 
 def name_of(look: Look) -> str:
@@ -137,6 +150,53 @@ def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
     if best:
         return focus if focus in best else min(best)
     return best_response(judged.row, judged.ratings) if focus is None else focus
+
+
+def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
+    """What each reviewer came to of a row, and what they wrote; of a row that is covered this browser's own alone."""
+    own = name_of(look) if hidden(look, [row_id]) else ""
+    return {
+        verdict.reviewer: tuple(
+            str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
+        )
+        for verdict in look.desk.store.reviews.verdicts([row_id])[row_id]
+        if verdict.status == "submitted" and (not own or verdict.reviewer == own)
+    }
+
+
+def meanwhile(look: Look) -> str:
+    """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
+    row = correcting(look)
+    before, now = look.place.get("before", {}), _decided(look, row) if row else {}
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)] if row else []
+    if not changed:
+        return ""
+    what = {"approve": "approved it", "reject": "rejected it", "unsure": "was unsure", "": "took the verdict back"}
+    who = [f"{name} {what.get(now.get(name, ('',))[0], 'decided')}" for name in changed]
+    stands = (
+        "Approving with yours replaces that."
+        if name_of(look) in changed
+        else "Approving with yours stands beside that."
+    )
+    return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
+
+
+def written(act: Act) -> dict[str, Any]:
+    """What the tab is to remember of a correction that is left for something else: coming back to it brings it back."""
+    row, texts = correcting(act.look), act.data.get("written")
+    if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
+        return {}
+    if tuple(texts) == _begun(act.look) or sum(map(len, texts)) > LONGEST_DRAFT:
+        return {}
+    drafts = {name: kept for name, kept in act.place.get("drafts", {}).items() if name != row}
+    newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
+    return {"drafts": {**newest, row: (act.place.get("of"), (texts[0], texts[1]))}}
+
+
+def _without_draft(act: Act) -> dict[str, Any]:
+    """The place once a correction is over."""
+    row, drafts = correcting(act.look), act.place.get("drafts", {})
+    return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
 
 
 def _choice(look: Look) -> Any:
@@ -264,9 +324,15 @@ def say(act: Act) -> Done | None:
                 return Done(place={"correcting": ""})
             if (judged := _judged(look, row)) is None:
                 return Done(place={"row": row})
-            focus = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            begun = {"row": row, "correcting": row, "before": _decided(look, row)}
+            if draft := look.place.get("drafts", {}).get(row):
+                return Done(
+                    place={**begun, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
+                )
+            slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            focus = None if slot is None else [*letters(look, pressed)][slot]
             of = _to_correct(look, judged, focus)
-            return Done(place={"row": row, "correcting": row, "of": of, "corrected": _as_corrected(judged, of)})
+            return Done(place={**begun, "of": of, "corrected": _as_corrected(judged, of)})
     return None
 
 
@@ -299,16 +365,22 @@ def switch(act: Act) -> Done:
     return Done(place={"of": int(chosen), "corrected": (instruction, text)})
 
 
-def correct(act: Act) -> Done:
-    """Approves the row with the texts as they were written."""
+def leave_it(act: Act) -> Done:
+    return Done(place=_without_draft(act))
+
+
+def correct(act: Act, *, anyway: bool = False) -> Done:
+    """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
     look = act.look
     judged = _judged(look, correcting(look)) if correcting(look) else None
     who = act.desk.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(place={"correcting": ""})
+    if meanwhile(look) and not anyway:
+        return Done()
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     blind = bool(hidden(look, [judged.row.id]))
     act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
-    return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")
+    return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
