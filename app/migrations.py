@@ -453,9 +453,20 @@ def _origin_before(
     return "accepted" if ranked == ranks else "changed"
 
 
+def numbers(connection: sqlite3.Connection) -> None:
+    """The number of a record in Argilla is that of its row in the run, as the app shows it."""
+    _each(
+        connection,
+        """
+        -- the number that a record has in Argilla; NULL where an earlier version sent its place in the order of sending, plus 1
+        ALTER TABLE pushed ADD COLUMN number INTEGER;
+    """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
-    dialects, origins,
+    dialects, origins, numbers,
 ]  # fmt: skip
 
 

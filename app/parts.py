@@ -11,7 +11,6 @@ BOWL = (
     ' 3.6-.6 2.2-2.3 3.7-4.6 3.7s-4-1.5-4.6-3.7c-.4-1.4-.2-2.6-1-3.6C5.5 10.600 4 9.800 4 8.5Z"/>'
     '<path class="lip" d="M6.500 8.500c0 .9 2.500 1.600 5.500 1.600s5.500-.7 5.500-1.600"/></svg>'
 )
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def t(text: object) -> str:
@@ -73,11 +72,6 @@ def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
     """Numbers with a word under each."""
     inner = "".join(f"<div><b>{t(value)}</b><span>{t(word)}</span></div>" for value, word in cells)
     return f'<div class="facts-row" role="group" aria-label="{t(label)}">{inner}</div>'
-
-
-def letter(place: int) -> str:
-    """What a response is called on the page."""
-    return LETTERS[place % len(LETTERS)]
 
 
 def prose(text: str, *, raw: bool = False) -> str:

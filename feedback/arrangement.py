@@ -20,6 +20,12 @@ NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)", re.DOTALL)
 """What is named by a response, counted from 1: questions for ratings and reasons, values of a ranking."""
 
 
+def letter(slot: int) -> str:
+    """What people call the response in a slot: A to Z, then AA, AB and so on."""
+    before, last = divmod(slot, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + last)
+
+
 def order_of(seed: int, row: str, responses: int) -> tuple[int, ...]:
     """The order for a row of so many responses: a shuffle that the seed and the row's id alone decide."""
     places = list(range(min(responses, MOST_RESPONSES)))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from feedback.arrangement import letter
 from feedback.aspects import ASPECTS
 from feedback.markdown import shown
 from feedback.opinions import MOST_RESPONSES
@@ -144,7 +145,7 @@ def fields(shape: Shape) -> list[Part]:
     if shape.reference:
         found.append(Part("text", "reference", "Reference"))
     for k in range(1, shape.responses + 1):
-        title = "Response" if shape.responses == 1 else f"Response {k}"
+        title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
         found.append(Part("text", f"response-{k}", title))
     return found
 
@@ -162,7 +163,7 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
     found = [Part("decision", DECISION, "Keep this row?", required=True)]
     for place in range(shape.responses):
-        which = "the response" if shape.responses == 1 else f"response {place + 1}"
+        which = "the response" if shape.responses == 1 else f"response {letter(place)}"
         for aspect in review.rated(labelled):
             asked = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
             found.append(Part("rating", rating_question(aspect, place), asked))
@@ -208,7 +209,7 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
             case "words":
                 return rg.TextQuestion(**common, use_markdown=part.markdown)
             case "ranking":
-                ranked = {f"response-{k}": f"Response {k}" for k in range(1, shape.responses + 1)}
+                ranked = {f"response-{k}": f"Response {letter(k - 1)}" for k in range(1, shape.responses + 1)}
                 return rg.RankingQuestion(**common, values=ranked)
             case "reasons":
                 return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
@@ -230,7 +231,7 @@ def metadata(shape: Shape) -> list[Any]:
     import argilla as rg
 
     models = [
-        rg.TermsMetadataProperty(name=f"model-{k}", title=f"Model of response {k}")
+        rg.TermsMetadataProperty(name=f"model-{k}", title=f"Model of response {letter(k - 1)}")
         for k in range(1, shape.responses + 1)
     ]
     return [

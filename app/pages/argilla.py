@@ -150,7 +150,7 @@ def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> st
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
-    number = look.desk.store.reviews.place(look.run.id, dataset, row)
+    number = look.desk.store.reviews.number_there(look.run.id, dataset, row)
     owner = reviewing.owner(look.desk.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
     status = next(own, "") or look.desk.store.quick.status_there(row, dataset)

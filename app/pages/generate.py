@@ -247,10 +247,11 @@ def cards(look: Look) -> str:
     begun = store.rows.first(look.run.id, PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = ""
-    for number, (row, dropped) in enumerate(begun, 1):
+    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in begun])
+    for row, dropped in begun:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
-        shown += changes.card(look, row, number, dropped)
+        shown += changes.card(look, row, numbers[row.id], dropped)
     if first:
         wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
         for number in range(len(begun) + 1, wanted + 1):

@@ -15,7 +15,7 @@ from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
-from feedback.arrangement import slots
+from feedback.arrangement import letter, slots
 from feedback.judged import Judged
 from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
@@ -117,7 +117,13 @@ def covered(judged: Judged) -> Judged:
 def letters(look: Look, row: Row) -> dict[int, str]:
     """{place: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
     order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
-    return {place: parts.letter(slot) for place, slot in slots(order, len(row.responses)).items()}
+    return {place: letter(slot) for place, slot in slots(order, len(row.responses)).items()}
+
+
+def letter_of(look: Look, row_id: str, place: int) -> str:
+    """The letter of one response, where the row itself is not at hand."""
+    order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
+    return letter(order.index(place) if place in order else place)
 
 
 def corrected(look: Look, judged: Judged) -> int:
@@ -204,9 +210,7 @@ def _choice(look: Look) -> Any:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
         return gr.update(visible=False)
-    choices = [
-        (f"{letter} · {judged.row.responses[k].model}", str(k)) for k, letter in letters(look, judged.row).items()
-    ]
+    choices = [(f"{which} · {judged.row.responses[k].model}", str(k)) for k, which in letters(look, judged.row).items()]
     return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
@@ -216,8 +220,8 @@ def _name_of(look: Look) -> str:
     if judged is None or not judged.row.responses:
         return "Response"
     of = corrected(look, judged)
-    letter = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
-    return f"Response{letter}, {judged.row.responses[of].model}"
+    which = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
+    return f"Response{which}, {judged.row.responses[of].model}"
 
 
 def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
