@@ -19,6 +19,8 @@ from feedback.judged import Merging
 from feedback.schema import BLIND_FROM, Review, shape_of
 
 MOST_ROWS = 10**9
+SETTINGS = {"review", "merge", "embedder", "argilla"}
+"""What the settings are about, as problems name it."""
 
 
 def build(board: Board) -> None:
@@ -95,7 +97,9 @@ def _sending(look: Look) -> bool:
 
 
 def _shows_settings(look: Look) -> bool:
-    return bool(look.place.get("settings") and look.counts.get("answered"))
+    """True where somebody wants them, or where something is wrong with what they hold."""
+    is_wrong = SETTINGS & look.place.get("problems", {}).keys()
+    return bool((look.place.get("settings") or is_wrong) and look.counts.get("answered"))
 
 
 def head(look: Look) -> str:
@@ -221,7 +225,7 @@ def turn(act: Act) -> Done:
     """The settings are shown, or put away again."""
     if act.word != "settings":
         raise PageError
-    return Done(place={"settings": not act.place.get("settings")})
+    return Done(place={"settings": not _shows_settings(act.look)})
 
 
 def browse(act: Act) -> Done:
