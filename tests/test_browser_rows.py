@@ -56,6 +56,15 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 2")
         page.set_viewport_size({"width": 1440, "height": 900})
+        # whoever goes by Tab and Enter finds the same button on the next row
+        detail.get_by_role("button", name="Unsure").focus()
+        curator.key("Enter")
+        expect(detail).to_have_attribute("aria-label", "Row 3")
+        expect(detail.get_by_role("button", name="Unsure")).to_be_focused()
+        detail.get_by_role("button", name="Row before").click()
+        expect(detail).to_have_attribute("aria-label", "Row 2")
+        detail.get_by_role("button", name="Take it back").click()
+        expect(detail.locator(".pill")).to_contain_text("discarded")
 
         # not where that is switched off, which this browser remembers
         detail.get_by_label("Next row by itself").uncheck()

@@ -236,8 +236,12 @@ def browse(act: Act) -> Done:
     drafts = verdict.written(act)
     done = verdict.say(act) or _turned(act)
     moves = {"row": following} if following and "naming" not in done.place else {}
-    kept = " What you wrote is kept: Correct brings it back." if drafts and act.word == "say" else ""
-    return replace(done, place={**drafts, **done.place, **moves}, toast=f"{done.toast}{kept}".strip())
+    told = [done.toast]
+    if onward and not following and "naming" not in done.place:
+        told.append("That was the last row of the list.")
+    if drafts and act.word == "say":
+        told.append("What you wrote is kept: Correct brings it back.")
+    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, told)))
 
 
 def _turned(act: Act) -> Done:
