@@ -494,6 +494,17 @@ def outcomes(connection: sqlite3.Connection) -> None:
           UPDATE rows SET {_QUEUED.format("old.row")} WHERE id=old.row; END;
         CREATE TRIGGER queue_update AFTER UPDATE OF sent, withdrawn, kind, priority, place, suggestions_shown ON pushed BEGIN
           UPDATE rows SET {_QUEUED.format("new.row")} WHERE id=new.row; END;
+        """,
+    )
+
+
+def numbers(connection: sqlite3.Connection) -> None:
+    """The number of a record in Argilla is that of its row in the run, as the app shows it."""
+    _each(
+        connection,
+        """
+        -- the number that a record has in Argilla; NULL where an earlier version sent its place in the order of sending, plus 1
+        ALTER TABLE pushed ADD COLUMN number INTEGER;
     """,
     )
 
@@ -508,7 +519,7 @@ _QUEUED = (
 
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
-    dialects, origins, outcomes,
+    dialects, origins, outcomes, numbers,
 ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ import html
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from app import markdown
+
 BOWL = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 8.5c0-2 3.6-3.5 8-3.5s8 1.5 8 3.5c0 1.3-1.5 2.1-2.4 3.2-.8 1-.6 2.2-1'
     ' 3.6-.6 2.2-2.3 3.7-4.6 3.7s-4-1.5-4.6-3.7c-.4-1.4-.2-2.6-1-3.6C5.5 10.600 4 9.800 4 8.5Z"/>'
     '<path class="lip" d="M6.500 8.500c0 .9 2.500 1.600 5.500 1.600s5.500-.7 5.500-1.600"/></svg>'
 )
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def t(text: object) -> str:
@@ -73,14 +74,16 @@ def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
     return f'<div class="facts-row" role="group" aria-label="{t(label)}">{inner}</div>'
 
 
-def letter(place: int) -> str:
-    """What a response is called on the page."""
-    return LETTERS[place % len(LETTERS)]
+def prose(text: str, *, raw: bool = False) -> str:
+    """A text of a model or a person as it reads, or as it is; where it is too long for its place, with a way to all of it."""
+    body = markdown.plain(text) if raw else markdown.rendered(text)
+    return f'<div class="clip">{body}<button type="button" class="all" aria-expanded="false">All of it</button></div>'
 
 
-def bubble(role: str, text: str, note: str = "", extra: str = "") -> str:
+def bubble(role: str, text: str, note: str = "", extra: str = "", *, raw: bool = False) -> str:
     side = f'<span class="note">{t(note)}</span>' if note else ""
-    return f'<div class="bubble {t(role)}"><div class="who">{t(role)}{side}</div>{extra}<div class="text">{t(text)}</div></div>'
+    who = f'<div class="who">{t(role)}{side}</div>'
+    return f'<div class="bubble {t(role)}">{who}{extra}{prose(text, raw=raw)}</div>'
 
 
 def fold(title: str, body: str, note: str = "", kind: str = "") -> str:

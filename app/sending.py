@@ -85,6 +85,8 @@ def send(
         done.shortened += len(judged.row.responses) > MOST_RESPONSES
     blind = made.review.blind_audit is True
     store.reviews.plan(push, priorities, blind_audit=blind)
+    numbers = store.rows.all_numbers(run.id)
+    store.reviews.renumber(push, numbers)
     _forget_what_is_gone(store, push, server, to)
 
     def batches() -> Iterator[tuple[list[to_argilla.Item], int]]:
@@ -97,7 +99,7 @@ def send(
                     item(
                         known[p["row"]].row, known[p["row"]].ratings, shape, about,
                         Place(
-                            p["kind"], p["priority"], p["place"] + 1, p["batch"], not p["suggestions_shown"],
+                            p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
                             tuple(json.loads(p["arrangement"])),
                         ),
                         near.get(p["row"]),
@@ -107,7 +109,9 @@ def send(
                 for p in rest if p["row"] in known
             ], len(page) - len(rest)  # fmt: skip
 
-    to_argilla.push(server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began), watch, done.pushed)
+    to_argilla.push(
+        server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began, numbers), watch, done.pushed
+    )
     done.decided = _tell_decisions(store, push, server, to)
     done.open_audits = store.reviews.open_audits(push) if blind else 0
     store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])

@@ -350,7 +350,7 @@ class Wires:
             tab.page = done.page or tab.page
             said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
             tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
-            emptied: dict[Any, Any] = {} if problems else dict.fromkeys(action.extra)
+            emptied: dict[Any, Any] = {} if problems or action.keeps else dict.fromkeys(action.extra)
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
 

@@ -20,6 +20,12 @@ NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)", re.DOTALL)
 """What is named by a response, counted from 1: questions for ratings, values of a ranking, which one is corrected."""
 
 
+def letter(slot: int) -> str:
+    """What people call the response in a slot: A to Z, then AA, AB and so on."""
+    before, last = divmod(slot, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + last)
+
+
 def order_of(seed: int, row: str, responses: int) -> tuple[int, ...]:
     """The order for a row of so many responses: a shuffle that the seed and the row's id alone decide."""
     places = list(range(min(responses, MOST_RESPONSES)))
@@ -32,6 +38,12 @@ def arranged(row: Row, order: Sequence[int]) -> Row:
     here = dict(enumerate(row.responses))
     first = tuple(here.pop(place, Response("", "")) for place in order)
     return replace(row, responses=first + tuple(here.values()))
+
+
+def slots(order: Sequence[int], responses: int) -> dict[int, int]:
+    """{place: slot} of a row's responses, in the order in which they are shown."""
+    later = (place for place in range(responses) if place not in order)
+    return {place: slot for slot, place in enumerate([*order, *later]) if place < responses}
 
 
 def to_places(answers: Mapping[str, T], order: Sequence[int]) -> dict[str, T]:

@@ -110,12 +110,13 @@ class Judged:
         texts = [clean(response.text) for response in self.row.responses]
         for said, verdict in self.changes(CORRECTED_RESPONSE):
             if texts and said not in texts:
-                return said, self._corrected(verdict, texts)
+                return said, self.corrected_by(verdict)
         return None
 
-    def _corrected(self, verdict: Verdict, texts: Sequence[str]) -> int:
+    def corrected_by(self, verdict: Verdict) -> int:
         """The place of the response that a verdict corrects: as the person said, else the one whose text stood there, else
         the one that the person rated or ranked best, else the labeller's best."""
+        texts = [clean(response.text) for response in self.row.responses]
         shown = verdict.shown.get(CORRECTED_RESPONSE)
         if (named := verdict.correction_of) is not None and named < len(texts):
             return named

@@ -45,7 +45,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How one row stands in what is sent: audit or queue, its priority, its number (the order of sending), the batch."""
+    """How one row stands in what is sent: audit or queue, its priority, its row's number in the run, the batch."""
 
     sample: str
     priority: float

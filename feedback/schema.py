@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from feedback.arrangement import letter
 from feedback.aspects import ASPECTS
 from feedback.markdown import shown
 from feedback.opinions import MOST_RESPONSES
@@ -143,7 +144,7 @@ def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     if shape.reference:
         found.append(Part("text", "reference", "Reference"))
     for k in range(1, shape.responses + 1):
-        title = "Response" if shape.responses == 1 else f"Response {k}"
+        title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
         found.append(Part("text", f"response-{k}", title))
         if labelled and review.blind_audit is True:
             found.append(_reasons_of(shape, k - 1, "text"))
@@ -161,7 +162,7 @@ def rationale_name(place: int) -> str:
 
 
 def _reasons_of(shape: Shape, place: int, kind: Literal["text", "words"]) -> Part:
-    which = "the response" if shape.responses == 1 else f"response {place + 1}"
+    which = "the response" if shape.responses == 1 else f"response {letter(place)}"
     return Part(kind, rationale_name(place), f"Why: the labeller on {which}")
 
 
@@ -169,7 +170,7 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
     found = [Part("decision", DECISION, "Keep this row?", required=True)]
     for place in range(shape.responses):
-        which = "the response" if shape.responses == 1 else f"response {place + 1}"
+        which = "the response" if shape.responses == 1 else f"response {letter(place)}"
         for aspect in review.rated(labelled):
             asked = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
             found.append(Part("rating", rating_question(aspect, place), asked))
@@ -196,7 +197,7 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
     """The Argilla settings for rows of that shape. `labelled` are the aspects that the labeller rated."""
     import argilla as rg
 
-    responses = {f"response-{k}": f"Response {k}" for k in range(1, shape.responses + 1)}
+    responses = {f"response-{k}": f"Response {letter(k - 1)}" for k in range(1, shape.responses + 1)}
 
     def made(part: Part) -> Any:
         common: dict[str, Any] = {"name": part.name, "title": part.title, "required": part.required}
@@ -236,7 +237,7 @@ def metadata(shape: Shape) -> list[Any]:
     import argilla as rg
 
     models = [
-        rg.TermsMetadataProperty(name=f"model-{k}", title=f"Model of response {k}")
+        rg.TermsMetadataProperty(name=f"model-{k}", title=f"Model of response {letter(k - 1)}")
         for k in range(1, shape.responses + 1)
     ]
     return [

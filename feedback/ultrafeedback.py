@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
+from feedback.arrangement import letter
 from feedback.aspects import ASPECTS
 from feedback.types import Rating
 from tasks.base import text
@@ -236,7 +237,7 @@ def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rati
     note = why
     if len(question.order) > 1:
         number = len(row.responses[longest].text)
-        note += f" Response {longest + 1} is the longest, with {number:,} characters; rated one at a time, the others may fit."
+        note += f" Response {letter(longest)} is the longest, with {number:,} characters; rated one at a time, the others may fit."
     return [_without_answer(row, question, place, model, "unrated", note) for place in question.order]
 
 

@@ -12,7 +12,7 @@ from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.arrangement import arranged, order_of, to_places, to_slots
+from feedback.arrangement import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
 from tests.judging import ROW
 from tests.rows import Reviewer, made_of, with_run
@@ -52,6 +52,11 @@ def test_a_slot_keeps_its_response_whatever_comes_and_goes() -> None:
         row = replace(ROW, responses=tuple(Response(f"R{k}", "m") for k in range(responses)))
         return [response.text for response in arranged(row, [2, 0, 1]).responses]
 
+    for responses in (2, 3, 5):
+        for place, slot in slots([2, 0, 1], responses).items():
+            assert texts(responses)[slot] == f"R{place}"
+        assert len(slots([2, 0, 1], responses)) == responses
+    assert [letter(slot) for slot in (0, 25, 26, 51, 52)] == ["A", "Z", "AA", "AZ", "BA"]
     assert texts(3) == ["R2", "R0", "R1"]
     assert texts(5) == ["R2", "R0", "R1", "R3", "R4"]
     assert texts(2) == ["", "R0", "R1"]

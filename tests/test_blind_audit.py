@@ -167,8 +167,10 @@ def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Sto
     with at_desk(store, here) as desk:
         act = Act(desk, "first", run.id, desk.filled("first"), {"row": row}, {"row": row, "act": "correct"})
         done = verdict.say(act)
-        assert done is not None and done.place["texts"][1] == "River 0, said by 0."  # the labeller's best is the second
-        verdict.correct(replace(act, place={**done.place}, data={}, extra=["0", done.place["texts"][0], "Mine."]))
+        assert (
+            done is not None and done.place["corrected"][1] == "River 0, said by 0."
+        )  # the labeller's best is the second
+        verdict.correct(replace(act, place={**done.place}, data={}, extra=["0", done.place["corrected"][0], "Mine."]))
     (mine,) = store.reviews.verdicts([row])[row]
     assert mine.blind and mine.answers["corrected-response"] == "Mine."
     assert mine.shown["corrected-response"] == "River 0, said by 0."

@@ -275,6 +275,7 @@ def test_a_dataset_of_that_name_with_other_settings(served_app: App, browser: Br
         pasted(curator, LINES)
         previewed(curator)
         curator.tab("Review")
+        curator.page.get_by_role("button", name="Settings", exact=True).click()
         curator.page.get_by_role("button", name="How rows are sent").click()
         curator.write("review-dataset", taken)
         curator.press("send")

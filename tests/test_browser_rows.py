@@ -1,6 +1,7 @@
 """Rows at the page: found by search and filters, decided and corrected by keyboard, dropped and edited before people have them."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -9,7 +10,7 @@ from app import judging
 from app.store import Store
 from app.tables.runs import Run
 from feedback.types import Verdict
-from tests.browser import App, Person, person
+from tests.browser import SLOW, App, Person, person
 from tests.rows import all_said, with_run
 
 ROWS = 25
@@ -31,19 +32,65 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         opened(app, run, curator, "review")
         span, detail = page.locator(".pager span"), page.locator(".detail")
         expect(span).to_have_text("1–10 of 25")
-        curator.key("a")
-        expect(detail.locator(".row-top .pill")).to_contain_text("approved")
         expect(detail.get_by_text("Your rating, helpfulness").first).to_be_visible()
         curator.key("4")
         expect(detail.get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
         curator.key("l")
         curator.key("2")
         expect(detail.get_by_label("2 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
+
+        # the next row comes by itself, with its beginning in sight
+        page.set_viewport_size({"width": 1024, "height": 420})
+        page.mouse.wheel(0, 300)
+        curator.key("a")
+        expect(detail).to_have_attribute("aria-label", "Row 2")
+        expect(page.locator(".list li").first.locator(".pill")).to_contain_text("approved")
+        expect(detail.get_by_role("heading", name="Row 2")).to_be_in_viewport(ratio=1)
+        expect(detail.locator(".bubble")).to_be_in_viewport(ratio=1)
+        topmost = "h2 => { const at = h2.getBoundingClientRect(); return document.elementFromPoint(at.x + 4, at.y + 4) === h2; }"
+        assert detail.get_by_role("heading", name="Row 2").evaluate(
+            topmost
+        )  # nothing that sticks to the top is over it
+        detail.get_by_label("Row before").click()
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        expect(detail.get_by_label("Row before")).to_be_disabled()
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 2")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        # whoever goes by Tab and Enter finds the same button on the next row
+        detail.get_by_role("button", name="Unsure").focus()
+        curator.key("Enter")
+        expect(detail).to_have_attribute("aria-label", "Row 3")
+        expect(detail.get_by_role("button", name="Unsure")).to_be_focused()
+        detail.get_by_role("button", name="Row before").click()
+        expect(detail).to_have_attribute("aria-label", "Row 2")
+        detail.get_by_role("button", name="Take it back").click()
+        expect(detail.locator(".row-top .pill")).to_contain_text("discarded")
+
+        # not where that is switched off, which this browser remembers
+        detail.get_by_label("Next row by itself").uncheck()
         curator.key("r")
         expect(detail.locator(".row-top .pill")).to_contain_text("rejected")
+        page.reload()
+        curator.there()
         curator.counted("reviewed", 2)
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        expect(detail.get_by_label("Next row by itself")).not_to_be_checked()
+        # past the header with the first Tab, to the row
+        curator.key("Tab")
+        expect(page.get_by_role("link", name="To the row")).to_be_focused()
+        curator.key("Enter")
+        expect(detail).to_be_focused()
+
+        # keys do nothing where they are switched off, as for those who speak to their computer
+        page.locator(".keys summary").click()
+        page.get_by_label("Single keys do this").uncheck()
+        curator.key("j")
+        curator.answered()
+        expect(detail).to_have_attribute("aria-label", "Row 1")
+        page.get_by_label("Single keys do this").check()
+        page.locator("body").press("j")
+        expect(detail).to_have_attribute("aria-label", "Row 2")
 
         curator.key("j")
         expect(detail).to_have_attribute("aria-label", "Row 3")
@@ -197,6 +244,18 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         with Store(app.data) as store:
             (row,) = store.rows.page(run.id, 0, 1)
         expect(field).to_have_value(row.responses[1].text)
+        expect(field).to_have_attribute("dir", "auto")
+        # it stands beside the response, which is in sight with its row's prompt
+        for part in (
+            field,
+            page.locator(".detail .bubble").first,
+            page.get_by_role("region", name="Response B, model-1"),
+        ):
+            expect(part).to_be_in_viewport()
+        room, box = page.locator("#correct-here").bounding_box(), page.locator(".correcting").bounding_box()
+        assert room and box and (room["x"], room["y"]) == (box["x"], box["y"])
+        of = page.get_by_role("region", name="Response B, model-1").bounding_box()
+        assert of and of["x"] + of["width"] <= box["x"] and abs(of["y"] - box["y"]) < 40
         # another one can be chosen; what was typed stays
         page.locator("#correct-which").get_by_role("radio").first.check()
         curator.answered()
@@ -210,4 +269,31 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         with Store(app.data) as store:
             (one,) = judging.judged_of(store, run, [row.id]).values()
         assert one.corrected_response() == ("Written anew.", 1)
+
+        # what is being written is not lost when the row is left for another one
+        curator.key("e")
+        page.locator("#correct-instruction textarea").fill("Asked anew.")
+        page.locator(".list [data-act=open]").nth(2).click()
+        expect(page.locator(".detail")).to_have_attribute("aria-label", "Row 3")
+        expect(field).to_be_hidden()
+        curator.key("k")
+        curator.key("k")
+        expect(page.locator(".detail")).to_have_attribute("aria-label", "Row 1")
+        curator.key("e")
+        expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
+
+        # nor when the row is decided in another tab: that is said, and nothing is replaced unasked
+        other = replace(curator, page=curator.context.new_page())
+        opened(app, run, other, "review")
+        other.key("r")
+        expect(other.page.locator(".detail")).to_have_attribute("aria-label", "Row 2")
+        expect(page.locator("#meanwhile")).to_contain_text("rejected it", timeout=SLOW)
+        expect(page.locator("#meanwhile")).to_contain_text("Approving with yours replaces that")
+        expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
+        with Store(app.data) as store:
+            assert judging.judged_of(store, run, [row.id])[row.id].decision == "reject"
+        curator.press("keep-anyway")
+        expect(page.locator(".detail .pill").first).to_contain_text("corrected")
+        with Store(app.data) as store:
+            assert judging.judged_of(store, run, [row.id])[row.id].corrected_instruction() == "Asked anew."
         assert curator.complaints == []

@@ -116,7 +116,7 @@ def test_responses_that_do_not_fit_are_named() -> None:
     long = replace(RIVER, responses=(Response("x" * 5000, "a"), RIVER.responses[1]))
     found = rated(UltraFeedback(), Judge([PromptTooLong("The prompt does not fit judge: 5000 tokens.")]), long)
     assert {rating.status for rating in found} == {"unrated"}
-    assert all("Response 1 is the longest, with 5,000 characters" in rating.note for rating in found)
+    assert all("Response A is the longest, with 5,000 characters" in rating.note for rating in found)
 
 
 # -- types

@@ -250,6 +250,7 @@ def backwards(folder: Path) -> list[tuple[Any, ...]]:
     connection.execute("ALTER TABLE verdicts DROP COLUMN origins")
     connection.execute("ALTER TABLE pushed DROP COLUMN offered")
     connection.execute("ALTER TABLE pushed DROP COLUMN arrangement")
+    connection.execute("ALTER TABLE pushed DROP COLUMN number")
     connection.execute(f"PRAGMA user_version = {STEPS.index(next(s for s in STEPS if s.__name__ == 'origins'))}")
     connection.commit()
     verdicts = [tuple(row) for row in connection.execute("SELECT * FROM verdicts ORDER BY id")]

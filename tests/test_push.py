@@ -128,7 +128,9 @@ def test_records_are_sorted_by_priority_and_audit_comes_first(
     metadata = [record["metadata"] for record in records]
     assert [m["sample"] for m in metadata] == ["audit"] * 50 + ["queue"] * 10
     assert [m["priority"] for m in metadata] == sorted((m["priority"] for m in metadata), reverse=True)
-    assert [m["number"] for m in metadata] == list(range(1, 61))
+    numbers = store.rows.all_numbers(run.id)
+    assert [m["number"] for m in metadata] == [numbers[record["external_id"]] for record in records]
+    assert sorted(numbers.values()) == list(range(1, 61))
     assert set(metadata[0]) == {
         "priority", "sample", "number", "run", "batch", "task", "model-1", "model-2", "model-3", "length-instruction", "length",
         "rating-mean", "rating-lowest", "rating-spread",

@@ -105,7 +105,7 @@ def test_failures_can_be_opened_again(tmp_path: Path) -> None:
         assert [what for what, _ in store.rows.failures("r")] == [
             "unit 2",
             f"row {row.id}",
-            f"rating of row {other.id}, response 1, helpfulness",
+            f"rating of row {other.id}, response A, helpfulness",
         ]
         assert store.runs.counts("r")["failed"] == 2
         store.rows.reopen("r", surplus=False, failed=True)

@@ -15,6 +15,8 @@ from feedback.push import review_address
 from feedback.types import Verdict
 from tasks.errors import SettingsError
 
+MOST_PEOPLE = 3
+
 
 def build(board: Board) -> None:
     """The fields for another Argilla than the one of the environment."""
@@ -64,13 +66,12 @@ def leave(act: Act) -> Done:
 
 
 def state(look: Look) -> str:
-    """Where the rows are: the dataset in Argilla, the way in, who said what; or what went wrong."""
-    if look.run is None or not (look.counts["sent"] or (look.job is not None and look.job.what in ("push", "pull"))):
-        return ""
-    return f'<section class="panel slim">{_job_words(look)}{_dataset(look)}</section>'
+    """Where the rows are: the dataset in Argilla, the way in, who said what."""
+    return f'<section class="panel slim">{_dataset(look)}</section>' if pushes(look) else ""
 
 
-def _job_words(look: Look) -> str:
+def progress(look: Look) -> str:
+    """How far a push or a pull is; and what is to be known once it has ended."""
     job = look.job
     if job is None or job.what not in ("push", "pull"):
         return ""
@@ -81,31 +82,55 @@ def _job_words(look: Look) -> str:
         if job.what == "push" and job.total:
             speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
             return (
-                f'<p class="big"><b>{done:,}</b> of {count(job.total, "row")} sent <span class="note">{speed}</span></p>'
-                f"{parts.track(done, job.total, 'Rows sent')}"
+                f'<section class="panel slim"><p class="big"><b>{done:,}</b> of {count(job.total, "row")} sent'
+                f' <span class="note">{speed}</span></p>{parts.track(done, job.total, "Rows sent")}</section>'
             )
         return parts.notice(job.saying or ("Sending." if job.what == "push" else "Asking Argilla what people said."))
     if job.what == "push" and job.sent is not None:
         refused = "".join(parts.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5])
-        known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
-        out = f", {count(job.sent.withdrawn, 'row')} taken out" if job.sent.withdrawn else ""
         open_ = (
-            f" {count(job.sent.open_audits, 'audit row was', 'audit rows were')} sealed with suggestions before, and stay so."
+            f"{count(job.sent.open_audits, 'audit row was', 'audit rows were')} sealed with suggestions before, and stay so."
             if job.sent.open_audits
             else ""
         )
-        fewer = f" {shortened(job.sent.shortened)}".rstrip()
-        return parts.notice(f"{count(job.pushed.sent, 'row')} sent{known}{out}.{open_}{fewer}", "ok") + refused
-    if job.what == "pull" and job.pulled is not None:
-        gone = (
-            f" {count(job.pulled.missing, 'dataset was', 'datasets were')} deleted there; what was pulled before is kept."
-            if job.pulled.missing
-            else ""
-        )
-        return parts.notice(
-            f"{came(job.pulled)} came back.{gone}" if not job.pulled.by else f"{came(job.pulled)}.{gone}", "ok"
-        )
+        return parts.notice(" ".join(filter(None, [open_, shortened(job.sent.shortened)]))) + refused
+    if job.what == "pull" and job.pulled is not None and job.pulled.missing:
+        gone = count(job.pulled.missing, "dataset was", "datasets were")
+        return parts.notice(f"{gone} deleted there; what was pulled before is kept.", "warn")
     return ""
+
+
+def outcome(look: Look) -> str:
+    """What the last push or pull came to, in a sentence; "" where there was none, or it is not over."""
+    job = look.job
+    if job is None or job.trouble or job.state == "working":
+        return ""
+    if job.what == "push" and job.sent is not None:
+        known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
+        out = f", {count(job.sent.withdrawn, 'row')} taken out" if job.sent.withdrawn else ""
+        return f"{count(job.pushed.sent, 'row')} sent{known}{out}."
+    if job.what == "pull" and job.pulled is not None:
+        return f"{came(job.pulled)}." if job.pulled.by else f"{came(job.pulled)} came back."
+    return ""
+
+
+def link(look: Look) -> str:
+    """The way to the records in Argilla, the most urgent first."""
+    sent, url = pushes(look), look.desk.standby.argilla.url
+    if not sent or not url:
+        return ""
+    address = reviewing.opening(look.desk.settings, review_address(url, str(sent[0]["dataset_id"])))
+    return parts.link("Review in Argilla", address)
+
+
+def reviewers(look: Look) -> str:
+    """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
+    if look.run is None or not look.counts.get("reviewed"):
+        return ""
+    people = look.desk.store.reviews.reviewers(look.run.id)
+    cells = [(n, name) for name, n in people[:MOST_PEOPLE]]
+    rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
+    return parts.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 
 
 def pushes(look: Look) -> list[dict[str, Any]]:
@@ -125,7 +150,7 @@ def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> st
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
-    number = look.desk.store.reviews.place(look.run.id, dataset, row)
+    number = look.desk.store.reviews.number_there(look.run.id, dataset, row)
     owner = reviewing.owner(look.desk.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
     status = next(own, "") or look.desk.store.quick.status_there(row, dataset)
@@ -139,9 +164,7 @@ def _dataset(look: Look) -> str:
     sent = pushes(look)
     if look.run is None or not sent:
         return ""
-    last, url, counts = sent[0], look.desk.standby.argilla.url, look.counts
-    address = reviewing.opening(look.desk.settings, review_address(url, str(last["dataset_id"]))) if url else ""
-    link = parts.link("Review in Argilla", address) if address else ""
+    last, counts = sent[0], look.counts
     people = look.desk.store.reviews.reviewers(look.run.id)
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
     progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
@@ -154,7 +177,7 @@ def _dataset(look: Look) -> str:
     return (
         f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
         f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
-        f"{parts.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}{link}</div>{progress}"
+        f"{parts.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}</div>{progress}"
         f"{_samples(look)}{_way_in(look)}"
     )
 

@@ -115,6 +115,8 @@ class Action:
     often: bool = False
     """True where a second click counts though the first one is not answered yet."""
     page: str = "top"
+    keeps: bool = False
+    """True where the extra fields hold on to what was typed into them."""
 
 
 @dataclass
@@ -161,9 +163,18 @@ class Board:
         self.act(made.click, do, forms=forms)
         return made
 
-    def act(self, event: Callable[..., Any], do: Do, *, forms: bool = False, extra: Sequence[Component] = ()) -> None:
-        """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied."""
-        self.actions.append(Action(event, do, forms, list(extra), page=self.page))
+    def act(
+        self,
+        event: Callable[..., Any],
+        do: Do,
+        *,
+        forms: bool = False,
+        extra: Sequence[Component] = (),
+        keeps: bool = False,
+    ) -> None:
+        """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied
+        unless it `keeps` them."""
+        self.actions.append(Action(event, do, forms, list(extra), page=self.page, keeps=keeps))
 
     def changes(self, name: str, do: Do) -> None:
         """The field of that name has an action of its own when a person changes it."""

@@ -36,7 +36,7 @@ def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
     return (
         f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><span class="no">{number}</span>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
-        f"{parts.bubble('user', asked)}{parts.bubble('assistant', answer)}</div></article>"
+        f"{parts.bubble('user', asked, raw=True)}{parts.bubble('assistant', answer, raw=True)}</div></article>"
     )
 
 

@@ -9,7 +9,11 @@ element.addEventListener('click', (event) => {
   const chosen = button.dataset.act === 'correct' ? [...document.querySelectorAll('#browse .response:has(.stars)')] : [];
   const focus = chosen.findIndex((one) => one.classList.contains('here'));  // the response that h and l chose
   const held = event.shiftKey ? {shift: 'yes'} : {};
-  trigger('click', {...button.dataset, ...held, ...(focus < 0 ? {} : {focus})});
+  const data = {...button.dataset, ...held, ...(focus < 0 ? {} : {focus})};
+  if (button.dataset.act === 'say') data.onward = document.querySelector('[data-remember=onward]')?.checked ?? false;
+  const texts = ['#correct-instruction', '#correct-response'].map((field) => document.querySelector(`${field} textarea`));
+  if (element.closest('#browse') && texts.every((field) => field?.offsetParent)) data.written = texts.map((field) => field.value);
+  trigger('click', data);
   if (button.dataset.act === 'correct') write('#correct-response');
   if (button.dataset.act === 'edit') write('#edit-response');
 });

@@ -185,9 +185,10 @@ def preview(look: Look) -> str:
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
+    numbers = look.desk.store.rows.numbers(look.run.id, [str(values.get("row_id")) for values in seen.first])
     number = count(seen.lines, _one(look.filled["export.format"]))
     line = f"first {len(seen.first)} of {number}" if few else number
-    body = "".join(_line_of(number, values) for number, values in enumerate(seen.first, 1))
+    body = "".join(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
     return parts.panel("As it will be", line + rest, body)
 
 
@@ -203,7 +204,7 @@ def _line_of(number: int, values: dict[str, Any]) -> str:
         if name not in long
     )
     return (
-        f'<div class="json" role="group" aria-label="Exported line {number}"><span class="no">{number}</span>'
+        f'<div class="json" role="group" aria-label="Row {number}"><span class="no">{number}</span>'
         f'<div>{keys}<div class="meta">{short}</div></div></div>'
     )
 

@@ -241,15 +241,17 @@ def cards(look: Look) -> str:
     first = previewing(look)
     if look.busy and not first and look.job is not None and look.job.what != "again":
         rows = store.rows.latest(look.run.id, LATEST)
-        latest = "".join(row_card(row, str(store.rows.place(row) + 1)) for row in rows)
+        numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
+        latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
     begun = store.rows.first(look.run.id, PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = ""
-    for number, (row, dropped) in enumerate(begun, 1):
+    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in begun])
+    for row, dropped in begun:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
-        shown += changes.card(look, row, number, dropped)
+        shown += changes.card(look, row, numbers[row.id], dropped)
     if first:
         wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
         for number in range(len(begun) + 1, wanted + 1):
@@ -282,7 +284,7 @@ def prompt(look: Look) -> str:
         return ""
     if not said:
         return parts.note("No model is asked: the rows are taken as they are.")
-    talk = "".join(parts.bubble(role, content) for role, content in said)
+    talk = "".join(parts.bubble(role, content, raw=True) for role, content in said)
     return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{talk}</div>'
 
 

@@ -64,7 +64,7 @@ def header(look: Look) -> str:
         for name, word, tone, more in connections(look)
     )
     return (
-        f'<header class="top" data-run="{t(look.run.id if look.run else "")}">'
+        f'<header class="top" data-run="{t(look.run.id if look.run else "")}">{_skip(look)}'
         f'<a class="mark" href="./" aria-label="Claywright, start">{parts.BOWL}<span>Claywright</span></a>'
         f'<details class="switch"><summary aria-label="Run {t(name)}, {t(word)}. Change run"><span class="run"><b>{t(name)}</b>'
         f"<span>{t(kind)}</span></span>{parts.pill(word, TONES.get(word, 'plain'))}</summary>{_menu(look)}</details>"
@@ -72,6 +72,12 @@ def header(look: Look) -> str:
         f'<ul class="dots" aria-label="Connections">{dots}</ul>'
         f'<nav class="tools" aria-label="Recipe and command">{recipes.tools(look)}</nav></header>'
     )
+
+
+def _skip(look: Look) -> str:
+    """The way past the header, the settings and the filters, for those who go by keyboard."""
+    shows_row = look.place.get("page") == "review" and look.counts.get("answered")
+    return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
 
 
 def standing_word(look: Look) -> str:

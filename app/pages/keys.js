@@ -1,8 +1,18 @@
 () => {
   const menu = () => document.querySelector('details.switch[open]');
-  const steps = { j: 1, k: -1 };
-
   const seen = (found) => [...found].filter((one) => one.offsetParent);
+
+  // what a person switched on or off; this browser remembers it
+  const wants = (name) => { try { return localStorage.getItem(`claywright-${name}`) !== 'off'; } catch { return true; } };
+  const want = (name, on) => { try { localStorage.setItem(`claywright-${name}`, on ? 'on' : 'off'); } catch { /* it holds until the page is closed */ } };
+  const switches = () => {
+    document.querySelectorAll('[data-remember]').forEach((one) => { one.checked = wants(one.dataset.remember); });
+    document.documentElement.classList.toggle('no-keys', !wants('keys'));
+  };
+  document.addEventListener('change', (event) => {
+    const name = event.target.dataset?.remember;
+    if (name) { want(name, event.target.checked); switches(); }
+  });
 
   // the response that 1 to 5 rate; it is remembered by its place, as its part is shown anew
   let place = 0, row = '';
@@ -20,21 +30,117 @@
   };
   for (const value of [1, 2, 3, 4, 5]) rows[value] = () => choose(0)?.querySelector(`.stars [data-value="${value}"]`)?.click();
 
-  // the switcher closes on a click beside it and on Escape; j and k go through the rows, the keys of a verdict press its buttons
+  // the switcher closes on a click beside it and on Escape; the keys of a row press its buttons
   document.addEventListener('click', (event) => { const open = menu(); if (open && !open.contains(event.target)) open.open = false; });
   document.addEventListener('keydown', (event) => {
     const open = menu();
     if (event.key === 'Escape' && open) { open.open = false; open.querySelector('summary').focus(); return; }
     if (event.key === 'Escape' && drawer()) { close(); return; }
-    if (event.target.closest('input, textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (drawer()) return;
+    if (event.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]') || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (drawer() || !wants('keys')) return;
     const press = seen(document.querySelectorAll('#browse [data-key]')).find((one) => one.dataset.key === event.key);
-    if (press) { event.preventDefault(); press.click(); return; }
-    if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); return; }
-    if (!steps[event.key]) return;
-    const all = [...document.querySelectorAll('.list li button[data-act=open]')].filter((button) => button.offsetParent);
-    all[all.findIndex((button) => button.ariaCurrent) + steps[event.key]]?.click();
+    if (press) {
+      event.preventDefault();
+      if (press.dataset.act === 'say' && decided === press.dataset.row) return;  // its next row is on its way
+      press.click();
+      return;
+    }
+    if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); }
   });
+
+  // the row that is shown: one that is new begins below what sticks to the top, and the button that was pressed keeps the focus
+  const detail = () => document.querySelector('#browse .detail');
+  let open = '', decided = '', last = null;
+  document.addEventListener('click', (event) => {
+    const act = event.target.closest('#browse [data-act]');
+    if (!act) return;
+    last = act.matches('.detail *') && act === document.activeElement ? act.dataset : null;
+    if (act.dataset.act === 'say' && wants('onward')) {
+      decided = act.dataset.row;
+      setTimeout(() => { decided = ''; }, 2000);
+    }
+  });
+  const arrive = () => {
+    const found = detail();
+    if (!found?.offsetParent) return;
+    if (last && document.activeElement === document.body) {
+      const alike = [...found.querySelectorAll('[data-act]')].find((one) =>
+        ['act', 'said', 'by', 'place', 'value'].every((name) => one.dataset[name] === last[name]));
+      (alike?.disabled ? found : alike)?.focus({ preventScroll: true });
+    }
+    if (found.dataset.row === open) return;
+    const first = !open;
+    [open, decided] = [found.dataset.row, ''];
+    if (first) return;
+    const top = found.getBoundingClientRect().top, least = parseFloat(getComputedStyle(found).scrollMarginTop);
+    if (top < least || top > innerHeight / 2) found.scrollIntoView({ block: 'start' });
+  };
+
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest('.skip')) return;
+    event.preventDefault();
+    detail()?.focus();
+    detail()?.scrollIntoView({ block: 'start' });
+  });
+
+  // a text that is longer than its place ends with a sign; what was opened stays open when it is shown anew
+  const whole = new Set();
+  const texts = (within) => [...(within ?? document).querySelectorAll('.clip')];
+  const named = (text) => {
+    const card = text.closest('article');
+    return [card?.dataset.row ?? document.querySelector('[data-run]')?.dataset.run, card?.ariaLabel, card ? texts(card).indexOf(text) : ''].join('/');
+  };
+  const clip = () => {
+    for (const text of texts().filter((one) => one.offsetParent)) {
+      const opened = whole.has(named(text)), body = text.querySelector('.text'), button = text.querySelector('.all');
+      text.classList.toggle('whole', opened);
+      text.classList.toggle('long', opened || body.scrollHeight > body.clientHeight + 2);
+      button.setAttribute('aria-expanded', opened);
+      button.textContent = opened ? 'Less of it' : 'All of it';
+    }
+    for (const part of document.querySelectorAll('.sideways')) {
+      if (part.scrollWidth > part.clientWidth + 1) { part.tabIndex = 0; part.setAttribute('role', 'group'); part.ariaLabel = 'Goes on sideways'; } else part.removeAttribute('tabindex');
+    }
+  };
+  const unroll = (some, on) => {
+    for (const text of some) whole[on ? 'add' : 'delete'](named(text));
+    clip();
+  };
+  rows.o = () => {
+    const some = texts(detail()).filter((text) => text.matches('.long'));
+    unroll(some, some.some((text) => !text.matches('.whole')));
+  };
+  document.addEventListener('click', (event) => {
+    const text = event.target.closest('.all')?.closest('.clip');
+    if (text) unroll([text], !text.matches('.whole'));
+  });
+  document.addEventListener('focusin', (event) => {  // what has the focus is in sight
+    const text = event.target.closest('.clip.long:not(.whole) .text')?.closest('.clip');
+    if (text) unroll([text], true);
+  });
+  addEventListener('resize', () => { clip(); beside(); });
+
+  // a correction is written beside the response that it corrects: in the room that the row has for it
+  const beside = () => {
+    const box = document.querySelector('.correcting'), room = document.querySelector('#correct-here');
+    if (!box?.offsetParent && !box?.getClientRects().length) return;
+    if (!room?.offsetParent) { box.style.cssText = ''; return; }
+    box.querySelectorAll('textarea').forEach((field) => { field.dir = 'auto'; });
+    const at = room.getBoundingClientRect();
+    box.style.cssText = `position: absolute; z-index: 3; width: ${at.width}px; margin: 0`;
+    const from = box.offsetParent.getBoundingClientRect();
+    box.style.left = `${at.left - from.left}px`;
+    box.style.top = `${at.top - from.top}px`;
+    room.style.minHeight = `${box.offsetHeight + 12}px`;
+  };
+  // who decides here is asked for where it can be seen
+  let asks = false;
+  const ask = () => {
+    const field = document.querySelector('.naming input, .naming textarea'), now = Boolean(field?.offsetParent);
+    if (now && !asks) { field.closest('.naming').scrollIntoView({ block: 'nearest' }); field.focus({ preventScroll: true }); }
+    asks = now;
+  };
+  const sizes = new ResizeObserver(() => beside());
 
   // the drawer: a click beside it closes it, what has the focus in it keeps it, and what opened it gets it back
   const drawer = () => { const found = document.querySelector('#drawer'); return found?.getClientRects().length ? found : null; };
@@ -80,7 +186,8 @@
   const key = (fold) => {
     if (fold.matches('.switch')) return 'switch';
     const part = fold.closest('.block[id]');
-    const of = fold.closest('li, article')?.querySelector('b, h2, h3')?.textContent ?? '';
+    const card = fold.closest('li, article');
+    const of = card?.ariaLabel ?? card?.querySelector('b, h2, h3')?.textContent ?? '';
     return part ? [part.id, of, fold.querySelector('summary').textContent].join('/') : '';
   };
   document.addEventListener('toggle', (event) => {
@@ -111,6 +218,11 @@
   };
   // once a frame, whatever changed: each look at what is visible lays the page out anew
   let due = false;
-  const tend = () => { due = false; unfold(); remember(); fold(); choose(0); attend(); };
+  const tend = () => {
+    due = false;
+    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend();
+    const box = document.querySelector('.correcting');
+    if (box) sizes.observe(box);
+  };
   new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, { childList: true, subtree: true });
 }

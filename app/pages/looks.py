@@ -4,6 +4,7 @@ from app import figures, parts
 from app.desk import Look
 from app.pages import filters
 from app.pages.board import Act, Done
+from app.pages.verdict import letter_of
 from app.parts import count, t
 from app.tables.ratings import Wide
 from feedback.types import Rating
@@ -21,7 +22,7 @@ def first(look: Look) -> str:
     if not bad and not far:
         return ""
     unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
-    items = "".join(_unreadable(*one) for one in unreadable) + "".join(_wide(look, one) for one in wide)
+    items = "".join(_unreadable(look, *one) for one in unreadable) + "".join(_wide(look, one) for one in wide)
     said = []
     if bad:
         said.append(f"{count(bad, 'rating')} could not be read or asked for")
@@ -44,8 +45,10 @@ def open_row(act: Act) -> Done:
     return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
 
 
-def _unreadable(row: str, instruction: str, rating: Rating) -> str:
-    why = f"Response {parts.letter(rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
+def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
+    why = (
+        f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
+    )
     raw = parts.fold("Raw answer", t(rating.raw)) if rating.raw else ""
     return _item(parts.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row)
 
@@ -55,7 +58,7 @@ def _wide(look: Look, one: Wide) -> str:
     return _item(
         parts.pill(name, "warn"),
         one.instruction,
-        f"Response {parts.letter(one.response)}: {_why(look, one)}",
+        f"Response {letter_of(look, one.row, one.response)}: {_why(look, one)}",
         "",
         one.row,
     )

@@ -10,11 +10,12 @@ from app.pages import verdict
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
 from app.tables.reviews import OWN
+from feedback.arrangement import letter
 from feedback.changes import word_changes
 from feedback.judged import Judged
 from feedback.origins import NOT_KNOWN
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
-from feedback.types import RANKING, RATED, Verdict
+from feedback.types import CORRECTION_OF, RANKING, RATED, Verdict
 
 IN_THE_APP = " (in the app)"
 DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
@@ -23,6 +24,8 @@ ORIGINS = {
     "given": "given", "changed": "changed from the suggestion", "accepted": "accepted as suggested",
     NOT_KNOWN: "given or accepted, not known which",
 }  # fmt: skip
+Letters = dict[int, str]
+"""{place of a response: the letter by which people know it}"""
 LONGEST = 20_000
 """Characters of an answer that are shown."""
 
@@ -32,7 +35,8 @@ def opinions(look: Look, judged: Judged) -> str:
     if not judged.verdicts:
         return ""
     reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
-    lines = "".join(_opinion(judged, review) for review in reviews)
+    letters = verdict.letters(look, judged.row)
+    lines = "".join(_opinion(judged, review, letters) for review in reviews)
     return (
         f'<section class="opinions" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
         f'<ul class="opinion-list">{lines}</ul></section>'
@@ -76,7 +80,7 @@ def _outcome(judged: Judged) -> str:
     )
 
 
-def _opinion(judged: Judged, review: Verdict) -> str:
+def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
     if review.status == "submitted":
         pill = parts.pill(*DECIDED[review.decision]) if review.decision else parts.pill("no decision")
     else:
@@ -84,31 +88,33 @@ def _opinion(judged: Judged, review: Verdict) -> str:
     where = "in the app" if review.reviewer_id.startswith(OWN) else "in Argilla"
     blind = ", without the labeller's ratings in sight" if review.blind else ""
     when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
-    lines = "".join(f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review))
+    lines = "".join(
+        f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review, letters)
+    )
     body = f"<dl>{lines}</dl>" if lines else ""
     return f"<li><header><b>{t(name_of(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
 
 
-def _answers(judged: Judged, review: Verdict) -> Iterator[tuple[str, str]]:
+def _answers(judged: Judged, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:
     """(what was answered, the answer as HTML) of everything but the decision."""
-    if ratings := [_rating(judged, review, *key, value) for key, value in sorted(review.ratings.items())]:
+    if ratings := [_rating(review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
         yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
     if review.ranking:
-        yield "Ranking", f"{t(_ranking(review.ranking))} {_origin(review, RANKING)}"
+        yield "Ranking", f"{t(_ranking(review.ranking, letters))} {_origin(review, RANKING)}"
     if review.reasons:
         yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in review.reasons)
     for question, answer in review.answers.items():
         if (
             isinstance(answer, str)
-            and question != DECISION
+            and question not in (DECISION, CORRECTION_OF)
             and answer.strip()
             and not _as_shown(judged, review, question)
         ):
-            yield _asked(question), _text(judged, review, question, answer)
+            yield _asked(judged, review, question, letters), _text(judged, review, question, answer)
 
 
-def _rating(judged: Judged, review: Verdict, aspect: str, index: int, value: int) -> str:
-    letter = parts.letter(index) if len(judged.row.responses) > 1 else ""
+def _rating(review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> str:
+    letter = letters.get(index, "") if len(letters) > 1 else ""
     named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
     origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
     return f'<span>{t(named)} <b class="{parts.tone(value)}">{value}</b> {origin}</span>'
@@ -118,11 +124,11 @@ def _origin(review: Verdict, question: str) -> str:
     return f'<span class="note">{t(ORIGINS[review.origin(question) or NOT_KNOWN])}</span>'
 
 
-def _ranking(ranks: dict[int, int]) -> str:
+def _ranking(ranks: dict[int, int], letters: Letters) -> str:
     """Responses from best to worst: B, A = C."""
     levels: dict[int, list[str]] = {}
     for index, rank in sorted(ranks.items()):
-        levels.setdefault(rank, []).append(parts.letter(index))
+        levels.setdefault(rank, []).append(letters.get(index, letter(index)))
     return ", ".join(" = ".join(levels[rank]) for rank in sorted(levels))
 
 
@@ -136,13 +142,16 @@ def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
     return review.answers[question] in known
 
 
-def _asked(question: str) -> str:
+def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> str:
     """What a question is called on the page."""
-    if question in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
-        return "Instruction, corrected" if question == CORRECTED_INSTRUCTION else "Response, corrected"
+    if question == CORRECTED_INSTRUCTION:
+        return "Instruction, corrected"
+    if question == CORRECTED_RESPONSE:
+        which = f" {letters.get(judged.corrected_by(review), '')}" if len(letters) > 1 else ""
+        return f"Response{which}, corrected"
     numbered = RATED.fullmatch(question)
     if numbered is not None and numbered[1] == "rationale":
-        return f"On {parts.letter(int(numbered[2]) - 1)}"
+        return f"On {letters.get(int(numbered[2]) - 1, numbered[2])}"
     return parts.sentence(question.replace("-", " "))
 
 

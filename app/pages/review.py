@@ -12,18 +12,22 @@ from app.errors import PageError
 from app.forms import add_fields
 from app.pages import argilla, bulk, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
-from app.pages.rows import rows
-from app.parts import count, t
+from app.pages.rows import beside, rows
+from app.parts import attrs, count, t
 from app.tables.reviews import audit_of
 from feedback.judged import Merging
 from feedback.schema import BLIND_FROM, Review, shape_of
 
 MOST_ROWS = 10**9
+SETTINGS = {"review", "merge", "embedder", "argilla"}
+"""What the settings are about, as problems name it."""
 
 
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(head)
+        board.part(argilla.reviewers, elem_classes="bar-part")
+        board.part(ways, turn, elem_id="ways", elem_classes="bar-part")
         board.button(
             lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
         )
@@ -37,25 +41,28 @@ def build(board: Board) -> None:
         board.button(rename_words, send_renamed, min_width=130, elem_id="send-renamed")
         board.button(send_words, send, primary=True, min_width=120, elem_id="send")
     board.problem("review", "merge", "embedder")
-    board.part(argilla.state)
+    board.part(argilla.progress)
     board.part(advice)
-    with gr.Row(elem_classes="hows") as hows:
-        with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
-            add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
-            _audit(board)
-            _similar(board)
-            board.part(shape)
-        with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
-            add_fields(board.form, "merge", Merging)
-            for name in ("merge.decision", "merge.text"):
-                board.changes(name, merge)
-        reviewers.build(board)
-        argilla.build(board)
-    board.dress(hows, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
+    with gr.Column(visible=False, elem_classes="settings", elem_id="review-settings") as settings:
+        board.part(argilla.state)
+        with gr.Row(elem_classes="hows"):
+            with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
+                _audit(board)
+                _similar(board)
+                board.part(shape)
+            with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "merge", Merging)
+                for name in ("merge.decision", "merge.text"):
+                    board.changes(name, merge)
+            reviewers.build(board)
+            argilla.build(board)
+    board.dress(settings, lambda look: gr.update(visible=_shows_settings(look)))
     filters.build(board)
+    verdict.build_name(board, pressed)
     board.part(bulk.bar, pressed, elem_id="selected")
     board.part(rows, browse, often=True, elem_id="browse")
-    verdict.build(board, pressed)
+    verdict.build(board)
 
 
 def _audit(board: Board) -> None:
@@ -91,8 +98,23 @@ def _sending(look: Look) -> bool:
     return look.working and look.job is not None and look.job.what == "push"
 
 
+def _shows_settings(look: Look) -> bool:
+    """True where somebody wants them, or where something is wrong with what they hold."""
+    is_wrong = SETTINGS & look.place.get("problems", {}).keys()
+    return bool((look.place.get("settings") or is_wrong) and look.counts.get("answered"))
+
+
 def head(look: Look) -> str:
-    return parts.page_head("Review", _line(look))
+    return parts.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
+
+
+def ways(look: Look) -> str:
+    """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
+    if not look.counts.get("answered"):
+        return ""
+    opened = str(_shows_settings(look)).lower()
+    button = f'<button type="button" aria-expanded="{opened}" {attrs(act="settings")}>Settings</button>'
+    return f'<div class="ways">{argilla.link(look)}{button}</div>'
 
 
 def _line(look: Look) -> str:
@@ -209,14 +231,43 @@ def pressed(act: Act) -> Done | None:
     return replace(done, place={**done.place, "undo": None}) if done is not None else None
 
 
-def browse(act: Act) -> Done:
-    if (done := pressed(act)) is not None:
-        return done
-    if act.word == "page":
-        return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
-    if act.word != "open":
+def turn(act: Act) -> Done:
+    """The settings are shown, or put away again."""
+    if act.word != "settings":
         raise PageError
-    return Done(place={"row": act.row().id, "correcting": ""})
+    return Done(place={"settings": not _shows_settings(act.look)})
+
+
+def browse(act: Act) -> Done:
+    onward = act.word == "say" and act.data.get("onward") is True
+    following = (
+        beside(act.look, act.row().id, 1) if onward else ""
+    )  # before the verdict, by which a row may leave the list
+    drafts = verdict.written(act)
+    done = pressed(act) or _turned(act)
+    moves = {"row": following} if following and "naming" not in done.place else {}
+    told = [done.toast]
+    if onward and not following and "naming" not in done.place:
+        told.append("That was the last row of the list.")
+    if drafts and act.word == "say":
+        told.append("What you wrote is kept: Correct brings it back.")
+    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, told)))
+
+
+def _turned(act: Act) -> Done:
+    """Another row or page, or the same row as it is or as it reads."""
+    match act.word:
+        case "page":
+            return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+        case "open":
+            return Done(place={"row": act.row().id, "correcting": ""})
+        case "step":
+            by = -1 if act.text("by") == "-1" else 1
+            return Done(place={"row": beside(act.look, act.row().id, by) or act.row().id, "correcting": ""})
+        case "raw":
+            row = act.row().id
+            return Done(place={"raw": "" if act.place.get("raw") == row else row, "row": row})
+    raise PageError
 
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:

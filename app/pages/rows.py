@@ -1,6 +1,7 @@
 """The rows of a run to read: a list of them, and one in full with responses, ratings and reasons side by side."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -28,8 +29,29 @@ def rows(look: Look) -> str:
     if chosen is None:
         clear = parts.button("Clear filters", "press", act="clear-filters")
         return parts.empty("No row fits", filters.none_fits(look), press=clear)
-    number = look.desk.store.rows.place(chosen.row) + 1
-    return f'<div class="split">{_list(look, page, chosen, offset, total)}{_detail(look, chosen, number)}</div>'
+    numbers = look.desk.store.rows.numbers(look.run.id, [judged.row.id for judged in [*page, chosen]])
+    at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
+    turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
+    detail = _detail(look, chosen, numbers[chosen.row.id], turns)
+    return f'<div class="split">{_list(look, page, chosen, offset, total, numbers)}{detail}</div>'
+
+
+def beside(look: Look, row_id: str, by: int) -> str:
+    """The id of the row before (-1) or after (1) that one in what is listed; "" where there is none.
+
+    From a row that is no longer listed it leads to the first row of the page that is open.
+    """
+    assert look.run is not None
+    store, wanted = look.desk.store, filters.wanted(look)
+    if wanted.everything:
+        here = _place(look, row_id)
+        page = store.rows.page(look.run.id, here + by, 1) if here is not None and here + by >= 0 else []
+        return page[0].id if page else ""
+    majority = look.recipe is None or look.recipe.merge.decision == "majority"
+    here = store.browse.place(look.run.id, wanted, row_id, majority=majority)
+    to = int(look.place.get("offset") or 0) if here is None else here + by
+    ids = store.browse.page(look.run.id, wanted, to, 1, majority=majority) if to >= 0 else []
+    return ids[0] if ids else ""
 
 
 def shown(look: Look) -> tuple[list[Judged], int, int]:
@@ -75,12 +97,14 @@ def _place(look: Look, row: str) -> int | None:
     return look.desk.store.rows.place(found)
 
 
-def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int) -> str:
+def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
-        _entry(look, judged, offset + k, judged is chosen, judged.row.id in sent, judged.row.id in hidden, text)
-        for k, judged in enumerate(page, 1)
+        _entry(
+            look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
+        )
+        for judged in page
     )
     before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
     after = _turn("Next page", "›", offset + PAGE, able=offset + PAGE < total)
@@ -91,6 +115,13 @@ def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: in
 def _turn(label: str, sign: str, offset: int, *, able: bool) -> str:
     disabled = "" if able else "disabled"
     return f'<button type="button" aria-label="{label}" {attrs(act="page", offset=offset)} {disabled}>{sign}</button>'
+
+
+def _step(judged: Judged, by: int, *, able: bool) -> str:
+    label, sign, key = ("Row before", "‹", "k") if by < 0 else ("Next row", "›", "j")
+    disabled = "" if able else "disabled"
+    data = attrs(act="step", row=judged.row.id, by=by, key=key)
+    return f'<button type="button" class="step" aria-label="{label}" title="{label} ({key})" {data} {disabled}>{sign}</button>'
 
 
 def _means(judged: Judged) -> list[float | None]:
@@ -112,7 +143,8 @@ def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidd
     return (
         f"<li>{bulk.pick(look, judged.row.id, asked[:60], here=here)}"
         f'<button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
-        f'<b>{marked(t(around or asked), text)}</b>{found}<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
+        f'<b dir="auto">{marked(t(around or asked), text)}</b>{found}'
+        f'<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
     )
 
 
@@ -134,37 +166,47 @@ def _status(judged: Judged, sent: bool) -> str:
     return parts.pill("waiting", "info") if sent else parts.pill("not sent")
 
 
-def _detail(look: Look, judged: Judged, number: int) -> str:
+def _detail(look: Look, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
-    row = judged.row
+    row, raw = judged.row, look.place.get("raw") == judged.row.id
     sent = look.desk.store.reviews.were_sent([row.id])
-    talk = "".join(parts.bubble(m["role"], readable(m)) for m in row.messages)
+    talk = "".join(parts.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
-        talk += parts.bubble("user", corrected, "as corrected")
-    columns = "".join(
-        _response(judged, place, verdict.stars(look, judged, place)) for place in range(len(row.responses))
-    )
+        talk += parts.bubble("user", corrected, "as corrected", raw=raw)
+    columns = {
+        place: _response(judged, place, letter, verdict.stars(look, judged, place), raw)
+        for place, letter in verdict.letters(look, row).items()
+    }
+    beside = ""
+    if verdict.correcting(look) == row.id and columns:  # first what is corrected, and beside it room for the correction
+        beside = f'{columns.pop(verdict.corrected(look, judged))}<div class="room" id="correct-here"></div>'
+    shown = beside + "".join(columns.values())
     if (correction := judged.corrected_response()) is not None:
-        columns += (
+        shown += (
             f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
-            f'<div class="text">{t(correction[0])}</div></section>'
+            f"{parts.prose(correction[0], raw=raw)}</section>"
         )
     text = filters.wanted(look).text
-    talk, columns = marked(talk, text, "text"), marked(columns, text, "text")
-    single = "one" if len(row.responses) == 1 and correction is None else ""
-    place = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
-    link = parts.link("Open in Argilla", place) if place else ""
+    talk, shown = marked(talk, text, "text"), marked(shown, text, "text")
+    single = "one" if len(row.responses) == 1 and correction is None and not beside else ""
+    address = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
+    link = parts.link("Open in Argilla", address) if address else ""
+    as_is = (
+        f'<button type="button" class="as-is" aria-pressed="{str(raw).lower()}" title="The texts as they are (m)"'
+        f" {attrs(act='raw', row=row.id, key='m')}>Raw</button>"
+    )
     return (
-        f'<article class="detail" aria-label="Row {number}"><div class="row-top"><h2>Row {number}</h2>'
-        f"{_status(judged, row.id in sent)}{link}</div>{parts.notice(JUDGE_FIRST) if hidden else ''}"
-        f'<div class="talk">{talk}</div><div class="responses {single}">{columns}</div>{people.opinions(look, judged)}'
+        f'<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {attrs(row=row.id)}>'
+        f'<div class="row-top"><h2>Row {number}</h2>{_status(judged, row.id in sent)}'
+        f'<div class="row-acts">{link}{as_is}{turns}</div></div>{parts.notice(JUDGE_FIRST) if hidden else ""}'
+        f'<div class="talk">{talk}</div><div class="responses {single}">{shown}</div>{people.opinions(look, judged)}'
         f"{verdict.bar(look, judged)}</article>"
     )
 
 
-def _response(judged: Judged, place: int, stars: str) -> str:
-    response, letter = judged.row.responses[place], parts.letter(place)
+def _response(judged: Judged, place: int, letter: str, stars: str, raw: bool) -> str:
+    response = judged.row.responses[place]
     said: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
         if rating.response == place:
@@ -173,7 +215,7 @@ def _response(judged: Judged, place: int, stars: str) -> str:
     lowest = min(said, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if said else ""
     chips = "".join(_chip(aspect, values[aspect], said[aspect], aspect == lowest) for aspect in said)
     whys = "".join(
-        f'<p class="why" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
+        f'<p class="why" dir="auto" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
         f"<b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
         for aspect, ratings in said.items()
     )
@@ -189,7 +231,7 @@ def _response(judged: Judged, place: int, stars: str) -> str:
     return (
         f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
         f"<h3>{t(response.model)}</h3>{note}{score}</header>"
-        f'<div class="text">{t(response.text)}</div><div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
+        f'{parts.prose(response.text, raw=raw)}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
     )
 
 
@@ -209,16 +251,9 @@ def _expected(rating: Rating) -> str:
 
 def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> str:
     mean = fmean(values) if values else None
-    word = (
-        f"{mean:.2g} of 5"
-        if mean is not None
-        else "does not apply"
-        if ratings[0].status == "not-applicable"
-        else "unrated"
-    )
+    word = " of 5" if mean is not None else ", does not apply" if ratings[0].status == "not-applicable" else ", unrated"
     kind = "chip on" if on else "chip"
     return (
-        f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}"'
-        f' aria-label="{t(aspect)}: {word}">'
-        f'{t(aspect)}<b class="{parts.tone(mean)}">{_shown(values)}</b></button>'
+        f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}">'
+        f'{t(aspect)} <b class="{parts.tone(mean)}">{_shown(values)}<span class="sr">{word}</span></b></button>'
     )

@@ -16,26 +16,28 @@ from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Do, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
+from feedback.arrangement import letter, slots
 from feedback.judged import Judged
 from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
 from feedback.types import CORRECTION_OF, RATED
 from tasks.errors import SettingsError
+from tasks.types import Row
 
 HIDDEN = "model hidden"
+MOST_DRAFTS, LONGEST_DRAFT = 20, 400_000
+"""Corrections that a tab remembers though they were left, and how many characters of each."""
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
-    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("/", "search"),
+    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("o", "all of each text"),
+    ("m", "raw texts"), ("/", "search"),
 )  # fmt: skip
 
 
-def build(board: Board, pressed: Do) -> None:
-    """The fields for a name, while that is asked for, and for a correction, while one is written.
-
-    `pressed` does what a button of the row says, once there is a name.
-    """
+def build_name(board: Board, pressed: Do) -> None:
+    """The field for a name, while that is asked for. `pressed` does what a button of the row says, once there is one."""
     with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
         board.part(
             lambda look: parts.card_head("Who decides here?", "Your name is kept with each verdict of this browser.")
@@ -50,6 +52,10 @@ def build(board: Board, pressed: Do) -> None:
     board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
     for event in (me.click, name.submit):
         board.act(event, partial(be, do=pressed), extra=[name])
+
+
+def build(board: Board) -> None:
+    """The fields for a correction, while one is written."""
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
         which = gr.Radio(
@@ -64,19 +70,26 @@ def build(board: Board, pressed: Do) -> None:
             "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
         )
         response = gr.Textbox("", label="Response", lines=4, max_lines=24, interactive=True, elem_id="correct-response")
+        board.part(lambda look: parts.notice(meanwhile(look), "warn"), elem_id="meanwhile")
         with gr.Row():
             keep = gr.Button(
                 "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
             )
-            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
+            anyway = gr.Button(
+                "Approve with mine", variant="primary", scale=0, min_width=150, visible=False, elem_id="keep-anyway"
+            )
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
     board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
     board.dress(which, _choice)
     board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
     board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
     fields = [which, instruction, response]
-    board.act(which.input, switch, extra=fields)
-    board.act(keep.click, correct, extra=fields)
-    board.act(leave.click, lambda act: Done(place={"correcting": ""}), extra=fields)
+    board.dress(keep, lambda look: gr.update(visible=not meanwhile(look)))
+    board.dress(anyway, lambda look: gr.update(visible=bool(meanwhile(look))))
+    board.act(which.input, switch, extra=fields, keeps=True)
+    board.act(keep.click, correct, extra=fields, keeps=True)
+    board.act(anyway.click, lambda act: correct(act, anyway=True), extra=fields, keeps=True)
+    board.act(leave.click, leave_it, extra=fields)
 
 
 def name_of(look: Look) -> str:
@@ -102,6 +115,24 @@ def covered(judged: Judged) -> Judged:
     return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
 
 
+def letters(look: Look, row: Row) -> dict[int, str]:
+    """{place: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
+    order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
+    return {place: letter(slot) for place, slot in slots(order, len(row.responses)).items()}
+
+
+def letter_of(look: Look, row_id: str, place: int) -> str:
+    """The letter of one response, where the row itself is not at hand."""
+    order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
+    return letter(order.index(place) if place in order else place)
+
+
+def corrected(look: Look, judged: Judged) -> int:
+    """The place of the response that is being corrected."""
+    of = look.place.get("of")
+    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+
+
 def _judged(look: Look, row_id: str) -> Judged | None:
     found = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
     judged = found.get(row_id)
@@ -110,13 +141,7 @@ def _judged(look: Look, row_id: str) -> Judged | None:
 
 def _begun(look: Look) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
-    return look.place.get("texts", ("", "")) if correcting(look) else ("", "")
-
-
-def _of(look: Look, judged: Judged) -> int:
-    """The place of the response that is being corrected."""
-    of = look.place.get("of")
-    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+    return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
 
 
 def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
@@ -134,13 +159,60 @@ def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
     return best_response(judged.row, judged.ratings) if focus is None else focus
 
 
+def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
+    """What each reviewer came to of a row, and what they wrote; of a row that is covered this browser's own alone."""
+    own = name_of(look) if hidden(look, [row_id]) else ""
+    return {
+        verdict.reviewer: tuple(
+            str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
+        )
+        for verdict in look.desk.store.reviews.verdicts([row_id])[row_id]
+        if verdict.status == "submitted" and (not own or verdict.reviewer == own)
+    }
+
+
+def meanwhile(look: Look) -> str:
+    """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
+    row = correcting(look)
+    before, now = look.place.get("before", {}), _decided(look, row) if row else {}
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)] if row else []
+    if not changed:
+        return ""
+    what = {"approve": "approved it", "reject": "rejected it", "unsure": "was unsure", "": "took the verdict back"}
+    who = [f"{name} {what.get(now.get(name, ('',))[0], 'decided')}" for name in changed]
+    stands = (
+        "Approving with yours replaces that."
+        if name_of(look) in changed
+        else "Approving with yours stands beside that."
+    )
+    return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
+
+
+def written(act: Act) -> dict[str, Any]:
+    """What the tab is to remember of a correction that is left for something else: coming back to it brings it back."""
+    row, texts = correcting(act.look), act.data.get("written")
+    if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
+        return {}
+    if tuple(texts) == _begun(act.look) or sum(map(len, texts)) > LONGEST_DRAFT:
+        return {}
+    drafts = {name: kept for name, kept in act.place.get("drafts", {}).items() if name != row}
+    newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
+    return {"drafts": {**newest, row: (act.place.get("of"), (texts[0], texts[1]))}}
+
+
+def _without_draft(act: Act) -> dict[str, Any]:
+    """The place once a correction is over."""
+    row, drafts = correcting(act.look), act.place.get("drafts", {})
+    return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
+
+
 def _choice(look: Look) -> Any:
     """The choice of the response to correct, where there are several."""
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
         return gr.update(visible=False)
-    choices = [(f"{parts.letter(k)} · {one.model}", str(k)) for k, one in enumerate(judged.row.responses)]
-    return gr.update(visible=True, choices=choices, value=str(_of(look, judged)))
+    choices = [(f"{which} · {judged.row.responses[k].model}", str(k)) for k, which in letters(look, judged.row).items()]
+    return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
 def _name_of(look: Look) -> str:
@@ -148,9 +220,9 @@ def _name_of(look: Look) -> str:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or not judged.row.responses:
         return "Response"
-    of = _of(look, judged)
-    letter = f" {parts.letter(of)}" if len(judged.row.responses) > 1 else ""
-    return f"Response{letter}, {judged.row.responses[of].model}"
+    of = corrected(look, judged)
+    which = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
+    return f"Response{which}, {judged.row.responses[of].model}"
 
 
 def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
@@ -181,8 +253,17 @@ def bar(look: Look, judged: Judged) -> str:
     who = name_of(look)
     as_whom = f'<span class="note whose">as {t(who)} {parts.button("Change", act="rename")}</span>' if who else ""
     keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
-    help_ = f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><ul>{keys}</ul></details>'
-    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{as_whom}{help_}</div>'
+    help_ = (
+        f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
+        f"{_switch('keys', 'Single keys do this')}</div></details>"
+    )
+    onward = _switch("onward", "Next row by itself")
+    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{help_}</div>'
+
+
+def _switch(name: str, words: str) -> str:
+    """A switch that the browser remembers, on where it remembers nothing (keys.js)."""
+    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {words}</label>'
 
 
 def stars(look: Look, judged: Judged, place: int) -> str:
@@ -248,9 +329,15 @@ def say(act: Act) -> Done | None:
                 return Done(place={"correcting": ""})
             if (judged := _judged(look, row)) is None:
                 return Done(place={"row": row})
-            focus = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            begun = {"row": row, "correcting": row, "before": _decided(look, row)}
+            if draft := look.place.get("drafts", {}).get(row):
+                return Done(
+                    place={**begun, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
+                )
+            slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            focus = None if slot is None else [*letters(look, pressed)][slot]
             of = _to_correct(look, judged, focus)
-            return Done(place={"row": row, "correcting": row, "of": of, "texts": _as_corrected(judged, of)})
+            return Done(place={**begun, "of": of, "corrected": _as_corrected(judged, of)})
     return None
 
 
@@ -276,23 +363,31 @@ def switch(act: Act) -> Done:
     chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
     if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
         return Done()
-    is_untouched = response.strip() in {text.strip() for text in (_as_corrected(judged, _of(look, judged))[1], "")}
+    is_untouched = response.strip() in {
+        text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
+    }
     text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
-    return Done(place={"of": int(chosen), "texts": (instruction, text)})
+    return Done(place={"of": int(chosen), "corrected": (instruction, text)})
 
 
-def correct(act: Act) -> Done:
-    """Approves the row with the texts as they were written."""
+def leave_it(act: Act) -> Done:
+    return Done(place=_without_draft(act))
+
+
+def correct(act: Act, *, anyway: bool = False) -> Done:
+    """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
     look = act.look
     judged = _judged(look, correcting(look)) if correcting(look) else None
     who = act.desk.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(place={"correcting": ""})
-    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, _of(look, judged)), strict=True))
+    if meanwhile(look) and not anyway:
+        return Done()
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
     written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     if len(judged.row.responses) > 1:
-        changes[CORRECTION_OF] = f"response-{_of(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
+        changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
     act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
-    return Done(place={"correcting": ""}, toast="Approved as corrected." if any(changes.values()) else "Approved.")
+    return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")

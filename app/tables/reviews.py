@@ -183,9 +183,28 @@ class Reviews:
                 return
             place, last = page[-1]["place"], page[-1]["row"]
 
-    def keep_sent(self, push: Push, sent: Sequence[tuple[str, str, Mapping[str, Any]]], at: str) -> None:
+    def renumber(self, push: Push, numbers: Mapping[str, int]) -> None:
+        """Records that have another number in Argilla than their rows have by now are sent again."""
+
+        def write(c: sqlite3.Connection) -> None:
+            sent = c.execute(
+                "SELECT row, coalesce(number, place+1) number FROM pushed WHERE push=? AND sent<>''", (push.id,)
+            )
+            stale = [(push.id, r["row"]) for r in sent if numbers.get(r["row"], r["number"]) != r["number"]]
+            c.executemany("UPDATE pushed SET sent=min(sent, ' ') WHERE push=? AND row=?", stale)
+
+        self.db.write(write)
+
+    def keep_sent(
+        self,
+        push: Push,
+        sent: Sequence[tuple[str, str, Mapping[str, Any]]],
+        at: str,
+        numbers: Mapping[str, int] | None = None,
+    ) -> None:
         """(row id, hash of its record, the suggestions that it has by question) of what Argilla has as it was `at` that time.
 
+        `numbers` are those that the records have there, which lead to them.
         Suggested ratings and rankings are kept, each version of them: what somebody saw there can be told later.
         """
 
@@ -194,10 +213,19 @@ class Reviews:
 
         self.db.write(
             lambda c: c.executemany(
-                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL,"
+                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL, number=coalesce(?, number),"
                 " offered=iif(instr(offered, ?)>0, offered, json_insert(offered, '$[#]', json(?))) WHERE push=? AND row=?",
                 [
-                    (digest, " ".join(sorted(suggestions)), at, offer(suggestions), offer(suggestions), push.id, row)
+                    (
+                        digest,
+                        " ".join(sorted(suggestions)),
+                        at,
+                        (numbers or {}).get(row),
+                        offer(suggestions),
+                        offer(suggestions),
+                        push.id,
+                        row,
+                    )
                     for row, digest, suggestions in sent
                 ],
             )
@@ -313,13 +341,25 @@ class Reviews:
         found = self.db.all("SELECT arrangement FROM pushed WHERE push=? AND row=?", push.id, row)
         return list(json.loads(found[0]["arrangement"])) if found else []
 
-    def place(self, run_id: str, dataset_id: str, row: str) -> int | None:
-        """The place of a row in what was sent to a dataset, from 1; None where it is not there."""
+    def arrangements(self, row_ids: Sequence[str]) -> dict[str, list[int]]:
+        """{row id: the places of its responses in the order in which its newest record shows them}, for those that have one."""
         found = self.db.all(
-            f"SELECT place FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND dataset_id=? AND row=? AND {THERE}",
+            f"SELECT row, arrangement FROM pushed WHERE arrangement<>'[]' AND row IN ({marks(row_ids)}) ORDER BY push",
+            *row_ids,
+        )
+        return {r["row"]: list(json.loads(r["arrangement"])) for r in found}
+
+    def number_there(self, run_id: str, dataset_id: str, row: str) -> int | None:
+        """The number that the record of a row has in a dataset; None where it is not there.
+
+        That is the row's own; of what an earlier version sent the place in the order of sending.
+        """
+        found = self.db.all(
+            "SELECT coalesce(number, place+1) number FROM pushed JOIN pushes ON pushes.id=push"
+            f" WHERE run=? AND dataset_id=? AND row=? AND {THERE}",
             run_id, dataset_id, row,
         )  # fmt: skip
-        return int(found[0]["place"]) + 1 if found else None
+        return int(found[0]["number"]) if found else None
 
     def samples(self, run_id: str) -> dict[str, tuple[int, int]]:
         """{"audit": (rows sent, rows of them that somebody submitted an answer to), "queue": ...} of a run."""

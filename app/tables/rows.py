@@ -12,6 +12,7 @@ from app.database import Database, Line
 from app.errors import RunError
 from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
+from feedback.arrangement import letter
 from feedback.lengths import words
 from tasks.marks import MEANINGS
 from tasks.marks import marks as marks_of
@@ -240,6 +241,28 @@ class Rows:
         )  # fmt: skip
         return int(found["n"])
 
+    def numbers(self, run_id: str, row_ids: Sequence[str]) -> dict[str, int]:
+        """{row id: its number in the run}: 1 for the first. It counts rows of any state: dropping one changes no other's."""
+        found = self.db.all(
+            f"SELECT id, unit, position FROM rows WHERE run=? AND id IN ({marks(row_ids)}) ORDER BY unit, position",
+            run_id, *row_ids,
+        )  # fmt: skip
+        numbers: dict[str, int] = {}
+        number, unit, position = 0, -1, 0
+        for row in found:  # each counted from the one before it
+            (more,) = self.db.all(
+                "SELECT count(*) n FROM rows WHERE run=? AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)",
+                run_id, unit, position, row["unit"], row["position"],
+            )  # fmt: skip
+            number, unit, position = number + int(more["n"]), row["unit"], row["position"]
+            numbers[row["id"]] = number
+        return numbers
+
+    def all_numbers(self, run_id: str) -> dict[str, int]:
+        """The same for all rows of a run."""
+        found = self.db.all("SELECT id FROM rows WHERE run=? ORDER BY unit, position", run_id)
+        return {row["id"]: number for number, row in enumerate(found, 1)}
+
     def worked(self, run_id: str) -> tuple[int, int]:
         """(units that were worked, rows that they gave)."""
         (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
@@ -278,7 +301,10 @@ class Rows:
         return [
             *((f"unit {u['idx']}", u["reason"]) for u in units),
             *((f"row {r['id']}", r["reason"]) for r in rows),
-            *((f"rating of row {r['row']}, response {r['response'] + 1}, {r['aspect']}", r["note"]) for r in ratings),
+            *(
+                (f"rating of row {r['row']}, response {letter(r['response'])}, {r['aspect']}", r["note"])
+                for r in ratings
+            ),
         ]
 
     def reopen(self, run_id: str, *, surplus: bool, failed: bool, units: bool = True) -> None:

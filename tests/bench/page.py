@@ -42,6 +42,15 @@ UNTIL = """holds => new Promise((shown) => {
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
 })"""
 """Seconds from the next click until something holds, looked at after each change of the page."""
+NEXT_ROW = """() => new Promise((shown, failed) => {
+  setTimeout(() => failed(new Error('no other row was shown')), 60000);
+  const row = () => document.querySelector('#browse .detail')?.dataset.row, was = row();
+  let pressed = 0;
+  const look = () => pressed && row() !== was && requestAnimationFrame(() => shown((performance.now() - pressed) / 1000));
+  document.addEventListener('keydown', () => { pressed = performance.now(); }, { once: true, capture: true });
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
+})"""
+"""Seconds from the next key until another row is shown."""
 BIG = 100_000
 
 
@@ -124,7 +133,22 @@ def big_pages(page: Page, url: str) -> dict[str, float]:
         page.get_by_role("option", name=choice, exact=True).click()
         filters.append(page.evaluate("window.changed"))
     found["filter"] = statistics.median(filters)
+    page.goto(f"{url}?run=big&show=review")
+    expect(span).to_have_text("1–10 of 100,000", timeout=60_000)
+    page.wait_for_timeout(3000)
+    found["a verdict, until the next row is shown"] = verdicts(page)
     return found
+
+
+def verdicts(page: Page) -> float:
+    """A key that approves a row until the next one is shown, as a curator goes through them."""
+    times = []
+    for _ in range(4 * TIMES):
+        page.evaluate(f"() => {{ window.next_row = ({NEXT_ROW})(); }}")
+        page.keyboard.press("a")
+        times.append(float(page.evaluate("window.next_row")))
+        page.wait_for_timeout(500)
+    return statistics.median(times)
 
 
 def memory(app: App) -> float:

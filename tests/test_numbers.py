@@ -1,0 +1,119 @@
+"""A row has one number, the same in lists, in Argilla and in previews, and a response one letter."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+from app import judging, workflow
+from app.config import Settings
+from app.migrations import STEPS
+from app.pages import export
+from app.pages.rows import rows
+from app.pages.verdict import letter_of
+from app.reviewing import Argilla
+from app.store import Store
+from app.tables.runs import Run
+from feedback.exports import Export
+from feedback.schema import Review, Shape, fields, questions
+from tests.desks import SOMEBODY, at_desk
+from tests.rows import Reviewer, with_run
+
+
+def test_a_dropped_row_changes_no_other_number(store: Store) -> None:
+    run = with_run(store, 12)
+    ids = [row.id for row in store.rows.page(run.id, 0, 12)]
+    before = store.rows.all_numbers(run.id)
+    assert [before[row] for row in ids] == list(range(1, 13))
+    store.rows.mark(ids[3], "kept", "dropped", "not wanted")
+    assert store.rows.all_numbers(run.id) == before
+    assert store.rows.numbers(run.id, [ids[9], ids[4], ids[9]]) == {ids[4]: 5, ids[9]: 10}
+    assert store.rows.numbers(run.id, []) == {}
+
+
+def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) -> None:
+    run = with_run(store, 12)
+    row = f"{run.id}-000008-0"
+    store.rows.mark(f"{run.id}-000001-0", "kept", "dropped", "not wanted")
+    store.quick.say(row, "me (in the app)", {"decision": "approve"}, {})
+    with at_desk(store, here) as desk:
+        desk.keep(SOMEBODY, {"browse.status": "approve"})
+        page = rows(desk.look(SOMEBODY, run.id, {}))
+        assert re.findall(r'<span class="no">([0-9]+)', page) == ["9"] and "<h2>Row 9</h2>" in page
+        look = desk.look(SOMEBODY, run.id, {})
+        assert judging.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(look)
+
+
+def test_titles_have_letters_and_names_stay() -> None:
+    shape = Shape(responses=3)
+    assert [(part.name, part.title) for part in fields(shape, Review(), ())][1:] == [
+        ("response-1", "Response A"), ("response-2", "Response B"), ("response-3", "Response C"),
+    ]  # fmt: skip
+    asked = {part.name: part.title for part in questions(shape, Review(), ("honesty",))}
+    assert asked["honesty-2"] == "Honesty of response B" and asked["rationale-3"] == "Why: the labeller on response C"
+
+
+def test_a_blind_audit_row_has_the_same_letters_here_and_in_argilla(
+    store: Store, here: Settings, where: Argilla, owner: Reviewer
+) -> None:
+    run = with_run(store, 6, responses=3, name="lettered")
+    run = workflow.amend(store, run, review=Review(blind_audit=True))
+    workflow.push(store, run, where, lambda done, total: None, dataset="lettered")
+    records = {record["external_id"]: record for record in owner.records("lettered")}
+    properties = owner.http.get(f"/api/v1/me/datasets/{dataset_of(store, run)}/metadata-properties").json()["items"]
+    titles = {one["name"]: one["title"] for one in properties}
+    assert (titles["model-1"], titles["number"]) == ("Model of response A", "Number in the run")
+    moved = 0
+    with at_desk(store, here) as desk:
+        for row, record in records.items():
+            there = [record["fields"][f"response-{k}"] for k in (1, 2, 3)]
+            assert letters(desk.look(SOMEBODY, run.id, {"row": row}), row) == there
+            moved += there != sorted(there)
+            store.quick.say(row, "tester (in the app)", {"decision": "approve"}, {})
+            desk.reviewer(SOMEBODY, deciding=True)
+            look = desk.look(SOMEBODY, run.id, {"row": row})
+            assert "model-0" in rows(look) and letters(look, row) == there  # also once it is answered
+            for place, text in enumerate(["said by 0.", "said by 1.", "said by 2."]):
+                assert there["ABC".index(letter_of(look, row, place))].endswith(text)
+            assert record["metadata"]["number"] == store.rows.all_numbers(run.id)[row]
+            assert store.reviews.number_there(run.id, str(dataset_of(store, run)), row) == record["metadata"]["number"]
+    assert moved
+
+
+def letters(look: object, row: str) -> list[str]:
+    """The texts of a row's responses as the page shows them, from A on."""
+    page = rows(look)  # type: ignore[arg-type]
+    page = page[page.index("<article") :]
+    found = re.findall(r'aria-label="Response ([A-Z])[^>]*>.*?<p dir="auto">([^<]*)', page)
+    assert [letter for letter, _ in found] == ["A", "B", "C"], row
+    return [text for _, text in found]
+
+
+def dataset_of(store: Store, run: Run) -> object:
+    return store.reviews.pushes(run.id)[0]["dataset_id"]
+
+
+def test_records_of_an_earlier_version_are_found_until_they_are_sent_again(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = with_run(store, 9)
+        ids = [row.id for row in store.rows.page(run.id, 0, 9)]
+        push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
+        store.reviews.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
+        store.reviews.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
+        places = {r["row"]: r["place"] for r in store.db.all("SELECT row, place FROM pushed")}
+    with sqlite3.connect(tmp_path / "claywright.db") as connection:
+        connection.execute("ALTER TABLE pushed DROP COLUMN number")
+        before = STEPS.index(next(step for step in STEPS if step.__name__ == "numbers"))
+        connection.execute(f"PRAGMA user_version = {before}")
+    connection.close()
+    with Store(tmp_path) as store:
+        assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS)
+        there = {row: store.reviews.number_there(run.id, "d", row) for row in places}
+        assert there == {row: place + 1 for row, place in places.items()}
+        numbers = store.rows.all_numbers(run.id)
+        store.reviews.renumber(push, numbers)
+        known = {r["row"]: bool(r["known"]) for page in store.reviews.planned(push) for r in page}
+        assert known == {row: places[row] + 1 == numbers[row] for row in numbers} and not all(known.values())
+        store.reviews.keep_sent(push, [(row, "h", {}) for row in numbers], "9999", numbers)
+        assert {row: store.reviews.number_there(run.id, "d", row) for row in numbers} == numbers
+        store.reviews.renumber(push, numbers)
+        assert all(r["known"] for page in store.reviews.planned(push) for r in page)

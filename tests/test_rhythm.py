@@ -1,0 +1,54 @@
+"""Row after row: which one comes after a verdict, a key or ‹ ›, whatever is listed."""
+
+from typing import Any
+
+from app.config import Settings
+from app.desk import Desk
+from app.pages import review
+from app.pages.board import Act, Done
+from app.pages.rows import rows
+from app.store import Store
+from app.tables.runs import Run
+from tests.desks import SOMEBODY, at_desk
+from tests.rows import with_run
+
+
+def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> Done:
+    return review.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
+
+
+def test_the_next_row_comes_also_where_the_decided_one_leaves_the_list(store: Store, here: Settings) -> None:
+    run = with_run(store, 13)
+    ids = [row.id for row in store.rows.page(run.id, 0, 13)]
+    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.reviews.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
+    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
+    with at_desk(store, here) as desk:
+        for status in ("waiting", ""):  # of those that wait for people each is gone once it is decided
+            desk.keep(SOMEBODY, {"browse.status": status, "browse.order": "own"})
+            row, listed = _shown(desk.look(SOMEBODY, run.id, {})), list[str]()
+            while row:
+                listed.append(row)
+                done = pressed(desk, run, {"row": row}, act="say", said="approve", row=row, onward=True)
+                row = "" if "last row" in done.toast else str(done.place["row"])
+            assert listed == ids, status
+        done = pressed(desk, run, {"row": ids[0]}, act="say", said="reject", row=ids[0], onward=False)
+        assert done.place["row"] == ids[0] and done.toast == ""
+
+
+def test_steps_go_beyond_a_page_and_stop_at_both_ends(store: Store, here: Settings) -> None:
+    run = with_run(store, 13)
+    ids = [row.id for row in store.rows.page(run.id, 0, 13)]
+    with at_desk(store, here) as desk:
+        place, seen = {"row": ids[0]}, [ids[0]]
+        for _ in range(13):
+            place = {**place, **pressed(desk, run, place, act="step", row=place["row"], by="1").place}
+            seen.append(place["row"])
+        assert seen == [*ids, ids[-1]]
+        assert "11–13 of 13" in rows(desk.look(SOMEBODY, run.id, place))
+        assert pressed(desk, run, {"row": ids[0]}, act="step", row=ids[0], by="-1").place["row"] == ids[0]
+
+
+def _shown(look: Any) -> str:
+    """The row that is shown in full."""
+    return str(rows(look).partition('<article class="detail"')[2].partition('data-row="')[2].partition('"')[0])
