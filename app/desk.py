@@ -164,7 +164,7 @@ class Desk:
             text, separator = (str(filled[f"inputs.{name}"] or "") for name in ("text", "separator"))
             path = uploads.keep_text(text, task.required_columns()[:2], self.settings, separator)
         except InputError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
         return {**filled, "inputs.path": str(path)}
 
     def use_argilla(self, url: str, key: str) -> None:
@@ -186,7 +186,7 @@ class Desk:
             where = reviewing.argilla(self.settings, lambda words: None)
             path = importing.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
         return {**filled, "inputs.snapshot": str(path)}
 
     @property
@@ -200,7 +200,7 @@ class Desk:
             run = self.store.runs.get(str(filled["inputs.run"]))
             return {**filled, "inputs.snapshot": str(importing.rows_of(self.store, run, self.settings))}
         except ClaywrightError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
 
     # -- runs
 
@@ -223,7 +223,7 @@ class Desk:
             except FormError:
                 raise
             except InputError as error:
-                raise FormError("inputs", str(error)) from error
+                raise draft.of_input(filled, error) from error
 
     def expected(self, made: Recipe) -> int | None:
         """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""

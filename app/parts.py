@@ -53,9 +53,9 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def problem(sentence: str) -> str:
-    """What is wrong and what to do, where it is wrong; nothing for nothing."""
-    return f'<p class="field-error" role="alert">{t(sentence)}</p>' if sentence else ""
+def problem(sentence: str, press: str = "") -> str:
+    """What is wrong and what to do, where it is wrong; nothing for nothing. `press` is HTML: what leads to where it is mended."""
+    return f'<p class="field-error" role="alert">{t(sentence)} {press}</p>'.replace(" </p>", "</p>") if sentence else ""
 
 
 def note(sentence: str) -> str:

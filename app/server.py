@@ -222,13 +222,19 @@ def routes(desk: Desk) -> "FastAPI":
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
     mounted: FastAPI = gr.mount_gradio_app(
-        app, demo, path="/", theme=theme(), css=css(), js=(PAGES / "keys.js").read_text(encoding="utf-8"), footer_links=[],
+        app, demo, path="/", theme=theme(), css=css(), js=scripts(), footer_links=[],
         run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
         favicon_path=str(PAGES / "favicon.svg"), pwa=False,
     )  # fmt: skip
     # a mounted app counts as not launched yet, and then Gradio takes any path for one of its own uploads
     demo.has_launched = demo.is_running = True
     return mounted
+
+
+def scripts() -> str:
+    """What runs in the page when it is there, as one function."""
+    texts = [(PAGES / name).read_text(encoding="utf-8").strip() for name in ("keys.js", "fields.js")]
+    return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
 
 
 def _quiet_gradio(settings: Settings) -> None:

@@ -219,8 +219,8 @@ def test_any_recipe_comes_back_from_the_forms(made: Recipe) -> None:
 TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "no task": ("task", lambda: filled(task__kind=None), "Choose what to make"),
     "unknown task": ("task", lambda: filled(task__kind="poems"), "Choose what to make"),
-    "bad task": ("task", lambda: filled(magpie__n_turns=0), "n_turns must be from 1 to 100"),
-    "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "n_turns: .*integer.*1.5"),
+    "bad task": ("task", lambda: filled(magpie__n_turns=0), "Turns must be from 1 to 100"),
+    "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "Turns must be a whole number .given: '1.5'"),
     "endless": ("task", lambda: filled(rows=None), "how many rows"),
     "no rows": ("task", lambda: filled(rows=0), "at least 1"),
     "infinite rows": ("task", lambda: filled(rows=float("inf")), "whole number"),
@@ -229,26 +229,27 @@ TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "no address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS), "The address is missing"),
     "odd address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS, generator__url="ftp://x"), "not a web address"),
     "unknown preset": ("labeller", lambda: filled(labeller__preset="nobody"), "no preset 'nobody'"),
-    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "from 1 to 2048"),
-    "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "temperature: .*'warm'"),
-    "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "extra is not JSON"),
-    "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "extra: "),
-    "no JSON at all": ("generator", lambda: filled(generator__extra="top_k=0"), "extra: "),
+    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "At once must be from 1 to 2,048"),
+    "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "Temperature must be a number .*'warm'"),
+    "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "Extra is not JSON"),
+    "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "Extra must be JSON"),
+    "no JSON at all": ("generator", lambda: filled(generator__extra="top_k=0"), "Extra must be JSON"),
     "bad responder": ("responders", lambda: filled(answers__by="others", responders=[{"preset": "x"}]), "no preset 'x'"),
     "nothing pasted": ("inputs", lambda: filled(task__kind="genstruct", inputs__source="paste"), "Genstruct .* Paste some"),
     "nothing uploaded": ("inputs", lambda: filled(task__kind="existing", inputs__source="upload"), "Upload a file"),
     "no dataset": ("inputs", lambda: filled(task__kind="existing", inputs__source="dataset"), "Name a dataset"),
     "bad limit": (
-        "inputs", lambda: filled(task__kind="existing", inputs__source="dataset", inputs__dataset="x", inputs__limit=0), "limit",
+        "inputs", lambda: filled(task__kind="existing", inputs__source="dataset", inputs__dataset="x", inputs__limit=0),
+        "Most input rows must not be below 1",
     ),
     "nine answers": ("answers", lambda: filled(answers__n=9), "from 0 to 8"),
     "no aspects": ("rating", lambda: filled(rating__on=True, rating__aspects=[]), "at least one aspect"),
-    "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "repeats must be"),
-    "no reviewers": ("review", lambda: filled(review__min_submitted=0), "min_submitted"),
+    "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "Repeats must be"),
+    "no reviewers": ("review", lambda: filled(review__min_submitted=0), "Reviewers per record must be"),
     "unknown format": ("export", lambda: filled(export__format="docx"), "no export format 'docx'"),
-    "no margin": ("export", lambda: filled(export__margin=9), "margin must be from 0 to 4"),
-    "no share": ("export", lambda: filled(export__test_share=1), "test_share must be"),
-    "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "hub must be owner/name"),
+    "no margin": ("export", lambda: filled(export__margin=9), "Margin must be from 0 to 4"),
+    "no share": ("export", lambda: filled(export__test_share=1), "Test share must be"),
+    "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "must be named owner/name"),
 }  # fmt: skip
 
 
@@ -299,7 +300,7 @@ def test_an_address_wins_over_the_presets_own() -> None:
 
 
 def test_a_pasted_key_is_not_taken_for_the_name_of_a_variable() -> None:
-    with pytest.raises(FormError, match="it is not the key itself"):
+    with pytest.raises(FormError, match="To give the key itself, choose"):
         recipe_from(filled(generator__preset="openai", generator__model="m", generator__key_env="sk-proj-4711"))
 
 

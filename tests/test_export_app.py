@@ -227,7 +227,9 @@ def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
     assert page._wrong(wrong, "export").startswith("Margin must be") and page._wrong(wrong, "hub") == ""
     assert page.words(wrong) == "" == page.preview(wrong)
     odd = act(desk, kind=HUB, hub="rivers").look
-    assert page._wrong(odd, "hub").startswith("Hub must be owner/name") and page._wrong(odd, "export") == ""
+    assert (
+        page._wrong(odd, "hub").startswith("The dataset must be named owner/name") and page._wrong(odd, "export") == ""
+    )
     assert page._wrong(act(desk, kind="csv", hub="rivers").look, "hub") == ""
     with pytest.raises(FormError, match="Name the dataset") as caught:
         page.export(act(desk, kind=HUB))

@@ -43,7 +43,7 @@ def build(board: Board) -> None:
             _settings(board)
         with gr.Column(elem_classes="mainc"):
             consent.build(board)
-            board.problem("task", "inputs", "answers", "budget", "generate")
+            board.problem("task", "answers", "budget", "generate")
             board.part(progress, retry)
             board.part(cards, on_cards)
             changes.build(board)
@@ -218,6 +218,8 @@ def run_words(look: Look) -> str:
     made, rows = look.counts.get("answered", 0), look.desk.expected(look.wanted) if look.wanted else None
     if look.standing == "done" and look.same:
         return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
+    if rows and look.wanted is not None and (most := inputs.most_rows(look, look.wanted.task)) is not None:
+        rows = min(rows, most)
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
 

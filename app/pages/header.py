@@ -28,6 +28,7 @@ TOAST = 4.0
 def build(board: Board) -> None:
     board.part(header, choose, elem_id="top")
     board.part(toast, elem_id="toast")
+    board.part(board.wrong, elem_id="wrong")
     recipes.build(board)
 
 

@@ -77,7 +77,7 @@ def _role(board: Board, role: str) -> None:
     board.part(lambda look: parts.card_head(*TITLES[role], side=_pill(look, role)))
     typed = _model_fields(board, role)
     add_fields(board.form, role, ModelSpec, MORE, folded="More")
-    board.part(lambda look: parts.problem(wrong(look, role) or look.place.get("problems", {}).get(role, "")))
+    board.problem(role)
     with gr.Row(elem_classes="test"):
         made = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
     board.act(made.click, lambda act: test(act, role), forms=True, extra=[typed])
@@ -320,18 +320,6 @@ def drop_responder(act: Act) -> Done:
 
 
 # -- what the page says
-
-
-def wrong(look: Look, role: str) -> str:
-    """What can't be used of what the fields hold now. That an address is missing is said when something needs it."""
-    filled = draft.part(look.filled, role)
-    if filled["preset"] == OWN_ADDRESS and not filled["url"]:
-        return ""
-    try:
-        draft.model_of(filled, role)
-    except FormError as error:
-        return parts.sentence(str(error))
-    return ""
 
 
 def _pill(look: Look, role: str) -> str:
