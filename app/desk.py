@@ -219,6 +219,10 @@ class Desk:
             made = self.recipe(filled)
             try:
                 old = self.store.runs.get(run_id) if run_id else None
+                taken = {
+                    run.name for run in self.store.runs.all() if old is None or old.state != "draft" or run.id != old.id
+                }
+                made = replace(made, name=draft.fresh_name(made.name, taken))
                 return workflow.draft(self.store, self.settings, made, old), made
             except FormError:
                 raise
@@ -325,6 +329,12 @@ class Look:
     def working(self) -> bool:
         """True while a job of this process works on the run."""
         return self.job is not None and self.job.state == "working"
+
+    @property
+    def waiting(self) -> str:
+        """What the job waits for, in a sentence; "" while answers come."""
+        running = self.working and self.job is not None and self.job.execution is not None and not self.job.stopping
+        return self.job.execution.engine.waiting if running and self.job and self.job.execution else ""
 
     @property
     def elsewhere(self) -> bool:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -429,6 +429,15 @@ def _whole(filled: Filled, name: str) -> int | None:
     if isinstance(value, float) and not math.isfinite(value):
         raise FormError("task", f"{name.capitalize()} must be a whole number.", name)
     return None if value is None else int(value)
+
+
+def fresh_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where another run has it: "tides 2"."""
+    name = name.strip() or "dataset"
+    stem, number = re.sub(r" \d{1,4}$", "", name), 2
+    while name in taken:
+        name, number = f"{stem} {number}", number + 1
+    return name
 
 
 def differing(filled: Filled, from_: Filled) -> Filled:

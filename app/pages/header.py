@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 from app import draft, parts, workflow
 from app.desk import Look, named_model
@@ -18,7 +19,7 @@ STEPS = (
 )  # fmt: skip
 TONES = {
     "new": "plain", "draft": "plain", "running": "busy", "done": "ok", "paused": "warn", "stopped": "warn", "interrupted": "warn",
-    "in review": "info",
+    "in review": "info", "waiting": "warn",
 }  # fmt: skip
 MOST_RUNS = 200
 TOAST = 4.0
@@ -42,10 +43,17 @@ def choose(act: Act) -> Done:
         if act.word == "run":
             return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
         words = f"A new run with the settings of {run.name}. Nothing is made yet."
-        return Done(run="", fill=filled, place={"offset": 0, "row": ""}, toast=words)
+        return replace(new_run(replace(act, filled=filled)), toast=words)
     if act.word != "new":
         raise PageError
-    return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
+    return replace(new_run(act), toast="A new run: it begins with the settings as they are now.")
+
+
+def new_run(act: Act) -> Done:
+    """Leads to Generate, where a new run begins with the settings as they are, under a name that no run has yet."""
+    names = {run.name for run in act.desk.store.runs.all()}
+    filled = {**act.filled, "name": draft.fresh_name(str(act.filled["name"] or ""), names)}
+    return Done(run="", fill=filled, place={"offset": 0, "row": ""}, page="generate")
 
 
 def toast(look: Look) -> str:
@@ -76,11 +84,14 @@ def header(look: Look) -> str:
 
 
 def standing_word(look: Look) -> str:
-    if look.busy:
-        return "running"
-    if look.standing == "done" and look.counts.get("sent"):
-        return "in review"
-    return look.standing
+    if look.busy and look.waiting:
+        return "waiting"
+    return state_word(look.standing, bool(look.counts.get("sent")), look.busy)
+
+
+def state_word(standing: str, sent: bool, busy: bool) -> str:
+    """How a run stands, in the word that stands for it everywhere."""
+    return "running" if busy else "in review" if standing == "done" and sent else standing
 
 
 def _step(word: str, number: int, total: int) -> str:
@@ -136,6 +147,9 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         and look.job is not None
         and (role == "generator" or look.job.what not in ("preview", "again"))
     ):
+        assert look.job.execution is not None
+        if look.job.execution.engine.waits_for(spec.identity):
+            return title, "no answer", "waits", look.waiting
         if role == "generator" and look.job.what != "rate" and made.task.calls_model:
             return title, "writing", "busy", named_model(spec)
         if role == "labeller" and made.rating is not None:
