@@ -233,7 +233,7 @@ def routes(desk: Desk) -> "FastAPI":
 
 def scripts() -> str:
     """What runs in the page when it is there, as one function."""
-    texts = [(PAGES / name).read_text(encoding="utf-8").strip() for name in ("keys.js", "fields.js")]
+    texts = [(PAGES / name).read_text(encoding="utf-8").strip() for name in ("keys.js", "fields.js", "switcher.js")]
     return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
 
 

@@ -33,7 +33,6 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         curator.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = curator.page
         curator.fresh(app.url)
-        page.get_by_text("Name and more", exact=True).click()
         field = page.locator("#name input, #name textarea").first
         expect(field).to_have_value("example")  # a part that opens is filled a moment later
         curator.write("name", name)

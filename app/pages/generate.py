@@ -11,7 +11,7 @@ from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
 from app.forms import add_fields
-from app.pages import changes, consent, header, inputs
+from app.pages import changes, consent, inputs, switcher
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import being_written, marked, progress_card, row_card, waiting_card
 from app.parts import count
@@ -34,7 +34,7 @@ def build(board: Board) -> None:
         board.part(head)
         board.part(facts, scale=0, min_width=0)
         board.button(stop_words, stop, forms=False, min_width=90, elem_id="stop")
-        board.button(again_words, header.new_run, forms=False, min_width=90, elem_id="new-run")
+        board.button(again_words, switcher.new_run, forms=False, min_width=90, elem_id="new-run")
         board.button(preview_words, preview, min_width=120, elem_id="preview")
         board.button(resume_words, resume, primary=True, min_width=130, elem_id="resume")
         board.button(run_words, run, primary=True, min_width=130, elem_id="run")
@@ -52,6 +52,7 @@ def build(board: Board) -> None:
 
 def _settings(board: Board) -> None:
     form = board.form
+    form.add("name", gr.Textbox("dataset", label="Name of the run", max_lines=1, interactive=True))
     choices = [(f"{task.title}\n{task.summary}", kind) for kind, task in TASKS.items()]
     form.add(
         "task.kind",
@@ -92,8 +93,7 @@ def _settings(board: Board) -> None:
         board.dress(own, _only_for(kind))
     with gr.Accordion("Budget", open=False, elem_classes="more"):
         add_fields(form, "budget", Budget)
-    with gr.Accordion("Name and more", open=False, elem_classes="more"):
-        form.add("name", gr.Textbox("dataset", label="Name of the run", interactive=True))
+    with gr.Accordion("More", open=False, elem_classes="more"):
         form.add(
             "seed",
             gr.Number(None, label="Seed", info="Empty: another run makes other rows.", precision=0, interactive=True),
