@@ -133,6 +133,15 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def clipped(text: str, most: int) -> str:
+    """The text in one line, cut between words and with a mark where it is longer than `most` characters."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    whole = line[:most].rpartition(" ")[0] if " " in line[most // 2 : most] else line[:most]
+    return f"{whole.rstrip(' ,;:.')} …"
+
+
 def duration(seconds: float) -> str:
     """A time in words, as people would say it."""
     if seconds < 50:

@@ -193,7 +193,7 @@ class Wires:
         run = self.desk.look(browser, "" if asked == NEW else asked, {}).run
         made = self.desk.look(browser, run.id, {}).recipe if run else None
         if made is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, draft.fill(made))
+            self.desk.keep(browser, self.desk.as_pasted({**self.desk.usual, **draft.fill(made)}))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""

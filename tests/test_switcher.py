@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from app import draft, upkeep, workflow
+from app import draft, parts, upkeep, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
@@ -127,3 +128,41 @@ def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> Non
 
     asyncio.run(worked_on())
     assert sure(desk, run.id).toast == "“rivers” is deleted."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name a river.\nName a lake.",
+        "instruction,topic\nName a river.,water\n",
+        '{"instruction": "a", "x": 1}\n{"instruction": "b"}',
+    ],
+)
+def test_pasted_text_comes_back_into_its_field(desk: Desk, text: str) -> None:
+    forms = {
+        "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": None,
+        "generator.preset": "scripted", "labeller.preset": "scripted",
+    }  # fmt: skip
+    run = generate.preview(act(desk, filled=forms)).run or ""
+    filled = header.choose(act(desk, {"act": "run", "id": run})).fill
+    assert filled is not None and filled["inputs.source"] == "paste" and filled["inputs.text"] == text.rstrip("\n")
+    desk.keep(SOMEBODY, filled)
+    assert desk.look(SOMEBODY, run, {}).same
+
+
+def test_an_uploaded_file_stays_one(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "pasted.jsonl").write_text('{"instruction": "a"}\n')
+    forms = {**desk.usual, "inputs.source": "upload", "inputs.path": str(tmp_path / "pasted.jsonl")}
+    assert desk.as_pasted(forms) == forms
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Name a river.", "Name a river."),
+        ("Name a river in the north", "Name a river in the …"),
+        ("x" * 30, "x" * 20 + " …"),
+    ],
+)
+def test_a_text_is_cut_between_words_and_says_so(text: str, shown: str) -> None:
+    assert parts.clipped(text, 20) == shown

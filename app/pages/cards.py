@@ -25,7 +25,7 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
         f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
+        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
         f'<div class="pair">{parts.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
     )
 
@@ -34,7 +34,7 @@ def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
     """A row that is being written: what `speaker`, the user or the assistant, says so far."""
     asked, answer = (text, "") if speaker == "user" else ("", text)
     return (
-        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><span class="no">{number}</span>'
+        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><b class="no">{number}</b>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
         f"{parts.bubble('user', asked)}{parts.bubble('assistant', answer)}</div></article>"
     )
@@ -92,7 +92,7 @@ def _source(row: Row) -> str:
         note = ", ".join([*told, count(len(str(passage)), "character")])
         return parts.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
     if seed := origin.get("seed"):
-        return parts.fold(f"From the seed: {str(seed)[:60]}", t(seed), kind="source")
+        return parts.fold(f"From the seed: {parts.clipped(str(seed), 60)}", t(seed), kind="source")
     if examples := origin.get("examples"):
         return parts.fold(f"From {count(len(examples), 'example')}", t("\n".join(map(str, examples))), kind="source")
     if system := origin.get("system_prompt"):

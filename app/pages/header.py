@@ -31,7 +31,7 @@ def choose(act: Act) -> Done:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
         run = act.desk.store.runs.get(act.text("id"))
-        filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
+        filled = act.desk.as_pasted({**act.filled, **draft.fill(workflow.recipe_of(run))})
         if act.word == "run":
             return Done(run=run.id, fill=filled, place=switcher.BEGINNING)
         words = f"A new run with the settings of {run.name}. Nothing is made yet."

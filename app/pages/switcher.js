@@ -36,8 +36,15 @@
     const anew = changes.some((change) => change.type !== 'attributes' && change.target.parentElement?.closest('#top'));
     if (lost && anew) lost.target.open = true;
   };
+  // the tab's title says page and run
+  const title = () => {
+    const page = [...document.querySelectorAll('h1')].find((one) => one.checkVisibility())?.textContent ?? '';
+    const run = document.querySelector('[data-run]:not([data-run=""]) .switch .run b')?.textContent ?? '';
+    const words = [page, run, 'Claywright'].filter(Boolean).join(' · ');
+    if (document.title !== words) document.title = words;
+  };
   let due = false;
-  const tend = () => { due = false; sift(); name(); };
+  const tend = () => { due = false; sift(); name(); title(); };
   const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['open'] };
   new MutationObserver((changes) => {
     reopen(changes);
