@@ -63,8 +63,10 @@ def note(sentence: str) -> str:
     return f'<p class="note">{t(sentence)}</p>'
 
 
-def notice(sentence: str, tone: str = "info") -> str:
-    return f'<p class="notice {tone}" role="status">{t(sentence)}</p>' if sentence else ""
+def notice(sentence: str, tone: str = "info", press: str = "") -> str:
+    """`press` is HTML: a button that leads on."""
+    more = f" {press}" if press else ""
+    return f'<p class="notice {tone}" role="status">{t(sentence)}{more}</p>' if sentence else ""
 
 
 def facts(cells: Iterable[tuple[object, str]], label: str) -> str:

@@ -122,13 +122,19 @@ def progress_card(look: Look) -> str:
     if not look.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
-    said = parts.notice(trouble, "warn")
+    said = parts.notice(trouble, "warn", lead(look) if trouble else "")
     row = parts.facts(facts, "Progress") if facts else ""
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
-        f'<p class="eta" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
+        f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
         f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}{marked(look)}</section>"
     )
+
+
+def lead(look: Look) -> str:
+    """A button that goes to where the trouble of the last job is mended."""
+    page = look.job.mended_on if look.job is not None and look.job.trouble else ""
+    return parts.button(f"Open {page.capitalize()}", "lead", act="place", page=page) if page else ""
 
 
 def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:

@@ -45,7 +45,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             consent.build(board)
             board.problem("task", "answers", "budget", "generate")
-            board.part(progress, retry)
+            board.part(progress, lambda act: board.follow(act) if act.word == "place" else retry(act))
             board.part(cards, on_cards)
             changes.build(board)
 

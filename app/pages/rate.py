@@ -8,7 +8,7 @@ from app.draft import FormError
 from app.forms import add_fields
 from app.pages import looks, plots
 from app.pages.board import Act, Board, Done, stop
-from app.pages.cards import progress_card
+from app.pages.cards import lead, progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
 from feedback.scales import Scale, by_aspect
@@ -67,7 +67,7 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else "")
-            board.part(trouble)
+            board.part(trouble, board.follow)
             board.part(ratings)
             board.part(looks.first, looks.open_row)
 
@@ -86,7 +86,9 @@ def _judge(look: Look) -> UltraFeedback | None:
 def trouble(look: Look) -> str:
     """Why the last rating ended."""
     job = look.job
-    return parts.notice(job.trouble, "warn") if job is not None and job.what == "rate" and not look.busy else ""
+    if job is None or job.what != "rate" or look.busy:
+        return ""
+    return parts.notice(job.trouble, "warn", lead(look))
 
 
 def head(look: Look) -> str:

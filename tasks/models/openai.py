@@ -10,6 +10,7 @@ Nothing is retried here: the engine does that, with its own limits. What goes wr
 
 import asyncio
 import contextlib
+import errno
 import json
 import math
 import os
@@ -115,6 +116,15 @@ class Known:
             async with asyncio.timeout(REFUSED_WITHIN):
                 while self.leader is not None and self.leader is not asyncio.current_task():
                     await self.followed.wait()
+
+
+NO_CONNECTION = {
+    errno.ECONNREFUSED: "nothing listens there",
+    errno.EHOSTUNREACH: "there is no way to that host",
+    errno.ENETUNREACH: "there is no network",
+    errno.ETIMEDOUT: "it does not respond",
+}
+"""Why there is no connection, by the system's number."""
 
 
 class OpenAIEndpoint:
@@ -535,7 +545,7 @@ class OpenAIEndpoint:
 
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
-        reason = self._clean(str(error)) or type(error).__name__
+        reason = _plainly(error) or self._clean(str(error)) or type(error).__name__
         if self._proxy:
             return Unreachable(
                 f"{self.url} can't be reached through the proxy {without_login(self._proxy)} ({reason}). Is the proxy right that "
@@ -607,6 +617,21 @@ class OpenAIEndpoint:
         if self._session is not None:
             await self._session.close()
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
+
+
+def _plainly(error: BaseException) -> str:
+    """Why there is no connection, in plain words; "" where the transport's own have to do."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "there is no host of that name"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted on this machine"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "it hung up"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NO_CONNECTION.get(error.os_error.errno or 0, "")
+    return ""
 
 
 def _texts_of(body: Mapping[str, Any] | None) -> tuple[str, ...]:
