@@ -37,6 +37,9 @@ LARGEST_FILE = 1_000_000
 LONGEST_NAME, MOST_RESPONDERS = 200, 64
 BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
 
+BRIEFLY, LONG_ENOUGH = "You are a helpful assistant. Answer in one or two short sentences.", 384
+"""What makes the answers of the built-in model end, and end soon, in the example."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -232,9 +235,9 @@ def example() -> Recipe:
         {
             "name": "example",
             "rows": 8,
-            "generator": changed(BUILT_IN),
+            "generator": {**changed(BUILT_IN), "max_tokens": LONG_ENOUGH},
             "labeller": {"preset": "local", "concurrency": 8, "temperature": 0.0},
-            "task": {"kind": "magpie", "max_instruction_tokens": 120},
+            "task": {"kind": "magpie", "max_instruction_tokens": 120, "system_prompt": BRIEFLY},
             "rating": {"aspects": ["helpfulness"]},
         }
     )

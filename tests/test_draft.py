@@ -34,6 +34,7 @@ from tasks.models.spec import ModelSpec, names_a_key
 from tasks.settings import build
 
 OWN = "https://models.example.org/v1"
+BRIEF = Magpie(max_instruction_tokens=120, system_prompt=recipe.BRIEFLY)
 FILE = Inputs(path="seeds.jsonl")
 EXTRA = {"top_k": 0, "stop": ["x"], "deep": {"a": None, "b": True}, "naïve": "\u2028"}
 RECIPES = {
@@ -272,13 +273,15 @@ def test_an_emptied_number_means_the_default(empty: Any) -> None:
     made = recipe_from({**fill(recipe.example()), **dict.fromkeys(numbers, empty), "generator.temperature": empty})
     assert made.generator.max_tokens == ModelSpec(preset="local").max_tokens and made.generator.temperature is None
     assert (made.labeller.timeout, made.review.min_submitted) == (120.0, 1)
-    assert made.task == Magpie(max_instruction_tokens=120) and made.rating == UltraFeedback(aspects=("helpfulness",))
+    assert made.task == Magpie(
+        max_instruction_tokens=120, system_prompt=recipe.BRIEFLY
+    ) and made.rating == UltraFeedback(aspects=("helpfulness",))
 
 
 def test_whole_numbers_of_the_page_become_whole_numbers() -> None:
     made = recipe_from(filled(rows=5.0, seed=3.0, magpie__n_turns=2.0, generator__concurrency=4.0, answers__n=2.0))
     assert (made.rows, made.seed, made.answers) == (5, 3, Answers(n=2))
-    assert made.task == Magpie(n_turns=2, max_instruction_tokens=120) and made.generator.concurrency == 4
+    assert made.task == replace(BRIEF, n_turns=2) and made.generator.concurrency == 4
     assert all(type(value) is int for value in (made.rows, made.generator.concurrency, made.task.n_turns))
 
 

@@ -230,10 +230,8 @@ def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
     )
     assert page.words(wrong) == "" == page.preview(wrong)
     odd = act(desk, kind=HUB, hub="rivers").look
-    assert (
-        page._wrong(odd, "hub").startswith("The dataset must be named owner/name") and page._wrong(odd, "export") == ""
-    )
-    assert page._wrong(act(desk, kind="csv", hub="rivers").look, "hub") == ""
+    assert draft.unusable(odd.filled)["export.hub"].startswith("The dataset must be named owner/name")
+    assert draft.unusable(act(desk, kind="csv", hub="rivers").look.filled) == {}
     with pytest.raises(FormError, match="Name the dataset") as caught:
         page.export(act(desk, kind=HUB))
     assert caught.value.place == "hub"
