@@ -343,14 +343,20 @@ def export_of(filled: Filled) -> Export:
 def recipe_from(filled: Filled) -> Recipe:
     """The recipe that the forms describe. Raises FormError."""
     try:
-        return Recipe(**{name: make(filled) for name, make in MAKERS.items()})
+        return _together({name: make(filled) for name, make in MAKERS.items()}, filled)
     except FormError:
         raise
+    except (SettingsError, ValueError, OverflowError) as error:
+        raise FormError("task", str(error)) from error
+
+
+def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
+    """The recipe of these parts. Raises FormError."""
+    try:
+        return Recipe(**parts)
     except SettingsError as error:
         words = error.page or _labelled(Recipe, str(error))
         raise FormError("task", words, input_field(filled) if error.setting == "inputs" else error.setting) from error
-    except (ValueError, OverflowError) as error:
-        raise FormError("task", str(error)) from error
 
 
 def unusable(filled: Filled) -> dict[str, str]:
@@ -372,7 +378,7 @@ def unusable(filled: Filled) -> dict[str, str]:
             continue
     if MAKERS.keys() <= parts.keys():
         try:
-            recipe_from(filled)
+            _together({name: parts[name] for name in MAKERS}, filled)
         except FormError as error:
             if error.field and not error.missing:
                 found.setdefault(error.field, str(error))

@@ -134,6 +134,8 @@ class Board:
     shows: list[tuple[str, Any, Show]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
+    looked_at: tuple[Filled, dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    """The forms that were looked at last, and what could not be used of them."""
 
     @property
     def page(self) -> str:
@@ -209,7 +211,9 @@ class Board:
         page, said = str(look.place.get("page", "")), look.place.get("problems", {})
         form, focus = self.form, look.place.get("focus", ("", 0.0))
         here = {name for name, where in form.pages.items() if where in (page, "top")}
-        live = {name: words for name, words in draft.unusable(look.filled).items() if name in here}
+        if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
+            self.looked_at = look.filled, draft.unusable(look.filled)
+        live = {name: words for name, words in self.looked_at[1].items() if name in here}
         known = {**live, **{name: words for name, words in said.items() if name in here}}
         if focus[0] in here:
             known.setdefault(focus[0], "")
