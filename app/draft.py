@@ -56,8 +56,7 @@ RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": F
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
 KINDS = {"int": "a whole number", "float": "a number", "dict": 'JSON: names and values in braces, as { "top_k": 20 }'}
 """What a setting of a type must be."""
-NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
-"""A setting's name that is no word."""
+WORD = re.compile(r"\w+")
 
 
 class FormError(SettingsError):
@@ -487,15 +486,15 @@ def _of_another_kind(cls: type, error: SettingsError) -> str:
     kind = next(
         (words for name, words in KINDS.items() if str(setting.type).removeprefix("<class '").startswith(name)), ""
     )
-    given = re.search(r"\(given: .*\)\.$", str(error), re.DOTALL)
-    return f"{label_of(setting)} must be {kind} {given[0]}" if kind and given else ""
+    _, _, given = str(error).rpartition(" (given: ")
+    return f"{label_of(setting)} must be {kind} (given: {given}" if kind and given else ""
 
 
 def _labelled(cls: type, words: str) -> str:
     """What is wrong with a setting, with labels as the page shows them where a recipe file has names."""
     words = PLACE.sub("", words).removeprefix(": ")
     labels = {f.name: label_of(f) for f in fields(cast(Any, cls))}
-    first = re.match(r"\w+", words)
+    first = WORD.match(words)
     if first and first[0] in labels:
         words = labels[first[0]] + words[first.end() :]
-    return NAME.sub(lambda name: labels.get(name[0], name[0]), words)
+    return WORD.sub(lambda word: labels.get(word[0], word[0]) if "_" in word[0] else word[0], words)
