@@ -19,7 +19,7 @@ from app import recipe
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.keys import variable_for
-from app.recipe import Recipe
+from app.recipe import LONGEST_NAME, Recipe
 from app.tables.browse import Wanted
 from feedback.exports import Export
 from feedback.judged import Merging
@@ -441,7 +441,8 @@ def fresh_name(name: str, taken: Collection[str]) -> str:
     name = name.strip() or "dataset"
     stem, number = re.sub(r" \d{1,4}$", "", name), 2
     while name in taken:
-        name, number = f"{stem} {number}", number + 1
+        ending = f" {number}"
+        name, number = stem[: LONGEST_NAME - len(ending)] + ending, number + 1
     return name
 
 

@@ -13,6 +13,7 @@ from app.desk import Desk
 from app.errors import PageError, RunError
 from app.pages import generate, header, switcher
 from app.pages.board import Done
+from app.recipe import LONGEST_NAME
 from app.store import Store
 from app.workers import working_on
 from tests.desks import SOMEBODY, act, at_desk
@@ -69,6 +70,8 @@ def test_runs_can_be_found_where_there_are_many(desk: Desk, store: Store) -> Non
 )  # fmt: skip
 def test_no_two_runs_have_one_name(name: str, taken: tuple[str, ...], fresh: str) -> None:
     assert draft.fresh_name(name, taken) == fresh
+    longest = "x" * LONGEST_NAME
+    assert len(draft.fresh_name(longest, (longest,))) == LONGEST_NAME
 
 
 def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: Settings) -> None:
