@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import dataframes, recipe, reviewing, workflow
+from app import dataframes, recipe, reviewing, upkeep, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
@@ -68,7 +68,7 @@ __all__ = [
     "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
     "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM", "SelfInstruct", "TextGeneration",
-    "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "export", "pipeline",
+    "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "delete", "export", "pipeline",
     "publish", "pull", "push", "rate", "read", "rows", "run",
 ]  # fmt: skip
 
@@ -313,6 +313,19 @@ def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | 
     here = settings(data or getattr(run, "data", None))
     with Store(here.data) as store:
         return dataframes.of_run(store, store.runs.get(run if isinstance(run, str) else run.id), per)
+
+
+def delete(run: runs.Run | str, *, forget: bool = False, data: Path | None = None) -> None:
+    """Deletes a run (or the one of that id) for good: its rows, ratings and what people said of them; what is in Argilla stays.
+
+    With `forget` what its models answered goes too. Raises RunError while something works on it.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> delete(made)
+    """
+    here = settings(data or getattr(run, "data", None))
+    with Store(here.data) as store:
+        upkeep.delete(store, store.runs.get(run if isinstance(run, str) else run.id), forget=forget)
 
 
 def read(path: str | Path, **options: Any) -> "pd.DataFrame":

@@ -7,10 +7,11 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from app import config, draft, importing, judging, permissions, recipe, reviewing, workflow
@@ -19,7 +20,8 @@ from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.figures import Find, T
-from app.inputs import uploads
+from app.files import read_regular
+from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
 from app.jobs import Job, Jobs
@@ -64,6 +66,12 @@ class Desk:
     ring: KeyRing = field(default_factory=KeyRing)
     trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
     """By browser, endpoint and the key's variable."""
+    stops: dict[tuple[str, str, str], Callable[[], None]] = field(default_factory=dict)
+    """What ends a trial that goes on."""
+    models: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    """The names of the models at an address, by browser, address and the key's variable."""
+    listing: set[object] = field(default_factory=set)
+    """One for each list of models that is asked for."""
     chose_argilla: bool = False
     """True while rows go to an Argilla that was typed into the page."""
     beside: Beside = field(default_factory=Beside)
@@ -169,8 +177,28 @@ class Desk:
             text, separator = (str(filled[f"inputs.{name}"] or "") for name in ("text", "separator"))
             path = uploads.keep_text(text, task.required_columns()[:2], self.settings, separator)
         except InputError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
         return {**filled, "inputs.path": str(path)}
+
+    def as_pasted(self, filled: Filled) -> Filled:
+        """The forms of a run, with pasted text where it was pasted rather than as the file that it is kept in."""
+        path = Path(str(filled.get("inputs.path") or ""))
+        if (
+            filled.get("inputs.source") != "upload"
+            or path.stem != "pasted"
+            or path.parent.parent != self.settings.data / "inputs"
+        ):
+            return filled
+        try:
+            content = read_regular(path, draft.MOST_CHARACTERS).decode("utf-8").rstrip("\n")
+            texts = [text for text in (pasted.as_lines(content), content) if text]
+            for text in texts:  # as it was typed if that comes to the same rows, else as it is kept
+                again = {**filled, "inputs.source": "paste", "inputs.text": text}
+                if self.with_input(again)["inputs.path"] == str(path):
+                    return again
+        except (OSError, UnicodeDecodeError, ClaywrightError):
+            pass
+        return filled
 
     def use_argilla(self, url: str, key: str) -> None:
         """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
@@ -211,7 +239,7 @@ class Desk:
             where = reviewing.argilla(self.settings, lambda words: None)
             path = importing.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
         return {**filled, "inputs.snapshot": str(path)}
 
     @property
@@ -225,7 +253,7 @@ class Desk:
             run = self.store.runs.get(str(filled["inputs.run"]))
             return {**filled, "inputs.snapshot": str(importing.rows_of(self.store, run, self.settings))}
         except ClaywrightError as error:
-            raise FormError("inputs", str(error)) from error
+            raise draft.of_input(filled, error) from error
 
     # -- runs
 
@@ -244,11 +272,15 @@ class Desk:
             made = self.recipe(filled)
             try:
                 old = self.store.runs.get(run_id) if run_id else None
+                taken = {
+                    run.name for run in self.store.runs.all() if old is None or old.state != "draft" or run.id != old.id
+                }
+                made = replace(made, name=draft.fresh_name(made.name, taken))
                 return workflow.draft(self.store, self.settings, made, old), made
             except FormError:
                 raise
             except InputError as error:
-                raise FormError("inputs", str(error)) from error
+                raise draft.of_input(filled, error) from error
 
     def expected(self, made: Recipe) -> int | None:
         """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""
@@ -273,7 +305,7 @@ class Desk:
     @property
     def trying(self) -> bool:
         """True while a model is tried out."""
-        return any(trial.asking for trial in list(self.trials.values()))
+        return bool(self.listing) or any(trial.asking for trial in list(self.trials.values()))
 
     def foreseen(self, run: Run, to: Export) -> Foreseen:
         """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
@@ -350,6 +382,12 @@ class Look:
     def working(self) -> bool:
         """True while a job of this process works on the run."""
         return self.job is not None and self.job.state == "working"
+
+    @property
+    def waiting(self) -> str:
+        """What the job waits for, in a sentence; "" while answers come."""
+        running = self.working and self.job is not None and self.job.execution is not None and not self.job.stopping
+        return self.job.execution.engine.waiting if running and self.job and self.job.execution else ""
 
     @property
     def elsewhere(self) -> bool:

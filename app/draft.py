@@ -8,16 +8,18 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
 
 from app import recipe
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.keys import variable_for
-from app.recipe import Recipe
+from app.recipe import LONGEST_NAME, Recipe
 from app.tables.browse import FILTERS
 from feedback.exports import Export
 from feedback.judged import Merging
@@ -26,7 +28,7 @@ from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
 from tasks.answers import Answers
 from tasks.budget import Budget
-from tasks.errors import SettingsError
+from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
@@ -42,6 +44,8 @@ AUDITS: dict[str, bool | str] = {"auto": "auto", "blind": True, "open": False}
 NOWHERE = "http://localhost"
 HUB, ARGILLA = "hub", "argilla"
 """The choice of a dataset on the Hub, where an export could be a file."""
+INPUT_FIELDS = {"paste": "text", "upload": "path", "dataset": "dataset", "argilla": "argilla", "run": "run"}
+"""The field that names the input, by its source."""
 SLOTS = 5
 """Columns that can be mapped in the form."""
 MOST_CHARACTERS = 5_000_000
@@ -50,14 +54,21 @@ LARGEST = 2**53
 """What a browser's numbers are exact below."""
 RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
+KINDS = {"int": "a whole number", "float": "a number", "dict": 'JSON: names and values in braces, as { "top_k": 20 }'}
+"""What a setting of a type must be."""
+WORD = re.compile(r"\w+")
 
 
 class FormError(SettingsError):
-    """A setting that can't be used; `place` says in which part of the forms: generator, task, inputs, rating ..."""
+    """A setting that can't be used; `place` says in which part of the forms: generator, task, inputs, rating ...
 
-    def __init__(self, place: str, message: str) -> None:
+    `field` is the form's field at which it is mended, "" where no single one is. `missing`: nothing is there yet, which is
+    wrong only when it is needed.
+    """
+
+    def __init__(self, place: str, message: str, field: str = "", *, missing: bool = False) -> None:
         super().__init__(message)
-        self.place = place
+        self.place, self.field, self.missing = place, field, missing
 
 
 def default_of(field: "Field[Any]") -> Any:
@@ -67,6 +78,11 @@ def default_of(field: "Field[Any]") -> Any:
 def is_lines(field: "Field[Any]") -> bool:
     """True for a setting that is several texts: a form shows one a line."""
     return str(field.type) == "tuple[str, ...]"
+
+
+def label_of(field: "Field[Any]") -> str:
+    """What a setting is called on the page."""
+    return str(field.metadata.get("label") or field.name.replace("_", " ").capitalize())
 
 
 def shown(value: Any) -> Any:
@@ -92,7 +108,7 @@ def given(field: "Field[Any]", value: Any) -> Any:
         except (ValueError, RecursionError) as error:
             if "str |" in kind:  # a text that only begins like JSON
                 return value
-            raise SettingsError(f"{field.name} is not JSON: {error}.") from error
+            raise SettingsError(f"{field.name} is not JSON: {error}.", setting=field.name) from error
     if isinstance(value, float) and value.is_integer() and "int" in str(field.type):
         return int(value)
     return value
@@ -200,7 +216,10 @@ def model_of(filled: Mapping[str, Any], place: str) -> ModelSpec:
     url, key = str(values.get("url") or "").strip(), str(values.get("key_env") or "").strip()
     if not preset and not url:
         raise FormError(
-            place, "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1."
+            place,
+            "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1.",
+            f"{place}.url",
+            missing=True,
         )
     spec = _part(ModelSpec, {**values, "preset": preset, "url": url, "key_env": "" if key == TYPED else key}, place)
     own = replace(spec, key_env="").key_variable
@@ -218,8 +237,8 @@ def task_of(filled: Filled) -> Task:
     """The task that is chosen. Raises FormError."""
     kind = filled.get("task.kind")
     if kind not in TASKS:
-        raise FormError("task", "Choose what to make.")
-    return _part(TASKS[kind], part(filled, kind), "task")
+        raise FormError("task", "Choose what to make.", "task.kind")
+    return _part(TASKS[kind], part(filled, kind), "task", kind)
 
 
 def inputs_of(filled: Filled, task: Task) -> Inputs:
@@ -243,7 +262,12 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
             "argilla": "Name a dataset in Argilla.",
             "run": "Choose a run.",
         }
-        raise FormError("inputs", f"{task.title} works on input. {missing.get(str(source), '')}".strip())
+        raise FormError(
+            "inputs",
+            f"{task.title} works on input. {missing.get(str(source), '')}".strip(),
+            input_field(filled),
+            missing=True,
+        )
     others = {name: filled.get(f"inputs.{name}") for name in ("skip", "limit")}
     if "path" in where and source not in ("argilla", "run"):
         others |= {
@@ -252,6 +276,22 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
         others["separator"] = "" if others["separator"] == LINES else others["separator"]
         others["header"] = filled.get("inputs.header") is not False
     return _part(Inputs, {**where, "columns": mapping, **others}, "inputs")
+
+
+def input_field(filled: Filled) -> str:
+    """The field that names the input, as its source is chosen."""
+    source = str(filled.get("inputs.source"))
+    return f"inputs.{INPUT_FIELDS.get(source, 'text')}"
+
+
+def of_input(filled: Filled, error: ClaywrightError) -> "FormError":
+    """What is wrong with the input, at the column that is at fault or at the field that names the input."""
+    at, column = input_field(filled), error.column if isinstance(error, InputError) else ""
+    with contextlib.suppress(FormError):
+        columns = columns_of(task_of(filled))[:SLOTS]
+        if column in columns and (filled.get("inputs.found") or {}).get("columns"):
+            at = f"inputs.column{columns.index(column)}"
+    return FormError("inputs", str(error), at)
 
 
 def rating_of(filled: Filled) -> UltraFeedback:
@@ -295,17 +335,53 @@ def export_of(filled: Filled) -> Export:
         unreviewed = values["unreviewed"] == ROWS[True]
         return _part(Export, {**values, "unreviewed": unreviewed, **where}, "export")
     except FormError as error:
-        raise FormError("hub" if str(error).startswith("hub ") else "export", str(error)) from error
+        place = "hub" if error.field == "export.hub" else "export"
+        raise FormError(place, str(error), error.field) from error
 
 
 def recipe_from(filled: Filled) -> Recipe:
     """The recipe that the forms describe. Raises FormError."""
     try:
-        return Recipe(**{name: make(filled) for name, make in MAKERS.items()})
+        return _together({name: make(filled) for name, make in MAKERS.items()}, filled)
     except FormError:
         raise
     except (SettingsError, ValueError, OverflowError) as error:
         raise FormError("task", str(error)) from error
+
+
+def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
+    """The recipe of these parts. Raises FormError."""
+    try:
+        return Recipe(**parts)
+    except SettingsError as error:
+        words = error.page or _labelled(Recipe, str(error))
+        raise FormError("task", words, input_field(filled) if error.setting == "inputs" else error.setting) from error
+
+
+def unusable(filled: Filled) -> dict[str, str]:
+    """What is wrong with what the fields hold, by field; not what is only missing, and not about models that are not used."""
+    found: dict[str, str] = {}
+    parts: dict[str, Any] = {}
+    if filled.get("inputs.source") == "upload" and (error := (filled.get("inputs.found") or {}).get("error")):
+        found["inputs.path"] = str(error)
+    makers = dict(MAKERS)
+    if filled.get("answers.by") == "others":
+        makers["new"] = lambda filled: model_of(part(filled, "new"), "new")
+    for name, make in makers.items():
+        try:
+            parts[name] = make(filled)
+        except FormError as error:
+            if error.field and not error.missing:
+                found.setdefault(error.field, str(error))
+        except (SettingsError, ValueError, OverflowError):
+            continue
+    if MAKERS.keys() <= parts.keys():
+        try:
+            _together({name: parts[name] for name in MAKERS}, filled)
+        except FormError as error:
+            if error.field and not error.missing:
+                found.setdefault(error.field, str(error))
+    return found
 
 
 def parts_from(filled: Filled, names: Iterable[str] | None = None) -> dict[str, Any]:
@@ -356,8 +432,18 @@ MAKERS: dict[str, Callable[[Filled], Any]] = {
 def _whole(filled: Filled, name: str) -> int | None:
     value = filled.get(name)
     if isinstance(value, float) and not math.isfinite(value):
-        raise FormError("task", f"{name.capitalize()} must be a whole number.")
+        raise FormError("task", f"{name.capitalize()} must be a whole number.", name)
     return None if value is None else int(value)
+
+
+def fresh_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where another run has it: "tides 2"."""
+    name = name.strip() or "dataset"
+    stem, number = re.sub(r" \d{1,4}$", "", name), 2
+    while name in taken:
+        ending = f" {number}"
+        name, number = stem[: LONGEST_NAME - len(ending)] + ending, number + 1
+    return name
 
 
 def differing(filled: Filled, from_: Filled) -> Filled:
@@ -380,11 +466,36 @@ def _names_of_part(prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, str]
     return tuple((name, name.removeprefix(f"{prefix}.")) for name in names if name.startswith(f"{prefix}."))
 
 
-def _part(cls: type[T], values: Mapping[str, Any], place: str) -> T:
+def _part(cls: type[T], values: Mapping[str, Any], place: str, prefix: str = "") -> T:
+    """Raises FormError in the page's words. `prefix` is that of the form's fields, where it is not the place's name."""
     try:
         known = {f.name: given(f, values[f.name]) for f in fields(cast(Any, cls)) if f.name in values}
         return build(cls, known, "")
     except FormError:
         raise
     except SettingsError as error:
-        raise FormError(place, PLACE.sub("", str(error)).removeprefix(": ")) from error
+        at = f"{prefix or place}.{error.setting}" if error.setting else ""
+        words = error.page or _of_another_kind(cls, error) or _labelled(cls, str(error))
+        raise FormError(place, words, at) from error
+
+
+def _of_another_kind(cls: type, error: SettingsError) -> str:
+    """What is wrong with a value that is no number, say, where one is wanted; "" for anything else."""
+    setting = next((f for f in fields(cast(Any, cls)) if f.name == error.setting), None)
+    if setting is None or not isinstance(error.__cause__, ValidationError):
+        return ""
+    kind = next(
+        (words for name, words in KINDS.items() if str(setting.type).removeprefix("<class '").startswith(name)), ""
+    )
+    _, _, given = str(error).rpartition(" (given: ")
+    return f"{label_of(setting)} must be {kind} (given: {given}" if kind and given else ""
+
+
+def _labelled(cls: type, words: str) -> str:
+    """What is wrong with a setting, with labels as the page shows them where a recipe file has names."""
+    words = PLACE.sub("", words).removeprefix(": ")
+    labels = {f.name: label_of(f) for f in fields(cast(Any, cls))}
+    first = WORD.match(words)
+    if first and first[0] in labels:
+        words = labels[first[0]] + words[first.end() :]
+    return WORD.sub(lambda word: labels.get(word[0], word[0]) if "_" in word[0] else word[0], words)

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import money
 from app.recipe import Recipe
@@ -49,8 +49,10 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     if not (seen := answered[:SEEN]):
         return None
     to_make = max(rows - counts["answered"], 0)
-    again = to_rate(counts, old, rating, made.labeller) if rating else 0
-    ratings = round(sum(ratings_of(row, rating) for row in seen) / len(seen) * (to_make + again)) if rating else 0
+    ratings = 0
+    if rating:
+        all_of_them = sum(ratings_of(row, rating) for row in seen) / len(seen)
+        ratings = round(all_of_them * to_make + calls_to_rate(seen, counts, old, rating, made.labeller))
     if not asked:
         return Forecast(to_make, to_make + ratings, None, None)
     per_row = (asked + sum(w["recalled"] for w in took)) / sum(w["rows"] for w in took)
@@ -84,6 +86,28 @@ def to_rate(counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback,
     if old is not None and old.rating == judge and old.labeller.identity == labeller.identity:
         return counts["answered"] - counts["rated"] + counts["rows_to_rate_again"]
     return counts["answered"]
+
+
+def calls_to_rate(
+    rows: Sequence[Row], counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec
+) -> float:
+    """Calls that it takes to rate what is there, told from some of its rows: without what is rated and remembered."""
+    left = to_rate(counts, old, judge, labeller)
+    known = _asked_before(old, judge, labeller)
+    again = max(counts["rated"] - counts["rows_to_rate_again"], 0) if known and left == counts["answered"] else 0
+    of_all = sum(ratings_of(row, judge) for row in rows) / len(rows)
+    of_new = sum((q.aspect, q.repeat) not in known for row in rows for q in judge.questions(row)) / len(rows)
+    return of_all * (left - again) + of_new * again
+
+
+def _asked_before(old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> set[tuple[str, int]]:
+    """The questions, by aspect and repeat, that `old` asked the same labeller in the same way: their answers are remembered."""
+    before = old.rating if old is not None else None
+    if old is None or before is None or old.labeller.identity != labeller.identity:
+        return set()
+    if replace(before, aspects=judge.aspects, repeats=judge.repeats) != judge:
+        return set()
+    return {(aspect, repeat) for aspect in before.aspects for repeat in range(before.repeats)}
 
 
 def ratings_of(row: Row, rating: UltraFeedback) -> int:

@@ -1,5 +1,6 @@
 """The fields of the page's forms, made from the fields of tasks, models and judges: a new task adds no code here."""
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, fields
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.draft import default_of, is_lines, shown
+from app.draft import default_of, is_lines, label_of, shown
 
 NUMBERS = ("int", "float")
 
@@ -15,12 +16,15 @@ NUMBERS = ("int", "float")
 class Form:
     """All fields of all pages by name, in a fixed order.
 
-    `page` is the one that is being built; `pages` says which one each field is on.
+    `page` is the one that is being built; `pages` says which one each field is on, `places` which element of the page shows it,
+    `folds` which closed part that is in, "" for none.
     """
 
     def __init__(self) -> None:
         self.fields: dict[str, Component] = {}
         self.pages: dict[str, str] = {}
+        self.places: dict[str, str] = {}
+        self.folds: dict[str, str] = {}
         self.page = "top"
 
     def add(self, name: str, component: Component) -> Component:
@@ -28,7 +32,17 @@ class Form:
         self.pages[name] = self.page
         if not component.elem_id:
             component.elem_id = name.replace(".", "-")
+        self.places[name] = component.elem_id
+        self.folds[name] = _fold(component)
         return component
+
+    def stand_in(self, name: str, component: Component) -> None:
+        """What a person uses for a setting that has no field of its own: an upload button for a path."""
+        self.pages[name], self.places[name] = self.page, str(component.elem_id)
+
+    def label(self, name: str) -> str:
+        """What a field is called, as a sentence names it."""
+        return str(getattr(self.fields.get(name), "label", "") or re.sub(r"[._]", " ", name))
 
     def when_changed(self, without: Collection[str]) -> list[tuple[str, Callable[..., Any]]]:
         """The events that say that a person changed something, by name: a choice at once, a text when it is left."""
@@ -42,6 +56,17 @@ class Form:
             else:
                 events.append((name, component.input))
         return events
+
+
+def _fold(component: Component) -> str:
+    """The element of the closed part that is being built around a field."""
+    block: Any = component.parent
+    while block is not None and not isinstance(block, gr.Accordion):
+        block = block.parent
+    if block is None:
+        return ""
+    block.elem_id = block.elem_id or f"fold-{component.elem_id}"
+    return str(block.elem_id)
 
 
 def add_fields(form: Form, prefix: str, cls: Any, names: Sequence[str] | None = None, *, folded: str = "") -> None:
@@ -91,10 +116,6 @@ def _kind(f: "Field[Any]") -> str:
 
 
 SIMPLE = (str, int, float, bool)
-
-
-def label_of(f: "Field[Any]") -> str:
-    return str(f.metadata.get("label") or f.name.replace("_", " ").capitalize())
 
 
 def component_for(f: "Field[Any]") -> Component:

@@ -29,7 +29,7 @@ from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
-from tasks.errors import ClaywrightError, Stopped
+from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped
 from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
@@ -55,6 +55,8 @@ class Job:
     before: dict[str, int]
     state: Literal["working", "done", "stopped", "failed"] = "working"
     trouble: str = ""
+    mended_on: str = ""
+    """The page where the trouble is mended, if there is one."""
     saying: str = ""
     total: int | None = None
     execution: Execution | None = None
@@ -228,6 +230,7 @@ class Jobs:
             job.state, job.trouble = "stopped", str(error)
         except ClaywrightError as error:
             job.state, job.trouble = "failed", str(error)
+            job.mended_on = "models" if isinstance(error, ModelError | SettingsError) else ""
         except Exception as error:  # whatever it is ends this job alone, and is written down
             log.exception("a job ended with a fault")
             job.state, job.trouble = "failed", words(error)

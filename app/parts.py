@@ -54,9 +54,9 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def problem(sentence: str) -> str:
-    """What is wrong and what to do, where it is wrong; nothing for nothing."""
-    return f'<p class="field-error" role="alert">{t(sentence)}</p>' if sentence else ""
+def problem(sentence: str, press: str = "") -> str:
+    """What is wrong and what to do, where it is wrong; nothing for nothing. `press` is HTML: what leads to where it is mended."""
+    return f'<p class="field-error" role="alert">{t(sentence)} {press}</p>'.replace(" </p>", "</p>") if sentence else ""
 
 
 def note(sentence: str) -> str:
@@ -64,8 +64,10 @@ def note(sentence: str) -> str:
     return f'<p class="note">{t(sentence)}</p>'
 
 
-def notice(sentence: str, tone: str = "info") -> str:
-    return f'<p class="notice {tone}" role="status">{t(sentence)}</p>' if sentence else ""
+def notice(sentence: str, tone: str = "info", press: str = "") -> str:
+    """`press` is HTML: a button that leads on."""
+    more = f" {press}" if press else ""
+    return f'<p class="notice {tone}" role="status">{t(sentence)}{more}</p>' if sentence else ""
 
 
 def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
@@ -145,6 +147,15 @@ def tone(rating: float | None) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """A number with its noun: 1 row, 2 rows, 1,200 rows."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def clipped(text: str, most: int) -> str:
+    """The text in one line, cut between words and with a mark where it is longer than `most` characters."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    whole = line[:most].rpartition(" ")[0] if " " in line[most // 2 : most] else line[:most]
+    return f"{whole.rstrip(' ,;:.')} …"
 
 
 def duration(seconds: float) -> str:

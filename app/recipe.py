@@ -37,6 +37,9 @@ LARGEST_FILE = 1_000_000
 LONGEST_NAME, MOST_RESPONDERS = 200, 64
 BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
 
+BRIEFLY, LONG_ENOUGH = "You are a helpful assistant. Answer in one or two short sentences.", 384
+"""What makes the answers of the built-in model end, and end soon, in the example."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -65,18 +68,22 @@ class Recipe:
         if not self.task.draws and not self.inputs.given:
             raise SettingsError(
                 f"{self.task.title} works on input: name a file as path (or a dataset) in [inputs]. "
-                f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}."
+                f"It needs the columns {', '.join(self.task.required_columns()) or 'instruction'}.",
+                setting="inputs",
             )
         if len(self.name) > LONGEST_NAME:
-            raise SettingsError(f"name takes {LONGEST_NAME} characters at most.")
+            raise SettingsError(f"name takes {LONGEST_NAME} characters at most.", setting="name")
         if len(self.responders) > MOST_RESPONDERS:
-            raise SettingsError(f"There are {len(self.responders)} response models. {MOST_RESPONDERS} are the most.")
+            raise SettingsError(
+                f"There are {len(self.responders)} response models. {MOST_RESPONDERS} are the most.",
+                setting="responders",
+            )
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
-            raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.")
+            raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.", setting="rows")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
-            raise SettingsError("seed must be a whole number of at most 64 bits.")
+            raise SettingsError("seed must be a whole number of at most 64 bits.", setting="seed")
         if self.rows is None and (self.task.endless or (self.task.draws and not self.inputs.given)):
-            raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.")
+            raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.", setting="rows")
 
     @property
     def answering(self) -> Answers:
@@ -228,9 +235,9 @@ def example() -> Recipe:
         {
             "name": "example",
             "rows": 8,
-            "generator": changed(BUILT_IN),
+            "generator": {**changed(BUILT_IN), "max_tokens": LONG_ENOUGH},
             "labeller": {"preset": "local", "concurrency": 8, "temperature": 0.0},
-            "task": {"kind": "magpie", "max_instruction_tokens": 120},
+            "task": {"kind": "magpie", "max_instruction_tokens": 120, "system_prompt": BRIEFLY},
             "rating": {"aspects": ["helpfulness"]},
         }
     )

@@ -117,12 +117,6 @@ def running_app(settings: Settings) -> tuple[str, Access]:
     raise ServiceError(f"Claywright does not run on the data folder {settings.data}. Start it with: claywright")
 
 
-def _scripts() -> str:
-    """What the page does by itself, as one function of JavaScript."""
-    each = ((PAGES / name).read_text(encoding="utf-8").strip() for name in ("keys.js", "list.js"))
-    return "() => {" + " ".join(f"({script})();" for script in each) + "}"
-
-
 def browse_to(address: str, settings: Settings) -> None:
     """Opens the address in this person's browser, by way of a private file: other users see what a command is called with."""
     file = settings.data / "open.html"
@@ -228,13 +222,22 @@ def routes(desk: Desk) -> "FastAPI":
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
     mounted: FastAPI = gr.mount_gradio_app(
-        app, demo, path="/", theme=theme(), css=css(), js=_scripts(), footer_links=[],
+        app, demo, path="/", theme=theme(), css=css(), js=scripts(), footer_links=[],
         run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
         favicon_path=str(PAGES / "favicon.svg"), pwa=False,
     )  # fmt: skip
     # a mounted app counts as not launched yet, and then Gradio takes any path for one of its own uploads
     demo.has_launched = demo.is_running = True
     return mounted
+
+
+def scripts() -> str:
+    """What runs in the page when it is there, as one function."""
+    texts = [
+        (PAGES / name).read_text(encoding="utf-8").strip()
+        for name in ("keys.js", "list.js", "fields.js", "switcher.js")
+    ]
+    return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
 
 
 def _quiet_gradio(settings: Settings) -> None:

@@ -10,12 +10,14 @@ from app.endpoints import endpoint
 from app.keys import Keys
 from app.services import Say
 from app.store import Store
-from tasks.errors import ClaywrightError
+from tasks.errors import ClaywrightError, ModelError
 from tasks.models.base import Capabilities, Streaming
 from tasks.models.openai import OpenAIEndpoint
+from tasks.models.probe import listed
 from tasks.models.spec import ModelSpec
 
 PATIENCE = 60.0
+LISTED_WITHIN = 20.0
 QUESTION = "Write one sentence about a river."
 LONGEST = 48
 
@@ -35,10 +37,30 @@ class Trial:
     """What it takes otherwise than others, in sentences."""
     asking: bool = False
     """True while it goes on; `answer` is then the text so far."""
+    key_refused: bool = False
+    """True where the endpoint did not take the key."""
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def ok(self) -> bool:
         return not self.trouble and not self.asking
+
+
+async def list_models(spec: ModelSpec, settings: Settings, keys: Keys) -> tuple[str, ...]:
+    """The names of the models at an endpoint; none where it does not say, can't be reached, or may not be asked."""
+    if spec.preset in ("local", "scripted"):
+        return ()
+    named = replace(spec, model=spec.model or "-", timeout=LISTED_WITHIN)
+    try:
+        there = await asyncio.to_thread(endpoint, named, settings, lambda words: None, keys)
+    except ClaywrightError:
+        return ()
+    try:
+        return await listed(there) if isinstance(there, OpenAIEndpoint) else ()
+    except ClaywrightError:
+        return ()
+    finally:
+        await there.close()
 
 
 async def try_out(
@@ -72,7 +94,8 @@ async def try_out(
         seconds = time.monotonic() - began
         await store.calls.keep_probe(tried.identity, found)
     except ClaywrightError as error:
-        return Trial(trouble=str(error))
+        refusal = error.refusal if isinstance(error, ModelError) else None
+        return Trial(trouble=str(error), key_refused=refusal is not None and refusal.meaning == "key")
     finally:
         await tried.close()
     text = answer.text.strip() or (answer.reasoning or "").strip() or f"({answer.why_empty})"

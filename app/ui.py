@@ -5,7 +5,6 @@ that a tab shows are kept in the tab (and in its address), so that neither a rel
 """
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from app.pages.board import Act, Action, Board, Done
 from app.pages.event_values import fits
 from app.pages.lean import LeanBlocks
 from app.pages.tabs import HOME, REMEMBERED, Tab, Tabs
+from app.parts import sentence
 from app.security import browser_of
 from tasks.errors import ClaywrightError
 
@@ -128,7 +128,7 @@ class Wires:
                 raise
         if odd:
             self.desk.forget(browser, odd)
-            labels = ", ".join(dict.fromkeys(self._label(name) for name in odd))
+            labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
             told = f"What {labels} held can't be shown. It begins anew."
             tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: told}}
             return self.show(tab, browser, seen, base)
@@ -177,9 +177,6 @@ class Wires:
                 odd.append(name)
         return odd
 
-    def _label(self, name: str) -> str:
-        return str(getattr(self.board.form.fields.get(name), "label", "") or re.sub(r"[._]", " ", name))
-
     def every(self, tab: Tab, look: Look) -> float:
         """Seconds until the tab is to look again."""
         starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
@@ -196,7 +193,7 @@ class Wires:
         run = self.desk.look(browser, "" if asked == NEW else asked, {}).run
         made = self.desk.look(browser, run.id, {}).recipe if run else None
         if made is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, draft.fill(made))
+            self.desk.keep(browser, self.desk.as_pasted({**self.desk.usual, **draft.fill(made)}))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
@@ -271,14 +268,14 @@ class Wires:
             return self.show(tab, browser, seen)
 
     def checked(self, tab: Tab, changes: draft.Filled, seen: float) -> tuple[draft.Filled, dict[str, str]]:
-        """(what can be kept of it, what is wrong with the rest, by page). A field that holds the rest is shown as it was."""
+        """(what can be kept of it, what is wrong with the rest, by field). A field that holds the rest is shown as it was."""
         good: draft.Filled = {}
         problems: dict[str, str] = {}
         for name, value in changes.items():
             try:
                 good[name] = draft.checked(name, value)
             except FormError as error:
-                problems[self.board.form.pages[name]] = f"{self._label(name)} {error} It stays as it was."
+                problems[name] = f"{self.board.form.label(name)} {error} It stays as it was."
         for number, held in tab.held.items():
             if number >= seen:
                 held.update(good)
@@ -292,8 +289,8 @@ class Wires:
 
     def taken(self, action: Action) -> list[str]:
         """The fields that the action takes along: those of its page. What the tab's others hold is known."""
-        pages = self.board.form.pages.items()
-        return [name for name, page in pages if action.forms and action.page in (page, "top")]
+        form = self.board.form
+        return [name for name in form.fields if action.forms and action.page in (form.pages[name], "top")]
 
     def _does(self, action: Action) -> Callable[..., Any]:
         taken = self.taken(action)
@@ -342,31 +339,36 @@ class Wires:
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
         act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
-        done, problems = self._done(action, act, tab.page)
+        done, problems, leads = self._done(action, act, tab.page)
         with tab.lock:
             if done.fill is not None:
                 self.desk.keep(browser, draft.differing(done.fill, filled))
             tab.run = tab.run if done.run is None else done.run
             tab.page = done.page or tab.page
             said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
-            tab.place = {**tab.place, **done.place, **said, "problems": tab.problems(turn, problems)}
+            at = done.field or next((name for name in problems if name in self.board.form.pages and action.pressed), "")
+            focus = {"focus": (at, time.monotonic())} if at else {}
+            told = tab.problems(turn, {**done.problems, **problems})
+            tab.place = {**tab.place, **done.place, **said, **focus, "problems": told, "leads": leads}
             emptied: dict[Any, Any] = {} if problems or action.keeps else dict.fromkeys(action.extra)
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
 
-    def _done(self, action: Action, act: Act, page: str) -> tuple[Done, dict[str, str]]:
-        """What the action did, and what was wrong, by place."""
+    def _done(self, action: Action, act: Act, page: str) -> tuple[Done, dict[str, str], dict[str, tuple[str, ...]]]:
+        """What the action did; what was wrong, by field or place; where that is mended, if it is elsewhere."""
         try:
-            return action.do(act) or Done(), {}
+            return action.do(act) or Done(), {}, {}
         except FormError as error:
-            first, _, rest = str(error).partition(" ")
-            words = f"{first.capitalize() if first.isalpha() and first.islower() else first} {rest}".strip()
-            if PLACES.get(error.place, page) == page:
-                return Done(), {error.place: words}
-            where = f"{PLACES[error.place].capitalize()}, {error.place.replace('new', 'response models')}"
-            return Done(), {error.place: words, page: f"{where}: {words}"}
+            form = self.board.form
+            name = error.field if error.field in form.pages else ""
+            where = form.pages[name] if name else PLACES.get(error.place, page)
+            words = sentence(str(error))
+            if where in (page, "top"):
+                return Done(), {name or error.place: words}, {}
+            title = error.place.replace("new", "response models").replace("responders", "response models").capitalize()
+            return Done(), {name or error.place: words, page: f"{title}: {words}"}, {page: (where, name, title)}
         except ClaywrightError as error:
-            return Done(), {page: str(error)}
+            return Done(), {page: str(error)}, {}
 
 
 def _news(shows: Any, shown: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -324,6 +324,13 @@ def vectors_for(store: Store, settings: Settings, run: Run, say: Say, keys: Keys
     return Vectors(store, settings, spec, say, keys) if spec is not None else None
 
 
+def rename(store: Store, run: Run, name: str) -> Run:
+    """The run under another name. Its id, and so what is in Argilla and on the Hub, stays."""
+    text = recipe_text(replace(recipe_of(run), name=name))
+    store.runs.set(run.id, name=clean(name), recipe=text)
+    return store.runs.get(run.id)
+
+
 def amend(store: Store, run: Run, **parts: Any) -> Run:
     """The run with other parts of its recipe, of those that decide nothing about its rows: review, merge, embedder, export."""
     store.runs.set(run.id, recipe=recipe_text(replace(recipe_of(run), **parts)))

@@ -91,32 +91,53 @@ class Export:
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
-            raise SettingsError(f"There is no export format '{self.format}'. Known: {', '.join(FORMATS)}.")
+            raise SettingsError(
+                f"There is no export format '{self.format}'. Known: {', '.join(FORMATS)}.", setting="format"
+            )
         if self.reasoning and not FORMATS[self.format].holds_reasoning:
             holding = ", ".join(name for name, form in FORMATS.items() if form.holds_reasoning)
-            raise SettingsError(f"The format {self.format} has no place for thoughts. Those that have: {holding}.")
+            raise SettingsError(
+                f"The format {self.format} has no place for thoughts. Those that have: {holding}.", setting="reasoning"
+            )
         if self.path and not kind_of(Path(self.path)):
             raise SettingsError(
-                f"The export file '{self.path}' should end in one of: {ENDINGS}; or have no ending, for a folder."
+                f"The export file '{self.path}' should end in one of: {ENDINGS}; or have no ending, for a folder.",
+                setting="path",
             )
         if self.decision not in ("", *DECISIONS):
-            raise SettingsError(f"decision must be empty or one of: {', '.join(DECISIONS)} (given: {self.decision!r}).")
+            raise SettingsError(
+                f"decision must be empty or one of: {', '.join(DECISIONS)} (given: {self.decision!r}).",
+                setting="decision",
+            )
         for name, low, high in (("least_rating", 1, 5), ("margin", 0, 4)):
             if (value := getattr(self, name)) is not None and not low <= value <= high:
-                raise SettingsError(f"{name} must be from {low} to {high} (given: {value}).")
+                raise SettingsError(f"{name} must be from {low} to {high} (given: {value}).", setting=name)
         if self.similarity is not None and not 0 < self.similarity <= 1:
-            raise SettingsError(f"similarity must be above 0 and at most 1, or left empty (given: {self.similarity}).")
+            raise SettingsError(
+                f"similarity must be above 0 and at most 1, or left empty (given: {self.similarity}).",
+                setting="similarity",
+            )
         if self.max_rows is not None and self.max_rows < 1:
-            raise SettingsError(f"max_rows must be at least 1, or left empty (given: {self.max_rows}).")
+            raise SettingsError(
+                f"max_rows must be at least 1, or left empty (given: {self.max_rows}).", setting="max_rows"
+            )
         if not 0 <= self.test_share < 1:
-            raise SettingsError(f"test_share must be from 0 to below 1 (given: {self.test_share}).")
+            raise SettingsError(
+                f"test_share must be from 0 to below 1 (given: {self.test_share}).", setting="test_share"
+            )
         if len(self.argilla) > LONGEST_DATASET:
-            raise SettingsError(f"argilla must be a name of at most {LONGEST_DATASET} characters.")
+            raise SettingsError(
+                f"argilla must be a name of at most {LONGEST_DATASET} characters.",
+                setting="argilla",
+                page=f"The name takes {LONGEST_DATASET} characters at most.",
+            )
         if self.hub:
             name = self.hub.partition("/")[2]
             if not REPOSITORY.fullmatch(self.hub) or re.search(r"--|\.\.", self.hub) or len(name) > LONGEST_NAME:
                 raise SettingsError(
-                    f"hub must be owner/name, of letters, digits, '-', '_' and '.' (given: {self.hub[:120]!r})."
+                    f"hub must be owner/name, of letters, digits, '-', '_' and '.' (given: {self.hub[:120]!r}).",
+                    setting="hub",
+                    page=f"The dataset must be named owner/name, of letters, digits, '-', '_' and '.' (given: {self.hub[:120]!r}).",
                 )
 
     @property

@@ -37,9 +37,11 @@ class Merging:
 
     def __post_init__(self) -> None:
         if self.decision not in RULES:
-            raise SettingsError(f"[merge] decision must be one of: {', '.join(RULES)} (given: {self.decision!r}).")
+            raise SettingsError(
+                f"[merge] decision must be one of: {', '.join(RULES)} (given: {self.decision!r}).", setting="decision"
+            )
         if not self.text.strip():
-            raise SettingsError(f"[merge] text must be {LATEST} or a reviewer's user name.")
+            raise SettingsError(f"[merge] text must be {LATEST} or a reviewer's user name.", setting="text")
 
     def decided(self, approvals: int, rejections: int) -> Decision:
         """What so many votes come to; "unsure" where they decide nothing."""

@@ -68,15 +68,19 @@ class Review:
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_submitted <= 1000:
-            raise SettingsError("[review] min_submitted must be at least 1, and at most 1000.")
+            raise SettingsError("[review] min_submitted must be at least 1, and at most 1000.", setting="min_submitted")
         if len(self.dataset) > 200:
-            raise SettingsError("[review] dataset is longer than 200 characters, the most that Argilla takes.")
+            raise SettingsError(
+                "[review] dataset is longer than 200 characters, the most that Argilla takes.", setting="dataset"
+            )
         if unknown := [name for name in self.aspects if name not in ASPECTS]:
-            raise SettingsError(f"[review] there is no aspect '{unknown[0]}'. Known: {', '.join(ASPECTS)}.")
+            raise SettingsError(
+                f"[review] there is no aspect '{unknown[0]}'. Known: {', '.join(ASPECTS)}.", setting="aspects"
+            )
         if any(not reason.strip() or len(reason) > 200 for reason in self.reasons):
-            raise SettingsError("[review] reasons must be texts of at most 200 characters.")
+            raise SettingsError("[review] reasons must be texts of at most 200 characters.", setting="reasons")
         if len(set(self.reasons)) == 1 or len(self.reasons) > 50:
-            raise SettingsError("[review] reasons must be none, or from 2 to 50 different ones.")
+            raise SettingsError("[review] reasons must be none, or from 2 to 50 different ones.", setting="reasons")
 
     def is_blind(self, rows: int, sealed: bool | None = None) -> bool:
         """True where the audit of so many rows goes without suggestions. `sealed` is how that of the run went before."""

@@ -68,14 +68,16 @@ class UltraFeedback:
 
     def __post_init__(self) -> None:
         if not self.aspects:
-            raise SettingsError("Rating needs at least one aspect.")
+            raise SettingsError("Rating needs at least one aspect.", setting="aspects")
         for aspect in self.aspects:
             if aspect not in ASPECTS:
-                raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.")
+                raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.", setting="aspects")
         if len(set(self.aspects)) < len(self.aspects):
-            raise SettingsError("Rating names an aspect twice. Ask a question several times with repeats.")
+            raise SettingsError(
+                "Rating names an aspect twice. Ask a question several times with repeats.", setting="aspects"
+            )
         if not 1 <= self.repeats <= MOST_REPEATS:
-            raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.")
+            raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.", setting="repeats")
 
     def identity(self, labeller: str) -> str:
         """Names this judge with this labeller: rows that it has rated need no rating again."""

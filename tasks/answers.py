@@ -35,7 +35,11 @@ class Answers:
 
     def __post_init__(self) -> None:
         if not 0 <= self.n <= 8:
-            raise SettingsError("n of [answers] must be from 0 to 8: a reviewer compares no more than eight responses.")
+            raise SettingsError(
+                "n of [answers] must be from 0 to 8: a reviewer compares no more than eight responses.",
+                setting="n",
+                page="Answers each must be from 0 to 8: a reviewer compares no more than eight responses.",
+            )
         weights(self.principles)
 
     def missing(self, places: Collection[int]) -> list[int]:

@@ -82,11 +82,13 @@ class Task:
             raise InputError(
                 f"Input row {index + 1} has no column '{column}', which {self.title} needs (columns there: {have}). "
                 "Rename one of them, or choose which of them it is.",
+                column=column,
                 terminal=f'In the recipe: [inputs.columns] {column} = "your column".',
             )
         if isinstance(row[column], (bytes, bytearray)) and text_of_bytes(row[column]) is None:
             raise InputError(
-                f"Input row {index + 1} has binary data in the column '{column}', not text. Choose another one."
+                f"Input row {index + 1} has binary data in the column '{column}', not text. Choose another one.",
+                column=column,
             )
 
     def required_columns(self) -> tuple[str, ...]:

@@ -26,9 +26,17 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.tokens is not None and self.tokens < 1:
-            raise SettingsError("tokens of [budget] must be at least 1; leave it out for no limit.")
+            raise SettingsError(
+                "tokens of [budget] must be at least 1; leave it out for no limit.",
+                setting="tokens",
+                page="Tokens must be at least 1; leave it empty for no limit.",
+            )
         if self.dollars is not None and not 0 < self.dollars < math.inf:
-            raise SettingsError("dollars of [budget] must be above zero; leave it out for no limit.")
+            raise SettingsError(
+                "dollars of [budget] must be above zero; leave it out for no limit.",
+                setting="dollars",
+                page="US dollars must be above zero; leave it empty for no limit.",
+            )
 
     @property
     def given(self) -> bool:

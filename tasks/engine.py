@@ -91,6 +91,10 @@ class Engine:
         """What all wait for, in words; "" while answers come."""
         return next(filter(None, (served.waiting for served in self._served.values())), "")
 
+    def waits_for(self, endpoint: str) -> bool:
+        """True while the endpoint of that identity does not answer."""
+        return endpoint in self._served and bool(self._served[endpoint].waiting)
+
     def stop(self) -> None:
         self._halt.set()
         for gate in self._gates.values():

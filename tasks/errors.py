@@ -36,11 +36,22 @@ class ClaywrightError(Exception):
 
 
 class SettingsError(ClaywrightError):
-    """A setting that can't be used."""
+    """A setting that can't be used. `setting` is its name, "" where no single one is at fault.
+
+    `page` says the same to those who look at a form, where settings have labels and no file has to be changed.
+    """
+
+    def __init__(self, message: str, *, setting: str = "", page: str = "", terminal: str = "") -> None:
+        super().__init__(message, terminal=terminal)
+        self.setting, self.page = setting, page
 
 
 class InputError(ClaywrightError):
-    """Inputs that can't be read or lack what the task needs."""
+    """Inputs that can't be read or lack what the task needs. `column` is the task's one that is at fault, if one is."""
+
+    def __init__(self, message: str, *, column: str = "", terminal: str = "") -> None:
+        super().__init__(message, terminal=terminal)
+        self.column = column
 
 
 class Stopped(ClaywrightError):

@@ -91,12 +91,18 @@ class EvolInstruct(Task):
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_evolutions <= 20:
-            raise SettingsError("num_evolutions must be from 1 to 20.")
+            raise SettingsError("num_evolutions must be from 1 to 20.", setting="num_evolutions")
         for name, template in self.mutation_templates.items():
             if not template.strip() and name not in OPERATIONS:
-                raise SettingsError(f"mutation_templates: '{name}' is empty. Built-in are: {', '.join(OPERATIONS)}.")
+                raise SettingsError(
+                    f"mutation_templates: '{name}' is empty. Built-in are: {', '.join(OPERATIONS)}.",
+                    setting="mutation_templates",
+                )
             if template.strip() and PLACE not in template:
-                raise SettingsError(f"mutation_templates: '{name}' does not say where the instruction goes: {PLACE}.")
+                raise SettingsError(
+                    f"mutation_templates: '{name}' does not say where the instruction goes: {PLACE}.",
+                    setting="mutation_templates",
+                )
 
     @property
     def rows_per_unit(self) -> int:

@@ -104,7 +104,7 @@ class Genstruct(Task):
     def __post_init__(self) -> None:
         for name in ("passage_tokens", "max_answer_tokens"):
             if not 1 <= getattr(self, name) <= MOST_TOKENS:
-                raise SettingsError(f"{name} must be from 1 to {MOST_TOKENS:,}.")
+                raise SettingsError(f"{name} must be from 1 to {MOST_TOKENS:,}.", setting=name)
 
     def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
         """One unit for each passage, in order; a document without any text is one too. Raises InputError."""

@@ -73,14 +73,16 @@ class Magpie(Task):
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_turns <= MOST_TURNS:
-            raise SettingsError(f"n_turns must be from 1 to {MOST_TURNS}.")
+            raise SettingsError(f"n_turns must be from 1 to {MOST_TURNS}.", setting="n_turns")
         if not 1 <= self.max_instruction_tokens <= MOST_TOKENS:
-            raise SettingsError(f"max_instruction_tokens must be from 1 to {MOST_TOKENS:,}.")
+            raise SettingsError(
+                f"max_instruction_tokens must be from 1 to {MOST_TOKENS:,}.", setting="max_instruction_tokens"
+            )
         weights = [weight for _, _, weight in self._choices()]
         if any(not math.isfinite(weight) or weight < 0 for weight in weights):
-            raise SettingsError("A weight in system_prompt must be a number from 0 up.")
+            raise SettingsError("A weight in system_prompt must be a number from 0 up.", setting="system_prompt")
         if weights and not sum(weights):
-            raise SettingsError("At least one weight in system_prompt must be above 0.")
+            raise SettingsError("At least one weight in system_prompt must be above 0.", setting="system_prompt")
 
     @property
     def wants_answers(self) -> bool:

@@ -54,13 +54,16 @@ def weights(asked: str | Mapping[str, float]) -> dict[str, float]:
         named = {_name(str(name)): weight for name, weight in asked.items()}
     for name, weight in named.items():
         if name not in PRINCIPLES:
-            raise SettingsError(f"There is no principle '{name}'. Known: balanced, {', '.join(PRINCIPLES)}.")
+            raise SettingsError(
+                f"There is no principle '{name}'. Known: balanced, {', '.join(PRINCIPLES)}.", setting="principles"
+            )
         if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 <= weight <= HEAVIEST:
             raise SettingsError(
-                f"The weight of the principle '{name}' must be a number from 0 up, at most {HEAVIEST:,}."
+                f"The weight of the principle '{name}' must be a number from 0 up, at most {HEAVIEST:,}.",
+                setting="principles",
             )
     if named and not any(named.values()):
-        raise SettingsError("The weights of the principles must not all be 0.")
+        raise SettingsError("The weights of the principles must not all be 0.", setting="principles")
     return named
 
 

@@ -85,9 +85,9 @@ def columns_in(template: str) -> tuple[str, ...]:
         return SANDBOX.columns(template)
     except CantRender as reason:
         if reason.heavy:
-            raise SettingsError(f"The template {reason}. {SIMPLER}") from reason
+            raise SettingsError(f"The template {reason}. {SIMPLER}", setting="template") from reason
         raise SettingsError(
-            f"The template can't be read: {reason}. Its placeholders look like {{{{ column }}}}."
+            f"The template can't be read: {reason}. Its placeholders look like {{{{ column }}}}.", setting="template"
         ) from reason
 
 

@@ -70,10 +70,11 @@ class SelfInstruct(Task):
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_instructions <= 50:
-            raise SettingsError("num_instructions must be from 1 to 50.")
+            raise SettingsError("num_instructions must be from 1 to 50.", setting="num_instructions")
         if not LEAST_SIMILAR <= self.similarity <= 1:
             raise SettingsError(
-                f"similarity must be from {LEAST_SIMILAR} to 1: below it, one word in common makes instructions alike."
+                f"similarity must be from {LEAST_SIMILAR} to 1: below it, one word in common makes instructions alike.",
+                setting="similarity",
             )
 
     @property

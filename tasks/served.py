@@ -144,9 +144,10 @@ class Served:
             until = datetime.now() + timedelta(seconds=wait)
             when = f"{until:%H:%M:%S}" if wait < HALF_A_DAY else f"{until:%Y-%m-%d %H:%M}"
             return f"{self._last_failure} It asks to wait until {when}."
-        if self.failing_since is None or time.monotonic() - self.failing_since < WORTH_TELLING:
+        if self.failing_since is None or (failing := time.monotonic() - self.failing_since) < WORTH_TELLING:
             return ""
-        return f"{self._last_failure} Trying again."
+        since, until = (datetime.now() + timedelta(seconds=seconds) for seconds in (-failing, PATIENCE - failing))
+        return f"No answer since {since:%H:%M:%S}. {self._last_failure} Trying again until {until:%H:%M}."
 
     async def answer(
         self, endpoint: Endpoint, asked: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]

@@ -60,14 +60,19 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, 1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
-            raise SettingsError(f"{where} has no setting '{name}'. {hint}")
+            raise SettingsError(f"{where} has no setting '{name}'. {hint}", setting=str(name))
     try:
         return cast(T, _adapter(cast(Any, cls)).validate_python(dict(values)))
     except SettingsError as error:
-        raise (error if where in str(error) else SettingsError(f"{where}: {error}")) from error
+        if where in str(error):
+            raise
+        raise SettingsError(f"{where}: {error}", setting=error.setting, page=error.page or str(error)) from error
     except ValidationError as error:
         first = max(error.errors(), key=lambda one: len(one["loc"]))  # of several forms, the one that fits furthest
         forms = ("function", "list[", "dict[", "tuple[")
         place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(forms))
         said = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{f'{where} {place}'.strip()}: {said} (given: {str(first['input'])[:60]!r}).") from error
+        raise SettingsError(
+            f"{f'{where} {place}'.strip()}: {said} (given: {str(first['input'])[:60]!r}).",
+            setting=str(first["loc"][0]) if first["loc"] else "",
+        ) from error

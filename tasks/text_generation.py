@@ -49,10 +49,12 @@ class TextGeneration(Task):
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_generations <= MOST_GENERATIONS:
-            raise SettingsError(f"num_generations must be from 1 to {MOST_GENERATIONS}.")
+            raise SettingsError(f"num_generations must be from 1 to {MOST_GENERATIONS}.", setting="num_generations")
         if not self.required_columns():
             raise SettingsError(
-                "The template names no column, so every prompt would be the same. Use {{ instruction }}."
+                "The template names no column, so every prompt would be the same. Use {{ instruction }}.",
+                setting="template",
+                page="The prompt names no column, so every prompt would be the same. Use {{ instruction }}.",
             )
 
     def required_columns(self) -> tuple[str, ...]:

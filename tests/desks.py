@@ -1,6 +1,7 @@
 """A desk and what people do at it, for tests of pages without a browser."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,12 @@ def at_desk(store: Store, here: Settings) -> Iterator[Desk]:
         yield Desk(store, here, jobs, Standby(here, lambda words: None))
     finally:
         jobs.close()
+
+
+def until_tried(desk: Desk) -> None:
+    """Waits until no model is until_tried any more."""
+    while desk.trying:
+        time.sleep(0.01)
 
 
 def act(

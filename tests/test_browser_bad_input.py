@@ -305,7 +305,6 @@ def test_a_name_with_emoji_and_quotes(served_app: App, browser: Browser) -> None
     with FakeOpenAI() as server, newcomer(served_app, browser, server.url) as curator:
         page = curator.page
         pasted(curator, LINES)
-        page.get_by_role("button", name="Name and more").click()
         curator.write("name", name)
         previewed(curator)
         expect(page.locator("details.switch .run b").first).to_have_text(name)
@@ -343,7 +342,6 @@ def test_what_a_model_or_a_file_says_is_text_and_nothing_else(app: App, browser:
         uploaded(curator, file)
         curator.wait("documents.jsonl: 3 rows")
         curator.write("rows", "3")
-        page.get_by_role("button", name="Name and more").click()
         curator.write("name", HOSTILE)
         previewed(curator)
         curator.tab("Rate")

@@ -12,6 +12,7 @@ from app.store import Store
 from app.tables.runs import Run
 from tests.browser import App, Person, person
 from tests.rows import with_run
+from tests.servers import FakeOpenAI
 
 ROWS = 12
 
@@ -33,7 +34,6 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         curator.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = curator.page
         curator.fresh(app.url)
-        page.get_by_text("Name and more", exact=True).click()
         field = page.locator("#name input, #name textarea").first
         expect(field).to_have_value("example")  # a part that opens is filled a moment later
         curator.write("name", name)
@@ -148,7 +148,7 @@ def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Pat
         page.locator("#page-export").get_by_text("More", exact=True).click()
         expect(page.locator("#export-test_share input")).to_have_value("0")
         curator.write("export-test_share", "2")
-        curator.wait("test_share")
+        curator.wait("Test share must be")
         curator.write("export-test_share", "0.5")
         curator.press("export")
         for part in ("train", "test"):
@@ -193,4 +193,74 @@ def test_the_first_rows_of_a_pasted_table(app: App, browser: Browser) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         curator.write("pasted", "Red, green\nblue, grey")
         expect(shown.locator("th")).to_have_text(["instruction"])
+        assert calm(curator)
+
+
+def test_from_an_error_at_its_field_to_the_end_of_a_run(app: App, browser: Browser) -> None:
+    """What is wrong is said at the field and leads there; a run leads on to Review; it gets another name, and is deleted."""
+    name = f"lakes {random.randrange(10**9)}"
+    with FakeOpenAI() as server, person(browser) as curator:
+        page = curator.page
+        curator.fresh(app.url)
+        curator.tab("Models")
+        for role in ("generator", "labeller"):
+            curator.choose(f"{role}-preset", "Another address")
+        curator.write("generator-url", "")
+        curator.tab("Generate")
+        curator.write("name", name)
+        page.locator("#task").get_by_text("Text generation").click()
+        page.locator("#source").get_by_label("Paste").click()
+        curator.answered()
+        curator.press("preview")
+        field = page.locator("#pasted textarea")
+        expect(field).to_be_focused()
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(page.locator(f"#{field.get_attribute('aria-describedby')}")).to_contain_text("Nothing was pasted yet")
+        curator.write("pasted", "Name a lake.\nName a pond.")
+        expect(field).not_to_have_attribute("aria-invalid", "true")
+        curator.write("rows", "")
+        curator.answered()
+        curator.press("preview")
+        page.get_by_role("button", name="Open Models → Generator").click()
+        address = page.locator("#generator-url textarea, #generator-url input").first
+        expect(address).to_be_focused()
+        expect(address).to_have_attribute("aria-invalid", "true")
+        curator.write("generator-url", server.url)
+        expect(address).not_to_have_attribute("aria-invalid", "true")
+        curator.press("same-labeller")
+        expect(page.locator("#same-labeller")).to_be_hidden()
+        expect(page.locator("#labeller-url textarea, #labeller-url input").first).to_have_value(server.url)
+        curator.tab("Generate")
+        expect(page.locator("#run")).to_have_text("Run 2 rows")
+        curator.press("run")
+        following = page.locator("#next")
+        expect(following).to_have_text("Review 2 rows")
+        expect(page).to_have_title(f"Generate · {name} · Claywright")
+        for width, size in ((1440, "100%"), (1024, "200%"), (390, "100%"), (390, "200%")):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.evaluate("size => { document.documentElement.style.fontSize = size; }", size)
+            assert following.evaluate(
+                "button => button.scrollWidth <= button.clientWidth && button.scrollHeight <= button.clientHeight + 1"
+            )
+            box = following.bounding_box()
+            assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+        page.evaluate("document.documentElement.style.fontSize = ''")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        following.click()
+        expect(page.get_by_role("heading", name="Review", level=1)).to_be_visible()
+
+        switch = page.locator("details.switch")
+        switch.locator("summary").click()
+        page.get_by_role("button", name="Rename").click()
+        field = page.get_by_label("Name of the run", exact=True).locator("visible=true")
+        expect(field).to_be_focused()
+        field.fill(f"{name} again")
+        page.keyboard.press("Enter")
+        expect(switch.locator("summary b")).to_have_text(f"{name} again")
+        expect(switch).to_have_attribute("open", "")
+        switch.get_by_role("button", name=f"Delete {name} again").click()
+        expect(switch.get_by_role("alert")).to_contain_text("With it go 2 rows and 2 ratings.")
+        page.wait_for_timeout(700)  # a click right behind another one is a double click
+        switch.get_by_role("button", name="Delete for good").click()
+        expect(page.locator("[data-run]")).to_have_attribute("data-run", "")
         assert calm(curator)

@@ -34,6 +34,7 @@ from tasks.models.spec import ModelSpec, names_a_key
 from tasks.settings import build
 
 OWN = "https://models.example.org/v1"
+BRIEF = Magpie(max_instruction_tokens=120, system_prompt=recipe.BRIEFLY)
 FILE = Inputs(path="seeds.jsonl")
 EXTRA = {"top_k": 0, "stop": ["x"], "deep": {"a": None, "b": True}, "naïve": "\u2028"}
 RECIPES = {
@@ -219,8 +220,8 @@ def test_any_recipe_comes_back_from_the_forms(made: Recipe) -> None:
 TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "no task": ("task", lambda: filled(task__kind=None), "Choose what to make"),
     "unknown task": ("task", lambda: filled(task__kind="poems"), "Choose what to make"),
-    "bad task": ("task", lambda: filled(magpie__n_turns=0), "n_turns must be from 1 to 100"),
-    "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "n_turns: .*integer.*1.5"),
+    "bad task": ("task", lambda: filled(magpie__n_turns=0), "Turns must be from 1 to 100"),
+    "half a turn": ("task", lambda: filled(magpie__n_turns=1.5), "Turns must be a whole number .given: '1.5'"),
     "endless": ("task", lambda: filled(rows=None), "how many rows"),
     "no rows": ("task", lambda: filled(rows=0), "at least 1"),
     "infinite rows": ("task", lambda: filled(rows=float("inf")), "whole number"),
@@ -229,26 +230,27 @@ TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
     "no address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS), "The address is missing"),
     "odd address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS, generator__url="ftp://x"), "not a web address"),
     "unknown preset": ("labeller", lambda: filled(labeller__preset="nobody"), "no preset 'nobody'"),
-    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "from 1 to 2048"),
-    "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "temperature: .*'warm'"),
-    "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "extra is not JSON"),
-    "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "extra: "),
-    "no JSON at all": ("generator", lambda: filled(generator__extra="top_k=0"), "extra: "),
+    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "At once must be from 1 to 2,048"),
+    "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "Temperature must be a number .*'warm'"),
+    "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "Extra is not JSON"),
+    "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "Extra must be JSON"),
+    "no JSON at all": ("generator", lambda: filled(generator__extra="top_k=0"), "Extra must be JSON"),
     "bad responder": ("responders", lambda: filled(answers__by="others", responders=[{"preset": "x"}]), "no preset 'x'"),
     "nothing pasted": ("inputs", lambda: filled(task__kind="genstruct", inputs__source="paste"), "Genstruct .* Paste some"),
     "nothing uploaded": ("inputs", lambda: filled(task__kind="existing", inputs__source="upload"), "Upload a file"),
     "no dataset": ("inputs", lambda: filled(task__kind="existing", inputs__source="dataset"), "Name a dataset"),
     "bad limit": (
-        "inputs", lambda: filled(task__kind="existing", inputs__source="dataset", inputs__dataset="x", inputs__limit=0), "limit",
+        "inputs", lambda: filled(task__kind="existing", inputs__source="dataset", inputs__dataset="x", inputs__limit=0),
+        "Most input rows must not be below 1",
     ),
     "nine answers": ("answers", lambda: filled(answers__n=9), "from 0 to 8"),
     "no aspects": ("rating", lambda: filled(rating__on=True, rating__aspects=[]), "at least one aspect"),
-    "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "repeats must be"),
-    "no reviewers": ("review", lambda: filled(review__min_submitted=0), "min_submitted"),
+    "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "Repeats must be"),
+    "no reviewers": ("review", lambda: filled(review__min_submitted=0), "Reviewers per record must be"),
     "unknown format": ("export", lambda: filled(export__format="docx"), "no export format 'docx'"),
-    "no margin": ("export", lambda: filled(export__margin=9), "margin must be from 0 to 4"),
-    "no share": ("export", lambda: filled(export__test_share=1), "test_share must be"),
-    "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "hub must be owner/name"),
+    "no margin": ("export", lambda: filled(export__margin=9), "Margin must be from 0 to 4"),
+    "no share": ("export", lambda: filled(export__test_share=1), "Test share must be"),
+    "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "must be named owner/name"),
 }  # fmt: skip
 
 
@@ -271,13 +273,15 @@ def test_an_emptied_number_means_the_default(empty: Any) -> None:
     made = recipe_from({**fill(recipe.example()), **dict.fromkeys(numbers, empty), "generator.temperature": empty})
     assert made.generator.max_tokens == ModelSpec(preset="local").max_tokens and made.generator.temperature is None
     assert (made.labeller.timeout, made.review.min_submitted) == (120.0, 1)
-    assert made.task == Magpie(max_instruction_tokens=120) and made.rating == UltraFeedback(aspects=("helpfulness",))
+    assert made.task == Magpie(
+        max_instruction_tokens=120, system_prompt=recipe.BRIEFLY
+    ) and made.rating == UltraFeedback(aspects=("helpfulness",))
 
 
 def test_whole_numbers_of_the_page_become_whole_numbers() -> None:
     made = recipe_from(filled(rows=5.0, seed=3.0, magpie__n_turns=2.0, generator__concurrency=4.0, answers__n=2.0))
     assert (made.rows, made.seed, made.answers) == (5, 3, Answers(n=2))
-    assert made.task == Magpie(n_turns=2, max_instruction_tokens=120) and made.generator.concurrency == 4
+    assert made.task == replace(BRIEF, n_turns=2) and made.generator.concurrency == 4
     assert all(type(value) is int for value in (made.rows, made.generator.concurrency, made.task.n_turns))
 
 
@@ -299,7 +303,7 @@ def test_an_address_wins_over_the_presets_own() -> None:
 
 
 def test_a_pasted_key_is_not_taken_for_the_name_of_a_variable() -> None:
-    with pytest.raises(FormError, match="it is not the key itself"):
+    with pytest.raises(FormError, match="To give the key itself, choose"):
         recipe_from(filled(generator__preset="openai", generator__model="m", generator__key_env="sk-proj-4711"))
 
 

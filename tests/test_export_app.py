@@ -224,11 +224,14 @@ def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
 
 def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
     wrong = act(desk, margin=9).look
-    assert page._wrong(wrong, "export").startswith("Margin must be") and page._wrong(wrong, "hub") == ""
+    assert (
+        draft.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
+        and page._wrong(wrong, "export") == ""
+    )
     assert page.words(wrong) == "" == page.preview(wrong)
     odd = act(desk, kind=HUB, hub="rivers").look
-    assert page._wrong(odd, "hub").startswith("Hub must be owner/name") and page._wrong(odd, "export") == ""
-    assert page._wrong(act(desk, kind="csv", hub="rivers").look, "hub") == ""
+    assert draft.unusable(odd.filled)["export.hub"].startswith("The dataset must be named owner/name")
+    assert draft.unusable(act(desk, kind="csv", hub="rivers").look.filled) == {}
     with pytest.raises(FormError, match="Name the dataset") as caught:
         page.export(act(desk, kind=HUB))
     assert caught.value.place == "hub"

@@ -1,31 +1,37 @@
 """The forecast: from what the preview took, the calls, tokens and time of all rows, ratings included."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app import workflow
+from app.config import Settings
 from app.forecast import (
     CHARACTERS_A_TOKEN,
     TOKENS_OF_A_RATING,
     Forecast,
+    calls_to_rate,
     forecast,
     ratings_of,
     spread,
     tokens_of_ratings,
 )
+from app.inputs.inputs import Inputs
 from app.pages import generate
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from feedback.ultrafeedback import UltraFeedback
-from tasks import Magpie
+from tasks import Magpie, TextGeneration
 from tasks.models.spec import ModelSpec
 from tasks.served import Tally
 from tasks.types import Response, Row
 from tests.rows import took
+from tests.servers import FakeOpenAI
 
 MODEL = ModelSpec(preset="scripted", concurrency=4)
 MADE = Recipe(task=Magpie(), rows=100, generator=MODEL, labeller=replace(MODEL, concurrency=10))
@@ -132,7 +138,13 @@ def test_how_far_a_forecast_may_be_off(took: list[int], share: float | None) -> 
 
 @pytest.mark.parametrize(
     ("tokens", "share", "words"),
-    [(5200, None, "5,200"), (5200, 0.0, "5,200"), (5230, 0.1, "4,700–5,800"), (12, 0.01, "12"), (1000, 3.0, "0–4,000")],
+    [
+        (5200, None, "5,200"),
+        (5200, 0.0, "5,200"),
+        (5230, 0.1, "4,700–5,800"),
+        (12, 0.01, "12"),
+        (1000, 3.0, "up to 4,000"),
+    ],
 )
 def test_tokens_are_told_from_how_many_to_how_many(tokens: int, share: float | None, words: str) -> None:
     assert generate._range(tokens, share) == words
@@ -167,3 +179,57 @@ def test_no_more_calls_run_at_once_than_there_are_rows(store: Store) -> None:
     run = previewed(store)
     wide = replace(MADE, generator=replace(MODEL, concurrency=1000))
     assert forecast(store, run, wide, 5) == Forecast(2, 4, 300, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "words"),
+    [
+        (20.0, None, "about 20 seconds"),
+        (240.0, 0.25, "3–5 minutes"),
+        (60.0, 0.5, "30 seconds to 2 minutes"),
+        (60.0, 3.0, "up to 4 minutes"),
+    ],
+)
+def test_time_is_told_from_how_long_to_how_long(seconds: float, share: float | None, words: str) -> None:
+    assert generate._time(seconds, share) == words
+
+
+def test_questions_that_were_answered_before_are_not_counted(store: Store) -> None:
+    rows, counts = [SAID, SAID], {"answered": 10, "rated": 8, "rows_to_rate_again": 1}
+    one, two = UltraFeedback(aspects=("helpfulness",)), UltraFeedback(aspects=("helpfulness", "honesty"))
+    old = rated(one)
+    assert calls_to_rate(rows, counts, None, two, old.labeller) == 20
+    assert calls_to_rate(rows, counts, old, one, old.labeller) == 3
+    assert calls_to_rate(rows, counts, old, two, old.labeller) == 7 * 1 + 3 * 2
+    assert calls_to_rate(rows, counts, old, replace(one, repeats=3), old.labeller) == 7 * 2 + 3 * 3
+    assert calls_to_rate(rows, counts, old, replace(one, together=False), old.labeller) == 20
+    assert calls_to_rate(rows, counts, old, two, replace(old.labeller, model="another")) == 20
+
+
+def test_as_many_calls_are_made_as_were_forecast(here: Settings, tmp_path: Path) -> None:
+    """Of a whole run on a real endpoint, and of one more aspect for rows that are rated already."""
+    (tmp_path / "rivers.jsonl").write_text("".join(f'{{"instruction": "Name river {n}."}}\n' for n in range(20)))
+    with FakeOpenAI() as server, Store(here.data) as store:
+        spec = ModelSpec(url=server.url, model="fake")
+        judge = UltraFeedback(aspects=("helpfulness",))
+        made = Recipe(
+            task=TextGeneration(),
+            inputs=Inputs(path=str(tmp_path / "rivers.jsonl")),
+            generator=spec,
+            labeller=spec,
+            rating=judge,
+        )
+        run = workflow.start(store, here, made)
+        asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda _: None, rows=3))
+
+        def sent() -> int:
+            return len([call for call in server.calls if "river" in json.dumps(call["body"])])
+
+        before, told = sent(), forecast(store, run, made, 20, made)
+        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        assert told is not None and told.calls == 17 + 20 == sent() - before
+        more, before, counts = replace(judge, aspects=("helpfulness", "honesty")), sent(), store.runs.counts(run.id)
+        seen = store.rows.page(run.id, 0, 3)
+        again = calls_to_rate(seen, counts, made, more, spec)
+        asyncio.run(workflow.rate(store, here, run, more, lambda *_: None, lambda _: None))
+        assert again == 20 == sent() - before

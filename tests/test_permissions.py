@@ -26,7 +26,7 @@ from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests import conftest
 from tests.conftest import Command
-from tests.desks import SOMEBODY, act, at_desk
+from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI
 
 KEY, DIARY = "sk-canary-of-the-environment", "the diary of a private person"
@@ -286,6 +286,7 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
         asked = consent.question(desk.look(SOMEBODY, "", {}))
         assert f"Sends OPENAI_API_KEY to {host_of(server.url)}" in asked and f"Reads {diary}" in asked
         models.test(act(desk, extra=[""]), "generator")
+        until_tried(desk)
         spec = desk.look(SOMEBODY, "", {}).described("generator")
         assert spec is not None
         trial = desk.look(SOMEBODY, "", {}).trial(spec)
@@ -302,6 +303,7 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
         assert consent.question(desk.look(SOMEBODY, "", {})) == ""
         assert desk.recipe(desk.filled(SOMEBODY)).inputs.path == str(diary)
         models.test(act(desk, extra=[""]), "generator")
+        until_tried(desk)
         assert server.calls and KEY in server.calls[0]["authorization"]
 
 

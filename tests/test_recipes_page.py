@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -219,7 +220,8 @@ def test_a_run_is_duplicated_into_a_new_one(desk: Desk, here: Settings) -> None:
     assert "Duplicate this one" in header.header(look(desk, run.id))
     assert "Duplicate this one" not in header.header(look(desk))
     done = header.choose(act(desk, {"act": "duplicate", "id": run.id}, run=run.id))
-    assert done.run == "" and done.fill is not None and draft.recipe_from(done.fill) == TIDES
+    assert done.run == "" and done.fill is not None and done.page == "generate"
+    assert draft.recipe_from(done.fill) == replace(TIDES, name=f"{TIDES.name} 2")
     assert header.choose(act(desk, {"act": "recipe"})).place["panel"] == "recipe"
     assert header.choose(act(desk, {"act": "new"})).run == ""
 

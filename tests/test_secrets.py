@@ -23,7 +23,7 @@ from tasks.models.openai import OpenAIEndpoint
 from tasks.models.secrets import PIECE, mask, mask_whole
 from tasks.models.spec import ModelSpec, bare
 from tests.conftest import Command
-from tests.desks import SOMEBODY, act, at_desk
+from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, protocol
 from tests.test_openai_endpoint import KEY, asking, hello, refusal
 
@@ -222,6 +222,7 @@ def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, mon
         before = desk.look(SOMEBODY, "", {})
         assert "unencrypted" not in models._probe(before, "generator") + models.responders(before)
         models.test_all(act(desk))
+        until_tried(desk)
         look = desk.look(SOMEBODY, "", {})
     for shown in (models._probe(look, "generator"), models.responders(look)):
         assert '<p class="notice warn" role="status">The key for http://models.example.org/v1 goes there' in shown

@@ -1,6 +1,7 @@
 """Every kind of failure is taken for what it is: tried again, its own unit's, or the endpoint's."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -114,7 +115,9 @@ def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         here = Engine(Remembered(), backoff=0.05)
         asked = asyncio.create_task(here.bind(fake, "s").complete("a"))
         await asyncio.sleep(0.15)
-        assert here.waiting == "Too many. Trying again."
+        said = r"No answer since \d\d:\d\d:\d\d\. Too many\. Trying again until \d\d:\d\d\."
+        assert re.fullmatch(said, here.waiting)
+        assert here.waits_for(fake.identity) and not here.waits_for("another")
         await asked
 
     run(work())

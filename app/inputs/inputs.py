@@ -53,8 +53,8 @@ class Inputs:
     config: str = setting("", "The configuration of that dataset, where it has several.")
     split: str = setting("train", "The split of that dataset.")
     columns: dict[str, str] = setting({}, "The task's name of a column = your name of it.")
-    skip: int = setting(0, "Rows to leave out at the beginning.")
-    limit: int | None = setting(None, "Most rows to take.")
+    skip: int = setting(0, "Rows to leave out at the beginning.", label="Input rows to skip")
+    limit: int | None = setting(None, "Most rows to take.", label="Most input rows")
     separator: str = setting("", "What separates the cells of a CSV file, as ; or tab. Empty: it is detected.")
     header: bool = setting(
         True, "False if the first row of a CSV file or a sheet holds values, not the names of columns."
@@ -64,20 +64,23 @@ class Inputs:
 
     def __post_init__(self) -> None:
         if self.path and self.dataset:
-            raise SettingsError("[inputs] has both a path and a dataset: name one of them.")
+            raise SettingsError("[inputs] has both a path and a dataset: name one of them.", setting="dataset")
         if "\0" in self.path + self.dataset:
-            raise SettingsError("[inputs] names a path that no file can have: it holds a NUL character.")
-        if self.skip < 0 or (self.limit is not None and self.limit < 1):
-            raise SettingsError("[inputs] skip must not be below 0, and limit not below 1.")
-        if max(self.skip, self.limit or 0) > MOST_ROWS:
-            raise SettingsError("[inputs] skip and limit must be smaller: no input has so many rows.")
+            raise SettingsError(
+                "[inputs] names a path that no file can have: it holds a NUL character.", setting="path"
+            )
+        for name, value, least in (("skip", self.skip, 0), ("limit", self.limit, 1)):
+            if value is not None and value < least:
+                raise SettingsError(f"[inputs] {name} must not be below {least}.", setting=name)
+            if value is not None and value > MOST_ROWS:
+                raise SettingsError(f"[inputs] {name} must be smaller: no input has so many rows.", setting=name)
         if len(self.table.separator) > 1 or self.table.separator in ('"', "\n", "\r", "\0"):
-            raise SettingsError("[inputs] separator must be one character, or 'tab'.")
+            raise SettingsError("[inputs] separator must be one character, or 'tab'.", setting="separator")
         if self.encoding:
             try:
                 known_encoding(self.encoding)
             except InputError as error:
-                raise SettingsError(f"[inputs] encoding: {error}") from error
+                raise SettingsError(f"[inputs] encoding: {error}", setting="encoding") from error
 
     @property
     def given(self) -> bool:

@@ -38,6 +38,18 @@ def as_file(text: str, columns: tuple[str, ...], separator: str = "") -> tuple[s
     return "pasted.jsonl", "".join(json.dumps(row) + "\n" for row in _rows(text.strip(), columns))
 
 
+def as_lines(content: str) -> str:
+    """The lines that were pasted, from the rows that they are kept as; "" where they were no plain lines."""
+    try:
+        rows = [json.loads(line) for line in content.splitlines()]
+    except (ValueError, RecursionError):
+        return ""
+    if not rows or any(not isinstance(row, dict) or len(row) != 1 for row in rows):
+        return ""
+    texts = [next(iter(row.values())) for row in rows]
+    return "\n".join(texts) if all(isinstance(text, str) and "\n" not in text for text in texts) else ""
+
+
 def _json(text: str) -> str:
     """The name of the file of JSON that it is, "" for none."""
     if not text.startswith(("{", "[")):

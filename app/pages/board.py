@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app import parts
+from app import draft, parts
 from app.desk import Desk, Look
 from app.draft import Filled
 from app.errors import PageError, RunError
@@ -85,6 +85,10 @@ class Done:
     place: Mapping[str, Any] = field(default_factory=dict)
     page: str = ""
     toast: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong all the same, by field or place."""
+    field: str = ""
+    """The form's field that is to have the focus."""
 
 
 def stop(act: Act) -> Done:
@@ -118,6 +122,11 @@ class Action:
     keeps: bool = False
     """True where the extra fields hold on to what was typed into them."""
 
+    @property
+    def pressed(self) -> bool:
+        """True where it is done at a click: what is wrong then may take the focus."""
+        return getattr(self.event, "event_name", "") == "click"
+
 
 @dataclass
 class Board:
@@ -127,6 +136,8 @@ class Board:
     shows: list[tuple[str, Any, Show]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
+    looked_at: tuple[Filled, dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    """The forms that were looked at last, and what could not be used of them."""
 
     @property
     def page(self) -> str:
@@ -187,7 +198,39 @@ class Board:
         """Where what is wrong with `places` is said."""
 
         def show(look: Look) -> str:
-            said = look.place.get("problems", {})
-            return "".join(parts.problem(said[place]) for place in places if said.get(place))
+            said, leads = look.place.get("problems", {}), look.place.get("leads", {})
+            listed = ((said[place], leads.get(place)) for place in places if said.get(place))
+            return "".join(parts.problem(words, self.lead(*lead) if lead else "") for words, lead in listed)
 
-        return self.part(show)
+        return self.part(show, self.follow)
+
+    def follow(self, act: Act) -> Done:
+        """Goes to where something is mended: another page, and a field there. What is wrong there stays said."""
+        page, name, led = act.text("page"), act.text("field", ""), act.place.get("leads", {})
+        if page not in self.form.pages.values() or (name and name not in self.form.pages):
+            raise PageError
+        problems = {place: words for place, words in act.place.get("problems", {}).items() if place not in led}
+        return Done(page=page, problems=problems, field=name)
+
+    def lead(self, page: str, name: str = "", title: str = "") -> str:
+        """A button that goes to a page, and to a field there."""
+        words = " → ".join(filter(None, [page.capitalize(), title]))
+        return parts.button(f"Open {words}", "lead", act="place", page=page, field=name)
+
+    def wrong(self, look: Look) -> str:
+        """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
+        page, said = str(look.place.get("page", "")), look.place.get("problems", {})
+        form, focus = self.form, look.place.get("focus", ("", 0.0))
+        here = {name for name, where in form.pages.items() if where in (page, "top")}
+        if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
+            self.looked_at = look.filled, draft.unusable(look.filled)
+        live = {name: words for name, words in self.looked_at[1].items() if name in here}
+        known = {**live, **{name: words for name, words in said.items() if name in here}}
+        if focus[0] in here:
+            known.setdefault(focus[0], "")
+        items = "".join(
+            f"<li {parts.attrs(at=form.places[name], fold=form.folds.get(name, ''), focus=focus[1] if name == focus[0] else '')}>"
+            f"{parts.t(parts.sentence(words))}</li>"
+            for name, words in known.items()
+        )
+        return f"<ul hidden>{items}</ul>" if items else ""

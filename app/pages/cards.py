@@ -25,7 +25,7 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
         f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<span class="no">{t(number)}</span>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
+        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
         f'<div class="pair">{parts.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
     )
 
@@ -34,7 +34,7 @@ def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
     """A row that is being written: what `speaker`, the user or the assistant, says so far."""
     asked, answer = (text, "") if speaker == "user" else ("", text)
     return (
-        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><span class="no">{number}</span>'
+        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><b class="no">{number}</b>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
         f"{parts.bubble('user', asked, raw=True)}{parts.bubble('assistant', answer, raw=True)}</div></article>"
     )
@@ -92,7 +92,7 @@ def _source(row: Row) -> str:
         note = ", ".join([*told, count(len(str(passage)), "character")])
         return parts.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
     if seed := origin.get("seed"):
-        return parts.fold(f"From the seed: {str(seed)[:60]}", t(seed), kind="source")
+        return parts.fold(f"From the seed: {parts.clipped(str(seed), 60)}", t(seed), kind="source")
     if examples := origin.get("examples"):
         return parts.fold(f"From {count(len(examples), 'example')}", t("\n".join(map(str, examples))), kind="source")
     if system := origin.get("system_prompt"):
@@ -114,6 +114,7 @@ def progress_card(look: Look) -> str:
         done, total = job.execution.progress.rated if job.execution else 0, counts["answered"]
         of = f"of {count(total, 'row')} rated"
     end, facts = _pace(look) if doing else ("", [])
+    lost = parts.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn") if look.waiting else ""
     rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
     if rates or (counts["rated"] and doing != "rate"):
         facts.append((f"{counts['rated']:,}", "rated"))
@@ -121,13 +122,19 @@ def progress_card(look: Look) -> str:
     if not look.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
-    said = parts.notice(trouble, "warn")
+    said = parts.notice(trouble, "warn", lead(look) if trouble else "")
     row = parts.facts(facts, "Progress") if facts else ""
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
-        f'<p class="eta" role="status" aria-live="polite">{t(end)}</p></div>'
+        f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
         f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}{marked(look)}</section>"
     )
+
+
+def lead(look: Look) -> str:
+    """A button that goes to where the trouble of the last job is mended."""
+    page = look.job.mended_on if look.job is not None and look.job.trouble else ""
+    return parts.button(f"Open {page.capitalize()}", "lead", act="place", page=page) if page else ""
 
 
 def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
@@ -148,14 +155,46 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
         facts.append((f"{tally.recalled:,}", "remembered"))
     if job.stopping:
         return "Stopping: waiting for what was sent", facts
-    if waiting := job.execution.engine.waiting:
-        return waiting, facts
-    left = look.counts["answered"] - made if job.what == "rate" else (look.total or 0) - look.counts["answered"]
-    if rate and job.what != "rate":
-        left = look.counts["answered"] - look.counts["rated"]
-    if not made or left <= 0:
-        return job.saying if not made else "Nearly there", facts
-    return f"about {parts.duration(left * seconds / made)} left", facts
+    if look.waiting:
+        return "Waiting for an answer", facts
+    seconds_left = _left(look, seconds)
+    if seconds_left is None:
+        return job.saying if not made else "", facts
+    return f"about {parts.duration(seconds_left)} left" if seconds_left > 0 else "Nearly there", facts
+
+
+def _left(look: Look, seconds: float) -> float | None:
+    """Seconds until the job's rows are made and rated, by what both took so far; None before there is anything to go by."""
+    job, recipe = look.job, look.recipe
+    assert job is not None and job.execution is not None
+    if job.what == "preview" and look.total is not None:
+        return _of(
+            seconds,
+            look.counts["answered"] - job.before["answered"],
+            min(look.total, PREVIEW_ROWS) - look.counts["answered"],
+        )
+    rates = job.execution.judge is not None
+    made = look.counts["answered"] - job.before["answered"]
+    to_make = max((look.total or 0) - look.counts["answered"], 0) if job.what == "work" else 0
+    rated = job.execution.progress.rated if rates else 0
+    to_rate = (
+        look.counts["answered"] - (rated if job.what == "rate" else look.counts["rated"]) + to_make if rates else 0
+    )
+    if not rates or recipe is None:
+        return _of(seconds, made, to_make)
+    tallies = job.execution.engine.tallies.items()
+    of_rating = sum((tally.seconds for (stage, _), tally in tallies if stage == "rate"), 0.0)
+    of_making = sum((tally.seconds for (stage, _), tally in tallies if stage != "rate"), 0.0)
+    a_row = of_making / made if made else 0.0
+    if not rated and not made:
+        return None
+    a_rating = of_rating / rated if rated else a_row
+    done, left = of_making + of_rating, to_make * a_row + to_rate * a_rating
+    return seconds * left / done if done > 0 else _of(seconds, made + rated, to_make + to_rate)
+
+
+def _of(seconds: float, done: int, left: int) -> float | None:
+    return seconds * max(left, 0) / done if done > 0 else None
 
 
 def marked(look: Look) -> str:

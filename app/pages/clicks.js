@@ -5,11 +5,12 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]:not(select)');
   if (!button) return;
   const open = button.closest('details.switch');
-  if (open) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
+  if (open && button.dataset.stay === undefined) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
   const chosen = button.dataset.act === 'correct' ? [...document.querySelectorAll('#browse .response:has(.stars)')] : [];
   const focus = chosen.findIndex((one) => one.classList.contains('here'));  // the response that h and l chose
   const held = event.shiftKey ? {shift: 'yes'} : {};
-  const data = {...button.dataset, ...held, ...(focus < 0 ? {} : {focus})};
+  const typed = button.closest('[data-form]')?.querySelector('input');
+  const data = {...button.dataset, ...held, ...(typed ? {value: typed.value} : {}), ...(focus < 0 ? {} : {focus})};
   if (button.dataset.act === 'say') data.onward = document.querySelector('[data-remember=onward]')?.checked ?? false;
   const texts = ['#correct-instruction', '#correct-response'].map((field) => document.querySelector(`${field} textarea`));
   if (element.closest('#browse') && texts.every((field) => field?.offsetParent)) data.written = texts.map((field) => field.value);
@@ -22,6 +23,9 @@ const write = (where, left = 30) => {
   const field = document.querySelector(`${where} textarea`);
   if (field?.offsetParent) field.focus(); else if (left) setTimeout(write, 100, where, left - 1);
 };
+element.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && event.target.matches('[data-form] input')) event.target.closest('[data-form]').querySelector('button').click();
+});
 element.addEventListener('change', (event) => {
   const list = event.target.closest('select[data-act]');
   if (list) trigger('click', {...list.dataset, value: list.value});

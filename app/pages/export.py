@@ -128,11 +128,11 @@ def _publishing(look: Look) -> bool:
 
 
 def _wrong(look: Look, place: str) -> str:
-    """What can't be used of what the fields hold now, if it is about `place`."""
+    """What can't be used of what the fields hold now, if it is about `place` and at no single field, which says it itself."""
     try:
         draft.export_of(look.filled)
     except FormError as error:
-        return parts.sentence(str(error)) if error.place == place else ""
+        return parts.sentence(str(error)) if error.place == place and not error.field else ""
     return ""
 
 

@@ -11,7 +11,7 @@ from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
 from app.forms import add_fields
-from app.pages import changes, consent, inputs
+from app.pages import changes, consent, inputs, switcher
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import being_written, marked, progress_card, row_card, waiting_card
 from app.parts import count
@@ -32,25 +32,27 @@ RESUMABLE = ("paused", "stopped", "interrupted")
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(head)
-        board.part(facts, scale=0, min_width=400)
+        board.part(facts, scale=0, min_width=0)
         board.button(stop_words, stop, forms=False, min_width=90, elem_id="stop")
-        board.button(again_words, lambda act: Done(run="", place={"offset": 0, "row": ""}), forms=False, min_width=90)
+        board.button(again_words, switcher.new_run, forms=False, min_width=90, elem_id="new-run")
         board.button(preview_words, preview, min_width=120, elem_id="preview")
         board.button(resume_words, resume, primary=True, min_width=130, elem_id="resume")
         board.button(run_words, run, primary=True, min_width=130, elem_id="run")
+        board.button(next_words, go_on, forms=False, primary=True, min_width=130, elem_id="next")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes=["side", "card"]):
             _settings(board)
         with gr.Column(elem_classes="mainc"):
             consent.build(board)
-            board.problem("task", "inputs", "answers", "budget", "generate")
-            board.part(progress, retry)
+            board.problem("task", "answers", "budget", "generate")
+            board.part(progress, lambda act: board.follow(act) if act.word == "place" else retry(act))
             board.part(cards, on_cards)
             changes.build(board)
 
 
 def _settings(board: Board) -> None:
     form = board.form
+    form.add("name", gr.Textbox("dataset", label="Name of the run", max_lines=1, interactive=True))
     choices = [(f"{task.title}\n{task.summary}", kind) for kind, task in TASKS.items()]
     form.add(
         "task.kind",
@@ -91,8 +93,7 @@ def _settings(board: Board) -> None:
         board.dress(own, _only_for(kind))
     with gr.Accordion("Budget", open=False, elem_classes="more"):
         add_fields(form, "budget", Budget)
-    with gr.Accordion("Name and more", open=False, elem_classes="more"):
-        form.add("name", gr.Textbox("dataset", label="Name of the run", interactive=True))
+    with gr.Accordion("More", open=False, elem_classes="more"):
         form.add(
             "seed",
             gr.Number(None, label="Seed", info="Empty: another run makes other rows.", precision=0, interactive=True),
@@ -142,6 +143,8 @@ def _line(look: Look) -> str:
     if look.elsewhere:
         return "Another process works on this run. It is shown here as it grows."
     match look.standing:
+        case "draft" if made and not look.same:
+            return "Made with other settings: preview again to see what these give."
         case "draft" if made:
             return "Look at these rows, then run the rest. They are kept, and not paid for again."
         case "paused":
@@ -163,25 +166,35 @@ def facts(look: Look) -> str:
     told = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
     if told is None or not told.calls:
         return ""
-    cells: list[tuple[object, str]] = [(f"{told.rows:,}", "more rows"), (f"{told.calls:,}", "calls")]
+    said = [count(told.calls, "call")]
     if told.tokens is not None and told.seconds is not None:
-        cells += [(_range(told.tokens, told.spread), "tokens"), (parts.duration(told.seconds), "time")]
+        said += [f"{_range(told.tokens, told.spread)} tokens", _time(told.seconds, told.spread)]
     if told.dollars:
-        most = told.dollars * (1 + (told.spread or 0))
-        cells.append(
-            (money.words(told.dollars), f"cost, {source}" if (source := money.price_source(look.wanted)) else "cost")
-        )
-        if money.words(most) != money.words(told.dollars):
-            cells.append((money.words(most), "at most, likely"))
-    return parts.facts(cells, "Forecast from the preview")
+        most = money.words(told.dollars * (1 + (told.spread or 0)))
+        known = money.words(told.dollars)
+        said.append(known if most == known else f"{known}, likely at most {most}")
+        if source := money.price_source(look.wanted):
+            said[-1] += f" ({source})"
+    what = f"{count(told.rows, 'more row', 'more rows')}: " if told.rows else ""
+    return f'<p class="forecast" role="status">{parts.t(what)}{parts.t(" · ".join(said))}</p>'
 
 
 def _range(tokens: int, spread: float | None) -> str:
-    """ "5,200", or from how many to how many: "4,800–5,600"."""
+    """ "5,200", or from how many to how many: "4,800–5,600"; "up to 14,000" where there may be next to none."""
     if not spread or round(tokens * spread) < 1:
         return f"{tokens:,}"
     least, most = (float(f"{max(0.0, tokens * (1 + sign * spread)):.2g}") for sign in (-1, 1))
-    return f"{least:,.0f}–{most:,.0f}"
+    return f"up to {most:,.0f}" if least < tokens / 10 else f"{least:,.0f}–{most:,.0f}"
+
+
+def _time(seconds: float, spread: float | None) -> str:
+    least, most = (parts.duration(seconds * max(0.0, 1 + sign * (spread or 0.0))) for sign in (-1, 1))
+    if least == most:
+        return f"about {most}"
+    if (spread or 0.0) > 0.9:
+        return f"up to {most}"
+    (low, unit), (high, other) = least.split(" "), most.split(" ")
+    return f"{low}–{high} {other}" if unit.rstrip("s") == other.rstrip("s") else f"{least} to {most}"
 
 
 def stop_words(look: Look) -> str:
@@ -218,7 +231,30 @@ def run_words(look: Look) -> str:
     made, rows = look.counts.get("answered", 0), look.desk.expected(look.wanted) if look.wanted else None
     if look.standing == "done" and look.same:
         return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
+    if rows and look.wanted is not None and (most := inputs.most_rows(look, look.wanted.task)) is not None:
+        rows = min(rows, most)
     return f"Run {count(rows, 'row')}" if rows else "Run"
+
+
+def next_step(look: Look) -> tuple[str, str]:
+    """(what is to be done with the rows of a run that is done, the page where); nothing for any other run."""
+    if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
+        return "", ""
+    counts, recipe = look.counts, look.recipe
+    unrated = counts["answered"] - counts["rated"]
+    if recipe is not None and recipe.rating is not None and unrated > 0:
+        return f"Rate {count(unrated, 'row')}", "rate"
+    if counts["reviewed"] < counts["answered"]:
+        return f"Review {count(counts['answered'] - counts['reviewed'], 'row')}", "review"
+    return (f"Export {count(counts['approved'], 'row')}", "export") if counts["approved"] else ("", "")
+
+
+def next_words(look: Look) -> str:
+    return next_step(look)[0]
+
+
+def go_on(act: Act) -> Done:
+    return Done(page=next_step(act.look)[1])
 
 
 def progress(look: Look) -> str:
@@ -258,7 +294,10 @@ def cards(look: Look) -> str:
             shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
         return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
-    return shown if look.standing == "draft" or first else f'<h3 class="between">First rows</h3>{shown}'
+    if first or (look.standing == "draft" and look.same):
+        return shown
+    title = "First rows" if look.same or look.standing != "draft" else "Rows made with other settings"
+    return f'<h3 class="between">{title}</h3>{shown}'
 
 
 def previewing(look: Look) -> bool:
@@ -309,9 +348,9 @@ def peek(act: Act) -> Done:
 
 
 def preview(act: Act) -> Done:
-    begun, _ = act.desk.begin({**act.filled}, act.run_id)
+    begun, made = act.desk.begin({**act.filled}, act.run_id)
     act.desk.jobs.preview(begun, act.desk.keys(act.browser), PREVIEW_ROWS)
-    return Done(run=begun.id, place={"offset": 0, "row": ""})
+    return Done(run=begun.id, fill={**act.filled, "name": made.name}, place={"offset": 0, "row": ""})
 
 
 def resume(act: Act) -> Done:
@@ -330,7 +369,7 @@ def run(act: Act) -> Done:
         return Done(run=look.run.id)
     begun, made = act.desk.begin(act.filled, act.run_id)
     act.desk.jobs.work(begun, act.desk.keys(act.browser), made)
-    return Done(run=begun.id, place={"offset": 0, "row": ""})
+    return Done(run=begun.id, fill={**act.filled, "name": made.name}, place={"offset": 0, "row": ""})
 
 
 def retry(act: Act) -> Done:

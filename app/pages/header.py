@@ -1,26 +1,19 @@
 """The header: which run, how far its rows have come, and whether models and Argilla are there."""
 
-import json
 import time
+from dataclasses import replace
 
 from app import draft, parts, workflow
 from app.desk import Look, named_model
 from app.errors import PageError
-from app.pages import recipes
+from app.pages import recipes, switcher
 from app.pages.board import Act, Board, Done
-from app.parts import attrs, t
-from app.tables.runs import Run
-from tasks import TASKS
+from app.parts import t
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
     ("exported", "exported"),
 )  # fmt: skip
-TONES = {
-    "new": "plain", "draft": "plain", "running": "busy", "done": "ok", "paused": "warn", "stopped": "warn", "interrupted": "warn",
-    "in review": "info",
-}  # fmt: skip
-MOST_RUNS = 200
 TOAST = 4.0
 """Seconds that a word about what was done stays."""
 
@@ -28,6 +21,7 @@ TOAST = 4.0
 def build(board: Board) -> None:
     board.part(header, choose, elem_id="top")
     board.part(toast, elem_id="toast")
+    board.part(board.wrong, elem_id="wrong")
     recipes.build(board)
 
 
@@ -37,14 +31,24 @@ def choose(act: Act) -> Done:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
         run = act.desk.store.runs.get(act.text("id"))
-        filled = {**act.filled, **draft.fill(workflow.recipe_of(run))}
+        filled = act.desk.as_pasted({**act.filled, **draft.fill(workflow.recipe_of(run))})
         if act.word == "run":
-            return Done(run=run.id, fill=filled, place={"offset": 0, "row": ""})
+            return Done(run=run.id, fill=filled, place=switcher.BEGINNING)
         words = f"A new run with the settings of {run.name}. Nothing is made yet."
-        return Done(run="", fill=filled, place={"offset": 0, "row": ""}, toast=words)
-    if act.word != "new":
-        raise PageError
-    return Done(run="", toast="A new run: it begins with the settings as they are now.", place={"offset": 0, "row": ""})
+        return replace(switcher.new_run(replace(act, filled=filled)), toast=words)
+    match act.word:
+        case "new":
+            return replace(switcher.new_run(act), toast="A new run: it begins with the settings as they are now.")
+        case "delete":
+            return switcher.end(act)
+        case "name":
+            again = act.place.get("run to name") == act.text("id")
+            return Done(place={**switcher.CALM, "run to name": "" if again else act.text("id")})
+        case "named":
+            return switcher.rename(act)
+        case "keep":
+            return Done(place=switcher.CALM)
+    raise PageError
 
 
 def toast(look: Look) -> str:
@@ -55,7 +59,8 @@ def toast(look: Look) -> str:
 
 def header(look: Look) -> str:
     name = look.run.name if look.run else "New run"
-    word = standing_word(look)
+    word = switcher.standing_word(look)
+    pill = parts.pill(word, switcher.TONES.get(word, "plain"))
     kind = look.recipe.task.title if look.recipe else "nothing made yet"
     total = max(look.total or 0, look.counts.get("answered", 0), 1)
     steps = "".join(_step(word_, look.counts.get(key, 0), total) for word_, key in STEPS)
@@ -66,8 +71,9 @@ def header(look: Look) -> str:
     return (
         f'<header class="top" data-run="{t(look.run.id if look.run else "")}">{_skip(look)}'
         f'<a class="mark" href="./" aria-label="Claywright, start">{parts.BOWL}<span>Claywright</span></a>'
-        f'<details class="switch"><summary aria-label="Run {t(name)}, {t(word)}. Change run"><span class="run"><b>{t(name)}</b>'
-        f"<span>{t(kind)}</span></span>{parts.pill(word, TONES.get(word, 'plain'))}</summary>{_menu(look)}</details>"
+        f'<details class="switch"><summary><span class="sr">Run </span><span class="run"><b>{t(name)}</b>'
+        f'<span>{t(kind)}</span></span>{pill}<span class="sr">Change run</span></summary>'
+        f"{switcher.menu(look, recipes.tools(look))}</details>"
         f'<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
         f'<ul class="dots" aria-label="Connections">{dots}</ul>'
         f'<nav class="tools" aria-label="Recipe and command">{recipes.tools(look)}</nav></header>'
@@ -80,41 +86,10 @@ def _skip(look: Look) -> str:
     return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
 
 
-def standing_word(look: Look) -> str:
-    if look.busy:
-        return "running"
-    if look.standing == "done" and look.counts.get("sent"):
-        return "in review"
-    return look.standing
-
-
 def _step(word: str, number: int, total: int) -> str:
     kind = "zero" if not number else "full" if number >= total else "some"
     return (
         f'<li class="{kind}"><b>{number:,}</b><span>{word}</span><i style="--f:{min(number / total, 1):.3f}"></i></li>'
-    )
-
-
-def _menu(look: Look) -> str:
-    runs = look.desk.store.runs.all()
-    items = "".join(_entry(run, look) for run in runs[:MOST_RUNS])
-    more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
-    again = parts.button("Duplicate this one", act="duplicate", id=look.run.id) if look.run else ""
-    return (
-        f'<div class="menu"><ul>{items or "<li><p class=note>No runs yet.</p></li>"}</ul>{more}'
-        f'<div class="menu-foot">{parts.button("New run", act="new")}{again}'
-        f'<span class="tools phone">{recipes.tools(look)}</span></div></div>'
-    )
-
-
-def _entry(run: Run, look: Look) -> str:
-    kind = json.loads(run.recipe)["task"]["kind"]
-    title = TASKS[kind].title if kind in TASKS else kind
-    word = workflow.standing(run)
-    here = 'aria-current="true"' if look.run and run.id == look.run.id else ""
-    return (
-        f'<li><button type="button" title="{t(run.id)}" {attrs(act="run", id=run.id)} {here}><b>{t(run.name)}</b>'
-        f"<span>{t(title)} · {parts.ago(run.created)}</span>{parts.pill(word, TONES.get(word, 'plain'))}</button></li>"
     )
 
 
@@ -141,6 +116,9 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         and look.job is not None
         and (role == "generator" or look.job.what not in ("preview", "again"))
     ):
+        assert look.job.execution is not None
+        if look.job.execution.engine.waits_for(spec.identity):
+            return title, "no answer", "waits", look.waiting
         if role == "generator" and look.job.what != "rate" and made.task.calls_model:
             return title, "writing", "busy", named_model(spec)
         if role == "labeller" and made.rating is not None:

@@ -59,6 +59,7 @@ def build(board: Board) -> None:
     )
     board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
     upload = upload_button("Upload files", visible=False, elem_id="upload", file_count="multiple")
+    form.stand_in("inputs.path", upload)
     board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
     board.part(_endings)
     with gr.Row(visible=False) as hub:
@@ -106,6 +107,7 @@ def build(board: Board) -> None:
     for name, field in (("separator", separator), ("sheet", sheet), ("encoding", encoding), ("header", header)):
         board.dress(field, partial(_option, name))
     board.part(found)
+    board.problem("inputs")
     with gr.Row():
         for k in range(SLOTS):
             column = form.add(
@@ -202,8 +204,8 @@ def _option(name: str, look: Look) -> Any:
 def found(look: Look) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
-    if has.get("error"):
-        return parts.problem(has["error"]) if _from(look, "upload") else ""
+    if has.get("error"):  # said at the field
+        return ""
     if not has.get("rows") and not has.get("more"):
         named = look.filled["inputs.source"] == "upload" and path
         return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
@@ -217,6 +219,14 @@ def found(look: Look) -> str:
     chosen = any(look.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(look)) for k in range(SLOTS))
     layout = f'<p class="note">{parts.t(has["layout"])}</p>' if has.get("layout") and not chosen else ""
     return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{layout}{said}{_first_rows(has)}'
+
+
+def most_rows(look: Look, task: Task) -> int | None:
+    """How many rows the input that was looked at gives at most; None where that can't be told."""
+    has = look.filled.get("inputs.found") or {}
+    if task.draws or task.endless or not has.get("rows") or has.get("more"):
+        return None
+    return int(has["rows"]) * task.rows_per_unit
 
 
 def _own_columns(look: Look) -> tuple[str, ...]:
@@ -251,10 +261,16 @@ def take_files(act: Act) -> Done:
     """The uploaded files become the input."""
     if not act.extra or not act.extra[0]:
         return Done()
-    kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
-    new = {"inputs.path": str(kept), "inputs.source": "upload", "inputs.columns": {}, "inputs.found": {}}
+    before = str(act.filled["inputs.path"] or "") if _from(act.look, "upload") else ""
+    new = {"inputs.path": "", "inputs.source": "upload", "inputs.columns": {}, "inputs.found": {}}
     as_found_out = {"inputs.separator": "", "inputs.sheet": "", "inputs.encoding": "", "inputs.header": True}
-    return _examined(act, {**act.filled, **new, **as_found_out})  # how the file before it was read says nothing of it
+    filled = {**act.filled, **new, **as_found_out}  # how the file before it was read says nothing of it
+    try:
+        kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
+        return _examined(act, {**filled, "inputs.path": str(kept)})
+    except ClaywrightError as error:
+        rest = f" {Path(before).name} is no longer the input." if before else ""
+        return Done(fill=filled, problems={"inputs.path": f"{error}{rest}"})
 
 
 def take_records(act: Act) -> Done:
@@ -294,7 +310,7 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     except ClaywrightError as error:
         if filled["inputs.source"] == "upload" and _of_upload(filled):  # it may be read once it is said how
             return Done(fill={**filled, **blank, "inputs.found": {"error": str(error)}})
-        raise FormError("inputs", str(error)) from error
+        raise draft.of_input(filled, error) from error
     name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
     names, before = draft.columns_of(task)[:SLOTS], filled.get("inputs.found") or {}
     chosen = {}

@@ -1,10 +1,13 @@
 """Models: who writes, who answers, who rates; what a trial of each found. Keys are named or typed, never kept."""
 
 import asyncio
+import contextlib
 import os
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -17,7 +20,7 @@ from app.keys import key_variables
 from app.pages import consent, model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t
-from app.trial import Trial, try_out
+from app.trial import Trial, list_models, try_out
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 
@@ -42,9 +45,10 @@ MORE = [
     "headers",
     "query",
 ]
-AT_ONCE = 1.0
+AT_ONCE = 0.3
 """Seconds for which what a test brings is waited for before the page shows that it goes on."""
 PRICES = ["prompt_price", "completion_price"]
+SAME = "Same as the generator"
 UNPRICED: draft.Filled = dict.fromkeys(PRICES)
 SAMPLING = ["temperature", "top_p", "max_tokens", "concurrency", "extra"]
 TITLES = {
@@ -58,7 +62,13 @@ def build(board: Board) -> None:
         board.part(
             lambda look: parts.page_head("Models", "Who writes, who answers, who rates. Keys are named, never kept.")
         )
-        board.button(lambda look: "Test all", test_all, primary=True, min_width=100, elem_id="test-all")
+        board.button(
+            lambda look: "Stop testing" if _testing(look) else "Test all",
+            test_all,
+            primary=True,
+            min_width=100,
+            elem_id="test-all",
+        )
     board.problem("models")
     consent.build(board)
     with gr.Row(elem_classes="three", equal_height=True):
@@ -75,13 +85,23 @@ def build(board: Board) -> None:
 
 def _role(board: Board, role: str) -> None:
     board.part(lambda look: parts.card_head(*TITLES[role], side=_pill(look, role)))
+    if role != "generator":
+        _alike(board, role)
     typed = _model_fields(board, role)
     add_fields(board.form, role, ModelSpec, MORE, folded="More")
-    board.part(lambda look: parts.problem(wrong(look, role) or look.place.get("problems", {}).get(role, "")))
+    board.problem(role)
     with gr.Row(elem_classes="test"):
-        made = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
-    board.act(made.click, lambda act: test(act, role), forms=True, extra=[typed])
+        button = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
+    board.dress(button, lambda look: gr.update(value="Stop the test" if _asking(look, role) else "Test"))
+    board.act(button.click, lambda act: test(act, role), forms=True, extra=[typed])
     board.part(lambda look: _probe(look, role))
+
+
+def _alike(board: Board, role: str) -> None:
+    """One click for the address, the key and the limits of the generator."""
+    button = gr.Button(SAME, size="sm", scale=0, visible=False, elem_id=f"same-{role}", elem_classes="quiet")
+    board.dress(button, lambda look: gr.update(visible=not _is_alike(look, role)))
+    board.act(button.click, lambda act: take_generators(act, role), forms=True)
 
 
 def _model_fields(board: Board, role: str) -> gr.Textbox:
@@ -139,6 +159,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
     board.dress(typed, lambda look: _typed_field(look, role))
     for event in (typed.blur, typed.submit):
         board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
+    board.changes(f"{role}.url", lambda act: address_typed(act, role))
     board.changes(f"{role}.preset", lambda act: preset_chosen(act, role))
     board.changes(f"{role}.key_env", lambda act: key_chosen(act, role))
     board.changes(f"{role}.model", lambda act: model_chosen(act, role))
@@ -157,6 +178,7 @@ def _responders(board: Board) -> None:
     )  # fmt: skip
     board.part(responders, drop_responder)
     with gr.Column(visible=False) as new:
+        _alike(board, "new")
         typed = _model_fields(board, "new")
         add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
@@ -190,17 +212,21 @@ def _address_field(look: Look, role: str) -> Any:
 
 
 def _model_field(look: Look, role: str) -> Any:
-    trial = _trial(look, role)
-    models = list(trial.found.models) if trial and trial.ok else []
+    spec = look.described(role)
+    models = list(look.desk.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
-    return gr.update(visible=visible, choices=models) if models else gr.update(visible=visible)
+    return gr.update(visible=visible, choices=models)
 
 
 def _typed_field(look: Look, role: str) -> Any:
     spec = look.described(role)
     held = spec is not None and look.desk.keys(look.browser).holds(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
-    return gr.update(visible=visible, placeholder="typed ✓ until Claywright ends" if held else "paste the key here")
+    trial = _trial(look, role)
+    words = "typed ✓ until Claywright ends" if held else "paste the key here"
+    if held and trial is not None and trial.key_refused:
+        words = "refused: paste another key here"
+    return gr.update(visible=visible, placeholder=words)
 
 
 def preset_chosen(act: Act, role: str) -> Done:
@@ -211,7 +237,34 @@ def preset_chosen(act: Act, role: str) -> Done:
     own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
     before, after = _usual(role, str(act.was or "")), _usual(role, chosen)
     sampling = {name: after[name] for name in SAMPLING if act.filled.get(f"{role}.{name}") == before[name]}
-    return Done(fill={**act.filled, **draft.prefixed(role, {**own, **UNPRICED, **sampling})})
+    filled = {**act.filled, **draft.prefixed(role, {**own, **UNPRICED, **sampling})}
+    _list(act, filled, role)
+    return Done(fill=filled)
+
+
+def address_typed(act: Act, role: str) -> Done:
+    """What models there are is asked for, so that one can be chosen before anything is tried."""
+    _list(act, act.filled, role)
+    return Done()
+
+
+def _is_alike(look: Look, role: str) -> bool:
+    return all(look.filled[f"{role}.{name}"] == look.filled[f"generator.{name}"] for name in _shared(role))
+
+
+def _shared(role: str) -> list[str]:
+    """What a model has in common with the generator: not how it samples, nor, where it answers beside it, its name."""
+    own = ("temperature", "top_p", "max_tokens", *(("model", *PRICES) if role == "new" else ()))
+    return [field.name for field in fields(ModelSpec) if field.name not in own]
+
+
+def take_generators(act: Act, role: str) -> Done:
+    """Another model is served as the generator is."""
+    shared = {f"{role}.{name}": act.filled[f"generator.{name}"] for name in _shared(role)}
+    filled = {**act.filled, **shared}
+    _list(act, filled, role)
+    what = "Address, key and limits" if role == "new" else "Address, key, model and limits"
+    return Done(fill=filled, toast=f"{what} are those of the generator.")
 
 
 def _usual(role: str, preset: str) -> draft.Filled:
@@ -252,18 +305,76 @@ def take_key(act: Act, role: str) -> Done | None:
     key = str(act.extra[0] or "") if act.extra else ""
     if not key.strip():
         return None
-    act.desk.keys(act.browser).type(draft.model_of(draft.part(act.filled, role), role), key)
+    spec = draft.model_of(draft.part(act.filled, role), role)
+    act.desk.keys(act.browser).type(spec, key)
+    act.desk.trials.pop((act.browser, spec.identity, spec.key_variable), None)  # it is of another key
+    _list(act, act.filled, role)
     return Done()
+
+
+def _listed_at(browser: str, spec: ModelSpec) -> tuple[str, str, str]:
+    return browser, spec.address, spec.key_variable
+
+
+def _list(act: Act, filled: draft.Filled, role: str) -> None:
+    """Asks beside the page which models there are at the address of a role."""
+    try:
+        spec = draft.model_of(draft.part(filled, role), role)
+    except FormError:
+        return
+    desk, keys = act.desk, act.desk.keys(act.browser)
+
+    def work() -> None:
+        try:
+            if names := asyncio.run(list_models(spec, desk.settings, keys)):
+                desk.models[_listed_at(act.browser, spec)] = names
+        finally:
+            desk.listing.discard(asking)
+
+    asking = object()
+    desk.listing.add(asking)
+    threading.Thread(target=work, name="models", daemon=True).start()
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
+    with contextlib.suppress(RuntimeError):  # it ended just now
+        loop.call_soon_threadsafe(task.cancel)
+
+
+def _asking(look: Look, role: str) -> bool:
+    trial = _trial(look, role)
+    return trial is not None and trial.asking
+
+
+def _testing(look: Look) -> bool:
+    """True while something that this browser asked goes on."""
+    return any(trial.asking for (browser, *_), trial in list(look.desk.trials.items()) if browser == look.browser)
 
 
 def test(act: Act, role: str) -> Done:
-    """Asks the model what it can do."""
+    """Asks the model what it can do; pressed again, it stops that."""
+    spec = draft.model_of(draft.part(act.filled, role), role)
+    trial_key = (act.browser, spec.identity, spec.key_variable)
+    if (trial := act.desk.trials.get(trial_key)) is not None and trial.asking:
+        _stop(act, [trial_key])
+        return Done()
     take_key(act, role)
-    _try(act, [draft.model_of(draft.part(act.filled, role), role)])
+    _try(act, [spec])
     return Done()
 
 
+def _stop(act: Act, trial_keys: Sequence[tuple[str, str, str]]) -> None:
+    for trial_key in trial_keys:
+        if stop := act.desk.stops.pop(trial_key, None):
+            stop()
+        act.desk.trials.pop(trial_key, None)
+
+
 def test_all(act: Act) -> Done:
+    if _testing(act.look):
+        trials = list(act.desk.trials.items())
+        _stop(act, [trial_key for trial_key, trial in trials if trial_key[0] == act.browser and trial.asking])
+        return Done()
     specs = [draft.model_of(draft.part(act.filled, role), role) for role in ROLES]
     if act.filled["answers.by"] == "others":
         specs += [ModelSpec(**values) for values in act.filled["responders"]]
@@ -276,11 +387,25 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     desk, keys = act.desk, act.desk.keys(act.browser)
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
+    begun = {trial_key: Trial(asking=True) for trial_key in different}
+
     async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
         def heard(text: str) -> None:
-            desk.trials[trial_key] = Trial(asking=True, answer=text)
+            if (now := desk.trials.get(trial_key)) is not None and now.asking:
+                desk.trials[trial_key] = replace(begun[trial_key], answer=text)
 
-        desk.trials[trial_key] = await try_out(spec, desk.store, desk.settings, lambda sentence: None, keys, heard)
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        desk.stops[trial_key] = partial(_cancel, loop, task)
+        try:
+            came = await try_out(spec, desk.store, desk.settings, lambda sentence: None, keys, heard)
+        except asyncio.CancelledError:  # somebody pressed Stop, and was told so
+            return
+        finally:
+            desk.stops.pop(trial_key, None)
+        desk.trials[trial_key] = came
+        if came.found.models:
+            desk.models[_listed_at(act.browser, spec)] = came.found.models
 
     async def try_all() -> None:
         await asyncio.gather(*(try_one(trial_key, spec) for trial_key, spec in different.items()))
@@ -290,10 +415,10 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
             asyncio.run(try_all())
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
             for trial_key in different:
-                if desk.trials[trial_key].asking:
+                if trial_key in desk.trials and desk.trials[trial_key].asking:
                     desk.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
 
-    desk.trials.update(dict.fromkeys(different, Trial(asking=True)))
+    desk.trials.update(begun)
     asking = threading.Thread(target=work, name="trial", daemon=True)
     asking.start()
     asking.join(AT_ONCE)
@@ -322,18 +447,6 @@ def drop_responder(act: Act) -> Done:
 # -- what the page says
 
 
-def wrong(look: Look, role: str) -> str:
-    """What can't be used of what the fields hold now. That an address is missing is said when something needs it."""
-    filled = draft.part(look.filled, role)
-    if filled["preset"] == OWN_ADDRESS and not filled["url"]:
-        return ""
-    try:
-        draft.model_of(filled, role)
-    except FormError as error:
-        return parts.sentence(str(error))
-    return ""
-
-
 def _pill(look: Look, role: str) -> str:
     spec = look.described(role)
     if spec is None:
@@ -345,7 +458,7 @@ def _pill(look: Look, role: str) -> str:
     if trial is None:
         return parts.pill("ready", "ok") if spec.preset in WITHOUT_ADDRESS else parts.pill("not tried")
     if trial.asking:
-        return parts.pill("asking", "busy")
+        return parts.pill(f"asking, {_seconds(trial)}", "busy")
     return parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
 
 
@@ -394,7 +507,8 @@ def _probe(look: Look, role: str) -> str:
         )
     if trial.asking:
         answer = f"<blockquote>{t(trial.answer[:300])}</blockquote>" if trial.answer else ""
-        return f'<div class="probe" role="status"><p class="facts">Asking what it can do, and for one answer.</p>{answer}</div>'
+        line = f"Asking what it can do, and for one answer: {_seconds(trial)} so far."
+        return f'<div class="probe"><p class="facts">{line}</p>{answer}</div>'
     if not trial.ok:
         return f'<div class="probe">{parts.problem(trial.trouble)}</div>'
     found = trial.found
@@ -417,6 +531,10 @@ def _probe(look: Look, role: str) -> str:
         f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(said))}</p>{note}'
         f"{parts.notice(trial.warning, 'warn')}{differences}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
     )
+
+
+def _seconds(trial: Trial) -> str:
+    return f"{time.monotonic() - trial.began:.0f} s"
 
 
 def argilla(look: Look) -> str:

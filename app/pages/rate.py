@@ -8,7 +8,7 @@ from app.draft import FormError
 from app.forms import add_fields
 from app.pages import looks, plots
 from app.pages.board import Act, Board, Done, stop
-from app.pages.cards import progress_card
+from app.pages.cards import lead, progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
 from feedback.scales import Scale, by_aspect
@@ -22,6 +22,7 @@ def build(board: Board) -> None:
     form = board.form
     with gr.Row(elem_classes="page-bar"):
         board.part(head)
+        board.part(cost, scale=0, min_width=0)
         board.button(
             lambda look: "Stop" if _rating(look) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
         )
@@ -62,12 +63,11 @@ def build(board: Board) -> None:
                     gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
                 )
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
-                board.part(cost)
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else "")
-            board.part(trouble)
+            board.part(trouble, board.follow)
             board.part(ratings)
             board.part(looks.first, looks.open_row)
 
@@ -86,7 +86,9 @@ def _judge(look: Look) -> UltraFeedback | None:
 def trouble(look: Look) -> str:
     """Why the last rating ended."""
     job = look.job
-    return parts.notice(job.trouble, "warn") if job is not None and job.what == "rate" and not look.busy else ""
+    if job is None or job.what != "rate" or look.busy:
+        return ""
+    return parts.notice(job.trouble, "warn", lead(look))
 
 
 def head(look: Look) -> str:
@@ -112,22 +114,27 @@ def to_rate(look: Look) -> int:
 
 def cost(look: Look) -> str:
     judge = _judge(look)
+    """What rating the rest takes, in a line beside the button."""
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
         return ""
     seen = look.desk.store.rows.page(look.run.id, 0, 3)
     if not seen:
         return ""
-    calls = left * forecast.ratings_of(seen[0], judge)
-    prompts, answers = forecast.tokens_of_ratings(seen, judge, left / len(seen))
-    said = f"Rating {count(left, 'row')}: {count(calls, 'call')}, about {prompts + answers:,.0f} tokens"
     labeller = look.described("labeller")
+    whole = sum(forecast.ratings_of(row, judge) for row in seen)
+    calls = left * whole / len(seen)
+    if labeller is not None:
+        calls = forecast.calls_to_rate(seen, look.counts, look.recipe, judge, labeller)
+    prompts, answers = forecast.tokens_of_ratings(seen, judge, calls / whole) if whole else (0.0, 0.0)
+    said = [count(round(calls), "call"), f"about {prompts + answers:,.0f} tokens"]
     known = money.price(labeller) if labeller else None
-    if known is None:
-        return parts.note(f"{said}. With the labeller's prices under Models, More, it says what that is in money.")
-    dollars = known.of(prompts, answers)
-    source = f" ({catalogue.price_source()})" if labeller and labeller == labeller.unpriced else ""
-    return parts.note(f"{said}, {money.words(dollars)}{source}." if dollars else f"{said}.")
+    if known is not None and (dollars := known.of(prompts, answers)):
+        source = f" ({catalogue.price_source()})" if labeller and labeller == labeller.unpriced else ""
+        said.append(f"{money.words(dollars)}{source}")
+    elif known is None:
+        said.append("money with the labeller's prices under Models, More")
+    return f'<p class="forecast" role="status">{t(" · ".join(said))}</p>'
 
 
 def rubric(look: Look) -> str:

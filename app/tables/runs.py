@@ -33,6 +33,14 @@ class Run:
     heartbeat: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list of runs says of one: how many rows it has, and whether some are in Argilla."""
+
+    rows: int
+    sent: bool
+
+
 class Runs:
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -78,6 +86,17 @@ class Runs:
         self.db.write(
             lambda c: c.execute(f"UPDATE runs SET {names}, updated=? WHERE id=?", (*values.values(), now(), run_id))
         )
+
+    def listed(self) -> dict[str, Listed]:
+        """What a list says of each run, looked up anew where something was written since."""
+        return dict(self.db.remembered("runs listed", self._listed))
+
+    def _listed(self) -> dict[str, Listed]:
+        found = self.db.all(
+            "SELECT run, answered, run IN (SELECT run FROM pushes) AND EXISTS (SELECT 1 FROM rows WHERE rows.run=counted.run"
+            f" AND state IN ({marks(STATES)}) AND in_argilla=1) sent FROM counted", *STATES,
+        )  # fmt: skip
+        return {r["run"]: Listed(r["answered"], bool(r["sent"])) for r in found}
 
     def claim(self, run_id: str, worker: str, time: float, stale: float, dead: Sequence[str]) -> bool:
         """Takes the run for `worker`, if nobody has it, its holder is among `dead` or has not been heard for `stale` s."""

@@ -81,7 +81,7 @@ def resolve(
     asked = f"the Hub does not give it ({'; '.join(reasons)})" if reasons else "it is no name of a model on the Hub"
     raise Unsupported(
         f"Magpie needs the chat template of {model}: its server does not tell it, {asked}, and its name reveals no family. "
-        f"Give it as template in [generator]: a family ({', '.join(FAMILIES)}), a model on the Hub (owner/name), "
+        f"Give it as the generator's setting “template”: a family ({', '.join(FAMILIES)}), a model on the Hub (owner/name), "
         "a folder, or Jinja source."
     )
 
@@ -102,12 +102,13 @@ def _own(own: str, found: Capabilities, tokenizer: Callable[[str], hub.Tokenizer
     if not (hub.REPO.fullmatch(own) or _is_folder(own)):
         raise SettingsError(
             f"The template '{own[:60]}' is no family ({', '.join(FAMILIES)}), no model on the Hub (owner/name), no folder "
-            "and no Jinja source."
+            "and no Jinja source.",
+            setting="template",
         )
     try:
         return _of_tokenizer(tokenizer(own))
     except hub.NotThere as reason:
-        raise SettingsError(f"The template of {own} can't be had: {reason}.") from reason
+        raise SettingsError(f"The template of {own} can't be had: {reason}.", setting="template") from reason
 
 
 def _of_tokenizer(found: hub.Tokenizer) -> Template:
@@ -190,7 +191,8 @@ def _around_mark(template: Template, talk: Sequence[Message], *, asked: bool) ->
     rendered = _render(template, talk, asked=asked)
     if MARK not in rendered:
         raise SettingsError(
-            "The chat template leaves out the user's text, so there is no user turn for Magpie to open."
+            "The chat template leaves out the user's text, so there is no user turn for Magpie to open.",
+            setting="template",
         )
     before, _, after = rendered.rpartition(MARK)
     return before, after
@@ -214,10 +216,11 @@ def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> 
     except CantRender as reason:
         if reason.heavy:
             raise SettingsError(
-                f"The chat template {reason}. Give another one as template in [generator]: a family "
-                f"({', '.join(FAMILIES)}), a model on the Hub (owner/name), a folder, or Jinja source."
+                f"The chat template {reason}. Give the generator another one as its setting “template”: a family "
+                f"({', '.join(FAMILIES)}), a model on the Hub (owner/name), a folder, or Jinja source.",
+                setting="template",
             ) from reason
-        raise SettingsError(f"The chat template can't be rendered: {reason}.") from reason
+        raise SettingsError(f"The chat template can't be rendered: {reason}.", setting="template") from reason
 
 
 def _rendered_here(source: str, values: dict[str, Any]) -> str:
@@ -229,4 +232,4 @@ def _rendered_here(source: str, values: dict[str, Any]) -> str:
     try:
         return chat_template(source, own=True).render(values)
     except TemplateError as error:
-        raise SettingsError(f"The chat template can't be rendered: {error}.") from error
+        raise SettingsError(f"The chat template can't be rendered: {error}.", setting="template") from error

@@ -92,6 +92,12 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     )
 
 
+async def listed(endpoint: "OpenAIEndpoint") -> tuple[str, ...]:
+    """The names of the models that `endpoint` says it has; none where it does not say. Raises Unreachable."""
+    models, _, _ = _models(await _listed(endpoint), endpoint.spec.model)
+    return tuple(mask(name[:LONGEST_NAME], endpoint.secrets) for name in models[:MOST_MODELS])
+
+
 async def _all(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
     """Asked at the same time; the first error is raised when all are answered."""
     found = await asyncio.gather(*questions, return_exceptions=True)

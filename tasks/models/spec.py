@@ -42,13 +42,17 @@ class ModelSpec:
     title: ClassVar[str] = "model"
 
     preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + ".")
-    url: str = setting("", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.")
+    url: str = setting(
+        "", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.", label="Address"
+    )
     model: str = setting("", "The model's name at that endpoint.")
-    key_env: str = setting("", "Name of the environment variable that holds the key.")
+    key_env: str = setting("", "Name of the environment variable that holds the key.", label="Key from")
     temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
     top_p: float | None = setting(None, "Nucleus sampling; empty leaves it to the endpoint.")
-    max_tokens: int = setting(DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.")
-    concurrency: int = setting(16, "Most calls at the same time.")
+    max_tokens: int = setting(
+        DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.", label="Longest answer"
+    )
+    concurrency: int = setting(16, "Most calls at the same time.", label="At once")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
     requests_per_minute: int = setting(0, "Most requests a minute, where the provider allows so many; 0: no limit.")
     tokens_per_minute: int = setting(
@@ -88,65 +92,107 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if self.preset and self.preset not in PRESETS:
-            raise SettingsError(f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.")
+            raise SettingsError(
+                f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.", setting="preset"
+            )
         if not self.preset and not self.url:
-            raise SettingsError("A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).")
+            raise SettingsError(
+                "A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).",
+                setting="url",
+                page="Give the address of an OpenAI-compatible endpoint, as http://localhost:8000/v1.",
+            )
         if "@" in self.url.partition("://")[2].partition("/")[0]:
             raise SettingsError(
                 "url holds a user name or a password. Leave them out: put the key into an environment variable, "
-                "and its name into key_env."
+                "and its name into key_env.",
+                setting="url",
+                page="The address holds a user name or a password. Leave them out, and give the key under Key from.",
             )
         if "#" in self.url or any(name not in IN_QUERY for name, _ in parse_qsl(_query(self.url), True)):
             raise SettingsError(
                 "url holds a query (what begins with ? or #), of which the address of a model has none but api-version: leave it "
-                "out. A key goes into an environment variable, and its name into key_env; what a gateway wants there into query."
+                "out. A key goes into an environment variable, and its name into key_env; what a gateway wants there into query.",
+                setting="url",
+                page="The address ends in a query (what begins with ? or #): leave it out. A key goes under Key from, what a "
+                "gateway wants there into Query, under More.",
             )
         if secret := [name for name in (*self.headers, *self.query) if SECRET_NAME.search(str(name))]:
             raise SettingsError(
                 f"headers and query hold no key, as they are kept with the recipe: {secret[0][:60]} is one. Put the key into an "
-                "environment variable, its name into key_env, and the header's name into key_header."
+                "environment variable, its name into key_env, and the header's name into key_header.",
+                setting="headers" if secret[0] in self.headers else "query",
+                page=f"{secret[0][:60]} is a key, not kept here: give it under Key from, and the header's name as Key header.",
             )
         names = [*self.headers, *([self.key_header] if self.key_header else [])]
         if own := [name for name in names if name.lower() in OWN_HEADERS]:
-            raise SettingsError(f"{own[0]} is a header that every request has by itself. Leave it out.")
+            raise SettingsError(
+                f"{own[0]} is a header that every request has by itself. Leave it out.",
+                setting="key_header" if own[0] == self.key_header else "headers",
+            )
         values = [*self.headers.values(), *self.query.values()]
         if odd := [name for name in [*names, *self.query] if not HEADER.fullmatch(name)]:
-            raise SettingsError(f"headers, query and key_header can't hold the name {odd[0][:60]!r}.")
+            raise SettingsError(
+                f"headers, query and key_header can't hold the name {odd[0][:60]!r}.",
+                setting="query" if odd[0] in self.query else "headers" if odd[0] in self.headers else "key_header",
+                page=f"No header and no part of a query can have the name {odd[0][:60]!r}.",
+            )
         if any(
             not isinstance(value, str) or not value.isascii() or not value.isprintable() or len(value) > LONGEST_NAME
             for value in values
         ):
             raise SettingsError(
-                f"The values of headers and query are plain texts of at most {LONGEST_NAME} characters."
+                f"The values of headers and query are plain texts of at most {LONGEST_NAME} characters.",
+                setting="headers",
             )
         if own := [name for name in OWN_FIELDS if name in self.left_out]:
-            raise SettingsError(f"left_out can't hold {own[0]}, which every request needs.")
-        if len(self.model) > LONGEST_NAME or len(self.key_env) > LONGEST_NAME or len(self.url) > LONGEST_URL:
-            raise SettingsError(f"model and key_env take {LONGEST_NAME} characters at most, url {LONGEST_URL:,}.")
+            raise SettingsError(f"left_out can't hold {own[0]}, which every request needs.", setting="left_out")
+        for name, most in (("model", LONGEST_NAME), ("key_env", LONGEST_NAME), ("url", LONGEST_URL)):
+            if len(getattr(self, name)) > most:
+                raise SettingsError(f"{name} takes {most:,} characters at most.", setting=name)
         if self.url and not _is_web_address(self.url):
-            raise SettingsError(f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.")
+            raise SettingsError(
+                f"'{self.url}' is not a web address: it should look like http://localhost:8000/v1.", setting="url"
+            )
         if self.key_env and not VARIABLE.fullmatch(self.key_env):
-            raise SettingsError("key_env names an environment variable that holds the key; it is not the key itself.")
+            raise SettingsError(
+                "key_env names an environment variable that holds the key; it is not the key itself.",
+                setting="key_env",
+                page="That is no name of an environment variable. To give the key itself, choose “typed”.",
+            )
         if self.key_env and not names_a_key(self.key_env):
             raise SettingsError(
                 f"key_env must name the variable of a model's key, which ends in _KEY or _TOKEN; {self.key_env} is none. "
-                "Put the model's key into a variable of its own."
+                "Put the model's key into a variable of its own.",
+                setting="key_env",
+                page=f"{self.key_env} is no variable of a model's key: those end in _KEY or _TOKEN. Choose another, or “typed”.",
             )
-        if not 0 <= self.max_tokens <= MOST_TOKENS or not 0 < self.timeout < math.inf:
+        if not 0 <= self.max_tokens <= MOST_TOKENS:
             raise SettingsError(
-                f"timeout of a model must be above zero, max_tokens not below, and at most {MOST_TOKENS:,}."
-            )
+                f"max_tokens of a model must not be below zero, and at most {MOST_TOKENS:,}.", setting="max_tokens",
+                page=f"The longest answer must not be below zero, and at most {MOST_TOKENS:,}; 0 leaves it to the endpoint.",
+            )  # fmt: skip
+        if not 0 < self.timeout < math.inf:
+            raise SettingsError("timeout of a model must be above zero.", setting="timeout")
         if own := [name for name in OWN_FIELDS if name in self.extra]:
             raise SettingsError(
                 f"extra can't hold {own[0]}, which every request has by itself"
-                + (": name the model as model." if own[0] == "model" else ". Leave it out.")
+                + (": name the model as model." if own[0] == "model" else ". Leave it out."),
+                setting="extra",
             )
-        if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
-            raise SettingsError("Requests and tokens a minute must not be below zero; 0 is no limit.")
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must not be below zero; 0 is no limit.", setting=name)
         if any(not 0 <= (price or 0) < math.inf for price in (self.prompt_price, self.completion_price)):
-            raise SettingsError("A price of a model must not be below zero: US dollars for a million tokens.")
+            raise SettingsError(
+                "A price of a model must not be below zero: US dollars for a million tokens.",
+                setting="completion_price" if 0 <= (self.prompt_price or 0) < math.inf else "prompt_price",
+            )
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
-            raise SettingsError(f"concurrency of a model must be from 1 to {MOST_AT_ONCE}.")
+            raise SettingsError(
+                f"concurrency of a model must be from 1 to {MOST_AT_ONCE}.",
+                setting="concurrency",
+                page=f"At once must be from 1 to {MOST_AT_ONCE:,}.",
+            )
 
     @property
     def address(self) -> str:

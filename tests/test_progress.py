@@ -1,0 +1,118 @@
+"""How far a run is: the time that is left counts ratings, a lost endpoint is said where one looks, and the end leads on."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.desk import Desk, Look
+from app.draft import OWN_ADDRESS
+from app.pages import cards, generate, header, switcher
+from app.store import Store
+from tasks import served
+from tests.desks import SOMEBODY, act, at_desk
+from tests.rows import made_of, with_run
+from tests.servers import FakeOpenAI, Fault
+
+ROWS = 4
+
+
+@pytest.fixture
+def desk(here: Settings, store: Store) -> Iterator[Desk]:
+    with at_desk(store, here) as desk:
+        yield desk
+
+
+def until(desk: Desk, run: str, true: Callable[[Look], bool]) -> Look:
+    """A glance at the run as soon as that is true of it."""
+    while not true(look := desk.look(SOMEBODY, run, {"page": "generate"})):
+        time.sleep(0.02)
+    return look
+
+
+def forms(url: str, **more: Any) -> dict[str, Any]:
+    models = {
+        f"{role}.{name}": value
+        for role in ("generator", "labeller")
+        for name, value in {"preset": OWN_ADDRESS, "url": url, "model": "fake", "key_env": ""}.items()
+    }
+    text = "\n".join(f"Name river {number}." for number in range(ROWS))
+    asked = {
+        "task.kind": "text-generation",
+        "inputs.source": "paste",
+        "inputs.text": text,
+        "rows": None,
+        "rating.on": True,
+    }
+    return {**models, **asked, **more}
+
+
+def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "WORTH_TELLING", 0.05)
+    ratings: list[int] = []
+
+    def latency(body: dict[str, Any]) -> float:
+        """One rating comes, the others never do."""
+        if "helpful" not in json.dumps(body).lower():
+            return 0.0
+        ratings.append(1)
+        return 0.05 if len(ratings) == 1 else 3600.0
+
+    with FakeOpenAI(latency=latency) as server:
+        desk.keep(SOMEBODY, forms(server.url))
+        run = generate.run(act(desk)).run or ""
+        look = until(desk, run, lambda look: (look.counts["answered"], look.counts["rated"]) == (ROWS, 1))
+        assert look.waiting == "" and switcher.standing_word(look) == "running"
+        left = cards._left(look, 10.0)
+        assert left is not None and left > 0
+        assert " left" in cards.progress_card(look) and "lost" not in cards.progress_card(look)
+    look = until(desk, run, lambda look: bool(look.waiting))
+    card, top = cards.progress_card(look), header.header(look)
+    assert (
+        "No answer since" in card and "Stop ends it; what was written is kept." in card and 'class="eta lost"' in card
+    )
+    assert ">waiting<" in top and "no answer" in top
+
+
+def test_a_job_that_failed_leads_to_where_that_is_mended(desk: Desk) -> None:
+    no: Fault = 401, {}, {"error": {"message": "Incorrect key"}}
+    with FakeOpenAI(faults=lambda body, number: no) as server:
+        desk.keep(SOMEBODY, forms(server.url))
+        run = generate.preview(act(desk)).run or ""
+        look = until(desk, run, lambda look: not look.busy)
+    assert "Open Models" in cards.progress_card(look) and "Open Models" in generate.progress(look)
+
+
+def test_a_preview_under_other_settings_says_so(desk: Desk) -> None:
+    with FakeOpenAI() as server:
+        desk.keep(SOMEBODY, forms(server.url))
+        run = generate.preview(act(desk)).run or ""
+        look = until(desk, run, lambda look: not look.busy)
+        assert "not paid for again" in generate.head(look) and "other settings" not in generate.cards(look)
+        desk.keep(SOMEBODY, {"generator.temperature": 0.5})
+        look = desk.look(SOMEBODY, run, {"page": "generate"})
+        assert "preview again to see what these give" in generate.head(look) and "not paid for" not in generate.head(
+            look
+        )
+        assert "Rows made with other settings" in generate.cards(look) and generate.facts(look) == ""
+
+
+def test_a_run_that_is_done_leads_on(desk: Desk, store: Store) -> None:
+    made = replace(made_of(), rows=3)
+    with_run(store, 3, made, name="rivers-1", rate=lambda number, responses: ())
+    look = desk.look(SOMEBODY, "rivers-1", {"page": "generate"})
+    look.wanted = look.recipe
+    assert generate.next_step(look) == ("Rate 3 rows", "rate")
+    with_run(store, 3, made, name="rivers-2")
+    look = desk.look(SOMEBODY, "rivers-2", {"page": "generate"})
+    look.wanted = look.recipe
+    assert generate.next_step(look) == ("Review 3 rows", "review") and generate.run_words(look) == ""
+    look.counts = {**look.counts, "reviewed": 3, "approved": 2}
+    assert generate.next_step(look) == ("Export 2 rows", "export")
+    look.counts = {**look.counts, "approved": 0}
+    assert generate.next_step(look) == ("", "") and generate.next_words(look) == ""
+    assert generate.next_step(desk.look(SOMEBODY, "", {})) == ("", "")
