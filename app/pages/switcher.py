@@ -88,7 +88,7 @@ def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
     pill = parts.pill(word, TONES.get(word, "plain"))
     current = 'aria-current="true"' if here else ""
     return (
-        f'<li data-name="{t(run.name.lower())} {t(run.id.lower())} {t(title.lower())}"><button type="button" class="pick"'
+        f'<li data-name="{t(run.name.lower())} {t(run.id.lower())} {t(title.lower())}"><button type="button" class="open-run"'
         f' title="{t(run.id)}" {attrs(act="run", id=run.id)} {current}><b>{t(run.name)}</b>'
         f"<span>{t(title)} · {size} · {parts.ago(run.created)}</span>{pill}</button>{end}</li>"
     )

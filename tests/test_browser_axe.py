@@ -1,0 +1,51 @@
+"""axe-core finds nothing serious on any page: light and dark, wide and narrow, empty and full."""
+
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from app.store import Store
+from tests.browser import App, person
+from tests.rows import made_of, with_run
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+PAGES = ("Models", "Generate", "Rate", "Review", "Insights", "Export")
+LOOK = """async () => (await axe.run(document, {rules: {'label-content-name-mismatch': {enabled: true}}})).violations
+  .filter((found) => ['serious', 'critical'].includes(found.impact))
+  .map((found) => `${found.impact} ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 200)).slice(0, 3).join(' | ')}`)"""
+TALK = "# Rivers\n\nA *long* text with `code`, a [link](https://example.org) and a table:\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n"
+
+
+def reviewed_run(store: Store) -> str:
+    """A run with long texts, ratings, and what two people said of it."""
+    run = with_run(store, 40, made_of(rating={"aspects": ["helpfulness", "honesty"]}), responses=3, name="axe")
+    for number, row in enumerate(store.rows.page(run.id, 0, 30)):
+        decision = ("approve", "reject", "unsure")[number % 3]
+        for who in ("ada", "ben")[: 1 + number % 2]:
+            store.quick.say(row.id, f"{who} (in the app)", {"decision": decision, "helpfulness-1": 1 + number % 5}, {})
+    return run.id
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: list[str] = page.evaluate(LOOK)
+    return found
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_no_page_shuts_anybody_out(app: App, browser: Browser, theme: str, width: int) -> None:
+    with Store(app.data) as store:
+        run = "axe" if any(run.id == "axe" for run in store.runs.all()) else reviewed_run(store)
+    wrong: dict[str, list[str]] = {}
+    with person(browser, color_scheme=theme) as curator:
+        curator.page.set_viewport_size({"width": width, "height": 900})
+        for state in ("new", run):
+            curator.open(f"{app.url}?run={state}")
+            curator.there()
+            for name in PAGES:
+                curator.tab(name)
+                curator.answered()
+                if found := violations(curator.page):
+                    wrong[f"{name}, {state}"] = found
+    assert not wrong, "\n".join(f"{where}\n  " + "\n  ".join(each) for where, each in wrong.items())
