@@ -1,8 +1,8 @@
 """Markdown of models and people as HTML that shows all of it, and loads and runs nothing.
 
-Headings, lists, tables, code and emphasis are rendered. Tags are shown as text, links and images as their words with their
-address behind them, formulas as their source. Nothing of a text may vanish from a curator's sight: what is rendered has
-the letters and digits of its text, each of them in its order; else the text is shown as it is.
+Headings, lists, tables, code, emphasis and formulas are rendered. Tags are shown as text, links and images as their words with
+their address behind them, a formula that can't be drawn as its source. Nothing of a text may vanish from a curator's sight:
+what is rendered has the letters and digits of its text, each of them in its order; else the text is shown as it is.
 """
 
 import html
@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
+
+from app.formulas import SOURCE, drawn
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -24,6 +26,8 @@ MOST_TIMES = 12
 DEEPEST = 20
 MOST_LINES = 60
 """Lines of a formula; what has more is none."""
+MOST_FORMULAS = 200
+"""Formulas of a text that are drawn."""
 NUMBERS = re.compile(r'<li value="([0-9]+)">')
 TAGS = re.compile(r"<[^<>]*>")
 BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -42,13 +46,19 @@ def rendered(text: str) -> str:
     if len(text) > LONGEST:
         return plain(text)
     body = _parser().render(text)
-    if len(body) > MOST_TIMES * (len(text) + 100) or _letters(_text_of(body)) != _letters(text):
+    if len(_sources(body)) > MOST_TIMES * (len(text) + 100) or _letters(_text_of(body)) != _letters(text):
         return plain(text)
     return f'<div class="text rendered" dir="auto">{body}</div>'
 
 
 def _text_of(body: str) -> str:
-    return html.unescape(TAGS.sub("", NUMBERS.sub(r"\1", body)))
+    return html.unescape(TAGS.sub("", NUMBERS.sub(r"\1", _sources(body))))
+
+
+def _sources(body: str) -> str:
+    """What is rendered, with formulas as their sources."""
+    before, *others = body.split("<math")
+    return before + "".join(other.partition(f'"{SOURCE}">')[2] for other in others)
 
 
 def _letters(text: str) -> str:
@@ -188,6 +198,16 @@ def _cell(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any)
     return f'<{tokens[at].tag} dir="auto"{side and f" class={chr(34)}{side}{chr(34)}"}>'
 
 
+def _formula_drawn(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+    source, is_block = tokens[at].content, tokens[at].type == "formula_block"
+    env["formulas"] = env.get("formulas", 0) + 1
+    shown = drawn(source, is_block=is_block) if env["formulas"] <= MOST_FORMULAS else ""
+    if shown:
+        return f'<div class="formula sideways" dir="ltr">{shown}</div>' if is_block else shown
+    tag, kind = ("pre", "formula sideways") if is_block else ("code", "formula")
+    return f'<{tag} class="{kind}" dir="ltr">{html.escape(source)}</{tag}>'
+
+
 RULES: dict[str, Any] = {
     "paragraph_open": lambda self, tokens, at, options, env: (
         "" if tokens[at].hidden else f"<p{_direction(tokens[at])}>"
@@ -201,12 +221,8 @@ RULES: dict[str, Any] = {
     "list_item_open": _item,
     "fence": _code,
     "code_block": _code,
-    "formula": lambda self, tokens, at, options, env: (
-        f'<code class="formula" dir="ltr">{html.escape(tokens[at].content)}</code>'
-    ),
-    "formula_block": lambda self, tokens, at, options, env: (
-        f'<pre class="formula sideways" dir="ltr">{html.escape(tokens[at].content)}</pre>'
-    ),
+    "formula": _formula_drawn,
+    "formula_block": _formula_drawn,
     "link_open": _link,
     "link_close": _link_ends,
     "image": _image,

@@ -84,9 +84,9 @@ def test_markdown_reads_as_it_is_meant() -> None:
         assert [part.get_text() for part in soup.select(selector)] == [text], selector
     assert soup.select("pre")[0].get_text().startswith("def top(")
     assert [li["value"] for li in soup.select("li")] == ["3", "4"]
-    formulas = [part.get_text() for part in soup.find_all(class_="formula")]
+    formulas = [part.get_text() for part in soup.find_all("annotation")]
     assert formulas == [r"O(n \log n)", "x_1", r"\sum_{k=1}^{n} k"]
-    assert "formula" not in rendered("It costs $5 and $10, or $7/$8.")
+    assert "<math" not in rendered("It costs $5 and $10, or $7/$8.")
 
 
 @pytest.mark.parametrize(
