@@ -44,6 +44,8 @@ from feedback.server import Server
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 
+IN_THE_APP = " (in the app)"
+"""Behind the name of whoever decides in the app, so that nobody takes them for an account of Argilla."""
 PREVIEW_ROWS = 3
 BELIEVED = 10
 """Times as long as it took to foresee an export, it is not foreseen anew."""
@@ -136,7 +138,7 @@ class Desk:
                 name = self.settings.owner
                 if deciding:
                     self.keep(browser, {"reviewer.name": name})
-        return f"{name} (in the app)" if name else ""
+        return name + IN_THE_APP if name else ""
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)
@@ -329,6 +331,11 @@ class Desk:
         except RunError:
             run = None
         return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, place)
+
+
+def person_name(reviewer: str) -> str:
+    """A reviewer's name, without where they decided."""
+    return reviewer.removesuffix(IN_THE_APP)
 
 
 def _count(made: Recipe, counted: "Future[int | None]") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from app import parts, reviewing
-from app.desk import Look
+from app.desk import Look, person_name
 from app.pages.board import Act, Board, Done
 from app.parts import count, t
 from app.pulling import came
@@ -128,7 +128,7 @@ def reviewers(look: Look) -> str:
     if look.run is None or not look.counts.get("reviewed"):
         return ""
     people = look.desk.store.reviews.reviewers(look.run.id)
-    cells = [(n, name) for name, n in people[:MOST_PEOPLE]]
+    cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
     rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
     return parts.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 

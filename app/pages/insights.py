@@ -345,6 +345,6 @@ def marked(look: Look) -> str:
         f'<button type="button" class="link" {attrs(act="marked", mark=mark)}>Show {count(n, "response")}: {t(mark)}</button>'
         for mark, n in counts.items()
     )
-    body = parts.table(list(table), numbers.shown(table)) + f'<p class="ways">{ways}</p>'
+    body = parts.table(list(table), numbers.shown(table)) + f'<p class="to-rows">{ways}</p>'
     body += _advice(advice.on_marks(counts, look.counts["answered"]))
     return plots.plot(title, line, body, table, look.run, "marked", "")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from app import judging, parts
-from app.desk import Look
+from app.desk import Look, person_name
 from app.errors import PageError, RunError
 from app.pages import verdict
 from app.pages.board import Act, Done
@@ -17,7 +17,6 @@ from feedback.origins import NOT_KNOWN
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
 from feedback.types import CORRECTION_OF, RANKING, RATED, Verdict
 
-IN_THE_APP = " (in the app)"
 DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
 SETTLES = {"approve": "Settle as approved", "reject": "Settle as rejected"}
 ORIGINS = {
@@ -43,17 +42,12 @@ def opinions(look: Look, judged: Judged) -> str:
     )
 
 
-def name_of(reviewer: str) -> str:
-    """A reviewer's name, without where they decided."""
-    return reviewer.removesuffix(IN_THE_APP)
-
-
 def settled_pill(judged: Judged) -> str:
     """How the row stands where somebody settled it; "" where nobody did."""
     if (settled := judged.settled) is None:
         return ""
     word, tone = DECIDED[settled.decision]
-    return parts.pill(f"{word} · settled by {name_of(settled.who)}", tone)
+    return parts.pill(f"{word} · settled by {person_name(settled.who)}", tone)
 
 
 def _outcome(judged: Judged) -> str:
@@ -65,7 +59,7 @@ def _outcome(judged: Judged) -> str:
         word = DECIDED[settled.decision][0]
         undo = parts.button("Undo the settlement", act="unsettle", row=row)
         return (
-            f'<div class="settled"><p><b>Settled as {word} by {t(name_of(settled.who))}</b>, {t(moment(settled.at))}. '
+            f'<div class="settled"><p><b>Settled as {word} by {t(person_name(settled.who))}</b>, {t(moment(settled.at))}. '
             f"The reviewers stay as they are: {shown}.</p>{undo}</div>"
         )
     if judged.decision != "unsure":
@@ -92,7 +86,7 @@ def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
         f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review, letters)
     )
     body = f"<dl>{lines}</dl>" if lines else ""
-    return f"<li><header><b>{t(name_of(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
+    return f"<li><header><b>{t(person_name(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
 
 
 def _answers(judged: Judged, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:

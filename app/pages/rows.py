@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from app import judging, parts
-from app.desk import Look
+from app.desk import Look, person_name
 from app.errors import RunError
 from app.pages import argilla, bulk, filters, people, verdict
 from app.pages.hits import excerpt, marked
@@ -152,7 +152,7 @@ def _status(judged: Judged, sent: bool) -> str:
     if settled := people.settled_pill(judged):
         return settled
     deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
-    who = people.name_of(deciders[0]) if len(deciders) == 1 else f"{len(deciders)} people"
+    who = person_name(deciders[0]) if len(deciders) == 1 else f"{len(deciders)} people"
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from app import judging, parts
-from app.desk import Look
+from app.desk import Look, person_name
 from app.draft import FormError
 from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Do, Done
@@ -251,7 +251,11 @@ def bar(look: Look, judged: Judged) -> str:
     if said.get(DECISION) or _rated(said):
         back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
     who = name_of(look)
-    as_whom = f'<span class="note whose">as {t(who)} {parts.button("Change", act="rename")}</span>' if who else ""
+    as_whom = (
+        f'<span class="note whose">as {t(person_name(who))} {parts.button("Change", act="rename")}</span>'
+        if who
+        else ""
+    )
     keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
     help_ = (
         f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
