@@ -102,7 +102,10 @@ def _formula(state: "StateInline", silent: bool) -> bool:
     if not opening:
         return False
     begin, closing = start + len(opening), INLINE[opening]
-    if begin > (last := state.env.setdefault("last", {}).setdefault(closing, state.src.rfind(closing))):
+    known, part = state.env.setdefault("last", {}), (state.src, closing)  # each part of a text has its own source
+    if part not in known:
+        known[part] = state.src.rfind(closing)
+    if begin > (last := known[part]):
         return False
     end = state.src.find(closing, begin, last + len(closing))
     content = state.src[begin:end]

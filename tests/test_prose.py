@@ -87,6 +87,10 @@ def test_markdown_reads_as_it_is_meant() -> None:
     formulas = [part.get_text() for part in soup.find_all("annotation")]
     assert formulas == [r"O(n \log n)", "x_1", r"\sum_{k=1}^{n} k"]
     assert "<math" not in rendered("It costs $5 and $10, or $7/$8.")
+    parts = BeautifulSoup(
+        rendered("Let $x$ be.\n\nThen a longer part with $y$.\n\n| a | b |\n|-|-|\n| $p$ | and $q$ |"), "html.parser"
+    )
+    assert [part.get_text() for part in parts.find_all("annotation")] == ["x", "y", "p", "q"]
 
 
 @pytest.mark.parametrize(
