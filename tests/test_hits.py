@@ -52,4 +52,6 @@ def test_the_list_shows_where_it_was_found() -> None:
         and "the Rhine" in excerpt(["Name it.", long], "rhine")[:60]
     )
     assert excerpt(["Name\n a  river."], "a river") == "Name a river."
+    for before in ("河" * 500, "x" * 500):  # no word begins anywhere near
+        assert excerpt([f"{before}Rhine{before}"], "rhine").startswith(f"…{before[:24]}Rhine")
     assert excerpt(["Name it."], "rhine") == excerpt(["Name it."], " ") == ""

@@ -47,7 +47,8 @@ def excerpt(texts: Sequence[str], text: str) -> str:
         hit = _folded(line).find(wanted)
         if hit >= 0:
             start = max(0, hit - BEFORE)
-            start = line.find(" ", start, hit) + 1 if start else 0
+            if start:  # from the beginning of a word, where one begins between there and the hit
+                start = max(start, line.find(" ", start, hit) + 1)
             return f"{'…' if start else ''}{line[start : start + SHOWN]}"
     return ""
 
