@@ -19,6 +19,7 @@
     if (request && request.method !== 'GET' && ANSWERS.test(request.url.pathname)) {
       this.addEventListener('error', () => keep({ ...request, body }));
       this.addEventListener('timeout', () => keep({ ...request, body }));
+      this.addEventListener('load', () => { if (this.status < 300) waiting.delete(about({ ...request, body })); });
     }
     return send.call(this, body);
   };
@@ -35,26 +36,29 @@
     if (!bar.isConnected) document.body.append(bar);
     bar.textContent = words;
   };
+  // one for each record or response, the newest; several records at once are one for each time that they were answered
+  const about = ({ url, body }) => (url.pathname.endsWith('/bulk') ? `${url.pathname} ${body}` : url.pathname);
   const keep = (request) => {
-    waiting.set(`${request.method} ${request.url.pathname}`, request);
+    waiting.delete(about(request));  // the newest is sent last
+    waiting.set(about(request), request);
     say(`Argilla does not answer. ${answers(waiting.size)} of yours ${waiting.size === 1 ? 'is' : 'are'} kept in this tab `
       + 'and will be sent as soon as it is back: leave this tab open.');
     if (!timer) timer = setTimeout(tryAgain, EVERY);
   };
   const tryAgain = async () => {
-    timer = 0;
     try {
       if (!(await fetch('/api/v1/version', { cache: 'no-store' })).ok) throw new Error('not yet');
-      for (const [name, { method, url, headers, body }] of [...waiting]) {
-        const answer = await fetch(url, { method, headers, body });
+      for (const [name, request] of [...waiting]) {
+        if (waiting.get(name) !== request) continue;  // answered anew meanwhile
+        const answer = await fetch(request.url, request);
         if (answer.status >= 500) throw new Error('not yet');
-        waiting.delete(name);
+        if (waiting.get(name) === request) waiting.delete(name);
         if (answer.ok) sent += 1; else refused += 1;
       }
-    } catch {
-      timer = setTimeout(tryAgain, EVERY);
-      return;
-    }
+    } catch { /* it is tried again */ }
+    timer = waiting.size ? setTimeout(tryAgain, EVERY) : 0;
+    if (timer) return;
+    if (!sent && !refused) { bar.remove(); return; }
     say(`Argilla answers again: ${answers(sent)} that it had missed ${sent === 1 ? 'was' : 'were'} sent.`
       + (refused ? ` It did not take ${answers(refused)}: go back to what was open and look.` : ''));
     [sent, refused] = [0, 0];
