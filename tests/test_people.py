@@ -95,6 +95,17 @@ def test_each_reviewer_is_read_under_the_row(store: Store, here: Settings) -> No
     assert "On B" in part and "Instruction, corrected" not in part  # as it stood there
 
 
+def test_a_correction_is_compared_with_the_response_that_it_corrects(store: Store, here: Settings) -> None:
+    run = with_run(store, 1, responses=2)
+    row = f"{run.id}-000000-0"
+    texts = [response.text for response in store.rows.get(row).responses]
+    said = {"corrected-response": f"{texts[1]} Indeed.", "correction-of": "response-2"}
+    all_said(store, "d", [verdict(row, "ann", "approve", answers=said, shown={"corrected-response": texts[0]})])
+    with at_desk(store, here) as desk:
+        page = rows(desk.look("first", run.id, {"row": row}))
+    assert "Response B, corrected" in page and f"{texts[1]}<ins> Indeed.</ins>" in page and "<del>" not in page
+
+
 def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: Store, here: Settings) -> None:
     run = with_run(store, 1, responses=2)
     row = f"{run.id}-000000-0"

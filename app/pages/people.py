@@ -151,9 +151,11 @@ def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> 
 
 def _text(judged: Judged, review: Verdict, question: str, answer: str) -> str:
     """A text as it is; a correction with what it took away and what it put there."""
-    before = review.shown.get(question)
+    before, of = review.shown.get(question), review.correction_of
     if question == CORRECTED_INSTRUCTION and before is None:
         before = judged.row.instruction
+    if question == CORRECTED_RESPONSE and of is not None and of < len(judged.row.responses):
+        before = judged.row.responses[of].text  # another one may have stood there
     if before is None or question not in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
         return f'<div class="text">{t(answer[:LONGEST])}</div>'
     tags = {"same": "{}", "gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
