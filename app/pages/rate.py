@@ -113,8 +113,8 @@ def to_rate(look: Look) -> int:
 
 
 def cost(look: Look) -> str:
+    """The calls, tokens and money that rating the rest takes, in a line beside the button; "" where nothing is left."""
     judge = _judge(look)
-    """What rating the rest takes, in a line beside the button."""
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
         return ""
