@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import changing, workflow
+from app import changing, judging, workflow
 from app.config import Settings
 from app.errors import RunError
 from app.jobs import Jobs
@@ -41,6 +41,22 @@ def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> No
     for instruction, response in (("  ", "Como."), ("Name a lake.", "\n")):
         with pytest.raises(RunError, match="drop it"):
             changing.edit(store, one.id, instruction, response, "me")
+
+
+def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None:
+    me = "me (in the app)"
+    run = with_run(store, 1, responses=2)
+    one = store.rows.page(run.id, 0, 1)[0]
+    store.quick.say(one.id, me, {"helpfulness-1": 2}, {})
+    store.quick.say(one.id, me, {"decision": "approve"}, {})
+    store.quick.say(one.id, me, {"decision": None}, {}, status="discarded")
+    changing.edit(store, one.id, one.instruction, one.responses[0].text, "me")
+    assert store.quick.of(one.id, me)["helpfulness-1"] == 2  # nothing changed
+    changing.edit(store, one.id, "Name a lake.", "Como.", "me")
+    assert store.quick.of(one.id, me) == {} and store.reviews.verdicts([one.id])[one.id] == []
+    store.quick.say(one.id, me, {"decision": "approve"}, {})
+    judged = judging.judged_of(store, run, [one.id])[one.id]
+    assert judged.decision == "approve" and judged.said_of(0) == []
 
 
 def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:

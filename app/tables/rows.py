@@ -26,6 +26,11 @@ _RESPONSE = (
     "INSERT OR IGNORE INTO responses(row, place, revision, text, model, reasoning, finish_reason, prompt_tokens,"
     " completion_tokens, created, principle, words, marks)"
 )
+_SUBMITTED = (
+    "SELECT 1 FROM verdicts WHERE row=? AND gone IS NULL AND status='submitted' AND NOT EXISTS(SELECT 1 FROM verdicts newer"
+    " WHERE newer.row=verdicts.row AND newer.reviewer_id=verdicts.reviewer_id AND newer.gone IS NULL AND newer.id>verdicts.id)"
+)
+"""True of a row about which somebody decided and did not take it back."""
 AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 
@@ -141,7 +146,8 @@ class Rows:
         return {mark: counts[mark] for mark in MEANINGS if counts[mark]}
 
     def edit(self, row: Row, who: str) -> Row:
-        """Keeps the row's older words as a revision and puts `row`'s in their place. Ratings of other words no longer count."""
+        """Keeps the row's older words as a revision and puts `row`'s in their place. What was said of other words no longer
+        counts: neither the labeller's ratings nor what people began to answer. What somebody submitted stays."""
 
         def write(c: sqlite3.Connection) -> None:
             old = _row(
@@ -161,6 +167,11 @@ class Rows:
                 "UPDATE rows SET revision=?, messages=?, origin=?, content_hash=?, rated_by='', updated=? WHERE id=?",
                 (old.revision + 1, dumps(row.messages), dumps(dict(row.origin)), content_hash(row), now(), row.id),
             )
+            if not c.execute(_SUBMITTED, (row.id,)).fetchone():
+                c.execute(
+                    "UPDATE verdicts SET gone=? WHERE row=? AND gone IS NULL AND content_hash<>?",
+                    (now(), row.id, content_hash(row)),
+                )
             scores.keep(c, row.id)
 
         self.db.write(write)
