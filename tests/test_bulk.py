@@ -9,6 +9,7 @@ import pytest
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
+from app.jobs import Job
 from app.pages import bulk, review, verdict
 from app.pages.board import Act
 from app.pages.rows import rows
@@ -167,6 +168,19 @@ def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None
     left = {quick.row: quick for quick in store.quick.untold(tab.ids, "d")}
     assert (left[tab.ids[0]].status, left[tab.ids[0]].answers) == ("submitted", {"decision": "reject"})
     assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
+
+
+def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk) -> None:
+    tab = Tab(desk, with_run(store, 2))
+    tab.select(0, 1)
+    tab.press("bulk", word="approve")
+    job = desk.jobs._jobs[tab.run.id] = Job(tab.run.id, "push", {})
+    with pytest.raises(RunError, match="Wait until they are sent"):
+        tab.press("undo")
+    assert decisions(store, tab) == {0: "approve", 1: "approve"}
+    job.state = "done"
+    tab.press("undo")
+    assert decisions(store, tab) == {}
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])

@@ -167,10 +167,14 @@ def _was(number: int) -> str:
 
 
 def _undo(act: Act) -> Done:
-    """The rows are as they were before, those that nobody changed meanwhile."""
+    """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
+    was told of them is not known until then."""
     undo, store = act.place.get("undo"), act.desk.store
     if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
         return Done()
+    job = act.desk.jobs.of(undo.run)
+    if undo.added and job is not None and job.what == "push" and job.state == "working":
+        raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
     number = store.quick.take_back(undo.added) if undo.added else changing.keep_all(store, undo.dropped)
     left = undo.number - number
     words = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
