@@ -1,4 +1,4 @@
-"""What to do about a figure of Insights, in one sentence, and only where the figure calls for it.
+"""A sentence on what to do about a figure of Insights, in one sentence, and only where the figure calls for it.
 
 A sentence says the figure, its 95 % interval and what it comes from. None is given where the interval leaves it open.
 """
@@ -24,7 +24,7 @@ LEAST_RATINGS = 50
 
 
 def on_reviewers(agreement: Agreement) -> str:
-    """What to do about how well reviewers agree on decisions; "" for nothing."""
+    """A sentence on what to do about how well reviewers agree on decisions; "" for none."""
     found = agreement.reviewers[0] if agreement.reviewers else None
     if found is None or found.value is None or found.low is None or found.value >= ALPHA_LOW:
         return ""
@@ -36,7 +36,7 @@ def on_reviewers(agreement: Agreement) -> str:
 
 
 def on_labeller(agreement: Agreement, aspect: str) -> str:
-    """What to do about how the labeller decides and rates beside people, under one aspect; "" for nothing."""
+    """A sentence on what to do about how the labeller decides and rates beside people, under one aspect; "" for none."""
     measures = {measure.name: measure for measure in agreement.labeller.get(aspect, ())}
     sentences = []
     same = measures.get(DECISION)
@@ -63,7 +63,7 @@ def on_labeller(agreement: Agreement, aspect: str) -> str:
 
 
 def on_seen(agreement: Agreement) -> str:
-    """What to do where people saw the labeller's ratings before they gave theirs; "" for nothing."""
+    """A sentence on what to do where people saw the labeller's ratings before they gave theirs; "" for none."""
     seen = agreement.reviews - agreement.blind
     if not any(measure.value is not None for measures in agreement.labeller.values() for measure in measures):
         return ""
@@ -76,7 +76,7 @@ def on_seen(agreement: Agreement) -> str:
 
 
 def on_length(found: ByLength) -> str:
-    """What to do about ratings that go with length; "" for nothing."""
+    """A sentence on what to do about ratings that go with length; "" for none."""
     if found.correlation is None or found.correlation < LONG_WINS:
         return ""
     return (
@@ -86,7 +86,7 @@ def on_length(found: ByLength) -> str:
 
 
 def on_scale(name: str, scale: Scale) -> str:
-    """What to do about an aspect under which nearly all responses get the same rating; "" for nothing."""
+    """A sentence on what to do about an aspect under which nearly all responses get the same rating; "" for none."""
     if scale.n < LEAST_RATINGS:
         return ""
     most = max(scale.five)
@@ -99,7 +99,7 @@ def on_scale(name: str, scale: Scale) -> str:
 
 
 def on_marks(marked: Mapping[str, int], rows: int) -> str:
-    """What to do about responses that are cut off or refuse, in so many rows; "" for nothing."""
+    """A sentence on what to do about responses that are cut off or refuse, in so many rows; "" for none."""
     sentences = []
     cut, refused = marked.get(CUT_OFF, 0), marked.get(REFUSAL, 0)
     if cut and cut >= MARKED_SHARE * rows:

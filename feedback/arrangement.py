@@ -21,7 +21,7 @@ NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)", re.DOTALL)
 
 
 def letter(slot: int) -> str:
-    """What people call the response in a slot: A to Z, then AA, AB and so on."""
+    """The letter by which people know the response in a slot: A to Z, then AA, AB and so on."""
     before, last = divmod(slot, 26)
     return (letter(before - 1) if before else "") + chr(ord("A") + last)
 

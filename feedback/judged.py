@@ -52,7 +52,7 @@ class Merging:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What somebody decided of a row whose reviewers came to nothing. `at` is a time in ISO 8601."""
+    """A decision on a row whose reviewers came to nothing. `at` is a time in ISO 8601."""
 
     decision: Decision
     who: str
@@ -75,7 +75,7 @@ class Judged:
 
     @property
     def decision(self) -> Decision | None:
-        """What the row counts as: as it was settled, else what the reviewers come to; None if nobody decided."""
+        """The decision that counts: as the row was settled, else as the reviewers come to it; None if nobody decided."""
         return self.reviewers_decision if self.settled is None else self.settled.decision
 
     @property

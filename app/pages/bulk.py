@@ -17,7 +17,7 @@ PAST = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
 
 @dataclass(frozen=True)
 class Undo:
-    """What was done last with several rows of a run, in words, and what takes it back; nothing where it was taken back."""
+    """The last thing done with several rows of a run, in words, with the versions that undo it; none once it was undone."""
 
     run: str
     sentence: str
@@ -46,7 +46,7 @@ def pick(look: Look, row: str, name: str, *, here: bool) -> str:
 
 
 def bar(look: Look) -> str:
-    """What can be done with the rows that are chosen, and what was done last."""
+    """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
     if look.run is None:
         return ""
     chosen, undo = selected(look), look.place.get("undo")
@@ -73,7 +73,7 @@ def bar(look: Look) -> str:
 
 
 def act_on(act: Act) -> Done | None:
-    """What a click on a box of the list or in the bar does; None for one on something else. Raises PageError, RunError."""
+    """Does what a box of the list or a button of the bar asks for; None for anything else. Raises PageError, RunError."""
     match act.word:
         case "select":
             return _select(act)

@@ -108,7 +108,7 @@ def clear(act: Act) -> Done:
 
 
 def act_on(act: Act) -> Done | None:
-    """What a button among the rows says of the filters; None for one that is not about them."""
+    """Does what a button among the rows asks of the filters; None for one that is not about them."""
     return clear(act) if act.word == "clear-filters" else None
 
 
@@ -124,7 +124,7 @@ def nothing() -> dict[str, str]:
 
 
 def by_majority(look: Look) -> bool:
-    """Whether the majority of reviewers decides a row."""
+    """True where the majority of reviewers decides a row."""
     return look.recipe is None or look.recipe.merge.decision == "majority"
 
 
@@ -204,7 +204,7 @@ def chosen(look: Look) -> list[str]:
 
 
 def left_out(look: Look) -> str:
-    """What the filters or the order do with rows whose ratings are covered, in a sentence; "" for nothing."""
+    """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
     if look.run is None or not look.counts.get("answered"):
         return ""
     filters = wanted(look)

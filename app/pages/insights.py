@@ -48,7 +48,7 @@ def build(board: Board) -> None:
 
 
 def pressed(act: Act) -> Done | None:
-    """What a click on a panel does."""
+    """Follows a click on a panel."""
     return reasons.act_on(act) or rated(act) or marked_rows(act) or take_prices(act)
 
 
@@ -109,7 +109,7 @@ def _agreeing(look: Look) -> tuple[str, str, str]:
 
 
 def _spending(look: Look) -> tuple[str, str, str]:
-    """What the run's calls cost, or how many there were."""
+    """The cost of the run's calls, or how many there were."""
     assert look.run is not None
     lines = numbers.spent(look.desk, look.run)
     tally = figures.added(*(tally for _, _, tally in lines))
@@ -234,7 +234,7 @@ def _caveat(sentence: str) -> str:
 
 
 def _advice(sentence: str) -> str:
-    """What to do about a figure, beside it; "" for nothing."""
+    """A sentence on what to do about a figure, beside it; "" for none."""
     return parts.notice(sentence, "warn") if sentence else ""
 
 

@@ -30,7 +30,7 @@ LONGEST = 20_000
 
 
 def opinions(look: Look, judged: Judged) -> str:
-    """What each reviewer said of a row, the newest last; "" for nothing, as of a covered row."""
+    """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
         return ""
     reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
@@ -51,7 +51,7 @@ def settled_pill(judged: Judged) -> str:
 
 
 def _outcome(judged: Judged) -> str:
-    """What the reviewers come to where they are several or came to nothing, and how that was settled or can be."""
+    """The outcome where reviewers are several or came to nothing, and how that was settled or can be."""
     row, settled = judged.row.id, judged.settled
     votes: list[str] = [review.decision for review in judged.submitted if review.decision]
     shown = ", ".join(f"{votes.count(key)} {word}" for key, (word, _) in DECIDED.items() if votes.count(key))
@@ -137,7 +137,7 @@ def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
 
 
 def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> str:
-    """What a question is called on the page."""
+    """The name of a question on the page."""
     if question == CORRECTED_INSTRUCTION:
         return "Instruction, corrected"
     if question == CORRECTED_RESPONSE:

@@ -224,7 +224,7 @@ def shape(look: Look) -> str:
 
 
 def pressed(act: Act) -> Done | None:
-    """What a button of a row, or of several, does; None for any other."""
+    """Does what a button of a row, or of several, asks for; None for any other."""
     if (done := bulk.act_on(act) or filters.act_on(act)) is not None:
         return done
     done = verdict.say(act) or people.act_on(act)

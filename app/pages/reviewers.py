@@ -56,25 +56,22 @@ def reviewers(look: Look) -> str:
 
 def invited(look: Look) -> str:
     """The link for whoever was added last, with what to do with it."""
-    added = look.place.get("invited")
-    if not isinstance(added, dict):
+    invitation = look.place.get("invited")
+    if not isinstance(invitation, Invited):
         return ""
-    found = Invited(**added)
     how = (
-        f"Send this link to {found.name}. It signs them in once, within a week, in their own browser on this machine."
-        if found.signs_in
-        else f"{found.name} can review here, after signing in to Argilla."
+        f"Send this link to {invitation.name}. It signs them in once, within a week, in their own browser on this machine."
+        if invitation.signs_in
+        else f"{invitation.name} can review here, after signing in to Argilla."
     )
     password = (
-        f'<p class="note">Or they sign in as <b>{t(found.name)}</b> with the password <code>{t(found.password)}</code>, which '
-        "is shown this once.</p>"
-        if found.password
+        f'<p class="note">Or they sign in as <b>{t(invitation.name)}</b> with the password '
+        f"<code>{t(invitation.password)}</code>, which is shown this once.</p>"
+        if invitation.password
         else ""
     )
     copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
-    well = (
-        f'<div class="well" id="invitation"><pre tabindex="0">{t(found.link)}</pre><div class="acts">{copy}</div></div>'
-    )
+    well = f'<div class="well" id="invitation"><pre tabindex="0">{t(invitation.link)}</pre><div class="acts">{copy}</div></div>'
     return parts.notice(how, "ok") + well + password
 
 
@@ -83,16 +80,11 @@ def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
     sent = argilla.pushes(look)
     to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
     try:
-        found = act.desk.invite(name, _workspace(look), to, anew=anew)
+        invitation = act.desk.invite(name, _workspace(look), to, anew=anew)
     except ClaywrightError as error:
         raise FormError(PLACE, str(error)) from error
-    words = f"A new link for {found.name}." if anew else f"{found.name} can review now."
-    return Done(
-        place={
-            "invited": {"name": found.name, "link": found.link, "password": found.password, "signs_in": found.signs_in}
-        },
-        toast=words,
-    )
+    toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."
+    return Done(place={"invited": invitation}, toast=toast)
 
 
 def invite(act: Act) -> Done:

@@ -160,7 +160,7 @@ def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
 
 
 def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
-    """What each reviewer came to of a row, and what they wrote; of a row that is covered this browser's own alone."""
+    """The decision and the texts of each reviewer of a row; of a row that is covered this browser's own alone."""
     own = name_of(look) if hidden(look, [row_id]) else ""
     return {
         verdict.reviewer: tuple(
@@ -189,7 +189,7 @@ def meanwhile(look: Look) -> str:
 
 
 def written(act: Act) -> dict[str, Any]:
-    """What the tab is to remember of a correction that is left for something else: coming back to it brings it back."""
+    """A correction that is left for something else, as the tab remembers it: coming back to the row brings it back."""
     row, texts = correcting(act.look), act.data.get("written")
     if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
         return {}

@@ -112,7 +112,7 @@ class Wanted:
 
     @property
     def tells(self) -> bool:
-        """Whether a row that fits shows by that what the labeller or people said of it, or who wrote it."""
+        """True where a row that fits shows by that what the labeller or people said of it, or who wrote it."""
         said = (self.rating, self.value, self.spread, self.model, self.reviewer, self.reason)
         return any(said) or self.status in STATUS
 

@@ -108,7 +108,7 @@ class Rows:
         return self.db.write(write)
 
     def unmark_all(self, marked: Sequence[tuple[str, str, str]], before: str, state: str) -> int:
-        """What `mark_all` did is undone, of rows that nobody changed since; how many those are."""
+        """Undoes what `mark_all` did, of rows that nobody changed since; returns how many those are."""
 
         def write(c: sqlite3.Connection) -> int:
             return sum(

@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list of runs says of one: how many rows it has, and whether some are in Argilla."""
+    """A run in a list: how many rows it has, and whether some are in Argilla."""
 
     rows: int
     sent: bool
@@ -88,7 +88,7 @@ class Runs:
         )
 
     def listed(self) -> dict[str, Listed]:
-        """What a list says of each run, looked up anew where something was written since."""
+        """Each run as a list shows it, looked up anew where something was written since."""
         return dict(self.db.remembered("runs listed", self._listed))
 
     def _listed(self) -> dict[str, Listed]:
