@@ -81,6 +81,23 @@ def test_nobody_becomes_the_owner(argilla: ArgillaServer, services_data: Setting
     assert asked.status_code == 403
 
 
+def test_a_link_is_used_up_by_opening_it_alone(argilla: ArgillaServer, services_data: Settings) -> None:
+    name = someone()
+    invited = reviewing.invite(services_data, name, "", "/")
+    assert "token" not in httpx.head(invited.link).text
+    assert signed_in_as(argilla, httpx.get(invited.link).text) == name
+
+
+def test_a_link_signs_nobody_in_who_became_an_owner(argilla: ArgillaServer, services_data: Settings) -> None:
+    name, key = someone(), {"X-Argilla-Api-Key": argilla.api_key}
+    invited = reviewing.invite(services_data, name, "", "/")
+    users = httpx.get(f"{argilla.url}/api/v1/users", headers=key).json()["items"]
+    address = next(f"{argilla.url}/api/v1/users/{user['id']}" for user in users if user["username"] == name)
+    assert httpx.patch(address, json={"role": "owner"}, headers=key).status_code == 200
+    refused = httpx.get(invited.link)
+    assert refused.status_code == 410 and "token" not in refused.text
+
+
 def test_invitations_outlive_the_server_and_hold_no_code(tmp_path: Path) -> None:
     kept = tmp_path / "invitations.json"
     code = Invitations(kept).give("ada")

@@ -166,13 +166,17 @@ def add_to(app: Any, invitations: Invitations) -> None:
             return HTMLResponse(GONE, 410, HEADERS) if is_invited else RedirectResponse(to, 303, HEADERS)
         async with sessions() as db:
             user = await by_name(db, name)
-        return page(INVITATION, token_of(user), to, name) if user else HTMLResponse(GONE, 410, HEADERS)
+        if user is None or user.is_owner:  # who became the owner since signs in as owners do
+            return HTMLResponse(GONE, 410, HEADERS)
+        return page(INVITATION, token_of(user), to, name)
 
     def page(html: str, token: str, to: str, name: str = "") -> Any:
         data = json.dumps({"token": token, "until": 1000 * expires(token), "to": to, "name": name})
         return HTMLResponse(html.replace("DATA", data.replace("<", "\\u003c")), headers=HEADERS)
 
-    app.router.routes[:0] = [Route(PATH, ask, methods=["POST"]), Route(PATH, use, methods=["GET"])]
+    using = Route(PATH, use, methods=["GET"])
+    using.methods = {"GET"}  # a look at the head alone would use the code up
+    app.router.routes[:0] = [Route(PATH, ask, methods=["POST"]), using]
 
 
 def is_own(path: str) -> bool:
