@@ -232,7 +232,7 @@ class Desk:
             self._reviewers[self.settings.argilla_url, workspace] = time.monotonic() + REVIEWERS_BELIEVED, names
             return names
 
-        return self.beside.ask(f"reviewers of {workspace}", find, COUNT_WITHIN) or names
+        return self.beside.ask(f"reviewers of {workspace} at {self.settings.argilla_url}", find, COUNT_WITHIN) or names
 
     def with_records(self, filled: Filled, say: Say) -> Filled:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""

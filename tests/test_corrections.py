@@ -5,7 +5,7 @@ from typing import Any
 
 from app.config import Settings
 from app.desk import Desk
-from app.pages import review, verdict
+from app.pages import filters, review, verdict
 from app.pages.board import Act
 from app.store import Store
 from app.tables.runs import Run
@@ -69,3 +69,19 @@ def test_what_was_written_comes_back_with_its_row(store: Store, here: Settings) 
         assert verdict.leave_it(act).place == {"correcting": "", "drafts": {}}
         odd = replace(act, data={"act": "raw", "row": row, "written": [1, 2]})
         assert "drafts" not in review.browse(odd).place
+
+
+def test_what_is_being_written_outlives_a_search_and_a_decision_on_other_rows(store: Store, here: Settings) -> None:
+    run = with_run(store, 3, responses=2)
+    row, other = (f"{run.id}-{k:06}-0" for k in (0, 2))
+    with at_desk(store, here) as desk:
+        place = pressed(desk, run, {"row": row}, act="correct", row=row)
+        act = Act(desk, SOMEBODY, run.id, {**desk.filled(SOMEBODY), "browse.text": "river 2"}, place)
+        for done in (filters.asked(act), filters.clear(act)):
+            after = {**place, **done.place}
+            assert (after["row"], after["correcting"]) == (row, row)
+        chosen = pressed(desk, run, place, act="select", row=other)
+        decided = pressed(desk, run, chosen, act="bulk", word="reject")
+        assert (decided["row"], decided["correcting"]) == (row, row)
+        elsewhere = filters.asked(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), {"row": row}))
+        assert elsewhere.place == {"offset": 0, "row": ""}

@@ -146,7 +146,7 @@ def _bulk(act: Act) -> Done:
             return Done(place={"naming": dict(act.data)})
         added = store.quick.decide_all(rows, who, word) if rows else []
         undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
-    return Done(place={"undo": undo, "selected": (), "anchor": "", "correcting": ""})
+    return Done(place={"undo": undo, "selected": (), "anchor": ""})
 
 
 def _sentence(word: str, number: int, blind: int, kept: int) -> str:

@@ -85,8 +85,8 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
 
 
 def asked(act: Act) -> Done:
-    """Something else is looked for: from the first row on."""
-    return Done(place={"offset": 0, "row": "", "correcting": ""})
+    """Something else is looked for: from the first row on, but for one whose correction is being written."""
+    return Done(place={"offset": 0} if act.place.get("correcting") else {"offset": 0, "row": ""})
 
 
 def more(act: Act) -> Done:
@@ -104,7 +104,7 @@ def more_label(look: Look) -> str:
 def clear(act: Act) -> Done:
     """Everything is shown again, in the order that is chosen."""
     order = str(act.filled.get("browse.order") or "")
-    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0, "correcting": ""})
+    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0})
 
 
 def act_on(act: Act) -> Done | None:

@@ -19,7 +19,7 @@ from feedback.judged import Merging
 from feedback.schema import BLIND_FROM, Review, shape_of
 
 MOST_ROWS = 10**9
-SETTINGS = {"review", "merge", "embedder", "argilla"}
+SETTINGS = {"review", "merge", "embedder", "argilla", "reviewers"}
 """What the settings are about, as problems name it."""
 
 
