@@ -28,7 +28,12 @@
     h: () => choose(-1)?.scrollIntoView({ block: 'nearest' }), l: () => choose(1)?.scrollIntoView({ block: 'nearest' }),
     '/': () => document.querySelector('#search textarea, #search input')?.focus(),
   };
-  for (const value of [1, 2, 3, 4, 5]) rows[value] = () => choose(0)?.querySelector(`.stars [data-value="${value}"]`)?.click();
+  for (const value of [1, 2, 3, 4, 5]) rows[value] = () => {
+    const rated = choose(0);
+    rated?.querySelector(`.stars [data-value="${value}"]`)?.click();
+    const following = seen(document.querySelectorAll('#browse .response:has(.stars)'))[place + 1];
+    if (rated && following && !following.querySelector('.stars [aria-pressed=true]')) rows.l();  // on to the one that is left
+  };
 
   // the switcher closes on a click beside it and on Escape; the keys of a row press its buttons
   document.addEventListener('click', (event) => { const open = menu(); if (open && !open.contains(event.target)) open.open = false; });

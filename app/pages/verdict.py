@@ -30,7 +30,8 @@ MOST_DRAFTS, LONGEST_DRAFT = 20, 400_000
 """Corrections that a tab remembers though they were left, and how many characters of each."""
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
-    ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"), ("1 to 5", "rate the chosen response"),
+    ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"),
+    ("1 to 5", "rate the response, and on to the next unrated one"),
     ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("o", "all of each text"),
     ("m", "raw texts"), ("/", "search"),
 )  # fmt: skip
