@@ -422,7 +422,8 @@ def _origin_before(
     """Whose a rating or ranking is that an earlier version kept; "" where that can't be said.
 
     Where no labeller ever rated what it is about, nothing was suggested. Else it can be said where the row was never edited,
-    and one labeller alone rated it, before the push that sent it was begun: then that was suggested all the time.
+    and one labeller alone rated it, before the push that sent it was begun: then that was suggested all the time, and what
+    differs from it was changed. What equals it may have been given or only accepted.
     """
     aspect, about = judged[1], " AND aspect=?" if judged[1] else ""
     found = connection.execute(
@@ -447,11 +448,11 @@ def _origin_before(
     if aspect and int(judged[2]) - 1 not in values:
         return ""
     if aspect:
-        return "accepted" if math.floor(fmean(values[int(judged[2]) - 1]) + 0.5) == answer else "changed"
+        return "" if math.floor(fmean(values[int(judged[2]) - 1]) + 0.5) == answer else "changed"
     means = {response: fmean(some) for response, some in values.items()}
     ranks = {f"response-{k + 1}": 1 + sum(other > mean for other in means.values()) for k, mean in means.items()}
     ranked = {str(entry.get("value")): entry.get("rank") for entry in answer if isinstance(entry, dict)}
-    return "accepted" if ranked == ranks else "changed"
+    return "" if ranked == ranks else "changed"
 
 
 def outcomes(connection: sqlite3.Connection) -> None:

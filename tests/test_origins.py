@@ -221,12 +221,12 @@ def test_what_an_earlier_version_kept(tmp_path: Path) -> None:
         after = store.db.all("SELECT * FROM verdicts ORDER BY id")
         assert [tuple(row)[:-1] for row in after] == before  # the last column is the new one
         found = [{v.reviewer: (dict(v.origins), v.blind) for v in store.reviews.verdicts([row])[row]} for row in rows]
-    rating_2, known = {"rating-2": "given"}, {"rating-2": "given", "ranking": "accepted"}
+    rating_2 = {"rating-2": "given"}
     assert found[0] == {
-        "ann": ({**known, "helpfulness-1": "changed"}, False), "me": ({"helpfulness-1": "given"}, False),
+        "ann": ({**rating_2, "helpfulness-1": "changed"}, False), "me": ({"helpfulness-1": "given"}, False),
     }  # fmt: skip
-    assert found[1] == {"ann": ({**known, "helpfulness-1": "accepted"}, False)}
-    assert found[2] == {"ann": ({**known, "helpfulness-1": "changed"}, False)}
+    assert found[1] == {"ann": (rating_2, False)}  # as the labeller says: given, or only accepted
+    assert found[2] == {"ann": ({**rating_2, "helpfulness-1": "changed"}, False)}
     assert found[3] == {"ann": (rating_2, False)}  # edited since
     assert found[4] == {"ann": (rating_2, False)}  # rated by another labeller since
     blind = {"rating-2": "given", "ranking": "given", "helpfulness-1": "given"}

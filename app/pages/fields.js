@@ -59,5 +59,5 @@
   };
   let due = false;
   const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['data-at', 'data-focus'] };
-  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, watch);
+  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(() => setTimeout(tend)); } }).observe(document.body, watch);
 }

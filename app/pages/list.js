@@ -28,5 +28,5 @@
     const all = [...document.querySelectorAll(`:is(${rows}) [data-act]`)].filter((one) => one.offsetParent && !one.disabled);
     all.find(same)?.focus({ preventScroll: true });
   };
-  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(() => setTimeout(tend)); } }).observe(document.body, { childList: true, subtree: true });
 }

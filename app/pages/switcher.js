@@ -48,6 +48,6 @@
   const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['open'] };
   new MutationObserver((changes) => {
     reopen(changes);
-    if (!due) { due = true; requestAnimationFrame(tend); }
+    if (!due) { due = true; requestAnimationFrame(() => setTimeout(tend)); }
   }).observe(document.body, watch);
 }
