@@ -320,8 +320,8 @@ def delete(run: runs.Run | str, *, forget: bool = False, data: Path | None = Non
 
     With `forget` what its models answered goes too. Raises RunError while something works on it.
 
-    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
-    >>> delete(made)
+    >>> trial = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> delete(trial)
     """
     here = settings(data or getattr(run, "data", None))
     with Store(here.data) as store:

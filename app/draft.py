@@ -360,10 +360,10 @@ def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
 
 def unusable(filled: Filled) -> dict[str, str]:
     """What is wrong with what the fields hold, by field; not what is only missing, and not about models that are not used."""
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     parts: dict[str, Any] = {}
     if filled.get("inputs.source") == "upload" and (error := (filled.get("inputs.found") or {}).get("error")):
-        found["inputs.path"] = str(error)
+        problems["inputs.path"] = str(error)
     makers = dict(MAKERS)
     if filled.get("answers.by") == "others":
         makers["new"] = lambda filled: model_of(part(filled, "new"), "new")
@@ -372,7 +372,7 @@ def unusable(filled: Filled) -> dict[str, str]:
             parts[name] = make(filled)
         except FormError as error:
             if error.field and not error.missing:
-                found.setdefault(error.field, str(error))
+                problems.setdefault(error.field, str(error))
         except (SettingsError, ValueError, OverflowError):
             continue
     if MAKERS.keys() <= parts.keys():
@@ -380,8 +380,8 @@ def unusable(filled: Filled) -> dict[str, str]:
             _together({name: parts[name] for name in MAKERS}, filled)
         except FormError as error:
             if error.field and not error.missing:
-                found.setdefault(error.field, str(error))
-    return found
+                problems.setdefault(error.field, str(error))
+    return problems
 
 
 def parts_from(filled: Filled, names: Iterable[str] | None = None) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
             code = answer.raise_for_status().json()["code"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise ArgillaError(
-            f"Argilla gave no link for {added.name}. Restart it with `claywright services`, or sign in with the password."
+            f"Argilla gave no link for {added.name}. Add them once more, or start Claywright again where that does not help."
         ) from error
     link = f"{where.url}{SIGN_IN}?{urlencode({'invited': '', 'code': code, 'to': to})}"
     return Invited(added.name, link, added.password, signs_in=True)
@@ -170,11 +170,10 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
 
 def reviewers_of(settings: Settings, workspace: str) -> list[str]:
     """Who may review in a workspace of the Argilla that runs; [] where that can't be told now."""
-    running = None if settings.argilla_url else services.find(services.ARGILLA, settings)
-    if running is None and not settings.argilla_url:
+    if not settings.argilla_url and services.find(services.ARGILLA, settings) is None:
         return []
-    where = argilla(settings, lambda words: None) if running is None else embedded(running, settings)
     try:
+        where = argilla(settings, lambda words: None)
         with Server(where.url, where.key) as server:
             return reviewers(server, workspace or where.workspace)
     except ClaywrightError:

@@ -32,7 +32,7 @@ def add_reviewer(server: Server, workspace: str, name: str) -> Added:
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise SettingsError(f"A reviewer needs a name of at most {LONGEST_NAME} characters.")
-    place = _workspace_id(server, workspace)
+    workspace_id = _workspace_id(server, workspace)
     known = {str(user["username"]): user for user in server.get("/api/v1/users")["items"]}
     if (user := known.get(name)) is None:
         password = secrets.token_urlsafe(12)
@@ -44,7 +44,7 @@ def add_reviewer(server: Server, workspace: str, name: str) -> Added:
     else:
         password = ""
     if name not in reviewers(server, workspace):
-        server.post(f"/api/v1/workspaces/{place}/users", {"user_id": str(user["id"])})
+        server.post(f"/api/v1/workspaces/{workspace_id}/users", {"user_id": str(user["id"])})
     return Added(name, password)
 
 

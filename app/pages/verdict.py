@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 import gradio as gr
@@ -21,7 +20,7 @@ from feedback.judged import Judged
 from feedback.opinions import best_response, opinion, rounded
 from feedback.records import clean
 from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
-from feedback.types import CORRECTION_OF, RATED
+from feedback.types import CORRECTION_OF
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -148,13 +147,9 @@ def _begun(look: Look) -> tuple[str, str]:
 def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
-    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
-    own: dict[int, list[int]] = {}
-    for question, value in answers.items():
-        if isinstance(value, int) and (rated := RATED.fullmatch(question)):
-            own.setdefault(int(rated[2]) - 1, []).append(value)
-    means = {place: fmean(values) for place, values in own.items() if place < len(judged.row.responses)}
-    best = [place for place, mean in means.items() if mean == max(means.values())]
+    verdicts = look.desk.store.reviews.verdicts([judged.row.id])[judged.row.id]
+    own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
+    best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
         return focus if focus in best else min(best)
     return best_response(judged.row, judged.ratings) if focus is None else focus

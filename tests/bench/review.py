@@ -5,7 +5,6 @@
 A person presses a key each KEY seconds. Real app, real embedded Argilla, chromium.
 """
 
-import re
 import statistics
 import sys
 import tempfile
@@ -80,12 +79,7 @@ def main(rows: int) -> None:
                 page.get_by_text("Keep this row?").wait_for(timeout=60_000)
                 page.wait_for_timeout(2500)
                 first = "() => document.body.innerText.match(/river number \d+/i)?.[0]"
-                told(
-                    "Argilla's page",
-                    responses,
-                    keys_of_argilla(responses),
-                    seconds(page, keys_of_argilla(responses), first, rows),
-                )
+                measure("Argilla's page", page, responses, keys_of_argilla(responses), first, rows)
                 page.context.close()
             app = App(here.data).start()
             page = chromium.new_context(
@@ -97,12 +91,7 @@ def main(rows: int) -> None:
                     page.locator(".detail").wait_for(timeout=60_000)
                     page.wait_for_timeout(2500)
                     row = "() => document.querySelector('.detail')?.dataset.row"
-                    told(
-                        "the app",
-                        responses,
-                        keys_of_the_app(responses),
-                        seconds(page, keys_of_the_app(responses), row, rows),
-                    )
+                    measure("the app", page, responses, keys_of_the_app(responses), row, rows)
             finally:
                 app.stop()
             with Store(here.data) as store:
@@ -114,10 +103,11 @@ def main(rows: int) -> None:
         chromium.close()
 
 
-def told(where: str, responses: int, keys: Sequence[str], took: Sequence[float]) -> None:
-    median = statistics.median(took)
-    shown = re.sub(r"Arrow", "", " ".join(keys))
-    print(f"| {where} | {responses} | {len(keys)}: {shown} | {median:.2f} | {median - KEY * len(keys):.2f} |")
+def measure(where: str, page: Page, responses: int, keys: Sequence[str], shown: str, rows: int) -> None:
+    """Reviews so many rows, and prints a line of the table."""
+    median = statistics.median(seconds(page, keys, shown, rows))
+    names = " ".join(keys).replace("Arrow", "")
+    print(f"| {where} | {responses} | {len(keys)}: {names} | {median:.2f} | {median - KEY * len(keys):.2f} |")
 
 
 if __name__ == "__main__":
