@@ -20,7 +20,6 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.turns import Turns
-from feedback.given_ratings import GIVEN, given_ratings
 from feedback.ultrafeedback import Question, UltraFeedback
 from tasks.engine import Engine
 from tasks.errors import (
@@ -34,7 +33,7 @@ from tasks.errors import (
     Unsupported,
 )
 from tasks.models.base import Endpoint
-from tasks.types import Dropped, Row, Unit
+from tasks.types import PER_RESPONSE, Dropped, Row, Unit
 
 Job = Callable[[], Awaitable[None]]
 WAITING = 4
@@ -242,8 +241,8 @@ class Execution:
             if not answered:
                 row = await self._answer(row, new)
             self.progress.answered += 1
-            if given := given_ratings(row):
-                await self.store.ratings.keep(row.id, content_hash(row), GIVEN, given, last=True)
+            if PER_RESPONSE in row.origin:
+                await self._keep_given_ratings(row)
             if self.judge is not None and self.labeller is not None:
                 await self._rate(row, self.judge, self.labeller, new)
         except PAUSES:
@@ -251,6 +250,13 @@ class Execution:
         except Exception as error:  # noqa: BLE001 - likewise for a row
             await self.store.rows.set_state(row.id, "failed", words(error))
             self.progress.failed += 1
+
+    async def _keep_given_ratings(self, row: Row) -> None:
+        """Keeps the ratings that came with a dataset's row."""
+        from feedback.given_ratings import GIVEN, given_ratings
+
+        if given := given_ratings(row):
+            await self.store.ratings.keep(row.id, content_hash(row), GIVEN, given, last=True)
 
     async def _answer(self, row: Row, new: bool) -> Row:
         """The row with all its responses."""

@@ -14,7 +14,8 @@ from app.config import Settings
 from app.files import exists, expanded
 from app.inputs import inputs, uploads
 from app.inputs.files import WRITTEN_BY_DATASETS, ending
-from app.inputs.inputs import KNOWN, Inputs
+from app.inputs.inputs import Inputs
+from app.inputs.readers import KNOWN
 from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe
 from app.reviewing import Argilla

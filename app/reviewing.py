@@ -12,9 +12,7 @@ from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ArgillaError
-from feedback.reviewers import Added, add_reviewer, reviewers
 from feedback.schema import Review, Shape, fields, guidelines, questions
-from feedback.server import Server
 from tasks.errors import ClaywrightError
 
 EMBEDDED = "embedded"
@@ -148,6 +146,9 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
     """
     import httpx
 
+    from feedback.reviewers import Added, add_reviewer
+    from feedback.server import Server
+
     where = argilla(settings, lambda words: None)
     added = Added(name)
     if not anew:
@@ -170,6 +171,9 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
 
 def reviewers_of(settings: Settings, workspace: str) -> list[str]:
     """Who may review in a workspace of the Argilla that runs; [] where that can't be told now."""
+    from feedback.reviewers import reviewers
+    from feedback.server import Server
+
     if not settings.argilla_url and services.find(services.ARGILLA, settings) is None:
         return []
     try:

@@ -1,5 +1,7 @@
 """What the terminal shows: words on standard error, results on standard output, a bar where somebody looks."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json
@@ -9,17 +11,19 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.execution import Execution
 from app.store import Store
 from app.tables.runs import Run
-from feedback.agreement import Agreement
-from feedback.exports import Exported, why_not
-from feedback.finished import Finished
-from feedback.hub import Published
-from feedback.measures import Measure
-from feedback.push import Pushed
+
+if TYPE_CHECKING:
+    from feedback.agreement import Agreement
+    from feedback.exports import Exported
+    from feedback.finished import Finished
+    from feedback.hub import Published
+    from feedback.measures import Measure
+    from feedback.push import Pushed
 
 PLAIN_EVERY = 10.0
 FEW_FILES = 2
@@ -218,5 +222,7 @@ def published(sent: Published) -> str:
 
 
 def _passed(passed_over: int, reasons: Mapping[str, int], alike: int) -> str:
+    from feedback.exports import why_not
+
     words = f"\n{passed_over} chosen rows give no line in this format{why_not(reasons)}" if passed_over else ""
     return words + (f"\n{alike} rows are like an earlier one" if alike else "")

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import tomli_w
-
 from app.tables.text import clean
 
 DEEPEST = 30
@@ -43,6 +41,8 @@ def deep(text: str) -> bool:
 
 def written(plain: Mapping[str, Any]) -> str:
     """Plain values of a recipe as a file. What TOML has no way to say is left out, and named in the first line."""
+    import tomli_w
+
     left: list[str] = []
     values = _sayable(plain, "", left)
     text = tomli_w.dumps(values, multiline_strings=not _returns(values))

@@ -13,6 +13,8 @@ Every step can be stopped anywhere and done again: it goes on where it was, and 
 the page and the Python API call these functions and show what they give.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import secrets
@@ -20,9 +22,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app import changing, pulling, recipe, sending
+from app import changing, recipe
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution
@@ -32,37 +34,34 @@ from app.inputs.files import OutOfTime, Still, go_on, within
 from app.judging import gives, judged_of, judged_rows
 from app.keys import Keys
 from app.permissions import Permissions, models_of
-from app.publishing import facts
-from app.pulling import Pulled
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
-from app.sending import Sent
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import clean, dumps
-from app.vectors import Vectors
 from app.workers import at_work
 from app.working import outcome, worked, writes
-from feedback.agreement import Agreement
-from feedback.agreement import agreement as agreed
 from feedback.errors import ExportError
 from feedback.exports import Export, Exported
 from feedback.exports import export as write_file
-from feedback.finished import Finished
-from feedback.finished import write as write_finished
-from feedback.hub import Published
-from feedback.hub import publish as send_to_hub
 from feedback.judged import Judged
-from feedback.push import Pushed, target
 from feedback.schema import settings as dataset_settings
 from feedback.schema import shape_of
-from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
 from feedback.writers import seal
 from tasks.errors import InputError, Stopped
 from tasks.models.spec import ModelSpec
 from tasks.types import Row, Unit
+
+if TYPE_CHECKING:
+    from app.pulling import Pulled
+    from app.sending import Sent
+    from app.vectors import Vectors
+    from feedback.agreement import Agreement
+    from feedback.finished import Finished
+    from feedback.hub import Published
+    from feedback.push import Pushed
 
 SEEDS = 2**31
 ENVIRONMENT = Keys()
@@ -295,6 +294,10 @@ def push(
     `withdraw` takes the records of rows that the run does not have any more out of Argilla; `vectors` are for "find similar"
     there. Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
+    from app import sending
+    from feedback.push import target
+    from feedback.server import Server
+
     made = recipe_of(run)
     shape = shape_of(store.rows.walk(run.id))
     population = store.runs.counts(run.id)["answered"]
@@ -320,6 +323,8 @@ def push(
 
 def vectors_for(store: Store, settings: Settings, run: Run, say: Say, keys: Keys = ENVIRONMENT) -> Vectors | None:
     """What makes the vectors of a run's instructions, as its recipe says; None where it says nothing."""
+    from app.vectors import Vectors
+
     spec = recipe_of(run).embedder
     return Vectors(store, settings, spec, say, keys) if spec is not None else None
 
@@ -349,12 +354,15 @@ def pull(
 
     With `only_moved` a dataset in which nobody seems to have done anything since the last pull is passed over.
     """
+    from app import pulling
+    from feedback.server import Server
+
     pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == where.name]
     if not pushes:
         raise RunError(
             f"The run {run.name} was not sent to {where.url} yet. Send it first.", terminal=f"claywright push {run.id}"
         )
-    done = Pulled(sent=store.runs.counts(run.id)["sent"])
+    done = pulling.Pulled(sent=store.runs.counts(run.id)["sent"])
     with Server(where.url, where.key) as server:
         pulling.fetch(store, server, pushes, done, only_moved=only_moved, watch=watch)
     counts = store.runs.counts(run.id)
@@ -365,6 +373,7 @@ def pull(
 
 def agreement(store: Store, run: Run) -> Agreement:
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
+    from feedback.agreement import agreement as agreed
 
     def measured() -> Agreement:
         made = recipe_of(run)
@@ -418,6 +427,9 @@ def export(
 
 def publish(store: Store, run: Run, to: Export, say: Say) -> Published:
     """Adds the rows of a run that `to` takes to its dataset on the Hub. Raises ExportError and its kinds."""
+    from app.publishing import facts
+    from feedback.hub import publish as send_to_hub
+
     done = send_to_hub(judged_rows(store, run), to, facts(run, recipe_of(run)), say)
     if done.added:
         store.runs.add_export(run.id, done.url, to.format, done.added)
@@ -431,6 +443,9 @@ def finish(
 
     Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
     """
+    from feedback.finished import write as write_finished
+    from feedback.server import Server
+
     made = recipe_of(run)
     if not gives(store, run, to):
         raise ExportError("There is nothing to write into Argilla yet: no row that can be used was approved.")

@@ -8,9 +8,9 @@ from typing import Any
 
 from feedback.types import Rating
 from tasks.base import text
-from tasks.layouts import PER_RESPONSE, RATED_BY_DISTILABEL
+from tasks.layouts import RATED_BY_DISTILABEL
 from tasks.missing import is_missing
-from tasks.types import Row
+from tasks.types import PER_RESPONSE, Row
 
 GIVEN = "imported"
 """Who rated, where a dataset says no more than that somebody did."""

@@ -1,5 +1,7 @@
 """ExistingRows: instructions and responses that somebody made already, to be answered, rated or reviewed.
 
+The table of layouts is imported where it is needed, as no other task does.
+
 One literal row, from the input {"instruction": "Name a river.", "responses": [{"model": "a", "text": "The Loire."}]}:
 
     messages: [{"role": "user", "content": "Name a river."}]   responses: ["The Loire."] by "a"
@@ -13,7 +15,6 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from tasks import layouts
 from tasks.base import Task, text
 from tasks.conversations import MEDIA_COLUMN, NotHeld
 from tasks.missing import is_missing, python_value, python_values, without_gaps
@@ -50,19 +51,27 @@ class ExistingRows(Task):
         return ()
 
     def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
+        from tasks import layouts
+
         found = (part for row in inputs for part in layouts.parts(python_values(row)))
         return super().units(layouts.with_mapped(row, mapped) for row in found)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
         """Raises InputError where a row has nothing that could be asked: a later one with responses is dropped by itself."""
+        from tasks import layouts
+
         fits = "messages" in row or layouts.fits(row) or (index and layouts.has_responses(row))
         if "instruction" in row or not fits:
             self._require(row, index, "instruction")
 
     def recognised(self, row: Mapping[str, Any]) -> str:
+        from tasks import layouts
+
         return layouts.sentence(row)
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
+        from tasks import layouts
+
         inputs = unit.inputs
         try:
             if media := next((name for name, value in inputs.items() if is_media(str(name), value)), ""):

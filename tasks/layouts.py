@@ -18,7 +18,7 @@ from typing import Any
 from tasks.base import listed, text
 from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, looks_like_one, more_of, transcript
 from tasks.missing import is_missing, python_values
-from tasks.types import Message, Response
+from tasks.types import PER_RESPONSE, Message, Response
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "trajectory", "context")
 """Columns that hold a whole conversation, where what is in them is one."""
@@ -49,8 +49,6 @@ PROMPT_TEXTS = ("full_text", *TEXTS)
 """Where that of a prompt is that is an object: WebGPT's first."""
 TREE = ("prompt", "message_tree_id")
 PAIRED = "preference pairs"
-PER_RESPONSE = "per_response"
-"""In what is kept beside a row: what else each response says of itself, in their order."""
 RATED_BY_DISTILABEL = "distilabel"
 SEVERAL_TURNS = "responses of several turns, or that end with a tool call"
 LEAST_PROMPT = 20

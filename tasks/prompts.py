@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import InputError, SettingsError
 from tasks.missing import cell_text, python_value
-from tasks.template_sandbox import SANDBOX, CantRender
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -81,6 +80,8 @@ def columns_in(template: str) -> tuple[str, ...]:
     """
     if (parts := simple(template)) is not None:
         return tuple(sorted({column for _, column in parts if column}))
+    from tasks.template_sandbox import SANDBOX, CantRender
+
     try:
         return SANDBOX.columns(template)
     except CantRender as reason:
@@ -99,6 +100,8 @@ def render_foreign(template: str, values: Mapping[str, Any]) -> str:
     named = _of(template, values)
     if (parts := simple(template)) is not None:
         return _filled(parts, named)
+    from tasks.template_sandbox import SANDBOX, CantRender
+
     try:
         return SANDBOX.prompt(template, named)
     except CantRender as reason:
@@ -109,7 +112,11 @@ def render_foreign(template: str, values: Mapping[str, Any]) -> str:
 
 def rendered_at_once(template: str, values: Mapping[str, Any]) -> bool:
     """True if `render_foreign` waits for nothing: the template is simple, or was rendered with these values just now."""
-    return simple(template) is not None or SANDBOX.knows(template, _of(template, values))
+    if simple(template) is not None:
+        return True
+    from tasks.template_sandbox import SANDBOX
+
+    return SANDBOX.knows(template, _of(template, values))
 
 
 def _of(template: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
+PER_RESPONSE = "per_response"
+"""In a row's origin: what else each response says of itself, in their order; a list of objects."""
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 

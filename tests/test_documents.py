@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
 from app.inputs import documents, files, uploads
-from app.inputs.inputs import KNOWN, Inputs, fingerprint, rows
+from app.inputs.inputs import Inputs, fingerprint, rows
+from app.inputs.readers import KNOWN
 from app.inputs.uploads import Found
 from tasks.errors import InputError
 

@@ -3,6 +3,8 @@
 import ast
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +63,19 @@ def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
             at_once = imports(ast.parse(path.read_text(encoding="utf-8")).body)
             heavy = HEAVY - {"gradio"} if page(path) else HEAVY - LATE.get(str(path.relative_to(ROOT)), set())
             assert not at_once & heavy, f"{path.relative_to(ROOT)} imports {at_once & heavy} at once"
+
+
+def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
+    """Each module of ours takes memory, and a run takes as long to start as all of them take to load."""
+    needless = {
+        "app.importing", "app.inputs.sandbox", "app.pulling", "app.sending", "feedback.agreement", "feedback.finished",
+        "feedback.hub", "feedback.pull", "feedback.push", "feedback.server", "multiprocessing", "tasks.layouts",
+        "tasks.template_sandbox",
+    }  # fmt: skip
+    assert all((ROOT / f"{name.replace('.', '/')}.py").exists() for name in needless - {"multiprocessing"})
+    code = "import sys; from app import cli, execution, working, workflow; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not needless & set(loaded.stdout.split())
 
 
 def page(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import importing, recipe, reviewing, terminal, workflow
+from app import recipe, reviewing, terminal, workflow
 from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.config import Settings
@@ -112,6 +112,8 @@ def import_rows(
         raise RunError(
             "Name what to import: a file, a dataset's id, or --argilla with the name of a dataset in Argilla."
         )
+    from app import importing
+
     began = time.monotonic()
     with opened() as (here, store):
         if argilla:

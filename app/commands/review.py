@@ -3,19 +3,20 @@
 import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.config import Settings
-from app.pulling import Pulled, came
-from app.sending import shortened
 from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ArgillaDown
 from feedback.exports import Export
+
+if TYPE_CHECKING:
+    from app.pulling import Pulled
 
 
 def push_rows(
@@ -45,6 +46,8 @@ def sent_words(sent: dict[str, Any]) -> str:
     if sent["open_audits"]:
         words += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
     if sent["shortened"]:
+        from app.sending import shortened
+
         words += f"\n{shortened(sent['shortened'])}"
     if sent["dropped"]:
         words += (
@@ -113,7 +116,9 @@ def pull(
             time.sleep(watch)
 
 
-def _pulled_words(done: Pulled) -> str:
+def _pulled_words(done: "Pulled") -> str:
+    from app.pulling import came
+
     words = (
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
         f"{done.undecided} undecided ({came(done)})"

@@ -1,6 +1,6 @@
 """Reading the input of a run: files of rows, documents, a folder or a zip of them, or a dataset by its id.
 
-What is in a file is read by app/inputs/tabular.py (rows) and documents.py (texts with a title).
+What is in a file is read by app/inputs/readers.py, which a run without a file never loads.
 """
 
 import contextlib
@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from app.files import exists, expanded
-from app.inputs import documents, tabular
-from app.inputs.encodings import known_encoding
-from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Source, Still, called, ending, go_on, sources, words
+from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, ending, go_on, sources, words
 from app.inputs.files import fingerprint as fingerprint_of
-from app.inputs.sandbox import Sandbox
 from app.inputs.table import Rows, TableOptions
 from tasks.errors import InputError, SettingsError
 from tasks.missing import python_values
@@ -26,8 +23,6 @@ from tasks.settings import setting
 MOST_ROWS = 10**12
 ASK_EVERY = 0.2
 """Seconds between two looks at whether a library is ready."""
-KNOWN = tuple(dict.fromkeys([*tabular.READERS, *documents.READERS]))
-"""Endings of the files that can be read."""
 SEPARATORS = {"tab": "\t", "\\t": "\t"}
 """Words for a separator that can't be seen."""
 DOCUMENT = "content"
@@ -77,6 +72,8 @@ class Inputs:
         if len(self.table.separator) > 1 or self.table.separator in ('"', "\n", "\r", "\0"):
             raise SettingsError("[inputs] separator must be one character, or 'tab'.", setting="separator")
         if self.encoding:
+            from app.inputs.encodings import known_encoding
+
             try:
                 known_encoding(self.encoding)
             except InputError as error:
@@ -126,6 +123,8 @@ def fingerprint(inputs: Inputs, still: Still = go_on) -> str:
     """Names the content of an input file or folder, so that a resumed run can tell that it is the same; "" for others."""
     if not inputs.path:
         return ""
+    from app.inputs.readers import KNOWN
+
     try:
         return fingerprint_of(expanded(inputs.path), KNOWN, still)
     except OSError as error:
@@ -148,16 +147,18 @@ def _files(path: Path, as_documents: bool, options: TableOptions, say: Say, stil
 
     There, a file that can't be read is left out, and said; one that turns out to be damaged behind its first row is an error.
     """
+    from app.inputs.readers import KNOWN, rows_of, sandbox_when_needed
+
     try:
         if ending(path.name) in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
-        with sources(path, KNOWN, still) as (found, left), Sandbox(still) as sandbox:
+        with sources(path, KNOWN, still) as (found, left), sandbox_when_needed(still) as sandbox:
             for sentence in left:
                 say(sentence)
             reason, empty = "", True
             for source in found:
                 try:
-                    rows = _rows_of(source, as_documents, options, say, sandbox)
+                    rows = rows_of(source, as_documents, options, say, sandbox)
                     if (first := next(rows, None)) is None:
                         raise InputError(f"{source.name} holds no rows.")
                 except InputError as error:
@@ -182,15 +183,6 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(
         f"{called(path)} can't be read: {error.strerror or error}.", terminal=f"It was looked for at {path.absolute()}."
     )
-
-
-def _rows_of(source: Source, as_documents: bool, options: TableOptions, say: Say, sandbox: Sandbox) -> Rows:
-    """Many of a file of rows, one of a document."""
-    if source.suffix in tabular.READERS and not (as_documents and source.suffix in documents.READERS):
-        reader = sandbox.rows if source.suffix in tabular.BY_LIBRARIES else tabular.READERS[source.suffix]
-        return reader(source, options, say)
-    title, content = documents.document(source, sandbox.document)
-    return iter([dict(zip(documents.COLUMNS, (title, content, source.inside or source.name), strict=True))])
 
 
 def _dataset(inputs: Inputs, still: Still) -> Rows:

@@ -12,7 +12,6 @@ from app.inputs.files import Say, Source, words
 from app.inputs.table import Rows, SheetsSaid, TableOptions, column_names, numbered
 from tasks.errors import InputError
 
-ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 DIGITS = 15
 """That a spreadsheet shows of a number."""
 SHEETS_NAMED, MOST_SHEETS = 10, 200

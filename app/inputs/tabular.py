@@ -4,7 +4,6 @@ They are read as streams, so that their size does not matter, and no row may be 
 names the file, and the line where there are lines.
 """
 
-from app.inputs import columnar, delimited, json_rows, spreadsheets
 from app.inputs.encodings import text_lines
 from app.inputs.files import Say, Source
 from app.inputs.table import Reader, Rows, TableOptions
@@ -16,10 +15,47 @@ def _lines(source: Source, options: TableOptions, say: Say) -> Rows:
             yield {"instruction": line.strip()}
 
 
+def _json_lines(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.json_rows import json_lines
+
+    return json_lines(source, options, say)
+
+
+def _json_rows(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.json_rows import json_rows
+
+    return json_rows(source, options, say)
+
+
+def _delimited(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.delimited import rows
+
+    return rows(source, options, say)
+
+
+def _parquet(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.columnar import parquet_rows
+
+    return parquet_rows(source, options, say)
+
+
+def _arrow(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.columnar import arrow_rows
+
+    return arrow_rows(source, options, say)
+
+
+def _spreadsheet(source: Source, options: TableOptions, say: Say) -> Rows:
+    from app.inputs.spreadsheets import rows
+
+    return rows(source, options, say)
+
+
+SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 READERS: dict[str, Reader] = {
-    ".jsonl": json_rows.json_lines, ".ndjson": json_rows.json_lines, ".json": json_rows.json_rows,
-    ".csv": delimited.rows, ".tsv": delimited.rows, ".parquet": columnar.parquet_rows, ".feather": columnar.arrow_rows,
-    ".arrow": columnar.arrow_rows, **dict.fromkeys(spreadsheets.ENDINGS, spreadsheets.rows), ".txt": _lines,
+    ".jsonl": _json_lines, ".ndjson": _json_lines, ".json": _json_rows, ".csv": _delimited, ".tsv": _delimited,
+    ".parquet": _parquet, ".feather": _arrow, ".arrow": _arrow, **dict.fromkeys(SPREADSHEETS, _spreadsheet), ".txt": _lines,
 }  # fmt: skip
-BY_LIBRARIES = (".parquet", ".feather", ".arrow", *spreadsheets.ENDINGS)
+"""What reads them by their ending; each loads its module when it is first needed."""
+BY_LIBRARIES = (".parquet", ".feather", ".arrow", *SPREADSHEETS)
 """What nothing stops while it is read, and what may take any room: read in a sandbox."""

@@ -12,9 +12,9 @@ from app.desk import Look
 from app.draft import SLOTS, FormError
 from app.inputs import uploads
 from app.inputs.files import ending
-from app.inputs.inputs import KNOWN
 from app.inputs.pasted import LINES
-from app.inputs.spreadsheets import ENDINGS as SPREADSHEETS
+from app.inputs.readers import KNOWN
+from app.inputs.tabular import SPREADSHEETS
 from app.pages.board import Act, Board, Done
 from app.pages.event_values import upload_button
 from app.parts import count

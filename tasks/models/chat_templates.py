@@ -17,7 +17,6 @@ from tasks.models import hub
 from tasks.models.base import Capabilities
 from tasks.models.families import FAMILIES, Family, family_of
 from tasks.models.scripted import TEMPLATE as SCRIPTED
-from tasks.template_sandbox import SANDBOX, CantRender
 from tasks.types import Message
 
 BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>", "<|startoftext|>")
@@ -211,6 +210,8 @@ def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> 
     }  # fmt: skip
     if template.source in _own_sources():
         return _rendered_here(template.source, values)
+    from tasks.template_sandbox import SANDBOX, CantRender
+
     try:
         return SANDBOX.chat(template.source, values)
     except CantRender as reason:

@@ -4,12 +4,10 @@ An error comes as an object (OpenAI), in a list (Gemini), as a bare text, as a l
 at Mistral and vLLM), as a page of HTML (a proxy), inside an answer of 200 or inside a choice (OpenRouter).
 """
 
-import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from typing import Any, Literal
 
 from tasks.patterns import lazy_pattern
@@ -343,37 +341,14 @@ def _has_reasons(said: Any) -> bool:
     return isinstance(metadata, dict) and bool(metadata.get("reasons") or metadata.get("flagged_input"))
 
 
-class _Page(HTMLParser):
-    """The text of a page, and its titles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.titles: list[str] = []
-        self.texts: list[str] = []
-        self._inside = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("title", "h1", "script", "style"):
-            self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside not in ("script", "style") and data.strip() and len(self.titles) + len(self.texts) < 100:
-            (self.titles if self._inside else self.texts).append(" ".join(data.split()))
-
-
 def _without_tags(text: str) -> str:
     """Of a page of HTML its titles, or its text where it has none; any other text as it is."""
     begins = text.lstrip()[:20].lower()
     if not begins.startswith(("<!doctype", "<html", "<head", "<body", "<center", "<h1", "<?xml")):
         return text
-    page = _Page()
-    with contextlib.suppress(AssertionError):  # what the parser says of some broken declarations
-        page.feed(text[:LONGEST_PAGE])
-    return ". ".join(dict.fromkeys(page.titles or page.texts))
+    from tasks.models.html_pages import headings_or_text
+
+    return headings_or_text(text[:LONGEST_PAGE])
 
 
 def _line(text: str) -> str:
