@@ -1,5 +1,7 @@
 """The schema of the store, as the steps that made it. A step is never changed once it was released; new ones are appended.
 
+Steps are SQL, and call nothing of ours that may change; what is told from other columns by code is filled behind them.
+
 `PRAGMA user_version` counts the steps that a file has had.
 """
 
@@ -22,7 +24,7 @@ _MODELS = (
 _IS_SENT = "EXISTS(SELECT 1 FROM pushed WHERE row={0} AND sent<>'' AND withdrawn IS NULL)"
 
 
-def first(connection: sqlite3.Connection) -> None:
+def m001_initial(connection: sqlite3.Connection) -> None:
     _each(
         connection,
         """
@@ -97,7 +99,7 @@ def first(connection: sqlite3.Connection) -> None:
     )
 
 
-def page(connection: sqlite3.Connection) -> None:
+def m002_page(connection: sqlite3.Connection) -> None:
     """What the page needs: what each working of a run took, what was exported, and the forms as they were left."""
     _each(
         connection,
@@ -119,7 +121,7 @@ def page(connection: sqlite3.Connection) -> None:
     )
 
 
-def judge(connection: sqlite3.Connection) -> None:
+def m003_judge(connection: sqlite3.Connection) -> None:
     """What a labeller says of the kinds of help or error, and whether it had to be asked twice; what a response was told."""
     _each(
         connection,
@@ -132,7 +134,7 @@ def judge(connection: sqlite3.Connection) -> None:
     )
 
 
-def samples(connection: sqlite3.Connection) -> None:
+def m004_samples(connection: sqlite3.Connection) -> None:
     """The audit and the queue of a push, drawn before anything of it is sent; what of Argilla was pulled already."""
     _each(
         connection,
@@ -153,7 +155,7 @@ def samples(connection: sqlite3.Connection) -> None:
     )
 
 
-def told(connection: sqlite3.Connection) -> None:
+def m005_local_verdicts(connection: sqlite3.Connection) -> None:
     """What a dataset of Argilla knows of verdicts that were given in the app."""
     _each(
         connection,
@@ -168,7 +170,7 @@ def told(connection: sqlite3.Connection) -> None:
     )
 
 
-def library(connection: sqlite3.Connection) -> None:
+def m006_library(connection: sqlite3.Connection) -> None:
     """Recipes and sets of models that people keep under a name."""
     _each(
         connection,
@@ -180,14 +182,12 @@ def library(connection: sqlite3.Connection) -> None:
     )
 
 
-def figures(connection: sqlite3.Connection) -> None:
+def m007_usage(connection: sqlite3.Connection) -> None:
     """What Insights counts: words of responses, what each stage and model took; indexes that hold all that is counted."""
-    connection.create_function("words_of", 1, words, deterministic=True)
     _each(
         connection,
         """
         ALTER TABLE responses ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
-        UPDATE responses SET words=words_of(text);
         CREATE INDEX responses_words ON responses(row, place, model, words);
         CREATE INDEX ratings_said ON ratings(row, content_hash, judge, aspect, response, status, value);
         CREATE INDEX ratings_unread ON ratings(row, content_hash, judge, aspect, status) WHERE status IN ('unrated', 'failed');
@@ -202,7 +202,7 @@ def figures(connection: sqlite3.Connection) -> None:
     )
 
 
-def accounts(connection: sqlite3.Connection) -> None:
+def m008_accounts(connection: sqlite3.Connection) -> None:
     """What work took is written down while it goes on: `noted` says when last, `open` that its process did not end it yet."""
     _each(
         connection,
@@ -216,7 +216,7 @@ def accounts(connection: sqlite3.Connection) -> None:
     )
 
 
-def counters(connection: sqlite3.Connection) -> None:
+def m009_counters(connection: sqlite3.Connection) -> None:
     """How far each run has come, kept up to date by every change: a page asks for it each second, of a large run too.
 
     Ratings are those of rows that are kept, so a row that changes its state takes its ratings along.
@@ -275,7 +275,7 @@ def _of_row(row: str, sign: str) -> str:
           WHERE run={row}.run;"""
 
 
-def found(connection: sqlite3.Connection) -> None:
+def m010_rating_index(connection: sqlite3.Connection) -> None:
     """Rows are found and counted by their ratings, models and places in Argilla through indexes, of a large run too.
 
     What a row's ratings come to is kept in `scores`; its models, the aspects that it has ratings under and whether Argilla
@@ -346,7 +346,6 @@ def found(connection: sqlite3.Connection) -> None:
           UPDATE rows SET in_argilla={_IS_SENT.format("new.row")} WHERE id=new.row; END;
     """,
     )
-    keep_all(connection)
 
 
 def _of_score(score: str, row: str, sign: str, where: str) -> str:
@@ -358,7 +357,7 @@ def _of_score(score: str, row: str, sign: str, where: str) -> str:
           FROM {"rows" if row == "rows" else "scores"} WHERE {where};"""
 
 
-def seals(connection: sqlite3.Connection) -> None:
+def m011_seals(connection: sqlite3.Connection) -> None:
     """What an export left, so that it replaces that and nothing else."""
     _each(
         connection,
@@ -370,14 +369,14 @@ def seals(connection: sqlite3.Connection) -> None:
     )
 
 
-def dialects(connection: sqlite3.Connection) -> None:
+def m012_dialects(connection: sqlite3.Connection) -> None:
     """What endpoints were found to take of a request."""
     connection.execute(
         "CREATE TABLE dialects(endpoint TEXT PRIMARY KEY, learned TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID"
     )
 
 
-def origins(connection: sqlite3.Connection) -> None:
+def m013_origins(connection: sqlite3.Connection) -> None:
     """Whose a rating is: given, changed or only accepted. Of earlier verdicts, as far as it can still be told."""
     _each(
         connection,
@@ -455,11 +454,8 @@ def _origin_before(
     return "" if ranked == ranks else "changed"
 
 
-def outcomes(connection: sqlite3.Connection) -> None:
+def m014_outcomes(connection: sqlite3.Connection) -> None:
     """Rows on which reviewers disagree are settled; rows are found by their marks, and as audit or in the queue's order."""
-    connection.create_function(
-        "marks_of", 2, lambda reason, text: "\n".join(marks_for(reason, text)), deterministic=True
-    )
     _each(
         connection,
         f"""
@@ -477,8 +473,6 @@ def outcomes(connection: sqlite3.Connection) -> None:
         ALTER TABLE rows ADD COLUMN blind INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE rows ADD COLUMN sample TEXT;
         ALTER TABLE rows ADD COLUMN queue INTEGER;
-        UPDATE responses SET marks=marks_of(finish_reason, text) WHERE marks_of(finish_reason, text)<>'';
-        UPDATE rows SET marks={_MARKS.format("rows.id")} WHERE id IN (SELECT row FROM responses WHERE marks<>'');
         UPDATE rows SET {_QUEUED.format("rows.id")} WHERE id IN (SELECT row FROM pushed);
         CREATE INDEX rows_marked ON rows(run, state, unit, position, marks) WHERE marks<>'';
         CREATE INDEX rows_blind ON rows(run, state, unit, position, id) WHERE blind=1;
@@ -499,7 +493,7 @@ def outcomes(connection: sqlite3.Connection) -> None:
     )
 
 
-def numbers(connection: sqlite3.Connection) -> None:
+def m015_numbers(connection: sqlite3.Connection) -> None:
     """The number of a record in Argilla is that of its row in the run, as the app shows it."""
     _each(
         connection,
@@ -519,9 +513,22 @@ _QUEUED = (
 
 
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
-    first, page, judge, samples, told, library, figures, accounts, counters, found, seals,
-    dialects, origins, outcomes, numbers,
-]  # fmt: skip
+    m001_initial,
+    m002_page,
+    m003_judge,
+    m004_samples,
+    m005_local_verdicts,
+    m006_library,
+    m007_usage,
+    m008_accounts,
+    m009_counters,
+    m010_rating_index,
+    m011_seals,
+    m012_dialects,
+    m013_origins,
+    m014_outcomes,
+    m015_numbers,
+]
 
 
 def migrate(
@@ -541,11 +548,31 @@ def migrate(
             raise ValueError(f"it has schema {have}, this version of Claywright knows {len(STEPS)}")
         for step in STEPS[have:]:
             step(connection)
+        _derive(connection, have)
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _derive(connection: sqlite3.Connection, have: int) -> None:
+    """Fills the columns that code tells from others, where a file had schema `have`, without them."""
+    if have < 7 <= len(STEPS):
+        connection.create_function("words_of", 1, words, deterministic=True)
+        connection.execute("UPDATE responses SET words=words_of(text)")
+    if have < 10 <= len(STEPS):
+        keep_all(connection)
+    if have < 14 <= len(STEPS):
+        connection.create_function(
+            "marks_of", 2, lambda reason, text: "\n".join(marks_for(reason, text)), deterministic=True
+        )
+        connection.execute(
+            "UPDATE responses SET marks=marks_of(finish_reason, text) WHERE marks_of(finish_reason, text)<>''"
+        )
+        connection.execute(
+            f"UPDATE rows SET marks={_MARKS.format('rows.id')} WHERE id IN (SELECT row FROM responses WHERE marks<>'')"
+        )
 
 
 def _each(connection: sqlite3.Connection, statements: str) -> None:

@@ -4,18 +4,20 @@ import re
 import sqlite3
 from pathlib import Path
 
-from app import judging, workflow
+from app import judging, migrations, workflow
 from app.config import Settings
 from app.migrations import STEPS
 from app.pages import export
 from app.pages.rows import rows
 from app.pages.verdict import letter_of
 from app.reviewing import Argilla
+from app.run_recipes import amend
 from app.store import Store
 from app.tables.runs import Run
 from feedback.exports import Export
 from feedback.schema import Review, Shape, fields, questions
 from tests.desks import SOMEBODY, at_desk
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, with_run
 
 
@@ -56,8 +58,8 @@ def test_a_blind_audit_row_has_the_same_letters_here_and_in_argilla(
     store: Store, here: Settings, where: Argilla, owner: Reviewer
 ) -> None:
     run = with_run(store, 6, responses=3, name="lettered")
-    run = workflow.amend(store, run, review=Review(blind_audit=True))
-    workflow.push(store, run, where, lambda done, total: None, dataset="lettered")
+    run = amend(store, run, review=Review(blind_audit=True))
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset="lettered")
     records = {record["external_id"]: record for record in owner.records("lettered")}
     properties = owner.http.get(f"/api/v1/me/datasets/{dataset_of(store, run)}/metadata-properties").json()["items"]
     titles = {one["name"]: one["title"] for one in properties}
@@ -102,7 +104,7 @@ def test_records_of_an_earlier_version_are_found_until_they_are_sent_again(tmp_p
         places = {r["row"]: r["place"] for r in store.db.all("SELECT row, place FROM pushed")}
     with sqlite3.connect(tmp_path / "claywright.db") as connection:
         connection.execute("ALTER TABLE pushed DROP COLUMN number")
-        before = STEPS.index(next(step for step in STEPS if step.__name__ == "numbers"))
+        before = STEPS.index(migrations.m015_numbers)
         connection.execute(f"PRAGMA user_version = {before}")
     connection.close()
     with Store(tmp_path) as store:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import judging, numbers, workflow
+from app import judging, migrations, numbers, workflow
 from app.migrations import STEPS
 from app.reviewing import Argilla
 from app.store import Store
@@ -21,6 +21,7 @@ from feedback.origins import left_out, origin
 from feedback.types import Verdict
 from tests.conftest import ArgillaServer
 from tests.judging import judged, line, made_of, verdict
+from tests.make_workspace import make_workspace
 from tests.measuring import by_pairs
 from tests.rows import Reviewer, another, before_outcomes, with_run
 from tests.rows import made_of as recipe_of
@@ -154,21 +155,21 @@ def test_what_is_pulled_says_whose_each_rating_is(
     """The labeller says 1, 2 and 3 of three responses; then another one says 5 of the first."""
     name = f"origins-{random.randrange(10**9)}"
     run = with_run(store, 1, recipe_of(review={"blind_audit": False}), responses=3)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     (record,) = owner.records(name)
     row = record["external_id"]
     suggested = [{"value": f"response-{k}", "rank": 4 - k} for k in (1, 2, 3)]
     with another(argilla, f"ann-{name}") as ann, another(argilla, f"bob-{name}") as bob:
         first = ann.say(record, decision="approve", helpfulness_1=1, helpfulness_2=4, ranking=suggested)
-        workflow.pull(store, run, where)
+        workflow.pull(make_workspace(store), run, where)
         expected = {"helpfulness-1": "accepted", "helpfulness-2": "changed", "ranking": "accepted"}
         assert origins_of(store, row) == {ann.name: expected}
 
         rate(store, store.rows.get(row), [rating(0, 5.0), rating(1, 2.0), rating(2, 3.0)], judge="another")
-        workflow.push(store, run, where, lambda done, total: None, dataset=name)
+        workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
         bob.say(record, decision="approve", helpfulness_1=5, helpfulness_2=2, helpfulness_3=1)
         ann.change(first, decision="reject", helpfulness_1=1, helpfulness_2=4, helpfulness_3=3)
-        workflow.pull(store, run, where)
+        workflow.pull(make_workspace(store), run, where)
         # what Ann had stays whose it was, though the first suggestion differs by now
         assert origins_of(store, row) == {
             ann.name: {"helpfulness-1": "accepted", "helpfulness-2": "changed", "helpfulness-3": "accepted"},
@@ -179,8 +180,8 @@ def test_what_is_pulled_says_whose_each_rating_is(
         with another(argilla, f"eve-{name}") as eve:
             eve.say(record, decision="approve", helpfulness_1=4, helpfulness_2=2)
             rate(store, store.rows.get(row), [rating(0, 4.0), rating(1, 2.0), rating(2, 3.0)], judge="a third")
-            workflow.push(store, run, where, lambda done, total: None, dataset=name)
-            workflow.pull(store, run, where)
+            workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
+            workflow.pull(make_workspace(store), run, where)
             assert origins_of(store, row)[eve.name] == {"helpfulness-2": "accepted"}
     (found,) = judging.judged_of(store, run, [row]).values()
     assert (found.rated_by_people(0), found.accepted_by_people(0), found.rated_by_people(1)) == (None, 3.3333, 4)
@@ -189,10 +190,10 @@ def test_what_is_pulled_says_whose_each_rating_is(
 def test_a_row_without_suggestions_is_rated_by_people_alone(store: Store, where: Argilla, owner: Reviewer) -> None:
     name = f"origins-{random.randrange(10**9)}"
     run = with_run(store, 2, recipe_of(review={"blind_audit": True}))
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     record = next(one for one in owner.records(name) if one["external_id"].endswith("000000-0"))
     owner.say(record, decision="approve", helpfulness_1=1)  # as the labeller says, which nobody saw
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     (found,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
     assert found.blind and found.origins == {"helpfulness-1": "given"} and found.own_ratings == {("helpfulness", 0): 1}
 
@@ -251,7 +252,7 @@ def backwards(folder: Path) -> list[tuple[Any, ...]]:
     connection.execute("ALTER TABLE pushed DROP COLUMN offered")
     connection.execute("ALTER TABLE pushed DROP COLUMN arrangement")
     connection.execute("ALTER TABLE pushed DROP COLUMN number")
-    connection.execute(f"PRAGMA user_version = {STEPS.index(next(s for s in STEPS if s.__name__ == 'origins'))}")
+    connection.execute(f"PRAGMA user_version = {STEPS.index(migrations.m013_origins)}")
     connection.commit()
     verdicts = [tuple(row) for row in connection.execute("SELECT * FROM verdicts ORDER BY id")]
     connection.close()

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from app import judging, migrations, workflow
+from app import judging, migrations
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
+from app.judging import agreement_of
 from app.migrations import STEPS
 from app.pages import people
 from app.pages.board import Act, Done
 from app.pages.rows import rows
+from app.run_recipes import amend
 from app.store import Store
 from app.tables.runs import Run
 from feedback.card import Facts, Held, Summary, card
@@ -133,7 +135,7 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
         store, "d",
         [verdict(row, "ann", "approve"), verdict(row, "ben", "reject"), verdict(other, "ann", "approve")],
     )  # fmt: skip
-    before = workflow.agreement(store, run)
+    before = agreement_of(store, run)
     with at_desk(store, here) as desk:
         page = rows(desk.look("first", run.id, {"row": row}))
         assert "<b>Undecided</b>: 1 approved, 1 rejected" in page and "Settle as approved" in page
@@ -148,11 +150,11 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
         assert "<b>Settled as rejected by tester</b>" in page and "rejected · settled by tester" in page
 
         counts = store.runs.counts(run.id)
-        assert [counts[name] for name in ("approved", "rejected", "undecided", "settled")] == [1, 1, 0, 1]
+        assert [getattr(counts, name) for name in ("approved", "rejected", "undecided", "settled")] == [1, 1, 0, 1]
         found = judged(store, run, row)
         assert (found.decision, found.reviewers_decision) == ("reject", "unsure")
         assert [one.decision for one in found.submitted] == ["approve", "reject"]
-        assert workflow.agreement(store, run) == before
+        assert agreement_of(store, run) == before
         assert not Export().takes(found) and Export(decision="rejected").takes(found)
         (line,) = judging.foresee(store, run, Export(format="raw", decision="rejected")).first
         assert line["settled_by"] == "tester (in the app)" and line["decision"] == "reject"
@@ -166,7 +168,7 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
         )
 
         assert press(desk, run, row, "unsettle").toast == "Settlement undone."
-        assert judged(store, run, row).decision == "unsure" and store.runs.counts(run.id)["undecided"] == 1
+        assert judged(store, run, row).decision == "unsure" and store.runs.counts(run.id).undecided == 1
         press(desk, run, row, "settle", decision="approve")  # each version is kept
         kept = store.db.all("SELECT decision, who, undone IS NULL stands FROM settlements ORDER BY id")
         assert [tuple(one) for one in kept] == [
@@ -202,14 +204,19 @@ def test_a_settlement_lasts_as_long_as_there_is_something_to_settle(store: Store
     assert judged(store, run, row).decision is not None
     all_said(store, "d", [])
     assert judged(store, run, row).decision is None
-    assert [store.runs.counts(run.id)[name] for name in ("approved", "rejected", "reviewed", "settled")] == [0, 0, 0, 0]
+    assert [getattr(store.runs.counts(run.id), name) for name in ("approved", "rejected", "reviewed", "settled")] == [
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize("rule", ["majority", "unanimous"])
 def test_the_store_counts_as_a_row_does(store: Store, rule: Any) -> None:
     """Whatever was said and settled, the counts are those of the rows one by one."""
     run = with_run(store, 9)
-    run = workflow.amend(store, run, merge=Merging(decision=rule))
+    run = amend(store, run, merge=Merging(decision=rule))
     ids = [row.id for row in store.rows.page(run.id, 0, 9)]
     votes = ["a", "r", "u", "ar", "aar", "arr", "au", "uu", "aarr"]
     word = {"a": "approve", "r": "reject", "u": "unsure"}
@@ -222,7 +229,7 @@ def test_the_store_counts_as_a_row_does(store: Store, rule: Any) -> None:
             store.settlements.settle(settled, "reject" if settled == ids[3] else "approve", "ada")
         found = [one.decision for one in judging.judged_rows(store, run)]
         counts = store.runs.counts(run.id)
-        assert [counts[name] for name in ("approved", "rejected", "undecided")] == [
+        assert [getattr(counts, name) for name in ("approved", "rejected", "undecided")] == [
             found.count("approve"), found.count("reject"), found.count("unsure"),
         ]  # fmt: skip
 
@@ -242,7 +249,7 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -> N
         before = store.db.all("SELECT id, marks, blind, sample, queue FROM rows ORDER BY id")
         responses = store.db.all("SELECT row, place, marks FROM responses ORDER BY row, place")
         assert [row["marks"] for row in before] == ["", "refusal", ""] and [row["blind"] for row in before] == [1, 0, 1]
-    step = STEPS.index(migrations.outcomes)
+    step = STEPS.index(migrations.m014_outcomes)
     with sqlite3.connect(tmp_path / "claywright.db") as connection:
         before_outcomes(connection)
         connection.execute("ALTER TABLE pushed DROP COLUMN number")  # of the step behind it

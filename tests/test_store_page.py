@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import database, judging, workflow
-from app.migrations import STEPS, first, migrate
+from app.migrations import STEPS, m001_initial, migrate
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.text import now
@@ -20,6 +20,7 @@ from feedback.exports import Export
 from feedback.types import Rating, Verdict
 from tasks.served import Tally
 from tasks.types import Response, Row
+from tests.make_workspace import make_workspace
 from tests.rows import all_said, took
 
 SAID = Row(({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b")))
@@ -62,7 +63,7 @@ def verdict(
 
 def reviewed(store: Store) -> tuple[int, int, int]:
     counts = store.runs.counts("r")
-    return counts["reviewed"], counts["approved"], counts["rejected"]
+    return counts.reviewed, counts.approved, counts.rejected
 
 
 def test_how_rows_stand_is_counted(tmp_path: Path) -> None:
@@ -126,13 +127,13 @@ def test_what_was_exported_last_is_counted(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         rows = with_rows(store, 3)
         run = store.runs.get("r")
-        assert store.runs.counts("r")["exported"] == 0
+        assert store.runs.counts("r").exported == 0
         all_said(store, "d", [verdict(rows[0], "approve"), verdict(rows[1], "reject")])
         everything = Export(unreviewed=True, path=str(tmp_path / "all.jsonl"))
         for to, lines in ((everything, 2), (Export(path=str(tmp_path / "approved.jsonl")), 1)):
             foreseen = judging.foresee(store, run, to, first=1)
             assert (foreseen.lines, foreseen.passed_over, len(foreseen.first)) == (lines, 0, 1)
-            assert workflow.export(store, run, to).written == lines == store.runs.counts("r")["exported"]
+            assert workflow.export(make_workspace(store), run, to).written == lines == store.runs.counts("r").exported
         none = judging.foresee(store, run, Export(format="preference"))
         assert (none.first, none.lines, none.passed_over) == ([], 0, 1)
 
@@ -207,10 +208,10 @@ def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> Non
         took(store, "r", "preview", 3, 0, Tally(4, 3, 1, 1, 100, 50, 2.5))
         took(store, "r", "work", 9, 12, Tally())
         preview, work = store.workings.all("r")
-        assert {name: preview[name] for name in ("what", "rows", "rated", "sent", "answered", "recalled", "seconds")} == {
+        assert {name: getattr(preview, name) for name in ("what", "rows", "rated", "sent", "answered", "recalled", "seconds")} == {
             "what": "preview", "rows": 3, "rated": 0, "sent": 4, "answered": 3, "recalled": 1, "seconds": 2.5,
         }  # fmt: skip
-        assert (preview["prompt_tokens"], preview["completion_tokens"], work["what"]) == (100, 50, "work")
+        assert (preview.prompt_tokens, preview.completion_tokens, work.what) == (100, 50, "work")
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         store.runs.delete("r")
         assert store.runs.all() == [] == store.workings.all("r")
@@ -250,7 +251,7 @@ def schema(connection: sqlite3.Connection) -> dict[str, str]:
 
 def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / "claywright.db", isolation_level=None)
-    first(old)
+    m001_initial(old)
     old.execute("PRAGMA user_version = 1")
     old.execute(
         "INSERT INTO runs(id, name, owner, recipe, seed, state, created, updated)"
@@ -268,7 +269,7 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS) >= 2
         assert store.workings.all("r") == [] and store.forms.get("ann") == {}
-        assert store.runs.counts("r")["answered"] == 1 and store.runs.counts("r")["exported"] == 0
+        assert store.runs.counts("r").answered == 1 and store.runs.counts("r").exported == 0
         assert [row.instruction for row in store.rows.page("r", 0, 9)] == ["Name a river."]
         assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.workings.spent(
             "r"
