@@ -19,6 +19,7 @@ from app.errors import RunError
 from app.execution import Execution
 from app.inputs.inputs import Inputs, fingerprint
 from app.inputs.inputs import rows as input_rows
+from app.judging import agreement_of
 from app.permissions import Permissions, from_options
 from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
@@ -49,8 +50,12 @@ from app.python.tasks import (
     TextGeneration,
 )
 from app.recipe import BUILT_IN, load
+from app.run_recipes import recipe_text
+from app.run_work import Watch
 from app.store import Store
 from app.tables import runs
+from app.workers import standing
+from app.workspace import Workspace
 from feedback.agreement import Agreement
 from feedback.exports import Export, Exported
 from feedback.hub import Published
@@ -193,9 +198,12 @@ def run(
     if file is not None:
         permissions.check(made, keys, file.parent)
 
-    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, runs.Run]:
+    def work(store: Store, watch: Watch) -> Coroutine[Any, Any, runs.Run]:
+        workspace = Workspace(here, store, keys, LOG.info)
         begun = None if anew else _unfinished(store, made)
-        return workflow.generate(store, here, begun or workflow.start(store, here, made), watch, LOG.info, keys=keys)
+        if begun is not None:
+            return workflow.generate(workspace, begun, watch)
+        return workflow.generate(workspace, workflow.start(workspace, made), watch, recipe=made)
 
     return _worked(here, work, progress)
 
@@ -216,9 +224,9 @@ def rate(
     keys = GivenKeys(written_here=judging is not None)
     spec = None if judging is None else _spec_of(judging, keys)
 
-    def work(store: Store, watch: workflow.Watch) -> Coroutine[Any, Any, runs.Run]:
-        found = store.runs.get(run_id)
-        return workflow.rate(store, here, found, judge, watch, LOG.info, labeller=spec, keys=keys)
+    def work(store: Store, watch: Watch) -> Coroutine[Any, Any, runs.Run]:
+        workspace = Workspace(here, store, keys, LOG.info)
+        return workflow.rate(workspace, store.runs.get(run_id), watch, rating=judge, labeller=spec)
 
     return _worked(here, work, progress)
 
@@ -232,15 +240,12 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
     here = settings(data)
     with Store(here.data) as store, told(progress, "sent") as tell:
         where = reviewing.argilla(here, LOG.info)
-        found = store.runs.get(run_id)
-        vectors = workflow.vectors_for(store, here, found, LOG.info)
         return workflow.push(
-            store,
-            found,
+            Workspace(here, store, report=LOG.info),
+            store.runs.get(run_id),
             where,
-            lambda done, total: tell(done.sent + done.unchanged, total),
+            lambda pushed, total: tell(pushed.sent + pushed.unchanged, total),
             dataset=dataset,
-            vectors=vectors,
         ).pushed
 
 
@@ -252,14 +257,16 @@ def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = F
     here = settings(data)
     with Store(here.data) as store, told(progress, "answers") as tell:
         where = reviewing.argilla(here, LOG.info)
-        return workflow.pull(store, store.runs.get(run_id), where, watch=lambda done: tell(done.new, None))
+        return workflow.pull(
+            Workspace(here, store), store.runs.get(run_id), where, lambda pulled: tell(pulled.new, None)
+        )
 
 
 def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
     here = settings(data)
     with Store(here.data) as store:
-        return workflow.agreement(store, store.runs.get(run_id))
+        return agreement_of(store, store.runs.get(run_id))
 
 
 def export(
@@ -285,8 +292,8 @@ def export(
     to = build(Export, {**settings_, "path": str(path)}, "export")
     with Store(here.data) as store, told(progress, "rows") as tell:
         found = store.runs.get(run_id)
-        total = store.runs.counts(found.id)["answered"]
-        return workflow.export(store, found, to, watch=lambda looked_at: tell(looked_at, total), overwrite=overwrite)
+        total = store.runs.counts(found.id).answered
+        return workflow.export(Workspace(here, store), found, to, lambda rows: tell(rows, total), overwrite=overwrite)
 
 
 def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any) -> Published:
@@ -294,7 +301,7 @@ def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any
     here = settings(data)
     to = build(Export, {**settings_, "hub": hub}, "export")
     with Store(here.data) as store:
-        return workflow.publish(store, store.runs.get(run_id), to, LOG.info)
+        return workflow.publish(Workspace(here, store, report=LOG.info), store.runs.get(run_id), to)
 
 
 def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | None = None) -> "pd.DataFrame":
@@ -344,8 +351,8 @@ def read(path: str | Path, **options: Any) -> "pd.DataFrame":
 
 def _unfinished(store: Store, made: recipe.Recipe) -> runs.Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
-    text, known = workflow.recipe_text(made), fingerprint(made.inputs)
-    alike = [(one, workflow.standing(one)) for one in store.runs.all() if (one.recipe, one.inputs) == (text, known)]
+    text, known = recipe_text(made), fingerprint(made.inputs)
+    alike = [(one, standing(one)) for one in store.runs.all() if (one.recipe, one.inputs) == (text, known)]
     if busy := next((one for one, standing in alike if standing == "running"), None):
         raise RunError(
             f"Another process works on the run {busy.id} of this recipe. Wait for it, or make a run of its own: anew=True."
@@ -354,7 +361,7 @@ def _unfinished(store: Store, made: recipe.Recipe) -> runs.Run | None:
 
 
 def _worked(
-    here: Settings, work: Callable[[Store, workflow.Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
+    here: Settings, work: Callable[[Store, Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
 ) -> Run:
     async def working(hand: Hand) -> Run:
         with Store(here.data) as store, told(progress, "rows") as tell:
@@ -365,7 +372,7 @@ def _worked(
 
             done = await work(store, watch)
             counts = store.runs.counts(done.id)
-            tell(counts["answered"], counts["answered"])
+            tell(counts.answered, counts.answered)
             return Run(**{f.name: getattr(done, f.name) for f in fields(done)}, data=here.data)
 
     return awaited(working)

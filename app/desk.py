@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import config, draft, importing, judging, permissions, recipe, reviewing, workflow
+from app import config, draft, importing, judging, permissions, recipe, reviewing
 from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
@@ -30,14 +30,18 @@ from app.keys import KeyRing, TypedKeys, is_variable
 from app.permissions import Need, Permissions
 from app.recipe import Recipe
 from app.reviewing import Invited
+from app.run_recipes import recipe_of, recipe_text, same_rows
 from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
 from app.standby import Standby, Standing
+from app.starts import draft_run
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
 from app.trial import Trial
-from app.workers import at_work
+from app.units import most_rows, number_of_units
+from app.workers import at_work, standing
+from app.workspace import Workspace
 from feedback.addresses import tidy
 from feedback.exports import Export
 from feedback.server import Server
@@ -278,7 +282,7 @@ class Desk:
                     run.name for run in self.store.runs.all() if old is None or old.state != "draft" or run.id != old.id
                 }
                 made = replace(made, name=draft.fresh_name(made.name, taken))
-                return workflow.draft(self.store, self.settings, made, old), made
+                return draft_run(Workspace(self.settings, self.store, inputs=self.jobs.inputs), made, old), made
             except FormError:
                 raise
             except InputError as error:
@@ -288,7 +292,7 @@ class Desk:
         """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""
         if made.task.draws or made.task.endless or not made.inputs.given:
             return made.rows
-        known = workflow.recipe_text(Recipe(task=made.task, inputs=made.inputs))
+        known = recipe_text(Recipe(task=made.task, inputs=made.inputs))
         with self._counting:
             if known not in self._expected:
                 self._expected[known] = Future()
@@ -342,7 +346,8 @@ def _count(made: Recipe, counted: "Future[int | None]") -> None:
     """Reads the input of a recipe to its end; None where that fails."""
     number = None
     try:
-        number = workflow.expected(replace(made, rows=None), still=within(COUNT_FOR))
+        made = replace(made, rows=None)
+        number = most_rows(made, number_of_units(made, still=within(COUNT_FOR)))
     except (ClaywrightError, OSError):
         pass
     finally:
@@ -368,13 +373,13 @@ class Look:
     def recipe(self) -> Recipe | None:
         """What the run is made from; None for a new one, and for one that this version can't read."""
         try:
-            return workflow.recipe_of(self.run) if self.run else None
+            return recipe_of(self.run) if self.run else None
         except SettingsError:
             return None
 
     @cached_property
-    def counts(self) -> dict[str, int]:
-        return self.desk.store.runs.counts(self.run.id) if self.run else {}
+    def counts(self) -> RunCounts:
+        return self.desk.store.runs.counts(self.run.id) if self.run else RunCounts()
 
     def counted(self, find: Find[T]) -> T | None:
         """What `find` tells of the run; what it told before where that takes long, None where it never did."""
@@ -383,7 +388,7 @@ class Look:
     @cached_property
     def standing(self) -> str:
         """draft, running, paused, stopped, interrupted or done; "new" without a run."""
-        return workflow.standing(self.run) if self.run else "new"
+        return standing(self.run) if self.run else "new"
 
     @property
     def working(self) -> bool:
@@ -421,7 +426,7 @@ class Look:
     @cached_property
     def same(self) -> bool:
         """True if the forms describe a run that begins with the rows of this one."""
-        return self.recipe is not None and self.wanted is not None and workflow.same_rows(self.recipe, self.wanted)
+        return self.recipe is not None and self.wanted is not None and same_rows(self.recipe, self.wanted)
 
     @cached_property
     def foreseen(self) -> Foreseen:

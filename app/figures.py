@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from app import workflow
+from app.judging import agreement_of
 from app.store import Store
 from app.tables.ratings import Wide
 from app.tables.runs import Run
@@ -54,7 +54,7 @@ def marked(store: Store, run: Run) -> dict[str, int]:
 
 def agreement(store: Store, run: Run) -> Agreement:
     """How people and the labeller agree, and reviewers with each other."""
-    return workflow.agreement(store, run)
+    return agreement_of(store, run)
 
 
 STAGES = {"generate": "instructions", "answer": "responses", "rate": "ratings"}
@@ -67,9 +67,9 @@ COUNTED = (
 
 def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None = None) -> list[tuple[str, str, Tally]]:
     """(what for, model, what its calls took), with those of the job at work; last what was spent before it was told apart."""
-    workings = [w for w in store.workings.all(run.id) if working is None or not w["open"]]
+    workings = [w for w in store.workings.all(run.id) if working is None or not w.open]
     found = store.workings.spent(run.id, ended=working is not None)
-    total = added(*(Tally(**{name: w[name] for name in w.keys() & set(COUNTED)}) for w in workings))
+    total = added(*(Tally(**{name: getattr(w, name) for name in COUNTED if hasattr(w, name)}) for w in workings))
     apart = added(*found.values())
     earlier = Tally(*(max(0, getattr(total, name) - getattr(apart, name)) for name in _names()))
     for key, tally in list((working or {}).items()):

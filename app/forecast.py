@@ -2,13 +2,13 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app import money
 from app.recipe import Recipe
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
 from feedback.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
@@ -42,22 +42,22 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
 
     `old` is the recipe by which it was worked so far: what its judge has rated is not rated again.
     """
-    took = [w for w in store.workings.all(run.id) if w["what"] == "preview" and w["rows"]]
-    asked = sum(w["answered"] for w in took)
+    took = [w for w in store.workings.all(run.id) if w.what == "preview" and w.rows]
+    asked = sum(w.answered for w in took)
     counts, rating = store.runs.counts(run.id), made.rating
     answered = [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses]
     if not (seen := answered[:SEEN]):
         return None
-    to_make = max(rows - counts["answered"], 0)
+    to_make = max(rows - counts.answered, 0)
     ratings = 0
     if rating:
         all_of_them = sum(ratings_of(row, rating) for row in seen) / len(seen)
         ratings = round(all_of_them * to_make + calls_to_rate(seen, counts, old, rating, made.labeller))
     if not asked:
         return Forecast(to_make, to_make + ratings, None, None)
-    per_row = (asked + sum(w["recalled"] for w in took)) / sum(w["rows"] for w in took)
-    tokens = to_make * per_row * sum(w["prompt_tokens"] + w["completion_tokens"] for w in took) / asked
-    a_call = sum(w["seconds"] for w in took) / asked
+    per_row = (asked + sum(w.recalled for w in took)) / sum(w.rows for w in took)
+    tokens = to_make * per_row * sum(w.prompt_tokens + w.completion_tokens for w in took) / asked
+    a_call = sum(w.seconds for w in took) / asked
     seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
     known = money.prices(made)
     making = [(model, tally) for (stage, model), tally in store.workings.spent(run.id).items() if stage != "rate"]
@@ -81,20 +81,20 @@ def spread(rows: Sequence[Row]) -> float | None:
     return STUDENT[len(took) - 2] * error / mean
 
 
-def to_rate(counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:
+def to_rate(counts: RunCounts, old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:
     """How many rows that are there this judge with this labeller has not rated, if a run was worked by `old` so far."""
     if old is not None and old.rating == judge and old.labeller.identity == labeller.identity:
-        return counts["answered"] - counts["rated"] + counts["rows_to_rate_again"]
-    return counts["answered"]
+        return counts.answered - counts.rated + counts.rows_to_rate_again
+    return counts.answered
 
 
 def calls_to_rate(
-    rows: Sequence[Row], counts: Mapping[str, int], old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec
+    rows: Sequence[Row], counts: RunCounts, old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec
 ) -> float:
     """Calls that it takes to rate what is there, told from some of its rows: without what is rated and remembered."""
     left = to_rate(counts, old, judge, labeller)
     known = _asked_before(old, judge, labeller)
-    again = max(counts["rated"] - counts["rows_to_rate_again"], 0) if known and left == counts["answered"] else 0
+    again = max(counts.rated - counts.rows_to_rate_again, 0) if known and left == counts.answered else 0
     of_all = sum(ratings_of(row, judge) for row in rows) / len(rows)
     of_new = sum((q.aspect, q.repeat) not in known for row in rows for q in judge.questions(row)) / len(rows)
     return of_all * (left - again) + of_new * again

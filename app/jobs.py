@@ -17,12 +17,15 @@ from app import reviewing, workflow
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution, words
+from app.inputs.known_inputs import KnownInputs
 from app.keys import Keys
 from app.pulling import Pulled
 from app.recipe import Recipe
 from app.sending import Sent
+from app.services import Say
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
+from app.workspace import Workspace
 from feedback.errors import DatasetMismatch
 from feedback.exports import Export, Exported
 from feedback.finished import Finished
@@ -52,7 +55,7 @@ class Job:
 
     run: str
     what: What
-    before: dict[str, int]
+    before: RunCounts
     state: Literal["working", "done", "stopped", "failed"] = "working"
     trouble: str = ""
     mended_on: str = ""
@@ -106,6 +109,7 @@ class Jobs:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.settings = settings
+        self.inputs = KnownInputs()
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._guard = threading.Lock()
@@ -133,15 +137,14 @@ class Jobs:
     def preview(self, run: Run, keys: Keys, rows: int) -> Job:
         return self._start(
             run, "preview",
-            lambda job: workflow.preview(self.store, self.settings, run, job.watch, job.say, rows=rows, keys=keys),
+            lambda job: workflow.preview(self._workspace(job.say, keys), run, job.watch, rows=rows),
         )  # fmt: skip
 
     def work(self, run: Run, keys: Keys, changed: Recipe | None = None, *, retry_failed: bool = False) -> Job:
         return self._start(
             run, "work",
             lambda job: workflow.generate(
-                self.store, self.settings, run, job.watch, job.say,
-                keys=keys, changed=changed, retry_failed=retry_failed,
+                self._workspace(job.say, keys), run, job.watch, recipe=changed, retry_failed=retry_failed
             ),
         )  # fmt: skip
 
@@ -149,23 +152,22 @@ class Jobs:
         return self._start(
             run, "rate",
             lambda job: workflow.rate(
-                self.store, self.settings, run, rating, job.watch, job.say, labeller=labeller, keys=keys
+                self._workspace(job.say, keys), run, job.watch, rating=rating, labeller=labeller
             ),
         )  # fmt: skip
 
     def again(self, run: Run, keys: Keys, row: str) -> Job:
         return self._start(
             run, "again",
-            lambda job: workflow.again(self.store, self.settings, run, row, job.watch, job.say, keys=keys),
+            lambda job: workflow.redraw(self._workspace(job.say, keys), run, row, job.watch),
         )  # fmt: skip
 
     def push(self, run: Run, keys: Keys, dataset: str = "", *, withdraw: bool = False) -> Job:
         def send(job: Job) -> None:
             where = reviewing.argilla(self.settings, job.say)
-            vectors = workflow.vectors_for(self.store, self.settings, run, job.say, keys)
             try:
                 job.sent = workflow.push(
-                    self.store, run, where, job.sending, dataset=dataset, withdraw=withdraw, vectors=vectors
+                    self._workspace(job.say, keys), run, where, job.sending, dataset=dataset, withdraw=withdraw
                 )
             except DatasetMismatch as error:
                 job.free_name = error.free
@@ -176,7 +178,7 @@ class Jobs:
 
     def pull(self, run: Run) -> Job:
         def fetch(job: Job) -> None:
-            job.pulled = workflow.pull(self.store, run, reviewing.argilla(self.settings, job.say))
+            job.pulled = workflow.pull(self._workspace(job.say), run, reviewing.argilla(self.settings, job.say))
 
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
 
@@ -184,13 +186,13 @@ class Jobs:
         """Into the data folder, where nothing lies but exports."""
 
         def write(job: Job) -> None:
-            job.exported = workflow.export(self.store, run, to, job.telling, overwrite=True)
+            job.exported = workflow.export(self._workspace(job.telling), run, to, overwrite=True)
 
         return self._start(run, "export", lambda job: asyncio.to_thread(write, job), "file")
 
     def publish(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
-            job.published = workflow.publish(self.store, run, to, job.telling)
+            job.published = workflow.publish(self._workspace(job.telling), run, to)
 
         return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "hub")
 
@@ -198,11 +200,14 @@ class Jobs:
         def send(job: Job) -> None:
             job.telling("Gathering the rows.")
             where = reviewing.argilla(self.settings, job.say)
-            job.finished = workflow.finish(self.store, run, to, where, job.writing)
+            job.finished = workflow.archive(self._workspace(job.say), run, to, where, job.writing)
 
         return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "argilla")
 
     # -- how it is done
+
+    def _workspace(self, report: Say, keys: Keys | None = None) -> Workspace:
+        return Workspace(self.settings, self.store, keys or Keys(), report, self.inputs)
 
     def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]], into: Into = "") -> Job:
         """Raises RunError if the run is being worked on already."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import recipe
 from app.store import Store
@@ -14,6 +14,9 @@ from feedback.exports import lines as lines_of
 from feedback.judged import Judged, Merging
 from tasks.errors import SettingsError
 from tasks.types import Row
+
+if TYPE_CHECKING:
+    from feedback.agreement import Agreement
 
 PAGE = 500
 
@@ -44,6 +47,18 @@ def gives(store: Store, run: Run, to: Export) -> bool:
     """Whether an export would hold anything: looks no further than the first line."""
     found = lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, Passed())
     return next(found, None) is not None
+
+
+def agreement_of(store: Store, run: Run) -> "Agreement":
+    """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
+    from feedback.agreement import agreement
+
+    def measured() -> "Agreement":
+        made = recipe.read(run.recipe)
+        aspects = made.review.rated(made.rating.aspects if made.rating else ())
+        return agreement(judged_rows(store, run, store.reviews.audit_rows(run.id)), aspects, made.review.min_submitted)
+
+    return store.db.remembered(f"agreement of {run.id}", measured)
 
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.reviewing import Argilla
 from app.security import Application, Receive, Scope, Send
 from app.store import Store
+from app.workspace import Workspace
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.server import Server
 from feedback.webhooks import Webhook, forget, listen
@@ -101,7 +102,7 @@ class Listening:
                 self.webhook, self._at = listen(server, settings.webhook), where
             runs = dict.fromkeys(push["run"] for push in watched if self._moved(server, push))
         for run_id in runs:
-            workflow.pull(self.store, self.store.runs.get(run_id), where)
+            workflow.pull(Workspace(self.settings(), self.store), self.store.runs.get(run_id), where)
 
     def _moved(self, server: Server, push: Mapping[str, Any]) -> bool:
         """Whether a dataset is to be pulled: something was said in it, or it was not looked through for a while."""

@@ -9,9 +9,9 @@ from app.dataframes import of_columns
 from app.desk import Desk
 from app.errors import RunError
 from app.money import Price
+from app.run_recipes import recipe_of
 from app.tables.browse import Reason
 from app.tables.runs import Run
-from app.workflow import recipe_of
 from feedback.agreement import DECISION, Agreement
 from feedback.lengths import ByLength
 from feedback.measures import Measure

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from app.errors import RunError
+from app.reviewing import Argilla
 from app.store import Store
+from app.tables.runs import Run
 from app.tables.text import now
+from app.workspace import Workspace
 from feedback.errors import Missing
 from feedback.pull import pull as verdicts_of
 from feedback.server import Server
@@ -37,6 +41,26 @@ def came(done: Pulled) -> str:
     answers = "1 new or changed answer" if done.new == 1 else f"{done.new:,} new or changed answers"
     each = ", ".join(f"{number:,} by {name}" for name, number in done.by.items())
     return f"{answers}: {each}" if each else answers
+
+
+def pull_run(
+    workspace: Workspace, run: Run, argilla: Argilla, watch: Callable[[Pulled], None], *, only_moved: bool
+) -> Pulled:
+    """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to. Raises RunError."""
+    store = workspace.store
+    pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == argilla.name]
+    if not pushes:
+        raise RunError(
+            f"The run {run.name} was not sent to {argilla.url} yet. Send it first.",
+            terminal=f"claywright push {run.id}",
+        )
+    pulled = Pulled(sent=store.runs.counts(run.id).sent)
+    with Server(argilla.url, argilla.key) as server:
+        fetch(store, server, pushes, pulled, only_moved=only_moved, watch=watch)
+    counts = store.runs.counts(run.id)
+    pulled.submitted, pulled.rows_reviewed = counts.submitted, counts.reviewed
+    pulled.approved, pulled.rejected, pulled.undecided = counts.approved, counts.rejected, counts.undecided
+    return pulled
 
 
 def fetch(

@@ -4,24 +4,28 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
+from app.errors import RunError
+from app.judging import judged_of, judged_rows
 from app.recipe import Recipe
+from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.reviews import Push
 from app.tables.runs import Run
 from app.tables.text import now
+from app.vectors import Vectors
+from app.workspace import Workspace
 from feedback import push as to_argilla
 from feedback.arrangement import to_slots
-from feedback.judged import Judged
 from feedback.opinions import MOST_RESPONSES, priority
-from feedback.push import Pushed, Target
+from feedback.push import Pushed, Target, target
 from feedback.records import About, Place, clean, item
-from feedback.schema import Shape
+from feedback.schema import Shape, shape_of
+from feedback.schema import settings as dataset_settings
 from feedback.server import Server
-
-Walk = Callable[[], Iterator[Judged]]
-Of = Callable[[list[str]], dict[str, Judged]]
+from tasks.types import Row
 
 
 @dataclass
@@ -52,52 +56,108 @@ def about_of(run: Run, made: Recipe) -> About:
     return About(run.id, made.kind, generator, made.review.rated(labelled), labelled, made.review.ranking)
 
 
-def send(
-    store: Store,
+def push_run(
+    workspace: Workspace,
     run: Run,
-    made: Recipe,
-    shape: Shape,
-    server: Server,
-    name: str,
-    to: Target,
-    walk: Walk,
-    of: Of,
-    watch: Callable[[Pushed], None],
-    vectors: Callable[[dict[str, str]], dict[str, list[float]]] | None,
+    argilla: Argilla,
+    watch: Callable[[Pushed, int], None],
     *,
+    dataset: str,
+    argilla_workspace: str,
     withdraw: bool,
 ) -> Sent:
-    """Sends to `to` what it does not have yet. `walk` gives the run's rows in unit order, `of` some of them by id.
+    """Sends the answered rows of a run to a dataset of Argilla, which is made where it is not there.
+
+    Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
+    """
+    store, recipe = workspace.store, recipe_of(run)
+    population = store.runs.counts(run.id).answered
+    if not population:
+        raise RunError(
+            f"The run {run.name} has no rows to send yet. Make some first.",
+            terminal=f"claywright run --resume {run.id}",
+        )
+    recipe = with_audit(store, run, recipe, population)
+    about, priorities, shortened = about_of(run, recipe), dict[str, float](), 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal shortened
+        for reviewed in judged_rows(store, run):
+            priorities[reviewed.row.id] = priority(reviewed.row, reviewed.ratings, next(iter(about.labelled), ""))
+            shortened += len(reviewed.row.responses) > MOST_RESPONSES
+            yield reviewed.row
+
+    shape, vectors = shape_of(rows()), None
+    if recipe.embedder is not None:
+        vectors = Vectors(workspace, recipe.embedder)
+        shape = replace(shape, dimensions=vectors.dimensions)
+    name = dataset or dataset_of(store, run, recipe.review)
+    with Server(argilla.url, argilla.key) as server:  # which the settings need as well
+        settings = dataset_settings(shape, recipe.review, about.labelled, guidelines_of(recipe))
+        to = target(server, name, argilla_workspace or recipe.review.workspace or argilla.workspace, settings)
+        push = _Push(store, run, recipe, about, shape, server, to, vectors)
+        sent = push.send(argilla.name, priorities, lambda pushed: watch(pushed, population), withdraw=withdraw)
+    sent.shortened = shortened
+    return sent
+
+
+@dataclass(frozen=True)
+class _Push:
+    """Sends to `to` what it does not have yet.
 
     What is audit and what is queue is sealed before the first row is sent; the audit goes first, in random order, then the
-    queue by priority. `vectors` gives those of texts by name. With `withdraw`, records of rows that the run does not have
-    any more are taken out. The recipe says of its audit whether it goes without suggestions (`reviewing.with_audit`).
+    queue by priority. The recipe says of its audit whether it goes without suggestions (`reviewing.with_audit`).
     """
-    began, about, done = now(), about_of(run, made), Sent(to)
-    said = json.dumps([asdict(about), asdict(shape)])
-    push = store.reviews.begin_push(
-        run.id, name, to.id, to.name, to.workspace, secrets.randbits(31), hashlib.sha256(said.encode()).hexdigest()[:16]
-    )
-    aspect = about.labelled[0] if about.labelled else ""
-    priorities: dict[str, float] = {}
-    for judged in walk():
-        priorities[judged.row.id] = priority(judged.row, judged.ratings, aspect)
-        done.shortened += len(judged.row.responses) > MOST_RESPONSES
-    blind = made.review.blind_audit is True
-    store.reviews.plan(push, priorities, blind_audit=blind)
-    numbers = store.rows.all_numbers(run.id)
-    store.reviews.renumber(push, numbers)
-    _forget_what_is_gone(store, push, server, to)
 
-    def batches() -> Iterator[tuple[list[to_argilla.Item], int]]:
-        for page in store.reviews.planned(push):
+    store: Store
+    run: Run
+    recipe: Recipe
+    about: About
+    shape: Shape
+    server: Server
+    to: Target
+    vectors: Vectors | None
+
+    def send(
+        self, server_name: str, priorities: dict[str, float], watch: Callable[[Pushed], None], *, withdraw: bool
+    ) -> Sent:
+        """`priorities` of all rows by id. With `withdraw`, records of rows that the run does not have any more are taken out."""
+        store, to, began, sent = self.store, self.to, now(), Sent(self.to)
+        looks = hashlib.sha256(json.dumps([asdict(self.about), asdict(self.shape)]).encode()).hexdigest()[:16]
+        push = store.reviews.begin_push(
+            self.run.id, server_name, to.id, to.name, to.workspace, secrets.randbits(31), looks
+        )
+        blind = self.recipe.review.blind_audit is True
+        store.reviews.plan(push, priorities, blind_audit=blind)
+        numbers = store.rows.all_numbers(self.run.id)
+        store.reviews.renumber(push, numbers)
+        _forget_what_is_gone(store, push, self.server, to)
+        to_argilla.push(
+            self.server, to, self._batches(push, numbers),
+            lambda batch: store.reviews.keep_sent(push, batch, began, numbers), watch, sent.pushed,
+        )  # fmt: skip
+        sent.decided = _tell_decisions(store, push, self.server, to)
+        sent.open_audits = store.reviews.open_audits(push) if blind else 0
+        store.reviews.finish_push(push, began, [row for row, _ in sent.pushed.refused])
+        left = store.reviews.dropped(push)
+        if withdraw and left:
+            self.server.delete_records(to.id, left)
+            store.reviews.withdrawn(push, left)
+            sent.withdrawn = len(left)
+        sent.dropped = len(left) - sent.withdrawn
+        return sent
+
+    def _batches(self, push: Push, numbers: dict[str, int]) -> Iterator[tuple[list[to_argilla.Item], int]]:
+        """(items to send, how many more of that page are there already), page by page."""
+        for page in self.store.reviews.planned(push):
             rest = [planned for planned in page if not planned["known"]]
-            known = of([planned["row"] for planned in rest])
-            near = vectors({row: one.row.instruction for row, one in known.items()}) if vectors and known else {}
+            known = judged_of(self.store, self.run, [planned["row"] for planned in rest])
+            instructions = {row: reviewed.row.instruction for row, reviewed in known.items()}
+            near = self.vectors.of(instructions) if self.vectors and known else {}
             yield [
                 (
                     item(
-                        known[p["row"]].row, known[p["row"]].ratings, shape, about,
+                        known[p["row"]].row, known[p["row"]].ratings, self.shape, self.about,
                         Place(
                             p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
                             tuple(json.loads(p["arrangement"])),
@@ -108,20 +168,6 @@ def send(
                 )
                 for p in rest if p["row"] in known
             ], len(page) - len(rest)  # fmt: skip
-
-    to_argilla.push(
-        server, to, batches(), lambda sent: store.reviews.keep_sent(push, sent, began, numbers), watch, done.pushed
-    )
-    done.decided = _tell_decisions(store, push, server, to)
-    done.open_audits = store.reviews.open_audits(push) if blind else 0
-    store.reviews.finish_push(push, began, [row for row, _ in done.pushed.refused])
-    left = store.reviews.dropped(push)
-    if withdraw and left:
-        server.delete_records(to.id, left)
-        store.reviews.withdrawn(push, left)
-        done.withdrawn = len(left)
-    done.dropped = len(left) - done.withdrawn
-    return done
 
 
 def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int:

@@ -98,18 +98,18 @@ class Watched:
                 done = execution.progress
                 lost = f"{done.dropped} dropped, {done.failed} failed" if done.dropped or done.failed else ""
                 note = visible(execution.engine.waiting or lost)
-                bars.update(rows, total=self.total, completed=self.before["answered"] + done.answered, note=note)
-                bars.update(rated, total=self.total, completed=self.before["rated"] + done.rated)
+                bars.update(rows, total=self.total, completed=self.before.answered + done.answered, note=note)
+                bars.update(rated, total=self.total, completed=self.before.rated + done.rated)
                 await asyncio.sleep(0.2)
 
     async def _lines(self, execution: Execution) -> None:
         while True:
             await asyncio.sleep(PLAIN_EVERY)
             done = execution.progress
-            have = self.before["answered"] + done.answered
+            have = self.before.answered + done.answered
             rows = f"{have} of {self.total} rows" if self.total else f"{done.answered} rows"
             lost = f"{done.dropped} dropped, {done.failed} failed"
-            say(f"{rows}, {self.before['rated'] + done.rated} rated, {lost}. {execution.engine.waiting}".rstrip())
+            say(f"{rows}, {self.before.rated + done.rated} rated, {lost}. {execution.engine.waiting}".rstrip())
 
 
 def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:

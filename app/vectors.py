@@ -6,11 +6,8 @@ from array import array
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from app.config import Settings
 from app.endpoints import endpoint
-from app.keys import Keys
-from app.services import Say
-from app.store import Store
+from app.workspace import Workspace
 from tasks.errors import Overloaded, ServerFault, SettingsError, TimedOut, Unreachable
 from tasks.models.embedding import AT_ONCE, Embedder
 from tasks.models.openai import OpenAIEndpoint
@@ -23,10 +20,10 @@ PASSING = (Overloaded, ServerFault, TimedOut, Unreachable)
 class Vectors:
     """The vectors that one embedding model gives. What it was asked before it is not asked again."""
 
-    def __init__(self, store: Store, settings: Settings, spec: ModelSpec, say: Say, keys: Keys) -> None:
+    def __init__(self, workspace: Workspace, spec: ModelSpec) -> None:
         if spec.preset in ("local", "scripted"):
             raise SettingsError("The built-in model makes no vectors. Name an endpoint with an embedding model.")
-        self.store, self.settings, self.spec, self.say, self.keys = store, settings, spec, say, keys
+        self.workspace, self.store, self.spec = workspace, workspace.store, spec
 
     @property
     def dimensions(self) -> int:
@@ -48,7 +45,7 @@ class Vectors:
         return hashlib.sha256(f"{self.spec.identity}\0{text}".encode("utf-8", "replace")).digest()
 
     async def _asked(self, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
-        asked = endpoint(self.spec, self.settings, self.say, self.keys)
+        asked = endpoint(self.spec, self.workspace.settings, self.workspace.report, self.workspace.keys)
         assert isinstance(asked, OpenAIEndpoint)
         gate, found = asyncio.Semaphore(self.spec.concurrency), {}
         pairs = list(texts.items())

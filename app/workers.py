@@ -45,6 +45,11 @@ def at_work(run: Run) -> bool:
     return run.worker == name() or alive_here(run.worker) or (run.heartbeat or 0) > time.time() - STALE_AFTER
 
 
+def standing(run: Run) -> str:
+    """How a run stands: draft, running, paused, stopped or done; "interrupted" if its process died while it worked on it."""
+    return "interrupted" if run.state == "running" and not at_work(run) else run.state
+
+
 def _began(number: int) -> str:
     """When a process began, in the kernel's ticks; "" if it is not there."""
     if Path("/proc/self/stat").exists():

@@ -1,4 +1,4 @@
-"""A run in our hands: its endpoints set up, nobody else at it, and what became of it."""
+"""A run while it is worked: its endpoints set up, nobody else at it, and what became of it."""
 
 import asyncio
 import contextlib
@@ -6,20 +6,18 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from app import money
-from app.config import Settings
 from app.endpoints import endpoint
 from app.errors import RunError, StoreError
 from app.execution import Execution
 from app.inputs import inputs
 from app.inputs.files import called
-from app.keys import Keys
 from app.recipe import Recipe
-from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import now
 from app.tables.workings import NOTED_EVERY
 from app.workers import working_on
+from app.workspace import Workspace
 from tasks.budget import Account, Use
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
@@ -30,21 +28,26 @@ from tasks.served import ANSWER_TOKENS, LENGTHS
 
 
 @contextlib.asynccontextmanager
-async def worked(
-    store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str
-) -> AsyncIterator[Execution]:
-    """The run in our hands, with the endpoints that `made` names. What the work took is noted meanwhile, and at the end."""
-    if writes(store, run, what) and run.inputs != await asyncio.to_thread(inputs.fingerprint, made.inputs):
+async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> AsyncIterator[Execution]:
+    """The run with the endpoints that `recipe` names, worked by nobody else. What that took is noted meanwhile, and at the end.
+
+    `what` is "work", "preview", "rate" or "again". Raises InputError where the input is another one than before, RunError
+    where somebody else works on the run.
+    """
+    store, known = workspace.store, workspace.inputs
+    if writes(store, run, what) and run.inputs != await asyncio.to_thread(
+        inputs.fingerprint, recipe.inputs, known=known
+    ):
         raise InputError(
-            f"{called(made.inputs.path)} is not what it was when the run {run.name} began. "
+            f"{called(recipe.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run) as hold:
         try:
-            execution = await asyncio.to_thread(prepare, store, settings, run, made, say, keys, what)
-            cost = costs(made)
+            execution = await asyncio.to_thread(prepare, workspace, run, recipe, what)
+            cost = costs(recipe)
             working = await asyncio.to_thread(store.workings.begin, run.id, what)
-            execution.engine.account = Account(made.budget, used_by(store, run, cost), cost)
+            execution.engine.account = Account(recipe.budget, used_by(store, run, cost), cost)
         except ClaywrightError as error:
             if what not in ("rate", "again"):
                 store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
@@ -87,41 +90,40 @@ def writes(store: Store, run: Run, what: str) -> bool:
     """True for work that makes rows or answers them. To "rate" rows that all have their answers takes neither the input nor any
     model but the labeller."""
     counts = store.runs.counts(run.id)
-    return what != "rate" or counts["answered"] < counts["made"]
+    return what != "rate" or counts.answered < counts.made
 
 
-def prepare(
-    store: Store, settings: Settings, run: Run, made: Recipe, say: Say, keys: Keys, what: str = "work"
-) -> Execution:
+def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") -> Execution:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
-    if made.budget.given:
-        made = _bounded(made)
+    if recipe.budget.given:
+        recipe = _bounded(recipe)
+    store, settings, keys, report = workspace.store, workspace.settings, workspace.keys, workspace.report
     is_writing = writes(store, run, what)
-    generates = is_writing and (made.task.calls_model or (made.answering.n > 0 and not made.responders))
-    generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say, keys) for spec in made.responders] if is_writing else []
-    labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
-    for one in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
-        if isinstance(one, OpenAIEndpoint) and one.warning:
-            say(one.warning)
-    return Execution(store, run, made, Engine(store.calls), generator, responders, labeller)
+    generates = is_writing and (recipe.task.calls_model or (recipe.answering.n > 0 and not recipe.responders))
+    generator = endpoint(recipe.generator, settings, report, keys) if generates else ScriptedEndpoint(name="nobody")
+    responders = [endpoint(spec, settings, report, keys) for spec in recipe.responders] if is_writing else []
+    labeller = endpoint(recipe.labeller, settings, report, keys) if recipe.rating else None
+    for each in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
+        if isinstance(each, OpenAIEndpoint) and each.warning:
+            report(each.warning)
+    return Execution(store, run, recipe, Engine(store.calls), generator, responders, labeller)
 
 
-def _bounded(made: Recipe) -> Recipe:
+def _bounded(recipe: Recipe) -> Recipe:
     """The recipe with an end to every answer: without one, nobody knows what a call may take."""
 
     def bound(spec: ModelSpec) -> ModelSpec:
         bounded = spec.max_tokens or any(spec.extra.get(name) for name in LENGTHS)
         return spec if bounded else replace(spec, max_tokens=ANSWER_TOKENS)
 
-    return money.with_models(made, bound)
+    return money.with_models(recipe, bound)
 
 
-def costs(made: Recipe) -> Callable[[str, int, int], float]:
+def costs(recipe: Recipe) -> Callable[[str, int, int], float]:
     """What tokens of a model's prompts and answers cost. Raises SettingsError where a budget needs that and it is not known."""
-    known = money.prices(made if made.rating else replace(made, labeller=made.generator))
-    if made.budget.dollars is not None:
-        called = [made.generator, *made.responders, *([made.labeller] if made.rating else [])]
+    known = money.prices(recipe if recipe.rating else replace(recipe, labeller=recipe.generator))
+    if recipe.budget.dollars is not None:
+        called = [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])]
         lacking = [money.name(spec) or spec.address for spec in called if money.name(spec) not in known]
         if lacking:
             raise SettingsError(
@@ -133,7 +135,7 @@ def costs(made: Recipe) -> Callable[[str, int, int], float]:
 
 def used_by(store: Store, run: Run, cost: Callable[[str, int, int], float]) -> Use:
     """What all work on the run used until now, or can have used where nobody said what it did."""
-    tokens = sum(w["prompt_tokens"] + w["completion_tokens"] for w in store.workings.all(run.id))
+    tokens = sum(w.prompt_tokens + w.completion_tokens for w in store.workings.all(run.id))
     dollars = 0.0
     for (_, model), tally in store.workings.spent(run.id).items():
         prompt, completion = tally.unreported_prompt, tally.unreported_completion

@@ -24,6 +24,7 @@ from app import recipe, services, workflow
 from app.config import Settings
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 
 # what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)
 hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
@@ -144,8 +145,8 @@ def work(here: Settings, store: Store) -> Work:
     """Works a run (or starts one from plain values) to its end, or to what pauses it."""
 
     def run(what: Run | dict[str, Any], **more: Any) -> Run:
-        begun = what if isinstance(what, Run) else workflow.start(store, here, recipe.parse(what))
-        return asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None, **more))
+        begun = what if isinstance(what, Run) else workflow.start(Workspace(here, store), recipe.parse(what))
+        return asyncio.run(workflow.generate(Workspace(here, store), begun, lambda *_: None, **more))
 
     return run
 

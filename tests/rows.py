@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from app import recipe, workflow
+from app import recipe
 from app.figures import COUNTED
 from app.recipe import Recipe
+from app.run_recipes import recipe_text
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
@@ -63,7 +64,7 @@ def with_run(
 ) -> Run:
     """A run with so many answered rows, one a unit, rated as `rate` says."""
     made = made or made_of()
-    run = store.runs.create(name, made.name, "me", workflow.recipe_text(made), 7, "")
+    run = store.runs.create(name, made.name, "me", recipe_text(made), 7, "")
     store.runs.set(run.id, state="done")
     add_rows(store, run, 0, rows, responses=responses, rate=rate)
     return store.runs.get(run.id)

@@ -15,13 +15,16 @@ from app.config import Settings
 from app.desk import Desk
 from app.inputs.inputs import Inputs
 from app.jobs import Jobs
+from app.judging import agreement_of
 from app.pages.insights import agreement as panels
 from app.recipe import example
 from app.reviewing import Argilla
+from app.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store import Store
 from app.tables.rows import content_hash
 from app.terminal import agreement as in_words
+from app.workspace import Workspace
 from feedback.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.judged import Judged
 from feedback.measures import Measure
@@ -31,6 +34,7 @@ from feedback.ultrafeedback import UltraFeedback
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer, Command
 from tests.judging import all_of
+from tests.make_workspace import make_workspace
 from tests.measuring import by_pairs, within
 from tests.rows import all_said
 from tests.test_import import run_of
@@ -173,7 +177,7 @@ def test_what_the_labeller_did_not_rate_is_left_out() -> None:
 @pytest.fixture
 def reviewed(here: Settings, store: Store) -> str:
     """A run of 25 rows, each approved by two people and rated 4, 5 or 2; the last five are not of the audit sample."""
-    run = workflow.start(store, here, example())
+    run = workflow.start(Workspace(here, store), example())
 
     def write(c: sqlite3.Connection) -> None:
         c.execute(
@@ -217,7 +221,7 @@ def reviewed(here: Settings, store: Store) -> str:
 
 def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: str, command: Command) -> None:
     assert store.reviews.audit_rows(reviewed) == {f"{reviewed}-{k}" for k in range(20)}
-    found = workflow.agreement(store, store.runs.get(reviewed))
+    found = agreement_of(store, store.runs.get(reviewed))
     assert (found.rows, found.reviewed, found.reviews) == (20, 20, 40)
     same = of(found, "honesty", "same decision")
     assert (same.n, same.value) == (40, 0.75)  # all approve; the labeller would keep the 15 that it rates 4
@@ -249,7 +253,7 @@ def test_what_can_not_come_is_not_waited_for() -> None:
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
     desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
-    run, other = store.runs.get(reviewed), workflow.start(store, here, example())
+    run, other = store.runs.get(reviewed), workflow.start(Workspace(here, store), example())
     for one in (run, other):
         desk.counted(one, figures.agreement)  # a page does not wait for it for long
     html = panels(desk.look("somebody", reviewed, {}))
@@ -268,7 +272,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
     store: Store, here: Settings, reviewed: str, command: Command
 ) -> None:
     """Eve left ten of the labeller's ratings as they were: no figure changes, and a sentence under it says so."""
-    before = workflow.agreement(store, store.runs.get(reviewed))
+    before = agreement_of(store, store.runs.get(reviewed))
     eve = [
         Verdict(
             f"{reviewed}-{k}", "eve", "submitted", {"decision": "approve", "honesty-1": 4}, {}, f"c{k}", f"eve{k}", "eve",
@@ -277,7 +281,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
         for k in range(10)
     ]  # fmt: skip
     store.reviews.keep_verdicts("d", eve)
-    found = workflow.agreement(store, store.runs.get(reviewed))
+    found = agreement_of(store, store.runs.get(reviewed))
     for name in ("same rating", "people minus labeller", "weighted kappa"):
         assert of(found, "honesty", name) == of(before, "honesty", name)
     assert between(found, "honesty") == between(before, "honesty")
@@ -297,8 +301,8 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
 
 
 def test_a_run_without_audit_rows_says_so(store: Store, here: Settings) -> None:
-    run = workflow.start(store, here, example())
-    found = workflow.agreement(store, run)
+    run = workflow.start(Workspace(here, store), example())
+    found = agreement_of(store, run)
     assert found.rows == 0 and found.labeller == {}
     assert next(iter(in_words(found))).startswith("0 of 0 audit rows reviewed")
 
@@ -312,10 +316,8 @@ def test_what_people_say_in_argilla(
     asked = [{"instruction": f"Question {k}?", "response": f"Answer {k}."} for k in range(24)]
     file.write_text("".join(json.dumps(row) + "\n" for row in asked))
     run, rows = run_of(store, here, Inputs(path=str(file)))
-    rated = replace(
-        workflow.recipe_of(run), rating=UltraFeedback(aspects=("honesty",)), review=Review(blind_audit=blind)
-    )
-    store.runs.set(run.id, recipe=workflow.recipe_text(rated))
+    rated = replace(recipe_of(run), rating=UltraFeedback(aspects=("honesty",)), review=Review(blind_audit=blind))
+    store.runs.set(run.id, recipe=recipe_text(rated))
 
     async def rate() -> None:
         for k, row in enumerate(rows):
@@ -326,7 +328,7 @@ def test_what_people_say_in_argilla(
 
     asyncio.run(rate())
     where = Argilla(argilla.url, argilla.api_key, own=True)
-    sent = workflow.push(store, store.runs.get(run.id), where, lambda done, total: None)
+    sent = workflow.push(make_workspace(store), store.runs.get(run.id), where, lambda done, total: None)
     with httpx.Client(base_url=argilla.url, headers={"X-Argilla-Api-Key": argilla.api_key}, timeout=30) as owner:
         records = owner.get(f"/api/v1/datasets/{sent.to.id}/records", params={"limit": 100}).json()["items"]
         assert sent.pushed.refused == []
@@ -347,9 +349,9 @@ def test_what_people_say_in_argilla(
             ]  # fmt: skip
             done = owner.post("/api/v1/me/responses/bulk", json={"items": said}, headers={"X-Argilla-Api-Key": key})
             assert all(one["error"] is None for one in done.raise_for_status().json()["items"])
-    workflow.pull(store, store.runs.get(run.id), where)
+    workflow.pull(make_workspace(store), store.runs.get(run.id), where)
 
-    found = workflow.agreement(store, store.runs.get(run.id))
+    found = agreement_of(store, store.runs.get(run.id))
     assert (found.rows, found.reviewed, found.reviews, found.blind) == (24, 24, 48, 48 * blind)
     assert between(found, "decision").value == pytest.approx(1)
     exact = of(found, "honesty", "same rating")

@@ -23,6 +23,7 @@ from feedback.server import Server
 from tests.certificates import ANOTHERS, OURS
 from tests.conftest import ArgillaServer
 from tests.far_argilla import Answer, BasePath, FarArgilla, says
+from tests.make_workspace import make_workspace
 from tests.test_import import run_of
 
 # -- addresses
@@ -318,14 +319,14 @@ def test_everything_works_under_a_base_path(
     file.write_text('{"id": "a", "instruction": "One?", "response": "1"}\n')
     run, (row,) = run_of(store, here, Inputs(path=str(file)))
     where = Argilla(f"{behind.url}/api/v1/", argilla.api_key)
-    sent = workflow.push(store, run, where, lambda done, total: None)
+    sent = workflow.push(make_workspace(store), run, where, lambda done, total: None)
     assert sent.to.url.startswith(f"{behind.url}/dataset/{sent.to.id}/annotation-mode")
     assert "<html" in httpx.get(sent.to.url).text.lower()
     with Server(argilla.url, argilla.api_key) as server:
         (record,) = list(server.records(sent.to.id))
         values = {"values": {"decision": {"value": "approve"}}, "status": "submitted"}
         server.http.post(f"/api/v1/records/{record['id']}/responses", json=values).raise_for_status()
-    pulled = workflow.pull(store, run, where)
+    pulled = workflow.pull(make_workspace(store), run, where)
     assert pulled.approved == 1
     again = snapshot(where, sent.to.name, "", here, print)
     assert row.id in again.read_text()

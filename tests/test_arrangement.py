@@ -15,6 +15,7 @@ from app.tables.runs import Run
 from feedback.arrangement import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
 from tests.judging import ROW
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, made_of, with_run
 
 names = st.builds(
@@ -92,7 +93,7 @@ def test_what_is_said_in_argilla_comes_back_to_the_right_responses(
         answers["ranking"] = [{"value": f"response-{slot}", "rank": place + 1} for slot, place in enumerate(order, 1)]
         said = owner.say(record, decision="approve", corrected_response="Better.", **answers)
         responses[record["external_id"]] = said
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     for row, judged in judging.judged_of(store, run, list(orders)).items():
         assert [judged.rated_by_people(place) for place in range(4)] == [1, 2, 3, 4]
         assert [judged.ranked_by_people(place) for place in range(4)] == [1, 2, 3, 4]
@@ -105,7 +106,7 @@ def test_what_is_said_in_argilla_comes_back_to_the_right_responses(
     row, order = next(iter(orders.items()))
     changed: dict[str, Any] = {"decision": "reject", f"helpfulness_{order.index(2) + 1}": 1}
     owner.change(responses[row], **changed)
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     (judged,) = judging.judged_of(store, run, [row]).values()
     assert (judged.decision, [judged.rated_by_people(place) for place in range(4)]) == ("reject", [None, None, 1, None])
 
@@ -124,7 +125,7 @@ def test_a_response_more_keeps_the_others_where_they_are(store: Store, where: Ar
     assert shown(records[rows[0]]) == [*before[rows[0]], 3] and sorted(before[rows[0]]) == [0, 1, 2]
     assert all(shown(records[row]) == before[row] for row in rows[1:])
     owner.say(records[rows[0]], decision="approve", helpfulness_4=5, helpfulness_1=2)
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     (judged,) = judging.judged_of(store, run, [rows[0]]).values()
     assert (judged.rated_by_people(3), judged.rated_by_people(before[rows[0]][0])) == (5, 2)
 
@@ -141,13 +142,13 @@ def test_what_is_decided_in_the_app_goes_to_the_right_slots(store: Store, where:
     for record in owner.records(name):
         (said,) = record["responses"]
         assert [said["values"][f"helpfulness-{slot}"]["value"] - 1 for slot in range(1, 5)] == shown(record)
-    assert workflow.pull(store, run, where).new == 0  # it is what was known
+    assert workflow.pull(make_workspace(store), run, where).new == 0  # it is what was known
     record = owner.records(name)[0]
     (said,) = record["responses"]
     slot = shown(record).index(3) + 1
     values = {name.replace("-", "_"): value["value"] for name, value in said["values"].items()}
     owner.change(said, **{**values, f"helpfulness_{slot}": 1})
-    assert workflow.pull(store, run, where).new == 1
+    assert workflow.pull(make_workspace(store), run, where).new == 1
     (judged,) = judging.judged_of(store, run, [record["external_id"]]).values()
     assert [judged.rated_by_people(place) for place in range(4)] == [1, 2, 3, 1]
 
@@ -164,4 +165,4 @@ def test_what_is_sent_with_suggestions_keeps_its_own_order(store: Store, where: 
 
 
 def push(store: Store, run: Run, where: Argilla, name: str) -> Any:
-    return workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    return workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)

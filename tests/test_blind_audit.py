@@ -15,12 +15,14 @@ from app.pages.board import Act
 from app.pages.review import audit
 from app.pages.rows import JUDGE_FIRST, rows
 from app.reviewing import Argilla
+from app.run_recipes import amend
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
 from feedback.schema import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, add_rows, made_of, with_run
 
 
@@ -70,7 +72,7 @@ def audits(store: Store, run: Run) -> list[tuple[int, int]]:
 def test_a_run_of_250_rows_in_argilla(store: Store, argilla: ArgillaServer) -> None:
     where, name = Argilla(argilla.url, argilla.api_key, own=True), f"audit-{random.randrange(10**9)}"
     run = with_run(store, 250)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     assert audits(store, run) == [(0, 50)]
     with Reviewer(argilla) as owner:
         assert "rationale-1" not in {question["name"] for question in owner.questions(name)}
@@ -88,13 +90,13 @@ def test_a_run_of_250_rows_in_argilla(store: Store, argilla: ArgillaServer) -> N
 def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: ArgillaServer) -> None:
     where, name = Argilla(argilla.url, argilla.api_key, own=True), f"audit-{random.randrange(10**9)}"
     run = with_run(store, 100)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     add_rows(store, run, 100, 300)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     assert audits(store, run) == [(1, 60)]
-    run = workflow.amend(store, run, review=replace(Review(), blind_audit=True))
+    run = amend(store, run, review=replace(Review(), blind_audit=True))
     add_rows(store, run, 300, 400)
-    sent = workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    sent = workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     assert audits(store, run) == [(0, 20), (1, 60)] and sent.open_audits == 60
 
 

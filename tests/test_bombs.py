@@ -24,6 +24,7 @@ from app.inputs.inputs import Inputs, fingerprint, rows
 from app.inputs.json_stream import JsonStream
 from app.inputs.uploads import Found
 from app.store import Store
+from app.workspace import Workspace
 from tasks.errors import InputError
 from tests import bombs
 from tests.conftest import ROOT
@@ -109,15 +110,15 @@ def test_a_document_that_takes_long_can_be_used_all_the_same(tmp_path: Path, mon
 def test_a_run_that_reads_its_input_is_stopped(
     here: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflow, "CHECKED_WITHIN", 0.1)
+    monkeypatch.setattr("app.starts.CHECKED_WITHIN", 0.1)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(endless(tmp_path))}}
-    run = workflow.start(store, here, recipe.parse(given))
+    run = workflow.start(Workspace(here, store), recipe.parse(given))
 
     def watch(execution: Execution, total: int | None) -> None:
         threading.Timer(0.3, execution.stop).start()
 
     began = time.monotonic()
-    done = asyncio.run(workflow.generate(store, here, run, watch, lambda words: None))
+    done = asyncio.run(workflow.generate(Workspace(here, store), run, watch))
     assert (done.state, done.reason) == ("stopped", "stopped by you") and time.monotonic() - began < 10
 
 
@@ -126,13 +127,13 @@ def test_a_fault_behind_good_rows_costs_none_of_them(
 ) -> None:
     (tmp_path / "a.jsonl").write_text('{"instruction": "Name a river.", "response": "The Loire."}\n' * 3)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(tmp_path / "a.jsonl")}}
-    monkeypatch.setattr(workflow, "CHECKED_WITHIN", -1.0)
+    monkeypatch.setattr("app.starts.CHECKED_WITHIN", -1.0)
     with (tmp_path / "a.jsonl").open("a") as file:
         file.write("nonsense\n")
-    run = workflow.start(store, here, recipe.parse(given))
+    run = workflow.start(Workspace(here, store), recipe.parse(given))
     with pytest.raises(InputError, match="line 4 is not JSON"):
-        asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda words: None, rows=5))
-    assert store.runs.counts(run.id)["answered"] == 3
+        asyncio.run(workflow.preview(Workspace(here, store), run, lambda *_: None, rows=5))
+    assert store.runs.counts(run.id).answered == 3
 
 
 @pytest.mark.parametrize("kind", ["parquet", "html"])

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, expect
 
-from app import workflow
+from app.judging import agreement_of
 from app.store import Store
 from app.tables.runs import Run
 from tests.browser import App, Person, person
@@ -168,5 +168,5 @@ def test_an_untouched_suggestion_is_nobodys_rating(
         (line,) = [json.loads(text) for text in (tmp_path / "out.jsonl").read_text().splitlines()]
         assert line["rating_by_people"] is None and line["rating_accepted"] is not None
     with Store(served_app.data) as store:
-        found = workflow.agreement(store, store.runs.get(run.id))
+        found = agreement_of(store, store.runs.get(run.id))
         assert sum(found.accepted.values()) >= 2

@@ -15,6 +15,7 @@ from app import workflow
 from app.config import Settings
 from app.recipe import Recipe
 from app.store import Store
+from app.workspace import Workspace
 from tasks.magpie import Magpie
 from tasks.models.spec import ModelSpec
 from tests.browser import SLOW, App, Person, person
@@ -35,7 +36,7 @@ def newcomer(app: App, browser: Browser, url: str = "", model: str = "fake") -> 
     spec = ModelSpec(url=url or "http://127.0.0.1:1/v1", model=model)
     with Store(app.data) as store:
         made = Recipe(task=Magpie(), rows=3, generator=spec, labeller=spec)
-        draft = workflow.start(store, Settings(data=app.data, owner="tester"), made)
+        draft = workflow.start(Workspace(Settings(data=app.data, owner="tester"), store), made)
     with person(browser) as curator:
         page = curator.page
         curator.open(f"{app.url}?run={draft.id}")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import judging, services, workflow
 from app.config import Settings
+from app.judging import agreement_of
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
@@ -19,6 +20,7 @@ from feedback.push import review_address
 from feedback.types import Rating
 from tests.browser import SLOW, Person, person
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.rows import PASSWORD, Reviewer, another, edit, made_of, with_run
 
 WHY = (
@@ -43,7 +45,7 @@ def sent(store: Store, where: Argilla, rows: int, **parts: Any) -> tuple[Run, st
     made = made_of(rating={"aspects": ["helpfulness"]}, **parts)
     name = f"reviewed-{random.randrange(10**9)}"
     run = with_run(store, rows, made, rate=rated, name=name)
-    return run, workflow.push(store, run, where, lambda done, total: None).to.url
+    return run, workflow.push(make_workspace(store), run, where, lambda done, total: None).to.url
 
 
 def sign_in(page: Page, address: str, name: str, password: str) -> None:
@@ -90,7 +92,7 @@ def test_a_typical_row_is_reviewed_by_keyboard_alone(
         expect(page.get_by_text("River", exact=False).first).to_be_visible()
         assert reviewer.foreign == []
         assert not [said for said in reviewer.complaints if "Content Security Policy" in said]
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     said = list(judging.judged_rows(store, run))
     assert sorted(judged.decision or "" for judged in said) == ["approve", "approve", "reject"]
     (rejected,) = [judged for judged in said if judged.decision == "reject"]
@@ -134,7 +136,7 @@ def test_a_hostile_record_is_shown_and_does_nothing(
         name=f"hostile-{random.randrange(10**9)}",
     )
     edit(store, f"{run.id}-000000-0", HOSTILE)
-    address = workflow.push(store, run, where, lambda done, total: None).to.url
+    address = workflow.push(make_workspace(store), run, where, lambda done, total: None).to.url
     with Reviewer(argilla) as owner:
         assert "<style" not in owner.dataset(run.id)["guidelines"]
     with person(browser) as reviewer:
@@ -151,7 +153,7 @@ def test_a_hostile_record_is_shown_and_does_nothing(
         assert shown.locator("p code").inner_text() == "<b>" and shown.locator(".katex").count() == 1
         expect(page.get_by_text("Your session has ended.").first).not_to_have_css("position", "fixed")
         submitted(page, "1")
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     (said,) = judging.judged_rows(store, run)
     assert said.decision == "approve" and said.corrected_response() is None  # what was left as it was is no correction
 
@@ -205,7 +207,7 @@ def test_three_people_at_once(
             decision = "reject" if (number + people.index(who)) % 4 == 0 else "approve"
             who.say(one, decision=decision)
             said.setdefault(one["id"], []).append(decision)
-    done = workflow.pull(store, run, where)
+    done = workflow.pull(make_workspace(store), run, where)
     assert done.submitted == sum(map(len, said.values()))
     decided = {}
     for judged in judging.judged_rows(store, run):
@@ -218,7 +220,7 @@ def test_three_people_at_once(
     assert decided == wanted and set(wanted.values()) >= {"approve", "unsure"}
 
     # how well they agree, by hand: all 24 rows are audit, and the labeller would keep each of them
-    found = workflow.agreement(store, run)
+    found = agreement_of(store, run)
     assert (found.rows, found.reviewed, found.reviews) == (24, 24, done.submitted)
     (alpha,) = [measure for measure in found.reviewers if measure.name == "decision"]
     assert alpha.n == 24 and alpha.value == pytest.approx(alpha_by_hand(list(said.values())))
@@ -259,5 +261,5 @@ def test_a_tab_left_open_over_a_restart_loses_nothing(
         expect(told).to_contain_text("1 answer of yours is kept in this tab")
         assert services.ensure(services.ARGILLA, services_data, print).url == argilla.url
         expect(told).to_contain_text("1 answer that it had missed was sent", timeout=SLOW)
-        assert workflow.pull(store, run, where).submitted == 1
+        assert workflow.pull(make_workspace(store), run, where).submitted == 1
         reviewer.complaints.clear()  # of the browser, whose server was away

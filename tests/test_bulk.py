@@ -14,7 +14,7 @@ from app.pages import bulk, review, verdict
 from app.pages.board import Act
 from app.pages.rows import rows
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
 from feedback.types import Verdict
 from tests.desks import at_desk
 from tests.rows import edit, with_run
@@ -118,7 +118,7 @@ def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
     tab.press("bulk", word=word)
     if word == "drop":
         assert "3 rows dropped. 1 row stays: Argilla has them, or somebody decided about them." in tab.bar
-        assert store.runs.counts(tab.run.id)["made"] == 3
+        assert store.runs.counts(tab.run.id).made == 3
     else:
         assert f"4 rows {word}" in tab.bar and decisions(store, tab) == dict.fromkeys(range(4), word)
         assert store.quick.of(tab.ids[1], ME)["helpfulness-1"] == 3  # what was said beside it stays
@@ -151,7 +151,7 @@ def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None
     store.rows.mark(tab.ids[5], "dropped", "kept", "")
     tab.press("undo")
     assert "1 row is as before. 1 row was changed meanwhile and stays so." in tab.bar
-    assert store.runs.counts(tab.run.id)["made"] == 7
+    assert store.runs.counts(tab.run.id).made == 7
 
 
 def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None:
@@ -174,7 +174,7 @@ def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk)
     tab = Tab(desk, with_run(store, 2))
     tab.select(0, 1)
     tab.press("bulk", word="approve")
-    job = desk.jobs._jobs[tab.run.id] = Job(tab.run.id, "push", {})
+    job = desk.jobs._jobs[tab.run.id] = Job(tab.run.id, "push", RunCounts())
     with pytest.raises(RunError, match="Wait until they are sent"):
         tab.press("undo")
     assert decisions(store, tab) == {0: "approve", 1: "approve"}
@@ -194,7 +194,7 @@ def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str)
     assert "2 rows of the blind audit were left out: each of them is to be read." in tab.bar
     assert f"1 row {bulk.PAST[word]}." in tab.bar
     assert store.quick.of(tab.ids[0], ME) == {} and store.quick.of(tab.ids[1], ME)["decision"] == "unsure"
-    assert store.runs.counts(tab.run.id)["made"] == (3 if word == "drop" else 4)
+    assert store.runs.counts(tab.run.id).made == (3 if word == "drop" else 4)
     tab.select(0)
     tab.press("bulk", word=word)
     assert f"No row was {bulk.PAST[word]}. 1 row of the blind audit was left out" in tab.bar and "Undo" not in tab.bar
@@ -221,7 +221,7 @@ def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> 
     tab.select(0, 1)
     tab.press("bulk", word="reject")
     assert tab.place["naming"] == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
-    assert store.runs.counts(tab.run.id)["reviewed"] == 0
+    assert store.runs.counts(tab.run.id).reviewed == 0
     act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.place, {}, ["Ada"])
     tab.place |= verdict.be(act, do=review.pressed).place
     assert "2 rows rejected." in tab.bar
@@ -238,7 +238,7 @@ def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
         tab.press("select", 2)
     tab.place["selected"] = (f"{other.id}-000000-0",)
     tab.press("bulk", word="approve")
-    assert store.runs.counts(other.id)["reviewed"] == 0
+    assert store.runs.counts(other.id).reviewed == 0
     tab.place["undo"] = replace(bulk.Undo(other.id, "x"), added=())
     tab.press("undo")
     assert tab.bar == ""

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from app import changing, judging, workflow
+from app import changing, judging
 from app.config import Settings
 from app.errors import RunError
 from app.jobs import Jobs
+from app.starts import draft_run
 from app.store import Store
+from app.workspace import Workspace
 from tests.rows import with_run
 from tests.servers import FakeOpenAI, Fault
 from tests.test_jobs import NO_KEYS, asked, ended, jobs, made_for, said
@@ -21,13 +23,13 @@ def test_a_dropped_row_is_gone_until_it_is_kept(store: Store) -> None:
     run = with_run(store, 3)
     one = store.rows.page(run.id, 0, 1)[0]
     changing.drop(store, one.id)
-    assert store.runs.counts(run.id)["answered"] == 2 and one.id not in [row.id for row in store.rows.walk(run.id)]
+    assert store.runs.counts(run.id).answered == 2 and one.id not in [row.id for row in store.rows.walk(run.id)]
     assert [(row.id == one.id, dropped) for row, dropped in store.rows.first(run.id, 2)] == [
         (True, True),
         (False, False),
     ]
     changing.keep(store, one.id)
-    assert store.runs.counts(run.id)["answered"] == 3
+    assert store.runs.counts(run.id).answered == 3
 
 
 def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> None:
@@ -37,7 +39,7 @@ def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> No
     new = changing.edit(store, one.id, "Name a lake.", "Como.", "me")
     assert (new.instruction, [r.text for r in new.responses]) == ("Name a lake.", ["Como.", one.responses[1].text])
     assert (new.id, new.revision, store.ratings.of([one.id])[one.id]) == (one.id, 1, [])
-    assert store.runs.counts(run.id)["rated"] == 1 and changing.touched(store, run)
+    assert store.runs.counts(run.id).rated == 1 and changing.touched(store, run)
     for instruction, response in (("  ", "Como."), ("Name a lake.", "\n")):
         with pytest.raises(RunError, match="drop it"):
             changing.edit(store, one.id, instruction, response, "me")
@@ -73,7 +75,7 @@ def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:
 def test_a_row_is_drawn_anew(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url, units=4)
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         ended(jobs.preview(run, NO_KEYS, 3))
         before, calls = said(store, run), len(asked(server))
         job = ended(jobs.again(store.runs.get(run.id), NO_KEYS, before[1][0]))
@@ -86,7 +88,9 @@ def test_a_row_is_drawn_anew(tmp_path: Path, store: Store, here: Settings, jobs:
 
         job = ended(jobs.work(store.runs.get(run.id), NO_KEYS, made))
         assert job.state == "done" and said(store, run)[:3] == after and len(said(store, run)) == 4
-        kept = workflow.draft(store, here, made_for(tmp_path, server.url, units=4, seed=5), store.runs.get(run.id))
+        kept = draft_run(
+            Workspace(here, store), made_for(tmp_path, server.url, units=4, seed=5), store.runs.get(run.id)
+        )
         assert kept.id != run.id and store.runs.get(run.id)
 
 
@@ -97,7 +101,7 @@ def test_a_draw_that_fails_leaves_the_row_as_it_was(tmp_path: Path, store: Store
         return (401, {}, "no") if refusing else None
 
     with FakeOpenAI(faults=fault) as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url, units=2), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url, units=2), None)
         ended(jobs.preview(run, NO_KEYS, 2))
         before = said(store, run)
         refusing.append(True)

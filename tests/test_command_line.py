@@ -18,6 +18,7 @@ from app.pages import recipes
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback.exports import Export
 from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie
@@ -36,7 +37,7 @@ def desk(here: Settings, store: Store) -> Iterator[Desk]:
 @pytest.fixture
 def run(desk: Desk, here: Settings) -> Run:
     desk.keep(SOMEBODY, draft.fill(TIDES))
-    return workflow.start(desk.store, here, TIDES)
+    return workflow.start(Workspace(here, desk.store), TIDES)
 
 
 def understood(found: Way) -> dict[str, Any]:
@@ -138,7 +139,7 @@ EXPORTS = [
 @pytest.mark.parametrize("to", EXPORTS)
 @pytest.mark.parametrize("old", EXPORTS)
 def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to: Export, old: Export) -> None:
-    run = workflow.start(desk.store, here, replace(TIDES, export=old))
+    run = workflow.start(Workspace(here, desk.store), replace(TIDES, export=old))
     desk.keep(SOMEBODY, draft.fill(replace(TIDES, export=to)))
     found = of(desk, "export", run)
     said = {name: value for name, value in understood(found).items() if value is not None}

@@ -21,6 +21,7 @@ from app.store import Store
 from feedback.exports import Export
 from tasks.errors import ClaywrightError
 from tests.conftest import Work
+from tests.make_workspace import make_workspace
 from tests.rows import with_run
 
 TRIES = 12
@@ -171,8 +172,8 @@ def test_a_store_that_may_only_be_read_is_read_and_exported(read_only: Readable)
     folder = read_only()
     with Store(folder) as store:
         (run,) = store.runs.all()
-        assert store.runs.counts(run.id)["answered"] == 30 and not store.db.writable
-        done = workflow.export(store, run, Export(path=str(out / "a.jsonl"), unreviewed=True))
+        assert store.runs.counts(run.id).answered == 30 and not store.db.writable
+        done = workflow.export(make_workspace(store), run, Export(path=str(out / "a.jsonl"), unreviewed=True))
         assert done.written == 30
         with pytest.raises(StoreError, match=r"can only be read\. Make it writable, or copy it"):
             store.runs.set(run.id, name="x")

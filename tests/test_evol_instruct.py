@@ -10,6 +10,7 @@ import pytest
 from app import recipe, workflow
 from app.config import Settings
 from app.store import Store
+from app.workspace import Workspace
 from tasks import EvolInstruct
 from tasks.errors import InputError, SettingsError
 from tasks.evol_instruct import OPERATIONS, prompt
@@ -274,8 +275,8 @@ def worked(tmp_path: Path, here: Settings, store: Store, generator: dict[str, An
         "seed": 1, "generator": generator, "labeller": generator, "inputs": {"path": str(file)},
         "task": {"kind": "evol-instruct", "num_evolutions": 3, "store_evolutions": True, **task},
     }  # fmt: skip
-    begun = workflow.start(store, here, recipe.parse(values))
-    done = asyncio.run(workflow.generate(store, here, begun, lambda *_: None, lambda _: None))
+    begun = workflow.start(Workspace(here, store), recipe.parse(values))
+    done = asyncio.run(workflow.generate(Workspace(here, store), begun, lambda *_: None))
     assert done.state == "done" and not store.rows.failures(done.id)
     return list(store.rows.walk(done.id))
 

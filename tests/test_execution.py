@@ -11,8 +11,10 @@ import pytest
 from app import judging, recipe, workflow
 from app.config import Settings
 from app.execution import ReadAhead
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from tasks.errors import EndpointRefused, InputError, SettingsError
 from tasks.types import Unit
 from tests.conftest import Work
@@ -37,7 +39,7 @@ def test_poisoned_units_fail_alone_and_can_be_run_again(tmp_path: Path, store: S
 
     with FakeOpenAI(faults=fault) as server:
         done = work(values(tmp_path, server.url))
-        assert (done.state, store.runs.counts(done.id)["answered"]) == ("done", 11)
+        assert (done.state, store.runs.counts(done.id).answered) == ("done", 11)
         ((what, why),) = store.rows.failures(done.id)
         assert what == "unit 3" and "injected" in why
         calls = len(server.calls)
@@ -45,7 +47,7 @@ def test_poisoned_units_fail_alone_and_can_be_run_again(tmp_path: Path, store: S
         assert len(server.calls) == calls  # a plain resume leaves failures alone
         poisoned = False
         work(done, retry_failed=True)
-        assert store.runs.counts(done.id)["answered"] == 12 and not store.rows.failures(done.id)
+        assert store.runs.counts(done.id).answered == 12 and not store.rows.failures(done.id)
         assert len(server.calls) == calls + 1
 
 
@@ -58,10 +60,10 @@ def test_a_failed_rating_is_named_and_made_again(tmp_path: Path, store: Store, w
     with FakeOpenAI(faults=fault) as server:
         done = work(values(tmp_path, server.url, rating={"aspects": ["helpfulness"]}))
         counts = store.runs.counts(done.id)
-        assert (counts["rated"], counts["ratings"], counts["failed_ratings"]) == (12, 12, 1)
+        assert (counts.rated, counts.ratings, counts.failed_ratings) == (12, 12, 1)
         poisoned = False
         work(done, retry_failed=True)
-        assert store.runs.counts(done.id)["failed_ratings"] == 0 and store.runs.counts(done.id)["ratings"] == 12
+        assert store.runs.counts(done.id).failed_ratings == 0 and store.runs.counts(done.id).ratings == 12
 
 
 def test_an_empty_answer_fails_its_row_and_is_asked_again(tmp_path: Path, store: Store, work: Work) -> None:
@@ -77,7 +79,7 @@ def test_an_empty_answer_fails_its_row_and_is_asked_again(tmp_path: Path, store:
         assert what.startswith("row ") and "empty answer" in why
         silent = False
         work(done, retry_failed=True)
-        assert store.runs.counts(done.id)["answered"] == 12 and not store.rows.failures(done.id)
+        assert store.runs.counts(done.id).answered == 12 and not store.rows.failures(done.id)
 
 
 def test_what_can_not_pass_pauses_the_run_and_loses_nothing(tmp_path: Path, store: Store, work: Work) -> None:
@@ -91,10 +93,10 @@ def test_what_can_not_pass_pauses_the_run_and_loses_nothing(tmp_path: Path, stor
             work(values(tmp_path, server.url))
         (paused,) = store.runs.all()
         assert paused.state == "paused" and "refused the key" in paused.reason and paused.worker is None
-        kept = store.runs.counts(paused.id)["answered"]
+        kept = store.runs.counts(paused.id).answered
         refused = False
         assert work(paused).state == "done"
-        assert kept <= 5 and store.runs.counts(paused.id)["answered"] == 12
+        assert kept <= 5 and store.runs.counts(paused.id).answered == 12
         answered = [(c["draw"], json.dumps(c["body"])) for c in server.calls if c["status"] == 200]
         assert len(answered) == len(set(answered)) == 12
 
@@ -104,12 +106,12 @@ def test_the_first_rows_stay_the_first_when_more_are_asked_for(tmp_path: Path, s
     with FakeOpenAI() as server:
         done = work(values(tmp_path, server.url, task=task, rows=7))
         first = [row.id for row in store.rows.walk(done.id)]
-        assert len(first) == 7 and len(first) == store.runs.counts(done.id)["answered"]
+        assert len(first) == 7 and len(first) == store.runs.counts(done.id).answered
         calls = len(server.calls)
-        more = recipe.parse({**workflow.recipe_of(done).dump(), "rows": 12})
-        work(done, changed=more)
+        more = recipe.parse({**recipe_of(done).dump(), "rows": 12})
+        work(done, recipe=more)
         assert [row.id for row in store.rows.walk(done.id)][:7] == first
-        assert store.runs.counts(done.id)["answered"] == 12
+        assert store.runs.counts(done.id).answered == 12
         assert server.repeated() == 0 and len(server.calls) > calls
 
 
@@ -121,10 +123,10 @@ def test_failures_run_again_do_not_overshoot_the_rows_asked_for(tmp_path: Path, 
 
     with FakeOpenAI(faults=fault) as server:
         done = work(values(tmp_path, server.url, rows=6))
-        assert store.runs.counts(done.id)["answered"] == 6
+        assert store.runs.counts(done.id).answered == 6
         poisoned = False
         work(done, retry_failed=True)
-        assert store.runs.counts(done.id)["answered"] == 6
+        assert store.runs.counts(done.id).answered == 6
 
 
 def test_two_responders_take_turns_and_ratings_land_on_their_responses(
@@ -151,7 +153,7 @@ def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings
 
     def rate(run: Run, *aspects: str) -> None:
         judge = UltraFeedback(aspects=aspects)
-        asyncio.run(workflow.rate(store, here, run, judge, lambda *_: None, lambda _: None))
+        asyncio.run(workflow.rate(Workspace(here, store), run, lambda *_: None, rating=judge))
 
     with FakeOpenAI() as server:
         done = work(values(tmp_path, server.url, units=2, rating={"aspects": ["helpfulness"]}))

@@ -17,6 +17,7 @@ from feedback import writers
 from feedback.errors import ExportError
 from feedback.exports import Export, Exported
 from tests.conftest import Command, Work
+from tests.make_workspace import make_workspace
 
 NAMES = ["out.jsonl", "out.csv", "out.xlsx", "out.parquet", "out"]
 RECIPE = {"rows": 2, "generator": {"preset": "scripted"}, "task": {"kind": "magpie"}}
@@ -32,7 +33,9 @@ def export(store: Store) -> Callable[..., int]:
     """Writes the rows of a run to a path; gives the number of lines."""
 
     def write(run: Run, path: Path, *, overwrite: bool = False) -> int:
-        return workflow.export(store, run, Export(path=str(path), unreviewed=True), overwrite=overwrite).written
+        return workflow.export(
+            make_workspace(store), run, Export(path=str(path), unreviewed=True), overwrite=overwrite
+        ).written
 
     return write
 
@@ -116,7 +119,7 @@ def test_neither_of_two_files_is_written_where_one_is_anothers(work: Work, store
     (tmp_path / "out-test.jsonl").write_text("mine")
     to = Export(path=str(tmp_path / "out.jsonl"), unreviewed=True, test_share=0.5)
     with pytest.raises(ExportError, match=r"out-test\.jsonl is there already"):
-        workflow.export(store, run, to)
+        workflow.export(make_workspace(store), run, to)
     assert [path.name for path in tmp_path.glob("out*")] == ["out-test.jsonl"]
 
 
@@ -125,14 +128,14 @@ def several(
 ) -> tuple[list[str], tuple[Path, ...]]:
     """Exports into numbered files: the names of all files that are there then, and those that were kept."""
     to = Export(path=str(tmp_path / "out.csv"), unreviewed=True, max_rows=max_rows, **settings)  # type: ignore[arg-type]
-    done = workflow.export(store, run, to)
+    done = workflow.export(make_workspace(store), run, to)
     return sorted(path.name for path in tmp_path.glob("out*")), done.kept
 
 
 def test_files_that_the_last_export_had_more_of_are_removed(work: Work, store: Store, tmp_path: Path) -> None:
     run = work({**RECIPE, "rows": 6})
     dated = tmp_path / "out-20261120.csv"  # of the same run, and no part of the series
-    workflow.export(store, run, Export(path=str(dated), unreviewed=True))
+    workflow.export(make_workspace(store), run, Export(path=str(dated), unreviewed=True))
     assert several(store, run, tmp_path, 1) == ([*[f"out-{k:05}.csv" for k in range(1, 7)], dated.name], ())
     assert several(store, run, tmp_path, 4) == (["out-00001.csv", "out-00002.csv", dated.name], ())
     names, kept = several(store, run, tmp_path, 1, test_share=0.5)

@@ -23,8 +23,10 @@ from app.pages import export as page
 from app.pages import generate
 from app.pages.board import Act, stop
 from app.publishing import facts
+from app.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store import Store
+from app.workspace import Workspace
 from feedback.card import Held, Summary
 from feedback.card import part as card_part
 from feedback.exports import Export, export
@@ -149,7 +151,7 @@ def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
     desk._foreseen["r", to] = (float("inf"), first)
     rows = list(desk.store.rows.walk("r"))
     desk.store.reviews.keep_verdicts("d", [verdict(row, "reject", at="2026-02-01T11:00:00") for row in rows])
-    assert desk.store.runs.counts("r")["approved"] == 0
+    assert desk.store.runs.counts("r").approved == 0
     assert desk.foreseen(run, to) is first and first.lines == 4
     assert desk.foreseen(run, replace(to, format="grpo")).lines == 0
     assert desk.foreseen(run, to) is first
@@ -244,7 +246,7 @@ def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
     job = desk.jobs.of("r")
     assert job is not None and ended(job).state == "done" and job.published is not None
     assert "4 rows added to me/rivers, which is private." in page.published(sent.look)
-    assert len(hub.repos[NAME].files) == 3 and desk.store.runs.counts("r")["exported"] == 4
+    assert len(hub.repos[NAME].files) == 3 and desk.store.runs.counts("r").exported == 4
     page.export(act(desk, kind=HUB, hub=NAME))
     again = desk.jobs.of("r")
     assert again is not None and ended(again).published is not None
@@ -287,7 +289,7 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
         "generator": {**model, "template": str(tmp_path)}, "labeller": {"preset": "local"}, "rating": {"aspects": ["honesty"]},
     }  # fmt: skip
     made = recipe.read(json.dumps(values))  # as an earlier version kept it
-    run = workflow.start(store, here, made)
+    run = workflow.start(Workspace(here, store), made)
     about = facts(run, made)
     text = json.dumps(about.recipe)
     assert str(tmp_path) not in text and "abc" not in text and "pw" not in text and "seeds.jsonl" in text
@@ -318,7 +320,7 @@ def test_no_model_of_a_recipe_brings_a_secret_onto_the_card(store: Store, here: 
         part: [spec] if part == "responders" else spec,
     }  # fmt: skip
     made = recipe.read(json.dumps(values))
-    about = facts(workflow.start(store, here, made), made)
+    about = facts(workflow.start(Workspace(here, store), made), made)
     assert "s3cret" not in json.dumps([about.recipe, about.generator, about.labeller, *about.responders]).lower()
     shown = about.recipe[part][0] if part == "responders" else about.recipe[part]
     assert (
@@ -381,8 +383,8 @@ def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command)
 def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
     to = Export(hub=NAME, private=False)
     run = desk.store.runs.get("r")
-    desk.store.runs.set("r", recipe=workflow.recipe_text(replace(workflow.recipe_of(run), export=to)))
-    filled = draft.fill(workflow.recipe_of(desk.store.runs.get("r")))
+    desk.store.runs.set("r", recipe=recipe_text(replace(recipe_of(run), export=to)))
+    filled = draft.fill(recipe_of(desk.store.runs.get("r")))
     assert (filled["export.kind"], filled["export.hub"], filled["export.private"]) == (HUB, NAME, False)
     assert draft.export_of(filled) == to
 

@@ -15,8 +15,10 @@ from app.files import is_store, open_regular
 from app.inputs import uploads
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.store import Store
+from app.workspace import Workspace
 from feedback.exports import Export
 from tasks.errors import ClaywrightError
+from tests.make_workspace import make_workspace
 
 BELONGS = "belongs to Claywright's own store"
 USE = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version').fetchone(); c.close()"
@@ -64,7 +66,7 @@ def test_a_recipe_that_is_no_file_or_too_large_is_refused(here: Settings, store:
 
 
 def test_nothing_is_written_over_the_store(here: Settings, store: Store, tmp_path: Path) -> None:
-    run = workflow.start(store, here, recipe.example())
+    run = workflow.start(Workspace(here, store), recipe.example())
     for part in ("", "-wal", "-shm"):
         path = Path(f"{store.db.path}{part}")
         with pytest.raises(ClaywrightError, match="is there already"):
@@ -73,7 +75,7 @@ def test_nothing_is_written_over_the_store(here: Settings, store: Store, tmp_pat
         for target in (path, tmp_path / f"link{part}.jsonl"):
             assert is_store(target)
         with pytest.raises(ClaywrightError, match=BELONGS):
-            workflow.export(store, run, Export(path=str(tmp_path / f"link{part}.jsonl")))
+            workflow.export(make_workspace(store), run, Export(path=str(tmp_path / f"link{part}.jsonl")))
 
 
 def test_another_database_is_nobodys_business(here: Settings, tmp_path: Path) -> None:

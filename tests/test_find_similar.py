@@ -8,20 +8,22 @@ import pytest
 
 from app import workflow
 from app.config import Settings
-from app.keys import Keys
 from app.reviewing import Argilla
+from app.run_recipes import amend
 from app.store import Store
 from app.vectors import Vectors
+from app.workspace import Workspace
 from feedback.errors import DatasetMismatch
 from tasks.errors import EndpointRefused, ServerFault, SettingsError
 from tasks.models.spec import ModelSpec
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, edit, made_of, with_run
 from tests.servers import DIMENSIONS, FakeOpenAI, embedding
 
 
 def vectors(store: Store, here: Settings, url: str) -> Vectors:
-    return Vectors(store, here, ModelSpec(url=url, model="near"), lambda words: None, Keys())
+    return Vectors(Workspace(here, store), ModelSpec(url=url, model="near"))
 
 
 def test_each_text_is_asked_for_once(store: Store, here: Settings) -> None:
@@ -49,7 +51,7 @@ def test_what_passes_is_waited_for_and_what_cannot_is_said(store: Store, here: S
     with FakeOpenAI(faults=lambda body, number: "hang" if number else 401) as server, pytest.raises(EndpointRefused):
         vectors(store, here, server.url).of({f"t{k}": f"Text number {k}." for k in range(300)})
     with pytest.raises(SettingsError, match="makes no vectors"):
-        Vectors(store, here, ModelSpec(preset="local"), lambda words: None, Keys())
+        Vectors(Workspace(here, store), ModelSpec(preset="local"))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,7 @@ def test_find_similar_in_argilla(store: Store, here: Settings, argilla: ArgillaS
         run = with_run(store, 12, made_of(embedder={"url": server.url, "model": "near"}))
 
         def push() -> Any:
-            found = workflow.vectors_for(store, here, run, lambda words: None)
-            return workflow.push(store, run, where, lambda done, total: None, dataset=name, vectors=found)
+            return workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
 
         assert push().pushed.sent == 12
         asked = len(server.calls)
@@ -87,10 +88,7 @@ def test_find_similar_in_argilla(store: Store, here: Settings, argilla: ArgillaS
         assert answer.status_code == 200, answer.text
         assert len(answer.json()["items"]) == 11  # all others, the nearest first
         plain = with_run(store, 1, made_of(), name=f"plain-{random.randrange(10**9)}")
-        workflow.push(store, plain, where, lambda done, total: None)
-        again = workflow.amend(store, plain, embedder=ModelSpec(url=server.url, model="near"))
+        workflow.push(make_workspace(store), plain, where, lambda done, total: None)
+        again = amend(store, plain, embedder=ModelSpec(url=server.url, model="near"))
         with pytest.raises(DatasetMismatch, match="no vectors of 8 numbers"):
-            workflow.push(
-                store, again, where, lambda done, total: None,
-                vectors=workflow.vectors_for(store, here, again, lambda words: None),
-            )  # fmt: skip
+            workflow.push(make_workspace(store), again, where, lambda done, total: None)

@@ -16,6 +16,7 @@ from feedback.types import Verdict
 from tasks.errors import SettingsError, Stopped
 from tests.conftest import ArgillaServer
 from tests.judging import all_of
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, all_said, with_run
 
 
@@ -37,10 +38,10 @@ def test_finished_rows_go_into_argilla(store: Store, argilla: ArgillaServer, for
     run, name = approved(store), f"{form}-{random.randrange(10**9)}"
     where = Argilla(argilla.url, argilla.api_key, own=True)
     to = Export(format=form, argilla=name)
-    done = workflow.finish(store, run, to, where)
+    done = workflow.archive(make_workspace(store), run, to, where)
     lines = judging.foresee(store, run, to, 50).first
     assert done.records == len(lines) > 0 and done.refused == []
-    assert workflow.finish(store, run, to, where).records == len(lines)
+    assert workflow.archive(make_workspace(store), run, to, where).records == len(lines)
     with Reviewer(argilla) as owner:
         records = owner.records(name)
     assert len(records) == len(lines)
@@ -78,7 +79,7 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
             for row, answers in zip(ids, said, strict=True)
         ]
         store.reviews.keep_verdicts(f"d-{which.id}", found)
-        workflow.finish(store, which, to, where)
+        workflow.archive(make_workspace(store), which, to, where)
         with Reviewer(argilla) as owner:
             return {
                 one["external_id"].removeprefix(f"{which.id}-"): (one["id"], one["fields"]["completion"][0]["content"])
@@ -109,7 +110,9 @@ def test_writing_is_watched_and_can_be_stopped(store: Store, argilla: ArgillaSer
         raise Stopped("Stopped.")
 
     with pytest.raises(Stopped):
-        workflow.finish(store, run, Export(argilla=name), Argilla(argilla.url, argilla.api_key, own=True), watch)
+        workflow.archive(
+            make_workspace(store), run, Export(argilla=name), Argilla(argilla.url, argilla.api_key, own=True), watch
+        )
     assert seen == [2] and store.runs.last_export(run.id) is None
 
 
@@ -127,9 +130,9 @@ def test_whether_there_is_anything_is_known_from_the_first_rows(store: Store) ->
 def test_what_cannot_be_shown_or_is_not_there(store: Store, argilla: ArgillaServer) -> None:
     where = Argilla(argilla.url, argilla.api_key, own=True)
     with pytest.raises(SettingsError, match="can't show the format 'raw'"):
-        workflow.finish(store, approved(store), Export(format="raw", argilla="x"), where)
+        workflow.archive(make_workspace(store), approved(store), Export(format="raw", argilla="x"), where)
     bare = with_run(store, 1, name="bare-1")
     with pytest.raises(ExportError, match="nothing to write into Argilla"):
-        workflow.finish(store, bare, Export(argilla="x"), where)
+        workflow.archive(make_workspace(store), bare, Export(argilla="x"), where)
     with pytest.raises(SettingsError):
         Export(argilla="x" * 201)

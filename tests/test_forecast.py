@@ -24,7 +24,8 @@ from app.inputs.inputs import Inputs
 from app.pages import generate
 from app.recipe import Recipe
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
+from app.workspace import Workspace
 from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie, TextGeneration
 from tasks.models.spec import ModelSpec
@@ -195,7 +196,7 @@ def test_time_is_told_from_how_long_to_how_long(seconds: float, share: float | N
 
 
 def test_questions_that_were_answered_before_are_not_counted(store: Store) -> None:
-    rows, counts = [SAID, SAID], {"answered": 10, "rated": 8, "rows_to_rate_again": 1}
+    rows, counts = [SAID, SAID], RunCounts(answered=10, rated=8, rows_to_rate_again=1)
     one, two = UltraFeedback(aspects=("helpfulness",)), UltraFeedback(aspects=("helpfulness", "honesty"))
     old = rated(one)
     assert calls_to_rate(rows, counts, None, two, old.labeller) == 20
@@ -219,17 +220,17 @@ def test_as_many_calls_are_made_as_were_forecast(here: Settings, tmp_path: Path)
             labeller=spec,
             rating=judge,
         )
-        run = workflow.start(store, here, made)
-        asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda _: None, rows=3))
+        run = workflow.start(Workspace(here, store), made)
+        asyncio.run(workflow.preview(Workspace(here, store), run, lambda *_: None, rows=3))
 
         def sent() -> int:
             return len([call for call in server.calls if "river" in json.dumps(call["body"])])
 
         before, told = sent(), forecast(store, run, made, 20, made)
-        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
         assert told is not None and told.calls == 17 + 20 == sent() - before
         more, before, counts = replace(judge, aspects=("helpfulness", "honesty")), sent(), store.runs.counts(run.id)
         seen = store.rows.page(run.id, 0, 3)
         again = calls_to_rate(seen, counts, made, more, spec)
-        asyncio.run(workflow.rate(store, here, run, more, lambda *_: None, lambda _: None))
+        asyncio.run(workflow.rate(Workspace(here, store), run, lambda *_: None, rating=more))
         assert again == 20 == sent() - before

@@ -11,6 +11,7 @@ import pytest
 from app import importing, workflow
 from app.config import Settings
 from app.store import Store
+from app.workspace import Workspace
 from feedback.given_ratings import GIVEN, given_ratings
 from tasks import ExistingRows
 from tasks.types import Response, Row
@@ -87,10 +88,10 @@ def test_an_imported_row_is_rated_as_its_dataset_says(store: Store, here: Settin
     file.write_text(
         json.dumps({"instruction": "Name a river.", "models": ["a", "b"], "completions": completions}) + "\n"
     )
-    started = workflow.start(store, here, importing.recipe_of(importing.inputs_of(str(file)), "mine"))
-    run = asyncio.run(workflow.generate(store, here, started, lambda execution, total: None, lambda words: None))
+    started = workflow.start(Workspace(here, store), importing.recipe_of(importing.inputs_of(str(file)), "mine"))
+    run = asyncio.run(workflow.generate(Workspace(here, store), started, lambda execution, total: None))
     (kept,) = store.rows.walk(run.id)
     (rating,) = store.ratings.of([kept.id])[kept.id]
     assert (rating.response, rating.aspect, rating.value, rating.model) == (0, "honesty", 4.0, GIVEN)
     assert [response.model for response in kept.responses] == ["b"]
-    assert store.runs.counts(run.id)["rated"] == 1
+    assert store.runs.counts(run.id).rated == 1

@@ -25,6 +25,7 @@ from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback import foreign
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.exports import Export
@@ -33,6 +34,7 @@ from tasks.errors import InputError, SettingsError
 from tasks.existing import own_id
 from tasks.types import Row
 from tests.conftest import ArgillaServer, Command
+from tests.make_workspace import make_workspace
 from tests.rows import with_run
 
 
@@ -74,8 +76,8 @@ def create(client: rg.Argilla) -> Create:
 
 def run_of(store: Store, here: Settings, given: Inputs, **more: Any) -> tuple[Run, list[Row]]:
     """A run of an input, worked without any model, and its rows."""
-    run = workflow.start(store, here, importing.recipe_of(given, "imported", **more))
-    done = asyncio.run(workflow.generate(store, here, run, lambda execution, total: None, lambda words: None))
+    run = workflow.start(Workspace(here, store), importing.recipe_of(given, "imported", **more))
+    done = asyncio.run(workflow.generate(Workspace(here, store), run, lambda execution, total: None))
     return done, list(store.rows.walk(run.id))
 
 
@@ -162,7 +164,7 @@ def test_what_claywright_sent_comes_back_without_any_mapping(
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     first, ours = run_of(store, here, importing.inputs_of(str(file)))
-    name = workflow.push(store, first, where, lambda done, total: None).to.name
+    name = workflow.push(make_workspace(store), first, where, lambda done, total: None).to.name
     again = taken(store, here, where, name)
     by_id = {row.origin["id"]: row for row in again}
     assert by_id.keys() == {row.id for row in ours}

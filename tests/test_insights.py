@@ -25,11 +25,13 @@ from app.money import Price
 from app.pages import filters, generate, insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
+from app.run_recipes import recipe_text
 from app.security import Access
 from app.standby import Standby
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback.agreement import Agreement
 from feedback.types import Rating
 from tasks.served import Tally
@@ -60,7 +62,7 @@ def run_of(
     store: Store, rows: Sequence[tuple[Sequence[Response], Sequence[Rating]]], name: str = "r", judge: str = "j"
 ) -> Run:
     """A run with those answered and rated rows."""
-    run = store.runs.create(name, name, "me", workflow.recipe_text(made_of()), 7, "")
+    run = store.runs.create(name, name, "me", recipe_text(made_of()), 7, "")
 
     async def keep() -> None:
         for unit, (responses, ratings) in enumerate(rows):
@@ -143,7 +145,7 @@ def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Ra
 def test_nothing_at_all(desk: Desk, store: Store) -> None:
     look = desk.look(BROWSER, "", {})
     assert insights.panels(look) == "" == looks.first(look) and "Nothing to rate yet" in rate.ratings(look)
-    bare = store.runs.create("bare", "bare", "me", workflow.recipe_text(made_of()), 7, "")
+    bare = store.runs.create("bare", "bare", "me", recipe_text(made_of()), 7, "")
     assert insights.panels(desk.look(BROWSER, bare.id, {})) == ""
 
 
@@ -181,8 +183,8 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
 
     with FakeOpenAI(faults=later) as fake:
         made = made_by(fake, tmp_path)
-        run = workflow.start(store, here, replace(made, rating=None))
-        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        run = workflow.start(Workspace(here, store), replace(made, rating=None))
+        asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
         assert "Not rated yet" in rate.ratings(seen(desk, run))
         assert made.rating is not None
         job = desk.jobs.rate(store.runs.get(run.id), desk.keys(BROWSER), made.rating, made.labeller)
@@ -226,15 +228,15 @@ def made_by(fake: FakeOpenAI, tmp_path: Path) -> Recipe:
 def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settings, store: Store, desk: Desk) -> None:
     with FakeOpenAI() as fake:
         made = made_by(fake, tmp_path)
-        run = workflow.start(store, here, made)
-        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        run = workflow.start(Workspace(here, store), made)
+        asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
         asked = sum(call["body"]["model"] == "judge" for call in fake.calls)  # those of its probe with them
     found = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
     assert set(found) == {("instructions", "pen"), ("ratings", "judge")}
     assert found["instructions", "pen"].answered == 4 and found["ratings", "judge"].answered == 8
     total = store.workings.all(run.id)[0]
     for name in ("sent", "prompt_tokens", "completion_tokens"):
-        assert sum(getattr(tally, name) for tally in found.values()) == total[name]
+        assert sum(getattr(tally, name) for tally in found.values()) == getattr(total, name)
     html = insights.cost(seen(desk, run))
     assert (
         asked > 8 and f"<td>ratings</td><td>judge</td><td>{asked}</td>" in html and "prices in their settings" in html

@@ -16,8 +16,11 @@ from app.errors import RunError
 from app.jobs import Job, Jobs
 from app.keys import Keys, TypedKeys, variable_for
 from app.recipe import Recipe
+from app.run_recipes import recipe_of, same_rows
+from app.starts import draft_run
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TextGeneration
 from tests.servers import FakeOpenAI, Fault
@@ -88,22 +91,22 @@ def test_previewed_rows_are_the_first_of_the_run_and_are_made_once(
 ) -> None:
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url, rating={"aspects": ["helpfulness"]})
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         assert ended(jobs.preview(run, NO_KEYS, 3)).state == "done"
         first = said(store, run)
         assert len(first) == 3 == len(asked(server))
         draft = store.runs.get(run.id)
         assert (draft.state, draft.reason, draft.worker) == ("draft", "", None)
-        assert store.runs.counts(run.id)["rated"] == 0
-        again = workflow.draft(store, here, made, draft)
+        assert store.runs.counts(run.id).rated == 0
+        again = draft_run(Workspace(here, store), made, draft)
         assert again.id == run.id
         job = ended(jobs.work(again, NO_KEYS, made))
-        assert (job.state, job.total, job.before["answered"]) == ("done", 12, 3)
+        assert (job.state, job.total, job.before.answered) == ("done", 12, 3)
         assert said(store, run)[:3] == first and len(said(store, run)) == 12
         counts = store.runs.counts(run.id)
-        assert (counts["answered"], counts["rated"], store.runs.get(run.id).state) == (12, 12, "done")
+        assert (counts.answered, counts.rated, store.runs.get(run.id).state) == (12, 12, "done")
         assert server.repeated() == 0 and len(asked(server)) == 12 + 12
-        assert [w["what"] for w in store.workings.all(run.id)] == ["preview", "work"]
+        assert [w.what for w in store.workings.all(run.id)] == ["preview", "work"]
 
 
 def test_a_preview_of_a_task_that_gives_several_rows_a_unit(
@@ -111,7 +114,7 @@ def test_a_preview_of_a_task_that_gives_several_rows_a_unit(
 ) -> None:
     with FakeOpenAI() as server:
         task = {"kind": "self-instruct", "num_instructions": 5}
-        run = workflow.draft(store, here, made_for(tmp_path, server.url, task=task, rows=7), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url, task=task, rows=7), None)
         assert ended(jobs.preview(run, NO_KEYS, 3)).state == "done"
         first = said(store, run)
         assert len(first) == 3
@@ -122,7 +125,7 @@ def test_a_preview_of_a_task_that_gives_several_rows_a_unit(
 
 def test_a_second_preview_asks_for_nothing(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
     with FakeOpenAI() as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url), None)
         ended(jobs.preview(run, NO_KEYS, 3))
         calls = len(server.calls)
         assert ended(jobs.preview(store.runs.get(run.id), NO_KEYS, 3)).state == "done"
@@ -133,7 +136,7 @@ def test_a_preview_of_a_short_run_makes_no_more_than_the_run_wants(
     tmp_path: Path, store: Store, here: Settings, jobs: Jobs
 ) -> None:
     with FakeOpenAI() as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url, rows=2), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url, rows=2), None)
         job = ended(jobs.preview(run, NO_KEYS, 3))
         assert (job.total, len(said(store, run))) == (2, 2)
 
@@ -143,7 +146,7 @@ def test_a_stopped_job_keeps_what_it_made_and_goes_on_where_it_was(
 ) -> None:
     gate = Gate(after=8)
     with FakeOpenAI(faults=gate) as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url), None)
         job = jobs.work(run, NO_KEYS)
         assert gate.waiting.wait(60)
         jobs.stop(run.id)
@@ -161,7 +164,7 @@ def test_a_stopped_job_keeps_what_it_made_and_goes_on_where_it_was(
 
 def test_stopping_what_does_not_work_does_nothing(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
     with FakeOpenAI() as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url, units=2), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url, units=2), None)
         jobs.stop(run.id)
         job = ended(jobs.work(run, NO_KEYS))
         jobs.stop(run.id)
@@ -172,7 +175,7 @@ def test_one_job_a_run_and_several_runs_at_once(tmp_path: Path, store: Store, he
     gate = Gate(after=0)
     with FakeOpenAI(faults=gate) as server:
         made = made_for(tmp_path, server.url, units=2)
-        one, other = workflow.start(store, here, made), workflow.start(store, here, made)
+        one, other = workflow.start(Workspace(here, store), made), workflow.start(Workspace(here, store), made)
         working = jobs.work(one, NO_KEYS)
         with pytest.raises(RunError, match="'rivers' is being worked on"):
             jobs.work(one, NO_KEYS)
@@ -189,7 +192,7 @@ def test_a_wrong_key_ends_the_job_with_a_sentence_and_pauses_the_run(
     tmp_path: Path, store: Store, here: Settings, jobs: Jobs
 ) -> None:
     with FakeOpenAI(faults=lambda body, number: 401) as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url), None)
         tried = ended(jobs.preview(run, NO_KEYS, 3))
         assert tried.state == "failed" and "refused the key (401: injected)" in tried.trouble
         assert store.runs.get(run.id).state == "draft"
@@ -203,7 +206,7 @@ def test_a_key_that_was_not_typed_yet_is_asked_for(tmp_path: Path, store: Store,
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url, units=2)
         made = replace(made, generator=replace(made.generator, key_env=variable_for(server.url)))
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         keys = TypedKeys()
         tried = ended(jobs.preview(run, keys, 3))
         assert tried.state == "failed" and f"key for {server.url}. Type it on the page Models" in tried.trouble
@@ -214,7 +217,7 @@ def test_a_key_that_was_not_typed_yet_is_asked_for(tmp_path: Path, store: Store,
 
 
 def test_an_unforeseen_fault_ends_the_job_alone(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
-    run = workflow.start(store, here, made_for(tmp_path, "http://127.0.0.1:9/v1", units=1))
+    run = workflow.start(Workspace(here, store), made_for(tmp_path, "http://127.0.0.1:9/v1", units=1))
     store.runs.set(run.id, recipe="{")
     job = ended(jobs.work(store.runs.get(run.id), NO_KEYS))
     assert job.state == "failed" and job.trouble.startswith("a fault of Claywright, please report it: JSONDecodeError")
@@ -226,17 +229,17 @@ def test_an_input_that_changed_since_the_preview_is_named(
 ) -> None:
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url, units=4)
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         ended(jobs.preview(run, NO_KEYS, 2))
         made_for(tmp_path, server.url, units=5)
         job = ended(jobs.work(run, NO_KEYS))
         assert job.state == "failed" and "is not what it was when the run" in job.trouble
-        assert workflow.draft(store, here, made, store.runs.get(run.id)).id != run.id
+        assert draft_run(Workspace(here, store), made, store.runs.get(run.id)).id != run.id
 
 
 def test_closing_waits_for_what_is_in_flight(tmp_path: Path, store: Store, here: Settings) -> None:
     with FakeOpenAI(latency=0.3) as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url, units=40), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url, units=40), None)
         jobs = Jobs(store, here)
         job = jobs.work(run, NO_KEYS)
         until(lambda: bool(asked(server)))
@@ -250,7 +253,7 @@ def test_closing_waits_for_what_is_in_flight(tmp_path: Path, store: Store, here:
 
 def test_closing_gives_up_on_what_never_answers(tmp_path: Path, store: Store, here: Settings) -> None:
     with FakeOpenAI(faults=lambda body, number: "hang") as server:
-        run = workflow.draft(store, here, made_for(tmp_path, server.url), None)
+        run = draft_run(Workspace(here, store), made_for(tmp_path, server.url), None)
         jobs = Jobs(store, here)
         job = jobs.work(run, NO_KEYS)
         until(lambda: bool(server.calls))
@@ -259,7 +262,7 @@ def test_closing_gives_up_on_what_never_answers(tmp_path: Path, store: Store, he
         left = store.runs.get(run.id)
         assert (left.state, left.worker) == ("stopped", None)
         (working,) = store.workings.all(run.id)
-        assert (working["rows"], working["answered"]) == (0, 0)
+        assert (working.rows, working.answered) == (0, 0)
 
 
 def test_rating_what_a_stopped_run_has_makes_no_more_rows(
@@ -268,36 +271,36 @@ def test_rating_what_a_stopped_run_has_makes_no_more_rows(
     gate = Gate(after=8)
     with FakeOpenAI(faults=gate) as server:
         made = made_for(tmp_path, server.url)
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         job = jobs.work(run, NO_KEYS)
         assert gate.waiting.wait(60)
         jobs.stop(run.id)
         ended(job)
         gate.open.set()
         before = store.runs.counts(run.id)
-        assert 0 < before["answered"] < 12
+        assert 0 < before.answered < 12
         assert ended(jobs.rate(store.runs.get(run.id), NO_KEYS, JUDGE, made.labeller)).state == "done"
         after = store.runs.counts(run.id)
-        assert (after["units"], after["made"], after["answered"]) == (
-            before["units"],
-            before["made"],
-            before["answered"],
+        assert (after.units, after.made, after.answered) == (
+            before.units,
+            before.made,
+            before.answered,
         )
-        assert after["rated"] == after["answered"] == after["ratings"]
+        assert after.rated == after.answered == after.ratings
         rated = store.runs.get(run.id)
         assert (rated.state, rated.reason) == ("stopped", "stopped by you")
         assert ended(jobs.work(rated, NO_KEYS)).state == "done"
-        assert store.runs.counts(run.id)["rated"] == 12
+        assert store.runs.counts(run.id).rated == 12
 
 
 def test_rating_a_draft_leaves_it_a_draft(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url)
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         ended(jobs.preview(run, NO_KEYS, 3))
         ended(jobs.rate(store.runs.get(run.id), NO_KEYS, JUDGE, made.labeller))
         counts = store.runs.counts(run.id)
-        assert (counts["made"], counts["rated"], store.runs.get(run.id).state) == (3, 3, "draft")
+        assert (counts.made, counts.rated, store.runs.get(run.id).state) == (3, 3, "draft")
 
 
 def test_a_draft_that_changes_gives_way_and_going_back_costs_nothing(
@@ -306,15 +309,15 @@ def test_a_draft_that_changes_gives_way_and_going_back_costs_nothing(
     with FakeOpenAI() as server:
         made = made_for(tmp_path, server.url)
         warm = replace(made, generator=replace(made.generator, temperature=1.5))
-        run = workflow.draft(store, here, made, None)
+        run = draft_run(Workspace(here, store), made, None)
         ended(jobs.preview(run, NO_KEYS, 3))
         first = [text for _, text in said(store, run)]
-        other = workflow.draft(store, here, warm, store.runs.get(run.id))
+        other = draft_run(Workspace(here, store), warm, store.runs.get(run.id))
         assert (other.id != run.id, other.seed, [r.id for r in store.runs.all()]) == (True, run.seed, [other.id])
         ended(jobs.preview(other, NO_KEYS, 3))
         calls = len(server.calls)
-        back = workflow.draft(store, here, made, store.runs.get(other.id))
-        assert back.seed == run.seed and workflow.recipe_of(store.runs.get(back.id)) == made
+        back = draft_run(Workspace(here, store), made, store.runs.get(other.id))
+        assert back.seed == run.seed and recipe_of(store.runs.get(back.id)) == made
         ended(jobs.preview(back, NO_KEYS, 3))
         assert [text for _, text in said(store, back)] == first and len(server.calls) == calls
         ended(jobs.work(store.runs.get(back.id), NO_KEYS, made))
@@ -323,22 +326,22 @@ def test_a_draft_that_changes_gives_way_and_going_back_costs_nothing(
 
 def test_what_is_not_about_the_rows_leaves_the_draft_as_it_is(tmp_path: Path, store: Store, here: Settings) -> None:
     made = made_for(tmp_path, "http://127.0.0.1:9/v1")
-    run = workflow.draft(store, here, made, None)
+    run = draft_run(Workspace(here, store), made, None)
     for other in (replace(made, rows=3), replace(made, name="lakes"), replace(made, rating=JUDGE)):
-        assert workflow.same_rows(made, other)
-        run = workflow.draft(store, here, other, run)
-        assert workflow.recipe_of(run) == other and run.name == other.name
+        assert same_rows(made, other)
+        run = draft_run(Workspace(here, store), other, run)
+        assert recipe_of(run) == other and run.name == other.name
     assert len(store.runs.all()) == 1
     terse = TextGeneration(system_prompt="Be terse.")
     for other in (replace(made, seed=1), replace(made, task=terse), replace(made, responders=(made.labeller,))):
-        assert not workflow.same_rows(made, other)
+        assert not same_rows(made, other)
 
 
 def test_a_run_that_is_no_draft_or_was_sent_is_never_replaced(tmp_path: Path, store: Store, here: Settings) -> None:
     made = made_for(tmp_path, "http://127.0.0.1:9/v1")
-    worked = workflow.draft(store, here, made, None)
+    worked = draft_run(Workspace(here, store), made, None)
     store.runs.set(worked.id, state="stopped")
-    fresh = workflow.draft(store, here, made, store.runs.get(worked.id))
+    fresh = draft_run(Workspace(here, store), made, store.runs.get(worked.id))
     store.reviews.begin_push(fresh.id, "http://a", "d", "rivers", "w", 1, "")
-    other = workflow.draft(store, here, replace(made, seed=5), fresh)
+    other = draft_run(Workspace(here, store), replace(made, seed=5), fresh)
     assert {run.id for run in store.runs.all()} == {worked.id, fresh.id, other.id} and other.seed == 5

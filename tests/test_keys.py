@@ -14,11 +14,13 @@ from app.desk import Desk
 from app.draft import OWN_ADDRESS, TYPED, Filled, fill
 from app.jobs import Job, Jobs
 from app.keys import KeyRing, Keys, TypedKeys, variable_for
+from app.run_recipes import recipe_of
 from app.standby import Standby
 from app.store import Store
 from app.trial import Trial, try_out
 from feedback.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
+from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI, Fault
 from tests.test_jobs import ended
 
@@ -133,9 +135,9 @@ def test_a_typed_key_is_written_nowhere(desk: Desk) -> None:
         assert tried(desk, spec, desk.keys("ann")).ok
         assert ended(desk.jobs.work(run, desk.keys("ann"))).state == "done"
         workflow.export(
-            desk.store,
+            make_workspace(desk.store),
             run,
-            replace(workflow.recipe_of(run).export, unreviewed=True, path=str(desk.settings.data / "x.jsonl")),
+            replace(recipe_of(run).export, unreviewed=True, path=str(desk.settings.data / "x.jsonl")),
         )
         assert {call["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
     assert (desk.settings.data / "claywright.db").stat().st_size and written(desk.settings.data) == []

@@ -23,6 +23,7 @@ from feedback.errors import ArgillaError
 from feedback.server import Server
 from feedback.webhooks import PATH, Webhook, forget, listen
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, with_run
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -56,12 +57,12 @@ def served(listening: Listening) -> Iterator[str]:
 def sent(store: Store, argilla: ArgillaServer) -> Run:
     run = with_run(store, 2, name=f"heard-{random.randrange(10**9)}")
     where = Argilla(argilla.url, argilla.api_key)
-    workflow.push(store, run, where, lambda done, total: None)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None)
     return run
 
 
 def reviewed(store: Store, run: Run) -> int:
-    return store.runs.counts(run.id)["reviewed"]
+    return store.runs.counts(run.id).reviewed
 
 
 def test_argilla_is_asked_now_and_then(

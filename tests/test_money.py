@@ -13,8 +13,10 @@ from app.desk import Desk
 from app.money import Price
 from app.pages import insights, models, rate
 from app.recipe import Recipe, parse
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from tasks import Magpie, local
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
@@ -42,8 +44,8 @@ def worked(store: Store, here: Settings, tmp_path: Path, **prices: float) -> tup
             "generator": {"url": fake.url, "model": "pen", **prices}, "labeller": {"url": fake.url, "model": "judge", **prices},
             "task": {"kind": "text-generation"}, "inputs": {"path": str(rows)}, "rating": {"aspects": ["helpfulness"]},
         })  # fmt: skip
-        run = workflow.start(store, here, made)
-        asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+        run = workflow.start(Workspace(here, store), made)
+        asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
     return run, made
 
 
@@ -120,7 +122,7 @@ def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, h
     look = desk.look(SOMEBODY, run.id, place)
     assert look.same and 'data-act="prices"' in insights.cost(look)
     insights.take_prices(act(desk, {"act": "other"}, run=run.id, filled=prices))
-    assert workflow.recipe_of(store.runs.get(run.id)) == made
+    assert recipe_of(store.runs.get(run.id)) == made
     insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))
     html = insights.cost(desk.look(SOMEBODY, run.id, place))
     assert "less than $0.01" in html and 'data-act="prices"' not in html

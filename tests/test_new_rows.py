@@ -17,9 +17,12 @@ from app import recipe, workflow
 from app.config import Settings
 from app.execution import Execution
 from app.pool import NEAR_DUPLICATE, Pool
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
 from app.turns import Turns
+from app.units import most_rows, number_of_units
+from app.workspace import Workspace
 from tasks.errors import EndpointRefused, InputError, SettingsError, Stopped
 from tasks.novelty import similarity
 from tasks.self_instruct import ROUND
@@ -121,7 +124,7 @@ def work(
 
     async def go() -> Run:
         try:
-            return await workflow.generate(store, here, run, watch, lambda _: None, **more)
+            return await workflow.generate(Workspace(here, store), run, watch, **more)
         finally:
             for one in waiting:
                 one.cancel()
@@ -156,7 +159,9 @@ def whole(tmp_path: Path, fresh: Any, rounds: bool, **more: Any) -> Made:
 
 
 def begun(here: Settings, store: Store, given: dict[str, Any], server: FakeOpenAI) -> Run:
-    return workflow.start(store, here, recipe.parse({**given, "generator": {**given["generator"], "url": server.url}}))
+    return workflow.start(
+        Workspace(here, store), recipe.parse({**given, "generator": {**given["generator"], "url": server.url}})
+    )
 
 
 @pytest.mark.parametrize("rounds", [False, True])
@@ -237,14 +242,14 @@ def test_preview_rows_and_more_rows_are_the_runs_first_rows(tmp_path: Path, fres
     with Far(5).serve() as server:
         run = begun(here, store, given_for(tmp_path, rounds, rows=20), server)
         for rows in (2, 5):
-            asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda _: None, rows=rows))
+            asyncio.run(workflow.preview(Workspace(here, store), run, lambda *_: None, rows=rows))
             kept = [row for row in made(store, run)[0] if row[2] == "kept"]
             assert kept == once[0][:rows]
         row = next(store.rows.walk(run.id))
-        few = recipe.parse({**workflow.recipe_of(run).dump(), "rows": 9})
-        work(here, store, store.runs.get(run.id), changed=few)
-        more = recipe.parse({**workflow.recipe_of(run).dump(), "rows": 20})
-        done = work(here, store, store.runs.get(run.id), changed=more)
+        few = recipe.parse({**recipe_of(run).dump(), "rows": 9})
+        work(here, store, store.runs.get(run.id), recipe=few)
+        more = recipe.parse({**recipe_of(run).dump(), "rows": 20})
+        done = work(here, store, store.runs.get(run.id), recipe=more)
         assert made(store, done) == once and server.repeated() == 0
         assert store.rows.get(row.id) == row
 
@@ -254,7 +259,7 @@ def test_an_edited_row_is_compared_with_as_it_was_made(tmp_path: Path, fresh: An
     here, store = fresh()
     with Far(6).serve() as server:
         run = begun(here, store, values(tmp_path, "URL", rows=20), server)
-        asyncio.run(workflow.preview(store, here, run, lambda *_: None, lambda _: None, rows=5))
+        asyncio.run(workflow.preview(Workspace(here, store), run, lambda *_: None, rows=5))
         for row in list(store.rows.walk(run.id)):
             store.rows.edit(Row(({"role": "user", "content": "Something else."},), row.responses, id=row.id), "me")
         done = work(here, store, store.runs.get(run.id))
@@ -337,13 +342,13 @@ def test_rounds_need_seeds_and_a_number_of_rows(tmp_path: Path, fresh: Any) -> N
         recipe.parse({key: value for key, value in given.items() if key != "rows"})
     with pytest.raises(SettingsError, match="works on input"):
         recipe.parse({**given, "inputs": {}})
-    assert workflow.expected(recipe.parse(given)) == 45
+    assert most_rows(recipe.parse(given), number_of_units(recipe.parse(given))) == 45
     (tmp_path / "seeds.jsonl").write_text('{"input": ""}\n')
     with pytest.raises(InputError, match="no seed"):
-        workflow.start(store, here, recipe.parse(given))
+        workflow.start(Workspace(here, store), recipe.parse(given))
     (tmp_path / "seeds.jsonl").write_text('{"input": "a"}\n{"other": 1}\n')
     with pytest.raises(InputError, match="row 2 has no column 'input'"):
-        workflow.start(store, here, recipe.parse(given))
+        workflow.start(Workspace(here, store), recipe.parse(given))
 
 
 def test_rounds_end_where_nothing_new_comes(tmp_path: Path, fresh: Any) -> None:

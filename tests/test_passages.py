@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from app import recipe, workflow
 from app.config import Settings
 from app.store import Store
+from app.units import most_rows, number_of_units
+from app.workspace import Workspace
 from feedback.records import About, Place, item
 from feedback.schema import shape_of
 from tasks import Genstruct
@@ -126,12 +128,14 @@ def test_a_preview_pays_for_its_first_passages_and_a_run_goes_on_behind_them(
             "task": {"kind": "genstruct", "passage_tokens": len(LONG) // 3 // BYTES_PER_TOKEN + 20},
             "inputs": {"path": str(tmp_path / "papers")},
         })  # fmt: skip
-        assert workflow.expected(made) == 4
-        run = workflow.start(store, here, made)
-        asyncio.run(workflow.preview(store, here, run, lambda *_: None, said.append, rows=2))
+        assert most_rows(made, number_of_units(made)) == 4
+        run = workflow.start(Workspace(here, store), made)
+        asyncio.run(workflow.preview(Workspace(here, store, report=said.append), run, lambda *_: None, rows=2))
         first = list(store.rows.walk(run.id))
         assert len(first) == sum("Passage:" in str(call) for call in server.calls) == 2
-        run = asyncio.run(workflow.generate(store, here, store.runs.get(run.id), lambda *_: None, said.append))
+        run = asyncio.run(
+            workflow.generate(Workspace(here, store, report=said.append), store.runs.get(run.id), lambda *_: None)
+        )
     rows = list(store.rows.walk(run.id))
     assert rows[:2] == first and len(rows) == sum("Passage:" in str(call) for call in server.calls) == 4
     assert [row.origin.get("place") for row in rows] == [None, *(f"passage {n} of 3" for n in (1, 2, 3))]
@@ -142,4 +146,4 @@ def test_a_preview_pays_for_its_first_passages_and_a_run_goes_on_behind_them(
     assert json.dumps(shown).count("Long (b.md, passage 1 of 3)") == 1
     (tmp_path / "papers" / "d.md").write_text("More.")
     with pytest.raises(InputError, match="papers is not what it was"):
-        asyncio.run(workflow.generate(store, here, run, lambda *_: None, said.append))
+        asyncio.run(workflow.generate(Workspace(here, store, report=said.append), run, lambda *_: None))

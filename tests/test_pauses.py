@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from app import recipe, workflow
+from app import recipe
 from app.errors import StoreError
 from app.reserve import Reserve
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
 from tasks import served
@@ -35,7 +36,7 @@ def values(folder: Path, url: str, **more: Any) -> dict[str, Any]:
 
 
 def tokens(store: Store, run: Run) -> int:
-    return sum(w["prompt_tokens"] + w["completion_tokens"] for w in store.workings.all(run.id))
+    return sum(w.prompt_tokens + w.completion_tokens for w in store.workings.all(run.id))
 
 
 @pytest.fixture
@@ -50,15 +51,15 @@ def test_a_budget_pauses_the_run_and_a_larger_one_lets_it_go_on(
     with pytest.raises(BudgetSpent, match=r"The budget of 800 tokens is used up: \d+ were used"):
         work(values(tmp_path, server.url, budget={"tokens": 800}))
     run = store.runs.get("last")
-    made = store.runs.counts(run.id)["answered"]
+    made = store.runs.counts(run.id).answered
     assert run.state == "paused" and run.reason.startswith("The budget of 800 tokens")
     assert 0 < made < UNITS and made == len(server.calls) and tokens(store, run) <= 800
     with pytest.raises(BudgetSpent):  # it holds for all work on the run together
         work(run)
     assert len(server.calls) == made
-    more = recipe.parse({**workflow.recipe_of(run).dump(), "budget": {"tokens": 100_000}})
-    done = work(run, changed=more)
-    assert (done.state, store.runs.counts(run.id)["answered"]) == ("done", UNITS)
+    more = recipe.parse({**recipe_of(run).dump(), "budget": {"tokens": 100_000}})
+    done = work(run, recipe=more)
+    assert (done.state, store.runs.counts(run.id).answered) == ("done", UNITS)
     assert len(server.calls) == UNITS
 
 
@@ -116,7 +117,7 @@ def test_ratings_of_other_runs_are_not_told_as_a_dead_ones(tmp_path: Path, store
     assert {key: tally.answered for key, tally in store.workings.spent("a").items()} == {
         ("generate", "m"): 1, ("rate", "m"): 1, ("answer", "m"): 1,
     }  # fmt: skip
-    assert working == 1 and [w["open"] for w in store.workings.all("a")] == [0, 1]
+    assert working == 1 and [w.open for w in store.workings.all("a")] == [0, 1]
 
 
 def test_a_budget_holds_where_the_endpoint_does_not_say_what_calls_took(
@@ -172,7 +173,7 @@ def test_a_full_disk_pauses_the_run_and_nothing_is_lost(
         if reserve:
             assert run.state == "paused" and "make room and resume" in run.reason
         done = work(run)
-        assert (done.state, store.runs.counts(run.id)["answered"]) == ("done", UNITS)
+        assert (done.state, store.runs.counts(run.id).answered) == ("done", UNITS)
         assert store.db.all("PRAGMA integrity_check")[0][0] == "ok"
         assert server.repeated() <= (0 if reserve else 8)
     assert not list(store.db.path.parent.glob("*.reserve-*"))
@@ -205,5 +206,5 @@ def test_an_endpoint_that_is_away_for_a_while_ends_complete(
 
     with FakeOpenAI(latency=0.01, faults=outage) as server:
         done = work(values(tmp_path, server.url))
-    assert (done.state, store.runs.counts(done.id)["answered"]) == ("done", UNITS)
+    assert (done.state, store.runs.counts(done.id).answered) == ("done", UNITS)
     assert not store.rows.failures(done.id)

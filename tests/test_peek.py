@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from app import peek, recipe, workflow
+from app import peek, recipe
 from app.config import Settings
 from app.jobs import Jobs
 from app.recipe import Recipe
+from app.starts import draft_run
 from app.store import Store
+from app.workspace import Workspace
 from tasks.errors import ClaywrightError
 from tests.servers import FakeOpenAI
 from tests.test_jobs import NO_KEYS, asked, ended, jobs, made_for
@@ -29,7 +31,7 @@ def test_it_is_what_is_sent(tmp_path: Path, store: Store, here: Settings, jobs: 
         )
         said = shown(store, here, made)
         assert not asked(server)
-        ended(jobs.preview(workflow.draft(store, here, made, None), NO_KEYS, 1))
+        ended(jobs.preview(draft_run(Workspace(here, store), made, None), NO_KEYS, 1))
         sent = [(m["role"], m["content"]) for m in asked(server)[0]["body"]["messages"]]
         assert said == sent == [("system", "Be brief about rivers."), ("user", "Name river 0.")]
 

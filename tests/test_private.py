@@ -22,12 +22,13 @@ from app.inputs import uploads
 from app.config import settings
 from app.errors import ServiceError
 from app.store import Store
+from app.workspace import Workspace
 from feedback.exports import Export
 
 folder = Path(sys.argv[1])
 here = settings(folder)
 with Store(here.data) as store:
-    run = workflow.start(store, here, recipe.example())
+    run = workflow.start(Workspace(here, store), recipe.example())
     (folder.parent / "a.csv").write_text("instruction\\nName a river.\\n")
     kept = uploads.keep_files([folder.parent / "a.csv", folder.parent / "a.csv"], here)
     uploads.keep_text("Name a river.", ("instruction",), here)

@@ -65,7 +65,7 @@ def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypat
     with FakeOpenAI(latency=latency) as server:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.run(act(desk)).run or ""
-        look = until(desk, run, lambda look: (look.counts["answered"], look.counts["rated"]) == (ROWS, 1))
+        look = until(desk, run, lambda look: (look.counts.answered, look.counts.rated) == (ROWS, 1))
         assert look.waiting == "" and switcher.standing_word(look) == "running"
         left = cards._left(look, 10.0)
         assert left is not None and left > 0
@@ -111,8 +111,8 @@ def test_a_run_that_is_done_leads_on(desk: Desk, store: Store) -> None:
     look = desk.look(SOMEBODY, "rivers-2", {"page": "generate"})
     look.wanted = look.recipe
     assert generate.next_step(look) == ("Review 3 rows", "review") and generate.run_words(look) == ""
-    look.counts = {**look.counts, "reviewed": 3, "approved": 2}
+    look.counts = replace(look.counts, reviewed=3, approved=2)
     assert generate.next_step(look) == ("Export 2 rows", "export")
-    look.counts = {**look.counts, "approved": 0}
+    look.counts = replace(look.counts, approved=0)
     assert generate.next_step(look) == ("", "") and generate.next_words(look) == ""
     assert generate.next_step(desk.look(SOMEBODY, "", {})) == ("", "")

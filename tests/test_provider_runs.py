@@ -49,12 +49,12 @@ def test_a_provider_writes_and_rates_by_default_settings(
         )  # fmt: skip
         run = work(rated)
         counts = store.runs.counts(run.id)
-        assert (run.state, counts["answered"], counts["ratings"]) == ("done", ROWS, 2 * 2 * ROWS)
-        assert counts["unrated"] == counts["failed_ratings"] == counts["failed"] == 0
+        assert (run.state, counts.answered, counts.ratings) == ("done", ROWS, 2 * 2 * ROWS)
+        assert counts.unrated == counts.failed_ratings == counts.failed == 0
         refused = len(server.refused)
         calls = len(server.calls)
         again = work({**rated, "seed": 7})
-        assert store.runs.counts(again.id)["answered"] == ROWS
+        assert store.runs.counts(again.id).answered == ROWS
         assert len(server.refused) == refused  # what was found out costs no further call
         assert len(server.calls) - calls <= 6 * ROWS  # evolved and compared, answered twice, rated for two aspects
 
@@ -84,7 +84,7 @@ def test_a_moderated_row_costs_itself_alone(
 
     with StandIn(OPENROUTER, trouble="openrouter_moderation", when=is_flagged) as server:
         run = work(recipe(tmp_path, spec(server, "openai/gpt-4o", here), task={"kind": "text-generation"}))
-    assert store.runs.counts(run.id)["answered"] == ROWS - 1
+    assert store.runs.counts(run.id).answered == ROWS - 1
     ((what, why),) = store.rows.failures(run.id)
     assert what == "unit 0" and "moderation" in why and "{" not in why
 

@@ -11,10 +11,12 @@ import pytest
 from app import judging, workflow
 from app.pulling import Pulled
 from app.reviewing import Argilla
+from app.run_recipes import recipe_text
 from app.store import Store
 from app.tables.runs import Run
 from feedback.server import Server
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, another, made_of, with_run
 
 
@@ -34,7 +36,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def sent(store: Store, where: Argilla, name: str, rows: int = 4, **parts: Any) -> Run:
     run = with_run(store, rows, made_of(**parts), responses=2)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     return run
 
 
@@ -57,10 +59,10 @@ def test_the_verdicts_of_three_people_are_merged(
     ann.say(three, decision="unsure")
     bob.say(three, status="draft", decision="approve")
     eve.say(four, status="discarded")
-    done = workflow.pull(store, run, where)
+    done = workflow.pull(make_workspace(store), run, where)
     assert stands(done) == (3, 1, 0, 2) and done.new == 8
     counts = store.runs.counts(run.id)
-    assert (counts["reviewed"], counts["approved"], counts["rejected"]) == (3, 1, 0)
+    assert (counts.reviewed, counts.approved, counts.rejected) == (3, 1, 0)
     judged = judging.judged_of(store, run, [one["external_id"]])[one["external_id"]]
     assert (judged.decision, judged.rated_by_people(0), judged.spread_of_people(0)) == (
         "approve", (5 + first % 4 + 1) / 2, 5 - (first % 4 + 1)
@@ -71,11 +73,11 @@ def test_the_verdicts_of_three_people_are_merged(
     assert {v.status for v in store.reviews.verdicts([four["external_id"]])[four["external_id"]]} == {"discarded"}
 
     # the recipe's rule counts
-    store.runs.set(run.id, recipe=workflow.recipe_text(made_of(merge={"decision": "unanimous", "text": ann.name})))
+    store.runs.set(run.id, recipe=recipe_text(made_of(merge={"decision": "unanimous", "text": ann.name})))
     run = store.runs.get(run.id)
-    assert stands(workflow.pull(store, run, where)) == (3, 0, 2, 1)
-    assert store.runs.counts(run.id)["rejected"] == 2
-    store.runs.set(run.id, recipe=workflow.recipe_text(made_of(merge={"text": ann.name})))
+    assert stands(workflow.pull(make_workspace(store), run, where)) == (3, 0, 2, 1)
+    assert store.runs.counts(run.id).rejected == 2
+    store.runs.set(run.id, recipe=recipe_text(made_of(merge={"text": ann.name})))
     judged = judging.judged_of(store, store.runs.get(run.id), [one["external_id"]])[one["external_id"]]
     assert (judged.corrected_response() or ("",))[0] == "Ann's words."
 
@@ -86,14 +88,14 @@ def test_changed_and_withdrawn_answers(
     run = sent(store, where, name)
     record = owner.records(name)[0]
     said = people[0].say(record, decision="approve")
-    assert stands(workflow.pull(store, run, where)) == (1, 1, 0, 0)
+    assert stands(workflow.pull(make_workspace(store), run, where)) == (1, 1, 0, 0)
     people[0].change(said, decision="reject")
-    changed = workflow.pull(store, run, where)
+    changed = workflow.pull(make_workspace(store), run, where)
     assert (stands(changed), changed.new) == ((1, 0, 1, 0), 1)
     versions = store.db.all("SELECT answers FROM verdicts WHERE response_id=?", said["id"])
     assert len(versions) == 2  # the earlier one is kept
     people[0].take_back(said)
-    assert stands(workflow.pull(store, run, where)) == (0, 0, 0, 0)
+    assert stands(workflow.pull(make_workspace(store), run, where)) == (0, 0, 0, 0)
 
 
 def test_nothing_is_asked_for_where_nothing_happened(
@@ -101,23 +103,27 @@ def test_nothing_is_asked_for_where_nothing_happened(
 ) -> None:
     run = sent(store, where, name)
     people[0].say(owner.records(name)[0], decision="approve")
-    assert workflow.pull(store, run, where).new == 1
+    assert workflow.pull(make_workspace(store), run, where).new == 1
     store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
-    again = workflow.pull(store, run, where, only_moved=True)  # so soon after, something may not have been found yet
+    again = workflow.pull(
+        make_workspace(store), run, where, only_moved=True
+    )  # so soon after, something may not have been found yet
     assert again.new == 1
     monkeypatch.setattr("feedback.server.SETTLED", -1.0)
     for _ in range(40):  # Argilla itself may still have something to write down about what was said
-        workflow.pull(store, run, where)
+        workflow.pull(make_workspace(store), run, where)
         store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
-        if workflow.pull(store, run, where, only_moved=True).new == 0:  # passed over: nobody did anything since
+        if (
+            workflow.pull(make_workspace(store), run, where, only_moved=True).new == 0
+        ):  # passed over: nobody did anything since
             break
         time.sleep(0.5)
     else:
         pytest.fail("the answers are asked for again and again though nothing happened")
-    asked = workflow.pull(store, run, where)  # by hand it is always looked
+    asked = workflow.pull(make_workspace(store), run, where)  # by hand it is always looked
     assert (asked.new, asked.by) == (1, {people[0].name: 1})
     people[1].say(owner.records(name)[1], decision="approve")
-    assert workflow.pull(store, run, where, only_moved=True).by == {people[1].name: 1}
+    assert workflow.pull(make_workspace(store), run, where, only_moved=True).by == {people[1].name: 1}
 
 
 def test_answers_that_come_with_records_are_pulled(
@@ -128,7 +134,7 @@ def test_answers_that_come_with_records_are_pulled(
     run = sent(store, where, name)
     people[0].say(owner.records(name)[0], decision="approve")
     monkeypatch.setattr("feedback.server.SETTLED", -1.0)
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     sdk = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
     dataset = sdk.datasets(id=owner.dataset(name)["id"])
     assert dataset is not None
@@ -144,7 +150,7 @@ def test_answers_that_come_with_records_are_pulled(
     sdk.http_client.close()
     assert before.mark.split(" ")[0] == after.mark.split(" ")[0] and before.mark != after.mark
     for _ in range(20):
-        if (done := workflow.pull(store, run, where, only_moved=True)).new:
+        if (done := workflow.pull(make_workspace(store), run, where, only_moved=True)).new:
             break
         time.sleep(0.5)
     assert done.by == {people[1].name: 1}
@@ -157,10 +163,10 @@ def test_what_a_deleted_user_said_stays_under_that_name(
     with another(argilla, f"gone-{random.randrange(10**9)}") as leaver:
         record = owner.records(name)[0]
         leaver.say(record, decision="approve")
-        workflow.pull(store, run, where)
+        workflow.pull(make_workspace(store), run, where)
         user = next(u for u in owner.http.get("/api/v1/users").json()["items"] if u["username"] == leaver.name)
         assert owner.http.delete(f"/api/v1/users/{user['id']}").status_code == 200
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     (said,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
     assert (said.reviewer, said.decision) == (leaver.name, "approve")
 

@@ -11,6 +11,7 @@ import pytest
 from app import judging, workflow
 from app.config import Settings
 from app.reviewing import Argilla
+from app.run_recipes import amend
 from app.sending import Sent, shortened
 from app.store import Store
 from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
@@ -24,6 +25,7 @@ from feedback.schema import Review, Shape, settings
 from feedback.server import Server
 from feedback.types import Rating
 from tasks.types import Message
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
 
 
@@ -34,7 +36,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def pushed(store: Store, run: Run, where: Argilla, name: str, **more: Any) -> Sent:
-    return workflow.push(store, store.runs.get(run.id), where, lambda done, total: None, dataset=name, **more)
+    return workflow.push(
+        make_workspace(store), store.runs.get(run.id), where, lambda done, total: None, dataset=name, **more
+    )
 
 
 def planned(store: Store, run: Run) -> dict[str, dict[str, Any]]:
@@ -93,7 +97,7 @@ def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in audit} == {0}
     assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in queue} == {1}
     assert all(plan["priority"] == (AUDIT_FIRST if row in audit else found[row]) for row, plan in sealed.items())
-    assert store.runs.counts(run.id)["sent"] == 0 and store.reviews.samples(run.id) == {}  # planned, not sent
+    assert store.runs.counts(run.id).sent == 0 and store.reviews.samples(run.id) == {}  # planned, not sent
 
     store.reviews.plan(push, found, blind_audit=False)
     assert planned(store, run) == sealed
@@ -152,7 +156,7 @@ def test_sent_again_changes_and_never_doubles(store: Store, where: Argilla, owne
     assert len(found) == 12 and found[0]["fields"]["response-1"] == "Other words." and len(found[0]["responses"]) == 1
 
     # another question about the same rows: the dataset does not fit, and a free name is offered
-    workflow.amend(store, run, review=Review(aspects=("truthfulness",)))
+    amend(store, run, review=Review(aspects=("truthfulness",)))
     with pytest.raises(DatasetMismatch, match=f"'{name}-2' is free") as caught:
         pushed(store, run, where, name)
     assert caught.value.free == f"{name}-2"
@@ -213,7 +217,7 @@ def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: s
     assert (left.dropped, left.withdrawn, len(owner.records(name))) == (1, 0, 5)
     out = pushed(store, run, where, name, withdraw=True)
     assert (out.dropped, out.withdrawn, len(owner.records(name))) == (0, 1, 4)
-    assert store.runs.counts(run.id)["sent"] == 4 and ids[1] not in store.reviews.were_sent(ids)
+    assert store.runs.counts(run.id).sent == 4 and ids[1] not in store.reviews.were_sent(ids)
     store.db.write(lambda c: c.execute("UPDATE rows SET state='kept' WHERE id=?", (ids[1],)))
     assert store.reviews.waiting(run.id, "embedded", name) == 1
     back = pushed(store, run, where, name)
@@ -242,7 +246,7 @@ def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Revie
     assert pushed(store, run, where, name).open_audits == 0
     for record in (owner.records(name)[0], owner.records(name)[-1]):
         owner.say(record, decision="approve")
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     said = store.reviews.verdicts(list(planned(store, run)))
     assert [said[row][0].blind for row in planned(store, run) if said[row]] == [True, False]
 
@@ -316,7 +320,7 @@ def test_any_rating_of_several_aspects_is_asked(
     ]  # fmt: skip
     record = owner.records(name)[0]
     owner.say(record, decision="unsure", helpfulness_1=5, honesty_1=4, helpfulness_2=1, reasons=["harmful"])
-    done = workflow.pull(store, run, where)
+    done = workflow.pull(make_workspace(store), run, where)
     assert (done.rows_reviewed, done.approved, done.undecided) == (1, 0, 1)
     judged = judging.judged_of(store, run, [record["external_id"]])[record["external_id"]]
     assert (judged.rated_by_people(0), judged.said_of(0, "honesty"), judged.rated_by_people(1)) == (4.5, [4], 1)

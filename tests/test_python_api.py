@@ -29,8 +29,9 @@ from claywright import (
     run,
 )
 
-from app import api, workflow
+from app import api
 from app.errors import RunError
+from app.run_recipes import recipe_of
 from app.store import Store
 from tasks.errors import EndpointRefused, SettingsError
 from tests.conftest import ArgillaServer
@@ -105,7 +106,7 @@ def test_a_model_that_is_named_is_the_one_that_is_asked(data: Path) -> None:
         Recipe(task=Magpie(llm=ScriptedLLM(model="pen")), rating=UltraFeedback(llm=ScriptedLLM(model="judge")), rows=2)
     )
     with Store(data) as store:
-        kept = workflow.recipe_of(store.runs.get(made.id))
+        kept = recipe_of(store.runs.get(made.id))
         assert (kept.generator.model, kept.labeller.model) == ("pen", "judge")
     with pytest.raises(SettingsError, match="Two models are given"):
         Recipe(task=Magpie(llm=ScriptedLLM(model="pen")), generator=ScriptedLLM(model="other"), rows=2)

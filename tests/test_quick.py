@@ -8,13 +8,14 @@ from app.store import Store
 from app.tables.runs import Run
 from feedback.judged import Judged
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, another, with_run
 
 ME = "me (in the app)"
 
 
 def push(store: Store, run: Run, where: Argilla, name: str) -> int:
-    return workflow.push(store, run, where, lambda done, total: None, dataset=name).decided
+    return workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name).decided
 
 
 def judged(store: Store, run: Run, row: str) -> Judged:
@@ -25,13 +26,13 @@ def test_a_decision_counts_without_argilla(store: Store) -> None:
     run = with_run(store, 3, responses=2)
     one, two, _ = [row.id for row in store.rows.page(run.id, 0, 3)]
     store.quick.say(one, ME, {"helpfulness-1": 2}, {})
-    assert judged(store, run, one).decision is None and store.runs.counts(run.id)["reviewed"] == 0
+    assert judged(store, run, one).decision is None and store.runs.counts(run.id).reviewed == 0
     store.quick.say(one, ME, {"decision": "approve"}, {})
     store.quick.say(two, ME, {"decision": "reject"}, {})
     assert judged(store, run, one).decision == "approve"
     assert judged(store, run, one).rated_by_people(0) == 2
     counts = store.runs.counts(run.id)
-    assert (counts["reviewed"], counts["approved"], counts["rejected"]) == (2, 1, 1)
+    assert (counts.reviewed, counts.approved, counts.rejected) == (2, 1, 1)
     store.quick.say(
         one, ME, {"decision": "approve", "corrected-response": "Mine."}, {"corrected-response": "River 0, said by 0."}
     )
@@ -56,9 +57,9 @@ def test_it_goes_to_argilla_once_and_stays_the_same_persons(store: Store, where:
     }  # fmt: skip
     assert not records[two]["responses"]
 
-    assert workflow.pull(store, run, where).new == 0  # nothing that was not known
+    assert workflow.pull(make_workspace(store), run, where).new == 0  # nothing that was not known
     owner.change(said, decision="reject")  # in Argilla, under the same account
-    assert workflow.pull(store, run, where).new == 1
+    assert workflow.pull(make_workspace(store), run, where).new == 1
     found = judged(store, run, one)
     assert [verdict.reviewer for verdict in found.verdicts] == [ME] and found.decision == "reject"
 
@@ -82,6 +83,6 @@ def test_it_is_one_voice_beside_others(store: Store, where: Argilla, argilla: Ar
     push(store, run, where, name)
     with another(argilla, f"ann-{random.randrange(10**9)}") as ann:
         ann.say(owner.records(name)[0], decision="reject")
-        workflow.pull(store, run, where)
+        workflow.pull(make_workspace(store), run, where)
     found = judged(store, run, one)
     assert {verdict.reviewer for verdict in found.verdicts} == {ME, ann.name} and found.decision == "unsure"

@@ -19,6 +19,7 @@ from app.pages import compare, header, keeping, model_sets, recipes
 from app.pages.board import Done
 from app.recipe import LARGEST_FILE, Recipe
 from app.store import Store
+from app.workspace import Workspace
 from tasks import Magpie
 from tests.desks import SOMEBODY, act, at_desk
 
@@ -188,7 +189,7 @@ def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
 
 def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
     desk.keep(SOMEBODY, draft.fill(TIDES))
-    run = workflow.start(desk.store, here, recipe.example())
+    run = workflow.start(Workspace(here, desk.store), recipe.example())
     saved(desk, ODD)
     same = recipes.kept(look(desk, right=f"saved:{ODD}"))
     assert "They are the same." in same and "<b>&" not in same
@@ -216,7 +217,7 @@ def test_forms_that_can_not_run_can_be_compared(desk: Desk) -> None:
 
 
 def test_a_run_is_duplicated_into_a_new_one(desk: Desk, here: Settings) -> None:
-    run = workflow.start(desk.store, here, TIDES)
+    run = workflow.start(Workspace(here, desk.store), TIDES)
     assert "Duplicate this one" in header.header(look(desk, run.id))
     assert "Duplicate this one" not in header.header(look(desk))
     done = header.choose(act(desk, {"act": "duplicate", "id": run.id}, run=run.id))

@@ -18,6 +18,7 @@ from app.keys import Keys
 from app.permissions import Need, Permissions
 from app.store import Store
 from app.trial import try_out
+from app.workspace import Workspace
 from tasks.errors import EndpointRefused, SettingsError
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.secrets import PIECE, mask, mask_whole
@@ -202,7 +203,8 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
         made = recipe.parse({"rows": 1, "task": {"kind": "magpie"}, "generator": spec, "rating": {}, "labeller": spec})
         Permissions(here.data).allow([UNENCRYPTED])
         said: list[str] = []
-        working.prepare(store, here, workflow.start(store, here, made), made, said.append, Keys())
+        workspace = Workspace(here, store, report=said.append)
+        working.prepare(workspace, workflow.start(workspace, made), made)
         assert [words for words in said if "unencrypted" in words] == said and len(said) == 1
         trial = asyncio.run(try_out(made.generator, store, here, said.append, Keys()))
     assert trial.ok and "unencrypted" in trial.warning and KEY not in trial.warning

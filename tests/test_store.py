@@ -107,7 +107,7 @@ def test_failures_can_be_opened_again(tmp_path: Path) -> None:
             f"row {row.id}",
             f"rating of row {other.id}, response A, helpfulness",
         ]
-        assert store.runs.counts("r")["failed"] == 2
+        assert store.runs.counts("r").failed == 2
         store.rows.reopen("r", surplus=False, failed=True)
         assert list(store.rows.progress_of_units("r", "j")) == [(0, "done", 1, True), (1, "done", 1, True)]
 
@@ -163,7 +163,7 @@ def test_a_person_has_one_vote_wherever_a_row_was_sent(tmp_path: Path) -> None:
         store.reviews.keep_verdicts("e", [newer])
         assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["reject"]
         counts = store.runs.counts("r")
-        assert (counts["reviewed"], counts["submitted"], counts["approved"], counts["rejected"]) == (1, 1, 0, 1)
+        assert (counts.reviewed, counts.submitted, counts.approved, counts.rejected) == (1, 1, 0, 1)
         all_said(store, "e", [])  # taken back there: what was said first counts again
         assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["approve"]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, parts, upkeep, workflow
+from app import draft, parts, upkeep
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
 from app.pages import generate, header, switcher
 from app.pages.board import Done
 from app.recipe import LONGEST_NAME
+from app.run_recipes import recipe_of
 from app.store import Store
 from app.workers import working_on
 from tests.desks import SOMEBODY, act, at_desk
@@ -95,9 +96,7 @@ def test_a_run_gets_another_name_and_keeps_its_id(desk: Desk, store: Store) -> N
     assert "Give it a name" in empty.problems["run name"] and store.runs.get("rivers-1").name == "rivers"
     done = header.choose(act(desk, {"act": "named", "id": "rivers-1", "value": HOSTILE}, run="rivers-1"))
     run = store.runs.get("rivers-1")
-    assert (
-        run.name == HOSTILE == workflow.recipe_of(run).name and done.fill is not None and done.fill["name"] == HOSTILE
-    )
+    assert run.name == HOSTILE == recipe_of(run).name and done.fill is not None and done.fill["name"] == HOSTILE
     assert HOSTILE not in shown(desk, "rivers-1") and "onerror" in shown(desk, "rivers-1")
 
 

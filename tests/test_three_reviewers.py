@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app import judging, workflow
+from app.judging import agreement_of
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
@@ -18,6 +19,7 @@ from feedback.card import Summary, _ratings
 from feedback.exports import Export
 from feedback.types import Rating
 from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
 from tests.measuring import by_pairs
 from tests.rows import Reviewer, another, made_of, with_run
 from tests.test_agreement import between, of
@@ -65,7 +67,7 @@ def reviewed(store: Store, where: Argilla, argilla: ArgillaServer, owner: Review
 
     recipe = made_of(rating={"aspects": ["helpfulness"]}, review={"blind_audit": True, "min_submitted": 2})
     run = with_run(store, ROWS, recipe, responses=2, rate=rate, name=name)
-    workflow.push(store, run, where, lambda done, total: None, dataset=name)
+    workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
     blind = set()
     with another(argilla, f"ann-{name}") as first, another(argilla, f"bob-{name}") as second:
         for record in owner.records(name):
@@ -79,7 +81,7 @@ def reviewed(store: Store, where: Argilla, argilla: ArgillaServer, owner: Review
                     f"helpfulness_{shown.index(str(place)) + 1}": value for place, value in ratings.items()
                 }
                 reviewer.say(record, **{"decision": decision, **answers})
-    workflow.pull(store, run, where)
+    workflow.pull(make_workspace(store), run, where)
     for row in store.rows.page(run.id, 0, IN_THE_APP):
         decision, ratings = cy(row.unit)
         suggested = {f"helpfulness-{k + 1}": value for k in (0, 1) if (value := labeller(row.unit, k)) is not None}
@@ -128,7 +130,7 @@ def test_what_comes_out_is_what_was_said(store: Store, reviewed: tuple[Run, set[
     assert all(kinds[name] for name in ("given", "changed", "accepted")), kinds
 
     # what is exported
-    done = workflow.export(store, run, Export(format="sft", path=str(tmp_path / "out.jsonl")))
+    done = workflow.export(make_workspace(store), run, Export(format="sft", path=str(tmp_path / "out.jsonl")))
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     approved = []
     for number in range(ROWS):
@@ -149,7 +151,7 @@ def test_what_comes_out_is_what_was_said(store: Store, reviewed: tuple[Run, set[
         assert line["rating_accepted"] == (round(fmean(accepted), 4) if accepted else None)
 
     # agreement: the audit alone, which was blind
-    found = workflow.agreement(store, run)
+    found = agreement_of(store, run)
     in_app = [number for number in blind if number < IN_THE_APP]
     assert (found.rows, found.reviewed, found.reviews) == (50, 50, 100 + len(in_app))
     assert (found.blind, found.accepted) == (found.reviews, {})
@@ -199,7 +201,7 @@ def test_what_comes_out_is_what_was_said(store: Store, reviewed: tuple[Run, set[
 def test_the_two_kinds_of_rating_are_never_mixed(store: Store, reviewed: tuple[Run, set[int]], tmp_path: Path) -> None:
     """In the raw export each rating names whose it is."""
     run, blind = reviewed
-    workflow.export(store, run, Export(format="raw", path=str(tmp_path / "raw.jsonl")))
+    workflow.export(make_workspace(store), run, Export(format="raw", path=str(tmp_path / "raw.jsonl")))
     for text in (tmp_path / "raw.jsonl").read_text().splitlines():
         line: dict[str, Any] = json.loads(text)
         for verdict in line["verdicts"]:

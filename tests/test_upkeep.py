@@ -15,6 +15,7 @@ from app.errors import RunError, StoreError
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import working_on
+from app.workspace import Workspace
 from tests.conftest import Command
 from tests.servers import FakeOpenAI
 
@@ -28,8 +29,8 @@ def worked(here: Settings, store: Store, folder: Path, url: str, seed: int | Non
         "generator": {"url": url, "model": "fake"}, "task": {"kind": "text-generation"}, "inputs": {"path": str(file)},
         **({} if seed is None else {"seed": seed}),
     })  # fmt: skip
-    run = workflow.start(store, here, made)
-    return asyncio.run(workflow.generate(store, here, run, lambda *_: None, lambda _: None))
+    run = workflow.start(Workspace(here, store), made)
+    return asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
 
 
 def test_a_copy_is_a_store(tmp_path: Path, here: Settings, store: Store) -> None:
@@ -102,7 +103,7 @@ def test_a_run_that_is_worked_on_is_left_alone(tmp_path: Path, here: Settings, s
                 upkeep.compact(store)
 
     asyncio.run(hold())
-    assert store.runs.counts(run.id)["answered"] == ROWS
+    assert store.runs.counts(run.id).answered == ROWS
 
 
 def test_the_file_gets_smaller(tmp_path: Path, here: Settings, store: Store) -> None:

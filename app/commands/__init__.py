@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from app import services, terminal
-from app.config import Settings, settings
+from app.config import settings
 from app.keys import Keys
 from app.permissions import NotAllowed, Permissions, from_options
 from app.recipe import Recipe
 from app.store import Store
+from app.workspace import Workspace
 
 app = typer.Typer(
     add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -63,21 +64,21 @@ def everywhere(
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Settings, Store]]:
-    """The settings and the store; services that the command starts are stopped at its end."""
-    here = settings(DATA["folder"])
-    with services.stopping(here), Store(here.data) as store:
-        yield here, store
+def opened() -> Iterator[Workspace]:
+    """The workspace of this command; services that it starts are stopped at its end."""
+    chosen = settings(DATA["folder"])
+    with services.stopping(chosen), Store(chosen.data) as store:
+        yield Workspace(chosen, store, report=terminal.say)
 
 
 def permit(
-    here: Settings, recipe: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None
+    workspace: Workspace, recipe: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None
 ) -> None:
     """Asks once for what a recipe from `folder` would send, read or write; for one of a run (None) only what it would send.
 
     Raises NotAllowed where nobody is there to be asked, or says no.
     """
-    permissions = Permissions(here.data)
+    permissions = Permissions(workspace.settings.data)
     permissions.allow(from_options(keys or (), paths or ()))
     needs = permissions.needs(recipe, Keys(), folder, of_paths=folder is not None)
     if needs and sys.stdin.isatty():

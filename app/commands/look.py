@@ -17,10 +17,11 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the runs, or say how one stands."""
-    with opened() as (_, store):
+    with opened() as workspace:
+        store = workspace.store
         found = [store.runs.get(run_id)] if run_id else store.runs.all()
         listed: list[dict[str, Any]] = [
-            {"run": r.id, "state": r.state, "created": r.created, "reason": r.reason, **store.runs.counts(r.id)}
+            {"run": r.id, "state": r.state, "created": r.created, "reason": r.reason, **asdict(store.runs.counts(r.id))}
             for r in found
         ]
         if run_id:

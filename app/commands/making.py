@@ -10,12 +10,13 @@ import typer
 from app import recipe, reviewing, terminal, workflow
 from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.commands.review import push_rows, sent_words
-from app.config import Settings
 from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import Recipe
+from app.run_recipes import recipe_of
 from app.store import Store
-from app.tables.runs import Run
+from app.tables.runs import Run, RunCounts
+from app.workspace import Workspace
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError
 from tasks.marks import MEANINGS
@@ -40,21 +41,22 @@ def run(
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
     began = time.monotonic()
-    with opened() as (here, store):
+    with opened() as workspace:
+        store = workspace.store
         if resume and file:
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
         old = store.runs.get(resume) if resume else None
-        made = workflow.recipe_of(old) if old else recipe.load(file) if file else recipe.example()
+        made = recipe_of(old) if old else recipe.load(file) if file else recipe.example()
         budget = made.budget
         budget = budget if budget_tokens is None else replace(budget, tokens=budget_tokens)
         budget = budget if budget_dollars is None else replace(budget, dollars=budget_dollars)
         changed = replace(made, rows=rows or made.rows, budget=budget)
-        more, made = changed if changed != made else None, changed
-        permit(here, made, file.absolute().parent if file else None, allow_key, allow_path)
-        begun = old or workflow.start(store, here, made)
+        more, made = changed if changed != made or old is None else None, changed
+        permit(workspace, made, file.absolute().parent if file else None, allow_key, allow_path)
+        begun = old or workflow.start(workspace, made)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
-        done = _generate(here, store, begun, watched, more, retry_failed)
+        done = _generate(workspace, begun, watched, more, retry_failed)
         result = _result(store, done, watched)
         result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":
@@ -66,7 +68,7 @@ def run(
             _end(result, strict)
             return
         try:
-            result["sent"] = push_rows(here, store, done, dataset, "")
+            result["sent"] = push_rows(workspace, done, dataset, "")
         except ClaywrightError as error:
             _report(result, as_json)
             error.terminal = _also(error, f"The rows are kept. To send them: claywright push {done.id}")
@@ -85,7 +87,9 @@ def import_rows(
         str, typer.Argument(metavar="[FILE|DATASET]", help="A file or folder of rows, or a dataset by its id.")
     ] = "",
     argilla: Annotated[str, typer.Option(metavar="NAME", help="Instead: a dataset in Argilla, all of it.")] = "",
-    workspace: Annotated[str, typer.Option(help="With --argilla: the workspace that it is in.")] = "",
+    argilla_workspace: Annotated[
+        str, typer.Option("--workspace", help="With --argilla: the workspace that it is in.")
+    ] = "",
     column: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="As instruction=prompt; may be given several times.")
     ] = None,
@@ -115,10 +119,11 @@ def import_rows(
     from app import importing
 
     began = time.monotonic()
-    with opened() as (here, store):
+    with opened() as workspace:
+        store = workspace.store
         if argilla:
-            where = reviewing.argilla(here, terminal.say)
-            path = importing.snapshot(where, argilla, workspace, here, terminal.say)
+            where = reviewing.argilla(workspace.settings, terminal.say)
+            path = importing.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
             given = importing.inputs_of(str(path), column or ())
         else:
             given = importing.inputs_of(
@@ -126,7 +131,8 @@ def import_rows(
             )
         called = name or argilla or Path(source).stem or source
         try:
-            begun = workflow.start(store, here, importing.recipe_of(given, called, aspect or (), labeller))
+            made = importing.recipe_of(given, called, aspect or (), labeller)
+            begun = workflow.start(workspace, made)
         except InputError as error:
             if "[inputs.columns]" in error.terminal:
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
@@ -135,7 +141,7 @@ def import_rows(
             terminal.say(layout)
         terminal.say(f"Run {begun.id}")
         watched = terminal.Watched(store, begun)
-        done = _generate(here, store, begun, watched, None, False)
+        done = _generate(workspace, begun, watched, made, False)
         ids, left_out = importing.brought_along(store, done)
         result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
         result |= {"seconds": round(time.monotonic() - began, 2)}
@@ -152,14 +158,14 @@ def import_rows(
 
 
 def _generate(
-    here: Settings, store: Store, run: Run, watched: terminal.Watched, changed: Recipe | None, retry_failed: bool
+    workspace: Workspace, run: Run, watched: terminal.Watched, recipe: Recipe | None, retry_failed: bool
 ) -> Run:
     """Works the run; an error says how to go on, if there is something to go on with."""
-    work = workflow.generate(store, here, run, watched, terminal.say, changed=changed, retry_failed=retry_failed)
+    work = workflow.generate(workspace, run, watched, recipe=recipe, retry_failed=retry_failed)
     try:
         return terminal.work(work, watched)
     except ClaywrightError as error:
-        if store.runs.get(run.id).state not in ("paused", "stopped"):
+        if workspace.store.runs.get(run.id).state not in ("paused", "stopped"):
             raise
         error.terminal = _also(error, f"What was made is kept. To go on: claywright run --resume {run.id}")
         raise
@@ -167,19 +173,19 @@ def _generate(
 
 def _end(result: dict[str, Any], strict: bool) -> None:
     """Raises RunError where nothing was made, or not one response rated; with `strict` where anything failed."""
-    counts, failures = result["counts"], len(result["failures"])
-    unread = counts["unrated"] + counts["failed_ratings"]
-    if not counts["answered"]:
+    counts, failures = RunCounts(**result["counts"]), len(result["failures"])
+    unread = counts.unrated + counts.failed_ratings
+    if not counts.answered:
         dropped = sum(result["dropped"].values())
         raise RunError(f"Nothing was made: {failures} failed, {dropped} dropped, for the reasons above.")
-    if counts["ratings"] and unread == counts["ratings"]:
+    if counts.ratings and unread == counts.ratings:
         raise RunError(
-            f"Not one of {counts['ratings']} ratings can be read.",
+            f"Not one of {counts.ratings} ratings can be read.",
             terminal=f"What the labeller said: claywright export {result['run']} --unreviewed --format raw",
         )
     if strict and (failures or unread):
         raise RunError(
-            f"{failures} failed and {unread} of {counts['ratings']} ratings can't be read, and --strict wants all."
+            f"{failures} failed and {unread} of {counts.ratings} ratings can't be read, and --strict wants all."
         )
 
 
@@ -194,12 +200,12 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
         "run": run.id,
         "state": run.state,
         "reason": run.reason,
-        "counts": store.runs.counts(run.id),
+        "counts": asdict(store.runs.counts(run.id)),
         "dropped": store.runs.drop_reasons(run.id),
         "marked": store.rows.marked(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
-        "for_trying": reviewing.for_trying(workflow.recipe_of(run)),
+        "for_trying": reviewing.for_trying(recipe_of(run)),
     }
 
 
@@ -207,16 +213,16 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         terminal.show_json(result)
         return
-    counts = result["counts"]
+    counts = RunCounts(**result["counts"])
     terminal.show(
-        f"{counts['answered']} rows in {result.get('seconds_making', result.get('seconds', 0)):.1f} s"
+        f"{counts.answered} rows in {result.get('seconds_making', result.get('seconds', 0)):.1f} s"
         f" ({result['calls'].get('sent', 0)} calls, {result['calls'].get('recalled', 0)} remembered)"
     )
-    if counts["ratings"]:
+    if counts.ratings:
         if result["for_trying"]:
             terminal.show("The built-in model rated: its ratings are for trying only, they are close to chance")
         terminal.show(
-            f"{counts['ratings'] - counts['unrated'] - counts['failed_ratings']} of {counts['ratings']} ratings can be read"
+            f"{counts.ratings - counts.unrated - counts.failed_ratings} of {counts.ratings} ratings can be read"
         )
     for reason, number in result["dropped"].items():
         terminal.show(f"dropped {number}: {reason}")
@@ -247,18 +253,19 @@ def rate(
     as_json: AsJson = False,
 ) -> None:
     """Rate the rows of a run."""
-    with opened() as (here, store):
+    with opened() as workspace:
+        store = workspace.store
         found = store.runs.get(run_id)
-        old = workflow.recipe_of(found).rating or UltraFeedback()
+        old = recipe_of(found).rating or UltraFeedback()
         judge = replace(
             old,
             aspects=tuple(aspect) if aspect else old.aspects,
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,
         )
-        permit(here, workflow.recipe_of(found), None, allow_key, None)
+        permit(workspace, recipe_of(found), None, allow_key, None)
         watched = terminal.Watched(store, found)
-        done = terminal.work(workflow.rate(store, here, found, judge, watched, terminal.say), watched)
+        done = terminal.work(workflow.rate(workspace, found, watched, rating=judge), watched)
         result = _result(store, done, watched)
         _report(result, as_json)
         _end(result, strict)

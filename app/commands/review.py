@@ -9,9 +9,10 @@ import typer
 
 from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
-from app.config import Settings
-from app.store import Store
+from app.judging import agreement_of
+from app.run_recipes import amend, recipe_of
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback.errors import ArgillaDown
 from feedback.exports import Export
 
@@ -20,19 +21,18 @@ if TYPE_CHECKING:
 
 
 def push_rows(
-    here: Settings, store: Store, run: Run, dataset: str, workspace: str, *, withdraw: bool = False
+    workspace: Workspace, run: Run, dataset: str, argilla_workspace: str, *, withdraw: bool = False
 ) -> dict[str, Any]:
-    where = reviewing.argilla(here, terminal.say)
+    where = reviewing.argilla(workspace.settings, terminal.say)
     with terminal.sending() as watch:
         sent = workflow.push(
-            store, run, where, watch, dataset=dataset, workspace=workspace, withdraw=withdraw,
-            vectors=workflow.vectors_for(store, here, run, terminal.say),
-        )  # fmt: skip
+            workspace, run, where, watch, dataset=dataset, argilla_workspace=argilla_workspace, withdraw=withdraw
+        )
     return {
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
         "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
         "open_audits": sent.open_audits, "shortened": sent.shortened,
-        "samples": {kind: n for kind, (n, _) in store.reviews.samples(run.id).items()},
+        "samples": {kind: n for kind, (n, _) in workspace.store.reviews.samples(run.id).items()},
         "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
     }  # fmt: skip
 
@@ -62,7 +62,7 @@ def sent_words(sent: dict[str, Any]) -> str:
 def push(
     run_id: RunId,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
-    workspace: Annotated[str, typer.Option(help="Workspace in Argilla.")] = "",
+    argilla_workspace: Annotated[str, typer.Option("--workspace", help="Workspace in Argilla.")] = "",
     withdraw: Annotated[bool, typer.Option(help="Take records out of Argilla whose rows the run dropped.")] = False,
     blind_audit: Annotated[
         bool | None,
@@ -75,13 +75,14 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a run to Argilla; what is there already is not sent again."""
-    with opened() as (here, store):
+    with opened() as workspace:
+        store = workspace.store
         found = store.runs.get(run_id)
         if blind_audit is not None:
-            review = replace(workflow.recipe_of(found).review, blind_audit=blind_audit)
-            found = workflow.amend(store, found, review=review)
-        permit(here, workflow.recipe_of(found), None, allow_key, None)
-        sent = push_rows(here, store, found, dataset, workspace, withdraw=withdraw)
+            review = replace(recipe_of(found).review, blind_audit=blind_audit)
+            found = amend(store, found, review=review)
+        permit(workspace, recipe_of(found), None, allow_key, None)
+        sent = push_rows(workspace, found, dataset, argilla_workspace, withdraw=withdraw)
         if as_json:
             terminal.show_json(sent)
         else:
@@ -98,11 +99,12 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Bring back what people said in Argilla."""
-    with opened() as (here, store):
-        found, where = store.runs.get(run_id), reviewing.argilla(here, terminal.say)
+    with opened() as workspace:
+        store = workspace.store
+        found, where = store.runs.get(run_id), reviewing.argilla(workspace.settings, terminal.say)
         while True:
             try:
-                done = workflow.pull(store, found, where)
+                done = workflow.pull(workspace, found, where)
                 if as_json:
                     terminal.show_json(asdict(done))
                 else:
@@ -136,8 +138,9 @@ def _help(name: str) -> str:
 @app.command()
 def agreement(run_id: RunId, as_json: AsJson = False) -> None:
     """Say how well reviewers agree with each other, and with the labeller."""
-    with opened() as (_, store):
-        found = workflow.agreement(store, store.runs.get(run_id))
+    with opened() as workspace:
+        store = workspace.store
+        found = agreement_of(store, store.runs.get(run_id))
         if as_json:
             terminal.show_json(found.plain())
         else:
@@ -186,23 +189,22 @@ def export(
         "shuffle": shuffle, "seed": seed, "reasoning": reasoning,
         "max_rows": max_rows, "protect_formulas": protect_formulas,
     }  # fmt: skip
-    with opened() as (here, store):
+    with opened() as workspace:
+        store = workspace.store
         found = store.runs.get(run_id)
-        wanted = replace(
-            workflow.recipe_of(found).export, **{name: value for name, value in said.items() if value is not None}
-        )
+        wanted = replace(recipe_of(found).export, **{name: value for name, value in said.items() if value is not None})
         result: dict[str, Any] = {}
         words = []
         if to is not None or not (wanted.hub or wanted.argilla):
-            done = workflow.export(store, found, wanted, overwrite=force)
+            done = workflow.export(workspace, found, wanted, overwrite=force)
             result.update(asdict(done))
             words.append(terminal.exported(done))
         if hub or (wanted.hub and to is None):
-            sent = workflow.publish(store, found, wanted, terminal.say)
+            sent = workflow.publish(workspace, found, wanted)
             result["hub"] = asdict(sent)
             words.append(terminal.published(sent))
         if into_argilla or (wanted.argilla and to is None):
-            finished = workflow.finish(store, found, wanted, reviewing.argilla(here, terminal.say))
+            finished = workflow.archive(workspace, found, wanted, reviewing.argilla(workspace.settings, terminal.say))
             result["argilla"] = asdict(finished)
             words.append(terminal.finished(finished))
         if as_json:

@@ -17,7 +17,8 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy the whole store into one file, also while it is worked with."""
-    with opened() as (_, store):
+    with opened() as workspace:
+        store = workspace.store
         path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
         size = upkeep.backup(store, path)
         if as_json:
@@ -32,7 +33,8 @@ def backup(
 @app.command()
 def compact(as_json: AsJson = False) -> None:
     """Give back the room on the disk that deleted runs took."""
-    with opened() as (_, store):
+    with opened() as workspace:
+        store = workspace.store
         before, after = upkeep.compact(store)
         if as_json:
             terminal.show_json({"before": before, "after": after})
@@ -50,22 +52,21 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a run: its rows, responses, ratings and what people said of them."""
-    with opened() as (_, store):
+    with opened() as workspace:
+        store = workspace.store
         run = store.runs.get(run_id)
         counts = store.runs.counts(run.id)
         if not yes:
-            said = (
-                f"{counts['answered']:,} rows, {counts['ratings']:,} ratings, {counts['reviewed']:,} of them reviewed"
-            )
+            said = f"{counts.answered:,} rows, {counts.ratings:,} ratings, {counts.reviewed:,} of them reviewed"
             try:
                 typer.confirm(terminal.visible(f"Delete {run.id} ({said}) for good?"), abort=True, err=True)
             except typer.Abort:
                 raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
         gone = upkeep.delete(store, run, forget=forget)
         if as_json:
-            terminal.show_json({"run": run.id, "rows": counts["answered"], "forgotten": gone})
+            terminal.show_json({"run": run.id, "rows": counts.answered, "forgotten": gone})
             return
         terminal.show(f"Deleted {run.id}." + (f" {gone:,} answers were forgotten." if forget else ""))
-        if counts["sent"]:
+        if counts.sent:
             terminal.show("What was sent to Argilla is still there.")
         terminal.show("To give back the room that it took on the disk: claywright compact")

@@ -16,11 +16,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from app.files import open_regular
 from app.inputs.compression import PACKED, unpacked
 from tasks.errors import ClaywrightError, InputError
+
+if TYPE_CHECKING:
+    from app.inputs.known_inputs import DigestedFile, KnownInputs
 
 PASTED = ("pasted.jsonl", "pasted.json", "pasted.csv", "pasted.tsv")
 """Names under which app/inputs/pasted.py keeps a text; nobody but us knows them."""
@@ -80,10 +83,12 @@ def called(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def sources(path: Path, known: Collection[str], still: Still = go_on) -> Iterator[tuple[Iterator[Source], list[str]]]:
+def sources(
+    path: Path, known: Collection[str], still: Still = go_on, digests: "KnownInputs | None" = None
+) -> Iterator[tuple[Iterator[Source], list[str]]]:
     """(the files that `path` names, sorted; sentences about those left out, as their endings are not in `known`).
 
-    Raises InputError or OSError.
+    `digests` keeps what is found out of the files while they are read. Raises InputError or OSError.
     """
     if path.is_dir():
         places, elsewhere = _in_folder(path, still)
@@ -92,7 +97,7 @@ def sources(path: Path, known: Collection[str], still: Still = go_on) -> Iterato
             raise InputError(
                 f"The folder {called(path)} holds {found}: 'datasets' wrote it. Name it as a dataset, not as a file."
             )
-        yield (_of_file(path / name, name, still) for name in names), left
+        yield (_of_file(path / name, name, still, digests) for name in names), left
     elif path.suffix.lower() == ".zip":
         with _opened(path, still) as opened:
             entries = _entries(opened, path)
@@ -105,17 +110,18 @@ def sources(path: Path, known: Collection[str], still: Still = go_on) -> Iterato
                 f"{called(path)} has an ending that is not known. It can be {', '.join(known)}, "
                 f"packed as {', '.join(PACKED)} or .zip, or a folder of such files."
             )
-        yield iter([_of_file(path, "", still)]), []
+        yield iter([_of_file(path, "", still, digests)]), []
 
 
-def fingerprint(path: Path, known: Collection[str], still: Still = go_on) -> str:
+def fingerprint(path: Path, known: Collection[str], still: Still = go_on, digests: "KnownInputs | None" = None) -> str:
     """Names the content of a file, or of the files in a folder that would be read. Raises InputError or OSError."""
+    digest_of = digest if digests is None else digests.digest
     if not path.is_dir():
-        return digest(path, still)
+        return digest_of(path, still)
     whole = hashlib.sha256()
     with sources(path, known, still) as (found, _):
         for source in found:
-            whole.update(f"{source.inside}\0{digest(path / source.inside, still)}\n".encode())
+            whole.update(f"{source.inside}\0{digest_of(path / source.inside, still)}\n".encode())
     return whole.hexdigest()
 
 
@@ -187,7 +193,7 @@ def _in_folder(folder: Path, still: Still) -> tuple[list[str], int]:
     return found, elsewhere
 
 
-def _of_file(path: Path, inside: str, still: Still) -> Source:
+def _of_file(path: Path, inside: str, still: Still, digests: "KnownInputs | None") -> Source:
     said = path.stat()
     name = inside or called(path)
     return Source(
@@ -195,18 +201,19 @@ def _of_file(path: Path, inside: str, still: Still) -> Source:
         ending(path.name),
         (str(path.absolute()), said.st_mtime_ns, said.st_size),
         inside,
-        unpacked(path.name, name, partial(_open_file, path, still)),
+        unpacked(path.name, name, partial(_open_file, path, still, digests)),
     )
 
 
-def _open_file(path: Path, still: Still) -> io.BufferedReader:
-    return io.BufferedReader(_Stream(open_regular(path), still), BUFFER)
+def _open_file(path: Path, still: Still, digests: "KnownInputs | None" = None) -> io.BufferedReader:
+    file = open_regular(path)
+    return io.BufferedReader(_Stream(file if digests is None else digests.while_read(file, path), still), BUFFER)
 
 
 class _Stream(io.RawIOBase):
     """Bytes of a file, or of one in a zip, that ends when `still` says so."""
 
-    def __init__(self, file: IO[bytes], still: Still) -> None:
+    def __init__(self, file: "IO[bytes] | DigestedFile", still: Still) -> None:
         self._file = file
         self._still = still
 

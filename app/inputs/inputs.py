@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from app.files import exists, expanded
 from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, ending, go_on, sources, words
 from app.inputs.files import fingerprint as fingerprint_of
+from app.inputs.known_inputs import KnownInputs
 from app.inputs.table import Rows, TableOptions
 from tasks.errors import InputError, SettingsError
 from tasks.missing import python_values
@@ -94,14 +95,21 @@ class Inputs:
         return replace(self.options, separator=SEPARATORS.get(self.separator, self.separator))
 
 
-def rows(inputs: Inputs, wanted: Collection[str] = (), say: Say = lambda words: None, still: Still = go_on) -> Rows:
+def rows(
+    inputs: Inputs,
+    wanted: Collection[str] = (),
+    say: Say = lambda words: None,
+    still: Still = go_on,
+    known: KnownInputs | None = None,
+) -> Rows:
     """The rows, with the columns renamed. Yields nothing where no input is named.
 
     `wanted` are the columns that the task needs, which decide how a .txt file is read. `say` is told what is left out of a
-    folder or a zip. `still` is called again and again meanwhile, and may raise to end that. Raises InputError.
+    folder or a zip. `still` is called again and again meanwhile, and may raise to end that. `known` keeps
+    the digests of files that are read to their end. Raises InputError.
     """
     if inputs.path:
-        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), inputs.table, say, still)
+        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), inputs.table, say, still, known)
     elif inputs.dataset:
         unmapped = _dataset(inputs, still)
     else:
@@ -119,14 +127,14 @@ def documents_in(inputs: Inputs, wanted: Collection[str]) -> bool:
     return DOCUMENT in {inputs.columns.get(column, column) for column in wanted}
 
 
-def fingerprint(inputs: Inputs, still: Still = go_on) -> str:
+def fingerprint(inputs: Inputs, still: Still = go_on, known: KnownInputs | None = None) -> str:
     """Names the content of an input file or folder, so that a resumed run can tell that it is the same; "" for others."""
     if not inputs.path:
         return ""
     from app.inputs.readers import KNOWN
 
     try:
-        return fingerprint_of(expanded(inputs.path), KNOWN, still)
+        return fingerprint_of(expanded(inputs.path), KNOWN, still, known)
     except OSError as error:
         raise _unreadable(Path(inputs.path), error) from error
 
@@ -142,7 +150,9 @@ def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
     return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
 
 
-def _files(path: Path, as_documents: bool, options: TableOptions, say: Say, still: Still) -> Rows:
+def _files(
+    path: Path, as_documents: bool, options: TableOptions, say: Say, still: Still, digests: KnownInputs | None
+) -> Rows:
     """The rows of a file, or of the files in a folder or a zip.
 
     There, a file that can't be read is left out, and said; one that turns out to be damaged behind its first row is an error.
@@ -152,7 +162,7 @@ def _files(path: Path, as_documents: bool, options: TableOptions, say: Say, stil
     try:
         if ending(path.name) in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
-        with sources(path, KNOWN, still) as (found, left), sandbox_when_needed(still) as sandbox:
+        with sources(path, KNOWN, still, digests) as (found, left), sandbox_when_needed(still) as sandbox:
             for sentence in left:
                 say(sentence)
             reason, empty = "", True

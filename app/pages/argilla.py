@@ -125,7 +125,7 @@ def link(look: Look) -> str:
 
 def reviewers(look: Look) -> str:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
-    if look.run is None or not look.counts.get("reviewed"):
+    if look.run is None or not look.counts.reviewed:
         return ""
     people = look.desk.store.reviews.reviewers(look.run.id)
     cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
@@ -167,12 +167,12 @@ def _dataset(look: Look) -> str:
     last, counts = sent[0], look.counts
     people = look.desk.store.reviews.reviewers(look.run.id)
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
-    progress = parts.track(counts["reviewed"], max(counts["sent"], 1), "Rows reviewed")
+    progress = parts.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed")
     cells = [
-        (counts["sent"], "sent"),
-        (counts["reviewed"], "reviewed"),
-        (counts["approved"], "approved"),
-        (counts["rejected"], "rejected"),
+        (counts.sent, "sent"),
+        (counts.reviewed, "reviewed"),
+        (counts.approved, "approved"),
+        (counts.rejected, "rejected"),
     ]
     return (
         f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'

@@ -105,19 +105,19 @@ def progress_card(look: Look) -> str:
     run, counts, job = look.run, look.counts, look.job
     assert run is not None
     doing = job.what if look.working and job is not None else ""
-    done, total = counts["answered"], look.total
+    done, total = counts.answered, look.total
     of = f"of {total:,} rows" if total else "row" if done == 1 else "rows"
     if doing == "preview":
         total = min(total or PREVIEW_ROWS, PREVIEW_ROWS)
         of = f"of {count(total, 'row')}"
     elif doing == "rate" and job is not None:
-        done, total = job.execution.progress.rated if job.execution else 0, counts["answered"]
+        done, total = job.execution.progress.rated if job.execution else 0, counts.answered
         of = f"of {count(total, 'row')} rated"
     end, facts = _pace(look) if doing else ("", [])
     lost = parts.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn") if look.waiting else ""
     rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
-    if rates or (counts["rated"] and doing != "rate"):
-        facts.append((f"{counts['rated']:,}", "rated"))
+    if rates or (counts.rated and doing != "rate"):
+        facts.append((f"{counts.rated:,}", "rated"))
     trouble = ""
     if not look.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
@@ -127,7 +127,7 @@ def progress_card(look: Look) -> str:
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
         f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
-        f"{parts.track(done, total, 'Rows made', counts['failed'])}{said}{row}{_losses(look)}{marked(look)}</section>"
+        f"{parts.track(done, total, 'Rows made', counts.failed)}{said}{row}{_losses(look)}{marked(look)}</section>"
     )
 
 
@@ -144,8 +144,8 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
         return (job.saying if job else "") or "Starting", []
     tally = job.execution.engine.tally
     seconds = max(time.time() - job.began, 0.001)
-    rate = job.what == "rate" or (look.total is not None and look.counts["answered"] >= look.total)
-    made = job.execution.progress.rated if rate else look.counts["answered"] - job.before["answered"]
+    rate = job.what == "rate" or (look.total is not None and look.counts.answered >= look.total)
+    made = job.execution.progress.rated if rate else look.counts.answered - job.before.answered
     facts: list[tuple[object, str]] = [
         (f"{made / seconds * 60:.1f}" if made else "–", "rows a minute"),
         (f"{tally.sent:,}", "calls"),
@@ -170,16 +170,14 @@ def _left(look: Look, seconds: float) -> float | None:
     if job.what == "preview" and look.total is not None:
         return _of(
             seconds,
-            look.counts["answered"] - job.before["answered"],
-            min(look.total, PREVIEW_ROWS) - look.counts["answered"],
+            look.counts.answered - job.before.answered,
+            min(look.total, PREVIEW_ROWS) - look.counts.answered,
         )
     rates = job.execution.judge is not None
-    made = look.counts["answered"] - job.before["answered"]
-    to_make = max((look.total or 0) - look.counts["answered"], 0) if job.what == "work" else 0
+    made = look.counts.answered - job.before.answered
+    to_make = max((look.total or 0) - look.counts.answered, 0) if job.what == "work" else 0
     rated = job.execution.progress.rated if rates else 0
-    to_rate = (
-        look.counts["answered"] - (rated if job.what == "rate" else look.counts["rated"]) + to_make if rates else 0
-    )
+    to_rate = look.counts.answered - (rated if job.what == "rate" else look.counts.rated) + to_make if rates else 0
     if not rates or recipe is None:
         return _of(seconds, made, to_make)
     tallies = job.execution.engine.tallies.items()

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from app import draft, parts, workflow
+from app import draft, parts
 from app.comparing import differing, parts_of, settings_of
 from app.desk import Look
 from app.parts import t
+from app.run_recipes import recipe_of
 from app.shelf import read
 from app.tables.library import Kept
 from tasks.errors import SettingsError
@@ -76,6 +77,6 @@ def _settings(look: Look, saved: Sequence[Kept], which: str) -> dict[str, str]:
     if run is None:
         raise SettingsError("That run is not there any more.")
     try:
-        return settings_of(parts_of(workflow.recipe_of(run)))
+        return settings_of(parts_of(recipe_of(run)))
     except (SettingsError, json.JSONDecodeError) as error:
         raise SettingsError(f"The recipe of {run.name} can't be read here: {error}") from error

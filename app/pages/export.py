@@ -72,7 +72,7 @@ def build(board: Board) -> None:
                     elem_id="export-rows",
                 ),
             )
-            board.dress(rows, lambda look: gr.update(choices=_rows(look.counts.get("approved", 0), _unseen(look))))
+            board.dress(rows, lambda look: gr.update(choices=_rows(look.counts.approved, _unseen(look))))
             form.add(
                 "export.format",
                 gr.Dropdown(
@@ -120,7 +120,7 @@ def _rows(approved: int, unseen: int) -> list[tuple[str, str]]:
 
 
 def _unseen(look: Look) -> int:
-    return look.counts.get("answered", 0) - look.counts.get("seen", 0)
+    return look.counts.answered - look.counts.seen
 
 
 def _publishing(look: Look) -> bool:
@@ -169,7 +169,7 @@ def _one(form: object) -> str:
 
 def preview(look: Look) -> str:
     """The first lines, as they will be."""
-    if look.run is None or not look.counts["answered"]:
+    if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
     if (seen := _foreseen(look)) is None:
         return ""

@@ -65,8 +65,8 @@ def build(board: Board) -> None:
         _fields(board, MORE)
     for name in FILTERS:
         board.changes(f"browse.{name}", asked)
-    board.dress(bar, lambda look: gr.update(visible=bool(look.counts.get("answered"))))
-    board.dress(second, lambda look: gr.update(visible=bool(look.counts.get("answered") and look.place.get("filters"))))
+    board.dress(bar, lambda look: gr.update(visible=bool(look.counts.answered)))
+    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.place.get("filters"))))
     board.part(left_out)
 
 
@@ -144,7 +144,7 @@ def models(look: Look) -> Any:
 def orders(look: Look) -> Any:
     """The usual order first: that of the queue, once rows were sent to people."""
     usual: Choices = [("In their order", "")]
-    if look.counts.get("sent"):
+    if look.counts.sent:
         usual = [("As in the queue", ""), ("In their order", OWN_ORDER)]
     return gr.update(choices=[*usual, *RATED_ORDERS])
 
@@ -167,7 +167,7 @@ def reason_label(reason: Reason) -> str:
 
 
 def samples(look: Look) -> Any:
-    return gr.update(visible=bool(look.counts.get("sent")))
+    return gr.update(visible=bool(look.counts.sent))
 
 
 # -- what is asked for
@@ -187,7 +187,7 @@ def wanted(look: Look) -> Wanted:
         known["reason"] = [item.name for item in browse.reasons(run.id)] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
-    if not fields["order"] and look.counts.get("sent"):
+    if not fields["order"] and look.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
     return Wanted(**cast(Any, fields), person=person(look))
@@ -205,7 +205,7 @@ def chosen(look: Look) -> list[str]:
 
 def left_out(look: Look) -> str:
     """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
-    if look.run is None or not look.counts.get("answered"):
+    if look.run is None or not look.counts.answered:
         return ""
     filters = wanted(look)
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import forecast, money, parts, workflow
+from app import forecast, money, parts
 from app import peek as peeking
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
@@ -15,6 +15,7 @@ from app.pages import changes, consent, inputs, switcher
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import being_written, marked, progress_card, row_card, waiting_card
 from app.parts import count
+from app.run_recipes import recipe_of, recipe_text
 from tasks import TASKS
 from tasks.answers import Answers
 from tasks.budget import Budget
@@ -126,7 +127,7 @@ def head(look: Look) -> str:
 
 
 def _line(look: Look) -> str:
-    made = look.counts.get("answered", 0)
+    made = look.counts.answered
     if look.working and look.job is not None:
         if look.job.what == "preview":
             return look.job.saying or f"Writing the first {PREVIEW_ROWS} rows."
@@ -206,7 +207,7 @@ def preview_words(look: Look) -> str:
         return ""
     if look.standing in RESUMABLE:
         return ""
-    if look.same and (look.standing != "draft" or look.counts.get("answered")):
+    if look.same and (look.standing != "draft" or look.counts.answered):
         return ""
     return f"Preview {PREVIEW_ROWS} rows"
 
@@ -220,7 +221,7 @@ def resume_words(look: Look) -> str:
     """A run that was cut off goes on as the same run, whatever the forms say by now."""
     if look.busy or look.standing not in RESUMABLE:
         return ""
-    left = (look.total or 0) - look.counts.get("answered", 0)
+    left = (look.total or 0) - look.counts.answered
     return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
 
 
@@ -228,7 +229,7 @@ def run_words(look: Look) -> str:
     """The primary action, with its number."""
     if look.busy or look.standing in RESUMABLE:
         return ""
-    made, rows = look.counts.get("answered", 0), look.desk.expected(look.wanted) if look.wanted else None
+    made, rows = look.counts.answered, look.desk.expected(look.wanted) if look.wanted else None
     if look.standing == "done" and look.same:
         return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
     if rows and look.wanted is not None and (most := inputs.most_rows(look, look.wanted.task)) is not None:
@@ -241,12 +242,12 @@ def next_step(look: Look) -> tuple[str, str]:
     if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
         return "", ""
     counts, recipe = look.counts, look.recipe
-    unrated = counts["answered"] - counts["rated"]
+    unrated = counts.answered - counts.rated
     if recipe is not None and recipe.rating is not None and unrated > 0:
         return f"Rate {count(unrated, 'row')}", "rate"
-    if counts["reviewed"] < counts["answered"]:
-        return f"Review {count(counts['answered'] - counts['reviewed'], 'row')}", "review"
-    return (f"Export {count(counts['approved'], 'row')}", "export") if counts["approved"] else ("", "")
+    if counts.reviewed < counts.answered:
+        return f"Review {count(counts.answered - counts.reviewed, 'row')}", "review"
+    return (f"Export {count(counts.approved, 'row')}", "export") if counts.approved else ("", "")
 
 
 def next_words(look: Look) -> str:
@@ -263,7 +264,7 @@ def progress(look: Look) -> str:
     if look.working and look.job is not None and look.job.what == "again":
         return ""
     failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
-    troubled = failed or look.run.reason or look.counts["failed"] or look.counts["dropped"]
+    troubled = failed or look.run.reason or look.counts.failed or look.counts.dropped
     if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
         return marked(look)
     return progress_card(look)
@@ -293,7 +294,7 @@ def cards(look: Look) -> str:
         for number in range(len(begun) + 1, wanted + 1):
             shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
-        return "" if look.counts["failed"] or look.counts["dropped"] or look.run.reason else _nothing(look)
+        return "" if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
     if first or (look.standing == "draft" and look.same):
         return shown
     title = "First rows" if look.same or look.standing != "draft" else "Rows made with other settings"
@@ -319,7 +320,7 @@ def _nothing(look: Look) -> str:
 def prompt(look: Look) -> str:
     """The prompt that was asked for, while the settings are those that it was made from."""
     said, of = look.place.get("prompt"), look.place.get("prompt_of")
-    if said is None or look.wanted is None or workflow.recipe_text(look.wanted) != of:
+    if said is None or look.wanted is None or recipe_text(look.wanted) != of:
         return ""
     if not said:
         return parts.note("No model is asked: the rows are taken as they are.")
@@ -337,7 +338,7 @@ def on_cards(act: Act) -> Done:
 def peek(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
     made = act.desk.recipe(act.filled)
-    of = workflow.recipe_text(made)
+    of = recipe_text(made)
     if act.place.get("prompt") is not None and act.place.get("prompt_of") == of:
         return Done(place={"prompt": None})
     try:
@@ -378,5 +379,5 @@ def retry(act: Act) -> Done:
     if found.state == "draft":
         act.desk.jobs.preview(found, act.desk.keys(act.browser), PREVIEW_ROWS)
         return Done()
-    act.desk.jobs.work(found, act.desk.keys(act.browser), workflow.recipe_of(found), retry_failed=True)
+    act.desk.jobs.work(found, act.desk.keys(act.browser), recipe_of(found), retry_failed=True)
     return Done()

@@ -3,12 +3,13 @@
 import time
 from dataclasses import replace
 
-from app import draft, parts, workflow
+from app import draft, parts
 from app.desk import Look, named_model
 from app.errors import PageError
 from app.pages import recipes, switcher
 from app.pages.board import Act, Board, Done
 from app.parts import t
+from app.run_recipes import recipe_of
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
@@ -31,7 +32,7 @@ def choose(act: Act) -> Done:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
         run = act.desk.store.runs.get(act.text("id"))
-        filled = act.desk.as_pasted({**act.filled, **draft.fill(workflow.recipe_of(run))})
+        filled = act.desk.as_pasted({**act.filled, **draft.fill(recipe_of(run))})
         if act.word == "run":
             return Done(run=run.id, fill=filled, place=switcher.BEGINNING)
         words = f"A new run with the settings of {run.name}. Nothing is made yet."
@@ -62,8 +63,8 @@ def header(look: Look) -> str:
     word = switcher.standing_word(look)
     pill = parts.pill(word, switcher.TONES.get(word, "plain"))
     kind = look.recipe.task.title if look.recipe else "nothing made yet"
-    total = max(look.total or 0, look.counts.get("answered", 0), 1)
-    steps = "".join(_step(word_, look.counts.get(key, 0), total) for word_, key in STEPS)
+    total = max(look.total or 0, look.counts.answered, 1)
+    steps = "".join(_step(word_, getattr(look.counts, key), total) for word_, key in STEPS)
     dots = "".join(
         f'<li class="{tone}" title="{t(more)}"><b>{t(word)}</b><span>{t(name)}</span></li>'
         for name, word, tone, more in connections(look)
@@ -82,7 +83,7 @@ def header(look: Look) -> str:
 
 def _skip(look: Look) -> str:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
-    shows_row = look.place.get("page") == "review" and look.counts.get("answered")
+    shows_row = look.place.get("page") == "review" and look.counts.answered
     return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
 
 

@@ -170,7 +170,7 @@ def _runs(look: Look) -> Any:
     if not _from(look, "run"):
         return gr.update(visible=False)
     counts = look.desk.store.runs.counts
-    runs = [run for run in look.desk.store.runs.all()[:MOST_RUNS] if counts(run.id)["answered"]]
+    runs = [run for run in look.desk.store.runs.all()[:MOST_RUNS] if counts(run.id).answered]
     choices = [("", ""), *((f"{run.name}, {parts.ago(run.created)}", run.id) for run in runs)]
     return gr.update(visible=True, choices=choices)
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from app import figures, money, numbers, parts, workflow
+from app import figures, money, numbers, parts
 from app.desk import Look
 from app.errors import PageError
 from app.pages import filters, plots, reasons
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, count, t
+from app.run_recipes import recipe_text
 from feedback import advice
 from feedback.agreement import DECISION, Agreement
 from feedback.lengths import LEAST, ByLength
@@ -74,18 +75,18 @@ def marked_rows(act: Act) -> Done | None:
 
 def key_numbers(look: Look) -> str:
     """The key numbers in a row."""
-    if look.run is None or not look.counts["answered"]:
+    if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
     counts = look.counts
     said = look.counted(figures.ratings) or []
     values = [(value, n) for _, _, _, value, n in said if value is not None]
     rated = sum(n for _, n in values)
     mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
-    approved = f"{counts['approved'] / counts['reviewed']:.0%}" if counts["reviewed"] else "–"
+    approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
     cells = [
-        (f"{counts['answered']:,}", "rows", f"{counts['dropped']:,} dropped, {counts['failed']:,} failed"),
+        (f"{counts.answered:,}", "rows", f"{counts.dropped:,} dropped, {counts.failed:,} failed"),
         (mean, "mean rating", f"{count(rated, 'rating')}, all aspects"),
-        (approved, "approved", f"{counts['approved']:,} of {counts['reviewed']:,} reviewed, {counts['sent']:,} sent"),
+        (approved, "approved", f"{counts.approved:,} of {counts.reviewed:,} reviewed, {counts.sent:,} sent"),
         _agreeing(look),
         _spending(look),
     ]
@@ -125,7 +126,7 @@ def _spending(look: Look) -> tuple[str, str, str]:
 
 def panels(look: Look) -> str:
     """Plots over the whole width, then what else is known in two columns."""
-    if look.run is None or not look.counts["answered"]:
+    if look.run is None or not look.counts.answered:
         return ""
     left = f"<div>{by_length(look)}{cost(look)}{lost(look)}{marked(look)}</div>"
     right = reasons.panel(look) + agreement(look)
@@ -310,7 +311,7 @@ def take_prices(act: Act) -> Done | None:
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
-        act.desk.store.runs.set(look.run.id, recipe=workflow.recipe_text(money.priced(look.recipe, look.wanted)))
+        act.desk.store.runs.set(look.run.id, recipe=recipe_text(money.priced(look.recipe, look.wanted)))
     return None
 
 
@@ -346,5 +347,5 @@ def marked(look: Look) -> str:
         for mark, n in counts.items()
     )
     body = parts.table(list(table), numbers.shown(table)) + f'<p class="to-rows">{ways}</p>'
-    body += _advice(advice.on_marks(counts, look.counts["answered"]))
+    body += _advice(advice.on_marks(counts, look.counts.answered))
     return plots.plot(title, line, body, table, look.run, "marked", "")

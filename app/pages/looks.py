@@ -17,7 +17,7 @@ def first(look: Look) -> str:
     """The unreadable ones, then the widest, each with why and a way to its row."""
     if look.run is None:
         return ""
-    bad = look.counts["unrated"] + look.counts["failed_ratings"]
+    bad = look.counts.unrated + look.counts.failed_ratings
     wide, far = look.counted(figures.wide) or ([], 0)
     if not bad and not far:
         return ""

@@ -97,7 +97,7 @@ def head(look: Look) -> str:
 
 def words(look: Look) -> str:
     """The primary action: rate what this judge has not rated."""
-    if look.busy or not look.counts.get("answered"):
+    if look.busy or not look.counts.answered:
         return ""
     left = to_rate(look)
     return f"Rate {count(left, 'row')}" if left else ""
@@ -105,7 +105,7 @@ def words(look: Look) -> str:
 
 def to_rate(look: Look) -> int:
     """Rows that the judge as it is set up here has not rated."""
-    answered = look.counts.get("answered", 0)
+    answered = look.counts.answered
     judge, labeller, made = _judge(look), look.described("labeller"), look.recipe
     if made is None or judge is None or labeller is None:
         return answered
@@ -160,7 +160,7 @@ def _meaning(name: str) -> str:
 
 def ratings(look: Look) -> str:
     """A histogram for each aspect, as high before the first rating as after the last."""
-    if look.run is None or not look.counts["answered"]:
+    if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
     title = "Ratings so far"
     if (said := look.counted(figures.ratings)) is None:
@@ -169,7 +169,7 @@ def ratings(look: Look) -> str:
     previewed = look.job is not None and look.job.what == "preview"
     judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
     if not said and judge is None:
-        return parts.empty("Not rated yet", f"{count(look.counts['answered'], 'row')} are there to be rated.")
+        return parts.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
         scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
     trying = ""
@@ -178,7 +178,7 @@ def ratings(look: Look) -> str:
             "The built-in model rated: its ratings are for trying only, they are close to chance.", "warn"
         )
     number = sum(scale.asked for scale in scales.values())
-    line = f"{count(number, 'rating')} of {count(look.counts['rated'], 'row')}"
+    line = f"{count(number, 'rating')} of {count(look.counts.rated, 'row')}"
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return plots.plot(

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import gradio as gr
 
-from app import draft, parts, reviewing, workflow
+from app import draft, parts, reviewing
 from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError
@@ -14,6 +14,7 @@ from app.pages import argilla, bulk, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import beside, rows
 from app.parts import attrs, count, t
+from app.run_recipes import amend
 from app.tables.reviews import audit_of
 from feedback.judged import Merging
 from feedback.schema import BLIND_FROM, Review, shape_of
@@ -101,7 +102,7 @@ def _sending(look: Look) -> bool:
 def _shows_settings(look: Look) -> bool:
     """True where somebody wants them, or where something is wrong with what they hold."""
     is_wrong = SETTINGS & look.place.get("problems", {}).keys()
-    return bool((look.place.get("settings") or is_wrong) and look.counts.get("answered"))
+    return bool((look.place.get("settings") or is_wrong) and look.counts.answered)
 
 
 def head(look: Look) -> str:
@@ -110,7 +111,7 @@ def head(look: Look) -> str:
 
 def ways(look: Look) -> str:
     """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
-    if not look.counts.get("answered"):
+    if not look.counts.answered:
         return ""
     opened = str(_shows_settings(look)).lower()
     button = f'<button type="button" aria-expanded="{opened}" {attrs(act="settings")}>Settings</button>'
@@ -119,12 +120,12 @@ def ways(look: Look) -> str:
 
 def _line(look: Look) -> str:
     counts = look.counts
-    if not counts.get("answered"):
+    if not counts.answered:
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
     waiting = _waiting(look)
-    if not counts["sent"]:
+    if not counts.sent:
         return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
-    line = f"{counts['reviewed']} of {count(counts['sent'], 'row')} sent are reviewed."
+    line = f"{counts.reviewed} of {count(counts.sent, 'row')} sent are reviewed."
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
@@ -140,11 +141,11 @@ def _counted_waiting(look: Look) -> int:
         return 0
     pulled = look.job.pulled if look.job is not None else None
     if pulled is not None and pulled.missing:
-        return look.counts["answered"]
+        return look.counts.answered
     try:
         name = reviewing.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
     except FormError:
-        return look.counts["answered"]
+        return look.counts.answered
     return look.desk.store.reviews.waiting(look.run.id, reviewing.argilla_name(look.desk.settings), name)
 
 
@@ -177,7 +178,7 @@ def advice(look: Look) -> str:
 
 def audit(look: Look) -> str:
     """What the choice of how the audit goes comes to for this run, and why."""
-    rows = look.counts.get("answered", 0)
+    rows = look.counts.answered
     if look.run is None or not rows:
         return ""
     try:
@@ -212,7 +213,7 @@ def shape(look: Look) -> str:
     with contextlib.suppress(FormError):
         made = replace(made, review=draft.review_of(look.filled))
     words = reviewing.described(
-        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, made, look.counts["answered"])
+        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, made, look.counts.answered)
     )
     fields, questions = ("".join(f"<li>{t(word)}</li>" for word in part) for part in (words.fields, words.questions))
     guide = parts.fold("Guidelines that reviewers read", t(look.filled.get("review.guidelines") or words.guidelines))
@@ -273,7 +274,7 @@ def _turned(act: Act) -> Done:
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
     found = act.desk.store.runs.get(act.run_id)
-    changed = workflow.amend(
+    changed = amend(
         act.desk.store, found, review=draft.review_of(act.filled), merge=draft.merging_of(act.filled),
         embedder=draft.embedder_of(act.filled),
     )  # fmt: skip
@@ -295,7 +296,7 @@ def take_out(act: Act) -> Done:
 def merge(act: Act) -> Done:
     """The run's verdicts are merged by the rule that was chosen, at once."""
     if act.run_id:
-        workflow.amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=draft.merging_of(act.filled))
+        amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=draft.merging_of(act.filled))
     return Done()
 
 

@@ -22,7 +22,7 @@ JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 def rows(look: Look) -> str:
     """The rows of the run that are asked for, a page of them, and one in full."""
-    if look.run is None or not look.counts["answered"]:
+    if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
     page, offset, total = shown(look)
     chosen = _chosen(look, page)
@@ -60,7 +60,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
     store, wanted, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
     offset = int(look.place.get("offset") or 0)
     if wanted.everything:
-        total = look.counts["made"]
+        total = look.counts.made
         if row and (here := _place(look, row)) is not None:
             offset = here // PAGE * PAGE
         offset = offset if offset < total else 0

@@ -4,14 +4,14 @@ import json
 import time
 from collections.abc import Mapping
 
-from app import draft, parts, upkeep, workflow
+from app import draft, parts, run_recipes, upkeep
 from app.desk import Look
 from app.errors import RunError
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
 from app.shelf import named
 from app.tables.runs import Listed, Run
-from app.workers import at_work
+from app.workers import at_work, standing
 from tasks import TASKS
 from tasks.errors import SettingsError
 
@@ -32,7 +32,7 @@ BEGINNING = {"offset": 0, "row": "", **CALM}
 def standing_word(look: Look) -> str:
     if look.busy and look.waiting:
         return "waiting"
-    return state_word(look.standing, bool(look.counts.get("sent")), look.busy)
+    return state_word(look.standing, bool(look.counts.sent), look.busy)
 
 
 def state_word(standing: str, sent: bool, busy: bool) -> str:
@@ -79,7 +79,7 @@ def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
     known = listed.get(run.id, Listed(0, False))
     here = look.run is not None and run.id == look.run.id
     busy = look.busy if here else _busy(look, run)
-    word = standing_word(look) if here else state_word(workflow.standing(run), known.sent, busy)
+    word = standing_word(look) if here else state_word(standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
     if look.place.get("run to delete", ("", 0.0))[0] == run.id:
         return f"<li>{_question(look, run)}</li>"
@@ -102,11 +102,11 @@ def _busy(look: Look, run: Run) -> bool:
 def _question(look: Look, run: Run) -> str:
     """What is lost with a run, before it is."""
     counts = look.desk.store.runs.counts(run.id)
-    lost = [count(counts["answered"], "row")]
-    lost += [count(counts["ratings"], "rating")] if counts["ratings"] else []
-    lost += [f"what people said of {count(counts['seen'], 'row')}"] if counts["seen"] else []
-    stays = " What was sent to Argilla stays there." if counts["sent"] else ""
-    stays += " Files that were exported stay." if counts["exported"] else ""
+    lost = [count(counts.answered, "row")]
+    lost += [count(counts.ratings, "rating")] if counts.ratings else []
+    lost += [f"what people said of {count(counts.seen, 'row')}"] if counts.seen else []
+    stays = " What was sent to Argilla stays there." if counts.sent else ""
+    stays += " Files that were exported stay." if counts.exported else ""
     listed = f"{', '.join(lost[:-1])} and {lost[-1]}" if len(lost) > 1 else lost[0]
     trouble = parts.problem(str(look.place.get("problems", {}).get("run end", "")))
     buttons = parts.button("Delete for good", "sure", act="delete", id=run.id, stay="")
@@ -150,6 +150,6 @@ def rename(act: Act) -> Done:
         name = named(act.text("value", ""))
     except SettingsError as error:
         return Done(problems={"run name": str(error)})
-    workflow.rename(act.desk.store, run, name)
+    run_recipes.rename(act.desk.store, run, name)
     fill = {**act.filled, "name": name} if run.id == act.run_id else None
     return Done(fill=fill, place=CALM, toast=f"The run is called “{name}” now.")

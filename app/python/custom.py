@@ -12,6 +12,7 @@ from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, awaited
 from app.store import Store
 from app.tables.runs import Run
+from app.workspace import Workspace
 from feedback.push import Pushed
 from tasks.models.spec import ModelSpec
 
@@ -60,16 +61,20 @@ class ForArgilla:
 
         async def work(hand: Hand) -> Run:
             with Store(here.data) as store:
-                return await keeping.kept(store, here, self.dataset, name)
+                return await keeping.kept(Workspace(here, store, report=LOG.info), self.dataset, name)
 
         run = awaited(work)
         self.run = run.id
         with Store(here.data) as store, told(progress, "sent") as tell:
             where = reviewing.argilla(here, LOG.info)
             return workflow.push(
-                store, run, where, lambda done, total: tell(done.sent + done.unchanged, total), dataset=name,
-                workspace=workspace or "",
-            ).pushed  # fmt: skip
+                Workspace(here, store, report=LOG.info),
+                run,
+                where,
+                lambda pushed, total: tell(pushed.sent + pushed.unchanged, total),
+                dataset=name,
+                argilla_workspace=workspace or "",
+            ).pushed
 
 
 def custom(dataset: Dataset, task: Any, labeller: ModelSpec | None) -> CustomDataset:

@@ -7,18 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app import recipe, workflow
-from app.config import Settings
 from app.inputs import inputs, uploads
 from app.inputs.inputs import Inputs
 from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
 from app.python.labelling import UltraFeedbackTask
-from app.python.sessions import LOG
 from app.python.steps import texts_of
 from app.recipe import Recipe
-from app.store import Store
+from app.run_recipes import keep
 from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.tables.text import clean
+from app.workspace import Workspace
 from feedback.types import Rating
 from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import ExistingRows
@@ -34,7 +33,7 @@ KNOWN = ("instruction", "input", "system_prompt", "messages", "response", "respo
 MADE = {"input", "generations", *FROM_GENERATOR, *FROM_LABELLER, FAILURES}
 
 
-async def kept(store: Store, here: Settings, dataset: "CustomDataset", name: str) -> Run:
+async def kept(workspace: Workspace, dataset: "CustomDataset", name: str) -> Run:
     """The rows of a dataset as a run of the store, with their ratings; the same rows under the same name are the same run.
 
     Raises InputError for a dataset without `input` or `generations`.
@@ -43,8 +42,8 @@ async def kept(store: Store, here: Settings, dataset: "CustomDataset", name: str
         raise InputError(
             f"The dataset has no column '{lacking[0]}': what goes to Argilla are texts that were generated."
         )
-    rows = [dict(row) for row in dataset]
-    path = uploads.keep_rows(map(_given, rows), name, here)
+    store, rows = workspace.store, [dict(row) for row in dataset]
+    path = uploads.keep_rows(map(_given, rows), name, workspace.settings)
     judge = dataset.task.judge if isinstance(dataset.task, UltraFeedbackTask) else None
     made = Recipe(
         task=ExistingRows(), name=name, inputs=Inputs(path=str(path)), rating=judge,
@@ -52,16 +51,15 @@ async def kept(store: Store, here: Settings, dataset: "CustomDataset", name: str
     )  # fmt: skip
     known = inputs.fingerprint(made.inputs)
     run = next((one for one in store.runs.all() if (one.name, one.inputs) == (clean(name), known)), None)
-    run = run or workflow.start(store, here, made)
+    run = run or workflow.start(workspace, made)
     unrated = replace(made, rating=None)
-    run = await workflow.generate(store, here, run, lambda execution, total: None, LOG.info, changed=unrated)
+    run = await workflow.generate(workspace, run, lambda execution, total: None, recipe=unrated)
     by = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()[:16]
     model = made.labeller.model or made.labeller.preset
     for row in store.rows.walk(run.id):
         if said := _ratings(rows[row.unit], row, judge, model):
             await store.ratings.keep(row.id, content_hash(row), by, said, last=True)
-    store.runs.set(run.id, recipe=workflow.recipe_text(made))
-    return store.runs.get(run.id)
+    return keep(store, run, made)
 
 
 def _given(row: Mapping[str, Any]) -> dict[str, Any]:

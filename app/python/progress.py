@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from app.execution import Execution
+from app.tables.runs import RunCounts
 
 Progress = Callable[[int, int | None], None]
 """Is told how many are done, and how many there will be (None where that can't be told)."""
@@ -29,7 +30,7 @@ def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
-def follow(execution: Execution, total: int | None, tell: Progress, before: Mapping[str, int]) -> None:
+def follow(execution: Execution, total: int | None, tell: Progress, before: RunCounts) -> None:
     """Tells every now and then how many rows are done: rated, where they are to be. `before` are the run's counts until now.
 
     Ends with the loop, or where the same is followed anew, as it is known by then how many there will be.
@@ -38,7 +39,7 @@ def follow(execution: Execution, total: int | None, tell: Progress, before: Mapp
 
     async def again() -> None:
         while True:
-            tell(before[what] + getattr(execution.progress, what), total)
+            tell(getattr(before, what) + getattr(execution.progress, what), total)
             await asyncio.sleep(EVERY)
 
     for earlier in _following:

@@ -16,6 +16,42 @@ STATES = ("kept", "dropped", "surplus", "failed")
 
 
 @dataclass(frozen=True, slots=True)
+class RunCounts:
+    """How far a run has come: rows, where nothing else is said."""
+
+    units: int = 0
+    """Units that were worked."""
+    made: int = 0
+    answered: int = 0
+    rated: int = 0
+    ratings: int = 0
+    """Ratings, those that can't be read included."""
+    unrated: int = 0
+    """Ratings that can't be read."""
+    failed_ratings: int = 0
+    """Ratings that the labeller did not give."""
+    rows_to_rate_again: int = 0
+    """Rated rows that some of the failed ratings are of."""
+    failed: int = 0
+    """Units and rows."""
+    dropped: int = 0
+    """Answers of which no row was made."""
+    sent: int = 0
+    reviewed: int = 0
+    submitted: int = 0
+    """Answers of reviewers."""
+    approved: int = 0
+    rejected: int = 0
+    undecided: int = 0
+    """On which the reviewers' decisions come to nothing: a tie, or nobody was sure."""
+    settled: int = 0
+    seen: int = 0
+    """Of which somebody has said something, not only drafted it."""
+    exported: int = 0
+    """In the last file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a recipe. `state`: draft, running, paused, stopped, done; `reason` says why it paused."""
 
@@ -137,16 +173,11 @@ class Runs:
         """What the exports of a run left at a path, or were about to."""
         return [seal for (seal,) in self.db.all("SELECT seal FROM seals WHERE run=? AND path=?", run_id, path)]
 
-    def counts(self, run_id: str) -> dict[str, int]:
-        """How far the run has come, counted anew where something was written since; at once, of a large run too.
+    def counts(self, run_id: str) -> RunCounts:
+        """How far the run has come, counted anew where something was written since; at once, of a large run too."""
+        return self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id))
 
-        units, failed, dropped, made, answered, rated, sent, reviewed, approved, rejected, undecided (a tie, or nobody sure),
-        settled, seen (not only drafted) and exported (the last file) count rows or units; ratings, unrated and failed_ratings count
-        ratings; rows_to_rate_again are the rated rows that some of the failed ones are of; submitted are reviewers' answers.
-        """
-        return dict(self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id)))
-
-    def _counted(self, run_id: str) -> dict[str, int]:
+    def _counted(self, run_id: str) -> RunCounts:
         one = dict(self.db.all("SELECT * FROM counted WHERE run=?", run_id)[0])
         del one["run"]
         one["failed"], one["dropped"] = one.pop("failed_units") + one.pop("failed_rows"), one.pop("drops")
@@ -165,7 +196,7 @@ class Runs:
         seen = self.db.all(f"SELECT count(DISTINCT row) n FROM ({NEWEST}) WHERE status<>'draft'", run_id)[0]["n"]
         last = self.last_export(run_id)
         exported = last["rows"] if last else 0
-        return {**one, "sent": sent, **dict(reviewed), "seen": seen, "exported": exported}
+        return RunCounts(**one, sent=sent, **dict(reviewed), seen=seen, exported=exported)
 
     def last_export(self, run_id: str) -> dict[str, Any] | None:
         """The newest of what `add_export` was told."""

@@ -2,9 +2,8 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
 
 from app.database import Database
 from app.tables.text import now
@@ -18,6 +17,32 @@ NOTED_EVERY = 5.0
 LIKELY_ENDED = timedelta(seconds=3 * NOTED_EVERY)
 """After a working was noted last, a process that died was at work no longer than that: a note may come late."""
 Tallies = Mapping[tuple[str, str], Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one working of a run took, all its calls together."""
+
+    id: int
+    what: str
+    """ "preview", "work", "rate" or "again"."""
+    rows: int
+    """Rows that were answered."""
+    rated: int
+    sent: int
+    """Calls that were sent."""
+    answered: int
+    recalled: int
+    """Calls that had been answered before."""
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Of all calls together, side by side as they were."""
+    created: str
+    noted: str
+    """When it was written down last."""
+    open: bool
+    """True until it is over."""
 
 
 class Workings:
@@ -44,9 +69,11 @@ class Workings:
         at = when or now()
         self.db.write(lambda c: _note(c, working, rows, rated, tallies, at, last))
 
-    def all(self, run_id: str) -> list[dict[str, Any]]:
+    def all(self, run_id: str) -> list[Usage]:
         """What each working of a run took, all its calls together, the oldest first."""
-        return [dict(r) for r in self.db.all("SELECT * FROM workings WHERE run=? ORDER BY id", run_id)]
+        names = [field.name for field in fields(Usage)]
+        taken = self.db.all(f"SELECT {', '.join(names)} FROM workings WHERE run=? ORDER BY id", run_id)
+        return [Usage(**{**r, "open": bool(r["open"])}) for r in map(dict, taken)]
 
     def spent(self, run_id: str, *, ended: bool = False) -> dict[tuple[str, str], Tally]:
         """{(stage, model): what its calls took} over all workings that told them apart, or over those that are over."""

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from app.run_recipes import recipe_text
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from app import judging, recipe, workflow
+from app import judging, recipe
 from app.store import Store
 from app.tables import scores
 from app.tables.browse import Wanted
@@ -51,7 +53,7 @@ def fill(folder: Path, rows: int) -> str:
         if any(run.id == "big" for run in store.runs.all()):
             return "big"
         made = recipe.example()
-        run = store.runs.create("big", "big", "bench", workflow.recipe_text(made), 1, "")
+        run = store.runs.create("big", "big", "bench", recipe_text(made), 1, "")
         store.runs.set(run.id, state="done")
 
         def write(c: sqlite3.Connection) -> None:
@@ -122,7 +124,7 @@ def _look(folder: Path, wanted: Wanted) -> tuple[int, float, float, float]:
 
         if wanted.everything:
             counted = seconds(lambda: store.runs.counts(run.id))
-            found = store.runs.counts(run.id)["made"]
+            found = store.runs.counts(run.id).made
         else:
             counted = seconds(lambda: store.browse.count(run.id, wanted))
             found = store.browse.count(run.id, wanted)

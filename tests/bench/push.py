@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.make_workspace import make_workspace
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import judging, services, workflow
@@ -114,7 +116,9 @@ def main() -> None:
             made = made_of()
             run = with_run(store, asked.rows, made, responses=asked.responses, rate=rated)
             few = with_run(store, 1, made, responses=asked.responses, rate=rated, name="few-1")
-            workflow.push(store, few, where, lambda done, total: None, dataset="plain")  # makes the dataset, same shape
+            workflow.push(
+                make_workspace(store), few, where, lambda done, total: None, dataset="plain"
+            )  # makes the dataset, same shape
             records = folder / "records.jsonl"
             shape, about = shape_of(store.rows.walk(run.id)), about_of(run, made)
             with records.open("w", encoding="utf-8") as file:
@@ -136,7 +140,7 @@ def main() -> None:
             with Reviewer(argilla) as reviewer:
                 counted = reviewer.http.get(f"/api/v1/datasets/{reviewer.dataset(run.id)['id']}/progress").json()
             counts = store.runs.counts(run.id)
-            print(f"records {counted['total']}, reviewed {counts['reviewed']}, approved {counts['approved']}")
+            print(f"records {counted['total']}, reviewed {counts.reviewed}, approved {counts.approved}")
 
 
 if __name__ == "__main__":

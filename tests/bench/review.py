@@ -14,6 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.make_workspace import make_workspace
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from app import reviewing, services, workflow
 from app.config import Settings
@@ -73,7 +75,7 @@ def main(rows: int) -> None:
                 )
                 with Store(here.data) as store:
                     run = with_run(store, rows + 1, recipe, responses=responses, name=f"bench-{responses}")
-                    sent = workflow.push(store, run, where, lambda done, total: None)
+                    sent = workflow.push(make_workspace(store), run, where, lambda done, total: None)
                 page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
                 page.goto(reviewing.signed_in(here, "/" + sent.to.url.partition("//")[2].partition("/")[2]))
                 page.get_by_text("Keep this row?").wait_for(timeout=60_000)

@@ -1,0 +1,88 @@
+"""Exports of a run: into a file, to the Hub, into a dataset of Argilla; each noted in the store."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.files import expanded, is_store
+from app.judging import gives, judged_rows
+from app.reviewing import Argilla
+from app.run_recipes import recipe_of
+from app.tables.runs import Run
+from app.workspace import Workspace
+from feedback.errors import ExportError
+from feedback.exports import Export, Exported
+from feedback.exports import export as write_file
+from feedback.judged import Judged
+from feedback.writers import seal
+
+if TYPE_CHECKING:
+    from feedback.finished import Finished
+    from feedback.hub import Published
+
+
+def export_to_file(
+    workspace: Workspace, run: Run, to: Export, watch: Callable[[int], None], *, overwrite: bool
+) -> Exported:
+    """Writes the rows of a run that `to` takes into a file, or several. Raises ExportError.
+
+    What is there already is replaced where it is as an export of this run left it, or with `overwrite`; of several files,
+    those go that such an export left beyond the last one. `watch` is told how many rows were looked at.
+    """
+    store = workspace.store
+    path = expanded(to.path or f"{run.id}-{to.format}.jsonl")
+    if is_store(path):
+        raise ExportError(f"{path} belongs to Claywright's own store.", terminal="Name another place with --to FILE.")
+
+    def rows() -> Iterator[Judged]:
+        for looked_at, row in enumerate(judged_rows(store, run), 1):
+            watch(looked_at)
+            yield row
+
+    def is_ours(path: Path) -> bool:
+        return seal(path) in store.runs.seals(run.id, str(path.absolute()))
+
+    def may_replace(path: Path) -> bool:
+        return overwrite or is_ours(path)
+
+    def keep_seals(seals: Mapping[Path, str]) -> None:
+        if store.db.writable:
+            store.runs.seal(run.id, {str(path.absolute()): seal for path, seal in seals.items()})
+
+    kind = recipe_of(run).kind
+    exported = write_file(rows(), to, path, run.id, kind, workspace.report, may_replace, keep_seals, is_ours)
+    if store.db.writable:
+        store.runs.add_export(run.id, str(exported.path), to.format, exported.written)
+    return exported
+
+
+def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
+    """Adds the rows of a run that `to` takes to its dataset on the Hub. Raises ExportError and its kinds."""
+    from app.publishing import facts
+    from feedback.hub import publish
+
+    store = workspace.store
+    published = publish(judged_rows(store, run), to, facts(run, recipe_of(run)), workspace.report)
+    if published.added:
+        store.runs.add_export(run.id, published.url, to.format, published.added)
+    return published
+
+
+def export_to_argilla(
+    workspace: Workspace, run: Run, to: Export, argilla: Argilla, watch: "Callable[[Finished], None]"
+) -> "Finished":
+    """Writes the rows of a run that `to` takes into a dataset of Argilla, `to.argilla`, as finished ones.
+
+    Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
+    """
+    from feedback.finished import write
+    from feedback.server import Server
+
+    store, recipe = workspace.store, recipe_of(run)
+    if not gives(store, run, to):
+        raise ExportError("There is nothing to write into Argilla yet: no row that can be used was approved.")
+    with Server(argilla.url, argilla.key) as server:
+        into = recipe.review.workspace or argilla.workspace
+        finished = write(server, to.argilla, into, judged_rows(store, run), to, run.id, recipe.kind, watch)
+    store.runs.add_export(run.id, finished.url, to.format, finished.records)
+    return finished

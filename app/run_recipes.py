@@ -1,0 +1,55 @@
+"""The recipe that a run keeps: read, written, and changed where that decides nothing about its rows."""
+
+from dataclasses import replace
+from typing import Any
+
+from app import recipe as recipes
+from app.recipe import Recipe
+from app.store import Store
+from app.tables.runs import Run
+from app.tables.text import clean, dumps
+
+
+def recipe_of(run: Run) -> Recipe:
+    """Raises SettingsError for one that this version can't read."""
+    return recipes.read(run.recipe)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """As the store keeps it: JSON, the same for the same recipe."""
+    return dumps(recipe.dump())
+
+
+def amend(store: Store, run: Run, **parts: Any) -> Run:
+    """The run with other parts of its recipe, of those that decide nothing about its rows: review, merge, embedder, export."""
+    return keep(store, run, replace(recipe_of(run), **parts))
+
+
+def keep(store: Store, run: Run, recipe: Recipe) -> Run:
+    """The run with another recipe, by which the same rows are made."""
+    store.runs.set(run.id, recipe=recipe_text(recipe))
+    return store.runs.get(run.id)
+
+
+def rename(store: Store, run: Run, name: str) -> Run:
+    """The run under another name. Its id, and so what is in Argilla and on the Hub, stays."""
+    store.runs.set(run.id, name=clean(name), recipe=recipe_text(replace(recipe_of(run), name=name)))
+    return store.runs.get(run.id)
+
+
+def same_rows(first: Recipe, second: Recipe) -> bool:
+    """True if both make the same rows, though perhaps not as many; how they are rated and reviewed is left out."""
+    return _deciding(first) == _deciding(second)
+
+
+def _deciding(recipe: Recipe) -> tuple[object, ...]:
+    """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not."""
+    alike: dict[str, Any] = {
+        "key_env": "",
+        "concurrency": 1,
+        "requests_per_minute": 0,
+        "tokens_per_minute": 0,
+        "timeout": 1.0,
+    }
+    models = [replace(spec.unpriced, **alike) for spec in (recipe.generator, *recipe.responders)]
+    return (models, recipe.task, recipe.inputs, recipe.answering, recipe.seed)

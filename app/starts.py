@@ -1,0 +1,59 @@
+"""New runs: of a recipe that is ready, and drafts for a form that is still being filled in."""
+
+import contextlib
+import secrets
+from dataclasses import replace
+from datetime import datetime
+
+from app import changing
+from app.inputs import inputs
+from app.inputs.files import OutOfTime, within
+from app.permissions import Permissions, models_of
+from app.recipe import Recipe
+from app.run_recipes import keep, recipe_of, recipe_text, same_rows
+from app.tables.runs import Run
+from app.tables.text import clean
+from app.units import number_of_units
+from app.workers import at_work
+from app.workspace import Workspace
+
+SEEDS = 2**31
+CHECKED_WITHIN = 10.0
+"""Seconds that a new run takes to look for what is wrong with its inputs; a long one shows the rest when it is read."""
+
+
+def new_run(workspace: Workspace, recipe: Recipe) -> Run:
+    """A run with nothing done yet. Its inputs are read first, so that what is wrong with them shows now.
+
+    Raises SettingsError or InputError.
+    """
+    store, known = workspace.store, workspace.inputs
+    seed = secrets.randbelow(SEEDS) if recipe.seed is None else recipe.seed
+    slug = "".join(c if c.isalnum() else "-" for c in recipe.name.lower()).strip("-")[:40] or "run"
+    run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    with contextlib.suppress(OutOfTime):
+        known.units[run_id] = number_of_units(recipe, still=within(CHECKED_WITHIN), known=known)
+    # who starts a run was asked before, or wrote the program: what it reads may be read when it is looked at again
+    Permissions(workspace.settings.data).allow_inputs(recipe.inputs, models_of(recipe))
+    content = inputs.fingerprint(recipe.inputs, known=known)
+    return store.runs.create(run_id, clean(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content)
+
+
+def draft_run(workspace: Workspace, recipe: Recipe, old: Run | None) -> Run:
+    """The run that a page works for a recipe: `old`, if it is a draft that begins with the same rows, else a new one.
+
+    A draft that was changed gives way to the new one, which draws with the same seed: going back costs nothing.
+    """
+    store = workspace.store
+    if old is None or old.state != "draft":
+        return new_run(workspace, recipe)
+    if same_rows(recipe_of(old), recipe) and old.inputs == inputs.fingerprint(recipe.inputs, known=workspace.inputs):
+        store.runs.set(old.id, recipe=recipe_text(recipe), name=recipe.name)
+        return store.runs.get(old.id)
+    new = new_run(workspace, recipe if recipe.seed is not None else replace(recipe, seed=old.seed))
+    new = keep(store, new, recipe)
+    counts = store.runs.counts(old.id)
+    used = store.reviews.pushes(old.id) or counts.ratings or counts.exported or changing.touched(store, old)
+    if not at_work(old) and not used:
+        store.runs.delete(old.id)
+    return new

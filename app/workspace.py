@@ -1,0 +1,28 @@
+"""What all work on runs needs, made once at the edge: by a command, by the app for a browser, by a call from Python."""
+
+from dataclasses import dataclass, field, replace
+
+from app.config import Settings
+from app.inputs.known_inputs import KnownInputs
+from app.keys import Keys
+from app.services import Say
+from app.store import Store
+
+
+def silent(message: str) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`report` is told what a person may want to know meanwhile, a sentence a call; it may raise to end the work."""
+
+    settings: Settings
+    store: Store
+    keys: Keys = field(default_factory=Keys)
+    report: Say = silent
+    inputs: KnownInputs = field(default_factory=KnownInputs)
+
+    def reporting(self, report: Say) -> "Workspace":
+        """The same one, with somebody else to tell."""
+        return replace(self, report=report)

@@ -1,0 +1,121 @@
+"""How often a run reads what it works on: counted, as nobody sees it but those who wait."""
+
+import gzip
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import cli, recipe, workflow
+from app.execution import Execution
+from app.inputs import files
+from app.inputs.known_inputs import KnownInputs
+from app.reviewing import Argilla
+from app.store import Store
+from app.tables.rows import Rows
+from tests.conftest import ArgillaServer
+from tests.make_workspace import make_workspace
+from tests.rows import made_of, with_run
+from tests.servers import FakeOpenAI
+
+
+def count(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, counts: Counter[str]) -> None:
+    """Counts the calls of `owner.name` under its name."""
+    whole = getattr(owner, name)
+
+    def counted(*args: Any, **settings: Any) -> Any:
+        counts[name] += 1
+        return whole(*args, **settings)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".jsonl.gz"])
+def test_a_run_reads_its_input_twice_and_its_recipe_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    names = [f"Name the river {random.Random(k).randbytes(20).hex()}." for k in range(20_000)]
+    content = {
+        ".jsonl": "".join(json.dumps({"instruction": name}) + "\n" for name in names).encode(),
+        ".csv": ("instruction\n" + "".join(f"{name}\n" for name in names)).encode(),
+    }[ending.removesuffix(".gz")]
+    (tmp_path / f"rows{ending}").write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    size, counts, before = (tmp_path / f"rows{ending}").stat().st_size, Counter[str](), Counter[str]()
+    count(monkeypatch, recipe, "parse", counts)
+    readinto = files._Stream.readinto
+
+    def read(self: files._Stream, buffer: Any) -> int:
+        counts["bytes"] += (taken := readinto(self, buffer))
+        return taken
+
+    monkeypatch.setattr(files._Stream, "readinto", read)
+    finish = Execution.finish
+
+    async def finished(self: Execution, *args: Any, **settings: Any) -> None:
+        before.update({} if before else counts)  # as they are when the first row is there
+        await finish(self, *args, **settings)
+
+    monkeypatch.setattr(Execution, "finish", finished)
+    monkeypatch.setenv("CLAYWRIGHT_DATA", str(tmp_path / "data"))
+    with FakeOpenAI() as server:
+        (tmp_path / "recipe.toml").write_text(
+            f'[generator]\nurl = "{server.url}"\nmodel = "m"\n[task]\nkind = "text-generation"\n'
+            f'[inputs]\npath = "rows{ending}"\n'
+        )
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", ["claywright", "run", "recipe.toml", "--rows", "20", "--no-push"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert not ended.value.code
+    assert before["parse"] == 1 and before["bytes"] <= 2.1 * size, (before, size)
+
+
+def test_a_push_walks_the_rows_once(store: Store, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"walked-{random.randrange(10**9)}"
+    run, counts = with_run(store, 12, made_of()), Counter[str]()
+    walked: Callable[..., Iterator[Any]] = Rows.walk
+
+    def walk(self: Rows, *args: Any) -> Iterator[Any]:
+        for row in walked(self, *args):
+            counts["rows"] += 1
+            yield row
+
+    monkeypatch.setattr(Rows, "walk", walk)
+    sent = workflow.push(make_workspace(store), run, Argilla(argilla.url, argilla.api_key, own=True), dataset=name)
+    assert sent.pushed.sent == 12 and counts["rows"] == 12
+
+
+def test_a_digest_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
+    path, known = tmp_path / "a.txt", KnownInputs()
+    path.write_bytes(b"first")
+    first = known.digest(path)
+    assert first == files.digest(path)
+    with files.sources(path, [".txt"], digests=known) as (sources, _):
+        (source,) = sources
+        with source.open() as file:
+            assert file.read() == b"first"
+    path.write_bytes(b"other")
+    assert known.digest(path) == files.digest(path) != first
+
+
+def test_a_file_that_is_read_in_part_or_out_of_order_gives_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, known = tmp_path / "a.txt", KnownInputs()
+    path.write_bytes(bytes(range(256)) * 1000)
+    for jump in (False, True):
+        with files.sources(path, [".txt"], digests=known) as (sources, _):
+            (source,) = sources
+            with source.open() as file:
+                file.read(1000)
+                if jump:
+                    file.seek(100_000)
+                    assert file.read()
+        counts = Counter[str]()
+        count(monkeypatch, files, "open_regular", counts)
+        assert known.digest(path) == files.digest(path)
+        assert counts["open_regular"] == (2 if not jump else 1)  # it was read once, and the other time is ours
