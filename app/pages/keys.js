@@ -103,7 +103,7 @@
       button.setAttribute('aria-expanded', opened);
       button.textContent = opened ? 'Less of it' : 'All of it';
     }
-    for (const part of document.querySelectorAll('.sideways')) {
+    for (const part of document.querySelectorAll('.sideways, .broad')) {
       if (part.scrollWidth > part.clientWidth + 1) { part.tabIndex = 0; part.setAttribute('role', 'group'); part.ariaLabel = 'Goes on sideways'; } else part.removeAttribute('tabindex');
     }
   };
