@@ -23,6 +23,7 @@ from app.workers import working_on
 from tasks.budget import Account, Use
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.models.base import Endpoint
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
@@ -98,9 +99,17 @@ def prepare(
         made = _bounded(made)
     is_writing = writes(store, run, what)
     generates = is_writing and (made.task.calls_model or (made.answering.n > 0 and not made.responders))
-    generator = endpoint(made.generator, settings, say, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, say, keys) for spec in made.responders] if is_writing else []
-    labeller = endpoint(made.labeller, settings, say, keys) if made.rating else None
+
+    def set_up(spec: ModelSpec, stage: str) -> Endpoint:
+        try:
+            return endpoint(spec, settings, say, keys)
+        except SettingsError as error:
+            error.stage = stage
+            raise
+
+    generator = set_up(made.generator, "generate") if generates else ScriptedEndpoint(name="nobody")
+    responders = [set_up(spec, "answer") for spec in made.responders] if is_writing else []
+    labeller = set_up(made.labeller, "rate") if made.rating else None
     for one in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(one, OpenAIEndpoint) and one.warning:
             say(one.warning)
