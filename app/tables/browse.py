@@ -41,7 +41,7 @@ _TICKED = (
 )
 _COVERED = (
     "SELECT {0} FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept' AND hidden.blind=1"
-    " AND hidden.id NOT IN (SELECT row FROM verdicts INDEXED BY verdicts_decided WHERE reviewer_id=:person"
+    " AND hidden.id NOT IN (SELECT row FROM verdicts INDEXED BY verdicts_decided WHERE gone IS NULL AND reviewer_id=:person"
     " AND status='submitted' AND row>:run||'-' AND row<:run||'.')"
 )
 """Rows of a blind audit that a person has not decided in the app yet: nothing that was said of them is shown or told."""
