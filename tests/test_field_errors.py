@@ -20,7 +20,7 @@ from app.draft import OWN_ADDRESS, FormError
 from app.errors import PageError
 from app.inputs import inputs
 from app.jobs import Job
-from app.pages import header
+from app.pages import generate, header
 from app.pages import inputs as inputs_page
 from app.pages.board import Board
 from app.pages.cards import lead
@@ -30,7 +30,7 @@ from feedback import exports, judged, schema, ultrafeedback
 from tasks import TASKS, answers, budget
 from tasks.errors import InputError
 from tasks.models.spec import ModelSpec
-from tests.desks import act, at_desk
+from tests.desks import SOMEBODY, act, at_desk
 from tests.test_draft import TROUBLES, filled
 
 CLASSES = {
@@ -125,6 +125,25 @@ def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, de
     for odd in ({"page": "nowhere"}, {"page": "models", "field": "nothing"}, {}):
         with pytest.raises(PageError):
             board.follow(act(desk, odd, place=place))
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "button", "line"),
+    [
+        ("One.", None, "Preview 1 row", "Try 1 row, look at it, then run."),
+        ("One.\nTwo.", None, "Preview 2 rows", "Try 2 rows, look at them, then run."),
+        ("One.\nTwo.\nThree.\nFour.", None, "Preview 3 rows", "Try 3 rows, look at them, then run the rest."),
+        ("One.\nTwo.\nThree.\nFour.", 1, "Preview 1 row", "Try 1 row, look at it, then run."),
+        ("", None, "Preview 3 rows", "Try 3 rows, look at them, then run the rest."),
+    ],
+)
+def test_a_preview_is_of_no_more_rows_than_there_are(
+    desk: Desk, text: str, asked: int | None, button: str, line: str
+) -> None:
+    desk.keep(SOMEBODY, {"task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": asked})
+    look = desk.look(SOMEBODY, "", {})
+    assert generate.preview_words(look) == button
+    assert line in generate.head(look) and f"writes {button.removeprefix('Preview ')}" in generate.cards(look)
 
 
 @pytest.mark.parametrize("preset", ["", "local"])
