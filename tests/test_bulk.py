@@ -10,7 +10,7 @@ from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
 from app.jobs import Job
-from app.pages import bulk, review, verdict
+from app.pages import bulk, filters, review, verdict
 from app.pages.board import Act
 from app.pages.rows import rows
 from app.store import Store
@@ -92,6 +92,30 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) ->
     tab.press("select-all")
     assert tab.chosen == [2, *range(20, 30)] and "Select all" not in tab.bar
     assert "selected" in tab.bar and Tab(desk, with_run(store, 1, name="lakes-1")).bar == ""
+
+
+@pytest.mark.parametrize("narrow", [{"browse.text": "number 1"}, {"browse.mark": "cut off"}, {"browse.rating": "low"}])
+def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[str, str]) -> None:
+    tab = Tab(desk, with_run(store, 20, responses=2))
+    rows_of = store.rows.page(tab.run.id, 0, 20)
+    store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
+    tab.press("select-all")
+    desk.keep("first", narrow)
+    look = desk.look("first", tab.run.id, tab.place)
+    listed = store.browse.page(tab.run.id, filters.wanted(look), 0, 50)
+    assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
+    left = 20 - len(listed)
+    assert f"<b>{len(listed)} row{'s' * (len(listed) > 1)} selected</b>" in tab.bar
+    assert f"{left} selected rows are not listed, and left out." in tab.bar
+    tab.press("bulk", word="approve")
+    assert set(decisions(store, tab)) == {tab.ids.index(row) for row in listed}
+    desk.keep("first", dict.fromkeys(narrow, ""))
+    assert tab.chosen == []
+    tab.select(0)
+    desk.keep("first", {"browse.text": "nothing has this"})
+    assert tab.chosen == [] and "1 selected row is not listed, and left out." in tab.bar and "Approve" not in tab.bar
+    tab.press("select-none")
+    assert "selected" not in tab.bar
 
 
 def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
