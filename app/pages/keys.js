@@ -53,6 +53,20 @@
     if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); }
   });
 
+  // in a strip of ratings the arrow keys move, and Enter or Space rates
+  document.addEventListener('keydown', (event) => {
+    const strip = event.target.closest('.stars');
+    if (!strip || event.ctrlKey || event.metaKey || event.altKey) return;
+    const buttons = [...strip.querySelectorAll('button')], here = buttons.indexOf(event.target), last = buttons.length - 1;
+    const to = { ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || here < 0) return;
+    event.preventDefault();
+    buttons.forEach((button) => { button.tabIndex = -1; });
+    const button = buttons[Math.min(Math.max(to, 0), last)];
+    button.tabIndex = 0;
+    button.focus();
+  });
+
   // the row that is shown: one that is new begins below what sticks to the top, and the button that was pressed keeps the focus
   const detail = () => document.querySelector('#browse .detail');
   let open = '', decided = '', last = null;
