@@ -21,7 +21,15 @@ def build(board: Board) -> None:
             lambda look: parts.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
         )
         instruction = gr.Textbox("", label="User", lines=2, max_lines=12, interactive=True, elem_id="edit-instruction")
-        which = gr.Radio([], value=None, label="Which answer", visible=False, interactive=True, elem_id="edit-which", elem_classes="inline")
+        which = gr.Radio(
+            [],
+            value=None,
+            label="Which answer",
+            visible=False,
+            interactive=True,
+            elem_id="edit-which",
+            elem_classes="inline",
+        )
         response = gr.Textbox("", label="Assistant", lines=4, max_lines=24, interactive=True, elem_id="edit-response")
         with gr.Row():
             save = gr.Button("Save the row", variant="primary", scale=0, min_width=130, elem_id="save-edit")

@@ -235,11 +235,18 @@
       if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
     }
   };
+  // Gradio gives each radio button a name of its own; of one name they are one stop of Tab, in which the arrow keys choose
+  const group = () => {
+    for (const choices of document.querySelectorAll('fieldset:has(input[type=radio])')) {
+      const radios = [...choices.querySelectorAll('input[type=radio]')];
+      for (const radio of radios) if (radio.name !== radios[0].name) radio.name = radios[0].name;
+    }
+  };
   // once a frame, whatever changed: each look at what is visible lays the page out anew
   let due = false;
   const tend = () => {
     due = false;
-    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend();
+    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend(); group();
     const box = document.querySelector('.correcting');
     if (box) sizes.observe(box);
   };
