@@ -64,22 +64,25 @@ def keep(store: Store, row_id: str) -> None:
     store.rows.mark(row_id, "dropped", "kept", "")
 
 
-def edit(store: Store, row_id: str, instruction: str, response: str, who: str) -> Row:
-    """Other words for the instruction and the first response. Ratings of the older words no longer count. Raises RunError."""
+def edit(store: Store, row_id: str, instruction: str, responses: Sequence[str], who: str) -> Row:
+    """Other words for the instruction and the responses. Ratings of the older words no longer count. Raises RunError."""
     row = open_row(store, row_id)
     if not row.responses:
         raise RunError("This row has no answer yet: resume the run first.")
-    if not instruction.strip() or not response.strip():
-        raise RunError("A row needs an instruction and a response: to be without it, drop it.")
+    if len(responses) != len(row.responses):
+        raise RunError("This row has other responses by now. Leave it, and edit it again.")
+    emptied = [old for old, text in zip(row.responses, responses, strict=True) if old.text.strip() and not text.strip()]
+    if not instruction.strip() or emptied:
+        raise RunError("A row needs an instruction and a text for each response: to be without it, drop it.")
     last = max((k for k, message in enumerate(row.messages) if message["role"] == "user"), default=-1)
     messages: list[Message] = [
         {**message, "content": instruction} if k == last else message for k, message in enumerate(row.messages)
     ]
-    responses = tuple(
-        replace(one, text=response, finish_reason="stop") if k == 0 and one.text != response else one
-        for k, one in enumerate(row.responses)
+    edited = tuple(
+        replace(response, text=text, finish_reason="stop") if response.text != text else response
+        for response, text in zip(row.responses, responses, strict=True)
     )
-    changed = replace(row, messages=tuple(messages), responses=responses)
+    changed = replace(row, messages=tuple(messages), responses=edited)
     if (changed.messages, changed.responses) == (row.messages, row.responses):
         return row
     return store.rows.edit(changed, who)

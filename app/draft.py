@@ -35,6 +35,8 @@ from tasks.settings import build
 T = TypeVar("T")
 Filled = dict[str, Any]
 ROLES = ("generator", "labeller")
+WITHOUT_ADDRESS = ("local", "scripted")
+"""The presets that have no address and no key."""
 OWN_ADDRESS, TYPED = "url", "typed"
 """Choices that are no preset and no variable: an address of one's own, a key that is typed."""
 ROWS = {False: "approved", True: "unreviewed"}

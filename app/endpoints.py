@@ -69,8 +69,12 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
     key = Permissions(settings.data).key(spec, keys)
     if variable and not key:
         raise SettingsError(
-            f"The model {spec.model or spec.preset or spec.address} {keys.missing(spec)}; what was made is kept."
+            f"The model {spec.model or spec.preset or spec.address} {keys.missing(spec)}; what was made is kept.",
+            setting="key_env",
         )
     if not spec.model and not spec.url:
-        raise SettingsError(f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.")
+        raise SettingsError(
+            f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.",
+            setting="model",
+        )
     return OpenAIEndpoint(spec, key=key, refused=keys.refused(spec))

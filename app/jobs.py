@@ -32,7 +32,7 @@ from feedback.finished import Finished
 from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback
-from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped
+from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped, Unsupported
 from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
@@ -60,6 +60,9 @@ class Job:
     trouble: str = ""
     mended_on: str = ""
     """The page where the trouble is mended, if there is one."""
+    stage: str = ""
+    setting: str = ""
+    """The stage whose model is at fault, and the model's setting, as far as they can be told."""
     saying: str = ""
     total: int | None = None
     execution: Execution | None = None
@@ -101,6 +104,17 @@ class Job:
         self.pushed, self.total = done, total
         if self.stopping:
             raise Stopped("Stopped. What was sent is in Argilla; sending again goes on from there.")
+
+
+def _setting(error: ClaywrightError) -> str:
+    """The setting of a model that an error is about."""
+    if isinstance(error, SettingsError):
+        return error.setting
+    if not isinstance(error, ModelError):
+        return ""
+    known = {"key": "key_env", "account": "key_env", "model": "model"}
+    usual = "model" if isinstance(error, Unsupported) else "url"
+    return known.get(error.refusal.meaning, usual) if error.refusal is not None else usual
 
 
 class Jobs:
@@ -236,6 +250,7 @@ class Jobs:
         except ClaywrightError as error:
             job.state, job.trouble = "failed", str(error)
             job.mended_on = "models" if isinstance(error, ModelError | SettingsError) else ""
+            job.stage, job.setting = error.stage, _setting(error)
         except Exception as error:  # whatever it is ends this job alone, and is written down
             log.exception("a job ended with a fault")
             job.state, job.trouble = "failed", words(error)

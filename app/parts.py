@@ -72,7 +72,7 @@ def notice(sentence: str, tone: str = "info", press: str = "") -> str:
 
 def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
     """Numbers with a word under each."""
-    inner = "".join(f"<div><b>{t(value)}</b><span>{t(word)}</span></div>" for value, word in cells)
+    inner = "".join(f'<div><b>{t(value)}</b><span title="{t(word)}">{t(word)}</span></div>' for value, word in cells)
     return f'<div class="facts-row" role="group" aria-label="{t(label)}">{inner}</div>'
 
 

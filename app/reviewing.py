@@ -162,8 +162,11 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
             answer = client.post(where.url + SIGN_IN, params={"user": added.name}, headers=headers)
             code = answer.raise_for_status().json()["code"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        own = (
+            f" They can sign in with the password {added.password}, which is said this once." if added.password else ""
+        )
         raise ArgillaError(
-            f"Argilla gave no link for {added.name}. Add them once more, or start Claywright again where that does not help."
+            f"Argilla gave no link for {added.name}.{own} Add them once more, or start Claywright again where that does not help."
         ) from error
     link = f"{where.url}{SIGN_IN}?{urlencode({'invited': '', 'code': code, 'to': to})}"
     return Invited(added.name, link, added.password, signs_in=True)

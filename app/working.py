@@ -21,6 +21,7 @@ from app.workspace import Workspace
 from tasks.budget import Account, Use
 from tasks.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.models.base import Endpoint
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
@@ -100,9 +101,17 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
     store, settings, keys, report = workspace.store, workspace.settings, workspace.keys, workspace.report
     is_writing = writes(store, run, what)
     generates = is_writing and (recipe.task.calls_model or (recipe.answering.n > 0 and not recipe.responders))
-    generator = endpoint(recipe.generator, settings, report, keys) if generates else ScriptedEndpoint(name="nobody")
-    responders = [endpoint(spec, settings, report, keys) for spec in recipe.responders] if is_writing else []
-    labeller = endpoint(recipe.labeller, settings, report, keys) if recipe.rating else None
+
+    def set_up(spec: ModelSpec, stage: str) -> Endpoint:
+        try:
+            return endpoint(spec, settings, report, keys)
+        except SettingsError as error:
+            error.stage = stage
+            raise
+
+    generator = set_up(recipe.generator, "generate") if generates else ScriptedEndpoint(name="nobody")
+    responders = [set_up(spec, "answer") for spec in recipe.responders] if is_writing else []
+    labeller = set_up(recipe.labeller, "rate") if recipe.rating else None
     for each in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(each, OpenAIEndpoint) and each.warning:
             report(each.warning)

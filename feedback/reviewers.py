@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from feedback.errors import ArgillaError
 from feedback.server import Server
 from tasks.errors import SettingsError
 
@@ -27,7 +28,8 @@ def reviewers(server: Server, workspace: str) -> list[str]:
 def add_reviewer(server: Server, workspace: str, name: str) -> Added:
     """Lets somebody review in a workspace, under an account that is made where there is none of that name.
 
-    Raises SettingsError for a name that can't be one, or that is another kind of user's, and ArgillaError.
+    An account that was made here goes again where it can't be let in. Raises SettingsError for a name that can't be one, or that
+    is another kind of user's, and ArgillaError.
     """
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -44,8 +46,24 @@ def add_reviewer(server: Server, workspace: str, name: str) -> Added:
     else:
         password = ""
     if name not in reviewers(server, workspace):
-        server.post(f"/api/v1/workspaces/{workspace_id}/users", {"user_id": str(user["id"])})
+        try:
+            server.post(f"/api/v1/workspaces/{workspace_id}/users", {"user_id": str(user["id"])})
+        except ArgillaError as error:
+            if password:
+                _take_back(server, str(user["id"]), name, password, error)
+            raise
     return Added(name, password)
+
+
+def _take_back(server: Server, user_id: str, name: str, password: str, why: ArgillaError) -> None:
+    """Takes out the account, of which nobody would know the password. Raises ArgillaError with the password if that fails."""
+    try:
+        server.delete(f"/api/v1/users/{user_id}")
+    except ArgillaError:
+        raise ArgillaError(
+            f"{why} '{name}' has an account by now, with the password {password}, which is said this once, but may not review yet:"
+            " add them again."
+        ) from why
 
 
 def _workspace_id(server: Server, name: str) -> str:

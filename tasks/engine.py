@@ -9,18 +9,20 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tasks.budget import Account, Budget
-from tasks.errors import CallFailed, EndpointDown, Stopped, Unreachable
+from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
 from tasks.halt import Halt
 from tasks.limits import Limiter
 from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
 from tasks.served import ATTEMPTS, BACKOFF, Asked, Served, Tally
 from tasks.types import Message
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Engine:
         found = served.found
         if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
             found = served.found = asyncio.ensure_future(self._probe(endpoint, stage))
-        return await asyncio.shield(found)
+        return await _of_stage(found, stage or "")
 
     async def _probe(self, endpoint: Endpoint, stage: str | None) -> Capabilities:
         REQUESTS.set(requests := Requests())  # of this task alone
@@ -165,7 +167,7 @@ class Engine:
             answering = self._serve(endpoint).answer(endpoint, asked, tally, partial(self._keep, call))
             running = self._in_flight[key] = asyncio.ensure_future(answering)
             running.add_done_callback(lambda _: (self._in_flight.pop(key, None), self.writing.pop(key, None)))
-        return await asyncio.shield(running)
+        return await _of_stage(running, stage)
 
     async def drain(self) -> None:
         """Waits for the calls in flight, also those whose unit has given up: they are paid for, so they are kept."""
@@ -236,6 +238,15 @@ class BoundModel:
         seed = {"seed": draw % 2**31} if self.seeded else {}
         body = self.endpoint.request(kind, content, {**seed, **options})
         return await self.engine.call(self.endpoint, kind, body, draw, self.scope, self.stage)
+
+
+async def _of_stage(asked: Awaitable[Found], stage: str) -> Found:
+    """What was asked; an error says at which stage."""
+    try:
+        return await asyncio.shield(asked)
+    except ClaywrightError as error:
+        error.stage = error.stage or stage
+        raise
 
 
 def draw_number(scope: str, number: int) -> int:

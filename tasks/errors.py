@@ -30,6 +30,9 @@ class ClaywrightError(Exception):
     `terminal` says what to type about it, for those who are at a terminal.
     """
 
+    stage: str = ""
+    """The stage of the work whose model it is about: "generate", "answer" or "rate"; "" where that can't be told."""
+
     def __init__(self, message: str, *, terminal: str = "") -> None:
         super().__init__(message)
         self.terminal = terminal

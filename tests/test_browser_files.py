@@ -47,7 +47,7 @@ def reviewed(curator: Person, rows: int) -> None:
 
 def columns(curator: Person, **chosen: str) -> None:
     for ours, theirs in chosen.items():
-        box = curator.page.get_by_label(f"Column: {ours}", exact=True)
+        box = curator.page.get_by_label(f"Column: {ours.replace('_', ' ')}", exact=True)
         box.click()
         box.fill(theirs)
         curator.page.get_by_role("option", name=theirs, exact=True).click()

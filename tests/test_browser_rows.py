@@ -39,6 +39,27 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         curator.key("2")
         expect(detail.get_by_label("2 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
 
+        # a strip is one stop of Tab; the arrow keys move in it and rate nothing, Enter does
+        strip = detail.locator(".stars").first
+        expect(strip.locator("[tabindex='0']")).to_have_accessible_name("4 of 5")
+        strip.get_by_label("4 of 5").focus()
+        for key, name in (("ArrowLeft", "3 of 5"), ("End", "5 of 5"), ("ArrowRight", "5 of 5"), ("Home", "1 of 5")):
+            page.keyboard.press(key)
+            expect(strip.get_by_label(name)).to_be_focused()
+        expect(strip.get_by_label("4 of 5")).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("Tab")
+        expect(strip.locator(":focus")).to_have_count(0)
+        page.keyboard.press("Shift+Tab")
+        expect(strip.get_by_label("1 of 5")).to_be_focused()
+        curator.key("Enter")
+        expect(strip.get_by_label("1 of 5")).to_have_attribute("aria-pressed", "true")
+        expect(strip.get_by_label("1 of 5")).to_be_focused()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        curator.key("Enter")
+        expect(strip.get_by_label("4 of 5")).to_have_attribute("aria-pressed", "true")
+
         # the next row comes by itself, with its beginning in sight
         page.set_viewport_size({"width": 1024, "height": 420})
         page.mouse.wheel(0, 300)
@@ -214,8 +235,16 @@ def test_rows_are_dropped_and_edited_before_people_have_them(app: App, run: Run,
         curator.press("save-edit")
         curator.wait("drop it")
         field.fill("The Rhine.")
+        # what was written stays while another answer is edited
+        page.locator("#edit-which").get_by_role("radio").nth(1).check()
+        expect(field).to_have_value("River 0, said by 1.")
+        field.fill("The Danube.")
+        page.locator("#edit-which").get_by_role("radio").nth(0).check()
+        expect(field).to_have_value("The Rhine.")
+        curator.answered()
         curator.press("save-edit")
         expect(card.nth(0)).to_contain_text("The Rhine.")
+        expect(card.nth(0)).to_contain_text("The Danube.")
         curator.counted("rated", ROWS - 1)
         card.nth(2).get_by_text("Raw").click()
         expect(card.nth(2).locator("pre")).to_contain_text("finish_reason")

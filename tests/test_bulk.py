@@ -10,7 +10,7 @@ from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
 from app.jobs import Job
-from app.pages import bulk, review, verdict
+from app.pages import bulk, filters, review, verdict
 from app.pages.board import Act
 from app.pages.rows import rows
 from app.store import Store
@@ -61,7 +61,9 @@ class Tab:
 
 
 def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    return {name: [tuple(line) for line in store.db.all(f"SELECT * FROM {name} ORDER BY 1, 2")] for name in TABLES}
+    """What counts: a version that is gone is as none."""
+    listed = {name: "verdicts WHERE gone IS NULL" if name == "verdicts" else name for name in TABLES}
+    return {n: [tuple(line) for line in store.db.all(f"SELECT * FROM {of} ORDER BY 1, 2")] for n, of in listed.items()}
 
 
 def decisions(store: Store, tab: Tab) -> dict[int, str]:
@@ -90,6 +92,30 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) ->
     tab.press("select-all")
     assert tab.chosen == [2, *range(20, 30)] and "Select all" not in tab.bar
     assert "selected" in tab.bar and Tab(desk, with_run(store, 1, name="lakes-1")).bar == ""
+
+
+@pytest.mark.parametrize("narrow", [{"browse.text": "number 1"}, {"browse.mark": "cut off"}, {"browse.rating": "low"}])
+def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[str, str]) -> None:
+    tab = Tab(desk, with_run(store, 20, responses=2))
+    rows_of = store.rows.page(tab.run.id, 0, 20)
+    store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
+    tab.press("select-all")
+    desk.keep("first", narrow)
+    look = desk.look("first", tab.run.id, tab.place)
+    listed = store.browse.page(tab.run.id, filters.wanted(look), 0, 50)
+    assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
+    left = 20 - len(listed)
+    assert f"<b>{len(listed)} row{'s' * (len(listed) > 1)} selected</b>" in tab.bar
+    assert f"{left} selected rows are not listed, and left out." in tab.bar
+    tab.press("bulk", word="approve")
+    assert set(decisions(store, tab)) == {tab.ids.index(row) for row in listed}
+    desk.keep("first", dict.fromkeys(narrow, ""))
+    assert tab.chosen == []
+    tab.select(0)
+    desk.keep("first", {"browse.text": "nothing has this"})
+    assert tab.chosen == [] and "1 selected row is not listed, and left out." in tab.bar and "Approve" not in tab.bar
+    tab.press("select-none")
+    assert "selected" not in tab.bar
 
 
 def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +194,31 @@ def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None
     left = {quick.row: quick for quick in store.quick.untold(tab.ids, "d")}
     assert (left[tab.ids[0]].status, left[tab.ids[0]].answers) == ("submitted", {"decision": "reject"})
     assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
+
+
+def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: Desk) -> None:
+    """A push of another process read what was said, and is done with it only after that was undone here."""
+    tab = Tab(desk, with_run(store, 4))
+    store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
+    tab.select(0, 1, 2, 3)
+    tab.press("bulk", word="approve")
+    on_their_way = store.quick.untold(tab.ids, "d")
+    tab.press("undo")
+    assert "4 rows are as before." in tab.bar and decisions(store, tab) == {0: "reject"}
+    store.quick.say(tab.ids[2], ME, {"decision": "unsure"}, {})
+    for quick in on_their_way:  # of the last one Argilla has another answer, which stands
+        store.quick.told(quick, "d", "record", "" if quick.row == tab.ids[3] else f"response of {quick.row}")
+    left = {tab.ids.index(quick.row): (quick.status, dict(quick.answers)) for quick in store.quick.untold(tab.ids, "d")}
+    assert left == {
+        0: ("submitted", {"decision": "reject"}), 1: ("discarded", {}), 2: ("submitted", {"decision": "unsure"}),
+    }  # fmt: skip
+    assert decisions(store, tab) == {0: "reject", 2: "unsure"}
+    for quick in store.quick.untold(tab.ids, "d"):
+        store.quick.told(quick, "d", "record", quick.response)
+    assert store.quick.untold(tab.ids, "d") == []
+    tab.select(1)
+    tab.press("bulk", word="approve")
+    assert decisions(store, tab)[1] == "approve" and len(store.quick.untold(tab.ids, "d")) == 1
 
 
 def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk) -> None:

@@ -35,14 +35,22 @@ def test_a_dropped_row_is_gone_until_it_is_kept(store: Store) -> None:
 def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> None:
     run = with_run(store, 2, responses=2)
     one = store.rows.page(run.id, 0, 1)[0]
-    assert changing.edit(store, one.id, one.instruction, one.responses[0].text, "me").revision == 0  # nothing changed
-    new = changing.edit(store, one.id, "Name a lake.", "Como.", "me")
-    assert (new.instruction, [r.text for r in new.responses]) == ("Name a lake.", ["Como.", one.responses[1].text])
+    assert (
+        changing.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me").revision == 0
+    )  # nothing changed
+    new = changing.edit(store, one.id, "Name a lake.", [one.responses[0].text, "Como."], "me")
+    assert (new.instruction, [r.text for r in new.responses]) == ("Name a lake.", [one.responses[0].text, "Como."])
     assert (new.id, new.revision, store.ratings.of([one.id])[one.id]) == (one.id, 1, [])
     assert store.runs.counts(run.id).rated == 1 and changing.touched(store, run)
-    for instruction, response in (("  ", "Como."), ("Name a lake.", "\n")):
+    for instruction, responses in (
+        ("  ", ["Como.", "Garda."]),
+        ("Name a lake.", ["\n", "Garda."]),
+        ("Name a lake.", ["Como.", ""]),
+    ):
         with pytest.raises(RunError, match="drop it"):
-            changing.edit(store, one.id, instruction, response, "me")
+            changing.edit(store, one.id, instruction, responses, "me")
+    with pytest.raises(RunError, match="edit it again"):
+        changing.edit(store, one.id, "Name a lake.", ["Como."], "me")
 
 
 def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None:
@@ -52,9 +60,9 @@ def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None
     store.quick.say(one.id, me, {"helpfulness-1": 2}, {})
     store.quick.say(one.id, me, {"decision": "approve"}, {})
     store.quick.say(one.id, me, {"decision": None}, {}, status="discarded")
-    changing.edit(store, one.id, one.instruction, one.responses[0].text, "me")
+    changing.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me")
     assert store.quick.of(one.id, me)["helpfulness-1"] == 2  # nothing changed
-    changing.edit(store, one.id, "Name a lake.", "Como.", "me")
+    changing.edit(store, one.id, "Name a lake.", ["Como.", "Garda."], "me")
     assert store.quick.of(one.id, me) == {} and store.reviews.verdicts([one.id])[one.id] == []
     store.quick.say(one.id, me, {"decision": "approve"}, {})
     judged = judging.judged_of(store, run, [one.id])[one.id]
@@ -65,7 +73,7 @@ def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:
     run = with_run(store, 1)
     one = store.rows.page(run.id, 0, 1)[0]
     store.quick.say(one.id, "me (in the app)", {"decision": "approve"}, {})
-    for change in (lambda: changing.drop(store, one.id), lambda: changing.edit(store, one.id, "A?", "B.", "me")):
+    for change in (lambda: changing.drop(store, one.id), lambda: changing.edit(store, one.id, "A?", ["B."], "me")):
         with pytest.raises(RunError, match="decided about this row"):
             change()
     with pytest.raises(RunError, match="no row"):

@@ -3,7 +3,9 @@
 import ast
 import asyncio
 import inspect
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -17,15 +19,18 @@ from app.desk import Desk
 from app.draft import OWN_ADDRESS, FormError
 from app.errors import PageError
 from app.inputs import inputs
-from app.pages import header
+from app.jobs import Job
+from app.pages import generate, header
 from app.pages import inputs as inputs_page
 from app.pages.board import Board
+from app.pages.cards import lead
 from app.store import Store
 from app.ui import PAGES
 from feedback import exports, judged, schema, ultrafeedback
 from tasks import TASKS, answers, budget
 from tasks.errors import InputError
-from tests.desks import act, at_desk
+from tasks.models.spec import ModelSpec
+from tests.desks import SOMEBODY, act, at_desk
 from tests.test_draft import TROUBLES, filled
 
 CLASSES = {
@@ -120,6 +125,42 @@ def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, de
     for odd in ({"page": "nowhere"}, {"page": "models", "field": "nothing"}, {}):
         with pytest.raises(PageError):
             board.follow(act(desk, odd, place=place))
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "button", "line"),
+    [
+        ("One.", None, "Preview 1 row", "Try 1 row, look at it, then run."),
+        ("One.\nTwo.", None, "Preview 2 rows", "Try 2 rows, look at them, then run."),
+        ("One.\nTwo.\nThree.\nFour.", None, "Preview 3 rows", "Try 3 rows, look at them, then run the rest."),
+        ("One.\nTwo.\nThree.\nFour.", 1, "Preview 1 row", "Try 1 row, look at it, then run."),
+        ("", None, "Preview 3 rows", "Try 3 rows, look at them, then run the rest."),
+    ],
+)
+def test_a_preview_is_of_no_more_rows_than_there_are(
+    desk: Desk, text: str, asked: int | None, button: str, line: str
+) -> None:
+    desk.keep(SOMEBODY, {"task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": asked})
+    look = desk.look(SOMEBODY, "", {})
+    assert generate.preview_words(look) == button
+    assert line in generate.head(look) and f"writes {button.removeprefix('Preview ')}" in generate.cards(look)
+
+
+@pytest.mark.parametrize("preset", ["", "local"])
+@pytest.mark.parametrize(("stage", "role"), [("generate", "generator"), ("answer", "generator"), ("rate", "labeller")])
+def test_what_made_a_job_fail_has_a_button_to_its_field(
+    board: Board, desk: Desk, stage: str, role: str, preset: str
+) -> None:
+    look = act(desk).look
+    look.filled = {**look.filled, f"{role}.preset": preset or OWN_ADDRESS}
+    for setting in [*(field.name for field in fields(ModelSpec)), "", "nothing"]:
+        look.job = Job("r", "rate", {}, trouble="Refused.", mended_on="models", stage=stage, setting=setting)
+        (name,) = re.findall('data-field="([^"]+)"', lead(look))
+        assert board.follow(act(desk, {"page": "models", "field": name})).field == name
+        is_shown = not preset or setting not in ("url", "model", "key_env")
+        assert name == f"{role}.{setting if f'{role}.{setting}' in board.form.pages and is_shown else 'preset'}"
+    look.job = Job("r", "rate", {}, trouble="Refused.", mended_on="models", setting="url")
+    assert "data-field" not in lead(look) and "Open Models" in lead(look)
 
 
 def test_a_missing_column_is_said_where_it_is_chosen() -> None:

@@ -210,10 +210,31 @@ def test_a_key_that_was_not_typed_yet_is_asked_for(tmp_path: Path, store: Store,
         keys = TypedKeys()
         tried = ended(jobs.preview(run, keys, 3))
         assert tried.state == "failed" and f"key for {server.url}. Type it on the page Models" in tried.trouble
+        assert (tried.mended_on, tried.stage, tried.setting) == ("models", "generate", "key_env")
         assert store.runs.get(run.id).state == "draft" and not server.calls
         keys.type(made.generator, f" {KEY}\n")
         assert ended(jobs.work(run, keys)).state == "done"
         assert {call["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "setting"),
+    [((401, {}, '{"error": "invalid api key"}'), "key_env"), ((404, {}, '{"error": "unknown model fake"}'), "model")],
+)
+@pytest.mark.parametrize(("stage", "what"), [("answer", "preview"), ("rate", "rate")])
+def test_what_failed_names_the_setting_at_fault(
+    tmp_path: Path, store: Store, here: Settings, jobs: Jobs, fault: Fault, setting: str, stage: str, what: str
+) -> None:
+    with FakeOpenAI() as good, FakeOpenAI(faults=lambda body, number: fault) as bad:
+        made = made_for(tmp_path, bad.url if stage == "answer" else good.url, units=1)
+        run = draft_run(Workspace(here, store), made, None)
+        if what == "rate":
+            assert ended(jobs.work(run, NO_KEYS)).state == "done"
+            job = ended(jobs.rate(run, NO_KEYS, JUDGE, replace(made.labeller, url=bad.url)))
+        else:
+            job = ended(jobs.preview(run, NO_KEYS, 1))
+    assert (job.state, job.mended_on) == ("failed", "models"), job
+    assert (job.stage.replace("generate", "answer"), job.setting) == (stage, setting), job.trouble
 
 
 def test_an_unforeseen_fault_ends_the_job_alone(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:

@@ -13,7 +13,7 @@ from app import reviewing
 from app.config import Settings
 from feedback.errors import ArgillaError
 from feedback.local.sign_in import Invitations
-from feedback.reviewers import reviewers
+from feedback.reviewers import add_reviewer, reviewers
 from feedback.server import Server
 from tasks.errors import SettingsError
 from tests.conftest import ArgillaServer
@@ -56,6 +56,33 @@ def test_a_newer_link_takes_the_place_of_the_one_before(argilla: ArgillaServer, 
     assert signed_in_as(argilla, httpx.get(new.link).text) == name
     same = reviewing.invite(services_data, name, "", "/")
     assert not same.password, "their own password stays"
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_no_account_is_left_whose_password_nobody_knows(
+    argilla: ArgillaServer, services_data: Settings, stays: bool
+) -> None:
+    """The line breaks once there is an account, before it may review; where `stays`, it can't be taken back either."""
+    name = someone()
+
+    def broken(request: httpx.Request) -> None:
+        is_letting_in = request.method == "POST" and "/workspaces/" in request.url.path
+        if is_letting_in or (stays and request.method == "DELETE"):
+            raise httpx.ConnectError("broken", request=request)
+
+    with Server(argilla.url, argilla.api_key) as server:
+        server.http.event_hooks["request"].append(broken)
+        with pytest.raises(ArgillaError) as failed:
+            add_reviewer(server, "", name)
+        names = [user["username"] for user in server.get("/api/v1/users")["items"]]
+    assert (name in names) is stays
+    password = re.search(r"password (\S+),", str(failed.value))
+    assert bool(password) is stays
+    if password:
+        asked = {"username": name, "password": password[1]}
+        assert httpx.post(f"{argilla.url}/api/v1/token", data=asked).status_code == 201
+    again = reviewing.invite(services_data, name, "", "/")
+    assert bool(again.password) is not stays and name in reviewing.reviewers_of(services_data, "")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\x07b"])

@@ -106,6 +106,15 @@ def test_a_new_task_adds_no_code_to_the_pages() -> None:
             assert not re.search(rf"\b{name}\b", text), f"{path.name} names {name}"
 
 
+def test_rules_for_narrow_pages_name_no_container_of_gradios() -> None:
+    """Gradio puts its container before each rule within @media: one that names it there as well is never followed."""
+    for path in (ROOT / "app" / "pages").glob("*.css"):
+        text = path.read_text(encoding="utf-8")
+        inner = [found[1] for found in re.finditer(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)\s*\}", text)]
+        assert len(inner) == text.count("@media")
+        assert not [rule for rules in inner for rule in rules.split("}") if ".gradio-container" in rule], path.name
+
+
 def test_the_public_names_are_those_of_the_api() -> None:
     assert launch.__all__ == api.__all__
     for name in api.__all__:

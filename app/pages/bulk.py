@@ -30,7 +30,17 @@ class Undo:
 
 
 def selected(look: Look) -> list[str]:
-    """The ids of the rows of the run that are chosen."""
+    """The ids of the rows of the run that are chosen and listed: what a filter hides is not acted upon unseen."""
+    chosen = _chosen(look)
+    wanted = filters.wanted(look) if chosen else None
+    if look.run is None or wanted is None or wanted.narrowed.everything:
+        return chosen
+    listed = look.desk.store.browse.among(look.run.id, wanted, chosen, majority=filters.by_majority(look))
+    return [row for row in chosen if row in listed]
+
+
+def _chosen(look: Look) -> list[str]:
+    """The ids of the rows of the run that were chosen, listed or not."""
     chosen = look.place.get("selected") or ()
     return [row for row in chosen if look.run is not None and row.startswith(f"{look.run.id}-")]
 
@@ -50,12 +60,19 @@ def bar(look: Look) -> str:
     if look.run is None:
         return ""
     chosen, undo = selected(look), look.place.get("undo")
+    hidden = len(_chosen(look)) - len(chosen)
     done = ""
     if isinstance(undo, Undo) and undo.run == look.run.id:
         button = parts.button("Undo", act="undo") if undo.number else ""
         done = f'<div class="done" role="status"><p>{t(undo.sentence)}</p>{button}</div>'
+    unlisted = (
+        parts.note(f"{count(hidden, 'selected row is', 'selected rows are')} not listed, and left out.")
+        if hidden
+        else ""
+    )
     if not chosen:
-        return f'<div class="bulk">{done}</div>' if done else ""
+        none = f'<div class="chosen">{unlisted}{parts.button("Select none", act="select-none")}</div>' if hidden else ""
+        return f'<div class="bulk">{none}{done}</div>' if none or done else ""
     buttons = "".join(
         f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
@@ -65,7 +82,7 @@ def bar(look: Look) -> str:
     clear = every + parts.button("Select none", act="select-none")
     return (
         f'<div class="bulk"><div class="chosen" role="group" aria-label="Selected rows"><b>{count(len(chosen), "row")} selected</b>'
-        f"{buttons}{clear}</div>{done}</div>"
+        f"{unlisted}{buttons}{clear}</div>{done}</div>"
     )
 
 

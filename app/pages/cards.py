@@ -6,6 +6,7 @@ from typing import Any
 
 from app import figures, parts
 from app.desk import PREVIEW_ROWS, Look
+from app.draft import WITHOUT_ADDRESS
 from app.parts import count, t
 from tasks.conversations import readable
 from tasks.marks import MEANINGS, marks
@@ -132,9 +133,26 @@ def progress_card(look: Look) -> str:
 
 
 def lead(look: Look) -> str:
-    """A button that goes to where the trouble of the last job is mended."""
-    page = look.job.mended_on if look.job is not None and look.job.trouble else ""
-    return parts.button(f"Open {page.capitalize()}", "lead", act="place", page=page) if page else ""
+    """A button that goes to where the trouble of the last job is mended: a page, and the field there."""
+    job = look.job
+    page = job.mended_on if job is not None and job.trouble else ""
+    if job is None or not page:
+        return ""
+    role, words = _role(look, job.stage), f"Open {page.capitalize()}"
+    if not role:
+        return parts.button(words, "lead", act="place", page=page)
+    name = f"{role}.{job.setting}"
+    has_address = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    if name not in look.filled or (job.setting in ("url", "model", "key_env") and not has_address):
+        name = f"{role}.preset"
+    return parts.button(f"{words} → {role.capitalize()}", "lead", act="place", page=page, field=name)
+
+
+def _role(look: Look, stage: str) -> str:
+    """The part of the page Models that has the model of a stage; "" where that is no single one."""
+    if stage == "answer":
+        return "" if look.recipe is not None and look.recipe.responders else "generator"
+    return {"generate": "generator", "rate": "labeller"}.get(stage, "")
 
 
 def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:

@@ -130,7 +130,8 @@ def _line(look: Look) -> str:
     made = look.counts.answered
     if look.working and look.job is not None:
         if look.job.what == "preview":
-            return look.job.saying or f"Writing the first {PREVIEW_ROWS} rows."
+            first = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+            return look.job.saying or f"Writing the first {'row' if first == 1 else f'{first} rows'}."
         if look.job.what == "work":
             return "Running, also when this page is closed. Changes on the left are for the next run."
         if look.job.what == "export":
@@ -156,7 +157,22 @@ def _line(look: Look) -> str:
             return f"Done: {count(made, 'row')}." + (
                 "" if look.same else " The settings on the left are for a new run."
             )
-    return f"Try {PREVIEW_ROWS} rows, look at them, then run the rest."
+    first, rest = first_rows(look), _rows(look)
+    then = "then run." if rest is not None and rest <= first else "then run the rest."
+    return f"Try {count(first, 'row')}, look at {'it' if first == 1 else 'them'}, {then}"
+
+
+def _rows(look: Look) -> int | None:
+    """How many rows the forms give at most; None where that can't be told."""
+    if look.wanted is None:
+        return None
+    known = (look.desk.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
+    return min((rows for rows in known if rows), default=None)
+
+
+def first_rows(look: Look) -> int:
+    """How many rows a preview writes: no more than there are to be."""
+    return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
 
 
 def facts(look: Look) -> str:
@@ -209,7 +225,7 @@ def preview_words(look: Look) -> str:
         return ""
     if look.same and (look.standing != "draft" or look.counts.answered):
         return ""
-    return f"Preview {PREVIEW_ROWS} rows"
+    return f"Preview {count(first_rows(look), 'row')}"
 
 
 def again_words(look: Look) -> str:
@@ -229,11 +245,11 @@ def run_words(look: Look) -> str:
     """The primary action, with its number."""
     if look.busy or look.standing in RESUMABLE:
         return ""
-    made, rows = look.counts.answered, look.desk.expected(look.wanted) if look.wanted else None
+    made = look.counts.answered
     if look.standing == "done" and look.same:
+        rows = look.desk.expected(look.wanted) if look.wanted else None
         return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
-    if rows and look.wanted is not None and (most := inputs.most_rows(look, look.wanted.task)) is not None:
-        rows = min(rows, most)
+    rows = _rows(look)
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
 
@@ -309,9 +325,11 @@ def _nothing(look: Look) -> str:
     task = TASKS[look.filled["task.kind"]]
     source = "from nothing but the model" if task.draws else "from your input"
     local = look.filled["generator.preset"] == "local"
+    first = first_rows(look)
     return parts.empty(
         "No rows yet",
-        f"Preview writes {PREVIEW_ROWS} rows {source}, so that you can judge them before the rest is made.",
+        f"Preview writes {count(first, 'row')} {source}, so that you can judge {'it' if first == 1 else 'them'} before "
+        "the rest is made.",
         "Takes some seconds with the built-in model, which is for trying only." if local else "",
         parts.button("Try it", "press", act="try") if local and task.draws else "",
     )

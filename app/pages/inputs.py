@@ -254,7 +254,12 @@ def _column(k: int, look: Look) -> Any:
         return gr.update(visible=False)
     needed = task is not None and names[k] in task.required_columns()
     choices = has["columns"] if needed else [("none", ""), *((name, name) for name in has["columns"])]
-    return gr.update(visible=True, label=f"Column: {names[k]}", choices=choices)
+    own = task is not None and names[k] in (
+        *task.columns,
+        *task.optional_columns,
+    )  # else it is written so in the prompt
+    title = names[k].replace("_", " ") if own else names[k]
+    return gr.update(visible=True, label=f"Column: {title}", choices=choices)
 
 
 def take_files(act: Act) -> Done:

@@ -53,6 +53,20 @@
     if (rows[event.key] && seen(document.querySelectorAll('#browse .detail')).length) { event.preventDefault(); rows[event.key](); }
   });
 
+  // in a strip of ratings the arrow keys move, and Enter or Space rates
+  document.addEventListener('keydown', (event) => {
+    const strip = event.target.closest('.stars');
+    if (!strip || event.ctrlKey || event.metaKey || event.altKey) return;
+    const buttons = [...strip.querySelectorAll('button')], here = buttons.indexOf(event.target), last = buttons.length - 1;
+    const to = { ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || here < 0) return;
+    event.preventDefault();
+    buttons.forEach((button) => { button.tabIndex = -1; });
+    const button = buttons[Math.min(Math.max(to, 0), last)];
+    button.tabIndex = 0;
+    button.focus();
+  });
+
   // the row that is shown: one that is new begins below what sticks to the top, and the button that was pressed keeps the focus
   const detail = () => document.querySelector('#browse .detail');
   let open = '', decided = '', last = null;
@@ -103,7 +117,7 @@
       button.setAttribute('aria-expanded', opened);
       button.textContent = opened ? 'Less of it' : 'All of it';
     }
-    for (const part of document.querySelectorAll('.sideways')) {
+    for (const part of document.querySelectorAll('.sideways, .broad')) {
       if (part.scrollWidth > part.clientWidth + 1) { part.tabIndex = 0; part.setAttribute('role', 'group'); part.ariaLabel = 'Goes on sideways'; } else part.removeAttribute('tabindex');
     }
   };
@@ -221,11 +235,18 @@
       if (input && document.activeElement !== input) input.dispatchEvent(new FocusEvent('blur'));
     }
   };
+  // Gradio gives each radio button a name of its own; of one name they are one stop of Tab, in which the arrow keys choose
+  const group = () => {
+    for (const choices of document.querySelectorAll('fieldset:has(input[type=radio])')) {
+      const radios = [...choices.querySelectorAll('input[type=radio]')];
+      for (const radio of radios) if (radio.name !== radios[0].name) radio.name = radios[0].name;
+    }
+  };
   // once a frame, whatever changed: each look at what is visible lays the page out anew
   let due = false;
   const tend = () => {
     due = false;
-    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend();
+    unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend(); group();
     const box = document.querySelector('.correcting');
     if (box) sizes.observe(box);
   };

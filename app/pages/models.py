@@ -14,7 +14,7 @@ import gradio as gr
 
 from app import draft, parts, recipe, reviewing
 from app.desk import Look, named_model
-from app.draft import OWN_ADDRESS, ROLES, TYPED, FormError
+from app.draft import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
 from app.forms import add_fields
 from app.keys import key_variables
 from app.pages import consent, model_sets
@@ -28,7 +28,6 @@ SERVED = [
     *((preset.title, name) for name, preset in PRESETS.items()),
     ("Another address (OpenAI-compatible)", OWN_ADDRESS),
 ]
-WITHOUT_ADDRESS = ("local", "scripted")
 MORE = [
     "top_p",
     "timeout",

@@ -54,7 +54,7 @@ def build(board: Board) -> None:
                         value=1,
                         step=1,
                         label="Ask how many times",
-                        info="how far its answers lie apart shows how sure it is",
+                        info="How far its answers lie apart shows how sure it is.",
                         interactive=True,
                     ),
                 )
@@ -155,7 +155,7 @@ def _meaning(name: str) -> str:
     aspect = ASPECTS[name]
     scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
     none = f"<li><b>–</b> does not apply: {t(aspect.not_applicable)}</li>" if aspect.not_applicable else ""
-    return f"<h3>{t(name)}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
+    return f"<h3>{t(name.replace('-', ' '))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
 
 
 def ratings(look: Look) -> str:

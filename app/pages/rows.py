@@ -226,12 +226,13 @@ def _response(judged: Judged, place: int, letter: str, stars: str, raw: bool) ->
         f"accepted as suggested: {accepted:g}" if accepted is not None else "",
     ]  # fmt: skip
     note = f'<span class="note">{t(" · ".join(filter(None, notes)))}</span>'
+    text = parts.prose(response.text, raw=raw) if response.text.strip() else parts.note("No text.")
     mean = judged.labelled(place)
     score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
     return (
         f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
         f"<h3>{t(response.model)}</h3>{note}{score}</header>"
-        f'{parts.prose(response.text, raw=raw)}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
+        f'{text}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
     )
 
 

@@ -267,16 +267,17 @@ def _switch(name: str, words: str) -> str:
 
 
 def stars(look: Look, judged: Judged, place: int) -> str:
-    """One to five for one response."""
+    """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
     said = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, place))
     buttons = "".join(
         f'<button type="button" aria-pressed="{str(said == value).lower()}" aria-label="{value} of 5"'
+        f' tabindex="{0 if value == (said or 1) else -1}"'
         f" {attrs(act='rate', row=judged.row.id, place=place, value=value)}>{value}</button>"
         for value in range(1, 6)
     )
     title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
-    group = f'<div class="stars" role="group" aria-label="{t(title)}">{buttons}</div>'
+    group = f'<div class="stars" role="toolbar" aria-label="{t(title)}">{buttons}</div>'
     return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
 
 

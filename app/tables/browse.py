@@ -41,7 +41,7 @@ _TICKED = (
 )
 _COVERED = (
     "SELECT {0} FROM rows hidden INDEXED BY rows_blind WHERE hidden.run=:run AND hidden.state='kept' AND hidden.blind=1"
-    " AND hidden.id NOT IN (SELECT row FROM verdicts INDEXED BY verdicts_decided WHERE reviewer_id=:person"
+    " AND hidden.id NOT IN (SELECT row FROM verdicts INDEXED BY verdicts_decided WHERE gone IS NULL AND reviewer_id=:person"
     " AND status='submitted' AND row>:run||'-' AND row<:run||'.')"
 )
 """Rows of a blind audit that a person has not decided in the app yet: nothing that was said of them is shown or told."""
@@ -234,6 +234,27 @@ class Browse:
                     ]
                     return self._count([*groups[:k], before], values | {"key": found["key"]})
         return None
+
+    def among(self, run_id: str, wanted: Wanted, row_ids: Sequence[str], *, majority: bool = True) -> set[str]:
+        """Those of the rows that fit; looked for anew where something was written since."""
+        wanted = wanted.narrowed
+        if wanted.text.strip():
+            listed = set(self._read(run_id, wanted, majority))
+            rows = self.db.all(f"SELECT rowid, id FROM rows WHERE id IN ({marks(row_ids)})", *row_ids)
+            return {r["id"] for r in rows if r["rowid"] in listed}
+        asked = json.dumps(list(row_ids))
+        return self.db.remembered(
+            f"among {asked}: {wanted} {majority}", lambda: self._among(*self._asked(run_id, wanted, majority), asked)
+        )
+
+    def _among(self, groups: Groups, values: Values, row_ids: str) -> set[str]:
+        names = {"rows": "rows.id", "scores": "scores.row"}
+        sqls = [
+            part.select(f"{names[part.table]} id", f"{names[part.table]} IN (SELECT value FROM json_each(:ids))")
+            for group in groups
+            for part in group
+        ]
+        return {r["id"] for sql in sqls for r in self.db.reader.execute(sql, values | {"ids": row_ids})}
 
     def _is_few(self, run_id: str, wanted: Wanted, majority: bool) -> bool:
         """True where the rows that fit are better sorted than looked for in the queue's order, among all that do not fit."""

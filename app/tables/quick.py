@@ -94,7 +94,8 @@ class Quicks:
     def take_back(self, added: Sequence[Added]) -> int:
         """Rows are as they were before that was said of them; those of which nobody said or changed anything since. How many.
 
-        What Argilla was told meanwhile is said anew as it was before, so that it learns of that.
+        What Argilla was told meanwhile is said anew as it was before, so that it learns of that; so is what is on its way
+        there, once it has arrived (`told`).
         """
 
         def write(c: sqlite3.Connection) -> int:
@@ -108,9 +109,13 @@ class Quicks:
         return {**json.loads(found[0]["answers"]), "status": found[0]["status"]} if found else {}
 
     def decided(self, row_ids: Collection[str], who: str) -> set[str]:
-        """Those of the rows that `who` ever decided here, also where that was taken back since."""
+        """Those of the rows that `who` ever decided here, also where that was taken back since.
+
+        Not where a button for several rows undid it.
+        """
         found = self.db.all(
-            f"SELECT DISTINCT row FROM verdicts WHERE reviewer_id=? AND status='submitted' AND row IN ({marks([*row_ids])})",
+            f"SELECT DISTINCT row FROM verdicts WHERE reviewer_id=? AND status='submitted' AND gone IS NULL"
+            f" AND row IN ({marks([*row_ids])})",
             OWN + who, *row_ids,
         )  # fmt: skip
         return {r["row"] for r in found}
@@ -145,7 +150,13 @@ class Quicks:
     def told(self, quick: Quick, dataset_id: str, record_id: str, response_id: str) -> None:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
         values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
-        self.db.write(lambda c: c.execute("INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", values))
+
+        def write(c: sqlite3.Connection) -> None:
+            c.execute("INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", values)
+            if response_id and (undone := c.execute(_UNDONE, (quick.id,)).fetchone()) is not None:
+                _say_as_before(c, undone)
+
+        self.db.write(write)
 
 
 def _last(c: sqlite3.Connection, row_id: str, who: str) -> Any:
@@ -160,6 +171,9 @@ def _say(
 ) -> int:  # fmt: skip
     """Adds a version and returns its number; 0 where there is no such row."""
     last = _last(c, row_id, about.who)
+    (newest,) = c.execute(
+        "SELECT coalesce(max(id), 0) FROM verdicts WHERE row=? AND reviewer_id=?", (row_id, OWN + about.who)
+    ).fetchone()
     before = json.loads(last["answers"]) if last else {}
     answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
     kept: dict[str, str] = json.loads(last["origins"]) if last else {}
@@ -177,7 +191,7 @@ def _say(
         (
             about.who, OWN + about.who, stands, dumps(answers),
             dumps({**(json.loads(last["shown"]) if last else {}), **shown}),
-            f"{OWN}{row_id}:{about.who}:{(last['id'] if last else 0) + 1}", last["inserted_at"] if last else at, at,
+            f"{OWN}{row_id}:{about.who}:{newest + 1}", last["inserted_at"] if last else at, at,
             not about.blind, at, dumps(origins), row_id,
         ),
     )  # fmt: skip
@@ -188,11 +202,16 @@ def _say(
 _STANDS = (
     "SELECT verdicts.*, rows.updated row_updated FROM verdicts JOIN rows ON rows.id=verdicts.row WHERE verdicts.id=?"
     " AND verdicts.gone IS NULL AND state='kept' AND rows.content_hash=verdicts.content_hash"
-    " AND verdicts.id=(SELECT max(id) FROM verdicts newer WHERE newer.row=verdicts.row)"
+    " AND verdicts.id=(SELECT max(id) FROM verdicts newer WHERE newer.row=verdicts.row AND newer.gone IS NULL)"
     " AND NOT EXISTS(SELECT 1 FROM settlements WHERE settlements.row=verdicts.row"
     " AND (settlements.created>=verdicts.updated_at OR settlements.undone>=verdicts.updated_at))"
 )
 """A version since which nobody said or changed anything of its row."""
+_UNDONE = (
+    "SELECT verdicts.* FROM verdicts WHERE id=? AND gone IS NOT NULL AND NOT EXISTS(SELECT 1 FROM verdicts other"
+    " WHERE other.row=verdicts.row AND other.reviewer_id=verdicts.reviewer_id AND other.gone IS NULL)"
+)
+"""A version that was taken back while it was on its way to Argilla, and after which nothing of its reviewer is left to be sent."""
 
 
 def _take_back(c: sqlite3.Connection, version: Added) -> bool:
@@ -202,7 +221,7 @@ def _take_back(c: sqlite3.Connection, version: Added) -> bool:
     if c.execute("SELECT 1 FROM told WHERE verdict=?", (version.verdict,)).fetchone():
         _say_as_before(c, stands)
         return True
-    c.execute("DELETE FROM verdicts WHERE id=?", (version.verdict,))
+    c.execute("UPDATE verdicts SET gone=? WHERE id=?", (now(), version.verdict))  # it may be on its way to Argilla
     if stands["row_updated"] == stands["updated_at"]:
         c.execute("UPDATE rows SET updated=? WHERE id=?", (version.updated, version.row))
     return True
