@@ -9,11 +9,11 @@ theirs too, so that other rows may be dropped than in a run in which it had not 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
+from app.tables.text import NEAR_DUPLICATE
 from tasks.errors import InputError
 from tasks.novelty import Novelty
 from tasks.types import Dropped, Row
 
-NEAR_DUPLICATE = "near-duplicate"
 MOST_SEEDS, MOST_CHARACTERS = 500_000, 100_000_000
 SHOWN = 300
 """Characters of the other text in a reason."""

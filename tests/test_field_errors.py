@@ -25,6 +25,7 @@ from app.pages import inputs as inputs_page
 from app.pages.board import Board
 from app.pages.cards import lead
 from app.store import Store
+from app.tables.runs import RunCounts
 from app.ui import PAGES
 from feedback import exports, judged, schema, ultrafeedback
 from tasks import TASKS, answers, budget
@@ -154,12 +155,12 @@ def test_what_made_a_job_fail_has_a_button_to_its_field(
     look = act(desk).look
     look.filled = {**look.filled, f"{role}.preset": preset or OWN_ADDRESS}
     for setting in [*(field.name for field in fields(ModelSpec)), "", "nothing"]:
-        look.job = Job("r", "rate", {}, trouble="Refused.", mended_on="models", stage=stage, setting=setting)
+        look.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", stage=stage, setting=setting)
         (name,) = re.findall('data-field="([^"]+)"', lead(look))
         assert board.follow(act(desk, {"page": "models", "field": name})).field == name
         is_shown = not preset or setting not in ("url", "model", "key_env")
         assert name == f"{role}.{setting if f'{role}.{setting}' in board.form.pages and is_shown else 'preset'}"
-    look.job = Job("r", "rate", {}, trouble="Refused.", mended_on="models", setting="url")
+    look.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", setting="url")
     assert "data-field" not in lead(look) and "Open Models" in lead(look)
 
 

@@ -16,10 +16,11 @@ import pytest
 from app import recipe, workflow
 from app.config import Settings
 from app.execution import Execution
-from app.pool import NEAR_DUPLICATE, Pool
+from app.pool import Pool
 from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
+from app.tables.text import NEAR_DUPLICATE
 from app.turns import Turns
 from app.units import most_rows, number_of_units
 from app.workspace import Workspace

@@ -7,9 +7,8 @@ from typing import Any
 
 from app.database import Database
 from app.errors import RunError
-from app.pool import NEAR_DUPLICATE
 from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
-from app.tables.text import marks, now
+from app.tables.text import NEAR_DUPLICATE, marks, now
 
 STATES = ("kept", "dropped", "surplus", "failed")
 """What a row can be; of a dropped one Argilla may have a record still."""

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+NEAR_DUPLICATE = "near-duplicate"
+"""How the reason of a drop begins that was too much like an earlier row."""
+
 
 def now() -> str:
     """The time as text that sorts: ISO 8601 in UTC with milliseconds."""
