@@ -1,6 +1,7 @@
 """README, the documents of the app and those for developers: every command, recipe and link in them is true."""
 
 import html
+import importlib
 import re
 import shlex
 import tomllib
@@ -16,10 +17,11 @@ from app.markdown import anchor
 from app.ui import PAGES
 from feedback.exports import Export
 from tasks import TASKS
+from tasks.errors import InputError
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
-from tests import api_reference
+from tests import api_reference, scripts
 from tests.conftest import Command
 from tests.documents import DEVELOPERS, README, ROOT, TOPICS, blocks
 
@@ -56,6 +58,51 @@ def test_readme_names_the_folders() -> None:
             assert re.search(rf"^ *{folder.name}/ +\S", layout, re.MULTILINE), f"Project layout lacks {folder.name}/"
     for package in packages:
         assert f"]({package.name}/README.md)" in layout
+
+
+# -- what is where
+
+
+@pytest.mark.parametrize("package", ["app", "feedback", "tasks", "tests"])
+def test_the_folder_readmes_name_every_module(package: str) -> None:
+    text = (ROOT / package / "README.md").read_text(encoding="utf-8")
+    rooms = text[text.index("## Rooms") :].split("\n### ")[1:]
+    tables = {room.partition("\n")[0].strip("`/"): set(re.findall(r"`([a-z_]+\.py)`", room)) for room in rooms}
+    there: dict[str, set[str]] = {}
+    for path in (ROOT / package).rglob("*.py"):
+        if path.name not in ("__init__.py", "__main__.py") and not (package == "tests" and is_test(path)):
+            there.setdefault(name_of(path.parent), set()).add(path.name)
+    assert tables.keys() == there.keys()
+    for room, modules in there.items():
+        assert tables[room] == modules, f"{package}/README.md, {room}/: {sorted(tables[room] ^ modules)}"
+
+
+def is_test(path: Path) -> bool:
+    """True for modules of tests, which say by their names what they test, and for benchmarks, which have a README."""
+    return path.name.startswith("test_") or path.parent.name == "bench"
+
+
+def test_the_tests_and_benchmarks_that_are_named_are_there() -> None:
+    named = re.findall(r"`(test_[\w*]+\.py)`", (ROOT / "tests/README.md").read_text(encoding="utf-8"))
+    assert all(list((ROOT / "tests").glob(name)) for name in named)
+    bench = set(re.findall(r"`([a-z_]+\.py)`", (ROOT / "tests/bench/README.md").read_text(encoding="utf-8")))
+    assert bench == {path.name for path in (ROOT / "tests/bench").glob("*.py")}
+
+
+def test_the_task_in_40_lines_makes_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks("python", ROOT / "tasks/README.md")
+    assert len(code.splitlines()) <= 40
+    (tmp_path / "shorten.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    shorten = importlib.import_module("shorten")
+    task = build(shorten.Shorten, {"words": 4}, "[task]")
+    inputs = {"text": "The moon's pull raises the sea on both sides of the earth."}
+    found = scripts.row(scripts.made(task, inputs, scripts.Model([("Shorten", "The moon makes tides.")])))
+    assert found.responses[0].text == "The moon makes tides." and found.messages[0]["content"].endswith(inputs["text"])
+    long = scripts.made(task, inputs, scripts.Model([("Shorten", "It is the moon that does.")]))
+    assert scripts.dropped(long) == ("longer than it may be", "It is the moon that does.")
+    with pytest.raises(InputError, match="no column 'text'"):
+        task.check({"content": "x"}, 0)
 
 
 # -- examples
