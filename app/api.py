@@ -235,7 +235,7 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
     """Sends the rows of a run to Argilla, as `dataset` or under the run's own name; what is there is not sent again.
 
     Argilla is the one of ARGILLA_API_URL and ARGILLA_API_KEY, else the embedded one. Returns how many rows were sent and how
-    many were there unchanged. Raises ArgillaError and its kinds. An example with review and export is in README.
+    many were there unchanged. Raises ArgillaError and its kinds. An example with review and export is in `claywright docs python`.
     """
     here = settings(data)
     with Store(here.data) as store, told(progress, "sent") as tell:

@@ -4,7 +4,8 @@ ClaywrightError (tasks.errors)
 ├── StoreError                 the data folder or its database
 ├── RunError                   no such run, or another process works on it
 ├── PageError                  the page sent something that it can't have
-└── ServiceError               a local service that does not install or start
+├── ServiceError               a local service that does not install or start
+└── DocumentationError         no document of that name
 """
 
 from tasks.errors import ClaywrightError
@@ -27,3 +28,7 @@ class PageError(ClaywrightError):
 
 class ServiceError(ClaywrightError):
     """A local service could not be installed or started."""
+
+
+class DocumentationError(ClaywrightError):
+    """There is no document of that name."""

@@ -51,6 +51,15 @@ def rendered(text: str) -> str:
     return f'<div class="text rendered" dir="auto">{body}</div>'
 
 
+def document(text: str, topic: str) -> str:
+    """A document of ours as HTML, without its title: other than in `rendered`, it has headings that links can lead to, and links.
+
+    Links to other documents and within this one have the document as `data-doc` and the heading's id as `data-at`; those to
+    https addresses open beside the app; others are words.
+    """
+    return f'<div class="text rendered">{_parser(is_ours=True).render(text, {"topic": topic})}</div>'
+
+
 def _text_of(body: str) -> str:
     return html.unescape(TAGS.sub("", NUMBERS.sub(r"\1", _sources(body))))
 
@@ -66,7 +75,7 @@ def _letters(text: str) -> str:
 
 
 @cache
-def _parser() -> "MarkdownIt":
+def _parser(*, is_ours: bool = False) -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     class Parser(MarkdownIt):
@@ -81,13 +90,13 @@ def _parser() -> "MarkdownIt":
         def validateLink(self, url: str) -> bool:  # noqa: N802
             return True
 
-    parser = Parser("commonmark", {"html": False, "breaks": True, "maxNesting": DEEPEST})
+    parser = Parser("commonmark", {"html": False, "breaks": not is_ours, "maxNesting": DEEPEST})
     parser.enable(["table", "strikethrough"]).disable(["reference", "entity", "html_block", "html_inline"])
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.block.ruler.before(
         "fence", "formula", _formula_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
-    for name, rule in RULES.items():
+    for name, rule in (RULES | OUR_RULES if is_ours else RULES).items():
         parser.add_render_rule(name, rule)
     return parser
 
@@ -233,4 +242,48 @@ RULES: dict[str, Any] = {
     "table_close": lambda self, tokens, at, options, env: "</table></div>\n",
     "th_open": _cell,
     "td_open": _cell,
+}
+
+
+# -- documents of ours
+
+
+def anchor(heading: str) -> str:
+    """The id of a heading, as GitHub makes it."""
+    return NOT_IN_IDS.sub("", heading.lower()).replace(" ", "-")
+
+
+def _our_heading(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+    level = int(tokens[at].tag[1])
+    if level == 1:  # the title stands over the document already
+        return "<div hidden>"
+    return f'<h{level + 1} id="{anchor(tokens[at + 1].content)}" tabindex="-1">'
+
+
+def _our_heading_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+    level = int(tokens[at].tag[1])
+    return "</div>\n" if level == 1 else f"</h{level + 1}>\n"
+
+
+def _our_link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+    address = str(tokens[at].attrGet("href") or "")
+    links = env.setdefault("links", [])
+    if found := TO_DOCUMENT.fullmatch(address):
+        links.append("</a>")
+        topic, heading = html.escape(found[1] or env["topic"]), html.escape(found[2] or "")
+        return f'<a href="#{topic}" data-doc="{topic}" data-at="{heading}">'
+    if address.startswith("https://"):
+        links.append('<span aria-hidden="true"> ↗</span></a>')
+        return f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">'
+    links.append("</span>")
+    return "<span>"
+
+
+NOT_IN_IDS = re.compile(r"[^\w -]")
+TO_DOCUMENT = re.compile(r"(?:([a-z]+)\.md)?(?:#([\w-]+))?")
+OUR_RULES: dict[str, Any] = {
+    "heading_open": _our_heading,
+    "heading_close": _our_heading_ends,
+    "link_open": _our_link,
+    "link_close": lambda self, tokens, at, options, env: env["links"].pop(),
 }

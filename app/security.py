@@ -58,7 +58,7 @@ MOST_UPLOADS = 10_000
 DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+"
-    r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)"
+    r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)|/help/[a-z]{1,20}"
     r"|/gradio_api/(?:startup-events|app_id|theme\.css|upload_progress|heartbeat/[\w-]{1,64})"
 )
 WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}")

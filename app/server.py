@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from app import numbers, services
+from app import numbers, parts, services
 from app.config import Settings
 from app.desk import Desk
-from app.errors import ServiceError
+from app.errors import DocumentationError, ServiceError
 from app.files import held, only_one, write_private
 from app.jobs import Jobs
 from app.listening import Ear, Listening
@@ -163,7 +163,7 @@ def has_desktop() -> bool:
 
 
 def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
-    """The app behind its gate: /healthz, /exports, /numbers, and the page at /; with `listening`, Argilla's webhook."""
+    """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
     return gated(routes(desk), desk, access, listening)
 
 
@@ -180,7 +180,7 @@ def routes(desk: Desk) -> "FastAPI":
     """The app without its gate."""
     from fastapi import FastAPI
     from fastapi.middleware.cors import CORSMiddleware
-    from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+    from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
     _quiet_gradio(desk.settings)
     import gradio as gr
@@ -218,6 +218,13 @@ def routes(desk: Desk) -> "FastAPI":
             content, media_type=media_type, headers={"Content-Disposition": called, "Cache-Control": "no-store"}
         )
 
+    @app.get("/help/{topic}")
+    def document(topic: str) -> Response:
+        try:
+            return HTMLResponse(parts.help_panel(topic), headers={"Cache-Control": "no-cache"})
+        except DocumentationError as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+
     demo = build(desk)
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
@@ -235,7 +242,7 @@ def scripts() -> str:
     """What runs in the page when it is there, as one function."""
     texts = [
         (PAGES / name).read_text(encoding="utf-8").strip()
-        for name in ("keys.js", "list.js", "fields.js", "switcher.js")
+        for name in ("keys.js", "list.js", "fields.js", "switcher.js", "help.js")
     ]
     return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
 

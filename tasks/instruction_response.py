@@ -14,9 +14,9 @@ from tasks.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionResponse(Magpie):
-    """Draws an instruction and its response from a model, as one that writes creatively.
+    """Samples an instruction and its response from a model that is told to write creatively.
 
-    Columns in: none, or `system_prompt` for rows with their own. Rows out: one a draw, an instruction with its response.
+    Columns in: none, or `system_prompt` for rows with their own. Rows out: one a sample, an instruction with its response.
     """
 
     title: ClassVar[str] = "Instruction and response"

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app import documentation
 from app.store import Store
 from app.tables.runs import Run
 from tests.browser import App, Person, person
 from tests.rows import with_run
 from tests.servers import FakeOpenAI
+from tests.test_browser_axe import violations
 
 ROWS = 12
 
@@ -90,6 +92,58 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         page.locator("h1").first.click(position={"x": 5, "y": 5})
         expect(drawer).to_be_hidden()
         assert calm(curator)
+
+
+def test_each_page_opens_its_document(app: App, run: Run, browser: Browser) -> None:
+    with person(browser) as curator:
+        page = curator.page
+        curator.open(f"{app.url}?run={run.id}")
+        shown = page.get_by_role("dialog")
+        for name, topic in documentation.PAGES.items():
+            curator.tab(name.capitalize())
+            page.get_by_role("button", name="How this works").locator("visible=true").click()
+            expect(shown).to_have_accessible_name(documentation.title(topic))
+            page.keyboard.press("Escape")
+            expect(shown).to_be_hidden()
+
+        # by keyboard alone, from Review: the keys of rows do not reach the page behind it
+        curator.tab("Review")
+        opener = page.get_by_role("button", name="How this works").locator("visible=true")
+        opener.focus()
+        curator.key("Enter")
+        expect(shown.get_by_role("heading", name="Review", level=2)).to_be_focused()
+        curator.key("a")
+        page.keyboard.press("Tab")
+        expect(shown.get_by_role("button", name="Close")).to_be_focused()
+        shown.get_by_role("link", name="agree", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(shown.get_by_role("heading", name=documentation.title("agreement"), level=2)).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        shown.get_by_role("link", name=documentation.title("argilla")).first.focus()
+        page.keyboard.press("Enter")
+        expect(shown).to_have_accessible_name(documentation.title("argilla"))
+        page.keyboard.press("Escape")
+        expect(shown).to_be_hidden()
+        expect(opener).to_be_focused()
+        curator.answered()
+        assert curator.counts()["approved"] == 0
+
+        # light and dark, on a phone: nothing reaches beyond the edge; and where the app is away, that is said
+        page.set_viewport_size({"width": 390, "height": 844})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            opener.click()
+            expect(shown.get_by_role("heading", level=2)).to_be_focused()
+            assert not violations(page)
+            assert page.evaluate("() => document.querySelector('#help').scrollWidth <= innerWidth")
+            shown.get_by_role("button", name="Close").click()
+            expect(shown).to_be_hidden()
+        assert calm(curator)
+        page.route("**/help/*", lambda route: route.abort())
+        opener.click()
+        expect(shown).to_contain_text("claywright docs review")
 
 
 def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -> None:

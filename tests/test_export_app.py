@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from app import api, draft, parts, recipe, workflow
+from app import api, documentation, draft, parts, recipe, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import ARGILLA, HUB, Filled, FormError
@@ -35,7 +35,7 @@ from feedback.formats import FORMATS
 from feedback.judged import Judged
 from tasks.errors import SettingsError, Stopped
 from tasks.settings import build
-from tests.conftest import ROOT, Command
+from tests.conftest import Command
 from tests.hub import GOOD, FakeHub
 from tests.rows import all_said
 from tests.test_jobs import ended
@@ -389,8 +389,8 @@ def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> Non
     assert draft.export_of(filled) == to
 
 
-def test_the_readme_shows_settings_and_formats_that_there_are() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_document_shows_settings_and_formats_that_there_are() -> None:
+    text = (documentation.FOLDER / "export.md").read_text(encoding="utf-8")
     (block,) = [one for one in re.findall(r"```ini\n(.*?)```", text, re.DOTALL) if "[export]" in one]
     assert build(Export, tomllib.loads(block)["export"], "[export]").test_share == 0.1
     table = text[text.index("| format | columns |") :]

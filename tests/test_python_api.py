@@ -34,6 +34,7 @@ from app.errors import RunError
 from app.run_recipes import recipe_of
 from app.store import Store
 from tasks.errors import EndpointRefused, SettingsError
+from tests import documents
 from tests.conftest import ArgillaServer
 from tests.python import answered, asked, chain
 from tests.servers import FakeOpenAI
@@ -60,31 +61,31 @@ def test_every_example_of_the_documentation_is_true(name: str) -> None:
     assert runner.summarize(verbose=False).failed == 0
 
 
-def test_every_public_name_is_documented_with_an_example_or_in_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_public_name_is_documented_with_an_example() -> None:
+    examples = "\n".join(documents.blocks("python"))
     for name in claywright.__all__:
-        said = getattr(claywright, name).__doc__ or ""
-        assert len(said) > 40, name
-        assert ">>>" in said or f"{name}(" in readme or name in ("Distiset", "Answers", "Inputs"), name
+        docstring = getattr(claywright, name).__doc__ or ""
+        assert len(docstring) > 40, name
+        assert ">>>" in docstring or f"{name}(" in examples or name in ("Distiset", "Answers"), name
     assert list(claywright.__all__) == list(api.__all__)
 
 
-def test_what_readme_shows_runs(
+def test_the_examples_of_the_documents_run(
     argilla: ArgillaServer, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a script in place of the models, and the session's Argilla."""
     monkeypatch.setenv("ARGILLA_API_URL", argilla.url)
     monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
     (tmp_path / "answers.csv").write_text("question,response\nName a river.,The Loire.\n")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    blocks = documents.blocks("python")
+    assert len(blocks) == 5 and len(documents.blocks("python", documents.README)[0].strip().splitlines()) == 6
     for block in blocks:
-        program = re.sub(r'LLM\("qwen2.5:7b", base_url="[^"]*"', "ScriptedLLM(", block).replace(
-            "LocalLLM()", "ScriptedLLM()"
-        )
-        program = re.sub(r"(Recipe\(task=\w+\(\),)", r"\1 generator=ScriptedLLM(),", program).replace("(, ", "(")
-        exec(compile(f"from claywright import ScriptedLLM\n{program}", "README.md", "exec"), {})
-    assert all((tmp_path / name).exists() for name in ("rows.jsonl", "long.jsonl", "steps.png"))
+        program = re.sub(r'\bLLM\("qwen2.5:7b", base_url="[^"]*"', "ScriptedLLM(", block)
+        program = program.replace("LocalLLM()", "ScriptedLLM()").replace("(, ", "(")
+        program = re.sub(r"(Recipe\(task=\w+\(\),)(?! generator)", r"\1 generator=ScriptedLLM(),", program)
+        exec(compile(f"from claywright import ScriptedLLM\n{program}", "a document", "exec"), {})
+    written = ("rows.jsonl", "long.jsonl", "conversations.jsonl", "steps.png")
+    assert all((tmp_path / name).exists() for name in written)
 
 
 def test_the_loop_with_progress(data: Path, tmp_path: Path) -> None:

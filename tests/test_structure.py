@@ -1,23 +1,18 @@
-"""What holds for the code as a whole: who may import whom, and that README and the public names say what is there."""
+"""What holds for the code as a whole: who may import whom, and that the public names say what is there."""
 
 import ast
 import re
-import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
-from app import api, launch, recipe
-from app.cli import app as command_line
+from app import api, launch
 from tasks import TASKS
 from tests.conftest import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORBIDDEN = {
     "tasks": {"feedback", "app", "argilla", "gradio", "sqlite3"},
     "feedback": {"app", "gradio"},
@@ -121,40 +116,6 @@ def test_the_public_names_are_those_of_the_api() -> None:
         assert getattr(api, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = launch.Nothing
-
-
-def test_the_readme_names_every_module() -> None:
-    tree = README[README.index("## The tree") :]
-    for package in FORBIDDEN:
-        for path in (ROOT / package).iterdir():
-            if path.suffix == ".py" and path.name not in ("__init__.py", "__main__.py"):
-                assert path.name in tree, f"README's tree lacks {package}/{path.name}"
-            elif path.is_dir() and path.name != "__pycache__":
-                assert f"{path.name}/" in tree, f"README's tree lacks {package}/{path.name}/"
-
-
-def test_the_readmes_recipes_are_such() -> None:
-    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    first, *others = [recipe.parse(tomllib.loads(block)) for block in blocks]
-    assert first.kind == "self-instruct" and len(first.responders) == 2
-    assert sorted(made.kind for made in others) == sorted(TASKS)  # an example of each task
-    for made in (first, *others):
-        assert recipe.parse(made.dump()) == made
-
-
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line[line.index("claywright") :] for line in lines if "claywright" in line]
-
-
-@pytest.mark.parametrize("line", commands())
-def test_the_readmes_commands_are_understood(line: str) -> None:
-    name, *words = shlex.split(line)[1:] or ["--help"]
-    group = typer.main.get_command(command_line)
-    assert isinstance(group, typer.core.TyperGroup)
-    if name != "--help":  # without a command, the app opens
-        group.commands[name].make_context(name, words).close()
 
 
 def test_the_tree_has_no_other_folder() -> None:

@@ -36,9 +36,10 @@ def test_only_claywright_is_installed(installed: Path) -> None:
     assert {"__init__.py", "py.typed", "app", "tasks", "feedback"} == shipped
     for file in (
         "tasks/prompts/genstruct.v1.jinja2", "tasks/local/server.py", "feedback/local/server.py",
-        "tasks/local/requirements.txt", "feedback/local/requirements.txt",
+        "tasks/local/requirements.txt", "feedback/local/requirements.txt", "app/docs/export.md",
     ):  # fmt: skip
         assert (installed / "claywright" / file).is_file()
+    assert not list((installed / "claywright").rglob("README.md"))
 
 
 @pytest.mark.parametrize("order", ["ours first", "theirs first"])
@@ -69,6 +70,16 @@ def test_the_wheel_reads_in_a_process_of_its_own(installed: Path, tmp_path: Path
 def test_the_command_of_the_wheel(installed: Path, tmp_path: Path) -> None:
     done = python(installed, tmp_path, "import sys, claywright; sys.argv[1:] = ['--version']; claywright.main()")
     assert (done.returncode, done.stdout) == (0, "claywright 0.1.0\n"), done.stderr
+
+
+def test_the_documents_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    code = "import sys, claywright; sys.argv[1:] = ['docs', 'security']; claywright.main()"
+    done = python(installed, tmp_path, code)
+    assert (done.returncode, done.stdout) == (0, (ROOT / "app/docs/security.md").read_text(encoding="utf-8")), (
+        done.stderr
+    )
+    code = "from claywright.app.parts import help_panel; print(help_panel('review'))"
+    assert 'data-doc="export"' in python(installed, tmp_path, code).stdout
 
 
 def test_a_checkout_behind_a_users_own_package_says_so(tmp_path: Path) -> None:

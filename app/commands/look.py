@@ -1,11 +1,11 @@
-"""What there is, and what it stands on: runs, open, doctor, argilla, model."""
+"""What there is, and what it stands on: runs, open, doctor, argilla, model, docs."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from app import services, terminal
+from app import documentation, services, terminal
 from app.commands import DATA, AsJson, app, opened
 from app.config import settings
 from tasks.marks import MEANINGS
@@ -69,6 +69,25 @@ def open_app(
         terminal.show(address)
     if browser and server.has_desktop():
         server.browse_to(address, here)
+
+
+@app.command()
+def docs(
+    topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="A topic; without one, the topics are listed.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print a document of the documentation, as Markdown."""
+    if topic:
+        page = {"topic": topic, "title": documentation.title(topic), "text": documentation.text(topic)}
+        terminal.show_json(page) if as_json else terminal.show(page["text"].rstrip())
+        return
+    titles = {name: documentation.title(name) for name in documentation.TOPICS}
+    if as_json:
+        terminal.show_json({"topics": [{"topic": name, "title": named} for name, named in titles.items()]})
+    else:
+        width = max(map(len, titles))
+        terminal.show("\n".join(f"{name:{width}}  {named}" for name, named in titles.items()))
+        terminal.show("To read one: claywright docs TOPIC")
 
 
 @app.command()

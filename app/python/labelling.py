@@ -51,7 +51,7 @@ class TextGenerationTask:
 
 @dataclass
 class UltraFeedbackTask:
-    """Has a labeller rate the texts of each row from 1 to 5, with reasons (Cui et al. 2023, arXiv 2310.01377).
+    """Has a labeller rate the texts of each row from 1 to 5, with a rationale (Cui et al. 2023, arXiv 2310.01377).
 
     Columns in: `input`, `generations`. Columns out: `rating` (list of float), `rationale` (list of str). Made by one of
     for_text_quality, for_overall_quality, for_helpfulness, for_truthfulness, for_honesty, for_instruction_following. The

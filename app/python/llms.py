@@ -207,7 +207,7 @@ class ScriptedLLM(LLM):
     """Answers from a script, without any model: for tests, and for trying things out.
 
     script: (pattern, answer) pairs; the first pattern (a regular expression) that the prompt holds answers, and {draw} in an
-    answer becomes digits that differ from draw to draw. What no pattern fits gets a well-formed answer of its own. latency:
+    answer becomes digits that differ from sample to sample. What no pattern fits gets a well-formed answer of its own. latency:
     seconds for each call.
 
     >>> llm = ScriptedLLM([("river", "The Loire.")])
@@ -228,7 +228,7 @@ class ScriptedLLM(LLM):
 class LLMPool:
     """Several models that share the generations of a row: each of them makes one before any makes a second.
 
-    Which ones make them is drawn for each row, and is the same every time.
+    Which ones make them is chosen at random for each row, and is the same every time.
 
     >>> LLMPool(llms=[ScriptedLLM(model="a"), ScriptedLLM(model="b")]).task is None
     True

@@ -272,7 +272,7 @@ class Pipeline:
 
 
 class InstructionResponsePipeline:
-    """Draws pairs of an instruction and its response, or talks of several turns, from a model alone (Magpie).
+    """Samples pairs of an instruction and its response, or conversations of several turns, from a model alone (Magpie).
 
     llm: the model; without one the built-in, for trying only. system_prompt: what steers the users' questions; n_turns: 1
     gives the columns `instruction`, `response`, `model_name`, more give `conversation` and `model_name` (and

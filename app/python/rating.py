@@ -17,7 +17,7 @@ from tasks.types import Response, Row
 
 @dataclass(kw_only=True, eq=False)
 class UltraFeedback(Task):
-    """Rates every text that was generated for an instruction, from 1 to 5, with reasons (Cui et al. 2023, arXiv 2310.01377).
+    """Rates every text that was generated for an instruction, from 1 to 5, with a rationale (Cui et al. 2023, arXiv 2310.01377).
 
     Columns in: `instruction` (str), `generations` (list of str). Columns out: `ratings` (list of int or float, None where
     there is none) and `rationales` (list of str), one for each text; under helpfulness and truthfulness also `types` (the

@@ -118,7 +118,7 @@ class _Magpie(Task):
 
 @dataclass(kw_only=True, eq=False)
 class Magpie(_Magpie):
-    """Draws talks from a model by opening the user's turn in its own chat template (Xu et al. 2024, arXiv 2406.08464).
+    """Samples conversations from a model by opening the user's turn in its own chat template (Xu et al. 2024, arXiv 2406.08464).
 
     Columns in: `system_prompt`, where a row has its own. Columns out: `instruction` and `response` (str) where there is one
     turn; `instruction` alone with only_instruction; else `conversation` (list of {"role", "content"}); with a dict of system
@@ -133,9 +133,9 @@ class Magpie(_Magpie):
 
 @dataclass(kw_only=True, eq=False)
 class MagpieGenerator(_Magpie, Source):
-    """The same as Magpie without any input: `num_rows` talks, in batches of `batch_size`.
+    """The same as Magpie without any input: `num_rows` conversations, in batches of `batch_size`.
 
-    Columns out: those of Magpie. Draws that can't be used are drawn again; where hardly any can be, there are fewer rows,
+    Columns out: those of Magpie. Samples that can't be used are sampled again; where hardly any can be, there are fewer rows,
     and the log says why.
 
     >>> rows, last = next(MagpieGenerator(llm=ScriptedLLM(), num_rows=3).process())

@@ -2,7 +2,7 @@
 
     python tests/bench/providers.py [--rows 20] [NAME...]
 
-Run by hand. Each line is a run of the installed command with default settings, and a labeller as README's recipe has it.
+Run by hand. Each line is a run of the installed command with default settings, and the labeller of app/docs/recipes.md.
 """
 
 import argparse
