@@ -129,13 +129,13 @@ class Recipe(recipe.Recipe):
         answers: Answers | None = None, rows: int | None = None, **parts: Any,
     ) -> None:  # fmt: skip
         keys = GivenKeys()
-        made = _spec_of(_model_of(generator, task, "generator") or BUILT_IN, keys)
+        generator_spec = _spec_of(_model_of(generator, task, "generator") or BUILT_IN, keys)
         judging = _model_of(labeller, rating, "labeller")
         super().__init__(
             task=task if isinstance(task, Task) else task.task,
-            generator=made,
-            responders=tuple(_spec_of(one, keys) for one in responders),
-            labeller=made if judging is None else _spec_of(judging, keys),
+            generator=generator_spec,
+            responders=tuple(_spec_of(model, keys) for model in responders),
+            labeller=generator_spec if judging is None else _spec_of(judging, keys),
             rating=rating.judge if isinstance(rating, UltraFeedback) else rating,
             inputs=inputs or Inputs(),
             answers=answers,
@@ -145,17 +145,17 @@ class Recipe(recipe.Recipe):
         object.__setattr__(self, "keys", keys)
 
 
-def _model_of(given: Model | None, step: object, what: str) -> Model | None:
+def _model_of(model: Model | None, step: object, what: str) -> Model | None:
     """The model of a recipe's part: given by itself or with the step. Raises SettingsError for both, and for what is a step's."""
     if not isinstance(step, AskingStep):
-        return given
+        return model
     if step.input_mappings or step.output_mappings or step.group_generations:
         raise SettingsError(
             "Mappings and groups are of steps; a recipe names columns as Inputs(columns={ours: yours})."
         )
-    if given is not None and step.llm is not None and given is not step.llm:
-        raise SettingsError(f"Two models are given for one part: {what}={given!r} and llm={step.llm!r}. Leave one out.")
-    return given if given is not None else step.llm
+    if model is not None and step.llm is not None and model is not step.llm:
+        raise SettingsError(f"Two models are given for one part: {what}={model!r} and llm={step.llm!r}. Leave one out.")
+    return model if model is not None else step.llm
 
 
 def _spec_of(model: Model, keys: GivenKeys) -> ModelSpec:
@@ -189,23 +189,23 @@ def run(
     >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).state
     'done'
     """
-    here = settings(data)
+    app_settings = settings(data)
     file = Path(recipe) if isinstance(recipe, str | Path) else None
-    made = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
-    keys = getattr(made, "keys", None) or GivenKeys(written_here=file is None)
-    permissions = Permissions(here.data)
+    loaded = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
+    keys = getattr(loaded, "keys", None) or GivenKeys(written_here=file is None)
+    permissions = Permissions(app_settings.data)
     permissions.allow(from_options([f"{name}={host}" for name, host in (allow_keys or {}).items()], allow_paths))
     if file is not None:
-        permissions.check(made, keys, file.parent)
+        permissions.check(loaded, keys, file.parent)
 
     def work(store: Store, watch: Watch) -> Coroutine[Any, Any, runs.Run]:
-        workspace = Workspace(here, store, keys, LOG.info)
-        begun = None if anew else _unfinished(store, made)
-        if begun is not None:
-            return workflow.generate(workspace, begun, watch)
-        return workflow.generate(workspace, workflow.start(workspace, made), watch, recipe=made)
+        workspace = Workspace(app_settings, store, keys, LOG.info)
+        unfinished = None if anew else _unfinished(store, loaded)
+        if unfinished is not None:
+            return workflow.generate(workspace, unfinished, watch)
+        return workflow.generate(workspace, workflow.start(workspace, loaded), watch, recipe=loaded)
 
-    return _worked(here, work, progress)
+    return _worked(app_settings, work, progress)
 
 
 def rate(
@@ -218,17 +218,17 @@ def rate(
     >>> rate(made.id, UltraFeedback(aspect="honesty"), labeller=ScriptedLLM(model="judge")).id == made.id
     True
     """
-    here = settings(data)
+    app_settings = settings(data)
     judge = rating.judge if isinstance(rating, UltraFeedback) else rating
     judging = _model_of(labeller, rating, "labeller")
     keys = GivenKeys(written_here=judging is not None)
     spec = None if judging is None else _spec_of(judging, keys)
 
     def work(store: Store, watch: Watch) -> Coroutine[Any, Any, runs.Run]:
-        workspace = Workspace(here, store, keys, LOG.info)
+        workspace = Workspace(app_settings, store, keys, LOG.info)
         return workflow.rate(workspace, store.runs.get(run_id), watch, rating=judge, labeller=spec)
 
-    return _worked(here, work, progress)
+    return _worked(app_settings, work, progress)
 
 
 def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: Progress | bool = False) -> Pushed:
@@ -237,11 +237,11 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
     Argilla is the one of ARGILLA_API_URL and ARGILLA_API_KEY, else the embedded one. Returns how many rows were sent and how
     many were there unchanged. Raises ArgillaError and its kinds. An example with review and export is in `claywright docs python`.
     """
-    here = settings(data)
-    with Store(here.data) as store, told(progress, "sent") as tell:
-        where = reviewing.argilla(here, LOG.info)
+    app_settings = settings(data)
+    with Store(app_settings.data) as store, told(progress, "sent") as tell:
+        where = reviewing.argilla(app_settings, LOG.info)
         return workflow.push(
-            Workspace(here, store, report=LOG.info),
+            Workspace(app_settings, store, report=LOG.info),
             store.runs.get(run_id),
             where,
             lambda pushed, total: tell(pushed.sent + pushed.unchanged, total),
@@ -254,18 +254,18 @@ def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = F
 
     progress is told how many new answers there are. Raises RunError where it was not sent yet, ArgillaError and its kinds.
     """
-    here = settings(data)
-    with Store(here.data) as store, told(progress, "answers") as tell:
-        where = reviewing.argilla(here, LOG.info)
+    app_settings = settings(data)
+    with Store(app_settings.data) as store, told(progress, "answers") as tell:
+        where = reviewing.argilla(app_settings, LOG.info)
         return workflow.pull(
-            Workspace(here, store), store.runs.get(run_id), where, lambda pulled: tell(pulled.new, None)
+            Workspace(app_settings, store), store.runs.get(run_id), where, lambda pulled: tell(pulled.new, None)
         )
 
 
 def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
-    here = settings(data)
-    with Store(here.data) as store:
+    app_settings = settings(data)
+    with Store(app_settings.data) as store:
         return agreement_of(store, store.runs.get(run_id))
 
 
@@ -288,20 +288,22 @@ def export(
     >>> export(made.id, "talks.jsonl", unreviewed=True, format="sft").written
     2
     """
-    here = settings(data)
+    app_settings = settings(data)
     to = build(Export, {**settings_, "path": str(path)}, "export")
-    with Store(here.data) as store, told(progress, "rows") as tell:
-        found = store.runs.get(run_id)
-        total = store.runs.counts(found.id).answered
-        return workflow.export(Workspace(here, store), found, to, lambda rows: tell(rows, total), overwrite=overwrite)
+    with Store(app_settings.data) as store, told(progress, "rows") as tell:
+        run = store.runs.get(run_id)
+        total = store.runs.counts(run.id).answered
+        return workflow.export(
+            Workspace(app_settings, store), run, to, lambda rows: tell(rows, total), overwrite=overwrite
+        )
 
 
 def publish(run_id: str, hub: str, *, data: Path | None = None, **settings_: Any) -> Published:
     """Adds the approved rows of a run to the dataset `hub` (owner/name) on the Hugging Face Hub, private unless said."""
-    here = settings(data)
+    app_settings = settings(data)
     to = build(Export, {**settings_, "hub": hub}, "export")
-    with Store(here.data) as store:
-        return workflow.publish(Workspace(here, store, report=LOG.info), store.runs.get(run_id), to)
+    with Store(app_settings.data) as store:
+        return workflow.publish(Workspace(app_settings, store, report=LOG.info), store.runs.get(run_id), to)
 
 
 def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | None = None) -> "pd.DataFrame":
@@ -317,8 +319,8 @@ def rows(run: runs.Run | str, *, per: dataframes.Per = "response", data: Path | 
     >>> rows(made)["rating.honesty"].dtype
     Float64Dtype()
     """
-    here = settings(data or getattr(run, "data", None))
-    with Store(here.data) as store:
+    app_settings = settings(data or getattr(run, "data", None))
+    with Store(app_settings.data) as store:
         return dataframes.of_run(store, store.runs.get(run if isinstance(run, str) else run.id), per)
 
 
@@ -330,8 +332,8 @@ def delete(run: runs.Run | str, *, forget: bool = False, data: Path | None = Non
     >>> trial = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
     >>> delete(trial)
     """
-    here = settings(data or getattr(run, "data", None))
-    with Store(here.data) as store:
+    app_settings = settings(data or getattr(run, "data", None))
+    with Store(app_settings.data) as store:
         upkeep.delete(store, store.runs.get(run if isinstance(run, str) else run.id), forget=forget)
 
 
@@ -349,22 +351,22 @@ def read(path: str | Path, **options: Any) -> "pd.DataFrame":
     return dataframes.of_rows(input_rows(build(Inputs, {**options, "path": str(path)}, "read"), say=LOG.info))
 
 
-def _unfinished(store: Store, made: recipe.Recipe) -> runs.Run | None:
+def _unfinished(store: Store, recipe: recipe.Recipe) -> runs.Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
-    text, known = recipe_text(made), fingerprint(made.inputs)
-    alike = [(one, standing(one)) for one in store.runs.all() if (one.recipe, one.inputs) == (text, known)]
-    if busy := next((one for one, standing in alike if standing == "running"), None):
+    text, known = recipe_text(recipe), fingerprint(recipe.inputs)
+    alike = [(run, standing(run)) for run in store.runs.all() if (run.recipe, run.inputs) == (text, known)]
+    if busy := next((run for run, standing in alike if standing == "running"), None):
         raise RunError(
             f"Another process works on the run {busy.id} of this recipe. Wait for it, or make a run of its own: anew=True."
         )
-    return next((one for one, standing in alike if standing in ("stopped", "paused", "interrupted")), None)
+    return next((run for run, standing in alike if standing in ("stopped", "paused", "interrupted")), None)
 
 
 def _worked(
-    here: Settings, work: Callable[[Store, Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
+    app_settings: Settings, work: Callable[[Store, Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
 ) -> Run:
     async def working(hand: Hand) -> Run:
-        with Store(here.data) as store, told(progress, "rows") as tell:
+        with Store(app_settings.data) as store, told(progress, "rows") as tell:
 
             def watch(execution: Execution, total: int | None) -> None:
                 hand.gently = execution.stop
@@ -373,6 +375,6 @@ def _worked(
             done = await work(store, watch)
             counts = store.runs.counts(done.id)
             tell(counts.answered, counts.answered)
-            return Run(**{f.name: getattr(done, f.name) for f in fields(done)}, data=here.data)
+            return Run(**{f.name: getattr(done, f.name) for f in fields(done)}, data=app_settings.data)
 
     return awaited(working)

@@ -26,11 +26,11 @@ class Beside:
             until, known = cast(tuple[float, T | None], self._known.get(name, (0.0, None)))
             if time.monotonic() < until:
                 return known
-            if (asked := self._asked.get(name)) is None:
-                asked = self._asked[name] = self._thread.submit(self._find, name, find)
+            if (future := self._asked.get(name)) is None:
+                future = self._asked[name] = self._thread.submit(self._find, name, find)
         try:
-            found: T = asked.result(wait)
-            return found
+            value: T = future.result(wait)
+            return value
         except TimeoutError:
             return known
 
@@ -46,11 +46,11 @@ class Beside:
     def _find(self, name: str, find: Callable[[], T]) -> T:
         began = time.monotonic()
         try:
-            found = find()
+            value = find()
             ended = time.monotonic()
             took = ended - began
-            self._known[name] = (ended + BELIEVED * took if took > LONG else ended, found)
-            return found
+            self._known[name] = (ended + BELIEVED * took if took > LONG else ended, value)
+            return value
         finally:
             with self._guard:
                 self._asked.pop(name, None)

@@ -51,12 +51,12 @@ def drop_all(store: Store, run: Run, row_ids: Sequence[str]) -> tuple[list[Dropp
         if any(verdict.status == "submitted" for verdict in verdicts)
     }
     marked = store.rows.mark_all([row for row in row_ids if row not in taken], "kept", "dropped", DROPPED)
-    return [Dropped(*one) for one in marked], len(row_ids) - len(marked)
+    return [Dropped(*change) for change in marked], len(row_ids) - len(marked)
 
 
 def keep_all(store: Store, dropped: Sequence[Dropped]) -> int:
     """Puts dropped rows back as they were; those that nobody changed since. How many."""
-    return store.rows.unmark_all([(one.row, one.at, one.updated) for one in dropped], "dropped", "kept")
+    return store.rows.unmark_all([(entry.row, entry.at, entry.updated) for entry in dropped], "dropped", "kept")
 
 
 def keep(store: Store, row_id: str) -> None:

@@ -24,10 +24,10 @@ def main() -> None:
     try:
         app()
     except ClaywrightError as error:
-        words = f"{error}\n{error.terminal}".strip()
-        terminal.say(f"Error: {words}")
+        message = f"{error}\n{error.terminal}".strip()
+        terminal.say(f"Error: {message}")
         if "--json" in sys.argv:
-            terminal.show_json({"error": words, "kind": type(error).__name__})
+            terminal.show_json({"error": message, "kind": type(error).__name__})
         sys.exit(1)
     except KeyboardInterrupt:
         terminal.say("Stopped.")

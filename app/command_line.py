@@ -65,18 +65,18 @@ def way(look: Look, page: str) -> Way:
 
 def _run(look: Look, data: Path | None, page: str) -> Way:
     """A run of the recipe, or, where it can't tell a difference, more of the run that is shown. Nothing is sent to Argilla."""
-    made, old = look.wanted, look.recipe
+    recipe, old = look.wanted, look.recipe
     notes = [NO_RUN] if page != "generate" else []
     if look.run is not None and old is not None and not look.busy and _goes_on(look):
-        words = ["run", "--resume", look.run.id, "--no-push"]
-        if look.same and made is not None and made.rows not in (None, old.rows):
-            words += ["--rows", str(made.rows)]
-        said = f"It goes on with {look.run.name}, as this page would; what was made is not made again."
-        return Way(_claywright(data, *words), notes=(said, *notes, *_keys(_models(old))))
+        arguments = ["run", "--resume", look.run.id, "--no-push"]
+        if look.same and recipe is not None and recipe.rows not in (None, old.rows):
+            arguments += ["--rows", str(recipe.rows)]
+        note = f"It goes on with {look.run.name}, as this page would; what was made is not made again."
+        return Way(_claywright(data, *arguments), notes=(note, *notes, *_keys(_models(old))))
     if look.run is not None and page == "generate" and not look.same:
         notes.append("It begins a new run: the forms say something else than the run that is shown.")
     file = file_name(str(look.filled.get("name") or "dataset"))
-    keys = _keys(_models(made)) if made is not None else ()
+    keys = _keys(_models(recipe)) if recipe is not None else ()
     return Way(
         _claywright(data, "run", file, "--no-push"),
         _python("run", [json.dumps(file)], data, "made = "),
@@ -91,73 +91,73 @@ def _goes_on(look: Look) -> bool:
         return True
     if not look.same or look.wanted is None or look.recipe is None:
         return False
-    own, wanted = money.unpriced(look.recipe).dump(), money.unpriced(look.wanted).dump()
-    return {**own, "rows": 0, "name": ""} == {**wanted, "rows": 0, "name": ""}
+    current, new = money.unpriced(look.recipe).dump(), money.unpriced(look.wanted).dump()
+    return {**current, "rows": 0, "name": ""} == {**new, "rows": 0, "name": ""}
 
 
-def _rate(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
-    notes = list(_keys([look.described("labeller") or made.labeller]))
-    old, words, given = made.rating or UltraFeedback(), ["rate", run], []
+def _rate(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+    notes = list(_keys([look.described("labeller") or recipe.labeller]))
+    old, arguments, extra = recipe.rating or UltraFeedback(), ["rate", run], []
     try:
         judge = draft.rating_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *words), notes=(f"The forms can't be used as they are: {error}",))
+        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     if judge.aspects != old.aspects:
-        words += [word for aspect in judge.aspects for word in ("--aspect", aspect)]
+        arguments += [word for aspect in judge.aspects for word in ("--aspect", aspect)]
     if judge.together != old.together:
-        words.append(FLAGS["together"][not judge.together])
+        arguments.append(FLAGS["together"][not judge.together])
     if judge.repeats != old.repeats:
-        words += ["--repeats", str(judge.repeats)]
+        arguments += ["--repeats", str(judge.repeats)]
     others = [f.name for f in fields(UltraFeedback) if f.name not in ("aspects", "together", "repeats")]
     if any(getattr(judge, name) != getattr(old, name) for name in others):
         notes.append("What stands under More is as in the run's own recipe: the command has no option for it.")
-    wanted = look.described("labeller") or made.labeller
-    if wanted.unpriced != made.labeller.unpriced:
+    labeller = look.described("labeller") or recipe.labeller
+    if labeller.unpriced != recipe.labeller.unpriced:
         notes.append("It rates with the labeller of the run's own recipe, not with the one on the page Models.")
     if judge != old:
-        given = [f"UltraFeedback({_settings(judge, UltraFeedback())})"]
+        extra = [f"UltraFeedback({_settings(judge, UltraFeedback())})"]
     return Way(
-        _claywright(data, *words),
-        _python("rate", [json.dumps(run), *given], data, more=("UltraFeedback",) if given else ()),
+        _claywright(data, *arguments),
+        _python("rate", [json.dumps(run), *extra], data, more=("UltraFeedback",) if extra else ()),
         tuple(notes),
     )
 
 
-def _push(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
+def _push(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
     back = f"What people said comes back with {shlex.join(_claywright(data, 'pull', run))}"
-    words, notes, old = ["push", run], [back], made.review
+    arguments, notes, old = ["push", run], [back], recipe.review
     try:
         review = draft.review_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *words), notes=(f"The forms can't be used as they are: {error}",))
+        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     for name in ("dataset", "workspace"):
         if getattr(review, name) != getattr(old, name):
-            words += [f"--{name}", getattr(review, name)]
+            arguments += [f"--{name}", getattr(review, name)]
     if review.blind_audit != old.blind_audit and review.blind_audit != "auto":
-        words.append(FLAGS["blind_audit"][not review.blind_audit])
-    told = ("dataset", "workspace") if review.blind_audit == "auto" else ("dataset", "workspace", "blind_audit")
-    others = [f.name for f in fields(Review) if f.name not in told]
+        arguments.append(FLAGS["blind_audit"][not review.blind_audit])
+    options = ("dataset", "workspace") if review.blind_audit == "auto" else ("dataset", "workspace", "blind_audit")
+    others = [f.name for f in fields(Review) if f.name not in options]
     if any(getattr(review, name) != getattr(old, name) for name in others):
         notes.append("How rows are sent is as in the run's own recipe: sending them once from this page changes that.")
     named = [json.dumps(review.dataset)] if review.dataset != old.dataset else []
-    return Way(_claywright(data, *words), _python("push", [json.dumps(run), *named], data), tuple(notes))
+    return Way(_claywright(data, *arguments), _python("push", [json.dumps(run), *named], data), tuple(notes))
 
 
-def _agreement(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
+def _agreement(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
     return Way(_claywright(data, "agreement", run), _python("agreement", [json.dumps(run)], data))
 
 
-def _export(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
-    words, old = ["export", run], made.export
+def _export(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+    arguments, old = ["export", run], recipe.export
     kind = str(look.filled.get("export.kind"))
     try:
         to = draft.export_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *words), notes=(f"The forms can't be used as they are: {error}",))
-    words += ["--format", to.format]
-    file = "" if kind in (HUB, ARGILLA) else f"{Path(file_name(made.name)).stem}.{kind}"
+        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
+    arguments += ["--format", to.format]
+    file = "" if kind in (HUB, ARGILLA) else f"{Path(file_name(recipe.name)).stem}.{kind}"
     if file:
-        words += ["--to", file]
+        arguments += ["--to", file]
     kept = []
     for f in fields(Export):
         value = getattr(to, f.name)
@@ -165,11 +165,11 @@ def _export(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
             continue
         option = "--" + f.name.replace("_", "-")
         if f.name in FLAGS:
-            words.append(FLAGS[f.name][not value])
+            arguments.append(FLAGS[f.name][not value])
         elif value is None:
             kept.append(f.name.replace("_", " "))
         else:
-            words += [option, str(value)]
+            arguments += [option, str(value)]
     notes = (f"The run's own recipe sets {' and '.join(kept)}, which no option takes back.",) if kept else ()
     settings = _settings(to, Export(), without=(HUB,) if kind == HUB else ())
     if kind == ARGILLA:
@@ -178,24 +178,24 @@ def _export(look: Look, data: Path | None, run: str, made: Recipe) -> Way:
         python = _python("publish", [json.dumps(run), json.dumps(to.hub), *filter(None, [settings])], data)
     else:
         python = _python("export", [json.dumps(run), json.dumps(file), *filter(None, [settings])], data)
-    return Way(_claywright(data, *words), python, notes)
+    return Way(_claywright(data, *arguments), python, notes)
 
 
-def _claywright(data: Path | None, *words: str) -> tuple[str, ...]:
-    return ("claywright", *(("--data", str(data)) if data else ()), *words)
+def _claywright(data: Path | None, *arguments: str) -> tuple[str, ...]:
+    return ("claywright", *(("--data", str(data)) if data else ()), *arguments)
 
 
-def _python(name: str, given: Sequence[str], data: Path | None, before: str = "", more: Sequence[str] = ()) -> str:
+def _python(name: str, arguments: Sequence[str], data: Path | None, before: str = "", more: Sequence[str] = ()) -> str:
     """The lines that call a function of the Python API."""
     where = [f"data=Path({json.dumps(str(data))})"] if data else []
     path = "from pathlib import Path\n" if data else ""
-    return f"{path}from claywright import {', '.join([*more, name])}\n{before}{name}({', '.join([*given, *where])})"
+    return f"{path}from claywright import {', '.join([*more, name])}\n{before}{name}({', '.join([*arguments, *where])})"
 
 
-def _settings(made: Any, usual: Any, without: Sequence[str] = ()) -> str:
+def _settings(settings: Any, defaults: Any, without: Sequence[str] = ()) -> str:
     """What differs from the defaults, as arguments in Python."""
-    values = {f.name: getattr(made, f.name) for f in fields(made) if f.name not in without}
-    changed: Mapping[str, Any] = {name: value for name, value in values.items() if value != getattr(usual, name)}
+    values = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in without}
+    changed: Mapping[str, Any] = {name: value for name, value in values.items() if value != getattr(defaults, name)}
     return ", ".join(f"{name}={_literal(value)}" for name, value in changed.items())
 
 
@@ -206,9 +206,9 @@ def _literal(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-def _models(made: Recipe) -> list[ModelSpec]:
-    used = [made.generator, *made.responders]
-    return [*used, made.labeller] if made.rating is not None else used
+def _models(recipe: Recipe) -> list[ModelSpec]:
+    used = [recipe.generator, *recipe.responders]
+    return [*used, recipe.labeller] if recipe.rating is not None else used
 
 
 def _keys(specs: Sequence[ModelSpec]) -> tuple[str, ...]:

@@ -127,8 +127,8 @@ class Database:
     def _open_to_read(self) -> None:
         """The store of a folder in which nothing can be written. Raises StoreError where that can't be had."""
         self.writable = False
-        beside = (Path(f"{self.path}{part}") for part in BESIDE[1:])
-        left = [file for file in beside if file.is_file() and file.stat().st_size]
+        side_files = (Path(f"{self.path}{part}") for part in BESIDE[1:])
+        left = [file for file in side_files if file.is_file() and file.stat().st_size]
         try:
             self._writer = self._connect()
             self._watcher = self._connect()
@@ -161,9 +161,9 @@ class Database:
 
     def check(self) -> None:
         """Looks through the whole file. Raises StoreError where it is damaged."""
-        found = self.all("PRAGMA quick_check(1)")
-        if (said := str(found[0][0]) if found else "") != "ok":
-            raise StoreError(damaged(self.path, said))
+        rows = self.all("PRAGMA quick_check(1)")
+        if (result := str(rows[0][0]) if rows else "") != "ok":
+            raise StoreError(damaged(self.path, result))
 
     def _connect(self) -> sqlite3.Connection:
         self._opened.append(connection := self._connected(sqlite3.Connection))
@@ -246,10 +246,10 @@ class Database:
         self._put(Order(function, future))
         return future
 
-    def _ask(self, wanted: "Write[Any] | tuple[Line, ...]") -> "asyncio.Future[Any]":
+    def _ask(self, write: "Write[Any] | tuple[Line, ...]") -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._put(Order(wanted, future, loop))
+        self._put(Order(write, future, loop))
         return future
 
     def _put(self, order: "Order") -> None:
@@ -329,9 +329,9 @@ class Database:
     def _done(self, order: "Order", *, added: bool) -> Any:
         if isinstance(order.wanted, tuple):
             return None if added else self._add(order.wanted)
-        said = order.wanted(self._writer)
+        result = order.wanted(self._writer)
         # a cursor that another thread lets go of would disturb this thread's use of the same statement
-        return None if isinstance(said, sqlite3.Cursor) else said
+        return None if isinstance(result, sqlite3.Cursor) else result
 
     def _add(self, lines: "Sequence[Line]") -> None:
         for statement in dict.fromkeys(line.statement for line in lines):
@@ -368,9 +368,9 @@ class Reading(sqlite3.Connection):
 
     def execute(self, sql: str, values: Any = (), /) -> "Found":
         with translated(self.path):
-            found = self.cursor(Found)
-            found.path = self.path
-            return found.execute(sql, values)
+            cursor = self.cursor(Found)
+            cursor.path = self.path
+            return cursor.execute(sql, values)
 
 
 class Found(sqlite3.Cursor):
@@ -453,7 +453,7 @@ def _make_private(path: Path) -> None:
 
 def _answer(done: "list[Done]") -> None:
     """Tells those who asked: the tasks of one loop together, as each call into another thread's loop wakes it up."""
-    for loop, these in groupby(done, key=lambda one: one[0].loop):
+    for loop, these in groupby(done, key=lambda item: item[0].loop):
         if loop is None:
             _tell(list(these))
         else:

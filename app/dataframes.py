@@ -55,7 +55,9 @@ def _in_order(types: Mapping[str, str]) -> Iterator[str]:
         yield name
         if name in ("rating", "people.rating", "people.accepted"):
             kinds = ("rating", "rationale") if name == "rating" else (name,)
-            yield from (one for kind in kinds for one in types if one.startswith(f"{kind}.") and one not in COLUMNS)
+            yield from (
+                column for kind in kinds for column in types if column.startswith(f"{kind}.") and column not in COLUMNS
+            )
 
 
 def _lines(judged: Judged, run: str, per: Per) -> Iterator[dict[str, Any]]:
@@ -100,25 +102,25 @@ def _of_response(judged: Judged, index: int, correction: tuple[str, int] | None)
 
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
     """Rows with their columns in the order in which they first come; each of the type that all its values have."""
-    held = list(rows)
-    names = list(dict.fromkeys(name for row in held for name in row))
-    return of_columns({name: [row.get(name) for row in held] for name in names})
+    row_list = list(rows)
+    names = list(dict.fromkeys(name for row in row_list for name in row))
+    return of_columns({name: [row.get(name) for row in row_list] for name in names})
 
 
 def of_columns(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str] | None = None) -> "pd.DataFrame":
     """Columns of equal length; None is missing. A type that is not given is that of the values."""
     import pandas as pd
 
-    given = types or {}
-    return pd.DataFrame({name: _column(values, given.get(name, "")) for name, values in columns.items()})
+    dtypes = types or {}
+    return pd.DataFrame({name: _column(values, dtypes.get(name, "")) for name, values in columns.items()})
 
 
 def _column(values: Sequence[Any], kind: str) -> "pd.Series[Any]":
     import pandas as pd
 
     kind = kind or _type_of(values)
-    held = [pd.NA if value is None else value for value in values]
-    return pd.Series(held, dtype=kind)
+    cells = [pd.NA if value is None else value for value in values]
+    return pd.Series(cells, dtype=kind)
 
 
 def _type_of(values: Iterable[Any]) -> str:

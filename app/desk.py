@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import config, draft, importing, judging, permissions, recipe, reviewing
+from app import config, draft, importing, judging, permissions, reviewing
 from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
@@ -28,7 +28,7 @@ from app.jobs import Job, Jobs
 from app.judging import Foreseen
 from app.keys import KeyRing, TypedKeys, is_variable
 from app.permissions import Need, Permissions
-from app.recipe import Recipe
+from app.recipe import Recipe, example
 from app.reviewing import Invited
 from app.run_recipes import recipe_of, recipe_text, same_rows
 from app.security import Uploads
@@ -97,14 +97,14 @@ class Desk:
     @cached_property
     def usual(self) -> Filled:
         """What the forms hold at the beginning: as for the built-in example, and nobody's name."""
-        return {**draft.fill(recipe.example()), "reviewer.name": ""}
+        return {**draft.fill(example()), "reviewer.name": ""}
 
     def filled(self, browser: str) -> Filled:
         """What the browser's forms hold: as they were left, else as for the built-in example."""
         with self._filling:
             if browser not in self._filled:
-                usual = self.usual
-                self._filled[browser] = {**usual, **draft.kept(self.store.forms.get(browser), usual)}
+                defaults = self.usual
+                self._filled[browser] = {**defaults, **draft.kept(self.store.forms.get(browser), defaults)}
             return self._filled[browser]
 
     def keep(self, browser: str, changes: Filled) -> None:
@@ -128,8 +128,8 @@ class Desk:
 
     def forget(self, browser: str, names: Collection[str]) -> None:
         """These fields are as at the beginning again, for they can't be shown as they were left."""
-        usual = self.usual
-        self.keep(browser, {name: usual[name] for name in names if name in usual})
+        defaults = self.usual
+        self.keep(browser, {name: defaults[name] for name in names if name in defaults})
 
     def reviewer(self, browser: str, *, deciding: bool = False) -> str:
         """Under which name this browser's verdicts are kept; "" for one that has to be asked for it.
@@ -242,7 +242,7 @@ class Desk:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
         name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
         try:
-            where = reviewing.argilla(self.settings, lambda words: None)
+            where = reviewing.argilla(self.settings, lambda message: None)
             path = importing.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
             raise draft.of_input(filled, error) from error
@@ -264,8 +264,8 @@ class Desk:
     # -- runs
 
     def newest(self) -> Run | None:
-        found = self.store.runs.all()
-        return found[0] if found else None
+        runs = self.store.runs.all()
+        return runs[0] if runs else None
 
     def begin(self, filled: Filled, run_id: str) -> tuple[Run, Recipe]:
         """The run to work for what the forms say: the draft that is there if it makes the same rows, else a new one.
@@ -275,33 +275,33 @@ class Desk:
         with self._starting:
             if run_id and (job := self.jobs.of(run_id)) is not None and job.state == "working":
                 raise RunError("This run is being worked on. Stop that first, or wait for it.")
-            made = self.recipe(filled)
+            recipe = self.recipe(filled)
             try:
                 old = self.store.runs.get(run_id) if run_id else None
                 taken = {
                     run.name for run in self.store.runs.all() if old is None or old.state != "draft" or run.id != old.id
                 }
-                made = replace(made, name=draft.fresh_name(made.name, taken))
-                return draft_run(Workspace(self.settings, self.store, inputs=self.jobs.inputs), made, old), made
+                recipe = replace(recipe, name=draft.fresh_name(recipe.name, taken))
+                return draft_run(Workspace(self.settings, self.store, inputs=self.jobs.inputs), recipe, old), recipe
             except FormError:
                 raise
             except InputError as error:
                 raise draft.of_input(filled, error) from error
 
-    def expected(self, made: Recipe) -> int | None:
+    def expected(self, recipe: Recipe) -> int | None:
         """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""
-        if made.task.draws or made.task.endless or not made.inputs.given:
-            return made.rows
-        known = recipe_text(Recipe(task=made.task, inputs=made.inputs))
+        if recipe.task.draws or recipe.task.endless or not recipe.inputs.given:
+            return recipe.rows
+        known = recipe_text(Recipe(task=recipe.task, inputs=recipe.inputs))
         with self._counting:
             if known not in self._expected:
                 self._expected[known] = Future()
-                threading.Thread(target=_count, args=(made, self._expected[known]), daemon=True).start()
+                threading.Thread(target=_count, args=(recipe, self._expected[known]), daemon=True).start()
         try:
             most = self._expected[known].result(COUNT_WITHIN)
         except TimeoutError:
-            return made.rows
-        return made.rows if most is None else most if made.rows is None else min(most, made.rows)
+            return recipe.rows
+        return recipe.rows if most is None else most if recipe.rows is None else min(most, recipe.rows)
 
     @property
     def counting(self) -> bool:
@@ -315,26 +315,26 @@ class Desk:
 
     def foreseen(self, run: Run, to: Export) -> Foreseen:
         """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
-        asked, began = (run.id, to), time.monotonic()
-        until, found = self._foreseen.get(asked, (0.0, None))
-        if found is None or began > until:
-            found = judging.foresee(self.store, run, to)
+        request, began = (run.id, to), time.monotonic()
+        until, preview = self._foreseen.get(request, (0.0, None))
+        if preview is None or began > until:
+            preview = judging.foresee(self.store, run, to)
             ended = time.monotonic()
             known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
-            self._foreseen = {**known, asked: (ended + BELIEVED * (ended - began), found)}
-        return found
+            self._foreseen = {**known, request: (ended + BELIEVED * (ended - began), preview)}
+        return preview
 
     def counted(self, run: Run, find: Find[T], wait: float | None = None) -> T | None:
         """What `find` tells of a run, found out beside the glances, and anew only where something was written."""
         name = f"{find.__name__} of {run.id}"
         return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
 
-    def look(self, browser: str, run_id: str, place: dict[str, Any]) -> "Look":
+    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "Look":
         try:
             run = self.store.runs.get(run_id) if run_id else None
         except RunError:
             run = None
-        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, place)
+        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
 
 
 def person_name(reviewer: str) -> str:
@@ -342,12 +342,12 @@ def person_name(reviewer: str) -> str:
     return reviewer.removesuffix(IN_THE_APP)
 
 
-def _count(made: Recipe, counted: "Future[int | None]") -> None:
+def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
     """Reads the input of a recipe to its end; None where that fails."""
     number = None
     try:
-        made = replace(made, rows=None)
-        number = most_rows(made, number_of_units(made, still=within(COUNT_FOR)))
+        recipe = replace(recipe, rows=None)
+        number = most_rows(recipe, number_of_units(recipe, still=within(COUNT_FOR)))
     except (ClaywrightError, OSError):
         pass
     finally:

@@ -91,26 +91,26 @@ def _argilla(settings: Settings) -> Finding:
         else:
             where = reviewing.Argilla(settings.argilla_url, settings.argilla_key or "", settings.argilla_workspace)
         with Server(where.url, where.key) as server:
-            found = server.access()
+            access = server.access()
     except (ClaywrightError, OSError, ValueError) as error:
         return Finding(what, False, str(error))
-    words = [
-        f"version {found.version} (asked with argilla {metadata.version('argilla')})",
-        f"{found.username} ({found.role})",
-        f"workspaces: {', '.join(found.workspaces) or 'none'}",
+    facts = [
+        f"version {access.version} (asked with argilla {metadata.version('argilla')})",
+        f"{access.username} ({access.role})",
+        f"workspaces: {', '.join(access.workspaces) or 'none'}",
     ]
-    able = found.may_make_datasets
+    able = access.may_make_datasets
     if able:
-        words.append("may make datasets")
-    elif found.role == "admin":
-        words.append("this admin is in no workspace: an owner has to add it to one")
+        facts.append("may make datasets")
+    elif access.role == "admin":
+        facts.append("this admin is in no workspace: an owner has to add it to one")
     else:
-        words.append("this user may not make datasets: use an owner's or admin's key")
-    if where.workspace and where.workspace not in found.workspaces:
-        able = able and found.role == "owner"
-        words.append(
+        facts.append("this user may not make datasets: use an owner's or admin's key")
+    if where.workspace and where.workspace not in access.workspaces:
+        able = able and access.role == "owner"
+        facts.append(
             f"the workspace '{where.workspace}' (ARGILLA_WORKSPACE) is "
             + ("made with the first push" if able else "not among them: only an owner can make it")
         )
-    words.append("webhooks can be set" if found.webhooks else "webhooks can't be set with this key (an owner's can)")
-    return Finding(what, able, ", ".join(words))
+    facts.append("webhooks can be set" if access.webhooks else "webhooks can't be set with this key (an owner's can)")
+    return Finding(what, able, ", ".join(facts))

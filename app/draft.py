@@ -15,11 +15,10 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
-from app import recipe
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.keys import variable_for
-from app.recipe import LONGEST_NAME, Recipe
+from app.recipe import LONGEST_NAME, Recipe, changed
 from app.tables.browse import FILTERS
 from feedback.exports import Export
 from feedback.judged import Merging
@@ -68,9 +67,9 @@ class FormError(SettingsError):
     wrong only when it is needed.
     """
 
-    def __init__(self, place: str, message: str, field: str = "", *, missing: bool = False) -> None:
+    def __init__(self, section: str, message: str, field: str = "", *, missing: bool = False) -> None:
         super().__init__(message)
-        self.place, self.field, self.missing = place, field, missing
+        self.place, self.field, self.missing = section, field, missing
 
 
 def default_of(field: "Field[Any]") -> Any:
@@ -89,7 +88,7 @@ def label_of(field: "Field[Any]") -> str:
 
 def shown(value: Any) -> Any:
     """A setting as a form's field shows it."""
-    if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         return "\n".join(value)
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False) if value else ""
@@ -136,11 +135,11 @@ def checked(name: str, value: Any) -> Any:
     raise FormError(name, "can't hold this.")
 
 
-def kept(filled: Mapping[str, Any], usual: Filled) -> Filled:
+def kept(filled: Mapping[str, Any], defaults: Filled) -> Filled:
     """What was kept of the forms, without what no field can hold: names that are none, values of another kind than usual."""
     usable: Filled = {}
     for name, value in filled.items():
-        if name in usual and (value is None or usual[name] is None or _kind(value) is _kind(usual[name])):
+        if name in defaults and (value is None or defaults[name] is None or _kind(value) is _kind(defaults[name])):
             with contextlib.suppress(FormError, RecursionError):
                 usable[name] = checked(name, value)
     return usable
@@ -151,50 +150,50 @@ def _kind(value: Any) -> type:
     return float if type(value) is int else list if isinstance(value, tuple) else type(value)
 
 
-def fill(made: Recipe) -> Filled:
+def fill(recipe: Recipe) -> Filled:
     """The forms as they stand for a recipe."""
-    filled: Filled = {"name": made.name, "rows": made.rows, "seed": made.seed}
+    filled: Filled = {"name": recipe.name, "rows": recipe.rows, "seed": recipe.seed}
     for role in ROLES:
-        filled.update(prefixed(role, fill_model(getattr(made, role))))
+        filled.update(prefixed(role, fill_model(getattr(recipe, role))))
     filled.update(prefixed("new", fill_model(ModelSpec(preset="openai"))))
-    near = fill_model(made.embedder or ModelSpec(url=NOWHERE))
-    filled.update(prefixed("embedder", {**near, "url": near["url"] if made.embedder else ""}))
-    filled["answers.by"] = "others" if made.responders else "generator"
-    filled["responders"] = [recipe.changed(spec) for spec in made.responders]
-    filled["task.kind"] = made.kind
+    embedder = fill_model(recipe.embedder or ModelSpec(url=NOWHERE))
+    filled.update(prefixed("embedder", {**embedder, "url": embedder["url"] if recipe.embedder else ""}))
+    filled["answers.by"] = "others" if recipe.responders else "generator"
+    filled["responders"] = [changed(spec) for spec in recipe.responders]
+    filled["task.kind"] = recipe.kind
     for kind, task in TASKS.items():
-        own = made.task if kind == made.kind else None
+        own = recipe.task if kind == recipe.kind else None
         filled.update(
             prefixed(kind, {f.name: shown(getattr(own, f.name) if own else default_of(f)) for f in fields(task)})
         )
     filled.update(prefixed("inputs", {
-        "source": "dataset" if made.inputs.dataset else "upload" if made.inputs.path else "paste",
-        "path": made.inputs.path, "text": "", "dataset": made.inputs.dataset, "config": made.inputs.config,
-        "split": made.inputs.split, "skip": made.inputs.skip, "limit": made.inputs.limit, "found": {},
-        **asdict(made.inputs.options),
-        "columns": dict(made.inputs.columns),
+        "source": "dataset" if recipe.inputs.dataset else "upload" if recipe.inputs.path else "paste",
+        "path": recipe.inputs.path, "text": "", "dataset": recipe.inputs.dataset, "config": recipe.inputs.config,
+        "split": recipe.inputs.split, "skip": recipe.inputs.skip, "limit": recipe.inputs.limit, "found": {},
+        **asdict(recipe.inputs.options),
+        "columns": dict(recipe.inputs.columns),
         "argilla": "", "workspace": "", "snapshot": "", "run": "",
-        "drawn_from": made.task.draws and made.inputs.given,
+        "drawn_from": recipe.task.draws and recipe.inputs.given,
         **{f"column{k}": "" for k in range(SLOTS)},
-        **{f"column{k}": made.inputs.columns.get(name, "") for k, name in enumerate(columns_of(made.task)[:SLOTS])},
+        **{f"column{k}": recipe.inputs.columns.get(name, "") for k, name in enumerate(columns_of(recipe.task)[:SLOTS])},
     }))  # fmt: skip
-    filled["answers.n"] = made.answers.n if made.answers else None
-    filled["answers.system_prompt"] = made.answers.system_prompt if made.answers else ""
-    filled["answers.principles"] = shown(made.answers.principles) if made.answers else ""
-    judge = made.rating
+    filled["answers.n"] = recipe.answers.n if recipe.answers else None
+    filled["answers.system_prompt"] = recipe.answers.system_prompt if recipe.answers else ""
+    filled["answers.principles"] = shown(recipe.answers.principles) if recipe.answers else ""
+    judge = recipe.rating
     filled["rating.on"] = judge is not None
     filled.update(prefixed("rating", asdict(judge) if judge else RATING))
     filled["rating.aspects"] = list(filled["rating.aspects"])
     reviewed = {
-        **asdict(made.review), "aspects": list(made.review.aspects), "reasons": shown(made.review.reasons),
-        "blind_audit": next(word for word, value in AUDITS.items() if value == made.review.blind_audit),
+        **asdict(recipe.review), "aspects": list(recipe.review.aspects), "reasons": shown(recipe.review.reasons),
+        "blind_audit": next(word for word, value in AUDITS.items() if value == recipe.review.blind_audit),
     }  # fmt: skip
     filled.update(prefixed("review", reviewed))
-    filled.update(prefixed("merge", asdict(made.merge)))
-    filled.update(prefixed("budget", asdict(made.budget)))
+    filled.update(prefixed("merge", asdict(recipe.merge)))
+    filled.update(prefixed("budget", asdict(recipe.budget)))
     filled["argilla.url"] = ""
     filled.update(dict.fromkeys((f"browse.{name}" for name in FILTERS), ""))
-    out = made.export
+    out = recipe.export
     kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
     filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))
     del filled["export.path"]
@@ -211,19 +210,19 @@ def fill_model(spec: ModelSpec) -> Filled:
     }
 
 
-def model_of(filled: Mapping[str, Any], place: str) -> ModelSpec:
+def model_of(filled: Mapping[str, Any], section: str) -> ModelSpec:
     """The model that a part of the forms describes. Raises FormError."""
     values = dict(filled)
     preset = "" if values["preset"] == OWN_ADDRESS else str(values["preset"])
     url, key = str(values.get("url") or "").strip(), str(values.get("key_env") or "").strip()
     if not preset and not url:
         raise FormError(
-            place,
+            section,
             "The address is missing: that of an OpenAI-compatible endpoint, as http://localhost:8000/v1.",
-            f"{place}.url",
+            f"{section}.url",
             missing=True,
         )
-    spec = _part(ModelSpec, {**values, "preset": preset, "url": url, "key_env": "" if key == TYPED else key}, place)
+    spec = _part(ModelSpec, {**values, "preset": preset, "url": url, "key_env": "" if key == TYPED else key}, section)
     own = replace(spec, key_env="").key_variable
     if key == TYPED and not own and url:
         return replace(spec, key_env=variable_for(url))
@@ -248,10 +247,14 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
     if task.draws and not filled.get("inputs.drawn_from"):
         return Inputs()
     source, slots = filled.get("inputs.source"), columns_of(task)[:SLOTS]
-    mapping = {ours: theirs for ours, theirs in (filled.get("inputs.columns") or {}).items() if ours not in slots}
-    for k, ours in enumerate(slots):
-        if (theirs := filled.get(f"inputs.column{k}")) and theirs != ours:
-            mapping[ours] = theirs
+    mapping = {
+        task_column: column
+        for task_column, column in (filled.get("inputs.columns") or {}).items()
+        if task_column not in slots
+    }
+    for k, task_column in enumerate(slots):
+        if (column := filled.get(f"inputs.column{k}")) and column != task_column:
+            mapping[task_column] = column
     where = {name: str(filled.get(f"inputs.{name}") or "").strip() for name in ("dataset", "config", "split")}
     where["split"] = where["split"] or "train"
     if source != "dataset":
@@ -337,8 +340,8 @@ def export_of(filled: Filled) -> Export:
         unreviewed = values["unreviewed"] == ROWS[True]
         return _part(Export, {**values, "unreviewed": unreviewed, **where}, "export")
     except FormError as error:
-        place = "hub" if error.field == "export.hub" else "export"
-        raise FormError(place, str(error), error.field) from error
+        section = "hub" if error.field == "export.hub" else "export"
+        raise FormError(section, str(error), error.field) from error
 
 
 def recipe_from(filled: Filled) -> Recipe:
@@ -356,8 +359,8 @@ def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
     try:
         return Recipe(**parts)
     except SettingsError as error:
-        words = error.page or _labelled(Recipe, str(error))
-        raise FormError("task", words, input_field(filled) if error.setting == "inputs" else error.setting) from error
+        message = error.page or _labelled(Recipe, str(error))
+        raise FormError("task", message, input_field(filled) if error.setting == "inputs" else error.setting) from error
 
 
 def unusable(filled: Filled) -> dict[str, str]:
@@ -468,7 +471,7 @@ def _names_of_part(prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, str]
     return tuple((name, name.removeprefix(f"{prefix}.")) for name in names if name.startswith(f"{prefix}."))
 
 
-def _part(cls: type[T], values: Mapping[str, Any], place: str, prefix: str = "") -> T:
+def _part(cls: type[T], values: Mapping[str, Any], section: str, prefix: str = "") -> T:
     """Raises FormError in the page's words. `prefix` is that of the form's fields, where it is not the place's name."""
     try:
         known = {f.name: given(f, values[f.name]) for f in fields(cast(Any, cls)) if f.name in values}
@@ -476,9 +479,9 @@ def _part(cls: type[T], values: Mapping[str, Any], place: str, prefix: str = "")
     except FormError:
         raise
     except SettingsError as error:
-        at = f"{prefix or place}.{error.setting}" if error.setting else ""
-        words = error.page or _of_another_kind(cls, error) or _labelled(cls, str(error))
-        raise FormError(place, words, at) from error
+        at = f"{prefix or section}.{error.setting}" if error.setting else ""
+        message = error.page or _of_another_kind(cls, error) or _labelled(cls, str(error))
+        raise FormError(section, message, at) from error
 
 
 def _of_another_kind(cls: type, error: SettingsError) -> str:
@@ -487,17 +490,17 @@ def _of_another_kind(cls: type, error: SettingsError) -> str:
     if setting is None or not isinstance(error.__cause__, ValidationError):
         return ""
     kind = next(
-        (words for name, words in KINDS.items() if str(setting.type).removeprefix("<class '").startswith(name)), ""
+        (noun for name, noun in KINDS.items() if str(setting.type).removeprefix("<class '").startswith(name)), ""
     )
-    _, _, given = str(error).rpartition(" (given: ")
-    return f"{label_of(setting)} must be {kind} (given: {given}" if kind and given else ""
+    _, _, value = str(error).rpartition(" (given: ")
+    return f"{label_of(setting)} must be {kind} (given: {value}" if kind and value else ""
 
 
-def _labelled(cls: type, words: str) -> str:
+def _labelled(cls: type, message: str) -> str:
     """What is wrong with a setting, with labels as the page shows them where a recipe file has names."""
-    words = PLACE.sub("", words).removeprefix(": ")
+    message = PLACE.sub("", message).removeprefix(": ")
     labels = {f.name: label_of(f) for f in fields(cast(Any, cls))}
-    first = WORD.match(words)
+    first = WORD.match(message)
     if first and first[0] in labels:
-        words = labels[first[0]] + words[first.end() :]
-    return WORD.sub(lambda word: labels.get(word[0], word[0]) if "_" in word[0] else word[0], words)
+        message = labels[first[0]] + message[first.end() :]
+    return WORD.sub(lambda word: labels.get(word[0], word[0]) if "_" in word[0] else word[0], message)

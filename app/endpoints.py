@@ -37,16 +37,16 @@ class LocalEndpoint(OpenAIEndpoint):
         self._looking = asyncio.Lock()
 
     async def answer(
-        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None] | None = None
     ) -> Completion:
-        asked = self.url
+        url = self.url
         try:
-            return await super().answer(kind, body, draw, heard)
+            return await super().answer(kind, body, draw, on_text)
         except (Unreachable, EndpointRefused):
             async with self._looking:
-                if self.url == asked:
+                if self.url == url:
                     await self._look_again()
-            if self.url == asked:
+            if self.url == url:
                 raise
             raise Unreachable("The built-in model was started anew.") from None
 

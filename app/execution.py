@@ -171,18 +171,18 @@ class Execution:
         """
         try:
             model = self.engine.bind(self.generator, f"{self.run.seed}/unit/{unit.index}", stage="generate")
-            made = await self.recipe.task.rows(unit, model)
+            results = await self.recipe.task.rows(unit, model)
         except PAUSES:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is costs this unit alone, and is kept with it
-            await self.store.rows.fail_unit(self.run.id, unit.index, words(error))
+            await self.store.rows.fail_unit(self.run.id, unit.index, failure_text(error))
             self.progress.failed += 1
             return [], set()
         if self.pool is not None:
             await self.turns.past(unit.index)
-            made = self.pool.sieve(unit.index, made)
-        rows = self._named(unit, made)
-        drops = [drop for drop in made if isinstance(drop, Dropped)]
+            results = self.pool.sieve(unit.index, results)
+        rows = self._named(unit, results)
+        drops = [drop for drop in results if isinstance(drop, Dropped)]
         answered = {row.id for row in rows if not self._missing(row) and self.quota.wanted(row.unit, row.position)}
         await self.store.rows.keep_unit(self.run.id, unit.index, rows, drops, answered)
         self.progress.rows += len(rows)
@@ -192,9 +192,9 @@ class Execution:
     def _missing(self, row: Row) -> list[int]:
         return self.answers.missing(range(len(row.responses)))
 
-    def _named(self, unit: Unit, made: Sequence[Row | Dropped]) -> list[Row]:
+    def _named(self, unit: Unit, results: Sequence[Row | Dropped]) -> list[Row]:
         """The rows with their ids: run, unit and position, for ever."""
-        rows = [row for row in made if isinstance(row, Row)]
+        rows = [row for row in results if isinstance(row, Row)]
         return [
             replace(row, id=f"{self.run.id}-{unit.index:06d}-{position}", unit=unit.index, position=position)
             for position, row in enumerate(rows)
@@ -213,22 +213,22 @@ class Execution:
             pool = await asyncio.to_thread(self._read_pool)
             first = unit.index - unit.index % task.round
             unit = task.shown(unit, pool.seeds, pool.before(first), f"{seed}/unit/{unit.index}/{chance}")
-        made = await task.rows(
+        results = await task.rows(
             unit, self.engine.bind(self.generator, f"{seed}/unit/{unit.index}/{chance}", stage="generate")
         )
-        rows = [one for one in made if isinstance(one, Row)]
+        rows = [result for result in results if isinstance(result, Row)]
         if not rows:
-            why = next((one.reason for one in made if isinstance(one, Dropped)), "no row came of it")
+            why = next((result.reason for result in results if isinstance(result, Dropped)), "no row came of it")
             raise CallRefused(f"The new draw could not be used: {why}. The row is as it was; try again.")
-        drawn = rows[min(row.position, len(rows) - 1)]
-        responses = list(drawn.responses)
-        for place in self.answers.missing(range(len(responses))):
-            endpoint = self.answers.turn(place, self.responders or [self.generator])
-            scope = f"{seed}/answer/{row.unit}/{row.position}/{place}/{chance}"
-            response = await self.answers.respond(drawn, place, self.engine.bind(endpoint, scope, stage="answer"))
+        redrawn = rows[min(row.position, len(rows) - 1)]
+        responses = list(redrawn.responses)
+        for index in self.answers.missing(range(len(responses))):
+            endpoint = self.answers.turn(index, self.responders or [self.generator])
+            scope = f"{seed}/answer/{row.unit}/{row.position}/{index}/{chance}"
+            response = await self.answers.respond(redrawn, index, self.engine.bind(endpoint, scope, stage="answer"))
             responses.append(response)
         self.progress.answered += 1
-        return replace(row, messages=drawn.messages, responses=tuple(responses), origin=drawn.origin)
+        return replace(row, messages=redrawn.messages, responses=tuple(responses), origin=redrawn.origin)
 
     # -- one row
 
@@ -248,44 +248,44 @@ class Execution:
         except PAUSES:
             raise
         except Exception as error:  # noqa: BLE001 - likewise for a row
-            await self.store.rows.set_state(row.id, "failed", words(error))
+            await self.store.rows.set_state(row.id, "failed", failure_text(error))
             self.progress.failed += 1
 
     async def _keep_given_ratings(self, row: Row) -> None:
         """Keeps the ratings that came with a dataset's row."""
         from feedback.given_ratings import GIVEN, given_ratings
 
-        if given := given_ratings(row):
-            await self.store.ratings.keep(row.id, content_hash(row), GIVEN, given, last=True)
+        if ratings := given_ratings(row):
+            await self.store.ratings.keep(row.id, content_hash(row), GIVEN, ratings, last=True)
 
     async def _answer(self, row: Row, new: bool) -> Row:
         """The row with all its responses."""
         missing = self._missing(row) if new else self.answers.missing(self.store.rows.places(row.id))
-        await together(self._respond(row, place) for place in missing)
+        await together(self._respond(row, index) for index in missing)
         row = self.store.rows.get(row.id) if missing else row
         await self.store.rows.answered(row)
         return row
 
-    async def _respond(self, row: Row, place: int) -> None:
-        endpoint = self.answers.turn(place, self.responders or [self.generator])
-        scope = f"{self.run.seed}/answer/{row.unit}/{row.position}/{place}"
+    async def _respond(self, row: Row, index: int) -> None:
+        endpoint = self.answers.turn(index, self.responders or [self.generator])
+        scope = f"{self.run.seed}/answer/{row.unit}/{row.position}/{index}"
         model = self.engine.bind(endpoint, scope, stage="answer")
-        response = await self.answers.respond(row, place, model)
-        await self.store.rows.keep_response(row.id, place, response)
+        response = await self.answers.respond(row, index, model)
+        await self.store.rows.keep_response(row.id, index, response)
 
     async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint, new: bool) -> None:
-        said_of = content_hash(row)
+        content = content_hash(row)
         before = () if new else self.store.ratings.of([row.id], self.judge_id)[row.id]
         have = {(rating.aspect, rating.repeat, rating.response) for rating in before if rating.status != "failed"}
         questions = judge.questions(row)
-        left = [q for q in questions if any((q.aspect, q.repeat, place) not in have for place in q.order)]
+        left = [q for q in questions if any((q.aspect, q.repeat, index) not in have for index in q.order)]
         model = self.engine.bind(labeller, "rating", seeded=False, stage="rate")
 
         async def ask(question: Question) -> None:
-            said = await judge.rate(row, question, model)
-            ratings = [replace(rating, temperature=self.recipe.labeller.temperature) for rating in said]
+            answer = await judge.rate(row, question, model)
+            ratings = [replace(rating, temperature=self.recipe.labeller.temperature) for rating in answer]
             left.remove(question)
-            await self.store.ratings.keep(row.id, said_of, self.judge_id, ratings, last=not left)
+            await self.store.ratings.keep(row.id, content, self.judge_id, ratings, last=not left)
             self.progress.failed += sum(rating.status == "failed" for rating in ratings)
 
         if left:
@@ -381,7 +381,7 @@ class ReadAhead:
             self._fault = error
 
 
-def words(error: Exception) -> str:
+def failure_text(error: Exception) -> str:
     """A failure as its unit keeps it."""
     if isinstance(error, ClaywrightError):
         return str(error)

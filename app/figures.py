@@ -68,14 +68,14 @@ COUNTED = (
 def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None = None) -> list[tuple[str, str, Tally]]:
     """(what for, model, what its calls took), with those of the job at work; last what was spent before it was told apart."""
     workings = [w for w in store.workings.all(run.id) if working is None or not w.open]
-    found = store.workings.spent(run.id, ended=working is not None)
+    spending = store.workings.spent(run.id, ended=working is not None)
     total = added(*(Tally(**{name: getattr(w, name) for name in COUNTED if hasattr(w, name)}) for w in workings))
-    apart = added(*found.values())
+    apart = added(*spending.values())
     earlier = Tally(*(max(0, getattr(total, name) - getattr(apart, name)) for name in _names()))
     for key, tally in list((working or {}).items()):
-        found[key] = added(found[key], tally) if key in found else tally
+        spending[key] = added(spending[key], tally) if key in spending else tally
     order = {stage: number for number, stage in enumerate(STAGES)}
-    each = sorted(found.items(), key=lambda one: (order.get(one[0][0], len(order)), one[0]))
+    each = sorted(spending.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
     lines = [
         (STAGES.get(stage, "other"), model, tally) for (stage, model), tally in each if tally.sent or tally.recalled
     ]
@@ -83,7 +83,7 @@ def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None =
 
 
 def added(*tallies: Tally) -> Tally:
-    return Tally(*(sum(getattr(one, name) for one in tallies) for name in _names()))
+    return Tally(*(sum(getattr(tally, name) for tally in tallies) for name in _names()))
 
 
 def _names() -> list[str]:

@@ -37,14 +37,14 @@ class Forecast:
     spread: float | None = None
 
 
-def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None = None) -> Forecast | None:
+def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | None = None) -> Forecast | None:
     """For a run that is to have `rows` rows, from what its previews took; None before its first row.
 
     `old` is the recipe by which it was worked so far: what its judge has rated is not rated again.
     """
     took = [w for w in store.workings.all(run.id) if w.what == "preview" and w.rows]
-    asked = sum(w.answered for w in took)
-    counts, rating = store.runs.counts(run.id), made.rating
+    answered_calls = sum(w.answered for w in took)
+    counts, rating = store.runs.counts(run.id), recipe.rating
     answered = [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses]
     if not (seen := answered[:SEEN]):
         return None
@@ -52,23 +52,26 @@ def forecast(store: Store, run: Run, made: Recipe, rows: int, old: Recipe | None
     ratings = 0
     if rating:
         all_of_them = sum(ratings_of(row, rating) for row in seen) / len(seen)
-        ratings = round(all_of_them * to_make + calls_to_rate(seen, counts, old, rating, made.labeller))
-    if not asked:
+        ratings = round(all_of_them * to_make + calls_to_rate(seen, counts, old, rating, recipe.labeller))
+    if not answered_calls:
         return Forecast(to_make, to_make + ratings, None, None)
-    per_row = (asked + sum(w.recalled for w in took)) / sum(w.rows for w in took)
-    tokens = to_make * per_row * sum(w.prompt_tokens + w.completion_tokens for w in took) / asked
-    a_call = sum(w.seconds for w in took) / asked
-    seconds = to_make * per_row * a_call / max(1, min(made.generator.concurrency, to_make))
-    known = money.prices(made)
+    per_row = (answered_calls + sum(w.recalled for w in took)) / sum(w.rows for w in took)
+    tokens = to_make * per_row * sum(w.prompt_tokens + w.completion_tokens for w in took) / answered_calls
+    a_call = sum(w.seconds for w in took) / answered_calls
+    seconds = to_make * per_row * a_call / max(1, min(recipe.generator.concurrency, to_make))
+    known = money.prices(recipe)
     making = [(model, tally) for (stage, model), tally in store.workings.spent(run.id).items() if stage != "rate"]
-    paid, calls = money.total(money.cost(known, *one) for one in making), sum(tally.answered for _, tally in making)
+    paid, calls = (
+        money.total(money.cost(known, *spending) for spending in making),
+        sum(tally.answered for _, tally in making),
+    )
     dollars = paid * to_make * per_row / calls if calls and paid is not None else None
     if rating and ratings:
         prompts, answers = tokens_of_ratings(seen, rating, ratings / sum(ratings_of(row, rating) for row in seen))
         tokens += prompts + answers
-        price = known.get(money.name(made.labeller))
+        price = known.get(money.name(recipe.labeller))
         dollars = money.total([dollars, price.of(prompts, answers) if price else None])
-        seconds += ratings * a_call / max(1, min(made.labeller.concurrency, ratings))
+        seconds += ratings * a_call / max(1, min(recipe.labeller.concurrency, ratings))
     return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars, spread(answered))
 
 
@@ -117,6 +120,6 @@ def ratings_of(row: Row, rating: UltraFeedback) -> int:
 
 def tokens_of_ratings(rows: Sequence[Row], rating: UltraFeedback, times: float) -> tuple[float, float]:
     """(tokens of prompts, of answers) of rating each of these rows so many times."""
-    asked = [(row, question) for row in rows for question in rating.questions(row)]
-    prompts = sum(len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN for row, question in asked)
-    return times * prompts, times * TOKENS_OF_A_RATING * sum(len(question.order) for _, question in asked)
+    questions = [(row, question) for row in rows for question in rating.questions(row)]
+    prompts = sum(len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN for row, question in questions)
+    return times * prompts, times * TOKENS_OF_A_RATING * sum(len(question.order) for _, question in questions)

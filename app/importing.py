@@ -52,9 +52,9 @@ def rows_of(store: Store, run: Run, settings: Settings) -> Path:
             if (corrected := judged.corrected_response()) is not None:
                 responses[corrected[1]] = corrected[0]
             instruction = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
-            given = {"responses": responses} if len(responses) > 1 else {"response": "".join(responses)}
+            response_columns = {"responses": responses} if len(responses) > 1 else {"response": "".join(responses)}
             yield {
-                "id": judged.row.id, "instruction": instruction, "messages": messages, **given,
+                "id": judged.row.id, "instruction": instruction, "messages": messages, **response_columns,
                 "decision": judged.decision or "",
             }  # fmt: skip
 
@@ -74,38 +74,38 @@ def inputs_of(
     """
     path = expanded(source)
     mapped: dict[str, str] = {}
-    for one in columns:
-        ours, sign, theirs = (part.strip() for part in one.partition("="))
+    for column in columns:
+        ours, sign, theirs = (part.strip() for part in column.partition("="))
         if not (ours and sign and theirs):
-            raise SettingsError(f"A column is given as ours=theirs, as in instruction=prompt (given: {one!r}).")
+            raise SettingsError(f"A column is given as ours=theirs, as in instruction=prompt (given: {column!r}).")
         if ours in mapped:
             raise SettingsError(
                 f"{ours} is given twice, as {mapped[ours]} and as {theirs}. Two columns of responses are response=ONE and "
                 "responses=OTHER."
             )
         mapped[ours] = theirs
-    saved = any(exists(path / made) for made in WRITTEN_BY_DATASETS)
+    saved = any(exists(path / marker) for marker in WRITTEN_BY_DATASETS)
     if (exists(path) and not saved) or ending(path.name) in WITHIN:
         return Inputs(path=str(path.absolute()), columns=mapped, **asdict(table))
     return Inputs(dataset=source, config=config, split=split, columns=mapped)
 
 
-def recipe_of(given: Inputs, name: str, aspects: Sequence[str] = (), labeller: str = "") -> Recipe:
+def recipe_of(source: Inputs, name: str, aspects: Sequence[str] = (), labeller: str = "") -> Recipe:
     """Rows as they are, rated under `aspects` by `labeller` ("preset:model", else the built-in one). Raises SettingsError."""
     preset, _, model = labeller.partition(":")
     return Recipe(
         task=ExistingRows(),
         name=name,
-        inputs=given,
+        inputs=source,
         labeller=ModelSpec(preset=preset, model=model, temperature=0.0) if labeller else BUILT_IN,
         rating=UltraFeedback(aspects=tuple(aspects)) if aspects else None,
     )
 
 
-def layout(given: Inputs) -> str:
+def layout(source: Inputs) -> str:
     """What the first row of an input is recognised as, in a sentence. Raises InputError."""
-    first = next(inputs.rows(given), None)
-    return "" if first is None else ExistingRows().recognised(layouts.with_mapped(first, given.columns))
+    first = next(inputs.rows(source), None)
+    return "" if first is None else ExistingRows().recognised(layouts.with_mapped(first, source.columns))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from app import reviewing, workflow
 from app.config import Settings
 from app.errors import RunError
-from app.execution import Execution, words
+from app.execution import Execution, failure_text
 from app.inputs.known_inputs import KnownInputs
 from app.keys import Keys
 from app.pulling import Pulled
@@ -253,7 +253,7 @@ class Jobs:
             job.stage, job.setting = error.stage, _setting(error)
         except Exception as error:  # whatever it is ends this job alone, and is written down
             log.exception("a job ended with a fault")
-            job.state, job.trouble = "failed", words(error)
+            job.state, job.trouble = "failed", failure_text(error)
 
     def close(self, patience: float = 10.0) -> None:
         """Stops all jobs, waits `patience` seconds for what is in flight, then abandons it."""

@@ -35,18 +35,18 @@ class Foreseen:
 
 def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     """What `export` would write, without writing it; before it is shuffled and split."""
-    found: list[dict[str, Any]] = []
+    examples: list[dict[str, Any]] = []
     lines, passed = 0, Passed()
-    for _, made in lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, passed):
-        lines += len(made)
-        found.extend(made[: first - len(found)])
-    return Foreseen(found, lines, passed.lineless, passed.alike, passed.reasons)
+    for _, row_lines in lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, passed):
+        lines += len(row_lines)
+        examples.extend(row_lines[: first - len(examples)])
+    return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons)
 
 
 def gives(store: Store, run: Run, to: Export) -> bool:
     """Whether an export would hold anything: looks no further than the first line."""
-    found = lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, Passed())
-    return next(found, None) is not None
+    lines = lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, Passed())
+    return next(lines, None) is not None
 
 
 def agreement_of(store: Store, run: Run) -> "Agreement":
@@ -54,9 +54,11 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
     from feedback.agreement import agreement
 
     def measured() -> "Agreement":
-        made = recipe.read(run.recipe)
-        aspects = made.review.rated(made.rating.aspects if made.rating else ())
-        return agreement(judged_rows(store, run, store.reviews.audit_rows(run.id)), aspects, made.review.min_submitted)
+        run_recipe = recipe.read(run.recipe)
+        aspects = run_recipe.review.rated(run_recipe.rating.aspects if run_recipe.rating else ())
+        return agreement(
+            judged_rows(store, run, store.reviews.audit_rows(run.id)), aspects, run_recipe.review.min_submitted
+        )
 
     return store.db.remembered(f"agreement of {run.id}", measured)
 

@@ -125,10 +125,10 @@ def hidden(error: ImportError) -> ImportError:
     import sys
 
     for name in ("app", "tasks", "feedback"):
-        place = getattr(sys.modules.get(name), "__file__", None)
-        if place and (error.name or "").partition(".")[0] == name:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path and (error.name or "").partition(".")[0] == name:
             return ImportError(
-                f"claywright runs from a checkout here, and its package '{name}' is hidden by {place}: "
+                f"claywright runs from a checkout here, and its package '{name}' is hidden by {path}: "
                 "install the wheel (its packages have names of their own) or start Python in another folder",
                 name=error.name,
             )

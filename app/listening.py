@@ -94,7 +94,7 @@ class Listening:
         watched = self.store.reviews.newest_pushes(reviewing.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
             return
-        where = reviewing.argilla(settings, lambda words: None)
+        where = reviewing.argilla(settings, lambda message: None)
         if self._at is not None and self._at != where:
             self._hang_up()
         with Server(where.url, where.key) as server:

@@ -194,8 +194,8 @@ def _link_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env:
 
 
 def _image(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    words = self.render(tokens[at].children or [], options, env)
-    return f'<span class="link image">{words}</span>{_target(tokens[at], "src")}'
+    alt = self.render(tokens[at].children or [], options, env)
+    return f'<span class="link image">{alt}</span>{_target(tokens[at], "src")}'
 
 
 def _target(token: "Token", name: str) -> str:

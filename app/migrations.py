@@ -425,21 +425,21 @@ def _origin_before(
     differs from it was changed. What equals it may have been given or only accepted.
     """
     aspect, about = judged[1], " AND aspect=?" if judged[1] else ""
-    found = connection.execute(
+    ratings = connection.execute(
         f"SELECT aspect, response, value, judge, created FROM ratings WHERE row=?{about}",
         (row, *filter(None, [aspect])),
     ).fetchall()
-    if not found:
+    if not ratings:
         return "given"
     sent = connection.execute(
         "SELECT created, suggested FROM pushed JOIN pushes ON pushes.id=push WHERE row=? AND dataset_id=?"
         " ORDER BY push LIMIT 1", (row, dataset),
     ).fetchone()  # fmt: skip
-    several = len({(of, judge) for of, _, _, judge, _ in found}) > len({of for of, *_ in found})
-    if sent is None or revision or several or max(created for *_, created in found) >= sent[0]:
+    several = len({(of, judge) for of, _, _, judge, _ in ratings}) > len({of for of, *_ in ratings})
+    if sent is None or revision or several or max(created for *_, created in ratings) >= sent[0]:
         return ""
     values: dict[int, list[float]] = {}
-    for _, response, value, _, _ in found:
+    for _, response, value, _, _ in ratings:
         if value is not None:
             values.setdefault(response, []).append(value)
     if judged[0] not in sent[1].split():

@@ -43,9 +43,9 @@ def price(spec: ModelSpec) -> Price | None:
     return None if prompt is None or completion is None else Price(prompt, completion)
 
 
-def price_source(made: Recipe) -> str:
+def price_source(recipe: Recipe) -> str:
     """Where the prices of a recipe's models come from, where they were not set by hand; "" where all were."""
-    specs = (made.generator, *made.responders, *([made.labeller] if made.rating else []))
+    specs = (recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else []))
     by_hand = [None not in (spec.prompt_price, spec.completion_price) for spec in specs]
     taken = [spec for spec, own in zip(specs, by_hand, strict=True) if not own and spec.address and price(spec)]
     return catalogue.price_source() if taken else ""
@@ -56,15 +56,15 @@ def name(spec: ModelSpec) -> str:
     return local_model.NAME if spec.preset == "local" else spec.model or spec.preset
 
 
-def prices(made: Recipe) -> dict[str, Price]:
+def prices(recipe: Recipe) -> dict[str, Price]:
     """Of every model of a recipe whose price is known, by its name; a name that stands for two prices has none."""
-    found: dict[str, Price | None] = {}
-    for spec in (made.generator, *made.responders, made.labeller):
-        found[name(spec)] = price(spec) if found.get(name(spec), price(spec)) == price(spec) else None
-    return {model: known for model, known in found.items() if model and known is not None}
+    by_name: dict[str, Price | None] = {}
+    for spec in (recipe.generator, *recipe.responders, recipe.labeller):
+        by_name[name(spec)] = price(spec) if by_name.get(name(spec), price(spec)) == price(spec) else None
+    return {model: known for model, known in by_name.items() if model and known is not None}
 
 
-def priced(made: Recipe, by: Recipe) -> Recipe:
+def priced(recipe: Recipe, by: Recipe) -> Recipe:
     """A recipe with the prices that another one has set for the same models at the same endpoints."""
     known = {
         spec.identity: spec
@@ -76,24 +76,24 @@ def priced(made: Recipe, by: Recipe) -> Recipe:
         other = known.get(spec.identity, spec)
         return replace(spec, prompt_price=other.prompt_price, completion_price=other.completion_price)
 
-    return with_models(made, with_price)
+    return with_models(recipe, with_price)
 
 
-def unpriced(made: Recipe) -> Recipe:
+def unpriced(recipe: Recipe) -> Recipe:
     """A recipe whatever its models cost."""
-    return with_models(made, lambda spec: spec.unpriced)
+    return with_models(recipe, lambda spec: spec.unpriced)
 
 
-def with_models(made: Recipe, change: Callable[[ModelSpec], ModelSpec]) -> Recipe:
+def with_models(recipe: Recipe, change: Callable[[ModelSpec], ModelSpec]) -> Recipe:
     """A recipe with each of its models changed."""
-    responders = tuple(map(change, made.responders))
-    return replace(made, generator=change(made.generator), labeller=change(made.labeller), responders=responders)
+    responders = tuple(map(change, recipe.responders))
+    return replace(recipe, generator=change(recipe.generator), labeller=change(recipe.labeller), responders=responders)
 
 
 def total(costs: Iterable[float | None]) -> float | None:
     """None where one of them is not known."""
-    found = list(costs)
-    return None if None in found else sum(cost for cost in found if cost is not None)
+    values = list(costs)
+    return None if None in values else sum(cost for cost in values if cost is not None)
 
 
 def cost(known: Mapping[str, Price], model: str, tally: Tally) -> float | None:
@@ -104,6 +104,6 @@ def cost(known: Mapping[str, Price], model: str, tally: Tally) -> float | None:
     return price.of(tally.prompt_tokens, tally.completion_tokens)
 
 
-def words(dollars: float) -> str:
+def format_dollars(dollars: float) -> str:
     """ "$1,234.50", "less than $0.01"."""
     return f"less than ${LEAST:.2f}" if 0 < dollars < LEAST else f"${dollars:,.2f}"

@@ -94,13 +94,13 @@ FILES: dict[str, tuple[str, str, Callable[["pd.DataFrame"], bytes]]] = {
 
 
 def of_aspects(scales: Mapping[str, Scale]) -> "pd.DataFrame":
-    return table(("aspect", *SCALE), [(aspect, *_scale(one)) for aspect, one in scales.items()])
+    return table(("aspect", *SCALE), [(aspect, *_scale(scale)) for aspect, scale in scales.items()])
 
 
-def of_models(said: Sequence[Said]) -> "pd.DataFrame":
+def of_models(rating_counts: Sequence[Said]) -> "pd.DataFrame":
     """For each model all aspects together, then each."""
-    each, together = by_both(said), by_model(said)
-    aspects = list(by_aspect(said))
+    each, together = by_both(rating_counts), by_model(rating_counts)
+    aspects = list(by_aspect(rating_counts))
     rows: list[Sequence[Cell]] = []
     for model, scale in together.items():
         if len(aspects) > 1:
@@ -113,46 +113,46 @@ def _scale(scale: Scale) -> tuple[Cell, ...]:
     return (*scale.five, scale.mean, scale.n, scale.not_applicable, scale.unrated)
 
 
-def of_lengths(found: Mapping[str, ByLength]) -> "pd.DataFrame":
+def of_lengths(lengths: Mapping[str, ByLength]) -> "pd.DataFrame":
     """For each aspect its bands, and the rank correlation of length and rating."""
     rows: list[Sequence[Cell]] = []
-    for aspect, one in found.items():
+    for aspect, stats in lengths.items():
         name = aspect or ALL
-        rows += [(name, band.name, band.n, band.mean, band.low, band.high, None) for band in one.bands]
-        mean = sum(band.mean * band.n for band in one.bands) / one.n if one.n else None
-        rows.append((name, "all lengths", one.n, mean, None, None, one.correlation))
+        rows += [(name, band.name, band.n, band.mean, band.low, band.high, None) for band in stats.bands]
+        mean = sum(band.mean * band.n for band in stats.bands) / stats.n if stats.n else None
+        rows.append((name, "all lengths", stats.n, mean, None, None, stats.correlation))
     return table(
         ("aspect", "words", "responses", "mean rating", "95% from", "95% to", "rank correlation with length"), rows
     )
 
 
-def of_people(found: Agreement) -> "pd.DataFrame":
+def of_people(agreement: Agreement) -> "pd.DataFrame":
     """The measures of people and labeller, for each aspect."""
     rows = [
-        (aspect, *_measure(one), 0 if one.name == DECISION else found.accepted.get(aspect, 0))
-        for aspect, measures in found.labeller.items()
-        for one in measures
+        (aspect, *_measure(measure), 0 if measure.name == DECISION else agreement.accepted.get(aspect, 0))
+        for aspect, measures in agreement.labeller.items()
+        for measure in measures
     ]
     return table(
         ("aspect", "measure", "value", "95% from", "95% to", "reviews or ratings", "note", "only accepted"), rows
     )
 
 
-def of_reviewers(found: Agreement) -> "pd.DataFrame":
+def of_reviewers(agreement: Agreement) -> "pd.DataFrame":
     """Krippendorff's alpha of the decision and of each aspect."""
-    rows = [_measure(one) for one in found.reviewers]
+    rows = [_measure(measure) for measure in agreement.reviewers]
     return table(("alpha of", "value", "95% from", "95% to", "judged by two or more", "note"), rows)
 
 
-def _measure(one: Measure) -> tuple[Cell, ...]:
-    note = one.shown if one.missing else one.note
-    return (one.name, one.value, one.low, one.high, one.n, note)
+def _measure(measure: Measure) -> tuple[Cell, ...]:
+    note = measure.shown if measure.missing else measure.note
+    return (measure.name, measure.value, measure.low, measure.high, measure.n, note)
 
 
-def of_tables(found: Agreement) -> "pd.DataFrame":
+def of_tables(agreement: Agreement) -> "pd.DataFrame":
     """People's rating by the labeller's, for each aspect."""
     rows: list[Sequence[Cell]] = []
-    for aspect, counts in found.tables.items():
+    for aspect, counts in agreement.tables.items():
         rows += [(aspect, value, *line) for value, line in enumerate(counts, 1)]
     return table(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
 
@@ -180,7 +180,7 @@ def of_reasons(ticked: Sequence[Reason]) -> "pd.DataFrame":
     """The reasons that reviewers ticked, by the decision that they came with."""
     return table(
         ("decision", "reason", "reviews", "rows"),
-        [(one.decision, one.reason, one.verdicts, one.rows) for one in ticked],
+        [(reason.decision, reason.reason, reason.verdicts, reason.rows) for reason in ticked],
     )
 
 

@@ -22,15 +22,15 @@ def attrs(**data: object) -> str:
     return " ".join(f'data-{name}="{t(value)}"' for name, value in data.items())
 
 
-def button(words: str, kind: str = "", **data: object) -> str:
+def button(label: str, kind: str = "", **data: object) -> str:
     """A quiet button; `data` reaches the page's handler."""
-    return f'<button type="button" class="{kind}" {attrs(**data)}>{t(words)}</button>'
+    return f'<button type="button" class="{kind}" {attrs(**data)}>{t(label)}</button>'
 
 
-def link(words: str, address: str) -> str:
+def link(label: str, address: str) -> str:
     """A link that opens beside the app."""
     sign = '<span aria-hidden="true"> ↗</span>'
-    return f'<a class="out" href="{t(address)}" target="_blank" rel="noopener noreferrer">{t(words)}{sign}</a>'
+    return f'<a class="out" href="{t(address)}" target="_blank" rel="noopener noreferrer">{t(label)}{sign}</a>'
 
 
 def pill(word: str, tone: str = "plain") -> str:
@@ -70,9 +70,9 @@ def panel(title: str, line: str, body: str) -> str:
     return f'<section class="panel"><div class="panel-head"><h2>{t(title)}</h2><p>{t(line)}</p></div>{body}</section>'
 
 
-def sentence(words: str) -> str:
+def sentence(text: str) -> str:
     """Words with a capital before them."""
-    return words[:1].upper() + words[1:]
+    return text[:1].upper() + text[1:]
 
 
 def problem(sentence: str, press: str = "") -> str:
@@ -138,8 +138,8 @@ def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[i
     axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
     if leads is None:
         columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
-        words = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
-        kind = f'role="img" aria-label="{t(label)}: {t(words)}"'
+        description = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
+        kind = f'role="img" aria-label="{t(label)}: {t(description)}"'
     else:
         columns = "".join(
             f'<button type="button" style="--h:{count / top:.3f}" {leads(value)}><u>{count:,}<span class="sr"> rated {value}, show '
@@ -165,9 +165,9 @@ def tone(rating: float | None) -> str:
     return "none" if rating is None else "low" if rating < 2.5 else "mid" if rating < 3.5 else "high"
 
 
-def count(number: int, one: str, many: str = "") -> str:
+def count(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun: 1 row, 2 rows, 1,200 rows."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def clipped(text: str, most: int) -> str:

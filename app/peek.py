@@ -63,36 +63,36 @@ class _Listener:
         raise _Asked(Prompt([("raw prompt", prompt)], options))
 
 
-def prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
+def prompt(store: Store, settings: Settings, recipe: Recipe, say: Say, keys: Keys) -> Prompt | None:
     """The first prompt of a recipe; None for one that asks no model. Raises ClaywrightError and its kinds, TimeoutError."""
-    return asyncio.run(_prompt(store, settings, made, say, keys))
+    return asyncio.run(_prompt(store, settings, recipe, say, keys))
 
 
-async def _prompt(store: Store, settings: Settings, made: Recipe, say: Say, keys: Keys) -> Prompt | None:
-    task, answers = made.task, made.answering
-    units = task.units(inputs.rows(made.inputs, task.required_columns(), say, within(WITHIN)), made.inputs.columns)
+async def _prompt(store: Store, settings: Settings, recipe: Recipe, say: Say, keys: Keys) -> Prompt | None:
+    task, answers = recipe.task, recipe.answering
+    units = task.units(inputs.rows(recipe.inputs, task.required_columns(), say, within(WITHIN)), recipe.inputs.columns)
     unit = next(iter(units), None)
     if unit is None:
         raise InputError("The input has no rows.")
     engine = Engine(store.calls)
     try:
-        spec = made.generator if task.calls_model or not made.responders else made.responders[0]
+        spec = recipe.generator if task.calls_model or not recipe.responders else recipe.responders[0]
         listener = _Listener(engine, await asyncio.to_thread(endpoint, spec, settings, say, keys))
         try:
-            rows = await task.rows(_shown(made, unit), listener)
+            rows = await task.rows(_shown(recipe, unit), listener)
             for row in (row for row in rows if isinstance(row, Row)):
-                for place in answers.missing(range(len(row.responses))):
-                    await answers.respond(row, place, listener)
-        except _Asked as asked:
-            return asked.prompt
+                for index in answers.missing(range(len(row.responses))):
+                    await answers.respond(row, index, listener)
+        except _Asked as recorded:
+            return recorded.prompt
         return None
     finally:
         await engine.close()
 
 
-def _shown(made: Recipe, unit: Unit) -> Unit:
+def _shown(recipe: Recipe, unit: Unit) -> Unit:
     """The unit with the examples that its prompt shows, of which there are only seeds yet."""
-    if not made.task.round:
+    if not recipe.task.round:
         return unit
-    seeds = held(made.task.seeds(inputs.rows(made.inputs, still=within(WITHIN))))
-    return made.task.shown(unit, seeds, [], f"{made.seed or 0}/unit/{unit.index}")
+    seeds = held(recipe.task.seeds(inputs.rows(recipe.inputs, still=within(WITHIN))))
+    return recipe.task.shown(unit, seeds, [], f"{recipe.seed or 0}/unit/{unit.index}")

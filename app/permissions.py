@@ -101,8 +101,8 @@ class Permissions:
             return None
         apart = not whole.is_relative_to(data) and not data.is_relative_to(whole)
         if apart and folder is not None and _inside(whole, folder.resolve()):
-            beside = whole.parent == folder.resolve() and folder.resolve() == Path.home().resolve()
-            if beside or not _everything(folder):
+            in_home = whole.parent == folder.resolve() and folder.resolve() == Path.home().resolve()
+            if in_home or not _everything(folder):
                 return None
         return None if str(whole) in self._kept()[1] else Need(kind, str(whole))
 
@@ -166,8 +166,8 @@ def host_of(address: str) -> str:
     What goes elsewhere unencrypted is another permission, and begins with http://.
     """
     parts = urlsplit(address)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    port = f":{parts.port}" if parts.port and parts.port != usual else ""
+    default_port = {"http": 80, "https": 443}.get(parts.scheme)
+    port = f":{parts.port}" if parts.port and parts.port != default_port else ""
     plain = "http://" if parts.scheme == "http" and not on_this_machine(address) else ""
     return f"{plain}{ascii_host(address)}{port}"
 

@@ -21,18 +21,18 @@ SHOWN = 300
 
 def held(seeds: Iterable[str]) -> list[str]:
     """Seeds, each once. They are all held, as any prompt may show any of them. Raises InputError where they are too many."""
-    found: dict[str, None] = {}
+    unique: dict[str, None] = {}
     characters = 0
     for seed in seeds:
-        if seed not in found:
-            found[seed] = None
+        if seed not in unique:
+            unique[seed] = None
             characters += len(seed)
-            if len(found) > MOST_SEEDS or characters > MOST_CHARACTERS:
+            if len(unique) > MOST_SEEDS or characters > MOST_CHARACTERS:
                 raise InputError(
                     f"The input holds more seeds than can be kept in mind ({MOST_SEEDS:,}, or {MOST_CHARACTERS // 10**6}"
                     " million characters of them). Set a limit of rows, or name a smaller file."
                 )
-    return list(found)
+    return list(unique)
 
 
 class Pool:
@@ -48,18 +48,18 @@ class Pool:
         for row in rows:
             self._add(row.unit, row.position, row.instruction)
 
-    def sieve(self, unit: int, made: Sequence[Row | Dropped]) -> list[Row | Dropped]:
+    def sieve(self, unit: int, results: Sequence[Row | Dropped]) -> list[Row | Dropped]:
         """What a unit gave, without near-duplicates of what is there, its own earlier rows included. The rest joins it."""
         sieved: list[Row | Dropped] = []
         position = 0
-        for one in made:
-            if isinstance(one, Row):
-                if (near := self._near(one.instruction)) is not None:
-                    one = Dropped(near, one.instruction)
+        for result in results:
+            if isinstance(result, Row):
+                if (reason := self._near(result.instruction)) is not None:
+                    result = Dropped(reason, result.instruction)
                 else:
-                    self._add(unit, position, one.instruction)
+                    self._add(unit, position, result.instruction)
                     position += 1
-            sieved.append(one)
+            sieved.append(result)
         return sieved
 
     def before(self, unit: int) -> Sequence[str]:
@@ -68,9 +68,9 @@ class Pool:
 
     def _near(self, text: str) -> str | None:
         """What a text is a near-duplicate of, or None."""
-        if self._known is None or (near := self._known.nearest(text)) is None:
+        if self._known is None or (nearest := self._known.nearest(text)) is None:
             return None
-        value, other = near
+        value, other = nearest
         return f"{NEAR_DUPLICATE} ({value:.0%} alike) of: {other[:SHOWN]}"
 
     def _add(self, unit: int, position: int, text: str) -> None:

@@ -26,33 +26,33 @@ TEXTS = {"stop", "reasoning_effort"}
 """Fields of a request that are published, where they hold numbers, or texts: how a model samples. Others may be secret."""
 
 
-def facts(run: Run, made: Recipe) -> Facts:
+def facts(run: Run, recipe: Recipe) -> Facts:
     """What a dataset's card says of a run: its recipe without what belongs to this machine alone, or names reviewers."""
     shown = replace(
-        made,
-        inputs=replace(made.inputs, path=_name(made.inputs.path), dataset=_dataset(made.inputs.dataset)),
-        generator=_public(made.generator),
-        responders=tuple(_public(spec) for spec in made.responders),
-        labeller=_public(made.labeller),
-        embedder=None if made.embedder is None else _public(made.embedder),
-        review=replace(made.review, dataset=Review().dataset, workspace=Review().workspace),
-        merge=replace(made.merge, text=LATEST),
+        recipe,
+        inputs=replace(recipe.inputs, path=_name(recipe.inputs.path), dataset=_dataset(recipe.inputs.dataset)),
+        generator=_public(recipe.generator),
+        responders=tuple(_public(spec) for spec in recipe.responders),
+        labeller=_public(recipe.labeller),
+        embedder=None if recipe.embedder is None else _public(recipe.embedder),
+        review=replace(recipe.review, dataset=Review().dataset, workspace=Review().workspace),
+        merge=replace(recipe.merge, text=LATEST),
         export=Export(),
     )
-    makes = made.task.calls_model or made.answering.n > 0
-    answering = made.responders or ((made.generator,) if makes else ())
-    people = made.merge
+    makes = recipe.task.calls_model or recipe.answering.n > 0
+    answering = recipe.responders or ((recipe.generator,) if makes else ())
+    people = recipe.merge
     text = "the latest" if people.text == LATEST else "that of one chosen reviewer, else the latest"
     return Facts(
         run=run.id,
         name=run.name,
-        task=made.kind,
+        task=recipe.kind,
         recipe=shown.dump(),
-        generator=_named(made.generator) if made.task.calls_model else "none: the rows are input",
+        generator=_named(recipe.generator) if recipe.task.calls_model else "none: the rows are input",
         responders=[_named(spec) for spec in answering],
-        labeller=_named(made.labeller) if made.rating else "",
+        labeller=_named(recipe.labeller) if recipe.rating else "",
         rule=f"Decisions of several reviewers are merged by {people.decision}; of several corrections, {text} counts.",
-        for_trying=for_trying(made),
+        for_trying=for_trying(recipe),
     )
 
 
@@ -68,8 +68,8 @@ def _public(spec: ModelSpec) -> ModelSpec:
 def _is_sampling(name: str, value: Any) -> bool:
     values = value if isinstance(value, list) else [value]
     if name in TEXTS:
-        return all(isinstance(one, str) for one in values)
-    return name in NUMBERS and all(isinstance(one, int | float) for one in values)
+        return all(isinstance(item, str) for item in values)
+    return name in NUMBERS and all(isinstance(item, int | float) for item in values)
 
 
 def _dataset(name: str) -> str:

@@ -129,8 +129,8 @@ def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
 def changed(part: Any) -> dict[str, Any]:
     """The settings of `part` that differ from their defaults."""
     values = asdict(part)
-    made = {f.name: f.default_factory() for f in fields(part) if callable(f.default_factory)}
-    return {f.name: values[f.name] for f in fields(part) if values[f.name] != made.get(f.name, f.default)}
+    defaults = {f.name: f.default_factory() for f in fields(part) if callable(f.default_factory)}
+    return {f.name: values[f.name] for f in fields(part) if values[f.name] != defaults.get(f.name, f.default)}
 
 
 def load(path: Path) -> Recipe:
@@ -197,9 +197,9 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     if values:
         known = "name, rows, seed, [task], [[responders]], " + ", ".join(f"[{key}]" for key in classes)
         unknown = str(next(iter(values)))
-        near = difflib.get_close_matches(unknown, ["name", "rows", "seed", "task", "responders", *classes], 1)
+        matches = difflib.get_close_matches(unknown, ["name", "rows", "seed", "task", "responders", *classes], 1)
         raise SettingsError(
-            f"A recipe has no '{unknown}'. " + (f"Did you mean '{near[0]}'?" if near else f"Known: {known}.")
+            f"A recipe has no '{unknown}'. " + (f"Did you mean '{matches[0]}'?" if matches else f"Known: {known}.")
         )
     for key, kinds in (("name", str), ("rows", int), ("seed", int)):
         if key in parts and (not isinstance(parts[key], kinds) or isinstance(parts[key], bool)):
@@ -221,12 +221,12 @@ def read(text: str) -> Recipe:
 
 
 def _table(values: dict[str, Any], key: str, *, required: bool = False) -> dict[str, Any]:
-    found = values.pop(key, None)
-    if found is None and required:
+    table = values.pop(key, None)
+    if table is None and required:
         raise SettingsError(f"A recipe needs a table [{key}].")
-    if not isinstance(found, dict):
-        raise SettingsError(f"[{key}] must be a table of settings (given: {found!r}).")
-    return dict(found)
+    if not isinstance(table, dict):
+        raise SettingsError(f"[{key}] must be a table of settings (given: {table!r}).")
+    return dict(table)
 
 
 def example() -> Recipe:

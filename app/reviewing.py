@@ -64,34 +64,34 @@ class Described:
     guidelines: str
 
 
-def described(shape: Shape, made: Recipe) -> Described:
+def described(shape: Shape, recipe: Recipe) -> Described:
     """What a push makes of rows of that shape."""
-    labelled = made.rating.aspects if made.rating else ()
-    asked = questions(shape, made.review, labelled)
+    labelled = recipe.rating.aspects if recipe.rating else ()
+    to_answer = questions(shape, recipe.review, labelled)
     return Described(
-        [part.title for part in fields(shape, made.review, labelled)],
-        [part.title for part in asked],
-        guidelines_of(made),
+        [part.title for part in fields(shape, recipe.review, labelled)],
+        [part.title for part in to_answer],
+        guidelines_of(recipe),
     )
 
 
-def guidelines_of(made: Recipe) -> str:
-    labeller = made.labeller.model or made.labeller.preset
+def guidelines_of(recipe: Recipe) -> str:
+    labeller = recipe.labeller.model or recipe.labeller.preset
     return guidelines(
-        made.rating.aspects if made.rating else (),
+        recipe.rating.aspects if recipe.rating else (),
         labeller,
-        for_trying=for_trying(made),
-        blind_audit=made.review.blind_audit is True,
+        for_trying=for_trying(recipe),
+        blind_audit=recipe.review.blind_audit is True,
     )
 
 
-def with_audit(store: Store, run: Run, made: Recipe, rows: int) -> Recipe:
+def with_audit(store: Store, run: Run, recipe: Recipe, rows: int) -> Recipe:
     """The recipe with what its audit comes to for so many rows: without suggestions, or with them.
 
     A run of which something was sent goes on as its audit was sealed, where the recipe does not say.
     """
-    blind = made.review.is_blind(rows, store.reviews.sealed_blind(run.id))
-    return replace(made, review=replace(made.review, blind_audit=blind))
+    blind = recipe.review.is_blind(rows, store.reviews.sealed_blind(run.id))
+    return replace(recipe, review=replace(recipe.review, blind_audit=blind))
 
 
 SIGN_IN = "/claywright/sign-in"
@@ -149,7 +149,7 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
     from feedback.reviewers import Added, add_reviewer
     from feedback.server import Server
 
-    where = argilla(settings, lambda words: None)
+    where = argilla(settings, lambda message: None)
     added = Added(name)
     if not anew:
         with Server(where.url, where.key) as server:
@@ -180,7 +180,7 @@ def reviewers_of(settings: Settings, workspace: str) -> list[str]:
     if not settings.argilla_url and services.find(services.ARGILLA, settings) is None:
         return []
     try:
-        where = argilla(settings, lambda words: None)
+        where = argilla(settings, lambda message: None)
         with Server(where.url, where.key) as server:
             return reviewers(server, workspace or where.workspace)
     except ClaywrightError:
@@ -206,9 +206,9 @@ def owner(settings: Settings) -> Owner | None:
         return None
 
 
-def for_trying(made: Recipe) -> bool:
+def for_trying(recipe: Recipe) -> bool:
     """True if the built-in model rates: its ratings are for trying only, and everybody should know."""
-    return made.rating is not None and made.labeller.preset == "local"
+    return recipe.rating is not None and recipe.labeller.preset == "local"
 
 
 def dataset_of(store: Store, run: Run, review: Review) -> str:

@@ -238,8 +238,8 @@ class Gate:
         """How to get in. Where a link of another site led here, the browser kept its cookie back: then it looks once more."""
         once_more = '<meta http-equiv="refresh" content="0">' if _led_by_another_site(request.headers) else ""
         wrong = TOKEN in request.query_params
-        told = '<p class="wrong" role="alert">This address does not let anybody in any more.</p>' if wrong else ""
-        return self.sign_in.replace("<!-- once more -->", once_more).replace("<!-- wrong -->", told)
+        alert = '<p class="wrong" role="alert">This address does not let anybody in any more.</p>' if wrong else ""
+        return self.sign_in.replace("<!-- once more -->", once_more).replace("<!-- wrong -->", alert)
 
 
 _NOTHING = re.compile(r"(?!)")

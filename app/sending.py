@@ -50,10 +50,10 @@ def shortened(rows: int) -> str:
     return f"{have} more than {MOST_RESPONSES} responses: the first {MOST_RESPONSES} are shown." if rows else ""
 
 
-def about_of(run: Run, made: Recipe) -> About:
-    labelled = made.rating.aspects if made.rating else ()
-    generator = (made.generator.model or made.generator.preset) if made.task.calls_model else "input"
-    return About(run.id, made.kind, generator, made.review.rated(labelled), labelled, made.review.ranking)
+def about_of(run: Run, recipe: Recipe) -> About:
+    labelled = recipe.rating.aspects if recipe.rating else ()
+    generator = (recipe.generator.model or recipe.generator.preset) if recipe.task.calls_model else "input"
+    return About(run.id, recipe.kind, generator, recipe.review.rated(labelled), labelled, recipe.review.ranking)
 
 
 def push_run(
@@ -174,17 +174,17 @@ def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int
     """Sends what was decided in the app. What the same account said in Argilla itself is left as it is there."""
     untold = store.quick.untold(sorted(store.reviews.sent_to(push)), to.id)
     records = server.own_ids(to.id, [quick.row for quick in untold])
-    told = 0
+    sent = 0
     for quick in untold:
         if quick.row not in records:
             continue
         by_slots = to_slots(quick.answers, store.reviews.arrangement(push, quick.row))
-        answers = clean({name: said for name, said in by_slots.items() if name in to.questions})
+        answers = clean({name: answer for name, answer in by_slots.items() if name in to.questions})
         record, known = records[quick.row], quick.response if quick.record == records[quick.row] else ""
         response = server.respond(record, known, quick.status, answers)
         store.quick.told(quick, to.id, record, response)
-        told += bool(response)
-    return told
+        sent += bool(response)
+    return sent
 
 
 def _forget_what_is_gone(store: Store, push: Push, server: Server, to: Target) -> None:

@@ -95,15 +95,15 @@ def _listening(port: int) -> Iterator[socket.socket]:
     with socket.socket() as listener:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for wanted in (port,) if port else (PORT, 0):
+        for candidate in (port,) if port else (PORT, 0):
             try:
-                listener.bind((HOST, wanted))
+                listener.bind((HOST, candidate))
                 listener.listen()  # now, as two may bind, and only one of them listen
                 break
             except OSError as error:
-                if wanted == port or not wanted:
+                if candidate == port or not candidate:
                     raise ServiceError(
-                        f"The port {wanted} can't be used: {error.strerror}. Name another one with --port."
+                        f"The port {candidate} can't be used: {error.strerror}. Name another one with --port."
                     ) from error
         yield listener
 

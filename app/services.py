@@ -171,11 +171,11 @@ def _run(service: Service, command: list[str], settings: Settings) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     with _waited_for(process):
-        _, said = process.communicate()
+        _, stderr = process.communicate()
     _go_on(service)
     if process.returncode:
-        why = (said.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1].strip()
-        if b"ash mismatch" in said:
+        why = (stderr.decode("utf-8", "replace").strip().splitlines() or ["uv said nothing"])[-1].strip()
+        if b"ash mismatch" in stderr:
             raise ServiceError(
                 f"{service.title} could not be installed: what the package index gives is not what it should be (its hash"
                 " differs). Nothing of it is used. Ask who runs the index, or take another one."
@@ -255,8 +255,8 @@ def _start(service: Service, settings: Settings, python: Path, port: int, say: S
         code = process.wait()
         _close(process)
         _go_on(service)
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        why = said[-1] if said else f"it ended with code {code} and said nothing"
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = lines[-1] if lines else f"it ended with code {code} and said nothing"
         raise ServiceError(f"{service.title} did not start: {why}") from None
     details = {**details, "key": key} if key else details
     record = folder / f"{service.name}.json"
@@ -304,16 +304,16 @@ def _go_on(service: Service) -> None:
 
 def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
     """What the service says when it answers; nothing if it ends or takes too long."""
-    said: list[bytes] = []
+    lines: list[bytes] = []
 
     def read() -> None:
         if process.stdout is not None:
-            said.append(process.stdout.readline())
+            lines.append(process.stdout.readline())
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     reader.join(START_WITHIN)
-    return said[0] if said else b""
+    return lines[0] if lines else b""
 
 
 def _answers(url: str) -> bool:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import draft, recipe
+from app import draft
 from app.draft import ROLES, TYPED, Filled, FormError
 from app.files import exists, expanded, read_regular
 from app.keys import variable_for
-from app.recipe import LARGEST_FILE, Recipe
+from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
 from app.store import Store
 from app.tables.library import Kept, Library
 from tasks.errors import SettingsError
@@ -27,9 +27,9 @@ class Shelf:
 
     store: Store
 
-    def keep_recipe(self, name: str, made: Recipe, *, replace: bool = False) -> bool:
+    def keep_recipe(self, name: str, recipe: Recipe, *, replace: bool = False) -> bool:
         """False, and nothing changed, if there is one of that name and it is not to be replaced."""
-        return self.store.recipes.keep(named(name), made.dump(), replace=replace)
+        return self.store.recipes.keep(named(name), recipe.dump(), replace=replace)
 
     def recipe(self, name: str) -> Recipe:
         return read(_found(self.store.recipes, name, "recipe"))
@@ -64,7 +64,7 @@ def named(name: str) -> str:
 def read(kept: Kept) -> Recipe:
     """The recipe that was kept, if this version knows all of it."""
     try:
-        return recipe.parse(kept.content)
+        return parse(kept.content)
     except SettingsError as error:
         raise SettingsError(
             f"'{kept.name}' was saved by another version of Claywright, which this one does not understand: {error} "
@@ -87,18 +87,18 @@ def from_file(path: Path) -> tuple[Filled, str]:
         data = read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
-    made = recipe.decoded(data, path.name, as_json=path.suffix.lower() == ".json")
-    filled, beside = draft.fill(made), made.inputs.path
-    if not beside or (expanded(beside).is_absolute() and exists(beside)):
+    recipe = decoded(data, path.name, as_json=path.suffix.lower() == ".json")
+    filled, input_path = draft.fill(recipe), recipe.inputs.path
+    if not input_path or (expanded(input_path).is_absolute() and exists(input_path)):
         return filled, ""
-    return {**filled, "inputs.path": ""}, f"Its input {Path(beside).name} is not here: upload it on Generate."
+    return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
 
 
 def models_of(filled: Filled) -> dict[str, Any]:
     """The models that the forms describe. Raises FormError."""
-    specs = {role: recipe.changed(draft.model_of(draft.part(filled, role), role)) for role in ROLES}
+    specs = {role: changed(draft.model_of(draft.part(filled, role), role)) for role in ROLES}
     others = draft.responders_of(filled)
-    return {**specs, "responders": [recipe.changed(spec) for spec in others], "by": filled.get("answers.by")}
+    return {**specs, "responders": [changed(spec) for spec in others], "by": filled.get("answers.by")}
 
 
 def typed_keys(filled: Filled) -> bool:
@@ -123,7 +123,7 @@ def fill_models(kept: Kept) -> Filled:
             f"'{kept.name}' was saved by another version of Claywright, which this one does not understand. It stays as it is."
         ) from error
     by = "others" if listed or kept.content.get("by") == "others" else "generator"
-    return {**filled, "responders": [recipe.changed(spec) for spec in listed], "answers.by": by}
+    return {**filled, "responders": [changed(spec) for spec in listed], "answers.by": by}
 
 
 def _found(library: Library, name: str, what: str) -> Kept:

@@ -58,20 +58,20 @@ class Standby:
     def _keep(self, kind: str) -> None:
         """Looks until the app closes; what is off may come back."""
         while not self._closed.is_set():
-            found = self._look(kind)
+            status = self._look(kind)
             if self._closed.is_set():
                 return
-            self._tell(kind, found)
-            setattr(self, kind, found)
-            self._closed.wait(LOOK_AGAIN if found.state == "off" else LOOK_EVERY)
+            self._tell(kind, status)
+            setattr(self, kind, status)
+            self._closed.wait(LOOK_AGAIN if status.state == "off" else LOOK_EVERY)
 
-    def _tell(self, kind: str, found: Standing) -> None:
+    def _tell(self, kind: str, status: Standing) -> None:
         """Says once what a person at the terminal wants to know."""
         title = "Argilla" if kind == "argilla" else "The built-in model"
-        words = f"{title} is at {found.url}" if found.state == "ready" else found.words
-        if words and self._said.get(kind) != words:
-            self._said[kind] = words
-            self.say(words)
+        message = f"{title} is at {status.url}" if status.state == "ready" else status.words
+        if message and self._said.get(kind) != message:
+            self._said[kind] = message
+            self.say(message)
 
     def _look(self, kind: str) -> Standing:
         if kind == "argilla" and self.settings.argilla_url:
@@ -80,8 +80,8 @@ class Standby:
         return self._local(service, kind)
 
     def _local(self, service: Service, kind: str) -> Standing:
-        def say(words: str) -> None:
-            setattr(self, kind, Standing("starting", words))
+        def say(message: str) -> None:
+            setattr(self, kind, Standing("starting", message))
 
         try:
             running = services.find(service, self.settings) or services.ensure(service, self.settings, say)

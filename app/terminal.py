@@ -36,7 +36,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 
 def visible(text: str) -> str:
     """The text with its control characters written out, but for line ends and tabs."""
-    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+    return CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class Visible(logging.Formatter):
@@ -46,15 +46,15 @@ class Visible(logging.Formatter):
         return visible(super().format(record))
 
 
-def say(words: str) -> None:
+def say(message: str) -> None:
     """A sentence for the person at the terminal."""
-    sys.stderr.write(f"{visible(words)}\n")
+    sys.stderr.write(f"{visible(message)}\n")
     sys.stderr.flush()
 
 
-def show(words: str) -> None:
+def show(line: str) -> None:
     """A line of the result."""
-    sys.stdout.write(f"{visible(words)}\n")
+    sys.stdout.write(f"{visible(line)}\n")
     sys.stdout.flush()
 
 
@@ -118,12 +118,12 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
     async def inside() -> Run:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(coroutine)
-        asked = 0
+        interrupts = 0
 
         def stop() -> None:
-            nonlocal asked
-            asked += 1
-            if asked == 1 and watched.execution is not None:
+            nonlocal interrupts
+            interrupts += 1
+            if interrupts == 1 and watched.execution is not None:
                 say("Stopping: calls that were sent are waited for and kept. Once more to stop at once.")
                 watched.execution.stop()
             else:
@@ -140,22 +140,22 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
     return asyncio.run(inside())
 
 
-def agreement(found: Agreement) -> Iterator[str]:
+def agreement(agreement: Agreement) -> Iterator[str]:
     """The measures, a line each, with their interval and what they count."""
     yield (
-        f"{found.reviewed} of {found.rows} audit rows reviewed, {found.reviews} times in all, {found.blind} of them without the "
-        "labeller's ratings in sight; no other rows count here"
+        f"{agreement.reviewed} of {agreement.rows} audit rows reviewed, {agreement.reviews} times in all, "
+        f"{agreement.blind} of them without the labeller's ratings in sight; no other rows count here"
     )
-    for aspect, measures in found.labeller.items():
+    for aspect, measures in agreement.labeller.items():
         yield f"people and labeller, {aspect}"
-        yield from (f"  {_measured(one)}" for one in measures)
-        if note := found.left_out(aspect):
+        yield from (f"  {_measured(measure)}" for measure in measures)
+        if note := agreement.left_out(aspect):
             yield f"  {note}"
     yield "reviewers with each other (Krippendorff's alpha)"
-    yield from (f"  {_measured(one)}" for one in found.reviewers)
-    if note := found.left_out():
+    yield from (f"  {_measured(measure)}" for measure in agreement.reviewers)
+    if note := agreement.left_out():
         yield f"  {note}"
-    for aspect, counts in found.spread.items():
+    for aspect, counts in agreement.spread.items():
         yield f"  {aspect}: ratings of {sum(counts)} responses lie " + ", ".join(
             f"{apart} apart {n} times" for apart, n in enumerate(counts) if n
         )
@@ -170,13 +170,13 @@ def _measured(measure: Measure) -> str:
 def sending() -> Iterator[Any]:
     """Gives a watcher for a push: shows how far it is and how fast."""
     began = time.monotonic()
-    told = began
+    last_report = began
 
     def watch(done: Pushed, total: int) -> None:
-        nonlocal told
+        nonlocal last_report
         now = time.monotonic()
-        if now - told >= (0.5 if sys.stderr.isatty() else PLAIN_EVERY):
-            told = now
+        if now - last_report >= (0.5 if sys.stderr.isatty() else PLAIN_EVERY):
+            last_report = now
             speed = done.sent / max(now - began, 0.001)
             say(f"sent {done.sent + done.unchanged} of {total} ({speed:.0f} a second)")
 
@@ -188,41 +188,41 @@ def exported(done: Exported) -> str:
     files = " and ".join(map(str, done.files))
     if len(done.files) > FEW_FILES:
         files = f"{len(done.files)} files, {done.files[0]} to {done.files[-1].name}"
-    words = f"{done.written} lines written to {files}"
+    message = f"{done.written} lines written to {files}"
     if len(done.parts) > 1:
-        words += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
+        message += f" ({', '.join(f'{number} for {part}ing' for part, number in done.parts.items())})"
     if done.left_out:
-        words += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
+        message += f"\nLeft out, as only lines for testing have it: {', '.join(done.left_out)}. Parquet keeps it."
     for path in done.kept:
-        words += f"\n{path} is of an earlier export and was changed since; it stays there beside the new files."
+        message += f"\n{path} is of an earlier export and was changed since; it stays there beside the new files."
     if done.warning:
-        words += f"\n{done.warning} With --protect-formulas an apostrophe stands before each."
-    return words + _passed(done.passed_over, done.reasons, done.alike)
+        message += f"\n{done.warning} With --protect-formulas an apostrophe stands before each."
+    return message + _passed(done.passed_over, done.reasons, done.alike)
 
 
 def finished(done: Finished) -> str:
-    words = (
+    message = (
         f"{done.records} records are in Argilla, dataset '{done.dataset}' in workspace '{done.workspace}': {done.url}"
     )
-    words += f"\n{done.taken_out} that the run no longer gives were taken out" if done.taken_out else ""
-    return words + "".join(f"\nArgilla refused {name}: {why}" for name, why in done.refused[:10])
+    message += f"\n{done.taken_out} that the run no longer gives were taken out" if done.taken_out else ""
+    return message + "".join(f"\nArgilla refused {name}: {why}" for name, why in done.refused[:10])
 
 
 def published(sent: Published) -> str:
     """What was added to a dataset on the Hub."""
-    words = f"{sent.added} lines added to {sent.url} ({'private' if sent.private else 'public'})"
+    message = f"{sent.added} lines added to {sent.url} ({'private' if sent.private else 'public'})"
     if sent.there:
-        words += f"\n{sent.there} rows were there already"
-        words += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
+        message += f"\n{sent.there} rows were there already"
+        message += f"; {sent.changed} of them have changed since and stay there as they were" if sent.changed else ""
     if sent.gone:
-        words += (
+        message += (
             f"\n{sent.gone} rows of the run are there and would not go out now (rejected since, say); they stay there"
         )
-    return words + _passed(sent.passed_over, sent.reasons, sent.alike)
+    return message + _passed(sent.passed_over, sent.reasons, sent.alike)
 
 
 def _passed(passed_over: int, reasons: Mapping[str, int], alike: int) -> str:
     from feedback.exports import why_not
 
-    words = f"\n{passed_over} chosen rows give no line in this format{why_not(reasons)}" if passed_over else ""
-    return words + (f"\n{alike} rows are like an earlier one" if alike else "")
+    message = f"\n{passed_over} chosen rows give no line in this format{why_not(reasons)}" if passed_over else ""
+    return message + (f"\n{alike} rows are like an earlier one" if alike else "")

@@ -52,7 +52,7 @@ async def list_models(spec: ModelSpec, settings: Settings, keys: Keys) -> tuple[
         return ()
     named = replace(spec, model=spec.model or "-", timeout=LISTED_WITHIN)
     try:
-        there = await asyncio.to_thread(endpoint, named, settings, lambda words: None, keys)
+        there = await asyncio.to_thread(endpoint, named, settings, lambda message: None, keys)
     except ClaywrightError:
         return ()
     try:
@@ -84,7 +84,7 @@ async def try_out(
     if isinstance(tried, OpenAIEndpoint):
         tried.watched = True
     try:
-        found = await tried.probe()
+        capabilities = await tried.probe()
         began = time.monotonic()
         body = tried.request("chat", [{"role": "user", "content": QUESTION}], {"max_tokens": LONGEST})
         if isinstance(tried, Streaming):
@@ -92,7 +92,7 @@ async def try_out(
         else:
             answer = await tried.send("chat", body, 0)
         seconds = time.monotonic() - began
-        await store.calls.keep_probe(tried.identity, found)
+        await store.calls.keep_probe(tried.identity, capabilities)
     except ClaywrightError as error:
         refusal = error.refusal if isinstance(error, ModelError) else None
         return Trial(trouble=str(error), key_refused=refusal is not None and refusal.meaning == "key")
@@ -102,4 +102,4 @@ async def try_out(
     warning, differences = "", tuple[str, ...]()
     if isinstance(tried, OpenAIEndpoint):
         warning, differences = tried.warning, tuple(tried.dialect.sentences)
-    return Trial(found, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences)
+    return Trial(capabilities, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences)

@@ -69,8 +69,8 @@ def build(desk: Desk) -> gr.Blocks:
                     make(board)
         timer = gr.Timer(LOOK_WHEN_IDLE, active=False)
         Wires(desk, board, run, page, seen, tabs, timer).connect(demo, opened)
-    made: gr.Blocks = demo
-    return made
+    blocks: gr.Blocks = demo
+    return blocks
 
 
 @dataclass
@@ -88,22 +88,22 @@ class Wires:
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
         fields = self.board.form.fields
-        here = [self.run, self.page, self.seen]
+        tab_state = [self.run, self.page, self.seen]
         parts = [component for _, component, _ in self.board.shows]
-        everything = list(dict.fromkeys([*here, self.timer, *parts, *fields.values()]))
+        everything = list(dict.fromkeys([*tab_state, self.timer, *parts, *fields.values()]))
         # For each field that is sent, and each part whose progress is shown, the browser looks through the whole page: so a
         # field that was changed is sent alone, and progress is that of one hidden part.
         quiet = {**QUIET, "show_progress_on": self.page}
         demo.load(self.arrive, None, [*everything, self.tabs], **quiet)
         demo.unload(self._closes(demo))
-        self.timer.tick(self.glance, here, everything, trigger_mode="once", **quiet)
+        self.timer.tick(self.glance, tab_state, everything, trigger_mode="once", **quiet)
         for name, tab in opened.items():
-            tab.select(self._opens(name), here, everything, js=_remember(name), **quiet)
+            tab.select(self._opens(name), tab_state, everything, js=_remember(name), **quiet)
         for name, event in self.board.form.when_changed(self.board.own):
-            inputs = [*here, fields[name]]
+            inputs = [*tab_state, fields[name]]
             event(self._changed(name), inputs, everything, trigger_mode="always_last", **quiet)
         for action in self.board.actions:
-            inputs = [*here, *(fields[name] for name in self.taken(action)), *action.extra]
+            inputs = [*tab_state, *(fields[name] for name in self.taken(action)), *action.extra]
             outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             action.event(self._does(action), inputs, outputs, trigger_mode=often, **quiet)
@@ -119,8 +119,10 @@ class Wires:
         look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
-        fields, usual = self.board.form.fields, self.desk.usual
-        odd = [n for n, field in fields.items() if look.filled[n] != usual.get(n) and not fits(field, look.filled[n])]
+        fields, defaults = self.board.form.fields, self.desk.usual
+        odd = [
+            n for n, field in fields.items() if look.filled[n] != defaults.get(n) and not fits(field, look.filled[n])
+        ]
         try:
             shown = {} if odd else self._shown(look, tab.page)
         except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
@@ -129,8 +131,8 @@ class Wires:
         if odd:
             self.desk.forget(browser, odd)
             labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
-            told = f"What {labels} held can't be shown. It begins anew."
-            tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: told}}
+            message = f"What {labels} held can't be shown. It begins anew."
+            tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: message}}
             return self.show(tab, browser, seen, base)
         for number, show in shown.items():
             component = self.board.shows[number][1]
@@ -140,23 +142,23 @@ class Wires:
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
         tab.shown.update(fresh)  # only now: where a part fails, all are shown another time
         new: draft.Filled = {}
-        wanted = {name: look.filled[name] for name in self.board.form.fields}
+        field_values = {name: look.filled[name] for name in self.board.form.fields}
         if held is not None:
-            new = draft.differing(wanted, held)
+            new = draft.differing(field_values, held)
             tab.acted.update(new)
         if out or new:
             tab.mixed |= tab.unanswered > 1 or 0 < seen != tab.glances
             tab.unsure |= new.keys() if tab.mixed else set()
-        here = tab.run, tab.page, self.every(tab, look)
-        if not out and not new and here == tab.told and seen >= 0:
+        state = tab.run, tab.page, self.every(tab, look)
+        if not out and not new and state == tab.told and seen >= 0:
             return {self.page: gr.skip()}
         tab.glances += 1
         if held is not None:
             tab.held = {number: was for number, was in tab.held.items() if number > tab.glances - REMEMBERED}
-            tab.held[tab.glances] = wanted
-        if here[2:] != tab.told[2:]:
-            out[self.timer] = gr.Timer(here[2], active=True)
-        tab.told = here
+            tab.held[tab.glances] = field_values
+        if state[2:] != tab.told[2:]:
+            out[self.timer] = gr.Timer(state[2], active=True)
+        tab.told = state
         values = {self.board.form.fields[name]: value for name, value in new.items()}
         return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
 
@@ -168,9 +170,9 @@ class Wires:
 
     def _odd(self, look: Look, page: str) -> list[str]:
         """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
-        usual, odd = self.desk.usual, []
-        for name in draft.differing(look.filled, usual):
-            alone = replace(look, filled={**usual, name: look.filled[name]})
+        defaults, odd = self.desk.usual, []
+        for name in draft.differing(look.filled, defaults):
+            alone = replace(look, filled={**defaults, name: look.filled[name]})
             try:
                 self._shown(alone, page)
             except Exception:  # noqa: BLE001 - whatever it is, this field brings it about
@@ -189,11 +191,11 @@ class Wires:
         browser = browser_of(request)
         query = request.query_params
         newest = self.desk.newest()
-        asked = str(query.get("run") or (newest.id if newest else ""))
-        run = self.desk.look(browser, "" if asked == NEW else asked, {}).run
-        made = self.desk.look(browser, run.id, {}).recipe if run else None
-        if made is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, self.desk.as_pasted({**self.desk.usual, **draft.fill(made)}))
+        run_id = str(query.get("run") or (newest.id if newest else ""))
+        run = self.desk.look(browser, "" if run_id == NEW else run_id, {}).run
+        recipe = self.desk.look(browser, run.id, {}).recipe if run else None
+        if recipe is not None and not self.desk.store.forms.get(browser):
+            self.desk.keep(browser, self.desk.as_pasted({**self.desk.usual, **draft.fill(recipe)}))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
@@ -276,9 +278,9 @@ class Wires:
                 good[name] = draft.checked(name, value)
             except FormError as error:
                 problems[name] = f"{self.board.form.label(name)} {error} It stays as it was."
-        for number, held in tab.held.items():
+        for number, values in tab.held.items():
             if number >= seen:
-                held.update(good)
+                values.update(good)
         return good, problems
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
@@ -296,13 +298,13 @@ class Wires:
         taken = self.taken(action)
 
         def does(
-            run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *given: Any
+            run: str, page: str, seen: float, request: gr.Request, event: gr.EventData, *values: Any
         ) -> dict[Any, Any]:
             browser = browser_of(request)
             if run == NOT_YET:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
-            shown, extra = dict(zip(taken, given, strict=False)), given[len(taken) :]
+            shown, extra = dict(zip(taken, values, strict=False)), values[len(taken) :]
             with tab.asking():
                 try:
                     extra = draft.checked("extra", list(extra))
@@ -345,11 +347,11 @@ class Wires:
                 self.desk.keep(browser, draft.differing(done.fill, filled))
             tab.run = tab.run if done.run is None else done.run
             tab.page = done.page or tab.page
-            said = {"toast": (done.toast, time.monotonic())} if done.toast else {}
+            toast = {"toast": (done.toast, time.monotonic())} if done.toast else {}
             at = done.field or next((name for name in problems if name in self.board.form.pages and action.pressed), "")
             focus = {"focus": (at, time.monotonic())} if at else {}
-            told = tab.problems(turn, {**done.problems, **problems})
-            tab.place = {**tab.place, **done.place, **said, **focus, "problems": told, "leads": leads}
+            current_problems = tab.problems(turn, {**done.problems, **problems})
+            tab.place = {**tab.place, **done.place, **toast, **focus, "problems": current_problems, "leads": leads}
             emptied: dict[Any, Any] = {} if problems or action.keeps else dict.fromkeys(action.extra)
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
@@ -362,11 +364,11 @@ class Wires:
             form = self.board.form
             name = error.field if error.field in form.pages else ""
             where = form.pages[name] if name else PLACES.get(error.place, page)
-            words = sentence(str(error))
+            message = sentence(str(error))
             if where in (page, "top"):
-                return Done(), {name or error.place: words}, {}
+                return Done(), {name or error.place: message}, {}
             title = error.place.replace("new", "response models").replace("responders", "response models").capitalize()
-            return Done(), {name or error.place: words, page: f"{title}: {words}"}, {page: (where, name, title)}
+            return Done(), {name or error.place: message, page: f"{title}: {message}"}, {page: (where, name, title)}
         except ClaywrightError as error:
             return Done(), {page: str(error)}, {}
 

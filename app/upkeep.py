@@ -30,8 +30,8 @@ def backup(store: Store, path: Path) -> int:
             store.db.reader.backup(
                 copy
             )  # in one step: others write meanwhile, and a step more would begin anew for them
-            if (found := str(copy.execute("PRAGMA quick_check(1)").fetchone()[0])) != "ok":
-                raise StoreError(f"{damaged(store.db.path, found)} No copy was made, as it would hold the damage.")
+            if (result := str(copy.execute("PRAGMA quick_check(1)").fetchone()[0])) != "ok":
+                raise StoreError(f"{damaged(store.db.path, result)} No copy was made, as it would hold the damage.")
         if path.exists():
             raise StoreError(f"{path} is there already. Name another file; nothing was written.")
         part.replace(path)

@@ -37,17 +37,19 @@ class Vectors:
         missing = [name for name, key in keys.items() if key not in known]
         if missing:
             with ThreadPoolExecutor(1) as thread:  # a notebook has a loop already
-                found = thread.submit(asyncio.run, self._asked({keys[name]: texts[name] for name in missing})).result()
-            known.update(found)
+                computed = thread.submit(
+                    asyncio.run, self._asked({keys[name]: texts[name] for name in missing})
+                ).result()
+            known.update(computed)
         return {name: list(array("f", known[key])) for name, key in keys.items()}
 
     def _key(self, text: str) -> bytes:
         return hashlib.sha256(f"{self.spec.identity}\0{text}".encode("utf-8", "replace")).digest()
 
     async def _asked(self, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
-        asked = endpoint(self.spec, self.workspace.settings, self.workspace.report, self.workspace.keys)
-        assert isinstance(asked, OpenAIEndpoint)
-        gate, found = asyncio.Semaphore(self.spec.concurrency), {}
+        client = endpoint(self.spec, self.workspace.settings, self.workspace.report, self.workspace.keys)
+        assert isinstance(client, OpenAIEndpoint)
+        gate, computed = asyncio.Semaphore(self.spec.concurrency), {}
         pairs = list(texts.items())
 
         async def some(model: Embedder, part: list[tuple[bytes, str]]) -> None:
@@ -55,18 +57,18 @@ class Vectors:
                 vectors = await _patiently(model, [text for _, text in part])
             packed = {key: array("f", vector).tobytes() for (key, _), vector in zip(part, vectors, strict=True)}
             await self.store.vectors.keep(packed)
-            found.update(packed)
+            computed.update(packed)
 
-        async with Embedder(asked) as model:
+        async with Embedder(client) as model:
             parts = [pairs[at : at + AT_ONCE] for at in range(0, len(pairs), AT_ONCE)]
             asking = [asyncio.ensure_future(some(model, part)) for part in parts]
             try:
                 await asyncio.gather(*asking)
             finally:
-                for one in asking:
-                    one.cancel()
+                for task in asking:
+                    task.cancel()
                 await asyncio.gather(*asking, return_exceptions=True)  # nobody asks while the client is closed
-        return found
+        return computed
 
 
 async def _patiently(model: Embedder, texts: list[str]) -> list[list[float]]:

@@ -160,6 +160,6 @@ def outcome(execution: Execution) -> tuple[str, str]:
     if execution.engine.stopping:
         return "stopped", "stopped by you"
     if execution.quota.exhausted:
-        made, wanted = execution.quota.made, execution.quota.rows
-        return "done", f"only {made} of {wanted} rows: too many draws were dropped"
+        rows_made, rows_wanted = execution.quota.made, execution.quota.rows
+        return "done", f"only {rows_made} of {rows_wanted} rows: too many draws were dropped"
     return "done", ""

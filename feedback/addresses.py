@@ -17,9 +17,9 @@ HIDDEN = "…"
 SPACE = ".hf.space"
 
 
-def tidy(given: str) -> str:
+def tidy(url: str) -> str:
     """The address without what does not belong to it: pages, /api/v1, a query, slashes at the end. Never raises."""
-    text = given.strip()
+    text = url.strip()
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -33,9 +33,9 @@ def tidy(given: str) -> str:
     return f"{parts.scheme.lower()}://{host}{path}"
 
 
-def checked(given: str) -> str:
+def checked(url: str) -> str:
     """The tidied address. Raises ArgillaError where there can be no Argilla."""
-    address = tidy(given)
+    address = tidy(url)
     named = f"The address of Argilla, '{address}',"
     try:
         parts = urlsplit(address)
@@ -63,8 +63,8 @@ def is_space(address: str) -> bool:
 
 def _of_space(parts: SplitResult) -> str:
     """The address of the Space whose page on the Hub that is; "" for others."""
-    found = re.fullmatch(r"/spaces/([\w.-]+)/([\w.-]+)(/.*)?", parts.path)
-    if not found or (parts.hostname or "") not in ("huggingface.co", "hf.co"):
+    match = re.fullmatch(r"/spaces/([\w.-]+)/([\w.-]+)(/.*)?", parts.path)
+    if not match or (parts.hostname or "") not in ("huggingface.co", "hf.co"):
         return ""
-    name = re.sub(r"[^a-z0-9-]", "-", f"{found[1]}-{found[2]}".lower())
+    name = re.sub(r"[^a-z0-9-]", "-", f"{match[1]}-{match[2]}".lower())
     return f"https://{name}{SPACE}"

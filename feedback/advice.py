@@ -25,12 +25,12 @@ LEAST_RATINGS = 50
 
 def on_reviewers(agreement: Agreement) -> str:
     """A sentence on what to do about how well reviewers agree on decisions; "" for none."""
-    found = agreement.reviewers[0] if agreement.reviewers else None
-    if found is None or found.value is None or found.low is None or found.value >= ALPHA_LOW:
+    measure = agreement.reviewers[0] if agreement.reviewers else None
+    if measure is None or measure.value is None or measure.low is None or measure.value >= ALPHA_LOW:
         return ""
-    how = "no better than chance would have it" if found.low <= 0 else "little"
+    how = "no better than chance would have it" if measure.low <= 0 else "little"
     return (
-        f"Reviewers agree on decisions {how} ({_figure('alpha', found)}): say in the guidelines what decides, with examples, "
+        f"Reviewers agree on decisions {how} ({_figure('alpha', measure)}): say in the guidelines what decides, with examples, "
         "before more is reviewed."
     )
 
@@ -75,13 +75,13 @@ def on_seen(agreement: Agreement) -> str:
     )
 
 
-def on_length(found: ByLength) -> str:
+def on_length(lengths: ByLength) -> str:
     """A sentence on what to do about ratings that go with length; "" for none."""
-    if found.correlation is None or found.correlation < LONG_WINS:
+    if lengths.correlation is None or lengths.correlation < LONG_WINS:
         return ""
     return (
-        f"The labeller may reward length (rank correlation {found.correlation:.2f}, {found.n:,} responses): compare a short and a "
-        "long response yourself before you trust its ranking."
+        f"The labeller may reward length (rank correlation {lengths.correlation:.2f}, {lengths.n:,} responses): compare a short "
+        "and a long response yourself before you trust its ranking."
     )
 
 

@@ -61,8 +61,10 @@ class Agreement:
         """Everything as plain values."""
         return {
             **{name: getattr(self, name) for name in ("rows", "reviewed", "reviews", "blind")},
-            "labeller": {aspect: [_plain(one) for one in measures] for aspect, measures in self.labeller.items()},
-            "reviewers": [_plain(one) for one in self.reviewers],
+            "labeller": {
+                aspect: [_plain(measure) for measure in measures] for aspect, measures in self.labeller.items()
+            },
+            "reviewers": [_plain(measure) for measure in self.reviewers],
             "spread": {aspect: list(counts) for aspect, counts in self.spread.items()},
             "tables": {aspect: [list(line) for line in table] for aspect, table in self.tables.items()},
             "accepted": dict(self.accepted),
@@ -82,11 +84,11 @@ class _Compared:
     pairs: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
-def agreement(rows: Iterable[Judged], asked: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
+def agreement(rows: Iterable[Judged], aspects: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
     """The measures of audit rows. Holds numbers only, not the rows.
 
     A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
-    People are `asked` to rate under these aspects (None for not known), and `per_record` of them review each record: what can't
+    People rate under `aspects` (None for not known), and `per_record` of them review each record: what can't
     come to a number by that says so, in place of how many more are needed.
     """
     compared: defaultdict[str, _Compared] = defaultdict(_Compared)
@@ -111,28 +113,28 @@ def agreement(rows: Iterable[Judged], asked: Sequence[str] | None = None, per_re
             responses[aspect] += len(opinions)
             _compare(compared[aspect], judged, people, aspect, opinions)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
-        for aspect, places in _rated(people).items():
-            units[f"rating {aspect}"].append(list(places.values()))
+        for aspect, by_response in _rated(people).items():
+            units[f"rating {aspect}"].append(list(by_response.values()))
     named = {aspect for aspect in compared if aspect}
     if len(named) == 1:  # then its mean over all aspects is that one's
         compared[min(named)].pairs += compared.pop("").pairs
-        asked = [min(named), *asked] if asked is not None and "" in asked else asked
+        aspects = [min(named), *aspects] if aspects is not None and "" in aspects else aspects
         for counts in (accepted, unknown):
             counts[min(named)] += counts.pop("", 0)
     by_aspect = sorted(compared.items(), key=lambda entry: (not entry[0], entry[0]))
-    each = sorted((key.removeprefix("rating "), said) for key, said in units.items() if key.startswith("rating "))
-    ratings = {aspect or "rating": said for aspect, said in each}
+    each = sorted((key.removeprefix("rating "), values) for key, values in units.items() if key.startswith("rating "))
+    ratings = {aspect or "rating": values for aspect, values in each}
     is_judged_twice = per_record > 1
     between = [
-        alpha_between(name, said, VALUES, "ordinal", "response").within(
+        alpha_between(name, values, VALUES, "ordinal", "response").within(
             responses[ALL_ASPECTS] * is_judged_twice, ONE_REVIEWER
         )
-        for name, said in ratings.items()
+        for name, values in ratings.items()
     ]
     decisions = alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row")
 
     def most(aspect: str) -> int:
-        return 0 if asked is not None and aspect not in asked else responses[aspect] * per_record
+        return 0 if aspects is not None and aspect not in aspects else responses[aspect] * per_record
 
     return Agreement(
         rows=total,
@@ -140,54 +142,60 @@ def agreement(rows: Iterable[Judged], asked: Sequence[str] | None = None, per_re
         reviews=reviews,
         blind=blind,
         labeller={
-            aspect or ALL_ASPECTS: _beside(found, aspect, total * per_record, most(aspect))
-            for aspect, found in by_aspect
+            aspect or ALL_ASPECTS: _beside(comparison, aspect, total * per_record, most(aspect))
+            for aspect, comparison in by_aspect
         },
         reviewers=[decisions.within(total * is_judged_twice, ONE_REVIEWER), *between],
-        spread={name: apart for name, said in ratings.items() if any(apart := _spread(said))},
-        tables={aspect or ALL_ASPECTS: _crossed(found.pairs) for aspect, found in by_aspect if found.pairs},
+        spread={name: apart for name, values in ratings.items() if any(apart := _spread(values))},
+        tables={
+            aspect or ALL_ASPECTS: _crossed(comparison.pairs) for aspect, comparison in by_aspect if comparison.pairs
+        },
         accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
         unknown={aspect or ALL_ASPECTS: number for aspect, number in sorted(unknown.items()) if number},
     )
 
 
 def labelled(judged: Judged) -> dict[str, dict[int, float]]:
-    """{aspect: {place of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
-    said: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
+    ratings: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for rating in judged.ratings:
         if rating.value is not None:
-            said[rating.aspect][rating.response].append(rating.value)
-    means = {aspect: {place: fmean(values) for place, values in places.items()} for aspect, places in said.items()}
-    places = {place for opinions in means.values() for place in opinions}
-    overall = {place: fmean(o[place] for o in means.values() if place in o) for place in places}
+            ratings[rating.aspect][rating.response].append(rating.value)
+    means = {
+        aspect: {index: fmean(values) for index, values in responses.items()} for aspect, responses in ratings.items()
+    }
+    responses = {index for opinions in means.values() for index in opinions}
+    overall = {index: fmean(o[index] for o in means.values() if index in o) for index in responses}
     return {**means, "": overall} if overall else {}
 
 
 def _compare(
-    found: _Compared, judged: Judged, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
+    comparison: _Compared, judged: Judged, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
 ) -> None:
     """Adds what people said of one row. The labeller's decision is the rating of its best response: it keeps what is good."""
     keeps = kept(judged.row, judged.ratings, aspect) if aspect else rounded(max(opinions.values())) >= KEEP
     if keeps is not None:
-        found.decisions += [keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")]
+        comparison.decisions += [
+            keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")
+        ]
     pairs = [
-        (value, opinions[place])
+        (value, opinions[index])
         for verdict in people
-        for (named, place), value in verdict.own_ratings.items()
-        if named == aspect and place in opinions and 1 <= value <= VALUES
+        for (named, index), value in verdict.own_ratings.items()
+        if named == aspect and index in opinions and 1 <= value <= VALUES
     ]
     if pairs:
-        found.pairs.append(pairs)
+        comparison.pairs.append(pairs)
 
 
 def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
-    """{aspect: {place of a response: everybody's own rating, counted from 0}}"""
-    found: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    """{aspect: {index of a response: everybody's own rating, counted from 0}}"""
+    ratings: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for verdict in people:
-        for (aspect, place), value in verdict.own_ratings.items():
+        for (aspect, index), value in verdict.own_ratings.items():
             if 1 <= value <= VALUES:
-                found[aspect][place].append(value - 1)
-    return {aspect: dict(places) for aspect, places in found.items()}
+                ratings[aspect][index].append(value - 1)
+    return {aspect: dict(by_response) for aspect, by_response in ratings.items()}
 
 
 def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
@@ -198,19 +206,19 @@ def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
 def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
     """Lines for people's 1 to 5, columns for the labeller's."""
     met = Counter((value, rounded(mean)) for pairs in rows for value, mean in pairs)
-    return [[met[one, other] for other in range(1, VALUES + 1)] for one in range(1, VALUES + 1)]
+    return [[met[row, column] for column in range(1, VALUES + 1)] for row in range(1, VALUES + 1)]
 
 
-def _beside(found: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
+def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
     """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all. There can
     be so many `reviews`, and `ratings` under the aspect."""
-    pairs = [pair for row in found.pairs for pair in row]
-    decision = share(DECISION, found.decisions).within(reviews, "")
+    pairs = [pair for row in comparison.pairs for pair in row]
+    decision = share(DECISION, comparison.decisions).within(reviews, "")
     if not pairs and not (aspect and ratings):
         return [decision]
     of_ratings = [
         share("same rating", [value == rounded(mean) for value, mean in pairs], "rating"),
         difference("people minus labeller", [value - mean for value, mean in pairs]),
-        weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in found.pairs]),
+        weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in comparison.pairs]),
     ]
     return [decision, *(measure.within(ratings, NOT_ASKED) for measure in of_ratings)]

@@ -35,15 +35,15 @@ def order_of(seed: int, row: str, responses: int) -> tuple[int, ...]:
 
 def arranged(row: Row, order: Sequence[int]) -> Row:
     """The row with its responses by slot. A slot whose response is there no more is empty."""
-    here = dict(enumerate(row.responses))
-    first = tuple(here.pop(place, Response("", "")) for place in order)
-    return replace(row, responses=first + tuple(here.values()))
+    responses = dict(enumerate(row.responses))
+    first = tuple(responses.pop(index, Response("", "")) for index in order)
+    return replace(row, responses=first + tuple(responses.values()))
 
 
 def slots(order: Sequence[int], responses: int) -> dict[int, int]:
-    """{place: slot} of a row's responses, in the order in which they are shown."""
-    later = (place for place in range(responses) if place not in order)
-    return {place: slot for slot, place in enumerate([*order, *later]) if place < responses}
+    """{index: slot} of a row's responses, in the order in which they are shown."""
+    later = (index for index in range(responses) if index not in order)
+    return {index: slot for slot, index in enumerate([*order, *later]) if index < responses}
 
 
 def to_places(answers: Mapping[str, T], order: Sequence[int]) -> dict[str, T]:
@@ -53,7 +53,7 @@ def to_places(answers: Mapping[str, T], order: Sequence[int]) -> dict[str, T]:
 
 def to_slots(answers: Mapping[str, T], order: Sequence[int]) -> dict[str, T]:
     """Answers about places as answers about slots."""
-    return _renamed(answers, {place: slot for slot, place in enumerate(order)})
+    return _renamed(answers, {index: slot for slot, index in enumerate(order)})
 
 
 def _renamed(answers: Mapping[str, T], moves: Mapping[int, int]) -> dict[str, T]:

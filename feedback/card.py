@@ -55,7 +55,7 @@ class Summary:
     unknown: int = 0
     """Ratings that people only accepted as suggested; those among them of which it is not known."""
 
-    def add(self, judged: Judged, made: Sequence[Line]) -> None:
+    def add(self, judged: Judged, lines: Sequence[Line]) -> None:
         self.rows += 1
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None
@@ -63,8 +63,8 @@ class Summary:
             if rating.value is not None and rating.response < len(judged.row.responses):
                 model = judged.row.responses[rating.response].model
                 _count(self.rated, (model, rating.aspect), rating.value)
-        for place, response in enumerate(judged.row.responses):
-            for value in judged.said_of(place):
+        for index, response in enumerate(judged.row.responses):
+            for value in judged.said_of(index):
                 _count(self.people, response.model, value)
         self.accepted += sum(len(verdict.accepted_ratings) for verdict in judged.submitted)
         self.unknown += sum(len(verdict.unknown_ratings) for verdict in judged.submitted)
@@ -91,9 +91,9 @@ class Held:
         self.reviewers.update(line["reviewers"])
         self.newest = max(self.newest, line["reviewed_at"] or "")
 
-    def with_lines(self, made: Iterable[Line], part: str) -> Iterator[Line]:
+    def with_lines(self, lines: Iterable[Line], part: str) -> Iterator[Line]:
         """The same lines, each added on its way."""
-        for line in made:
+        for line in lines:
             self.add(line, part)
             yield line
 
@@ -104,9 +104,9 @@ class Held:
 
 
 def _count(sums: dict[Any, list[float]], name: Any, value: float) -> None:
-    found = sums.setdefault(name, [0, 0.0])
-    found[0] += 1
-    found[1] += value
+    entry = sums.setdefault(name, [0, 0.0])
+    entry[0] += 1
+    entry[1] += value
 
 
 def card(
@@ -121,23 +121,23 @@ def card(
     if not old:
         text = _opening(to, about)
     tags = header[1].get("tags") or []
-    wanted = {
+    entries = {
         "configs": _configs(header[1].get("configs"), configs),
         "tags": [*tags, *(tag for tag in TAGS if tag not in tags)] if isinstance(tags, list) else tags,
         **({"license": to.license} if to.license else {}),
     }
-    ours = part(repo, to, about, summary, held, added)
+    section = part(repo, to, about, summary, held, added)
     _, end = _marks(to, about)
-    place = re.compile(rf"<!-- claywright: {re.escape(f'{about.run} {to.format} ')}.*?{re.escape(end)}\n?", re.DOTALL)
-    body, found = place.subn(lambda _: ours, text, count=1)
-    if not found:
-        body = f"{text.rstrip()}\n\n{ours}"
-    return f"---\n{_headed(header, wanted)}---\n\n{body.lstrip()}"
+    pattern = re.compile(rf"<!-- claywright: {re.escape(f'{about.run} {to.format} ')}.*?{re.escape(end)}\n?", re.DOTALL)
+    body, replaced = pattern.subn(lambda _: section, text, count=1)
+    if not replaced:
+        body = f"{text.rstrip()}\n\n{section}"
+    return f"---\n{_headed(header, entries)}---\n\n{body.lstrip()}"
 
 
 def shares(text: str, form: str) -> set[str]:
     """How earlier exports of a format were split: "SHARE SEED" of each."""
-    return {f"{share} {seed}" for _, made, share, seed in MARK.findall(text) if made == form}
+    return {f"{share} {seed}" for _, exported_form, share, seed in MARK.findall(text) if exported_form == form}
 
 
 def share(to: Export) -> str:
@@ -167,8 +167,8 @@ def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, adde
     """What the card says of one run in one format, between its marks: all that is `held`, and the `added` rows of the last
     export."""
     begin, end = _marks(to, about)
-    made = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", made)), 3)
+    recipe = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", recipe)), 3)
     answering = ", ".join(f"`{_one_line(name)}`" for name in about.responders) or "those of the input"
     models = [f"- generator: `{_one_line(about.generator)}`", f"- answers: {answering}"]
     if about.labeller:
@@ -177,7 +177,7 @@ def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, adde
         f"## {_one_line(about.name)}: {to.form.label}",
         f'```python\nload_dataset("{repo}", "{to.format}")\n```',
         f"{_rows(to, summary, held, added)} Every line names its row, run, prompt, decision and reviewers.",
-        f"### Recipe\n\n{fence}json\n{made}\n{fence}",
+        f"### Recipe\n\n{fence}json\n{recipe}\n{fence}",
         "### Models\n\n" + "\n".join(models),
         f"### Ratings\n\n{_ratings(summary)}",
         f"### Review\n\n{_review(about, summary, held)}",
@@ -211,8 +211,8 @@ def _ratings(summary: Summary) -> str:
     if not models:
         return "Nothing was rated in the last export."
 
-    def mean(found: list[float] | None) -> str:
-        return f"{found[1] / found[0]:.2f} ({found[0]:g})" if found else ""
+    def mean(entry: list[float] | None) -> str:
+        return f"{entry[1] / entry[0]:.2f} ({entry[0]:g})" if entry else ""
 
     lines = [
         f"| answers of | {' | '.join([*aspects, 'people'])} |",
@@ -232,7 +232,7 @@ def _ratings(summary: Summary) -> str:
 
 
 def _review(about: Facts, summary: Summary, held: Held) -> str:
-    said, people = held.decisions, len(held.reviewers)
+    tally, people = held.decisions, len(held.reviewers)
     settled = (
         f" Of {len(held.settled)} the reviewers came to nothing; each was settled by one person."
         if held.settled
@@ -240,8 +240,8 @@ def _review(about: Facts, summary: Summary, held: Held) -> str:
     )
     until = f", the last time on {held.newest[:10]}" if held.newest else ""
     return (
-        f"{people} reviewer{'s' if people != 1 else ''}{until}: {said['approve']} rows approved, {said['reject']} rejected, "
-        f"{said['unsure']} undecided, {said['']} not reviewed, as they were when they were added.{settled} Corrected in the last "
+        f"{people} reviewer{'s' if people != 1 else ''}{until}: {tally['approve']} rows approved, {tally['reject']} rejected, "
+        f"{tally['unsure']} undecided, {tally['']} not reviewed, as they were when they were added.{settled} Corrected in the last "
         f"export: {summary.instructions} instructions, {summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
     )
 
@@ -253,48 +253,48 @@ def _one_line(text: str) -> str:
 
 def _configs(old: Any, ours: Mapping[str, Sequence[str]]) -> list[Any]:
     """The header's configurations: ours as they are now, others as they were."""
-    kept = [one for one in old or [] if not (isinstance(one, dict) and one.get("config_name") in ours)]
-    made: list[Any] = [
+    kept = [config for config in old or [] if not (isinstance(config, dict) and config.get("config_name") in ours)]
+    configs: list[Any] = [
         {
             "config_name": form,
             "data_files": [{"split": split, "path": f"{form}/{split}-*.parquet"} for split in splits],
         }
         for form, splits in ours.items()
     ]
-    if made and not any(isinstance(one, dict) and one.get("default") for one in kept):
-        made[0]["default"] = True
-    return [*kept, *made]
+    if configs and not any(isinstance(config, dict) and config.get("default") for config in kept):
+        configs[0]["default"] = True
+    return [*kept, *configs]
 
 
 def _parted(old: str) -> tuple[tuple[str, dict[str, Any]], str]:
     """((the header as text, its values), what follows it) of a card."""
     import yaml
 
-    if (found := HEADER.match(old)) is None:
+    if (match := HEADER.match(old)) is None:
         return ("", {}), old.removeprefix("\ufeff")
     try:
-        values = yaml.safe_load(found.group(1)) or {}
+        values = yaml.safe_load(match.group(1)) or {}
     except yaml.YAMLError as error:
         raise ExportError(f"The card's header can't be read: {_one_line(str(error))}. Mend it on the Hub.") from error
     if not isinstance(values, dict):
         raise ExportError("The header of the dataset's card is no list of entries. Mend it on the Hub.")
-    return (found.group(1), values), old[found.end() :]
+    return (match.group(1), values), old[match.end() :]
 
 
-def _headed(header: tuple[str, dict[str, Any]], wanted: Mapping[str, Any]) -> str:
-    """The header with the entries `wanted`; others stay as they are written, with their comments, where that can be."""
+def _headed(header: tuple[str, dict[str, Any]], entries: Mapping[str, Any]) -> str:
+    """The header with these `entries`; others stay as they are written, with their comments, where that can be."""
     import yaml
 
     text, values = header
-    for name, value in wanted.items():
+    for name, value in entries.items():
         if values.get(name) == value:
             continue
         new = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True)
         entry = re.compile(rf"^{name}[ \t]*:.*\n(?:(?:[ \t\-].*)?\n)*", re.MULTILINE)
-        text, found = entry.subn(lambda _, new=new: new, text, count=1)  # type: ignore[misc]  # a lambda's default has no type
-        if not found:
+        text, replaced = entry.subn(lambda _, new=new: new, text, count=1)  # type: ignore[misc]  # a lambda's default has no type
+        if not replaced:
             text = f"{text.rstrip()}\n{new}".lstrip()
-    merged = {**values, **wanted}
+    merged = {**values, **entries}
     try:
         kept = yaml.safe_load(text) == merged
     except yaml.YAMLError:

@@ -165,8 +165,8 @@ class Export:
 
 def _good(judged: Judged, least: float) -> bool:
     """Whether the best response is rated so high; a reviewer's own text always is."""
-    found = best(judged)
-    return found is not None and (found.corrected or (judged.score(found.place) or 0.0) >= least)
+    top = best(judged)
+    return top is not None and (top.corrected or (judged.score(top.place) or 0.0) >= least)
 
 
 Seen = Callable[[Judged, list[Line]], None]
@@ -194,20 +194,20 @@ def lines(
         if not to.takes(judged):
             continue
         try:
-            made = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+            row_lines = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
         except NotWritten as error:
             passed.reasons[str(error)] += 1
-            made = []
-        if not made:
+            row_lines = []
+        if not row_lines:
             passed.lineless += 1
             continue
         if known is not None:
-            asked = "\n".join(m["content"] for m in judged.messages()[0] if m["role"] == "user")
-            if known.nearest(asked) is not None:
+            prompt = "\n".join(m["content"] for m in judged.messages()[0] if m["role"] == "user")
+            if known.nearest(prompt) is not None:
                 passed.alike += 1
                 continue
-            known.add(asked)
-        yield judged, made
+            known.add(prompt)
+        yield judged, row_lines
 
 
 @dataclass
@@ -244,37 +244,37 @@ class Gathered:
 @contextmanager
 def gathered(
     rows: Iterable[Judged], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None,
-    say: Say = lambda words: None,
+    say: Say = lambda message: None,
 ) -> Iterator[Gathered]:  # fmt: skip
     """The lines of an export of all `rows` of a run, kept in `folder` meanwhile; `seen` is told of each row that goes out.
 
     `say` is told how far it is, and may raise to end it. Raises ExportError if there are none, OSError if they can't be kept.
     """
     with Spool(folder) as spool:
-        found = Gathered(spool, to, Sides(to.seed, to.test_share))
+        collected = Gathered(spool, to, Sides(to.seed, to.test_share))
         names: list[str] = []  # of each line, what it is shuffled by
 
         def counted() -> Iterator[Judged]:
             for judged in rows:
-                found.sides.add(judged.row)
+                collected.sides.add(judged.row)
                 yield judged
-                if len(found.sides) % SAID_EVERY == 0:
-                    say(f"Gathering the rows: {len(found.sides):,} looked at.")
+                if len(collected.sides) % SAID_EVERY == 0:
+                    say(f"Gathering the rows: {len(collected.sides):,} looked at.")
 
-        for judged, made in lines(counted(), to, run, task, found.passed):
-            for place, line in enumerate(made):
+        for judged, row_lines in lines(counted(), to, run, task, collected.passed):
+            for index, line in enumerate(row_lines):
                 spool.add(line)
-                found.places.append(len(found.sides) - 1)
-                names.append(f"{judged.row.id} {place}")
-            found.rows += 1
+                collected.places.append(len(collected.sides) - 1)
+                names.append(f"{judged.row.id} {index}")
+            collected.rows += 1
             if seen is not None:
-                seen(judged, made)
-        if not found.rows:
-            raise ExportError(_nothing(to, found.passed), terminal="With --unreviewed.")
-        found.order = list(range(len(spool)))
+                seen(judged, row_lines)
+        if not collected.rows:
+            raise ExportError(_nothing(to, collected.passed), terminal="With --unreviewed.")
+        collected.order = list(range(len(spool)))
         if to.shuffle:
-            found.order.sort(key=lambda k: number(to.seed, names[k]))
-        yield found
+            collected.order.sort(key=lambda k: number(to.seed, names[k]))
+        yield collected
 
 
 def _nothing(to: Export, passed: Passed) -> str:
@@ -290,8 +290,8 @@ def _nothing(to: Export, passed: Passed) -> str:
 
 def why_not(reasons: Mapping[str, int]) -> str:
     """Why rows gave no line, to follow a sentence on how many those are: " (2: an empty turn)"."""
-    told = "; ".join(f"{number:,}: {reason}" for reason, number in sorted(reasons.items(), key=lambda one: -one[1]))
-    return f" ({told})" if told else ""
+    causes = "; ".join(f"{number:,}: {reason}" for reason, number in sorted(reasons.items(), key=lambda item: -item[1]))
+    return f" ({causes})" if causes else ""
 
 
 @dataclass
@@ -331,7 +331,7 @@ def export(
     path: Path,
     run: str,
     task: str,
-    say: Say = lambda words: None,
+    say: Say = lambda message: None,
     replaces: Replaces = lambda path: True,
     ready: Ready = lambda seals: None,
     owned: Replaces = lambda path: False,
@@ -347,34 +347,36 @@ def export(
     try:
         check(path, first_targets(path, (TRAIN, TEST) if to.test_share else (TRAIN,), to.max_rows), replaces)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with gathered(rows, to, run, task, path.parent, say=say) as found:
-            orders = found.parts()
+        with gathered(rows, to, run, task, path.parent, say=say) as collected:
+            orders = collected.parts()
             if empty := next((part for part, order in orders.items() if not order), None):
                 raise ExportError(
-                    f"With test_share {to.test_share:g} none of the {found.rows} rows is for {empty}ing. "
+                    f"With test_share {to.test_share:g} none of the {collected.rows} rows is for {empty}ing. "
                     "Take another share or seed, or none."
                 )
-            hidden = found.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
+            hidden = collected.spool.untold(*orders.values()) if kind in UNTYPED and to.test_share else set[str]()
             for order in orders.values():
                 check_length(path, min(len(order), to.max_rows or len(order)))
             parts, formulas = {}, Formulas(to.protect_formulas)
             say("Writing the file.")
             for part, order in orders.items():
-                read = _said(found.lines(found.spool.telling(order, to.max_rows) if kind in UNTYPED else order), say)
+                read = _with_progress(
+                    collected.lines(collected.spool.telling(order, to.max_rows) if kind in UNTYPED else order), say
+                )
                 read = (without(line, hidden) for line in read) if hidden else read
                 parts[part] = formulas.of(read) if kind == "csv" else read
-            files = write(parts, found.form.columns, path, replaces, ready, to.max_rows)
+            files = write(parts, collected.form.columns, path, replaces, ready, to.max_rows)
             kept = remove_beyond(path, parts, files, owned) if to.max_rows and kind != FOLDER else ()
             counts = {part: len(order) for part, order in orders.items()}
             return Exported(
                 files[0],
                 sum(counts.values()),
-                found.passed.lineless,
-                found.passed.alike,
+                collected.passed.lineless,
+                collected.passed.alike,
                 files,
                 counts,
                 _topmost(hidden),
-                dict(found.passed.reasons),
+                dict(collected.passed.reasons),
                 kept,
                 formulas.left,
             )
@@ -384,7 +386,7 @@ def export(
         ) from error
 
 
-def _said(read: Iterator[Line], say: Say) -> Iterator[Line]:
+def _with_progress(read: Iterator[Line], say: Say) -> Iterator[Line]:
     """The same lines, while `say` is told how many there were."""
     for so_far, line in enumerate(read, 1):
         yield line

@@ -50,19 +50,19 @@ def write(
         raise SettingsError(
             f"Argilla can't show the format '{to.format}': take one of {', '.join(FORMATS)}, or a file."
         )
-    made = target(server, name, workspace, _settings(to))
-    done = Finished(made.name, made.workspace, made.url)
+    dataset = target(server, name, workspace, _settings(to))
+    done = Finished(dataset.name, dataset.workspace, dataset.url)
     written: set[str] = set()
     records = _records(lines(rows, to, run, task, Passed()), to)
     while batch := list(islice(records, BATCH)):
-        refused = server.upsert(made.id, batch)
+        refused = server.upsert(dataset.id, batch)
         written.update(record["external_id"] for record in batch)
         done.records += len(batch) - len(refused)
         done.refused += refused
         watch(done)
-    ours = (one for one in server.records(made.id) if (one["metadata"] or {}).get("run") == run)
-    if stale := {str(one["external_id"]) for one in ours} - written:
-        server.delete_records(made.id, stale)
+    run_records = (stored for stored in server.records(dataset.id) if (stored["metadata"] or {}).get("run") == run)
+    if stale := {str(stored["external_id"]) for stored in run_records} - written:
+        server.delete_records(dataset.id, stale)
         done.taken_out = len(stale)
     return done
 
@@ -97,10 +97,10 @@ def _settings(to: Export) -> "rg.Settings":
     )
 
 
-def _records(found: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
+def _records(rows: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
     columns = to.form.columns
-    for _, made in found:
-        for line in made:
+    for _, row_lines in rows:
+        for line in row_lines:
             texts = {name: line[name] for name, kind in columns.items() if _shows(name, kind)}
             rest = {
                 _named(name): str(line[name]).lower() if isinstance(line[name], bool) else line[name]

@@ -56,42 +56,42 @@ def find(server: Server, name: str, workspace: str = "") -> Dataset:
             f"(there: {', '.join(sorted(workspaces.values())) or 'none'})."
         )
     seen = [
-        one
-        for one in server.get("/api/v1/me/datasets")["items"]
-        if not workspace or workspaces.get(str(one["workspace_id"])) == workspace
+        dataset
+        for dataset in server.get("/api/v1/me/datasets")["items"]
+        if not workspace or workspaces.get(str(dataset["workspace_id"])) == workspace
     ]
-    found = [one for one in seen if one["name"] == name]
+    matches = [dataset for dataset in seen if dataset["name"] == name]
     where = f" in workspace '{workspace}'" if workspace else ""
-    if not found:
-        near = difflib.get_close_matches(name, sorted({str(one["name"]) for one in seen}), 3)
+    if not matches:
+        near = difflib.get_close_matches(name, sorted({str(dataset["name"]) for dataset in seen}), 3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else " Is the name right, may this key see it?"
         raise Missing(f"Argilla at {server.url} has no dataset '{name}'{where}.{hint}")
-    if len(found) > 1:
-        places = sorted(workspaces.get(str(one["workspace_id"]), "?") for one in found)
+    if len(matches) > 1:
+        workspace_names = sorted(workspaces.get(str(dataset["workspace_id"]), "?") for dataset in matches)
         raise ArgillaError(
-            f"Argilla has a dataset '{name}' in {len(found)} workspaces: {', '.join(places)}. Name the workspace.",
-            terminal=f"With --workspace {places[0]}.",
+            f"Argilla has a dataset '{name}' in {len(matches)} workspaces: {', '.join(workspace_names)}. Name the workspace.",
+            terminal=f"With --workspace {workspace_names[0]}.",
         )
-    (one,) = found
-    return _described(server, one, workspaces.get(str(one["workspace_id"]), ""))
+    (dataset,) = matches
+    return _described(server, dataset, workspaces.get(str(dataset["workspace_id"]), ""))
 
 
-def _described(server: Server, one: Mapping[str, Any], workspace: str) -> Dataset:
-    place = f"/api/v1/datasets/{one['id']}"
-    kinds = {str(f["name"]): str(f["settings"]["type"]) for f in server.get(f"{place}/fields")["items"]}
+def _described(server: Server, dataset: Mapping[str, Any], workspace: str) -> Dataset:
+    path = f"/api/v1/datasets/{dataset['id']}"
+    kinds = {str(f["name"]): str(f["settings"]["type"]) for f in server.get(f"{path}/fields")["items"]}
     read = {name: kind for name, kind in kinds.items() if kind in READ}
     if not read:
         had = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items()) or "none"
         raise ArgillaError(
-            f"The dataset '{one['name']}' has no field with a text or a chat (its fields: {had}); rows are made of texts."
+            f"The dataset '{dataset['name']}' has no field with a text or a chat (its fields: {had}); rows are made of texts."
         )
-    questions = server.get(f"{place}/questions")["items"]
-    records = server.count(str(one["id"]))
+    questions = server.get(f"{path}/questions")["items"]
+    records = server.count(str(dataset["id"]))
     if not records:
-        raise ArgillaError(f"The dataset '{one['name']}' in Argilla holds no records yet.")
+        raise ArgillaError(f"The dataset '{dataset['name']}' in Argilla holds no records yet.")
     return Dataset(
-        str(one["id"]), str(one["name"]), workspace, records, read,
-        tuple(str(m["name"]) for m in server.get(f"/api/v1/me/datasets/{one['id']}/metadata-properties")["items"]),
+        str(dataset["id"]), str(dataset["name"]), workspace, records, read,
+        tuple(str(m["name"]) for m in server.get(f"/api/v1/me/datasets/{dataset['id']}/metadata-properties")["items"]),
         {str(q["id"]): str(q["name"]) for q in questions},
         frozenset(str(q["name"]) for q in questions if q["settings"]["type"] == "text"),
         tuple(
@@ -122,24 +122,24 @@ def row(record: Mapping[str, Any], dataset: Dataset, users: Mapping[str, str]) -
     if (record.get("metadata") or {}).get("run"):
         record = _plain(record)
     fields = record.get("fields") or {}
-    made: dict[str, Any] = {"id": record.get("external_id") or str(record["id"])}
+    cells: dict[str, Any] = {"id": record.get("external_id") or str(record["id"])}
     metadata = dict(record.get("metadata") or {})
     for name, kind in dataset.fields.items():
         if OWN_RESPONSE.fullmatch(name):
             continue
-        chat = kind == "chat" and "messages" not in dataset.fields and "messages" not in made
-        made["messages" if chat else name] = fields.get(name)
+        chat = kind == "chat" and "messages" not in dataset.fields and "messages" not in cells
+        cells["messages" if chat else name] = fields.get(name)
     own = sorted((int(match[1]), name) for name in dataset.fields if (match := OWN_RESPONSE.fullmatch(name)))
     if own:
         texts = [(k, str(fields.get(name) or "").strip()) for k, name in own]
-        made["responses"] = [
-            {"text": said, "model": str(metadata.get(f"model-{k}") or "")} for k, said in texts if said
+        cells["responses"] = [
+            {"text": text, "model": str(metadata.get(f"model-{k}") or "")} for k, text in texts if text
         ]
     for name in dict.fromkeys([*dataset.metadata, *metadata]):
-        made[f"metadata.{name}" if name in made else name] = metadata.get(name)
-    made.update(_opinions(record, dataset, set(_texts(fields)), users))
-    made["argilla.dataset"] = dataset.name
-    return made
+        cells[f"metadata.{name}" if name in cells else name] = metadata.get(name)
+    cells.update(_opinions(record, dataset, set(_texts(fields)), users))
+    cells["argilla.dataset"] = dataset.name
+    return cells
 
 
 def _plain(value: Any) -> Any:
@@ -153,21 +153,21 @@ def _plain(value: Any) -> Any:
 def _opinions(record: Mapping[str, Any], dataset: Dataset, shown: set[str], users: Mapping[str, str]) -> dict[str, Any]:
     """Suggestions and answers by question; a text that was only put up to be corrected is not repeated."""
     names = dataset.questions.values()
-    found: dict[str, Any] = {f"{kind}.{name}": None for kind in ("suggestion", "answer") for name in names}
+    opinions: dict[str, Any] = {f"{kind}.{name}": None for kind in ("suggestion", "answer") for name in names}
     for suggestion in record.get("suggestions") or []:
         name, value = dataset.questions.get(str(suggestion["question_id"])), suggestion["value"]
         if name and not (name in dataset.texts and value in shown):
-            found[f"suggestion.{name}"] = _cell(value)
-    said = sorted(record.get("responses") or [], key=lambda response: str(response.get("updated_at")))
+            opinions[f"suggestion.{name}"] = _cell(value)
+    responses = sorted(record.get("responses") or [], key=lambda response: str(response.get("updated_at")))
     people = []
-    for response in said:
-        values = {name: one.get("value") for name, one in (response.get("values") or {}).items()}
+    for response in responses:
+        values = {name: answer.get("value") for name, answer in (response.get("values") or {}).items()}
         user = str(response.get("user_id") or "")
         people.append({"user": users.get(user, user), "status": response["status"], "answers": values})
         if response["status"] == "submitted":
-            found.update({f"answer.{name}": _cell(value) for name, value in values.items()})
-    found["argilla.responses"] = json.dumps(people, ensure_ascii=False) if people else None
-    return found
+            opinions.update({f"answer.{name}": _cell(value) for name, value in values.items()})
+    opinions["argilla.responses"] = json.dumps(people, ensure_ascii=False) if people else None
+    return opinions
 
 
 def _texts(fields: Mapping[str, Any]) -> Iterator[str]:

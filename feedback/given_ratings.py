@@ -55,9 +55,9 @@ def _rated_by_distilabel(responses: Sequence[Any]) -> Iterator[tuple[int, str, f
     ratings = [rating.get("rating") if isinstance(rating, Mapping) else None for rating in rated]
     if any(not is_missing(rating) and _number(rating) is None for rating in ratings):
         return
-    for index, (rating, said) in enumerate(zip(ratings, rated, strict=True)):
+    for index, (rating, entry) in enumerate(zip(ratings, rated, strict=True)):
         if (value := _number(rating)) is not None:
-            yield index, OVERALL, value, text(said.get("rationale")) if isinstance(said, Mapping) else ""
+            yield index, OVERALL, value, text(entry.get("rationale")) if isinstance(entry, Mapping) else ""
 
 
 def _number(value: Any) -> float | None:

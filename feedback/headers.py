@@ -132,21 +132,21 @@ class Place(NamedTuple):
 def places(answer: str, texts: int) -> list[Place]:
     """The parts in the order of the answer. Where all texts have a header as it was asked for, no other one counts."""
     matches = list(HEADER.finditer(answer))
-    asked = [match for match in matches if match["asked"]]
-    if {number_of(match) for match in asked} >= set(range(1, texts + 1)):
-        again = AGAIN.finditer(answer, asked[-1].end())
-        return [Place(number_of(match), match.start(), match.end()) for match in (*asked, *again)]
+    expected = [match for match in matches if match["asked"]]
+    if {number_of(match) for match in expected} >= set(range(1, texts + 1)):
+        again = AGAIN.finditer(answer, expected[-1].end())
+        return [Place(number_of(match), match.start(), match.end()) for match in (*expected, *again)]
     if first := _first_unnamed(answer, matches):
         return [first, *(Place(number_of(match), match.start(), match.end()) for match in matches)]
-    found = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
+    by_start = {match.start(): Place(number_of(match), match.start(), match.end()) for match in matches}
     for match in OWN.finditer(answer):  # its rating stands behind it without a label of its own
-        found[match.start()] = Place(number_of(match), match.start(), match.start())
-    named = {place.number for place in found.values()}
+        by_start[match.start()] = Place(number_of(match), match.start(), match.start())
+    named = {part.number for part in by_start.values()}
     for match in INLINE.finditer(answer):
         if number_of(match) not in named:
-            found[match.start()] = Place(number_of(match), match.start(), match.end())
-    if found or texts == 1:
-        return [found[at] for at in sorted(found)]
+            by_start[match.start()] = Place(number_of(match), match.start(), match.end())
+    if by_start or texts == 1:
+        return [by_start[at] for at in sorted(by_start)]
     for pattern in (ITEM, SHORT):
         items = list(pattern.finditer(answer))
         if sorted(map(number_of, items)) == list(range(1, texts + 1)) and not (pattern is SHORT and _says_more(answer)):
@@ -187,8 +187,8 @@ def _unnamed(answer: str, texts: int) -> list[Place]:
     if OTHERS.search(answer, marks[0].start()) or (before and not _is_preamble(before)):
         return []
     ends = [*(mark.start() for mark in marks[1:]), closing(answer, marks[-1].end())]
-    said = [answer[mark.end() : end].strip().strip("`") for mark, end in zip(marks, ends, strict=True)]
-    if any("\n" in words for words in said):
+    values = [answer[mark.end() : end].strip().strip("`") for mark, end in zip(marks, ends, strict=True)]
+    if any("\n" in value for value in values):
         return []
     return [Place(k + 1, mark.start(), mark.start()) for k, mark in enumerate(marks[::each])]
 
@@ -200,8 +200,8 @@ def _is_preamble(text: str) -> bool:
 
 
 def number_of(match: re.Match[str]) -> int:
-    said = match["text"].lower()
-    return NUMBERS.index(said) + 1 if said in NUMBERS else int(said)
+    number = match["text"].lower()
+    return NUMBERS.index(number) + 1 if number in NUMBERS else int(number)
 
 
 def kind(mark: re.Match[str]) -> str:
@@ -225,29 +225,29 @@ def without_closing(body: str, level: int, *, last: bool, fenced: bool, before: 
     marks = list(LABEL.finditer(read))
     if not marks:
         return body
-    behind = marks[-1].end()
-    ends = [found.start() for found in TURN.finditer(read, behind)]
-    if fenced and (fence := FENCE.search(read, behind)):
+    after = marks[-1].end()
+    ends = [match.start() for match in TURN.finditer(read, after)]
+    if fenced and (fence := FENCE.search(read, after)):
         ends.append(fence.start())
-    closings = [found.start() for found in HEADING.finditer(read, behind) if level and len(found[1]) <= level]
+    closings = [match.start() for match in HEADING.finditer(read, after) if level and len(match[1]) <= level]
     if last:
-        closings += [found.start() for pattern in (RULE, CLOSING) for found in pattern.finditer(read, behind)]
-        ends += [found.start() for found in COURTESY.finditer(read, behind)]
-        ends.append(closing(read, behind))
-        concluded = CONCLUSION.search(read, behind) if before else None
+        closings += [match.start() for pattern in (RULE, CLOSING) for match in pattern.finditer(read, after)]
+        ends += [match.start() for match in COURTESY.finditer(read, after)]
+        ends.append(closing(read, after))
+        concluded = CONCLUSION.search(read, after) if before else None
         if (
             concluded
             and (not concluded["text"] or number_of(concluded) in before)
-            and _says(read[behind : concluded.start()])
+            and _says(read[after : concluded.start()])
         ):
             ends.append(concluded.start())
-    others = [found.start() for found in OTHERS.finditer(read, behind)]
+    others = [match.start() for match in OTHERS.finditer(read, after)]
     ends += [start for start in closings if others and others[-1] > start]
     return body[: min(ends, default=len(body))]
 
 
-def _says(words: str) -> bool:
-    return re.search(r"[^\W\d]{2}", words) is not None
+def _says(text: str) -> bool:
+    return re.search(r"[^\W\d]{2}", text) is not None
 
 
 def without_code(answer: str) -> str:
@@ -256,12 +256,12 @@ def without_code(answer: str) -> str:
 
     if first is None or "```" not in answer:
         return answer
-    pieces, behind = [], 0
+    pieces, rest_start = [], 0
     for begin, end, code in _blocks(answer):
         if begin >= first and not HEADER.search(code) and not RATED.search(code):
-            pieces += [answer[behind:begin], re.sub(r"[^\n]", " ", answer[begin:end])]
-            behind = end
-    return "".join([*pieces, answer[behind:]])
+            pieces += [answer[rest_start:begin], re.sub(r"[^\n]", " ", answer[begin:end])]
+            rest_start = end
+    return "".join([*pieces, answer[rest_start:]])
 
 
 def _blocks(answer: str) -> Iterator[tuple[int, int, str]]:
@@ -275,12 +275,12 @@ def _blocks(answer: str) -> Iterator[tuple[int, int, str]]:
             opened = None
 
 
-def level_of(answer: str, place: Place) -> int:
+def level_of(answer: str, part: Place) -> int:
     """How many hashes the header of a part has."""
-    line = answer[place.begin : place.start].lstrip(" \t\n>*_")
+    line = answer[part.begin : part.start].lstrip(" \t\n>*_")
     return len(line) - len(line.lstrip("#"))
 
 
-def in_fence(answer: str, found: Sequence[Place]) -> bool:
+def in_fence(answer: str, parts: Sequence[Place]) -> bool:
     """Whether a fence was opened before the first part."""
-    return bool(found) and len(FENCE.findall(answer, 0, found[0].begin)) % 2 == 1
+    return bool(parts) and len(FENCE.findall(answer, 0, parts[0].begin)) % 2 == 1

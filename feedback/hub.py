@@ -72,8 +72,8 @@ class There:
 
     def shards(self, form: str) -> list[tuple[str, str, int]]:
         """(path, split, number) of the files of a format."""
-        found = [SHARD.fullmatch(path) for path in self.files]
-        return [(m.group(), m.group(2), int(m.group(3))) for m in found if m is not None and m.group(1) == form]
+        matches = [SHARD.fullmatch(path) for path in self.files]
+        return [(m.group(), m.group(2), int(m.group(3))) for m in matches if m is not None and m.group(1) == form]
 
 
 def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Published:
@@ -99,12 +99,12 @@ def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Publi
     disable_progress_bars()
     try:
         with (
-            TemporaryDirectory() as room,
-            gathered(rows, to, about.run, about.task, Path(room), summary.add, say) as found,
+            TemporaryDirectory() as folder,
+            gathered(rows, to, about.run, about.task, Path(folder), summary.add, say) as collected,
         ):
             for last in (False, True):
                 try:
-                    return _add(api, to, about, summary, found, Path(room), say)
+                    return _add(api, to, about, summary, collected, Path(folder), say)
                 except HfHubHTTPError as error:
                     if last or error.response.status_code not in MOVED_ON:
                         raise
@@ -117,49 +117,52 @@ def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Publi
     raise AssertionError("the second time returns or raises")
 
 
-def _add(api: "HfApi", to: Export, about: Facts, summary: Summary, found: Gathered, room: Path, say: Say) -> Published:
+def _add(
+    api: "HfApi", to: Export, about: Facts, summary: Summary, collected: Gathered, folder: Path, say: Say
+) -> Published:
     from huggingface_hub import CommitOperationAdd
 
-    there = _there(api, to, room, say)
-    _check(there, to)
+    remote = _there(api, to, folder, say)
+    _check(remote, to)
     say("Looking at what is there.")
-    known = _known(api, there, found, about.run, room)
-    new, changed = _new(found, known.digests)
+    known = _known(api, remote, collected, about.run, folder)
+    new, changed = _new(collected, known.digests)
     done = Published(
-        to.hub, f"{api.endpoint}/datasets/{to.hub}", rows=len(new), there=found.rows - len(new), changed=changed,
-        gone=len(known.held.rows.keys() - set(found.spool.rows)), made=there.made,
-        passed_over=found.passed.lineless, reasons=dict(found.passed.reasons), alike=found.passed.alike, private=there.private,
+        to.hub, f"{api.endpoint}/datasets/{to.hub}", rows=len(new), there=collected.rows - len(new), changed=changed,
+        gone=len(known.held.rows.keys() - set(collected.spool.rows)), made=remote.made,
+        passed_over=collected.passed.lineless, reasons=dict(collected.passed.reasons), alike=collected.passed.alike,
+        private=remote.private,
     )  # fmt: skip
     operations = []
-    for part, order in found.parts(known.sides).items():
-        order = [k for k in order if found.spool.rows[k] in new]
+    for part, order in collected.parts(known.sides).items():
+        order = [k for k in order if collected.spool.rows[k] in new]
         done.parts[part] = len(order)
         if order:
-            number = max((n for _, _, n in there.shards(to.format)), default=-1) + 1
-            path = room / f"{part}.parquet"
-            parquet(known.held.with_lines(found.lines(order), part), found.form.columns, path)
+            number = max((n for _, _, n in remote.shards(to.format)), default=-1) + 1
+            path = folder / f"{part}.parquet"
+            parquet(known.held.with_lines(collected.lines(order), part), collected.form.columns, path)
             operations.append(CommitOperationAdd(f"{to.format}/{part}-{number:05}.parquet", str(path)))
     done.added = sum(done.parts.values())
     if not operations:
         return done
-    configs = {form: {split for _, split, _ in there.shards(form)} for form in FORMATS}
+    configs = {form: {split for _, split, _ in remote.shards(form)} for form in FORMATS}
     configs[to.format] |= {part for part, lines in done.parts.items() if lines}
     splits = {form: [split for split in (TRAIN, TEST) if split in has] for form, has in configs.items() if has}
-    text = card(there.card, to.hub, to, about, summary, known.held, len(new), splits)
+    text = card(remote.card, to.hub, to, about, summary, known.held, len(new), splits)
     operations.append(CommitOperationAdd(CARD, text.encode("utf-8", "replace")))
     say(f"Sending {done.added} lines.")
     api.create_commit(
-        to.hub, operations, repo_type="dataset", parent_commit=there.commit,
+        to.hub, operations, repo_type="dataset", parent_commit=remote.commit,
         commit_message=f"Add {done.added} {to.format} lines of {about.run} (Claywright)",
     )  # fmt: skip
     return done
 
 
-def _there(api: "HfApi", to: Export, room: Path, say: Say) -> There:
+def _there(api: "HfApi", to: Export, folder: Path, say: Say) -> There:
     """The dataset, made private (or as asked) where there is none."""
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
-    made = False
+    created = False
     try:
         info = api.dataset_info(to.hub)
     except RepositoryNotFoundError:
@@ -172,26 +175,26 @@ def _there(api: "HfApi", to: Export, room: Path, say: Say) -> There:
             raise HubRefused(
                 f"{to.hub} is there, and the token may not see it. Use one that may read and write it."
             ) from error
-        info, made = api.dataset_info(to.hub), True
-    there = There(str(info.sha), bool(info.private), [file.rfilename for file in info.siblings or []], made=made)
-    if CARD in there.files:
-        there.card = _file(api, to, there, CARD, room).read_text(encoding="utf-8", errors="replace")
-    return there
+        info, created = api.dataset_info(to.hub), True
+    remote = There(str(info.sha), bool(info.private), [file.rfilename for file in info.siblings or []], made=created)
+    if CARD in remote.files:
+        remote.card = _file(api, to, remote, CARD, folder).read_text(encoding="utf-8", errors="replace")
+    return remote
 
 
-def _check(there: There, to: Export) -> None:
+def _check(remote: There, to: Export) -> None:
     """Raises ExportError where adding would do harm."""
-    if to.private and not there.private:
+    if to.private and not remote.private:
         raise ExportError(
             f"{to.hub} is public. Say that it is not private if all may read these rows, or name another dataset.",
             terminal="With --public.",
         )
-    if not is_ours(there.card) and any(not BESIDE.fullmatch(path) for path in there.files):
+    if not is_ours(remote.card) and any(not BESIDE.fullmatch(path) for path in remote.files):
         raise ExportError(
             f"{to.hub} holds data that Claywright did not make; it was not touched. Name another dataset."
         )
-    splits = shares(there.card, to.format)
-    if there.shards(to.format) and splits and share(to) not in splits:
+    splits = shares(remote.card, to.format)
+    if remote.shards(to.format) and splits and share(to) not in splits:
         raise ExportError(
             f"The {to.format} rows of {to.hub} are split by {', '.join(sorted(splits))}. Add with the same, so that rows of "
             "one origin stay on one side, or name another dataset."
@@ -207,14 +210,14 @@ class Known:
     held: Held = field(default_factory=Held)
 
 
-def _known(api: "HfApi", there: There, found: Gathered, run: str, room: Path) -> Known:
+def _known(api: "HfApi", remote: There, collected: Gathered, run: str, folder: Path) -> Known:
     import pyarrow.parquet as pq
 
-    known, to = Known(), found.to
-    for path, split, _ in there.shards(to.format):
-        local = _file(api, to, there, path, room)
+    known, to = Known(), collected.to
+    for path, split, _ in remote.shards(to.format):
+        local = _file(api, to, remote, path, folder)
         with pq.ParquetFile(local) as file:
-            if file.schema.names != list(_innermost(found.form.columns)):
+            if file.schema.names != list(_innermost(collected.form.columns)):
                 raise ExportError(
                     f"{path} in {to.hub} has other columns than {to.format} has now. Name another dataset."
                 )
@@ -238,14 +241,14 @@ def _innermost(columns: Columns) -> Iterator[str]:
             yield "element" if isinstance(kind, list) else name
 
 
-def _new(found: Gathered, known: dict[str, int]) -> tuple[set[str], int]:
+def _new(collected: Gathered, known: dict[str, int]) -> tuple[set[str], int]:
     """(the rows that are not there yet, how many of the others have changed since)."""
     if not known:
-        return set(found.spool.rows), 0
-    ours: Counter[str] = Counter()
-    for line in found.spool.read(range(len(found.spool))):
-        ours[line["row_id"]] += _digest(line)
-    return ours.keys() - known.keys(), sum(known[row] != digest for row, digest in ours.items() if row in known)
+        return set(collected.spool.rows), 0
+    digests: Counter[str] = Counter()
+    for line in collected.spool.read(range(len(collected.spool))):
+        digests[line["row_id"]] += _digest(line)
+    return digests.keys() - known.keys(), sum(known[row] != digest for row, digest in digests.items() if row in known)
 
 
 def _digest(line: Line) -> int:
@@ -253,9 +256,9 @@ def _digest(line: Line) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:8])
 
 
-def _file(api: "HfApi", to: Export, there: There, path: str, room: Path) -> Path:
+def _file(api: "HfApi", to: Export, remote: There, path: str, folder: Path) -> Path:
     return Path(
-        api.hf_hub_download(to.hub, path, repo_type="dataset", revision=there.commit, local_dir=room / there.commit)
+        api.hf_hub_download(to.hub, path, repo_type="dataset", revision=remote.commit, local_dir=folder / remote.commit)
     )
 
 
@@ -273,8 +276,10 @@ def _translated(error: Exception, repo: str) -> ExportError:
         )
     if isinstance(cause, HfHubHTTPError):
         status = cause.response.status_code
-        said = " ".join(str(cause.server_message or cause.response.headers.get("X-Error-Message") or "").split())[:200]
-        why = f" ({said})" if said else ""
+        server_message = " ".join(
+            str(cause.server_message or cause.response.headers.get("X-Error-Message") or "").split()
+        )[:200]
+        why = f" ({server_message})" if server_message else ""
         if status == 401 and not isinstance(cause, RepositoryNotFoundError):
             return HubRefused(
                 f"The Hub refuses the token{why}. Set HF_TOKEN to one that is valid and may write, or sign in with 'hf auth login'."
@@ -285,12 +290,14 @@ def _translated(error: Exception, repo: str) -> ExportError:
             )
         if status in MOVED_ON:
             return HubDown(f"{repo} keeps being changed by somebody else. {kept}")
-        return HubDown(f"The Hub answered with an error ({status}{f', {said}' if said else ''}). {kept}")
-    words = " ".join((str(cause) or type(cause).__name__).split())[:200].rstrip(".")
+        return HubDown(
+            f"The Hub answered with an error ({status}{f', {server_message}' if server_message else ''}). {kept}"
+        )
+    message = " ".join((str(cause) or type(cause).__name__).split())[:200].rstrip(".")
     if isinstance(cause, OSError) and cause.errno is not None and not isinstance(cause, ConnectionError):
         return ExportError(f"The rows can't be made ready for the Hub in {gettempdir()}: {cause.strerror}.")
     if isinstance(error, ValueError):
-        return HubDown(f"The Hub did not take the rows: {words}. {kept}")
+        return HubDown(f"The Hub did not take the rows: {message}. {kept}")
     return HubDown(
-        f"The Hub can't be reached, or broke off ({words}). Send again: what did arrive is whole, and is not sent twice."
+        f"The Hub can't be reached, or broke off ({message}). Send again: what did arrive is whole, and is not sent twice."
     )

@@ -81,8 +81,8 @@ class Judged:
     @property
     def reviewers_decision(self) -> Decision | None:
         """What the reviewers who submitted a decision come to; None if nobody did."""
-        said = [verdict.decision for verdict in self.submitted if verdict.decision is not None]
-        return self.merging.decided(said.count("approve"), said.count("reject")) if said else None
+        decisions = [verdict.decision for verdict in self.submitted if verdict.decision is not None]
+        return self.merging.decided(decisions.count("approve"), decisions.count("reject")) if decisions else None
 
     @property
     def settled(self) -> Settlement | None:
@@ -98,25 +98,25 @@ class Judged:
         """(text, verdict) of each reviewer who approved and changed it, the one that counts most first."""
         newest = sorted(self.submitted, key=lambda v: v.updated_at, reverse=True)
         for verdict in sorted(newest, key=lambda v: v.reviewer != self.merging.text):
-            said, shown = verdict.answers.get(question), verdict.shown.get(question)
-            if verdict.decision == "approve" and isinstance(said, str) and said.strip() and said != shown:
-                yield said, verdict
+            text, shown = verdict.answers.get(question), verdict.shown.get(question)
+            if verdict.decision == "approve" and isinstance(text, str) and text.strip() and text != shown:
+                yield text, verdict
 
     def corrected_instruction(self) -> str | None:
         """The correction of the instruction that counts; None if it stands."""
         original = clean(self.row.instruction)
-        return next((said for said, _ in self.changes(CORRECTED_INSTRUCTION) if said != original), None)
+        return next((text for text, _ in self.changes(CORRECTED_INSTRUCTION) if text != original), None)
 
     def corrected_response(self) -> tuple[str, int] | None:
-        """(the correction of a response that counts, the place of what it corrects); None if all stand."""
+        """(the correction of a response that counts, the index of what it corrects); None if all stand."""
         texts = [clean(response.text) for response in self.row.responses]
-        for said, verdict in self.changes(CORRECTED_RESPONSE):
-            if texts and said not in texts:
-                return said, self.corrected_by(verdict)
+        for text, verdict in self.changes(CORRECTED_RESPONSE):
+            if texts and text not in texts:
+                return text, self.corrected_by(verdict)
         return None
 
     def corrected_by(self, verdict: Verdict) -> int:
-        """The place of the response that a verdict corrects: as the person said, else the one whose text stood there, else
+        """The index of the response that a verdict corrects: as the person said, else the one whose text stood there, else
         the one that the person rated or ranked best, else the labeller's best."""
         texts = [clean(response.text) for response in self.row.responses]
         shown = verdict.shown.get(CORRECTED_RESPONSE)
@@ -127,46 +127,46 @@ class Judged:
         best = verdict.best(len(texts))
         return best[0] if best else best_response(self.row, self.ratings)
 
-    def labelled(self, place: int) -> float | None:
+    def labelled(self, index: int) -> float | None:
         """The labeller's mean rating of a response over aspects and repeats, 1 to 5."""
-        values = [r.value for r in self.ratings if r.response == place and r.value is not None]
+        values = [r.value for r in self.ratings if r.response == index and r.value is not None]
         return round(fmean(values), 4) if values else None
 
-    def said_of(self, place: int, aspect: str | None = None) -> list[float]:
+    def said_of(self, index: int, aspect: str | None = None) -> list[float]:
         """Each reviewer's own rating of a response, 1 to 5: under one aspect, or over all that they rated.
 
         Their own are those that they gave or changed, not what they only accepted as suggested.
         """
-        return _means([verdict.own_ratings for verdict in self.submitted], place, aspect)
+        return _means([verdict.own_ratings for verdict in self.submitted], index, aspect)
 
-    def accepted_of(self, place: int, aspect: str | None = None) -> list[float]:
+    def accepted_of(self, index: int, aspect: str | None = None) -> list[float]:
         """The same of the ratings that a reviewer only accepted as suggested, or of which it is not known."""
-        return _means([verdict.accepted_ratings for verdict in self.submitted], place, aspect)
+        return _means([verdict.accepted_ratings for verdict in self.submitted], index, aspect)
 
-    def accepted_by_people(self, place: int) -> float | None:
+    def accepted_by_people(self, index: int) -> float | None:
         """The mean of the ratings of a response that reviewers only accepted as suggested."""
-        values = self.accepted_of(place)
+        values = self.accepted_of(index)
         return round(fmean(values), 4) if values else None
 
-    def rated_by_people(self, place: int) -> float | None:
+    def rated_by_people(self, index: int) -> float | None:
         """The mean of the reviewers' own ratings of a response."""
-        values = self.said_of(place)
+        values = self.said_of(index)
         return round(fmean(values), 4) if values else None
 
-    def spread_of_people(self, place: int) -> float | None:
+    def spread_of_people(self, index: int) -> float | None:
         """The distance between the highest and the lowest of the reviewers' ratings; None for fewer than two."""
-        values = self.said_of(place)
+        values = self.said_of(index)
         return round(max(values) - min(values), 4) if len(values) > 1 else None
 
-    def ranked_by_people(self, place: int) -> float | None:
+    def ranked_by_people(self, index: int) -> float | None:
         """The mean rank that reviewers gave a response, 1 for the best; a ranking that they only accepted does not count."""
-        ranks = [ranking[place] for v in self.submitted if place in (ranking := v.own_ranking)]
+        ranks = [ranking[index] for v in self.submitted if index in (ranking := v.own_ranking)]
         return round(fmean(ranks), 4) if ranks else None
 
-    def score(self, place: int) -> float | None:
+    def score(self, index: int) -> float | None:
         """What a response is worth: people's own rating before the labeller's."""
-        people = self.rated_by_people(place)
-        return self.labelled(place) if people is None else people
+        people = self.rated_by_people(index)
+        return self.labelled(index) if people is None else people
 
     def messages(self) -> tuple[list[Message], bool]:
         """(the messages with the instruction as corrected, whether it was)."""
@@ -178,11 +178,11 @@ class Judged:
         return messages, corrected is not None
 
 
-def _means(people: Sequence[Mapping[tuple[str, int], int]], place: int, aspect: str | None) -> list[float]:
+def _means(people: Sequence[Mapping[tuple[str, int], int]], index: int, aspect: str | None) -> list[float]:
     """The mean of each one's ratings of a response, of those who have any."""
-    found: list[float] = []
+    means: list[float] = []
     for ratings in people:
-        values = [value for (name, at), value in ratings.items() if at == place and aspect in (None, name)]
+        values = [value for (name, at), value in ratings.items() if at == index and aspect in (None, name)]
         if values:
-            found.append(fmean(values))
-    return found
+            means.append(fmean(values))
+    return means

@@ -44,48 +44,48 @@ def in_english(answer: str, texts: int) -> str:
     if any(kind(mark) == "rating" for mark in LABEL.finditer(answer)) or OWN.search(answer):
         return answer
     rated = list(islice(RATED.finditer(answer), MOST * texts + 1))
-    labels = {_spelling(found) for found in rated}
-    values = {plain_digits(found["value"]) for found in rated}
+    labels = {_spelling(match) for match in rated}
+    values = {plain_digits(match["value"]) for match in rated}
     if not 0 < len(rated) <= MOST * texts or not (len(labels) == 1 or (texts == 1 and len(values) == 1)):
         return answer
-    if (texts > 1 and len(rated) % texts) or any(not _is_label(found) for found in rated):
+    if (texts > 1 and len(rated) % texts) or any(not _is_label(match) for match in rated):
         return answer
     reasons = _reasons(answer, rated)
     if texts == 1 and not reasons and answer[: rated[0].start()].strip():
         return answer
-    pieces, behind = [], 0
-    for found in sorted([*rated, *reasons], key=lambda found: found.start()):
+    pieces, end = [], 0
+    for match in sorted([*rated, *reasons], key=lambda match: match.start()):
         name = "Rationale: "
-        if found.re == RATED:
-            name = f"Rating{found['scale'] or ''}: {plain_digits(found['value']).replace(',', '.')}"
-        pieces += [answer[behind : found.start()], name]
-        behind = found.end()
-    return "".join([*pieces, answer[behind:]])
+        if match.re == RATED:
+            name = f"Rating{match['scale'] or ''}: {plain_digits(match['value']).replace(',', '.')}"
+        pieces += [answer[end : match.start()], name]
+        end = match.end()
+    return "".join([*pieces, answer[end:]])
 
 
 def counts_up(answer: str, texts: int) -> bool:
     """True if the numbers of the labels are 1, 2, 3 and so on: those of the texts themselves, where nothing else names them."""
-    return [plain_digits(found["value"]) for found in RATED.finditer(answer)] == list(map(str, range(1, texts + 1)))
+    return [plain_digits(match["value"]) for match in RATED.finditer(answer)] == list(map(str, range(1, texts + 1)))
 
 
-def _spelling(found: re.Match[str]) -> str:
-    return " ".join(found["label"].casefold().split())
+def _spelling(match: re.Match[str]) -> str:
+    return " ".join(match["label"].casefold().split())
 
 
-def _is_label(found: re.Match[str]) -> bool:
-    return len(found["label"].split()) <= LONGEST_LABEL and not NO_RATING.search(found["label"])
+def _is_label(match: re.Match[str]) -> bool:
+    return len(match["label"].split()) <= LONGEST_LABEL and not NO_RATING.search(match["label"])
 
 
 def _reasons(answer: str, rated: Sequence[re.Match[str]]) -> list[re.Match[str]]:
     """The labels of the reasons, on the next line behind each rating or, where one has none there, on the line before."""
-    behind = [_reason_at(answer, len(answer) - len(answer[found.end() :].lstrip("\n"))) for found in rated]
-    if all(behind):
-        return [found for found in behind if found]
-    ends = [len(answer[: found.start()].rstrip()) for found in rated]
+    after = [_reason_at(answer, len(answer) - len(answer[match.end() :].lstrip("\n"))) for match in rated]
+    if all(after):
+        return [match for match in after if match]
+    ends = [len(answer[: match.start()].rstrip()) for match in rated]
     before = [_reason_at(answer, answer.rfind("\n", 0, end) + 1) for end in ends]
-    return [found for found in (before if all(before) else behind) if found]
+    return [match for match in (before if all(before) else after) if match]
 
 
 def _reason_at(answer: str, start: int) -> re.Match[str] | None:
-    found = REASON.match(answer, start)
-    return found if found and len(found["label"].split()) <= LONGEST_LABEL else None
+    match = REASON.match(answer, start)
+    return match if match and len(match["label"].split()) <= LONGEST_LABEL else None

@@ -55,35 +55,35 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
 
 def sft(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`messages` that end with the best response."""
-    if (found := best(judged)) is not None:
+    if (top := best(judged)) is not None:
         messages, _ = _conversation(judged, rule)
-        yield {"messages": [*messages, *_said(judged, found, rule)], **_tools(judged), **_answered(judged, found)}
+        yield {"messages": [*messages, *_completion(judged, top, rule)], **_tools(judged), **_answered(judged, top)}
 
 
 def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
     """The same as `prompt` and `completion`."""
-    if (found := best(judged)) is not None:
+    if (top := best(judged)) is not None:
         messages, _ = _conversation(judged, rule)
         yield {
-            "prompt": messages, "completion": _said(judged, found, rule), **_tools(judged), **_answered(judged, found)
+            "prompt": messages, "completion": _completion(judged, top, rule), **_tools(judged), **_answered(judged, top)
         }  # fmt: skip
 
 
 def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`prompt`, `chosen`, `rejected`, where two texts can be told apart (feedback/pairs.py)."""
-    if (found := pair(judged, rule)) is None:
+    if (preference_pair := pair(judged, rule)) is None:
         return
     messages, changed = _conversation(judged, rule)
-    other, corrected = judged.row.responses[found.rejected], found.chosen.corrected
+    other, corrected = judged.row.responses[preference_pair.rejected], preference_pair.chosen.corrected
     yield {
         "prompt": messages,
-        "chosen": _said(judged, found.chosen, rule),
-        "rejected": _said(judged, Best(other.text, found.rejected, False), rule),
-        "chosen_model": judged.row.responses[found.chosen.place].model,
+        "chosen": _completion(judged, preference_pair.chosen, rule),
+        "rejected": _completion(judged, Best(other.text, preference_pair.rejected, False), rule),
+        "chosen_model": judged.row.responses[preference_pair.chosen.place].model,
         "rejected_model": other.model,
-        "chosen_rating": None if corrected else judged.score(found.chosen.place),
-        "rejected_rating": judged.score(found.rejected),
-        "because": found.because,
+        "chosen_rating": None if corrected else judged.score(preference_pair.chosen.place),
+        "rejected_rating": judged.score(preference_pair.rejected),
+        "because": preference_pair.because,
         "instruction_corrected": changed,
         "response_corrected": corrected,
         **_tools(judged),
@@ -98,45 +98,46 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
     2 (what was wrong was something else). Else: rated 4 or more is good, 2 or less bad. The same text comes once a row.
     """
     messages, _ = _conversation(judged, rule)
-    found = best(judged) if judged.decision == "approve" else None
+    top = best(judged) if judged.decision == "approve" else None
     seen: set[str] = set()
 
-    def line(text: str, place: int, label: bool, because: str, corrected: bool = False) -> Line:
+    def line(text: str, index: int, label: bool, because: str, corrected: bool = False) -> Line:
         seen.add(text.strip())
-        said = Best(text, place, corrected)
+        answer = Best(text, index, corrected)
         return {
-            "prompt": messages, "completion": _said(judged, said, rule), "label": label, "because": because, "response": place,
-            **_tools(judged), **_answered(judged, said),
+            "prompt": messages, "completion": _completion(judged, answer, rule), "label": label, "because": because,
+            "response": index,
+            **_tools(judged), **_answered(judged, answer),
         }  # fmt: skip
 
-    if found is not None:
-        because = "corrected by a reviewer" if found.corrected else "approved by people"
-        yield line(found.text, found.place, True, because, found.corrected)
-    for place, response in enumerate(judged.row.responses):
-        people, score = judged.rated_by_people(place), judged.score(place)
+    if top is not None:
+        because = "corrected by a reviewer" if top.corrected else "approved by people"
+        yield line(top.text, top.place, True, because, top.corrected)
+    for index, response in enumerate(judged.row.responses):
+        people, score = judged.rated_by_people(index), judged.score(index)
         who = "people" if people is not None else "the labeller"
         if response.text.strip() in seen:
             continue
         if judged.decision == "reject":
             if people is None or people <= LOW:
-                yield line(response.text, place, False, "rejected by people")
+                yield line(response.text, index, False, "rejected by people")
         elif score is not None and score <= LOW:
-            yield line(response.text, place, False, f"rated low by {who}")
-        elif found is None and score is not None and score >= HIGH:
-            yield line(response.text, place, True, f"rated high by {who}")
+            yield line(response.text, index, False, f"rated low by {who}")
+        elif top is None and score is not None and score >= HIGH:
+            yield line(response.text, index, True, f"rated high by {who}")
 
 
 def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`messages` and `score`, 1 to 5, a line for each response that was rated."""
     messages, changed = _conversation(judged, rule)
-    for place, response in enumerate(judged.row.responses):
-        people, score = judged.rated_by_people(place), judged.score(place)
+    for index, response in enumerate(judged.row.responses):
+        people, score = judged.rated_by_people(index), judged.score(index)
         if score is not None:
             yield {
-                "messages": [*messages, *_said(judged, Best(response.text, place, False), rule)],
+                "messages": [*messages, *_completion(judged, Best(response.text, index, False), rule)],
                 "score": score,
                 "score_by": "the labeller" if people is None else "people",
-                "response": place,
+                "response": index,
                 "model": response.model,
                 "instruction_corrected": changed,
                 **_tools(judged),
@@ -150,25 +151,25 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
     """
     messages, changed = _conversation(judged, rule)
     responses = judged.row.responses
-    found = best(judged)
+    top = best(judged)
     texts: list[str] = []
     models: list[str] = []
     scores: list[float | None] = []
     ranks: list[int] = []
-    corrected = found is not None and found.corrected
-    if found is not None and corrected:
-        texts, models, scores, ranks = [found.text], [responses[found.place].model], [None], [1]
+    corrected = top is not None and top.corrected
+    if top is not None and corrected:
+        texts, models, scores, ranks = [top.text], [responses[top.place].model], [None], [1]
     last: int | None = None
-    for place in in_order(judged):
-        placed = bool(ranked(judged)) or judged.score(place) is not None or (corrected and len(responses) == 1)
-        if not placed or not all(differ(responses[place].text, text) for text in texts):
+    for index in in_order(judged):
+        placed = bool(ranked(judged)) or judged.score(index) is not None or (corrected and len(responses) == 1)
+        if not placed or not all(differ(responses[index].text, text) for text in texts):
             continue
-        equal = last is not None and not better(judged, last, place, Rule(margin=0.0))
+        equal = last is not None and not better(judged, last, index, Rule(margin=0.0))
         ranks.append(ranks[-1] if equal else len(ranks) + 1)
-        texts.append(responses[place].text)
-        models.append(responses[place].model)
-        scores.append(judged.score(place))
-        last = place
+        texts.append(responses[index].text)
+        models.append(responses[index].model)
+        scores.append(judged.score(index))
+        last = index
     if len(set(ranks)) > 1:
         by_people = any(judged.rated_by_people(k) is not None for k in range(len(responses)))
         by_ratings = "people's ratings" if by_people else "the labeller's ratings"
@@ -183,10 +184,10 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
 def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
     messages, changed = _conversation(judged, rule)
-    found = best(judged)
+    top = best(judged)
     yield {
         "prompt": messages,
-        "answer": found.text if found else None,
+        "answer": top.text if top else None,
         "reference": reference(judged.row) or None,
         "instruction_corrected": changed,
         **_tools(judged),
@@ -195,14 +196,14 @@ def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
 
 def plain(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`instruction` and `response` as two texts, with `system_prompt`; nothing for a talk of several turns."""
-    for asked, answer, system, line in _single(judged, rule):
-        yield {"instruction": asked, "response": answer, "system_prompt": system, **line}
+    for instruction, response, system, line in _single(judged, rule):
+        yield {"instruction": instruction, "response": response, "system_prompt": system, **line}
 
 
 def alpaca(judged: Judged, rule: Rule) -> Iterator[Line]:
     """`instruction`, `input` (empty: it is in the instruction), `output`, `system`; nothing for a talk of several turns."""
-    for asked, answer, system, line in _single(judged, rule):
-        yield {"instruction": asked, "input": "", "output": answer, "system": system or "", **line}
+    for instruction, response, system, line in _single(judged, rule):
+        yield {"instruction": instruction, "input": "", "output": response, "system": system or "", **line}
 
 
 SPEAKERS = {"system": "system", "developer": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
@@ -218,8 +219,8 @@ def sharegpt(judged: Judged, rule: Rule) -> Iterator[Line]:
     for line in sft(judged, rule):
         turns = [turn for message in line.pop("messages") for turn in _sharegpt_turns(message)]
         spoken = turns[1:] if turns[0]["from"] == "system" else turns
-        for place, turn in enumerate(spoken):
-            if turn["from"] not in (ASKING, SPEAKING)[place % 2]:
+        for index, turn in enumerate(spoken):
+            if turn["from"] not in (ASKING, SPEAKING)[index % 2]:
                 raise NotWritten("ShareGPT needs turns that alternate, and a person's first")
         yield {"conversations": turns, **line}
 
@@ -338,7 +339,7 @@ def _from_json(text: Any) -> Any:
         return None
 
 
-def _said(judged: Judged, response: Best, rule: Rule) -> list[Line]:
+def _completion(judged: Judged, response: Best, rule: Rule) -> list[Line]:
     """A response as a message; with its thoughts where those are wanted. A text that a reviewer wrote has none."""
     message: Line = {"role": "assistant", "content": response.text}
     if rule.reasoning:
@@ -346,21 +347,21 @@ def _said(judged: Judged, response: Best, rule: Rule) -> list[Line]:
     return [message]
 
 
-def _answered(judged: Judged, found: Best) -> Line:
+def _answered(judged: Judged, top: Best) -> Line:
     """The columns ANSWERED."""
     return {
-        "model": judged.row.responses[found.place].model,
-        "rating": judged.labelled(found.place),
-        "rating_by_people": judged.rated_by_people(found.place),
-        "rating_accepted": judged.accepted_by_people(found.place),
+        "model": judged.row.responses[top.place].model,
+        "rating": judged.labelled(top.place),
+        "rating_by_people": judged.rated_by_people(top.place),
+        "rating_accepted": judged.accepted_by_people(top.place),
         "instruction_corrected": judged.messages()[1],
-        "response_corrected": found.corrected,
+        "response_corrected": top.corrected,
     }
 
 
 def _single(judged: Judged, rule: Rule) -> Iterator[tuple[str, str, str | None, Line]]:
     """(instruction, response, system prompt, the rest of the line) of a talk of one turn."""
     for line in sft(judged, rule):
-        *system, asked, answer = line.pop("messages")
-        if asked["role"] == "user" and [m["role"] for m in system] in ([], ["system"], ["developer"]):
-            yield asked["content"], answer["content"], system[0]["content"] if system else None, line
+        *system, question, answer = line.pop("messages")
+        if question["role"] == "user" and [m["role"] for m in system] in ([], ["system"], ["developer"]):
+            yield question["content"], answer["content"], system[0]["content"] if system else None, line

@@ -111,8 +111,8 @@ def weighted_kappa(name: str, rows: Sequence[Sequence[tuple[int, int]]]) -> Meas
 
     tables = np.zeros((len(rows), VALUES, VALUES))
     for table, pairs in zip(tables, rows, strict=True):
-        for one, other in pairs:
-            table[one - 1, other - 1] += 1
+        for first, second in pairs:
+            table[first - 1, second - 1] += 1
     return _resampled(measure, tables, kappa)
 
 
@@ -145,8 +145,8 @@ def _resampled(measure: Measure, tables: "Table", statistic: "Callable[[Table], 
     if math.isnan(value):
         return _filled(measure, None, None, SAME)
     kinds, counts = np.unique(tables.reshape(len(tables), -1), axis=0, return_counts=True)
-    drawn = np.random.default_rng(SEED).multinomial(len(tables), counts / len(tables), DRAWS)
-    values = statistic((drawn @ kinds).reshape(DRAWS, *tables.shape[1:]))
+    resamples = np.random.default_rng(SEED).multinomial(len(tables), counts / len(tables), DRAWS)
+    values = statistic((resamples @ kinds).reshape(DRAWS, *tables.shape[1:]))
     low, high = np.quantile(values[~np.isnan(values)], ((1 - SURE) / 2, (1 + SURE) / 2))
     return _filled(measure, value, (float(low), float(high)))
 
@@ -182,8 +182,8 @@ def _apart(each: "Table", level: Level) -> "Table":
     if level == "nominal":
         return 1 - np.eye(size)
     ranks = np.cumsum(each, axis=-1) - each / 2  # two are as far apart as there is said between their middles
-    place = ranks if level == "ordinal" else np.broadcast_to(np.arange(float(size)), each.shape)
-    apart: Table = (place[..., :, None] - place[..., None, :]) ** 2
+    positions = ranks if level == "ordinal" else np.broadcast_to(np.arange(float(size)), each.shape)
+    apart: Table = (positions[..., :, None] - positions[..., None, :]) ** 2
     return apart
 
 

@@ -87,38 +87,38 @@ def _number(name: str) -> int:
 
 def _numbered(answer: str, texts: int) -> str:
     """The answer with numbers in place of letters: "Response A" is "Response 1"."""
-    letters = {found[2].upper() for found in LETTERED.finditer(answer)}
+    letters = {match[2].upper() for match in LETTERED.finditer(answer)}
     if "A" not in letters or any(_number(letter) > texts for letter in letters):
         return answer
-    return LETTERED.sub(lambda found: f"{found[1]}{_number(found[2])}", answer)
+    return LETTERED.sub(lambda match: f"{match[1]}{_number(match[2])}", answer)
 
 
 def _titled(answer: str, texts: int) -> str:
     """The answer with "Text 1" in place of titles in other words, where all that differs in them are the texts' numbers."""
     named = {
-        found: (numbers, BESIDE_WORDS.sub("", found["title"]))
-        for found in TITLED.finditer(answer)
-        if not LABEL.match(found["title"])
-        and len(numbers := set(re.findall(r"\d{1,3}", found["title"]) or LETTER.findall(found["title"]))) == 1
+        match: (numbers, BESIDE_WORDS.sub("", match["title"]))
+        for match in TITLED.finditer(answer)
+        if not LABEL.match(match["title"])
+        and len(numbers := set(re.findall(r"\d{1,3}", match["title"]) or LETTER.findall(match["title"]))) == 1
     }
     order = [_number(number) for numbers, _ in named.values() for number in numbers]
     titles = {title.casefold() for _, title in named.values()}
     if sorted(order) != list(range(1, texts + 1)) or len(titles) != 1 or NOT_TEXTS.search(titles.pop()):
         return answer
-    pieces, behind = [], 0
-    for found, number in zip(named, order, strict=True):
-        hashes = re.match(r"[ \t>]*(#*)", found["title"])
-        pieces += [answer[behind : found.start()], f"{hashes[1] if hashes else ''} Text {number}\n"]
-        behind = found.end()
-    return "".join([*pieces, answer[behind:]])
+    pieces, end = [], 0
+    for match, number in zip(named, order, strict=True):
+        hashes = re.match(r"[ \t>]*(#*)", match["title"])
+        pieces += [answer[end : match.start()], f"{hashes[1] if hashes else ''} Text {number}\n"]
+        end = match.end()
+    return "".join([*pieces, answer[end:]])
 
 
 def _unbracketed(answer: str, texts: int) -> str:
     """The answer with a label for ratings that stand in the headers, where each text has one and there are no others."""
     if any(kind(mark) == "rating" for mark in LABEL.finditer(answer)):
         return answer
-    found = [match for match in IN_BRACKETS.finditer(answer) if match["label"] or not match["value"].isdecimal()]
-    if sorted(map(number_of, found)) != list(range(1, texts + 1)):
+    bracketed = [match for match in IN_BRACKETS.finditer(answer) if match["label"] or not match["value"].isdecimal()]
+    if sorted(map(number_of, bracketed)) != list(range(1, texts + 1)):
         return answer
-    told = {match.start(): f"{match['header']}\nRating: {match['value']}\n" for match in found}
-    return IN_BRACKETS.sub(lambda match: told.get(match.start(), match[0]), answer)
+    replacements = {match.start(): f"{match['header']}\nRating: {match['value']}\n" for match in bracketed}
+    return IN_BRACKETS.sub(lambda match: replacements.get(match.start(), match[0]), answer)

@@ -14,23 +14,23 @@ MIDDLE = 3.5
 """Between what is kept and what is not."""
 
 
-def opinion(ratings: Sequence[Rating], place: int, aspect: str) -> tuple[float, float | None, str] | None:
+def opinion(ratings: Sequence[Rating], index: int, aspect: str) -> tuple[float, float | None, str] | None:
     """(mean rating, how sure, model) of one response under one aspect; None where it is unrated.
 
     How sure: the share of repeats that agree with the mean, or the probability that the labeller gave its one rating;
     None where there is neither.
     """
-    said = _rated(ratings, place, aspect)
-    if not said:
+    rated = _rated(ratings, index, aspect)
+    if not rated:
         return None
-    mean = fmean(r.value for r in said if r.value is not None)
-    if len(said) > 1:
-        sure = fmean(abs((r.value or 0) - mean) < 0.5 for r in said)
-    elif (sure_of := probability(said[0])) is None:
-        return mean, None, said[0].model
+    mean = fmean(r.value for r in rated if r.value is not None)
+    if len(rated) > 1:
+        sure = fmean(abs((r.value or 0) - mean) < 0.5 for r in rated)
+    elif (sure_of := probability(rated[0])) is None:
+        return mean, None, rated[0].model
     else:
         sure = sure_of
-    return mean, round(sure, 4), said[0].model
+    return mean, round(sure, 4), rated[0].model
 
 
 def rounded(mean: float) -> int:
@@ -40,25 +40,29 @@ def rounded(mean: float) -> int:
 
 def probability(rating: Rating) -> float | None:
     """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
-    odds = rating.distribution
-    return odds.get(int(rating.value)) if odds and rating.value is not None and rating.value.is_integer() else None
+    distribution = rating.distribution
+    return (
+        distribution.get(int(rating.value))
+        if distribution and rating.value is not None and rating.value.is_integer()
+        else None
+    )
 
 
 def means(ratings: Sequence[Rating], responses: int) -> list[float | None]:
     """The mean rating of each response over aspects and repeats; None where it is unrated."""
-    return [_mean(r.value for r in ratings if r.response == place) for place in range(responses)]
+    return [_mean(r.value for r in ratings if r.response == index) for index in range(responses)]
 
 
 def best_response(row: Row, ratings: Sequence[Rating]) -> int:
-    """The place of the response with the highest mean rating among those that are shown, the first of several or of none."""
-    found = means(ratings, min(len(row.responses), MOST_RESPONSES))
-    return max(range(len(found)), key=lambda place: (found[place] or 0.0, -place)) if found else 0
+    """The index of the response with the highest mean rating among those that are shown, the first of several or of none."""
+    mean_ratings = means(ratings, min(len(row.responses), MOST_RESPONSES))
+    return max(range(len(mean_ratings)), key=lambda index: (mean_ratings[index] or 0.0, -index)) if mean_ratings else 0
 
 
 def kept(row: Row, ratings: Sequence[Rating], aspect: str) -> bool | None:
     """Whether the labeller would keep the row: its best response is rated 4 or more. None where that is unrated."""
-    said = opinion(ratings, best_response(row, ratings), aspect)
-    return None if said is None else rounded(said[0]) >= KEEP
+    rating = opinion(ratings, best_response(row, ratings), aspect)
+    return None if rating is None else rounded(rating[0]) >= KEEP
 
 
 def priority(row: Row, ratings: Sequence[Rating], aspect: str) -> float:
@@ -71,11 +75,11 @@ def priority(row: Row, ratings: Sequence[Rating], aspect: str) -> float:
     keeps, best = kept(row, ratings, aspect), best_response(row, ratings)
     if keeps is None:
         return 0.0
-    said = _rated(ratings, best, aspect)
+    rated = _rated(ratings, best, aspect)
     others = [
         _mean(r.value for r in ratings if r.response == best and r.aspect != aspect),
-        _mean(r.value for r in said) if len(said) > 1 else None,
-        _mean(r.expected for r in said),
+        _mean(r.value for r in rated) if len(rated) > 1 else None,
+        _mean(r.expected for r in rated),
     ]
     if (m := _mean(others)) is None:
         return 0.0
@@ -84,17 +88,17 @@ def priority(row: Row, ratings: Sequence[Rating], aspect: str) -> float:
 
 def spread(ratings: Sequence[Rating]) -> float | None:
     """The widest distance between repeats of one question; None where nothing was asked twice."""
-    asked: dict[tuple[int, str], list[float]] = {}
+    repeats: dict[tuple[int, str], list[float]] = {}
     for r in ratings:
         if r.value is not None:
-            asked.setdefault((r.response, r.aspect), []).append(r.value)
-    widths = [max(values) - min(values) for values in asked.values() if len(values) > 1]
+            repeats.setdefault((r.response, r.aspect), []).append(r.value)
+    widths = [max(values) - min(values) for values in repeats.values() if len(values) > 1]
     return max(widths) if widths else None
 
 
-def reasons(ratings: Sequence[Rating], place: int) -> str:
+def reasons(ratings: Sequence[Rating], index: int) -> str:
     """The labeller's rationales of one response as Markdown, each with its aspect and rating where there are several."""
-    own = [r for r in ratings if r.response == place]
+    own = [r for r in ratings if r.response == index]
     if len(own) == 1 and own[0].value is not None:
         return own[0].why
     lines = []
@@ -106,10 +110,10 @@ def reasons(ratings: Sequence[Rating], place: int) -> str:
     return "\n\n".join(lines)
 
 
-def _rated(ratings: Sequence[Rating], place: int, aspect: str) -> list[Rating]:
-    return [r for r in ratings if r.response == place and r.aspect == aspect and r.value is not None]
+def _rated(ratings: Sequence[Rating], index: int, aspect: str) -> list[Rating]:
+    return [r for r in ratings if r.response == index and r.aspect == aspect and r.value is not None]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return fmean(found) if found else None
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -54,7 +54,7 @@ def best(judged: Judged) -> Best | None:
 
 
 def in_order(judged: Judged) -> list[int]:
-    """The places of all responses from best to worst, those that nobody rated last."""
+    """The indexes of all responses from best to worst, those that nobody rated last."""
     places = range(len(judged.row.responses))
     if ranks := ranked(judged):
         return sorted(places, key=lambda k: ranks[k])
@@ -69,29 +69,29 @@ def ranked(judged: Judged) -> list[float]:
 
 def pair(judged: Judged, rule: Rule) -> Pair | None:
     """The pair of a row: the best against the worst text that the rule tells apart; None where it tells none apart."""
-    found, responses = best(judged), judged.row.responses
-    if found is None:
+    top, responses = best(judged), judged.row.responses
+    if top is None:
         return None
-    if found.corrected and rule.original and differ(found.text, responses[found.place].text):
-        return Pair(found, found.place, "a reviewer's correction over the original")
+    if top.corrected and rule.original and differ(top.text, responses[top.place].text):
+        return Pair(top, top.place, "a reviewer's correction over the original")
     first, *rest = in_order(judged)
     chosen = Best(responses[first].text, first, corrected=False)
-    for place in reversed(rest):
-        if differ(chosen.text, responses[place].text) and (because := better(judged, first, place, rule)):
-            return Pair(chosen, place, because)
+    for index in reversed(rest):
+        if differ(chosen.text, responses[index].text) and (because := better(judged, first, index, rule)):
+            return Pair(chosen, index, because)
     return None
 
 
-def better(judged: Judged, one: int, other: int, rule: Rule) -> str:
+def better(judged: Judged, response: int, other: int, rule: Rule) -> str:
     """Why a response is better than another, in words; "" where it is not, or not by the margin."""
     if ranks := ranked(judged):
-        return "ranked higher by people" if ranks[one] < ranks[other] else ""
-    high, low = judged.score(one), judged.score(other)
+        return "ranked higher by people" if ranks[response] < ranks[other] else ""
+    high, low = judged.score(response), judged.score(other)
     if high is None or low is None or high <= low or high - low < rule.margin:
         return ""
-    by_people = judged.rated_by_people(one) is not None and judged.rated_by_people(other) is not None
+    by_people = judged.rated_by_people(response) is not None and judged.rated_by_people(other) is not None
     return "rated higher by people" if by_people else "rated higher by the labeller"
 
 
-def differ(one: str, other: str) -> bool:
-    return one.strip() != other.strip()
+def differ(text: str, other: str) -> bool:
+    return text.strip() != other.strip()

@@ -14,8 +14,8 @@ def pull(server: Server, dataset_id: str, names: Mapping[str, str]) -> Iterator[
 
     Only records that somebody responded to are asked for. `names` are those of users, by id.
     """
-    found = server.get(f"/api/v1/datasets/{dataset_id}/questions")
-    questions = {str(question["id"]): str(question["name"]) for question in found["items"]}
+    payload = server.get(f"/api/v1/datasets/{dataset_id}/questions")
+    questions = {str(question["id"]): str(question["name"]) for question in payload["items"]}
     for record in server.answered(dataset_id):
         for response in record.get("responses") or []:
             yield verdict(record, response, names, questions)
@@ -25,7 +25,7 @@ def verdict(
     record: Mapping[str, Any], response: Mapping[str, Any], names: Mapping[str, str], questions: Mapping[str, str]
 ) -> Verdict:
     """One response of the server as a Verdict. `names` are those of users, `questions` those of questions, by id."""
-    answers = {name: _plain(said.get("value")) for name, said in (response.get("values") or {}).items()}
+    answers = {name: _plain(answer.get("value")) for name, answer in (response.get("values") or {}).items()}
     suggested = {questions.get(str(s["question_id"]), ""): s for s in record.get("suggestions") or []}
     suggestions = {name: s["value"] for name, s in suggested.items()}
     reviewer = str(response.get("user_id") or "")
@@ -46,14 +46,14 @@ def verdict(
 
 def _origins(answers: Mapping[str, Any], suggested: Mapping[str, Any], answered: str) -> dict[str, Origin]:
     """Whose each rating and the ranking is. A suggestion that came after the answer says nothing of it."""
-    found: dict[str, Origin] = {}
+    origins: dict[str, Origin] = {}
     for question, answer in judgements(answers):
         suggestion = suggested.get(question)
         if suggestion is None:
-            found[question] = "given"
+            origins[question] = "given"
         elif str(suggestion.get("updated_at") or "") <= answered:
-            found[question] = origin(answer, suggestion["value"])
-    return found
+            origins[question] = origin(answer, suggestion["value"])
+    return origins
 
 
 def _plain(value: Any) -> Any:

@@ -50,28 +50,28 @@ class Target:
     fields: frozenset[str] = frozenset()
 
 
-def target(server: Server, name: str, workspace: str, wanted: "rg.Settings") -> Target:
+def target(server: Server, name: str, workspace: str, settings: "rg.Settings") -> Target:
     """The dataset `name`, made if it is not there. Raises DatasetMismatch if it is there and does not fit."""
     import argilla as rg
 
     workspace = server.workspace(workspace)
     with server.translated():
         dataset = _there(server, name, workspace)
-        if dataset is not None and _is_half_made(server, dataset, wanted):
+        if dataset is not None and _is_half_made(server, dataset, settings):
             dataset.delete()
             dataset = None
         if dataset is None:
-            dataset = rg.Dataset(name=name, workspace=workspace, settings=wanted, client=server.client)
+            dataset = rg.Dataset(name=name, workspace=workspace, settings=settings, client=server.client)
             dataset.create()
-        elif problem := _difference(dataset.settings, wanted):
+        elif problem := _difference(dataset.settings, settings):
             raise DatasetMismatch(
                 f"Argilla has a dataset '{name}' in workspace '{workspace}' that these rows do not fit: {problem}. "
                 f"Send them under another name: '{(free := _free_name(server, name, workspace))}' is free.",
                 terminal=f"With --dataset {free}",
                 free=free,
             )
-    found = server.get(f"/api/v1/datasets/{dataset.id}/questions")
-    questions = {str(question["name"]): str(question["id"]) for question in found["items"]}
+    payload = server.get(f"/api/v1/datasets/{dataset.id}/questions")
+    questions = {str(question["name"]): str(question["id"]) for question in payload["items"]}
     fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"])
     return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions, fields)
 
@@ -86,9 +86,9 @@ def review_address(url: str, dataset_id: str, run: str = "", number: int = 0, st
 
 def review_path(dataset_id: str, run: str = "", number: int = 0, status: str = "") -> str:
     """The same without the server's address."""
-    place = f"metadata=number.ge{number}.le{number}~run.{run}" if run else "sort=metadata.priority.desc"
+    query = f"metadata=number.ge{number}.le{number}~run.{run}" if run else "sort=metadata.priority.desc"
     own = f"&status={status}" if status else ""
-    return f"/dataset/{dataset_id}/annotation-mode?{place}{own}"
+    return f"/dataset/{dataset_id}/annotation-mode?{query}{own}"
 
 
 def _free_name(server: Server, name: str, workspace: str) -> str:
@@ -105,7 +105,7 @@ def _there(server: Server, name: str, workspace: str) -> "rg.Dataset | None":
         return server.client.datasets(name, workspace=workspace)
 
 
-def _is_half_made(server: Server, dataset: "rg.Dataset", wanted: "rg.Settings") -> bool:
+def _is_half_made(server: Server, dataset: "rg.Dataset", settings: "rg.Settings") -> bool:
     """True for what a push leaves that was killed while it made its dataset: a draft, which can't hold records yet.
 
     Somebody else may be making it this moment: that is waited for.
@@ -114,36 +114,36 @@ def _is_half_made(server: Server, dataset: "rg.Dataset", wanted: "rg.Settings") 
     while server.get(f"/api/v1/datasets/{dataset.id}")["status"] == "draft":
         if time.monotonic() - began > MADE_WITHIN:
             names = {f["name"] for f in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"]}
-            return names <= {f.name for f in wanted.fields}
+            return names <= {f.name for f in settings.fields}
         time.sleep(0.5)
     return False
 
 
-def _difference(have: "rg.Settings", wanted: "rg.Settings") -> str:
+def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
     """In words what the dataset lacks or asks for too much; "" if the rows fit."""
     fields = {f.name: f.type for f in have.fields}
     questions = {q.name: q.type for q in have.questions}
     metadata = {m.name for m in have.metadata}
-    for kind, there, needed in (
-        ("field", fields, {f.name: f.type for f in wanted.fields}),
-        ("question", questions, {q.name: q.type for q in wanted.questions}),
+    for kind, existing, needed in (
+        ("field", fields, {f.name: f.type for f in settings.fields}),
+        ("question", questions, {q.name: q.type for q in settings.questions}),
     ):
         for name, type_ in needed.items():
-            if name not in there and (name == CORRECTION_OF or _holds_reasons(name, fields, questions)):
+            if name not in existing and (name == CORRECTION_OF or _holds_reasons(name, fields, questions)):
                 continue
-            if name not in there:
+            if name not in existing:
                 return f"it has no {kind} '{name}'"
-            if there[name] != type_:
-                return f"its {kind} '{name}' is of another kind ({there[name]} instead of {type_})"
-    ours = {f.name for f in wanted.fields}
+            if existing[name] != type_:
+                return f"its {kind} '{name}' is of another kind ({existing[name]} instead of {type_})"
+    field_names = {f.name for f in settings.fields}
     for f in have.fields:
-        if f.required and f.name not in ours:
+        if f.required and f.name not in field_names:
             return f"it wants a field '{f.name}'"
     vectors = {v.name: v.dimensions for v in have.vectors}
-    for v in wanted.vectors:
+    for v in settings.vectors:
         if vectors.get(v.name) != v.dimensions:
             return f"it has no vectors of {v.dimensions} numbers"
-    if missing := {m.name for m in wanted.metadata} - metadata:
+    if missing := {m.name for m in settings.metadata} - metadata:
         return f"it has no metadata '{min(missing)}'"
     return ""
 
@@ -172,7 +172,7 @@ def push(
             some = full[:BATCH]
             refused = server.upsert(to.id, [record for *_, record in some])
             names = {row_id for row_id, _ in refused}
-            kept = [one[:4] for one in some if one[0] not in names]
+            kept = [entry[:4] for entry in some if entry[0] not in names]
             stale = {row_id: set(before.split()) - suggested.keys() for row_id, _, suggested, before in kept}
             if left := {row_id: _ids(to, names) for row_id, names in stale.items() if names}:
                 numbers = [record["metadata"]["number"] for *_, record in some if record["external_id"] in left]

@@ -89,9 +89,9 @@ def unreachable(address: str, error: BaseException) -> ArgillaDown:
             return ArgillaDown(f"The certificate of Argilla at {address} is not trusted here ({why}). {TRUST}")
         if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
             return ArgillaDown(f"Argilla at {address} does not speak TLS. Does its address begin with http://?")
-    words = " ".join(str(error).split())[:300] or type(error).__name__
+    message = " ".join(str(error).split())[:300] or type(error).__name__
     return ArgillaDown(
-        f"Argilla at {address} can't be reached ({words}). Is it running, is the address right? What was sent before stays, "
+        f"Argilla at {address} can't be reached ({message}). Is it running, is the address right? What was sent before stays, "
         "and sending again goes on from there."
     )
 
@@ -105,10 +105,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _version(answer: "httpx.Response") -> str:
     """The version that an answer names; "" for what does not come from Argilla."""
     try:
-        said: Any = answer.json() if answer.status_code == 200 else None
+        payload: Any = answer.json() if answer.status_code == 200 else None
     except ValueError:
         return ""
-    return str(said.get("version") or "") if isinstance(said, dict) else ""
+    return str(payload.get("version") or "") if isinstance(payload, dict) else ""
 
 
 def _no_argilla(address: str, answer: "httpx.Response", with_token: bool) -> ArgillaError:

@@ -179,16 +179,18 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
         return Entry("unrated", note="the answer does not speak of this text")
     rating = _unlabelled(part.rating, "rating") if isinstance(part.rating, str) else part.rating
     status, value, note = score(rating, not_applicable=not_applicable)
-    said, why = (_unlabelled(_trimmed(text), "rationale") for text in (part.rationale, part.types_rationale))
-    if status == "unrated" and HELD_PLACE.match(said):
-        said = ""
-    elif str(rating).startswith("[") and said.startswith("[") and said.endswith("]"):
-        said = said[1:-1].strip()  # the brackets of the form that it was asked to fill in
-    if types and not said and kinds(part.types, types) is None:
-        said, why = why, ""  # the only reason given
+    rationale, types_rationale = (
+        _unlabelled(_trimmed(text), "rationale") for text in (part.rationale, part.types_rationale)
+    )
+    if status == "unrated" and HELD_PLACE.match(rationale):
+        rationale = ""
+    elif str(rating).startswith("[") and rationale.startswith("[") and rationale.endswith("]"):
+        rationale = rationale[1:-1].strip()  # the brackets of the form that it was asked to fill in
+    if types and not rationale and kinds(part.types, types) is None:
+        rationale, types_rationale = types_rationale, ""  # the only reason given
     if not types:  # not asked for, so that the only reason given is that of the rating
-        return Entry(status, value, said or why, note)
-    return Entry(status, value, said, note, kinds(part.types, types), why)
+        return Entry(status, value, rationale or types_rationale, note)
+    return Entry(status, value, rationale, note, kinds(part.types, types), types_rationale)
 
 
 def _unlabelled(text: str, what: str) -> str:
@@ -207,47 +209,47 @@ def _trimmed(text: str) -> str:
     text = unquoted(text.strip())
     while True:
         before, line_end, last = text.rpartition("\n")
-        found = TAIL.search(text, max(0, len(text) - 60))
+        tail = TAIL.search(text, max(0, len(text) - 60))
         if line_end and not last.strip(" \t>#*_`-"):
             text = before.rstrip()
-        elif found is not None:
-            text = text[: found.start()].rstrip()
+        elif tail is not None:
+            text = text[: tail.start()].rstrip()
         else:
             return text
 
 
-def _parts_of_value(found: Any, texts: int) -> dict[int, Part]:
-    found = _lower(_unwrapped(found, texts))
-    if isinstance(found, dict) and texts == 1 and "rating" in found:
-        return {1: _said(found)}
+def _parts_of_value(parsed: Any, texts: int) -> dict[int, Part]:
+    parsed = _lower(_unwrapped(parsed, texts))
+    if isinstance(parsed, dict) and texts == 1 and "rating" in parsed:
+        return {1: _part_of(parsed)}
     parts: dict[int, Part] = {}
-    items: Any = found
-    if isinstance(found, dict):
-        for name, value in found.items():
+    items: Any = parsed
+    if isinstance(parsed, dict):
+        for name, value in parsed.items():
             if isinstance(value, dict) and (number := _named(name)) is not None:
-                parts[number] = _said(_lower(value))
-        if not parts and (listed := _in_lists(found, texts)):
+                parts[number] = _part_of(_lower(value))
+        if not parts and (listed := _in_lists(parsed, texts)):
             return listed
-        items = next((value for value in found.values() if isinstance(value, list)), [found])
+        items = next((value for value in parsed.values() if isinstance(value, list)), [parsed])
     for item in map(_lower, items if isinstance(items, list) else []):
         if not isinstance(item, dict):
             continue
         name = next((str(item[key]) for key in NAMES if item.get(key) is not None), "")
         if (number := _named(name)) is not None:
-            parts[number] = _said(item)
+            parts[number] = _part_of(item)
         elif texts == 1:
-            parts[1] = _said(item)
+            parts[1] = _part_of(item)
     if 0 not in parts:
         return parts
     return {number + 1: part for number, part in parts.items()} if parts.keys() == set(range(texts)) else {}
 
 
-def _unwrapped(found: Any, texts: int) -> Any:
+def _unwrapped(parsed: Any, texts: int) -> Any:
     """The object that names the texts, or rates the only one, without the object around it: {"ratings": {"text_1": ...}}."""
     for _ in range(MOST_WRAPPERS):
-        if not isinstance(found, Mapping) or (texts == 1 and "rating" in _lower(found)):
+        if not isinstance(parsed, Mapping) or (texts == 1 and "rating" in _lower(parsed)):
             break
-        inner = [(str(name), value) for name, value in found.items() if isinstance(value, (Mapping, list))]
+        inner = [(str(name), value) for name, value in parsed.items() if isinstance(value, (Mapping, list))]
         if (
             len(inner) != 1
             or not isinstance(inner[0][1], Mapping)
@@ -255,23 +257,23 @@ def _unwrapped(found: Any, texts: int) -> Any:
             or NOT_TEXTS.search(inner[0][0])
         ):
             break
-        name, found = inner[0]
-        numbers = [_named(str(key)) if re.search(r"\d", str(key)) else 0 for key in found]
+        name, parsed = inner[0]
+        numbers = [_named(str(key)) if re.search(r"\d", str(key)) else 0 for key in parsed]
         if RATINGS.fullmatch(name) and sorted(n or 0 for n in numbers) == list(range(1, texts + 1)):
-            found = {key: value if isinstance(value, Mapping) else {"rating": value} for key, value in found.items()}
-    return found
+            parsed = {key: value if isinstance(value, Mapping) else {"rating": value} for key, value in parsed.items()}
+    return parsed
 
 
-def _in_lists(found: Mapping[str, Any], texts: int) -> dict[int, Part]:
+def _in_lists(parsed: Mapping[str, Any], texts: int) -> dict[int, Part]:
     """The parts of an object of lists with one entry for each text; {} for any other object."""
-    lists = {key.rstrip("s"): value for key, value in found.items() if isinstance(value, list) and len(value) == texts}
+    lists = {key.rstrip("s"): value for key, value in parsed.items() if isinstance(value, list) and len(value) == texts}
     if "rating" not in lists or any(isinstance(value, Mapping) for value in lists["rating"]):
         return {}
     names = next((lists[name] for name in NAMES if name in lists), list(range(1, texts + 1)))
     numbers = [number for name in names if (number := _named(str(name))) is not None]
     if sorted(numbers) != list(range(1, texts + 1)):
         return {}
-    return {number: _said({key: value[k] for key, value in lists.items()}) for k, number in enumerate(numbers)}
+    return {number: _part_of({key: value[k] for key, value in lists.items()}) for k, number in enumerate(numbers)}
 
 
 def _named(name: str) -> int | None:
@@ -282,11 +284,11 @@ def _named(name: str) -> int | None:
     return int(key["number"]) if key["number"] else ord(key["letter"].upper()) - ord("A") + 1
 
 
-def _lower(found: Any) -> Any:
+def _lower(parsed: Any) -> Any:
     """An object with its keys in one spelling: "Rationale for rating" is "rationale_for_rating"."""
-    if not isinstance(found, Mapping):
-        return found
-    return {_spelling(str(key)): value for key, value in found.items()}
+    if not isinstance(parsed, Mapping):
+        return parsed
+    return {_spelling(str(key)): value for key, value in parsed.items()}
 
 
 def _spelling(key: str) -> str:
@@ -296,7 +298,7 @@ def _spelling(key: str) -> str:
     return re.sub(r"[\s-]+", "_", key.strip().lower())
 
 
-def _said(item: Mapping[str, Any]) -> Part:
+def _part_of(item: Mapping[str, Any]) -> Part:
     types = item.get("types", item.get("type"))
     rationale = next((value for key in REASONS if isinstance(value := item.get(key), str)), "")
     why = next((value for key in WHY if isinstance(value := item.get(key), str)), "")
@@ -312,49 +314,54 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
     if (table := _parts_of_csv(answer)) and table.keys() >= set(range(1, texts + 1)):
         return table
     answer = BOXED.sub(r"\1\2", answer)
-    found = places(without_code(answer), texts)
-    if texts == 1 and not found and (value := _in_a_sentence(answer)):
+    sections = places(without_code(answer), texts)
+    if texts == 1 and not sections and (value := _in_a_sentence(answer)):
         return {1: Part(value, answer.strip())}
-    if not found:
+    if not sections:
         return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
-    fenced = in_fence(answer, found)
-    said: list[tuple[int, Part]] = []
+    fenced = in_fence(answer, sections)
+    numbered_parts: list[tuple[int, Part]] = []
     before: set[int] = set()
-    for place, following in zip(found, [*found[1:], None], strict=True):
-        body = answer[place.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
-        body, level = BEFORE_LABEL.sub("", body), level_of(answer, place)
+    for section, following in zip(sections, [*sections[1:], None], strict=True):
+        body = answer[section.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
+        body, level = BEFORE_LABEL.sub("", body), level_of(answer, section)
         part = _labels(
-            without_closing(body, level, last=following is None, fenced=fenced, before=before - {place.number})
+            without_closing(body, level, last=following is None, fenced=fenced, before=before - {section.number})
         )
-        before.add(place.number)
-        number = place.number
-        if said and said[-1][0] == number and part.rating is None and not said[-1][1].rationale:
-            said[-1] = (
+        before.add(section.number)
+        number = section.number
+        if (
+            numbered_parts
+            and numbered_parts[-1][0] == number
+            and part.rating is None
+            and not numbered_parts[-1][1].rationale
+        ):
+            numbered_parts[-1] = (
                 number,
-                replace(said[-1][1], rationale=part.rationale),
+                replace(numbered_parts[-1][1], rationale=part.rationale),
             )  # "Text 1 Rating: ...", "Text 1 Rationale: ..."
         else:
-            said.append((number, part))
-    return _chosen(said, texts)
+            numbered_parts.append((number, part))
+    return _chosen(numbered_parts, texts)
 
 
-def _chosen(said: Sequence[tuple[int, Part]], texts: int) -> dict[int, Part]:
+def _chosen(numbered_parts: Sequence[tuple[int, Part]], texts: int) -> dict[int, Part]:
     """What counts where an answer speaks of a text several times: the last round through all of them (an answer behind a draft
     or an echo), else the first rating of each; then what is given again behind that, as a rating with its reason. So a remark
     about one text behind another one changes nothing.
     """
     rounds: list[dict[int, Part]] = [{}]
     ends: list[int] = []
-    for number, part in said:
+    for number, part in numbered_parts:
         if number in rounds[-1]:
             ends.append(sum(map(len, rounds)))
             rounds.append({})
         rounds[-1][number] = part
-    ends.append(len(said))
+    ends.append(len(numbered_parts))
     whole = [k for k, parts in enumerate(rounds) if parts.keys() >= set(range(1, texts + 1))]
     rated = [k for k in whole if all(part.rating is not None for part in rounds[k].values())] or whole[-1:]
     chosen = dict(rounds[rated[-1]]) if rated else {}
-    for number, part in said[ends[rated[-1]] :] if rated else said:
+    for number, part in numbered_parts[ends[rated[-1]] :] if rated else numbered_parts:
         given_again = part.rationale and VERDICT.match(str(part.rating))
         if number not in chosen or chosen[number].rating is None or given_again:
             chosen[number] = part
@@ -396,13 +403,13 @@ def _parts_of_table(answer: str) -> dict[int, Part]:
 
 def _in_a_sentence(answer: str) -> str:
     """The rating in the words "I would give this response a 4 out of 5", where nothing else in the answer is one; or ""."""
-    found = [*islice(OF_FIVE.finditer(answer), 2)]
-    if len(found) != 1 or BARE.match(answer) or any(kind(mark) == "rating" for mark in LABEL.finditer(answer)):
+    matches = [*islice(OF_FIVE.finditer(answer), 2)]
+    if len(matches) != 1 or BARE.match(answer) or any(kind(mark) == "rating" for mark in LABEL.finditer(answer)):
         return ""
-    sentence = SENTENCE.search(answer, max(0, found[0].start() - 200), found[0].start())
+    sentence = SENTENCE.search(answer, max(0, matches[0].start() - 200), matches[0].start())
     before = sentence[0] if sentence else ""
     gives = GIVES.search(before) and not HEDGED.search(before) and not re.search(r"\d", before)
-    return found[0][1] if gives and GIVEN_UP.match(answer, found[0].end()) else ""
+    return matches[0][1] if gives and GIVEN_UP.match(answer, matches[0].end()) else ""
 
 
 def _parts_of_csv(answer: str) -> dict[int, Part]:
@@ -503,7 +510,7 @@ def _of_verdict(body: str) -> Part:
     if len(marks) == 1:
         marks += _inside(body, marks[0])
     marks = [mark for k, mark in enumerate(marks) if not k or not _carries_on(body, marks[k - 1], mark)]
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     ends = [*(mark.start() for mark in marks[1:]), len(body)]
     for mark, end in zip(marks, ends if marks else [], strict=True):
         what = kind(mark)
@@ -511,15 +518,15 @@ def _of_verdict(body: str) -> Part:
         if (
             what == "rationale"
             and not of_rating
-            and "types" in said
-            and not {"rating", "types_rationale"} & said.keys()
+            and "types" in fields
+            and not {"rating", "types_rationale"} & fields.keys()
         ):
             what = "types_rationale"
-        if not said.get(what):
+        if not fields.get(what):
             text = body[mark.end() : end].strip()
-            said[what] = _on_its_scale(mark, text) if what == "rating" else text
-    rationale = said.get("rationale") or _behind(said.get("rating", ""))
-    return Part(said.get("rating"), rationale, said.get("types"), said.get("types_rationale", ""))
+            fields[what] = _on_its_scale(mark, text) if what == "rating" else text
+    rationale = fields.get("rationale") or _behind(fields.get("rating", ""))
+    return Part(fields.get("rating"), rationale, fields.get("types"), fields.get("types_rationale", ""))
 
 
 def _carries_on(body: str, before: re.Match[str], mark: re.Match[str]) -> bool:
@@ -540,6 +547,6 @@ def _inside(body: str, first: re.Match[str]) -> list[re.Match[str]]:
 def _behind(rating: str) -> str:
     """The reasons that stand behind a rating without a label of their own: on the same line after a dash, or below it."""
     first, _, below = rating.partition("\n")
-    found = NUMBER.match(first) or STARS.match(first) or NUMBER.match(plain_digits(first))
-    rest = DASHED.match(first, found.end()) if found else None
+    match = NUMBER.match(first) or STARS.match(first) or NUMBER.match(plain_digits(first))
+    rest = DASHED.match(first, match.end()) if match else None
     return "\n".join(filter(None, (first[rest.end() :].strip() if rest else "", below.strip())))

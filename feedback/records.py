@@ -58,17 +58,17 @@ class Place:
 
 
 def item(
-    row: Row, ratings: Sequence[Rating], shape: Shape, about: About, place: Place, vector: list[float] | None = None
+    row: Row, ratings: Sequence[Rating], shape: Shape, about: About, placement: Place, vector: list[float] | None = None
 ) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
-    said = [] if place.blind else [r for r in ratings if r.response < shape.responses]
-    if place.blind:  # only then is nothing said of a response by its place
-        row = arranged(row, place.order)
+    visible = [] if placement.blind else [r for r in ratings if r.response < shape.responses]
+    if placement.blind:  # only then is nothing said of a response by its place
+        row = arranged(row, placement.order)
     record: dict[str, Any] = {
         "external_id": row.id,
         "fields": _fields(row, shape),
-        "metadata": _metadata(row, said, shape, about, place),
-        "suggestions": _suggestions(row, said, shape, about, blind=place.blind),
+        "metadata": _metadata(row, visible, shape, about, placement),
+        "suggestions": _suggestions(row, visible, shape, about, blind=placement.blind),
     }
     if vector is not None:
         record["vectors"] = {VECTOR: vector}
@@ -93,27 +93,31 @@ def _fields(row: Row, shape: Shape) -> dict[str, Any]:
     return shows
 
 
-def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About, *, blind: bool) -> list[dict[str, Any]]:
+def _suggestions(
+    row: Row, visible: Sequence[Rating], shape: Shape, about: About, *, blind: bool
+) -> list[dict[str, Any]]:
     """With `blind` the text to correct is that of the first response that is shown, and its model is not named."""
     responses = row.responses[: shape.responses]
-    found = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
+    suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
     if responses:
-        begun = best_response(row, said)
+        to_correct = best_response(row, visible)
         if blind:
-            begun = next((place for place, response in enumerate(responses) if response.text), begun)
-        agent = about.generator if blind else responses[begun].model
-        found.append(_suggestion(CORRECTED_RESPONSE, responses[begun].text, None, agent))
+            to_correct = next((index for index, response in enumerate(responses) if response.text), to_correct)
+        agent = about.generator if blind else responses[to_correct].model
+        suggestions.append(_suggestion(CORRECTED_RESPONSE, responses[to_correct].text, None, agent))
         if shape.responses > 1:
-            found.append(_suggestion(CORRECTION_OF, f"response-{begun + 1}", None, agent))
-    for place in range(len(responses)):
+            suggestions.append(_suggestion(CORRECTION_OF, f"response-{to_correct + 1}", None, agent))
+    for index in range(len(responses)):
         for aspect in about.aspects:
-            if (rated := opinion(said, place, aspect)) is not None:
+            if (rated := opinion(visible, index, aspect)) is not None:
                 mean, sure, agent = rated
-                found.append(_suggestion(rating_question(aspect, place), rounded(mean), sure, agent))
-        if about.labelled and (why := reasons(said, place)):
-            main = opinion(said, place, about.labelled[0])
-            found.append(_suggestion(rationale_name(place), shown(why), main[1] if main else None, said[0].model))
-    ranked = means(said, len(responses))
+                suggestions.append(_suggestion(rating_question(aspect, index), rounded(mean), sure, agent))
+        if about.labelled and (why := reasons(visible, index)):
+            main = opinion(visible, index, about.labelled[0])
+            suggestions.append(
+                _suggestion(rationale_name(index), shown(why), main[1] if main else None, visible[0].model)
+            )
+    ranked = means(visible, len(responses))
     if (
         about.ranking
         and shape.responses == len(responses) >= RANKED_FROM
@@ -121,8 +125,8 @@ def _suggestions(row: Row, said: Sequence[Rating], shape: Shape, about: About, *
         and len(set(ranked)) > 1
     ):
         ranks = [{"value": f"response-{k}", "rank": _rank(ranked, mean)} for k, mean in enumerate(ranked, 1)]
-        found.append(_suggestion(RANKING, ranks, None, said[0].model))
-    return found
+        suggestions.append(_suggestion(RANKING, ranks, None, visible[0].model))
+    return suggestions
 
 
 def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
@@ -130,24 +134,25 @@ def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
     return 1 + sum((other or 0.0) > (mean or 0.0) for other in ranked)
 
 
-def _metadata(row: Row, said: Sequence[Rating], shape: Shape, about: About, place: Place) -> dict[str, Any]:
+def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, placement: Place) -> dict[str, Any]:
     responses = row.responses[: shape.responses]
-    found: dict[str, Any] = {
-        "priority": place.priority, "sample": place.sample, "number": place.number, "run": about.run, "batch": place.batch,
+    metadata: dict[str, Any] = {
+        "priority": placement.priority, "sample": placement.sample, "number": placement.number, "run": about.run,
+        "batch": placement.batch,
         "task": about.task, "length-instruction": len(row.instruction),
-        **{f"model-{k}": response.model for k, response in enumerate(responses, 1) if response.model or not place.blind},
+        **{f"model-{k}": response.model for k, response in enumerate(responses, 1) if response.model or not placement.blind},
     }  # fmt: skip
     if responses:
-        found["length"] = max(len(response.text) for response in responses)
-    values = [r.value for r in said if r.value is not None]
-    each = [mean for mean in means(said, len(responses)) if mean is not None]
+        metadata["length"] = max(len(response.text) for response in responses)
+    values = [r.value for r in visible if r.value is not None]
+    each = [mean for mean in means(visible, len(responses)) if mean is not None]
     if values:
-        found.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})
+        metadata.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})
     if len(each) > 1:
-        found["rating-spread"] = round(max(each) - min(each), 3)
-    if (wide := spread(said)) is not None:
-        found["repeat-spread"] = wide
-    return found
+        metadata["rating-spread"] = round(max(each) - min(each), 3)
+    if (wide := spread(visible)) is not None:
+        metadata["repeat-spread"] = wide
+    return metadata
 
 
 def _suggestion(question: str, value: Any, score: float | None, agent: str) -> dict[str, Any]:

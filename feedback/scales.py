@@ -49,24 +49,24 @@ class Scale:
         return self.total / self.n if self.n else None
 
 
-def by_aspect(said: Iterable[Said]) -> dict[str, Scale]:
-    found: dict[str, Scale] = {}
-    for aspect, _, status, value, n in said:
-        found.setdefault(aspect, Scale()).add(status, value, n)
-    return found
+def by_aspect(ratings: Iterable[Said]) -> dict[str, Scale]:
+    scales: dict[str, Scale] = {}
+    for aspect, _, status, value, n in ratings:
+        scales.setdefault(aspect, Scale()).add(status, value, n)
+    return scales
 
 
-def by_model(said: Iterable[Said]) -> dict[str, Scale]:
+def by_model(ratings: Iterable[Said]) -> dict[str, Scale]:
     """All aspects together, the model with the most ratings first."""
-    found: dict[str, Scale] = {}
-    for _, model, status, value, n in said:
-        found.setdefault(model, Scale()).add(status, value, n)
-    return dict(sorted(found.items(), key=lambda one: (-one[1].asked, one[0])))
+    scales: dict[str, Scale] = {}
+    for _, model, status, value, n in ratings:
+        scales.setdefault(model, Scale()).add(status, value, n)
+    return dict(sorted(scales.items(), key=lambda item: (-item[1].asked, item[0])))
 
 
-def by_both(said: Iterable[Said]) -> Mapping[tuple[str, str], Scale]:
+def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Scale]:
     """{(model, aspect): its ratings}"""
-    found: dict[tuple[str, str], Scale] = {}
-    for aspect, model, status, value, n in said:
-        found.setdefault((model, aspect), Scale()).add(status, value, n)
-    return found
+    scales: dict[tuple[str, str], Scale] = {}
+    for aspect, model, status, value, n in ratings:
+        scales.setdefault((model, aspect), Scale()).add(status, value, n)
+    return scales

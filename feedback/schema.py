@@ -137,60 +137,60 @@ class Part:
 def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     """What a record shows. With a blind audit the labeller's reasons are shown and not asked about: only what is shown can be
     missing from the records of the audit."""
-    talk = (
+    conversation = (
         Part("chat", "conversation", "Conversation", True)
         if shape.talk
         else Part("text", "instruction", "Instruction", True)
     )
-    found = [talk]
+    parts = [conversation]
     if shape.passage:
-        found.append(Part("text", "passage", "Passage"))
+        parts.append(Part("text", "passage", "Passage"))
     if shape.reference:
-        found.append(Part("text", "reference", "Reference"))
+        parts.append(Part("text", "reference", "Reference"))
     for k in range(1, shape.responses + 1):
         title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
-        found.append(Part("text", f"response-{k}", title))
+        parts.append(Part("text", f"response-{k}", title))
         if labelled and review.blind_audit is True:
-            found.append(_reasons_of(shape, k - 1, "text"))
-    return found
+            parts.append(_reasons_of(shape, k - 1, "text"))
+    return parts
 
 
-def rating_question(aspect: str, place: int) -> str:
-    """The name of the question for a rating of the response at `place`."""
-    return f"{aspect or 'rating'}-{place + 1}"
+def rating_question(aspect: str, index: int) -> str:
+    """The name of the question for a rating of the response at `index`."""
+    return f"{aspect or 'rating'}-{index + 1}"
 
 
-def rationale_name(place: int) -> str:
-    """The name of what holds the labeller's reasons for its ratings of the response at `place`: a question, or a field."""
-    return f"rationale-{place + 1}"
+def rationale_name(index: int) -> str:
+    """The name of what holds the labeller's reasons for its ratings of the response at `index`: a question, or a field."""
+    return f"rationale-{index + 1}"
 
 
-def _reasons_of(shape: Shape, place: int, kind: Literal["text", "words"]) -> Part:
-    which = "the response" if shape.responses == 1 else f"response {letter(place)}"
-    return Part(kind, rationale_name(place), f"Why: the labeller on {which}")
+def _reasons_of(shape: Shape, index: int, kind: Literal["text", "words"]) -> Part:
+    which = "the response" if shape.responses == 1 else f"response {letter(index)}"
+    return Part(kind, rationale_name(index), f"Why: the labeller on {which}")
 
 
 def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
-    found = [Part("decision", DECISION, "Keep this row?", required=True)]
-    for place in range(shape.responses):
-        which = "the response" if shape.responses == 1 else f"response {letter(place)}"
+    parts = [Part("decision", DECISION, "Keep this row?", required=True)]
+    for index in range(shape.responses):
+        which = "the response" if shape.responses == 1 else f"response {letter(index)}"
         for aspect in review.rated(labelled):
-            asked = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
-            found.append(Part("rating", rating_question(aspect, place), asked))
+            question = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
+            parts.append(Part("rating", rating_question(aspect, index), question))
         if labelled and review.blind_audit is not True:
-            found.append(_reasons_of(shape, place, "words"))
+            parts.append(_reasons_of(shape, index, "words"))
     if review.ranking and shape.responses >= RANKED_FROM:
-        found.append(Part("ranking", RANKING, "Responses from best to worst"))
+        parts.append(Part("ranking", RANKING, "Responses from best to worst"))
     if review.reasons:
-        found.append(Part("reasons", REASONS, "What decided?"))
-    found.append(Part("words", CORRECTED_INSTRUCTION, "Instruction, corrected", markdown=False))
+        parts.append(Part("reasons", REASONS, "What decided?"))
+    parts.append(Part("words", CORRECTED_INSTRUCTION, "Instruction, corrected", markdown=False))
     if shape.responses > 1:
-        found.append(Part("response", CORRECTION_OF, "Which response is corrected below?"))
+        parts.append(Part("response", CORRECTION_OF, "Which response is corrected below?"))
     if shape.responses:
         title = "The response, corrected" if shape.responses > 1 else "Response, corrected"
-        found.append(Part("words", CORRECTED_RESPONSE, title, markdown=False))
-    return found
+        parts.append(Part("words", CORRECTED_RESPONSE, title, markdown=False))
+    return parts
 
 
 def _in_words(aspect: str) -> str:

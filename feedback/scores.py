@@ -69,39 +69,39 @@ def is_other_scale(label: str) -> bool:
     )
 
 
-def score(said: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
+def score(raw: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
     """(status, value, note) of what stands where the rating should be: a number, a text, or nothing."""
-    if isinstance(said, bool) or not isinstance(said, (int, float, str)):
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
         return "unrated", None, "no rating in the answer"
-    words = plain_digits(str(said).strip()[:LONGEST_RATING])
-    if NOT_APPLICABLE.match(words):
+    text = plain_digits(str(raw).strip()[:LONGEST_RATING])
+    if NOT_APPLICABLE.match(text):
         return ("not-applicable", None, "") if not_applicable else ("unrated", None, "N/A, which this aspect has not")
-    worded = WORDED.match(words.partition("\n")[0])
-    match = NUMBER.match(worded[1] if worded else words)
-    if match is None and (stars := STARS.match(words)) and not re.search("[0-9½¼¾]", words.partition("\n")[0]):
+    worded = WORDED.match(text.partition("\n")[0])
+    match = NUMBER.match(worded[1] if worded else text)
+    if match is None and (stars := STARS.match(text)) and not re.search("[0-9½¼¾]", text.partition("\n")[0]):
         full, empty = (len("".join(group.split())) for group in stars.groups())
         if full + empty == 5 or (full < 5 and not empty):
             return "rated", float(full), ""
     if match is None:
-        return "unrated", None, f"no number where the rating should be: {words[:40]!r}"
+        return "unrated", None, f"no number where the rating should be: {text[:40]!r}"
     value, scale, percent = float(match[1]), match[2], match[3]
-    rest = "" if worded else words[match.end() :].partition("\n")[0]
+    rest = "" if worded else text[match.end() :].partition("\n")[0]
     if OTHERWISE.search(rest) or (re.search("[0-9]", rest) and not PAUSE.match(rest)):
-        return "unrated", None, f"more than a rating where it should be: {words[:40]!r}"
+        return "unrated", None, f"more than a rating where it should be: {text[:40]!r}"
     if percent or (scale and scale.lower() not in ("five", "5", "5.0")) or not 1 <= value <= 5:
-        return "unrated", None, f"not on the scale from 1 to 5: {words[:40]!r}"
+        return "unrated", None, f"not on the scale from 1 to 5: {text[:40]!r}"
     return "rated", value, ""
 
 
-def kinds(said: Any, types: int) -> tuple[int, ...] | None:
+def kinds(raw: Any, types: int) -> tuple[int, ...] | None:
     """The kinds that an answer names, of `types`; () for none of them, None for what can't be read."""
-    if not types or said is None or isinstance(said, bool):
+    if not types or raw is None or isinstance(raw, bool):
         return None
-    if isinstance(said, (list, tuple)):
-        said = ", ".join(map(str, said)) or "none"
-    words = plain_digits(str(said).strip()[:LONGEST_RATING])
-    listed = KINDS.match(NAMED.sub("", KIND_WORD.sub("", words)))
-    found = (
+    if isinstance(raw, (list, tuple)):
+        raw = ", ".join(map(str, raw)) or "none"
+    text = plain_digits(str(raw).strip()[:LONGEST_RATING])
+    listed = KINDS.match(NAMED.sub("", KIND_WORD.sub("", text)))
+    numbers = (
         tuple(dict.fromkeys(int(n) for n in re.findall("[0-9]", listed[1]) if 1 <= int(n) <= types)) if listed else ()
     )
-    return found or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b|\]\Z)", words, re.I) else None)
+    return numbers or (() if re.match(r"[\s*_`\"'(\[]*(?:none\b|n\s*/\s*a\b|\]\Z)", text, re.I) else None)

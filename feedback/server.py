@@ -108,19 +108,19 @@ class Server:
                     f"Argilla at {self.url} refuses the key ({status}). Check ARGILLA_API_KEY."
                 ) from error
             kind = Missing if status == 404 else ArgillaError
-            raise kind(f"Argilla at {self.url} answered {status}: {self._words(error.response.text)}") from error
+            raise kind(f"Argilla at {self.url} answered {status}: {self._one_line(error.response.text)}") from error
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
         except ArgillaAPIError as error:
             raise ArgillaError(
-                f"Argilla at {self.url} answered {error.status_code}: {self._words(str(error))}"
+                f"Argilla at {self.url} answered {error.status_code}: {self._one_line(str(error))}"
             ) from error
         except (SdkError, ValueError, KeyError) as error:
             raise ArgillaError(
-                f"{self.url} does not answer like Argilla: {self._words(str(error))}. Is the address right?"
+                f"{self.url} does not answer like Argilla: {self._one_line(str(error))}. Is the address right?"
             ) from error
 
-    def _words(self, text: str) -> str:
+    def _one_line(self, text: str) -> str:
         """What a server says, in a line and without the key, which some repeat."""
         return " ".join(mask(text, [self._key]).split())[:300]
 
@@ -174,10 +174,10 @@ class Server:
     def usernames(self) -> dict[str, str]:
         """{user id: name}; empty where the key may not see other users."""
         try:
-            found = self.get("/api/v1/users")
+            payload = self.get("/api/v1/users")
         except ArgillaRefused:
             return {}
-        return {str(user["id"]): str(user["username"]) for user in found["items"]}
+        return {str(user["id"]): str(user["username"]) for user in payload["items"]}
 
     def upsert(self, dataset_id: str, items: list[dict[str, Any]]) -> list[tuple[str, str]]:
         """Writes records by their external id. Returns (id, why) of those that the server refuses; the rest is in."""
@@ -187,7 +187,7 @@ class Server:
                 answer.raise_for_status()
                 return []
         if len(items) == 1:
-            return [(str(items[0]["external_id"]), self._words(answer.text))]
+            return [(str(items[0]["external_id"]), self._one_line(answer.text))]
         middle = len(items) // 2
         return self.upsert(dataset_id, items[:middle]) + self.upsert(dataset_id, items[middle:])
 
@@ -196,14 +196,14 @@ class Server:
 
         Returns the response's id; "" where the account said something else of that record in Argilla itself, which stands.
         """
-        said = {"status": status, "values": {name: {"value": value} for name, value in answers.items()}}
+        payload = {"status": status, "values": {name: {"value": value} for name, value in answers.items()}}
         with self.translated():
             if response_id:
-                answer = self.http.put(f"/api/v1/responses/{response_id}", json=said)
+                answer = self.http.put(f"/api/v1/responses/{response_id}", json=payload)
                 if answer.status_code not in (403, 404):  # taken out there, or another account's: said anew
                     answer.raise_for_status()
                     return response_id
-            answer = self.http.post(f"/api/v1/records/{record_id}/responses", json=said)
+            answer = self.http.post(f"/api/v1/records/{record_id}/responses", json=payload)
             if answer.status_code == 409:
                 return self._said_already(record_id, status, answers)
             answer.raise_for_status()
@@ -213,30 +213,30 @@ class Server:
         """The id of this account's response to a record, if it says just that; else ""."""
         me = str(self.get("/api/v1/me")["id"])
         for response in self.get(f"/api/v1/records/{record_id}").get("responses") or []:
-            values = {name: one.get("value") for name, one in (response.get("values") or {}).items()}
+            values = {name: answer.get("value") for name, answer in (response.get("values") or {}).items()}
             if str(response["user_id"]) == me and response["status"] == status and values == dict(answers):
                 return str(response["id"])
         return ""
 
     def own_ids(self, dataset_id: str, external_ids: Collection[str]) -> dict[str, str]:
         """Argilla's own ids of records by their external ids, of those that are there."""
-        left, found = set(external_ids), {}
+        left, ids = set(external_ids), {}
         for record in self._paged(dataset_id, []) if left else ():
             if (name := str(record["external_id"])) in left:
-                found[name] = str(record["id"])
-                if len(found) == len(left):
+                ids[name] = str(record["id"])
+                if len(ids) == len(left):
                     break
-        return found
+        return ids
 
     def count(self, dataset_id: str, run: str = "") -> int:
         """How many records a dataset has, or those of one run."""
         if not run:
             return int(self.get(f"/api/v1/datasets/{dataset_id}/progress")["total"])
-        wanted = {
+        condition = {
             "type": "terms", "scope": {"entity": "metadata", "metadata_property": "run"}, "values": [run],
         }  # fmt: skip
-        asked = {"filters": {"type": "and", "and": [wanted]}}
-        return int(self.post(f"/api/v1/datasets/{dataset_id}/records/search?limit=1", asked)["total"])
+        query = {"filters": {"type": "and", "and": [condition]}}
+        return int(self.post(f"/api/v1/datasets/{dataset_id}/records/search?limit=1", query)["total"])
 
     def record_ids(self, dataset_id: str) -> Iterator[str]:
         """The external ids of all records of a dataset."""
@@ -245,8 +245,8 @@ class Server:
 
     def delete_records(self, dataset_id: str, external_ids: Collection[str]) -> None:
         """Takes records out of a dataset, with the responses to them. Those that are not there are passed over."""
-        wanted = set(external_ids)
-        own = [str(r["id"]) for r in self._paged(dataset_id, []) if r["external_id"] in wanted]
+        unwanted = set(external_ids)
+        own = [str(r["id"]) for r in self._paged(dataset_id, []) if r["external_id"] in unwanted]
         for at in range(0, len(own), DELETED_AT_ONCE):
             self.delete(f"/api/v1/datasets/{dataset_id}/records", ids=",".join(own[at : at + DELETED_AT_ONCE]))
 
@@ -255,8 +255,8 @@ class Server:
         scope = {"entity": "metadata", "metadata_property": "number"}
         among = {"type": "range", "scope": scope, "ge": numbers[0], "le": numbers[1]}
         for record in list(self._searched(dataset_id, among, ["suggestions"])):
-            wanted = questions.get(str(record["external_id"]), set())
-            if ids := [str(s["id"]) for s in record.get("suggestions") or [] if str(s["question_id"]) in wanted]:
+            question_ids = questions.get(str(record["external_id"]), set())
+            if ids := [str(s["id"]) for s in record.get("suggestions") or [] if str(s["question_id"]) in question_ids]:
                 self.delete(f"/api/v1/records/{record['id']}/suggestions", ids=",".join(ids))
 
     def activity(self, dataset_id: str) -> "Activity":
@@ -290,26 +290,26 @@ class Server:
     def answered(self, dataset_id: str) -> Iterator[dict[str, Any]]:
         """The records that somebody responded to, with responses and suggestions."""
         scope = {"entity": "response", "property": "status"}
-        given = {"type": "terms", "scope": scope, "values": ["submitted", "draft", "discarded"]}
-        found = self._searched(dataset_id, given, ["responses", "suggestions"])
-        return (record for record in found if record["responses"])
+        condition = {"type": "terms", "scope": scope, "values": ["submitted", "draft", "discarded"]}
+        records = self._searched(dataset_id, condition, ["responses", "suggestions"])
+        return (record for record in records if record["responses"])
 
-    def _searched(self, dataset_id: str, wanted: dict[str, Any], include: list[str]) -> Iterator[dict[str, Any]]:
+    def _searched(self, dataset_id: str, condition: dict[str, Any], include: list[str]) -> Iterator[dict[str, Any]]:
         """Records that fit a filter; all of them where there are more than a search engine gives."""
-        asked = {
-            "filters": {"type": "and", "and": [wanted]},
+        query = {
+            "filters": {"type": "and", "and": [condition]},
             "sort": [{"scope": {"entity": "record", "property": "inserted_at"}, "order": "asc"}],
         }
-        words = "".join(f"&include={name}" for name in include)
+        params = "".join(f"&include={name}" for name in include)
         offset = 0
         while True:
             page = self.post(
-                f"/api/v1/datasets/{dataset_id}/records/search?limit={BATCH}&offset={offset}{words}", asked
+                f"/api/v1/datasets/{dataset_id}/records/search?limit={BATCH}&offset={offset}{params}", query
             )
             if page["total"] > FOUND_AT_MOST:  # the list has no such end
                 yield from self._paged(dataset_id, include)
                 return
-            yield from (found["record"] for found in page["items"])
+            yield from (item["record"] for item in page["items"])
             offset += len(page["items"])
             if not page["items"] or offset >= page["total"]:
                 return

@@ -70,8 +70,8 @@ def _ties(row: Row) -> Iterator[str]:
         yield f"document {row.origin.get('file', '')} {document}"
     if seed := row.origin.get("seed"):
         yield f"text {_folded(str(seed))}"
-    asked = _folded(" ".join(m["content"] for m in row.messages if m["role"] == "user"))
-    yield f"text {asked}"
+    prompt = _folded(" ".join(m["content"] for m in row.messages if m["role"] == "user"))
+    yield f"text {prompt}"
     yield f"unit {row.unit}"
 
 

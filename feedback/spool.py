@@ -85,12 +85,12 @@ class Spool:
 
     def untold(self, train: Iterable[int], test: Iterable[int]) -> set[str]:
         """The values that are in a line for testing and in none for training, by path ("rating", "ratings.value")."""
-        told = shown = 0
+        known = shown = 0
         for k in train:
-            told |= self.known[k]
+            known |= self.known[k]
         for k in test:
             shown |= self.known[k]
-        return {name for name, bit in self._bits.items() if shown >> bit & 1 and not told >> bit & 1}
+        return {name for name, bit in self._bits.items() if shown >> bit & 1 and not known >> bit & 1}
 
 
 def _there(value: Any, path: str) -> Iterator[str]:

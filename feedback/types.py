@@ -62,28 +62,28 @@ class Rating:
     def why(self) -> str:
         """The reason in words: the rationale, with what was said of the types before it."""
         kinds = [ASPECTS[self.aspect].types[k - 1] for k in self.types or () if self.aspect in ASPECTS]
-        said = (
+        types_text = (
             f"{'; '.join(kind.partition(':')[0] for kind in kinds)}. {self.types_rationale}".strip(". ")
             if kinds
             else ""
         )
-        return " ".join(filter(None, [f"({said})" if said else "", self.rationale or self.note]))
+        return " ".join(filter(None, [f"({types_text})" if types_text else "", self.rationale or self.note]))
 
     @property
     def distribution(self) -> dict[int, float] | None:
         """Probabilities of 1 to 5 at the place of the rating, summing to 1; None without log-probabilities of them."""
         weights = dict.fromkeys(range(1, 6), 0.0)
         for token, logprob in (self.logprobs or {}).items():
-            if (said := token.strip(' "\n')) in SCALE:
-                weights[int(said)] += math.exp(min(logprob, 0.0))
+            if (digit := token.strip(' "\n')) in SCALE:
+                weights[int(digit)] += math.exp(min(logprob, 0.0))
         total = sum(weights.values())
         return {value: weight / total for value, weight in weights.items()} if total > LEAST_MASS else None
 
     @property
     def expected(self) -> float | None:
         """The mean of `distribution`: what the labeller gives on average, where `value` is one draw."""
-        found = self.distribution
-        return None if found is None else sum(value * weight for value, weight in found.items())
+        distribution = self.distribution
+        return None if distribution is None else sum(value * weight for value, weight in distribution.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Verdict:
 
     @property
     def decision(self) -> Decision | None:
-        said = self.answers.get("decision")
-        return said if said in ("approve", "reject", "unsure") else None
+        answer = self.answers.get("decision")
+        return answer if answer in ("approve", "reject", "unsure") else None
 
     def origin(self, question: str) -> Origin | None:
         """Whose the answer to a rating or the ranking is; None where that is not known."""
@@ -125,7 +125,7 @@ class Verdict:
 
     @property
     def ratings(self) -> dict[tuple[str, int], int]:
-        """{(aspect, place of the response): 1 to 5}; the aspect is "" where the question names none."""
+        """{(aspect, index of the response): 1 to 5}; the aspect is "" where the question names none."""
         return {key: value for key, (_, value) in self._rated().items()}
 
     @property
@@ -144,12 +144,12 @@ class Verdict:
         return {key: value for key, (question, value) in self._rated().items() if self.origin(question) is None}
 
     def _rated(self) -> dict[tuple[str, int], tuple[str, int]]:
-        found = {}
+        rated = {}
         for question, answer in judgements(self.answers):
             if (named := RATED.fullmatch(question)) is not None:
                 aspect, number = named.groups()
-                found["" if aspect == "rating" else aspect, int(number) - 1] = question, answer
-        return found
+                rated["" if aspect == "rating" else aspect, int(number) - 1] = question, answer
+        return rated
 
     @property
     def own_ranking(self) -> dict[int, int]:
@@ -158,11 +158,11 @@ class Verdict:
 
     @property
     def ranking(self) -> dict[int, int]:
-        """{place of a response: its rank, 1 for the best}; empty where none was given."""
-        said = self.answers.get(RANKING)
-        if not isinstance(said, list):
+        """{index of a response: its rank, 1 for the best}; empty where none was given."""
+        answer = self.answers.get(RANKING)
+        if not isinstance(answer, list):
             return {}
-        ranked = ((str(one.get("value", "")), one.get("rank")) for one in said if isinstance(one, dict))
+        ranked = ((str(entry.get("value", "")), entry.get("rank")) for entry in answer if isinstance(entry, dict))
         return {
             int(name.rpartition("-")[2]) - 1: rank
             for name, rank in ranked
@@ -170,26 +170,26 @@ class Verdict:
         }
 
     def best(self, responses: int) -> list[int]:
-        """The places of the responses that the person rated best, else ranked best, of so many; [] where neither was done."""
+        """The indexes of the responses that the person rated best, else ranked best, of so many; [] where neither was done."""
         values: dict[int, list[int]] = {}
-        for (_, place), value in self.own_ratings.items():
-            values.setdefault(place, []).append(value)
-        worth = {place: fmean(each) for place, each in values.items() if place < responses}
+        for (_, index), value in self.own_ratings.items():
+            values.setdefault(index, []).append(value)
+        worth = {index: fmean(each) for index, each in values.items() if index < responses}
         if not worth:
-            worth = {place: -float(rank) for place, rank in self.own_ranking.items() if place < responses}
-        return sorted(place for place, value in worth.items() if value == max(worth.values()))
+            worth = {index: -float(rank) for index, rank in self.own_ranking.items() if index < responses}
+        return sorted(index for index, value in worth.items() if value == max(worth.values()))
 
     @property
     def correction_of(self) -> int | None:
-        """The place of the response that the person says to have corrected; None where that was not said."""
+        """The index of the response that the person says to have corrected; None where that was not said."""
         named = NAMED_RESPONSE.fullmatch(str(self.answers.get(CORRECTION_OF, "")))
         return int(named[1]) - 1 if named else None
 
     @property
     def reasons(self) -> list[str]:
         """Why the row is as it is, of the reasons to choose from."""
-        said = self.answers.get("reasons")
-        return [str(one) for one in said] if isinstance(said, list) else []
+        answer = self.answers.get("reasons")
+        return [str(reason) for reason in answer] if isinstance(answer, list) else []
 
 
 def judgements(answers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

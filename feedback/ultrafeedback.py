@@ -88,48 +88,51 @@ class UltraFeedback:
 
     def questions(self, row: Row) -> list[Question]:
         """Everything to ask about `row`. The order of responses comes from a hash of row, aspect and repeat."""
-        places = range(len(row.responses))
-        asked: list[Question] = []
+        indexes = range(len(row.responses))
+        questions: list[Question] = []
         for aspect in self.aspects:
             for repeat in range(self.repeats):
-                if self.together and len(places) > 1:
-                    order = sorted(places, key=lambda k: _hash(row.id, aspect, repeat, k))
-                    asked.append(Question(aspect, repeat, tuple(order)))
+                if self.together and len(indexes) > 1:
+                    order = sorted(indexes, key=lambda k: _hash(row.id, aspect, repeat, k))
+                    questions.append(Question(aspect, repeat, tuple(order)))
                 else:
-                    asked += [Question(aspect, repeat, (place,)) for place in places]
-        return asked
+                    questions += [Question(aspect, repeat, (index,)) for index in indexes]
+        return questions
 
     async def rate(self, row: Row, question: Question, model: Model) -> list[Rating]:
         """One rating for each response that the question shows. A failed call gives failed ratings, with the reason.
 
         Where an answer can't be read, in whole or for some of the responses, the labeller is asked for it once more.
         """
-        found = await model.capabilities()
-        asked = self.asked(row, question, as_json=found.json_schema)
-        options = self._options(question, found)
+        capabilities = await model.capabilities()
+        prompt = self.asked(row, question, as_json=capabilities.json_schema)
+        options = self._options(question, capabilities)
         try:
-            answer = await model.chat([{"role": "user", "content": asked}], draw=question.repeat, **options)
+            answer = await model.chat([{"role": "user", "content": prompt}], draw=question.repeat, **options)
         except PromptTooLong as error:
             return _too_long(row, question, model, str(error))
         except (CallFailed, CallRefused) as error:
-            return [_without_answer(row, question, place, model, "failed", str(error)) for place in question.order]
-        said = self.ratings(row, question, answer, asked, found)
-        if not any(_can_be_asked_again(rating, answer, found) for rating in said):
-            return said
-        again = PROMPTS.render(AGAIN, **self._form(question, as_json=found.json_schema))
-        talk: list[Message] = [
-            {"role": "user", "content": asked},
+            return [_without_answer(row, question, index, model, "failed", str(error)) for index in question.order]
+        ratings = self.ratings(row, question, answer, prompt, capabilities)
+        if not any(_can_be_asked_again(rating, answer, capabilities) for rating in ratings):
+            return ratings
+        again = PROMPTS.render(AGAIN, **self._form(question, as_json=capabilities.json_schema))
+        conversation: list[Message] = [
+            {"role": "user", "content": prompt},
             {"role": "assistant", "content": answer.text or "-"},
             {"role": "user", "content": again},
         ]
         try:
-            answer = await model.chat(talk, draw=question.repeat, **options)
+            answer = await model.chat(conversation, draw=question.repeat, **options)
         except CallFailed as error:
-            return [replace(one, status="failed", note=str(error)) if one.status == "unrated" else one for one in said]
+            return [
+                replace(earlier, status="failed", note=str(error)) if earlier.status == "unrated" else earlier
+                for earlier in ratings
+            ]
         except CallRefused:  # with its own answer beside it, the prompt may be too long
-            return said
-        second = self.ratings(row, question, answer, asked, found)
-        return [_better(one, other) for one, other in zip(said, second, strict=True)]
+            return ratings
+        second = self.ratings(row, question, answer, prompt, capabilities)
+        return [_better(earlier, later) for earlier, later in zip(ratings, second, strict=True)]
 
     def asked(self, row: Row, question: Question, *, as_json: bool) -> str:
         """The labeller's prompt: rubric, what is known, what was said before, the responses in the question's order."""
@@ -141,7 +144,7 @@ class UltraFeedback:
             reference=reference(row) if aspect.takes_reference and self.use_reference else "",
             **{
                 **self._form(question, as_json=as_json),
-                "texts": [row.responses[place].text for place in question.order],
+                "texts": [row.responses[index].text for index in question.order],
             },
         )
 
@@ -155,22 +158,22 @@ class UltraFeedback:
             "as_json": as_json,
         }
 
-    def _options(self, question: Question, found: Capabilities) -> dict[str, Any]:
+    def _options(self, question: Question, capabilities: Capabilities) -> dict[str, Any]:
         texts, aspect = len(question.order), ASPECTS[question.aspect]
         types = len(aspect.types) if self.types else 0
         options: dict[str, Any] = {}
-        if found.json_schema:
+        if capabilities.json_schema:
             options["schema"] = schema(
-                texts, bounded=found.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
+                texts, bounded=capabilities.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
             )
-        if found.string_bounds:
+        if capabilities.string_bounds:
             options["least_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
-        if found.logprobs:
+        if capabilities.logprobs:
             options.update(logprobs=True, top_logprobs=10)
         return options
 
     def ratings(
-        self, row: Row, question: Question, answer: Completion, asked: str, found: Capabilities
+        self, row: Row, question: Question, answer: Completion, prompt: str, capabilities: Capabilities
     ) -> list[Rating]:
         """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
         from feedback.reading import Entry, read  # with all its patterns: where nothing is rated, nobody waits for them
@@ -182,15 +185,17 @@ class UltraFeedback:
         else:
             entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
         weighed = at_ratings(answer, [entry.value for entry in entries])
-        full = _fills_the_context(answer, found)
-        said: list[Rating] = []
-        for number, (place, entry) in enumerate(zip(question.order, entries, strict=True)):
+        full = _fills_the_context(answer, capabilities)
+        ratings: list[Rating] = []
+        for number, (index, entry) in enumerate(zip(question.order, entries, strict=True)):
             note = entry.note
             if entry.status == "unrated" and answer.cut_off:
-                note = f"does not fit the context of {found.context} tokens" if full else "the answer was cut off"
-            said.append(
+                note = (
+                    f"does not fit the context of {capabilities.context} tokens" if full else "the answer was cut off"
+                )
+            ratings.append(
                 Rating(
-                    response=place,
+                    response=index,
                     aspect=question.aspect,
                     repeat=question.repeat,
                     status=entry.status,
@@ -201,7 +206,7 @@ class UltraFeedback:
                     order=question.order,
                     model=answer.model,
                     prompt=PROMPT,
-                    prompt_hash=hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+                    prompt_hash=hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16],
                     prompt_tokens=answer.prompt_tokens,
                     completion_tokens=answer.completion_tokens,
                     latency=answer.latency,
@@ -212,35 +217,35 @@ class UltraFeedback:
                     types_rationale=entry.types_rationale,
                 )
             )
-        return said
+        return ratings
 
 
-def _fills_the_context(answer: Completion, found: Capabilities) -> bool:
+def _fills_the_context(answer: Completion, capabilities: Capabilities) -> bool:
     used = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
-    return answer.cut_off and found.context is not None and used >= found.context - 1
+    return answer.cut_off and capabilities.context is not None and used >= capabilities.context - 1
 
 
-def _can_be_asked_again(rating: Rating, answer: Completion, found: Capabilities) -> bool:
-    return rating.status == "unrated" and not _fills_the_context(answer, found)
+def _can_be_asked_again(rating: Rating, answer: Completion, capabilities: Capabilities) -> bool:
+    return rating.status == "unrated" and not _fills_the_context(answer, capabilities)
 
 
-def _better(one: Rating, other: Rating) -> Rating:
+def _better(first: Rating, second: Rating) -> Rating:
     """The first rating where it could be read, else the second; what neither says is kept with both answers."""
-    if one.status != "unrated":
-        return one
-    if other.status == "unrated":
-        return replace(one, raw=f"{one.raw}\n\n[asked again]\n{other.raw}", note=other.note, asked=2)
-    return replace(other, asked=2)
+    if first.status != "unrated":
+        return first
+    if second.status == "unrated":
+        return replace(first, raw=f"{first.raw}\n\n[asked again]\n{second.raw}", note=second.note, asked=2)
+    return replace(second, asked=2)
 
 
 def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rating]:
     """Unrated, with the response named that takes most of the room."""
-    longest = max(question.order, key=lambda place: len(row.responses[place].text))
+    longest = max(question.order, key=lambda index: len(row.responses[index].text))
     note = why
     if len(question.order) > 1:
         number = len(row.responses[longest].text)
         note += f" Response {letter(longest)} is the longest, with {number:,} characters; rated one at a time, the others may fit."
-    return [_without_answer(row, question, place, model, "unrated", note) for place in question.order]
+    return [_without_answer(row, question, index, model, "unrated", note) for index in question.order]
 
 
 def _hash(*parts: object) -> bytes:
@@ -269,11 +274,11 @@ def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0) -
     rationale: dict[str, Any] = {"type": "string", "maxLength": LONGEST_RATIONALE} if bounded else {"type": "string"}
     scale: list[int | str] = [1, 2, 3, 4, 5]
     rating: dict[str, Any] = {"enum": [*scale, "N/A"] if not_applicable else scale}
-    one: dict[str, Any] = {"rationale": rationale, "rating": rating}
+    part: dict[str, Any] = {"rationale": rationale, "rating": rating}
     if types:
         kinds = {"type": "array", "items": {"enum": list(range(1, types + 1))}, "maxItems": types}
-        one = {"types": kinds, "types_rationale": rationale, **one}
-    return _closed(one) if texts == 1 else _closed({f"text {k}": _closed(one) for k in range(1, texts + 1)})
+        part = {"types": kinds, "types_rationale": rationale, **part}
+    return _closed(part) if texts == 1 else _closed({f"text {k}": _closed(part) for k in range(1, texts + 1)})
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
@@ -285,9 +290,9 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_answer(row: Row, question: Question, place: int, model: Model, status: Any, note: str) -> Rating:
+def _without_answer(row: Row, question: Question, index: int, model: Model, status: Any, note: str) -> Rating:
     return Rating(
-        response=place,
+        response=index,
         aspect=question.aspect,
         repeat=question.repeat,
         status=status,
@@ -302,28 +307,28 @@ def _without_answer(row: Row, question: Question, place: int, model: Model, stat
 def at_ratings(answer: Completion, values: Sequence[float | None]) -> list[dict[str, float] | None]:
     """Log-probabilities {token: value} at the place of each rating that was read of an answer; None where that can't be told."""
     content = answer.logprobs.get("content") if isinstance(answer.logprobs, dict) else None
-    words = [str(token.get("token", "")) for token in content or []]
-    said, unknown = "".join(words), [None] * len(values)
-    labels = list(RATING_LABEL.finditer(said))
+    tokens = [str(token.get("token", "")) for token in content or []]
+    answer_text, unknown = "".join(tokens), [None] * len(values)
+    labels = list(RATING_LABEL.finditer(answer_text))
     if (
         len(values) == 1
     ):  # a rationale may speak of another rating; where it comes first, that is before the rating itself
-        labels = [label for label in labels if _stands(values[0], said[label.end() :])]
-        labels = labels[-1:] if said.lstrip().startswith("{") else labels[:1]
-    elif [int(number) for number in TEXT_LABEL.findall(said)] != list(range(1, len(values) + 1)):
+        labels = [label for label in labels if _stands(values[0], answer_text[label.end() :])]
+        labels = labels[-1:] if answer_text.lstrip().startswith("{") else labels[:1]
+    elif [int(number) for number in TEXT_LABEL.findall(answer_text)] != list(range(1, len(values) + 1)):
         return [*unknown]
     if len(labels) != len(values):
         return [*unknown]
-    found: list[dict[str, float] | None] = []
-    ends = list(accumulate(map(len, words)))
+    logprobs: list[dict[str, float] | None] = []
+    ends = list(accumulate(map(len, tokens)))
     for label, value in zip(labels, values, strict=True):
         at = next((k for k, end in enumerate(ends) if end > label.end()), None)
         tops = content[at].get("top_logprobs", []) if content and at is not None else []
-        odds = {str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top}
-        found.append(odds if odds and _stands(value, said[label.end() :]) else None)
-    return found
+        token_logprobs = {str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top}
+        logprobs.append(token_logprobs if token_logprobs and _stands(value, answer_text[label.end() :]) else None)
+    return logprobs
 
 
-def _stands(value: float | None, words: str) -> bool:
+def _stands(value: float | None, content: str) -> bool:
     """True if that rating is what the words begin with."""
-    return value is not None and re.match(rf"[\s*_`\"'(\[<]*{re.escape(f'{value:g}')}(?![0-9])", words) is not None
+    return value is not None and re.match(rf"[\s*_`\"'(\[<]*{re.escape(f'{value:g}')}(?![0-9])", content) is not None

@@ -31,10 +31,10 @@ class Webhook:
         from standardwebhooks.webhooks import WebhookVerificationError
 
         try:
-            said: Any = Signed(self.secret).verify(body, dict(headers))
-            if said["type"] not in EVENTS:
+            event: Any = Signed(self.secret).verify(body, dict(headers))
+            if event["type"] not in EVENTS:
                 return ""
-            return str(said["data"]["record"]["dataset"]["id"])
+            return str(event["data"]["record"]["dataset"]["id"])
         except (WebhookVerificationError, ValueError, KeyError, TypeError) as error:
             raise ArgillaError(f"A call of a webhook is not what Argilla sends: {error}") from error
 
@@ -47,8 +47,8 @@ def listen(server: Server, url: str) -> Webhook:
     for known in server.get(PATH)["items"]:
         if known["url"].rstrip("/") == url.rstrip("/"):
             server.delete(f"{PATH}/{known['id']}")
-    made = server.post(PATH, {"url": url, "events": list(EVENTS), "description": OURS})
-    return Webhook(str(made["id"]), str(made["secret"]))
+    webhook = server.post(PATH, {"url": url, "events": list(EVENTS), "description": OURS})
+    return Webhook(str(webhook["id"]), str(webhook["secret"]))
 
 
 def forget(server: Server, webhook: Webhook) -> None:

@@ -192,14 +192,14 @@ def first_targets(path: Path, parts: Collection[str], max_rows: int | None) -> s
 
 def check(path: Path, targets: Iterable[Path], replaces: Replaces) -> None:
     """Raises ExportError where one of the `targets` is what may not be replaced."""
-    for place in sorted(set(targets)):
-        if place.is_dir() and kind_of(path) != FOLDER:
+    for destination in sorted(set(targets)):
+        if destination.is_dir() and kind_of(path) != FOLDER:
             raise ExportError(
-                f"{place} can't be written: it is a folder.", terminal="Name another place with --to FILE."
+                f"{destination} can't be written: it is a folder.", terminal="Name another place with --to FILE."
             )
-        if os.path.lexists(place) and not _empty(place) and not replaces(place):
+        if os.path.lexists(destination) and not _empty(destination) and not replaces(destination):
             raise ExportError(
-                f"{place} is there already, and is not what the last export of this run left there; nothing was written."
+                f"{destination} is there already, and is not what the last export of this run left there; nothing was written."
                 " Name another place.",
                 terminal="--to FILE names one; --force replaces what is there.",
             )
@@ -265,10 +265,10 @@ def write(
                     written[target(path, parts, part, number)] = Path(file.name)
                 stack.callback(Path(file.name).unlink, missing_ok=True)
                 WRITERS[kind](some, columns, Path(file.name))
-        last_look({place: seal(temporary) for place, temporary in written.items()})
-        for place, temporary in written.items():
-            temporary.chmod(_mode(place, PRIVATE))
-            temporary.replace(place)
+        last_look({destination: seal(temporary) for destination, temporary in written.items()})
+        for destination, temporary in written.items():
+            temporary.chmod(_mode(destination, PRIVATE))
+            temporary.replace(destination)
     return tuple(written)
 
 
@@ -290,8 +290,8 @@ def remove_beyond(path: Path, parts: Collection[str], files: Collection[Path], o
     beyond: list[Path] = []
     for part in parts:
         series = (target(path, parts, part, number) for number in itertools.count(1))
-        behind = itertools.dropwhile(lambda file: file in files, series)
-        beyond += itertools.takewhile(os.path.lexists, behind)
+        rest = itertools.dropwhile(lambda file: file in files, series)
+        beyond += itertools.takewhile(os.path.lexists, rest)
     kept = []
     for file in reversed(beyond):  # the last first, so that who is killed meanwhile leaves a series without a gap
         if owned(file):
@@ -314,33 +314,33 @@ def _folder(
             f"name in one of: {ENDINGS}.",
             terminal="Name another place with --to FOLDER.",
         )
-    room = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:LONGEST]}-"))
+    scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:LONGEST]}-"))
     quiet = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        found = {}
+        splits = {}
         for part, lines in parts.items():
-            arrow(lines, columns, room / f"{part}.arrow")
-            found[part] = datasets.Dataset.from_file(str(room / f"{part}.arrow"))
-        shards = {part: math.ceil(len(dataset) / max_rows) if max_rows else None for part, dataset in found.items()}
-        datasets.DatasetDict(found).save_to_disk(str(room / "new"), num_shards=shards)
+            arrow(lines, columns, scratch / f"{part}.arrow")
+            splits[part] = datasets.Dataset.from_file(str(scratch / f"{part}.arrow"))
+        shards = {part: math.ceil(len(dataset) / max_rows) if max_rows else None for part, dataset in splits.items()}
+        datasets.DatasetDict(splits).save_to_disk(str(scratch / "new"), num_shards=shards)
         folders, files = _mode(path, PRIVATE_FOLDER), _mode(path / "dataset_dict.json", PRIVATE)
-        for inner in (room / "new").rglob("*"):
+        for inner in (scratch / "new").rglob("*"):
             inner.chmod(folders if inner.is_dir() else files)
-        (room / "new").chmod(folders)
-        ready({path: seal(room / "new")})
+        (scratch / "new").chmod(folders)
+        ready({path: seal(scratch / "new")})
         if path.exists():
-            path.rename(room / "old")
+            path.rename(scratch / "old")
         try:
-            (room / "new").rename(path)
+            (scratch / "new").rename(path)
         except OSError:
-            if (room / "old").exists():
-                (room / "old").rename(path)
+            if (scratch / "old").exists():
+                (scratch / "old").rename(path)
             raise
     finally:
         if not quiet:
             datasets.enable_progress_bars()
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return path
 
 
@@ -353,10 +353,14 @@ def _recover(path: Path) -> None:
     if path.exists() or len(path.name) > LONGEST:
         return
     room_of = re.compile(rf"{re.escape(f'.{path.name}-')}\w{{8}}")
-    for room in path.parent.iterdir():
-        if room_of.fullmatch(room.name) and (room / "old").exists() and (room / "new" / "dataset_dict.json").is_file():
-            (room / "new").rename(path)
-            shutil.rmtree(room, ignore_errors=True)
+    for scratch in path.parent.iterdir():
+        if (
+            room_of.fullmatch(scratch.name)
+            and (scratch / "old").exists()
+            and (scratch / "new" / "dataset_dict.json").is_file()
+        ):
+            (scratch / "new").rename(path)
+            shutil.rmtree(scratch, ignore_errors=True)
             return
 
 

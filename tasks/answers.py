@@ -42,21 +42,21 @@ class Answers:
             )
         weights(self.principles)
 
-    def missing(self, places: Collection[int]) -> list[int]:
-        """The places of the responses that are still to be made, given those that are there."""
-        return [place for place in range(self.n) if place not in places]
+    def missing(self, present: Collection[int]) -> list[int]:
+        """The indexes of the responses that are still to be made, given those that are `present`."""
+        return [index for index in range(self.n) if index not in present]
 
-    def turn(self, place: int, endpoints: Sequence[Endpoint]) -> Endpoint:
-        """The endpoint whose turn it is at `place`."""
-        return endpoints[place % len(endpoints)]
+    def turn(self, index: int, endpoints: Sequence[Endpoint]) -> Endpoint:
+        """The endpoint whose turn it is at `index`."""
+        return endpoints[index % len(endpoints)]
 
-    async def respond(self, row: Row, place: int, model: Model) -> Response:
-        """The response to `row` at `place`. Its principle depends on unit, position and place alone.
+    async def respond(self, row: Row, index: int, model: Model) -> Response:
+        """The response to `row` at `index`. Its principle depends on unit, position and index alone.
 
         Raises CallRefused where there is no text, with the reason.
         """
         messages: list[Message] = list(row.messages)
-        name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{place}")
+        name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{index}")
         own = next((message["content"] for message in messages if message["role"] in INSTRUCTING), self.system_prompt)
         if system := "\n\n".join(filter(None, (own, principle))):
             messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] not in INSTRUCTING)]

@@ -74,7 +74,7 @@ class Account:
         most = Use(prompt + completion, self._cost(model, prompt, completion))
         while not self._fits(most):
             if not self._holders:
-                raise BudgetSpent(self._words(most))
+                raise BudgetSpent(self._message(most))
             await self._changed.wait()
         self._hold(most, 1)
         return most
@@ -104,7 +104,7 @@ class Account:
         event, self._changed = self._changed, asyncio.Event()
         event.set()
 
-    def _words(self, most: Use) -> str:
+    def _message(self, most: Use) -> str:
         if self.budget.tokens is not None and self.used.tokens + most.tokens > self.budget.tokens:
             return (
                 f"The budget of {self.budget.tokens:,} tokens is used up: {self.used.tokens:,} were used, and the next call"

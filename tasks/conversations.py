@@ -156,8 +156,8 @@ def _first(value: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def _turns(message: Any) -> list[Message]:
     if _is_pair(message):
-        asked, answered = (message[name].strip() for name in PAIR)
-        return [Message(role="user", content=asked), Message(role="assistant", content=answered)]
+        question, answer = (message[name].strip() for name in PAIR)
+        return [Message(role="user", content=question), Message(role="assistant", content=answer)]
     if not _is_message(message):
         raise NotHeld("a turn without a role")
     speaker = str(_first(message, SPEAKER)).strip()

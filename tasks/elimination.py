@@ -70,16 +70,16 @@ def why_not(instruction: str, earlier: Sequence[str], *, adds: bool) -> str | No
 
     `adds` is True for an operation that only adds to an instruction: one that has no more words than before is then no gain.
     """
-    said, before = words(instruction), earlier[-1]
+    new_words, before = words(instruction), earlier[-1]
     if not set(WORD.findall(instruction.casefold())) - STOP_WORDS:
         return "only stop words or punctuation"
     if refuses(instruction) and not refuses(before):
         return "a refusal"
     if leaks(instruction) - leaks(before):
         return "copies words of the prompt"
-    if any(said == words(other) for other in earlier):
+    if any(new_words == words(other) for other in earlier):
         return "a copy of an earlier one"
-    if adds and _within(said, words(before)):
+    if adds and _within(new_words, words(before)):
         return "no gain: not a word was added"
     return None
 
@@ -89,10 +89,10 @@ def words(text: str) -> list[str]:
     return [word for token in unbold(text).casefold().split() if (word := token.strip(PUNCTUATION))]
 
 
-def _within(said: Sequence[str], before: Sequence[str]) -> bool:
+def _within(new_words: Sequence[str], before: Sequence[str]) -> bool:
     """True if all these words stand among those before, in the same order."""
     rest = iter(before)
-    return all(word in rest for word in said)
+    return all(word in rest for word in new_words)
 
 
 def refuses(text: str) -> bool:
@@ -107,4 +107,4 @@ def refuses(text: str) -> bool:
 
 def leaks(text: str) -> set[str]:
     """The words of an evolving prompt that a text repeats."""
-    return {found.casefold() for found in LEAKED.findall(text)}
+    return {phrase.casefold() for phrase in LEAKED.findall(text)}

@@ -45,7 +45,7 @@ class Memo(Protocol):
 
     async def recall_probe(self, endpoint: str) -> Capabilities | None: ...
 
-    async def keep_probe(self, endpoint: str, found: Capabilities) -> None: ...
+    async def keep_probe(self, endpoint: str, capabilities: Capabilities) -> None: ...
 
     async def recall_dialect(self, endpoint: str) -> str | None: ...
 
@@ -75,7 +75,7 @@ class Engine:
     def tally(self) -> Tally:
         """Of all stages and models together."""
         each = list(self.tallies.values())
-        return Tally(*(sum(getattr(one, part.name) for one in each) for part in fields(Tally)))
+        return Tally(*(sum(getattr(tally, part.name) for tally in each) for part in fields(Tally)))
 
     def bind(self, endpoint: Endpoint, scope: str, *, seeded: bool = True, stage: str = "") -> "BoundModel":
         """`endpoint` as a task sees it. Draws count within `scope`; `seeded` sends the draw as the request's seed too.
@@ -105,10 +105,10 @@ class Engine:
     async def capabilities(self, endpoint: Endpoint, stage: str | None = None) -> Capabilities:
         """What a probe found, asked once an engine. What it sends counts under `stage`, and in the model's pace."""
         served = self._serve(endpoint)
-        found = served.found
-        if found is None or (found.done() and (found.cancelled() or found.exception() is not None)):
-            found = served.found = asyncio.ensure_future(self._probe(endpoint, stage))
-        return await _of_stage(found, stage or "")
+        probe = served.found
+        if probe is None or (probe.done() and (probe.cancelled() or probe.exception() is not None)):
+            probe = served.found = asyncio.ensure_future(self._probe(endpoint, stage))
+        return await _of_stage(probe, stage or "")
 
     async def _probe(self, endpoint: Endpoint, stage: str | None) -> Capabilities:
         REQUESTS.set(requests := Requests())  # of this task alone
@@ -125,7 +125,7 @@ class Engine:
         attempt = 0
         while True:
             try:
-                found = await endpoint.probe()
+                capabilities = await endpoint.probe()
                 break
             except CallFailed as error:
                 attempt += 1
@@ -134,8 +134,8 @@ class Engine:
                 await self._halt.sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
             if self.stopping:
                 raise Stopped("Stopped before the endpoint was known.")
-        await self.memo.keep_probe(endpoint.identity, found)
-        return found
+        await self.memo.keep_probe(endpoint.identity, capabilities)
+        return capabilities
 
     async def close(self) -> None:
         for served in self._served.values():
@@ -162,9 +162,9 @@ class Engine:
             return known
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
-            heard = partial(self._heard, key, kind) if self.watched else None
-            asked = Asked(kind, body, draw, stage, len(text), heard)
-            answering = self._serve(endpoint).answer(endpoint, asked, tally, partial(self._keep, call))
+            on_text = partial(self._heard, key, kind) if self.watched else None
+            request = Asked(kind, body, draw, stage, len(text), on_text)
+            answering = self._serve(endpoint).answer(endpoint, request, tally, partial(self._keep, call))
             running = self._in_flight[key] = asyncio.ensure_future(answering)
             running.add_done_callback(lambda _: (self._in_flight.pop(key, None), self.writing.pop(key, None)))
         return await _of_stage(running, stage)

@@ -135,10 +135,10 @@ class EvolInstruct(Task):
 
     async def evolve(self, earlier: Sequence[str], operation: str, model: Model) -> Stage | Dropped:
         """The newest of `earlier` evolved once; Dropped, with the operation and the rule, if it can't be used."""
-        before, found = earlier[-1], await model.capabilities()
+        before, capabilities = earlier[-1], await model.capabilities()
         own = self.mutation_templates.get(operation, "").strip()
-        as_json = found.json_schema and not own
-        longest = len(before) + ROOM if as_json and found.string_bounds else None
+        as_json = capabilities.json_schema and not own
+        longest = len(before) + ROOM if as_json and capabilities.string_bounds else None
         options: dict[str, Any] = {"schema": schema(longest)} if as_json else {}
         if longest:
             options["least_tokens"] = longest + 40
@@ -178,7 +178,7 @@ def row(stages: Sequence[Stage]) -> Row:
         "operations": [stage.operation for stage in stages[1:]],
         "parents": [stage.instruction for stage in before],
     }
-    origin.update({name: said for name, said in (("prompt", last.prompt), ("gain_check", last.gain)) if said})
+    origin.update({name: value for name, value in (("prompt", last.prompt), ("gain_check", last.gain)) if value})
     return Row(({"role": "user", "content": last.instruction},), (), origin)
 
 
@@ -212,11 +212,11 @@ def read(answer: str, *, as_json: bool) -> str:
     A value in JSON is the instruction as it stands: what looks like a marker in it belongs to it.
     """
     if as_json and means_json(answer):
-        found = json_in(answer)
-        if isinstance(found, Mapping) and len(found) > 1 and is_request(answer[: answer.find("{")]):
+        parsed = json_in(answer)
+        if isinstance(parsed, Mapping) and len(parsed) > 1 and is_request(answer[: answer.find("{")]):
             return text_in(answer)
-        said = found.get("instruction") if isinstance(found, Mapping) else None
-        return said.strip() if isinstance(said, str) else ""
+        instruction = parsed.get("instruction") if isinstance(parsed, Mapping) else None
+        return instruction.strip() if isinstance(instruction, str) else ""
     return text_in(answer)
 
 

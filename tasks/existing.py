@@ -53,8 +53,8 @@ class ExistingRows(Task):
     def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
         from tasks import layouts
 
-        found = (part for row in inputs for part in layouts.parts(python_values(row)))
-        return super().units(layouts.with_mapped(row, mapped) for row in found)
+        rows = (part for row in inputs for part in layouts.parts(python_values(row)))
+        return super().units(layouts.with_mapped(row, mapped) for row in rows)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
         """Raises InputError where a row has nothing that could be asked: a later one with responses is dropped by itself."""
@@ -82,11 +82,11 @@ class ExistingRows(Task):
         if not any(message["role"] == "user" and message["content"] for message in reading.messages):
             return [Dropped("no instruction", _raw(inputs))]
         rest, left_out = _kept(inputs, reading.used)
-        if (theirs := own_id(inputs.get("id"))) is not None:
-            rest = {"id": theirs, **rest}
-        beside, also_left_out = _kept(reading.beside, ())
+        if (row_id := own_id(inputs.get("id"))) is not None:
+            rest = {"id": row_id, **rest}
+        extras, also_left_out = _kept(reading.beside, ())
         left_out += also_left_out
-        origin = {**rest, **beside, **({LEFT_OUT: left_out} if left_out else {})}
+        origin = {**rest, **extras, **({LEFT_OUT: left_out} if left_out else {})}
         return [Row(tuple(reading.messages), tuple(reading.responses), origin)]
 
 

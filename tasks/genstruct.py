@@ -113,56 +113,60 @@ class Genstruct(Task):
             self.check(row, index)
             content = "" if row["content"] is None else str(row["content"])
             document = {"title": text(row["title"]), **{name: row[name] for name in FOUND_BY if plain(row.get(name))}}
-            found = list(passages(content, self.passage_tokens)) or [Passage("", 0, 0)]
-            for number, passage in enumerate(found, 1):
-                place: dict[str, Any] = {"document": index + 1, "start": passage.start, "end": passage.end}
-                if len(found) > 1:
-                    place["place"] = f"passage {number} of {len(found)}"
-                yield Unit(next(numbers), {**document, "content": passage.text, "where": place})
+            chunks = list(passages(content, self.passage_tokens)) or [Passage("", 0, 0)]
+            for number, passage in enumerate(chunks, 1):
+                location: dict[str, Any] = {"document": index + 1, "start": passage.start, "end": passage.end}
+                if len(chunks) > 1:
+                    location["place"] = f"passage {number} of {len(chunks)}"
+                yield Unit(next(numbers), {**document, "content": passage.text, "where": location})
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
         title, passage = text(unit.inputs["title"]), text(unit.inputs["content"])
         if not passage:
             return [Dropped("empty document")]
-        found = await model.capabilities()
-        name = NATIVE if is_genstruct(model, found) else PROMPT
+        capabilities = await model.capabilities()
+        name = NATIVE if is_genstruct(model, capabilities) else PROMPT
         try:
-            answer = await self._ask(name, title, passage, model, found)
+            completion = await self._ask(name, title, passage, model, capabilities)
         except PromptTooLong as error:
             raise PromptTooLong(f"{error} A smaller passage_tokens or a model with a longer context helps.") from error
-        if reason := too_long(answer.text):
-            return [Dropped(reason, answer.text)]
-        question, said = read(answer.text)
-        if not (question and said):
-            missing = " and ".join(name for name, part in (("question", question), ("answer", said)) if not part)
-            return [Dropped("cut off at the token limit" if answer.cut_off else f"no {missing} in it", answer.text)]
+        if reason := too_long(completion.text):
+            return [Dropped(reason, completion.text)]
+        question, answer = read(completion.text)
+        if not (question and answer):
+            missing = " and ".join(name for name, part in (("question", question), ("answer", answer)) if not part)
+            return [
+                Dropped("cut off at the token limit" if completion.cut_off else f"no {missing} in it", completion.text)
+            ]
         where = {name: unit.inputs[name] for name in FOUND_BY if name in unit.inputs}
         origin = {"title": title, "passage": passage, **unit.inputs.get("where", {}), **where, "prompt": name}
-        return [Row(({"role": "user", "content": question},), (_response(answer, said),), origin)]
+        return [Row(({"role": "user", "content": question},), (_response(completion, answer),), origin)]
 
-    async def _ask(self, name: str, title: str, passage: str, model: Model, found: Capabilities) -> Completion:
+    async def _ask(self, name: str, title: str, passage: str, model: Model, capabilities: Capabilities) -> Completion:
         options: dict[str, Any] = {"least_tokens": self.max_answer_tokens}
-        as_json = found.json_schema and name == PROMPT
+        as_json = capabilities.json_schema and name == PROMPT
         if as_json:
-            options["schema"] = schema(bounded=found.string_bounds)
+            options["schema"] = schema(bounded=capabilities.string_bounds)
             options["least_tokens"] = max(self.max_answer_tokens, LONGEST_USER + LONGEST_ASSISTANT + 40)
         prompt = PROMPTS.render(name, title=title, passage=passage, as_json=as_json)
         if name == NATIVE:
             prompt += " "  # the model was trained to go on behind this space, as its card says
-            if found.raw_prompts:  # its own chat template takes a title and a content, and would wrap the prompt again
+            if (
+                capabilities.raw_prompts
+            ):  # its own chat template takes a title and a content, and would wrap the prompt again
                 return await model.complete(prompt, **options)
         return await model.chat([{"role": "user", "content": prompt}], **options)
 
 
-def is_genstruct(model: Model, found: Capabilities) -> bool:
+def is_genstruct(model: Model, capabilities: Capabilities) -> bool:
     """True for NousResearch/Genstruct-7B and its quantized copies, which know nothing but their own markup."""
-    return "genstruct" in f"{model.name} {found.weights}".lower()
+    return "genstruct" in f"{model.name} {capabilities.weights}".lower()
 
 
-def _response(answer: Completion, said: str) -> Response:
-    whole = response(answer)
+def _response(completion: Completion, content: str) -> Response:
+    whole = response(completion)
     return Response(
-        said, whole.model, whole.reasoning, whole.finish_reason, whole.prompt_tokens, whole.completion_tokens
+        content, whole.model, whole.reasoning, whole.finish_reason, whole.prompt_tokens, whole.completion_tokens
     )
 
 
@@ -182,10 +186,10 @@ def read(answer: str) -> tuple[str, str]:
     What a model writes behind its answer (further turns, the tokens that end one) is cut off. A text in JSON ends where its
     quotes do, so that it loses but the tokens at its very end.
     """
-    found = json_in(answer)
-    keys = next((pair for pair in KEYS if isinstance(found, dict) and found.keys() & set(pair)), None)
+    parsed = json_in(answer)
+    keys = next((pair for pair in KEYS if isinstance(parsed, dict) and parsed.keys() & set(pair)), None)
     if keys is not None:
-        user, assistant = (ended(_unmarked(found.get(key))) for key in keys)
+        user, assistant = (ended(_unmarked(parsed.get(key))) for key in keys)
     else:
         answer = WHOLE_FENCE.sub(r"\1", turn(answer)).strip()
         yaml = YAML.match(answer)
@@ -214,16 +218,16 @@ def _unfolded(text: str) -> str:
 
 def _marked(answer: str) -> tuple[str, str]:
     """What stands around the first marker of the assistant, up to the marker before, which has to be the user's, and the next."""
-    found = list(MARKERS.finditer(answer))
-    at = next(k for k, marker in enumerate(found) if marker["who"].lower() == "assistant")
-    if at and found[at - 1]["who"].lower() != "user":
+    markers = list(MARKERS.finditer(answer))
+    at = next(k for k, marker in enumerate(markers) if marker["who"].lower() == "assistant")
+    if at and markers[at - 1]["who"].lower() != "user":
         return "", ""
     last = at
-    while last + 1 < len(found) and _is_doubled(answer, found[last], found[last + 1]):
+    while last + 1 < len(markers) and _is_doubled(answer, markers[last], markers[last + 1]):
         last += 1
-    begin = found[at - 1].end() if at else 0
-    end = found[last + 1].start() if last + 1 < len(found) else len(answer)
-    return answer[begin : found[at].start()], answer[found[last].end() : end]
+    begin = markers[at - 1].end() if at else 0
+    end = markers[last + 1].start() if last + 1 < len(markers) else len(answer)
+    return answer[begin : markers[at].start()], answer[markers[last].end() : end]
 
 
 def _is_doubled(answer: str, marker: re.Match[str], following: re.Match[str]) -> bool:
@@ -245,21 +249,21 @@ def _tagged(answer: str) -> tuple[str, str] | None:
 def _labelled(answer: str) -> tuple[str, str]:
     """What stands behind the labels of the first family that has both, or behind the last label, if that is a user's."""
     fences = [fence.start() for fence in FENCE_LINE.finditer(answer)]
-    found = [label for label in LABELS.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
+    all_labels = [label for label in LABELS.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
     for asks, answers in FAMILIES:
-        labels = [label for label in found if label["who"].lower() in (asks, answers)]
+        labels = [label for label in all_labels if label["who"].lower() in (asks, answers)]
         if any(label["who"].lower() == answers for label in labels):
             return _pair(answer, _alike(labels, asks, answers), asks)
-    if not found and (other := _otherwise_labelled(answer, fences)):
+    if not all_labels and (other := _otherwise_labelled(answer, fences)):
         return other
-    behind = next((label.end() for label in found[-1:] if label["who"].lower() == FAMILIES[0][0]), None)
-    return ("", "") if behind is None else (answer[behind:], "")
+    end = next((label.end() for label in all_labels[-1:] if label["who"].lower() == FAMILIES[0][0]), None)
+    return ("", "") if end is None else (answer[end:], "")
 
 
 def _otherwise_labelled(answer: str, fences: Sequence[int]) -> tuple[str, str] | None:
     """The two parts of an answer that is nothing but two labels in another language, each with a text; None for any other."""
-    found = [label for label in OTHER_LABEL.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
-    alike = [label for label in found if all(label[name] == found[0][name] for name in ("before", "behind"))]
+    labels = [label for label in OTHER_LABEL.finditer(answer) if bisect(fences, label.start()) % 2 == 0]
+    alike = [label for label in labels if all(label[name] == labels[0][name] for name in ("before", "behind"))]
     if len(alike) != 2 or answer[: alike[0].start()].strip():
         return None
     if any(len(label["who"].split()) > 3 or NO_PAIR.search(label["who"]) for label in alike):
@@ -276,8 +280,8 @@ def _alike(labels: list[re.Match[str]], asks: str, answers: str) -> list[re.Matc
 
 def _shape(label: re.Match[str]) -> tuple[str, ...]:
     who = label["who"]
-    before, _, behind = label[0].partition(who)
-    return before.strip(), behind.strip(), str((who.islower(), who.isupper()))
+    before, _, after = label[0].partition(who)
+    return before.strip(), after.strip(), str((who.islower(), who.isupper()))
 
 
 def _pair(answer: str, labels: list[re.Match[str]], asks: str) -> tuple[str, str]:
@@ -296,19 +300,19 @@ def _pair(answer: str, labels: list[re.Match[str]], asks: str) -> tuple[str, str
         if not answer[start : labels[k].start()].strip():
             start = labels[k].end() if not roles[k] else start
             continue
-        said = answer[labels[k].end() : labels[k + 1].start() if k + 1 < len(labels) else len(answer)].strip()
+        content = answer[labels[k].end() : labels[k + 1].start() if k + 1 < len(labels) else len(answer)].strip()
         goes_on = k + 1 < len(labels) and not roles[k + 1]
         if (
             roles[k]
             and not ENDS_OPEN.search(answer, start, labels[k].start())
-            and (goes_on or said.endswith(("?", "？", "؟")))
+            and (goes_on or content.endswith(("?", "？", "؟")))
         ):
             end = labels[k].start()
             break
-    said = answer[start:end].strip()
-    while (doubled := LABELS.match(said)) and doubled["who"].lower() == labels[at]["who"].lower():
-        said = said[doubled.end() :].strip()
-    return answer[begin : labels[at].start()], said
+    content = answer[start:end].strip()
+    while (doubled := LABELS.match(content)) and doubled["who"].lower() == labels[at]["who"].lower():
+        content = content[doubled.end() :].strip()
+    return answer[begin : labels[at].start()], content
 
 
 def _unmarked(value: Any) -> str:

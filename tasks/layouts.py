@@ -119,7 +119,7 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
     row = _arena(row)
     responses = _responses(row)
     before, own, used, layout = _conversation(row, responses)
-    beside: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
     answers = [Answer(Response(turn["content"], model, turn.get("reasoning_content"))) for turn in own]
     if responses.cells:
         before, in_columns = _answers(before, responses, row, model)
@@ -127,7 +127,7 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
         others = [answer for answer in answers if answer.response.text not in known]
         if responses.layout == PAIRED:
             if others:
-                beside["answer in the conversation"] = others[-1].response.text
+                extras["answer in the conversation"] = others[-1].response.text
             others = []
         answers = [*others, *in_columns]
     before, of_system = _with_system(before, row)
@@ -136,14 +136,14 @@ def read(row: Mapping[str, Any], model: str = "unknown") -> Reading:
     if len(answers) == 1 and answers[0].response.model == model and (name := _first_text(row, MODEL)):
         answers = [replace(answers[0], response=replace(answers[0].response, model=text(row[name])))]
     if any(answer.more for answer in answers):
-        beside[PER_RESPONSE] = [dict(answer.more) for answer in answers]
+        extras[PER_RESPONSE] = [dict(answer.more) for answer in answers]
     if (tools := _tools(row)) is not None:
-        beside["tools"] = tools
+        extras["tools"] = tools
     if (column := _conversation_column(row)) and any(more := [more_of(turn) for turn in listed(row[column])]):
-        beside["turns"] = more
+        extras["turns"] = more
     used |= {*responses.columns, *of_system, *(["tools"] if "tools" in row else [])}
     named = layout or responses.layout or _name(row)
-    return Reading(named, before, [answer.response for answer in answers], frozenset(used), beside)
+    return Reading(named, before, [answer.response for answer in answers], frozenset(used), extras)
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -344,7 +344,7 @@ def _conversation(row: Mapping[str, Any], responses: Responses) -> tuple[list[Me
     """(the turns before the responses, those that are responses, the columns used, the layout). Raises NotHeld."""
     column, prompt = _conversation_column(row), _prompt_column(row)
     if not column:
-        return (*_asked(row, prompt), "") if prompt else ([], [], set(), "")
+        return (*_prompt_turns(row, prompt), "") if prompt else ([], [], set(), "")
     turns = conversation(row[column])
     before, own = _without_answers(turns)
     speaker = listed(row[column])[:1]
@@ -356,18 +356,18 @@ def _conversation(row: Mapping[str, Any], responses: Responses) -> tuple[list[Me
     if question and question in questions:
         answered = [turn["content"] for turn in turns if turn["role"] == "assistant"]
         texts = [text(cell.value) for cell in responses.cells if isinstance(cell.value, str)]
-        if responses.cells and question != questions[-1] and not all(one in answered for one in texts):
+        if responses.cells and question != questions[-1] and not all(response in answered for response in texts):
             raise NotHeld("responses to a question that its conversation goes on from")
         return before, own, {column, prompt}, layout
     if column == "context":  # what was said before the question
-        asked, _, used = _asked(row, prompt)
-        return [*turns, *asked], [], {column, *used}, layout
+        question_turns, _, used = _prompt_turns(row, prompt)
+        return [*turns, *question_turns], [], {column, *used}, layout
     if responses.cells:
         raise NotHeld("a prompt that is not the one in its conversation")
     return before, own, {column}, layout
 
 
-def _asked(row: Mapping[str, Any], name: str) -> tuple[list[Message], list[Message], set[str]]:
+def _prompt_turns(row: Mapping[str, Any], name: str) -> tuple[list[Message], list[Message], set[str]]:
     """(the conversation that a column of prompts holds, responses that end it, the columns used). Raises NotHeld."""
     value = row[name]
     if is_conversation(value):
@@ -507,7 +507,7 @@ def _begins(chat: Sequence[Message], before: Sequence[Message]) -> bool:
 def _shared(texts: Sequence[str]) -> str:
     """What all texts begin with, up to the end of a word: the prompt, as TRL's `extract_prompt` finds it."""
     first, last = min(texts), max(texts)
-    end = next((k for k, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    end = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[: end if first[end - 1 : end].isspace() else first.rfind(" ", 0, end) + 1] if end else ""
 
 

@@ -49,15 +49,15 @@ def decode(text: str, start: int = 0) -> tuple[Any, int]:
 
 def _mended(text: str, start: int) -> tuple[Any, int]:
     pieces: list[str] = []
-    length, behind, ends = 0, start, [(0, start)]
+    length, rest_start, ends = 0, start, [(0, start)]
     """Where each piece ends, in the mended text and in the original."""
     for token in TOKEN.finditer(text, start):
-        for piece, end in ((text[behind : token.start()], token.start()), (_as_json(token), token.end())):
+        for piece, end in ((text[rest_start : token.start()], token.start()), (_as_json(token), token.end())):
             pieces.append(piece)
             length += len(piece)
             ends.append((length, end))
-        behind = token.end()
-    value, stop = DECODER.raw_decode("".join([*pieces, text[behind:]]))
+        rest_start = token.end()
+    value, stop = DECODER.raw_decode("".join([*pieces, text[rest_start:]]))
     at, end = max(pair for pair in ends if pair[0] <= stop)
     return value, end + stop - at
 
@@ -66,7 +66,7 @@ def _as_json(token: re.Match[str]) -> str:
     inner = next((token[name] for name in QUOTES if token[name] is not None), None)
     if inner is not None:
         escapes = {"\\'": "'", '"': '\\"'}
-        whole = ESCAPED.sub(lambda found: escapes.get(found[0], found[0]), inner)
+        whole = ESCAPED.sub(lambda match: escapes.get(match[0], match[0]), inner)
         return f'"{whole}"' + ("," if token["before"] is not None else "")
     if token["closed"]:
         return f"{token['closed']},"

@@ -99,41 +99,41 @@ def line_of(text: str) -> Line:
     """What marks a line, and what it says without that."""
     if not text or text.isspace():
         return Line(0, "")
-    told = text.expandtabs(4)
-    stripped = told.strip()
-    indent = len(told) - len(told.lstrip())
+    expanded = text.expandtabs(4)
+    stripped = expanded.strip()
+    indent = len(expanded) - len(expanded.lstrip())
     if stripped.startswith("```"):
         return Line(indent, stripped, "fence", stripped)
     if whole := WHOLE_BOLD.match(stripped):
         stripped = whole[1] if NUMBER.match(whole[1]) else stripped
     rest, kind, number = stripped, "", 0
     for pattern, name in ((QUOTE, "quote"), (BULLET, "bullet"), (HEADING, "heading")):
-        if found := pattern.match(rest):
-            rest, kind = rest[found.end() :], name
-    if found := NUMBER.match(rest):
-        rest = rest[found.end() :]
-        opened = found["open"] == "**" and found[0].count("**") == 1 and "**" in rest
-        number = int(found["number"]) if found["number"] else 1
+        if match := pattern.match(rest):
+            rest, kind = rest[match.end() :], name
+    if match := NUMBER.match(rest):
+        rest = rest[match.end() :]
+        opened = match["open"] == "**" and match[0].count("**") == 1 and "**" in rest
+        number = int(match["number"]) if match["number"] else 1
         return Line(indent, stripped, "number", "**" * opened + rest, number)
-    if not kind and (found := LETTER.match(rest)):
-        return Line(indent, stripped, "letter", rest[found.end() :])
+    if not kind and (match := LETTER.match(rest)):
+        return Line(indent, stripped, "letter", rest[match.end() :])
     return Line(indent, stripped, kind, rest)
 
 
 def introduces(line: Line) -> bool:
     """True for "Here are five questions:" and its like."""
-    said = line.text.strip("*_# ")
+    text = line.text.strip("*_# ")
     return bool(not line.kind or line.kind == "heading") and (
-        said.endswith((":", "：")) or (len(said) <= LONGEST_INTRODUCTION and INTRODUCTION.match(said) is not None)
+        text.endswith((":", "：")) or (len(text) <= LONGEST_INTRODUCTION and INTRODUCTION.match(text) is not None)
     )
 
 
 def announces(line: Line) -> bool:
     """True for a line that introduces a list, not for a request that its material follows: "Translate this sentence:"."""
-    said = line.text.strip("*_# ").rstrip(":： ")
-    if line.kind == "heading" or INTRODUCTION.match(said[:LONGEST_INTRODUCTION]):
+    text = line.text.strip("*_# ").rstrip(":： ")
+    if line.kind == "heading" or INTRODUCTION.match(text[:LONGEST_INTRODUCTION]):
         return True
-    return OPENING.match(said) is not None or (MANY.search(said) is not None and POINTING.search(said) is None)
+    return OPENING.match(text) is not None or (MANY.search(text) is not None and POINTING.search(text) is None)
 
 
 def is_caption(line: Line) -> bool:
@@ -163,33 +163,37 @@ def bare(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """A text without the markers before it, however many there are; one that opens something bold stays."""
-    told, at = text.strip(), 0
-    while found := next((found for pattern in MARKERS if (found := pattern.match(told, at))), None):
-        if found.re == NUMBER and found["open"]:
+    stripped, at = text.strip(), 0
+    while match := next((match for pattern in MARKERS if (match := pattern.match(stripped, at))), None):
+        if match.re == NUMBER and match["open"]:
             break
-        at = found.end()
-    return told[at:]
+        at = match.end()
+    return stripped[at:]
 
 
 def untitled(item: str) -> str:
     """An item without the bold title before it, where the rest says it all."""
-    found = TITLE.match(item)
-    if found is None or not is_label(found[1]):
+    title = TITLE.match(item)
+    if title is None or not is_label(title[1]):
         return item
-    rest = item[found.end() :]
+    rest = item[title.end() :]
     words = rest.split()
-    if words and LABEL.match(f"{found[1]}:"):
+    if words and LABEL.match(f"{title[1]}:"):
         return rest
     whole = len(words) >= 3 and not words[0][0].islower() and words[0].casefold().strip('"“') not in CARRIES_ON
-    return rest if whole or not found[1].strip() else item
+    return rest if whole or not title[1].strip() else item
 
 
-def is_label(said: str) -> bool:
+def is_label(text: str) -> bool:
     """True for a few words that are written like a title."""
-    words = said.split()
+    words = text.split()
     return 0 < len(words) <= 5 and all(word in SMALL or not word[0].islower() for word in words)
 
 
 def is_sentence(text: str) -> bool:
-    said = bare(text)
-    return said.endswith((".", "?", "!", "。", "？", "！")) and not said[:1].islower() and len(said.split()) > 1
+    sentence = bare(text)
+    return (
+        sentence.endswith((".", "?", "!", "。", "？", "！"))
+        and not sentence[:1].islower()
+        and len(sentence.split()) > 1
+    )

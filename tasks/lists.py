@@ -72,13 +72,13 @@ def items_in(answer: str, *, cut_off: bool = False) -> tuple[list[str], str]:
 
     With `cut_off` the last item, if nothing ends it, is not among them.
     """
-    told = re.sub("\r\n?|\u2028|\u2029", "\n", answer)
-    if (whole := turn(told)) != told.strip():
-        told = f"{whole}\n"  # a token that ends a turn ends its last item too
-    if (found := _json_items(told)) is not None or (found := _literal_items(told)) is not None:
-        return found
-    items = lines_in(told)
-    last = told.rpartition("\n")[2].strip()
+    text = re.sub("\r\n?|\u2028|\u2029", "\n", answer)
+    if (whole := turn(text)) != text.strip():
+        text = f"{whole}\n"  # a token that ends a turn ends its last item too
+    if (parsed := _json_items(text)) is not None or (parsed := _literal_items(text)) is not None:
+        return parsed
+    items = lines_in(text)
+    last = text.rpartition("\n")[2].strip()
     if cut_off and items and last and _flat(items[-1]).endswith(_flat(bare(last)) or "\n"):
         return items[:-1], items[-1]
     return items, ""
@@ -112,9 +112,9 @@ def _json_items(text: str) -> tuple[list[str], str] | None:
     if start is None or any(line_of(line).kind == "number" for line in text[: start.start()].split("\n")):
         return None  # JSON in an item of a list in prose is not the list
     values: list[Any] = []
-    before, said, end = text[: start.start()], [], start.start()
+    before, prose, end = text[: start.start()], [], start.start()
     while start is not None:
-        said.append(text[end : start.start()])
+        prose.append(text[end : start.start()])
         try:
             value, stop = DECODER.raw_decode(text, start.end())
         except (ValueError, RecursionError):
@@ -127,9 +127,9 @@ def _json_items(text: str) -> tuple[list[str], str] | None:
             break
         values.append(value)
         end, start = stop, JSON.search(text, stop)
-    said.append(text[end:])
+    prose.append(text[end:])
     items = _texts(values)
-    if not values or not _is_answer(text, before, "\n".join(said), items):
+    if not values or not _is_answer(text, before, "\n".join(prose), items):
         return None
     return (items, "") if items or means_json(text) else None
 
@@ -146,24 +146,26 @@ def _literal_items(text: str) -> tuple[list[str], str] | None:
     return (_texts([value]), "") if not text[end:].strip("` \t\n;") else None
 
 
-def _is_answer(text: str, before: str, behind: str, items: Sequence[str]) -> bool:
+def _is_answer(text: str, before: str, after: str, items: Sequence[str]) -> bool:
     """Whether JSON with these items is the list: it begins the answer, and what is said behind it are but remarks.
 
     One other line may follow where the items are sentences; values in a request hardly are.
     """
     if not means_json(text) and _others(before):
         return False
-    others = [line for line in _others(behind) if len(line.text.split()) > 1]
+    others = [line for line in _others(after) if len(line.text.split()) > 1]
     return len(others) <= (1 if _requests(items) * 2 > len(items) else 0)
 
 
 def _others(text: str) -> list[Line]:
     """The lines around a list that are more than fences, titles, introductions and remarks."""
     lines = [line_of(line.strip(" \t,;")) for line in text.split("\n")]
-    told = [line for line in lines if line.text and line.kind != "fence" and not is_rule(line.text)]
-    titles = {id(line) for line in told if line.kind == "heading" and is_label(line.rest)}
-    told = [line for line in told if id(line) not in titles and not introduces(line) and not REMARK.match(line.text)]
-    return [line for line in told if "?" in line.text or not OPENING.match(line.text)]
+    text_lines = [line for line in lines if line.text and line.kind != "fence" and not is_rule(line.text)]
+    titles = {id(line) for line in text_lines if line.kind == "heading" and is_label(line.rest)}
+    text_lines = [
+        line for line in text_lines if id(line) not in titles and not introduces(line) and not REMARK.match(line.text)
+    ]
+    return [line for line in text_lines if "?" in line.text or not OPENING.match(line.text)]
 
 
 def _requests(values: Iterable[Any]) -> int:
@@ -173,28 +175,28 @@ def _requests(values: Iterable[Any]) -> int:
 
 def _texts(values: Sequence[Any]) -> list[str]:
     """The items that JSON values hold: of a list, of the list in an object (the one named so), of one object a line."""
-    found: list[Any] = []
+    items: list[Any] = []
     for value in values:
         if isinstance(value, list):
-            found += value
+            items += value
         elif isinstance(value, Mapping):
-            if lists := {key: one for key, one in value.items() if isinstance(one, list)}:
-                named = next((one for key, one in lists.items() if LIST_KEY.fullmatch(key)), None)
-                found += max(lists.values(), key=_requests) if named is None else named
-            elif value and all(NUMBERED_KEY.fullmatch(key) and isinstance(one, str) for key, one in value.items()):
-                found += value.values()
+            if lists := {key: entry for key, entry in value.items() if isinstance(entry, list)}:
+                named = next((entry for key, entry in lists.items() if LIST_KEY.fullmatch(key)), None)
+                items += max(lists.values(), key=_requests) if named is None else named
+            elif value and all(NUMBERED_KEY.fullmatch(key) and isinstance(entry, str) for key, entry in value.items()):
+                items += value.values()
             elif len(values) > 1:
-                found.append(value)
-    return _bare_of_json([text for text in map(_text, found) if text])
+                items.append(value)
+    return _bare_of_json([text for text in map(_text, items) if text])
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, Mapping):
         return value.strip() if isinstance(value, str) else ""
     texts = {key: value[key].strip() for key in KEYS if isinstance(value.get(key), str)}
-    asked = next(iter(texts), "")
-    under = texts.get("input", "") if asked != "input" else ""
-    return "\n\n".join(filter(None, (texts.get(asked), "" if NO_INPUT.fullmatch(under) else under)))
+    main_key = next(iter(texts), "")
+    under = texts.get("input", "") if main_key != "input" else ""
+    return "\n\n".join(filter(None, (texts.get(main_key), "" if NO_INPUT.fullmatch(under) else under)))
 
 
 def _bare_of_json(items: list[str]) -> list[str]:
@@ -232,27 +234,29 @@ def _unfinished(text: str) -> tuple[list[str], str]:
 
 def _unfenced(text: str) -> str:
     """What is in the fence around a list, or the text as it is."""
-    found = FENCE.match(text)
-    return found[1] if found else text
+    fence = FENCE.match(text)
+    return fence[1] if fence else text
 
 
 def _one_a_line(text: str) -> str:
     """A list that stands on one line, "1) a 2) b", as lines."""
     lines = text.split("\n")
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         for pattern in IN_A_LINE if len(line) > 5 else ():
-            found = list(pattern.finditer(line))
-            numbers = [one[1] for one in found]
-            in_order = numbers == [str(n + 1) for n in range(len(found))] or set(numbers) <= set("•●▪")
-            if len(found) < 2 or not in_order or len({one[2] for one in found}) > 1:
+            markers = list(pattern.finditer(line))
+            numbers = [marker[1] for marker in markers]
+            in_order = numbers == [str(n + 1) for n in range(len(markers))] or set(numbers) <= set("•●▪")
+            if len(markers) < 2 or not in_order or len({marker[2] for marker in markers}) > 1:
                 continue
-            before = line[: found[0].start()].strip()
+            before = line[: markers[0].start()].strip()
             if before and (len(before) > LONGEST_INTRODUCTION or not INTRODUCTION.match(before.rstrip(": "))):
                 continue
             if sum(line_of(line).kind == "number" for line in lines) > 1:
                 return text
-            ends = [one.start() for one in found[1:]] + [len(line)]
-            lines[place] = "\n".join(line[one.start() : end].strip() for one, end in zip(found, ends, strict=True))
+            ends = [marker.start() for marker in markers[1:]] + [len(line)]
+            lines[index] = "\n".join(
+                line[marker.start() : end].strip() for marker, end in zip(markers, ends, strict=True)
+            )
             return "\n".join(lines)
     return text
 
@@ -272,7 +276,7 @@ def _marked(lines: Sequence[Line]) -> list[str]:
             items = list(_grouped(lines, top))
             if top[0].kind == "heading" and _are_captions(items):
                 return [text for item in items for line in item.more if (text := bare(line.text))]
-            return [text for item in items for text in _said(item)]
+            return [text for item in items for text in _texts_of(item)]
     return []
 
 
@@ -322,13 +326,13 @@ def _carries_on(item: Item, line: Line, after_blank: bool) -> bool:
     return line.kind != "fence" or last.rstrip("*_ ").endswith((":", "："))
 
 
-def _said(item: Item) -> list[str]:
+def _texts_of(item: Item) -> list[str]:
     """What an item says: one text; or those below it, where it is but their title."""
     more = list(item.more)
     while more and (not more[-1].text or (more[-1].kind == "" and REMARK.match(more[-1].text))):
         more.pop()
     if sum(line.kind == "fence" for line in more) % 2:
-        more = more[: max(place for place, line in enumerate(more) if line.kind == "fence")]
+        more = more[: max(index for index, line in enumerate(more) if line.kind == "fence")]
     if more and _is_title(item.line.rest):
         inner = [line for line in more if line.text]
         least = min(line.indent for line in inner)
@@ -348,16 +352,16 @@ def _joined(first: str, more: Sequence[Line], indent: int) -> str:
 
 def _is_title(text: str) -> bool:
     """True for the name of what stands below, as "**Creative Writing**" or "Maths:"."""
-    said = WHOLE_BOLD.sub(r"\1", text.strip())
-    if said.endswith((".", "?", "!")):
+    title = WHOLE_BOLD.sub(r"\1", text.strip())
+    if title.endswith((".", "?", "!")):
         return False
-    return is_label(said.rstrip(": "))
+    return is_label(title.rstrip(": "))
 
 
 def _plain(lines: Sequence[Line]) -> list[str]:
     """The items of a list whose items are not marked: a line each."""
-    told = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
-    shown = [line for line in told if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
+    unfenced = [line for line in lines if line.kind != "fence" and not TAG.match(line.text)]
+    shown = [line for line in unfenced if line.text and not is_rule(line.text) and not REFUSAL.match(line.text)]
     captions = [line for line in shown if WHOLE_BOLD.match(line.text) and LISTED_LAST.search(line.text.strip("*"))]
     if captions and shown[0] in captions and len(captions) < len(shown):
         shown = [line for line in shown if line not in captions]
@@ -365,8 +369,8 @@ def _plain(lines: Sequence[Line]) -> list[str]:
         shown = shown[::2]
     while len(shown) > 1 and (REMARK.match(shown[-1].text) or is_hope(shown[-1].text)):
         shown.pop()
-    shown = _without_asides(told, shown)
-    below = {id(line): under for line, under in pairwise(told) if under.text}
+    shown = _without_asides(unfenced, shown)
+    below = {id(line): under for line, under in pairwise(unfenced) if under.text}
     rest = iter(shown)
     items: list[str] = []
     opens, alone = True, False
@@ -383,9 +387,9 @@ def _plain(lines: Sequence[Line]) -> list[str]:
     return _without_pictures([item for item in items if item])
 
 
-def _without_asides(told: Sequence[Line], shown: Sequence[Line]) -> list[Line]:
+def _without_asides(unfenced: Sequence[Line], shown: Sequence[Line]) -> list[Line]:
     """The lines of a list without one before and one behind it, which blank lines set apart from all the others."""
-    apart = {id(line) for before, line in pairwise(told) if line.text and not before.text}
+    apart = {id(line) for before, line in pairwise(unfenced) if line.text and not before.text}
     if not shown:
         return []
     gaps = [number for number, line in enumerate(shown) if number and id(line) in apart]
@@ -409,8 +413,8 @@ def _asks(line: Line) -> bool:
 
 def _without_pictures(items: list[str]) -> list[str]:
     """Items without the emoji before each of them."""
-    found = [PICTURE.match(item) for item in items]
-    if len(items) < 2 or not all(found) or any(ABOUT_PICTURES.search(item) for item in items):
+    matches = [PICTURE.match(item) for item in items]
+    if len(items) < 2 or not all(matches) or any(ABOUT_PICTURES.search(item) for item in items):
         return items
     return [bare(PICTURE.sub("", item, count=1)) for item in items]
 
@@ -420,16 +424,16 @@ def _cells(text: str) -> list[str] | None:
     lines = [line for line in text.split("\n") if line.strip()]
     if lines and lines[-1].lstrip().startswith("|") and not ROW.match(lines[-1]):
         lines.pop()  # cut off
-    rules = {place for place, line in enumerate(lines) if RULE.match(line)}
+    rules = {index for index, line in enumerate(lines) if RULE.match(line)}
     if not rules or _others("\n".join(line for line in lines if not ROW.match(line))):
         return None
-    passed = rules | {place - 1 for place in rules}
-    shown = [line for place, line in enumerate(lines) if ROW.match(line) and place not in passed]
+    passed = rules | {index - 1 for index in rules}
+    shown = [line for index, line in enumerate(lines) if ROW.match(line) and index not in passed]
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])] for line in shown]
     width = min(map(len, rows), default=0)
     if not width:
         return None
-    column = max(range(width), key=lambda place: sum(len(row[place]) for row in rows))
+    column = max(range(width), key=lambda index: sum(len(row[index]) for row in rows))
     return [row[column] for row in rows]
 
 

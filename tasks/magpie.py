@@ -96,24 +96,24 @@ class Magpie(Task):
         return (Unit(index, row) for index, row in enumerate(chain([first], rows)))
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
-        found = await model.capabilities()
-        template = await _template(model, found)
+        capabilities = await model.capabilities()
+        template = await _template(model, capabilities)
         key, system = self.chosen_system_prompt(unit)
-        talk: list[Message] = [{"role": "system", "content": system}] if system else []
+        conversation: list[Message] = [{"role": "system", "content": system}] if system else []
         answer: Response | None = None
         for turn in range(1 if self.only_instruction else self.n_turns):
             if answer is not None:
-                talk.append({"role": "assistant", "content": answer.text})
+                conversation.append({"role": "assistant", "content": answer.text})
                 answer = None
-            turn_open = await opened(template, talk) if template else OpenTurn("", ())
-            said = await self._user_turn(model, found, turn_open, talk)
-            instruction = clean(said.text)
-            if reason := too_long(instruction) or why_not(instruction, said, talk):
-                return [Dropped(f"user turn {turn + 1}: {reason}", said.text)]
-            talk.append({"role": "user", "content": instruction})
+            turn_open = await opened(template, conversation) if template else OpenTurn("", ())
+            completion = await self._user_turn(model, capabilities, turn_open, conversation)
+            instruction = clean(completion.text)
+            if reason := too_long(instruction) or why_not(instruction, completion, conversation):
+                return [Dropped(f"user turn {turn + 1}: {reason}", completion.text)]
+            conversation.append({"role": "user", "content": instruction})
             last = turn + 1 == self.n_turns
             if not self.only_instruction and not (last and self.end_with_user):
-                reply = await model.chat(fold(talk) if turn_open.folded else talk)
+                reply = await model.chat(fold(conversation) if turn_open.folded else conversation)
                 if not reply.text.strip() and reply.may_come_of_another_try:
                     raise CallRefused(f"{model.name} gave no answer {turn + 1}: {reply.why_empty}.")
                 if not reply.text.strip():
@@ -121,21 +121,21 @@ class Magpie(Task):
                     return [Dropped(f"answer {turn + 1}: {reason}", reply.reasoning or "")]
                 answer = response(reply)
         origin = {"system_prompt": system, "system_prompt_key": key} if key else {"system_prompt": system}
-        kept = talk if self.include_system_prompt else [m for m in talk if m["role"] != "system"]
+        kept = conversation if self.include_system_prompt else [m for m in conversation if m["role"] != "system"]
         return [Row(tuple(kept), (answer,) if answer else (), origin if system else {})]
 
     async def _user_turn(
-        self, model: Model, found: Capabilities, turn_open: OpenTurn, talk: list[Message]
+        self, model: Model, capabilities: Capabilities, turn_open: OpenTurn, conversation: list[Message]
     ) -> Completion:
         """What the model says in the user's place: on the raw prompt, or over chat where only that leaves a turn open."""
         options: dict[str, Any] = {"stop": list(turn_open.stop)} if turn_open.stop else {}
         limit = "usual_tokens" if self.max_instruction_tokens == LONGEST_TURN else "max_tokens"
         options[limit] = self.max_instruction_tokens
-        if found.raw_prompts:
+        if capabilities.raw_prompts:
             return await model.complete(turn_open.prompt, **options)
-        asked: list[Message] = [*talk, {"role": "user", "content": ""}]
-        asked = fold(asked) if turn_open.folded else asked
-        return await model.chat(asked, **options, **OPEN_TURN)
+        messages: list[Message] = [*conversation, {"role": "user", "content": ""}]
+        messages = fold(messages) if turn_open.folded else messages
+        return await model.chat(messages, **options, **OPEN_TURN)
 
     def chosen_system_prompt(self, unit: Unit) -> tuple[str, str]:
         """(its name or "", its text) for one draw: a row's own wins, else the choice depends on the draw alone."""
@@ -156,42 +156,45 @@ class Magpie(Task):
 
     def _choices(self) -> list[tuple[str, str, float]]:
         """(name, text, weight) of each system prompt to choose from; a text without a weight has 1."""
-        given = self.system_prompt
-        if isinstance(given, str):
+        prompts = self.system_prompt
+        if isinstance(prompts, str):
             return []
-        if not isinstance(given, dict):
-            return [("", prompt, 1.0) for prompt in given]
-        return [(name, *((one, 1.0) if isinstance(one, str) else (one[0], one[1]))) for name, one in given.items()]
+        if not isinstance(prompts, dict):
+            return [("", prompt, 1.0) for prompt in prompts]
+        return [
+            (name, *((choice, 1.0) if isinstance(choice, str) else (choice[0], choice[1])))
+            for name, choice in prompts.items()
+        ]
 
 
-async def _template(model: Model, found: Capabilities) -> Template | None:
+async def _template(model: Model, capabilities: Capabilities) -> Template | None:
     """The model's template; None over chat, where it is not known and the server renders it anyway.
 
     Raises Unsupported where the endpoint lets nobody speak in the user's place.
     """
-    if not found.raw_prompts and not found.continues_turns:
+    if not capabilities.raw_prompts and not capabilities.continues_turns:
         raise Unsupported(
             f"Magpie needs raw prompts, which {model.name} does not take (it has no /completions), or a chat that goes on "
             "with the user's turn (continue_final_message). vLLM, SGLang, TGI, llama.cpp and the built-in model take "
             "raw prompts."
         )
     try:
-        return await asyncio.to_thread(resolve, model.template, found, model.name)
+        return await asyncio.to_thread(resolve, model.template, capabilities, model.name)
     except Unsupported:
-        if found.raw_prompts:
+        if capabilities.raw_prompts:
             raise
         return None
 
 
-def why_not(instruction: str, said: Completion, talk: list[Message]) -> str | None:
+def why_not(instruction: str, completion: Completion, conversation: list[Message]) -> str | None:
     """Why a user turn can't be used, or None."""
     if not instruction:
         return "empty"
-    if said.cut_off:
+    if completion.cut_off:
         return "cut off at the token limit"
     if repeats_itself(instruction):
         return "repeats itself"
-    if any(m["role"] == "user" and m["content"] == instruction for m in talk):
+    if any(m["role"] == "user" and m["content"] == instruction for m in conversation):
         return "repeats an earlier turn"
     return None
 
@@ -206,8 +209,8 @@ def repeats_itself(turn: str) -> bool:
     Numbers in front of lines do not tell copies apart, and what stands in fenced code does not count. Lists, poems with
     refrains, tables and rows of numbers pass.
     """
-    told = NUMBERED.sub("", FENCED.sub("", turn[:LOOKED_AT])).casefold()
-    words = told.split()
+    prose = NUMBERED.sub("", FENCED.sub("", turn[:LOOKED_AT])).casefold()
+    words = prose.split()
     lettered = [any(map(str.isalpha, word)) for word in words]
     for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):
         fewest = FEWEST_COPIES if length > 2 else FEWEST_SHORT_COPIES
@@ -215,7 +218,7 @@ def repeats_itself(turn: str) -> bool:
         same = list(map(eq, words[length:], words))
         if sum(same) + length >= least and _longest_run(same, lettered, length) >= least:
             return True
-    sentences = Counter(" ".join(part.split()) for part in SENTENCE_END.split(told) if any(map(str.isalpha, part)))
+    sentences = Counter(" ".join(part.split()) for part in SENTENCE_END.split(prose) if any(map(str.isalpha, part)))
     sentence, times = max(sentences.items(), key=lambda pair: pair[1], default=("", 0))
     size = len(sentence.split())
     return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(words)

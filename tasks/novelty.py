@@ -40,12 +40,12 @@ def words(text: str) -> list[str]:
     return WORD.findall(folded) or folded.split()
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(text: str, other: str) -> float:
     """The ROUGE-L F-measure of two texts, from 0 to 1: twice their longest common subsequence of words over all words."""
-    ours, theirs = words(one), words(other)
+    ours, theirs = words(text), words(other)
     if not ours or not theirs:
         return 0.0
-    return 2 * _common(_places(ours), len(ours), theirs) / (len(ours) + len(theirs))
+    return 2 * _common(_positions(ours), len(ours), theirs) / (len(ours) + len(theirs))
 
 
 class Novelty:
@@ -71,35 +71,35 @@ class Novelty:
 
     def add(self, text: str) -> None:
         """Takes a text in. One without words is similar to none, and is left out."""
-        found = words(text)
-        if not found:
+        tokens = words(text)
+        if not tokens:
             return
-        for name in _counted(found):
+        for name in _counted(tokens):
             self._numbers.setdefault(name, len(self._numbers))
-        order = sorted((self._numbers[name] for name in _counted(found)), reverse=True)
+        order = sorted((self._numbers[name] for name in _counted(tokens)), reverse=True)
         number = len(self._texts)
-        for place, word in enumerate(order[: self._first(len(found))]):
-            self._with.setdefault(word, array("Q")).append(number << BITS | min(place, MOST))
+        for position, word in enumerate(order[: self._first(len(tokens))]):
+            self._with.setdefault(word, array("Q")).append(number << BITS | min(position, MOST))
         self._texts.append(text)
-        self._words.append(array("L", [self._numbers[word, 1] for word in found]))
-        self._longest = max(self._longest, len(found))
+        self._words.append(array("L", [self._numbers[word, 1] for word in tokens]))
+        self._longest = max(self._longest, len(tokens))
 
     def nearest(self, text: str) -> tuple[float, str] | None:
         """(similarity, the text) of the most similar one, the earliest of several, if it reaches the threshold."""
-        found = words(text)
-        length = len(found)
-        if not found:
+        tokens = words(text)
+        length = len(tokens)
+        if not tokens:
             return None
-        known = [self._numbers.get(name) for name in _counted(found)]
+        known = [self._numbers.get(name) for name in _counted(tokens)]
         order = sorted((number for number in known if number is not None), reverse=True)
         new = length - len(order)
-        places = _places([self._numbers.get((word, 1)) for word in found])
+        positions = _positions([self._numbers.get((word, 1)) for word in tokens])
         best, which = 0.0, -1
         shortest, longest = self._lengths(length)
         needed = [self._shared(length + other) for other in range(shortest, longest + 1)]
         seen: set[int] = set()
-        for place, word in enumerate(order[: max(self._first(length) - new, 0)], new):
-            rest = length - place
+        for position, word in enumerate(order[: max(self._first(length) - new, 0)], new):
+            rest = length - position
             for packed in self._with.get(word, ()):
                 number = packed >> BITS
                 theirs = self._words[number]
@@ -109,7 +109,7 @@ class Novelty:
                 if rest < fewest or len(theirs) - (packed & MOST) < fewest or number in seen:
                     continue  # what follows the first word that both have does not suffice
                 seen.add(number)
-                value = 2 * _common(places, length, theirs) / (length + len(theirs))
+                value = 2 * _common(positions, length, theirs) / (length + len(theirs))
                 if value >= self.threshold and (value > best or (value == best and number < which)):
                     best, which = value, number
         return (best, self._texts[which]) if which >= 0 else None
@@ -133,28 +133,28 @@ class Novelty:
         return length - self._shared(length + shortest) + 1
 
 
-def _counted(found: Sequence[str]) -> list[tuple[str, int]]:
+def _counted(tokens: Sequence[str]) -> list[tuple[str, int]]:
     """Each word with how often it has been there, itself counted."""
     seen: Counter[str] = Counter()
     counted = []
-    for word in found:
+    for word in tokens:
         seen[word] += 1
         counted.append((word, seen[word]))
     return counted
 
 
-def _places(found: Sequence[Hashable]) -> dict[Hashable, int]:
-    """Of each word, the places at which it stands, as bits."""
-    places: dict[Hashable, int] = {}
-    for place, word in enumerate(found):
-        places[word] = places.get(word, 0) | 1 << place
-    return places
+def _positions(tokens: Sequence[Hashable]) -> dict[Hashable, int]:
+    """Of each word, the positions at which it stands, as bits."""
+    positions: dict[Hashable, int] = {}
+    for position, word in enumerate(tokens):
+        positions[word] = positions.get(word, 0) | 1 << position
+    return positions
 
 
 def _common(places: Mapping[Hashable, int], length: int, other: Iterable[Hashable]) -> int:
-    """The length of the longest common subsequence of a text of `length` words, given by their places, and another.
+    """The length of the longest common subsequence of a text of `length` words, given by their positions, and another.
 
-    All places are worked at once, as the bits of one number (Hyyrö 2004): a zero is a place at which it grew.
+    All positions are worked at once, as the bits of one number (Hyyrö 2004): a zero is a position at which it grew.
     """
     whole = (1 << length) - 1
     row = whole

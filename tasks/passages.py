@@ -41,9 +41,9 @@ def passages(document: str, tokens: int) -> Iterator[Passage]:
     splitter = TextSplitter((math.ceil(len(trimmed) / number), most))
     whole = shown.decode("utf-8")  # as long as the document: a lone surrogate is a question mark in it
     for begin, end in _slabs(whole, max(SLAB, 4 * most)):
-        for at, found in splitter.chunk_indices(whole[begin:end]):
+        for at, chunk in splitter.chunk_indices(whole[begin:end]):
             start = begin + at
-            yield Passage(document[start : start + len(found)], start, start + len(found))
+            yield Passage(document[start : start + len(chunk)], start, start + len(chunk))
 
 
 def _slabs(text: str, size: int) -> Iterator[tuple[int, int]]:

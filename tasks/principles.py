@@ -41,17 +41,17 @@ BALANCED = ("helpfulness", "truthfulness", "honesty", "verbalized-calibration")
 HEAVIEST = 10**9
 
 
-def weights(asked: str | Mapping[str, float]) -> dict[str, float]:
+def weights(principles: str | Mapping[str, float]) -> dict[str, float]:
     """The share of each principle, as a setting names it: "" for none, "balanced", one name, or names with weights.
 
     Raises SettingsError for an unknown name or a weight that can't be one.
     """
     named: dict[str, float]
-    if isinstance(asked, str):
-        one = _name(asked)
-        named = dict.fromkeys(BALANCED, 1.0) if one == "balanced" else {one: 1.0} if one else {}
+    if isinstance(principles, str):
+        single = _name(principles)
+        named = dict.fromkeys(BALANCED, 1.0) if single == "balanced" else {single: 1.0} if single else {}
     else:
-        named = {_name(str(name)): weight for name, weight in asked.items()}
+        named = {_name(str(name)): weight for name, weight in principles.items()}
     for name, weight in named.items():
         if name not in PRINCIPLES:
             raise SettingsError(
@@ -67,16 +67,16 @@ def weights(asked: str | Mapping[str, float]) -> dict[str, float]:
     return named
 
 
-def _name(asked: str) -> str:
+def _name(name: str) -> str:
     """The name as it stands in PRINCIPLES, however somebody writes it."""
-    return asked.strip().lower().replace("_", "-").replace(" ", "-")
+    return name.strip().lower().replace("_", "-").replace(" ", "-")
 
 
-def choose(shares: Mapping[str, float], place: str) -> tuple[str, str]:
-    """(name, text) of the principle for one response; the choice depends on `place` alone. ("", "") where there are none."""
+def choose(shares: Mapping[str, float], key: str) -> tuple[str, str]:
+    """(name, text) of the principle for one response; the choice depends on `key` alone. ("", "") where there are none."""
     if not shares:
         return "", ""
-    digest = hashlib.sha256(f"principle of {place}".encode()).digest()
+    digest = hashlib.sha256(f"principle of {key}".encode()).digest()
     at = int.from_bytes(digest[:8]) / 2**64 * sum(shares.values())
     name = next(
         (name for name, upto in zip(shares, accumulate(shares.values()), strict=True) if at < upto), list(shares)[-1]

@@ -59,7 +59,7 @@ def simple(template: str) -> tuple[tuple[str, str], ...] | None:
     template = template.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     if "{%" in template or "{#" in template:
         return None
-    said, *others = template.split("{{")
+    text, *others = template.split("{{")
     parts = []
     for other in others:
         column, ended, after = other.partition("}}")
@@ -67,9 +67,9 @@ def simple(template: str) -> tuple[tuple[str, str], ...] | None:
         word = column.isidentifier() and column.replace("_", "a").isalnum()
         if not ended or not word or column in NO_COLUMNS:
             return None
-        parts.append((said, column))
-        said = after
-    return (*parts, (said, ""))
+        parts.append((text, column))
+        text = after
+    return (*parts, (text, ""))
 
 
 @lru_cache(maxsize=64)
@@ -121,16 +121,16 @@ def rendered_at_once(template: str, values: Mapping[str, Any]) -> bool:
 
 def _of(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a template names; an empty text for a column without one."""
-    found = {name: python_value(values[name]) for name in columns_in(template) if name in values}
+    cells = {name: python_value(values[name]) for name in columns_in(template) if name in values}
     return {
         name: cell_text(value) if value is None or isinstance(value, (bytes, bytearray)) else value
-        for name, value in found.items()
+        for name, value in cells.items()
     }
 
 
 def _filled(parts: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> str:
     try:
-        return "".join([said + cell_text(values[column]) if column else said for said, column in parts])
+        return "".join([text + cell_text(values[column]) if column else text for text, column in parts])
     except KeyError as error:
         raise InputError(f"The template does not fit the row: {error} is undefined.") from error
     except (ValueError, RecursionError) as error:

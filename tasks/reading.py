@@ -165,24 +165,24 @@ def text_in(answer: str) -> str:
     >>> text_in("Sure! Here is the rewritten instruction:\\n\\n\"Name a river in Peru.\"")
     'Name a river in Peru.'
     """
-    found = turn(answer)
-    yaml = YAML.match(found)
-    if yaml and (yaml["folded"] or found.startswith("```")):
+    text = turn(answer)
+    yaml = YAML.match(text)
+    if yaml and (yaml["folded"] or text.startswith("```")):
         return unquoted(textwrap.dedent(yaml["text"]).strip())
     for _ in range(ROUNDS):
-        before = found
-        found = INTRODUCTION.sub("", found, count=1).strip()
-        found = MARKED.split(found)[-1].strip()
-        if GIVEN.match(found) or ANNOUNCED.match(found):
-            found = ANNOUNCED.split(found)[-1].strip()
+        before = text
+        text = INTRODUCTION.sub("", text, count=1).strip()
+        text = MARKED.split(text)[-1].strip()
+        if GIVEN.match(text) or ANNOUNCED.match(text):
+            text = ANNOUNCED.split(text)[-1].strip()
         for opening in (LABEL, CRY, ELSEWHERE, HEADED):
-            found = opening.sub("", found, count=1).strip()
+            text = opening.sub("", text, count=1).strip()
         for wrapped in (WHOLE_FENCE, WHOLE_BOLD):
-            found = wrapped.sub(r"\1", found).strip()
-        found = _without_remark(unquoted(_untagged(_unmarked(found))))
-        if found == before:
+            text = wrapped.sub(r"\1", text).strip()
+        text = _without_remark(unquoted(_untagged(_unmarked(text))))
+        if text == before:
             break
-    return found
+    return text
 
 
 def _unmarked(text: str) -> str:
@@ -204,11 +204,11 @@ def _untagged(text: str) -> str:
 
 def _without_remark(text: str) -> str:
     """An instruction without what is said of it behind it. What a line with a colon announces belongs to it."""
-    found = BEHIND.search(text)
-    while found is not None:
-        before = text[: found.start()].rstrip()
+    remark = BEHIND.search(text)
+    while remark is not None:
+        before = text[: remark.start()].rstrip()
         if SENTENCE_ENDS.search(before, max(0, len(before) - 20)):
             return before.rstrip("-*_= \n") if before.endswith(("---", "***", "___", "===")) else before
-        found = BEHIND.search(text, found.end())
+        remark = BEHIND.search(text, remark.end())
     before, _, last = text.rpartition("\n\n")
     return before.rstrip("-\n ") if before.strip() and "\n" not in last and is_hope(last) else text

@@ -114,8 +114,8 @@ class SelfInstruct(Task):
 
     def shown(self, unit: Unit, seeds: Sequence[str], rows: Sequence[str], chance: str) -> Unit:
         """The unit with its examples: two that were made, where there are, the others seeds, in an order of their own."""
-        made = chosen(rows, MADE_EXAMPLES, f"{chance}/made")
-        examples = chosen(seeds, EXAMPLES - len(made), f"{chance}/seeds") + made
+        generated = chosen(rows, MADE_EXAMPLES, f"{chance}/made")
+        examples = chosen(seeds, EXAMPLES - len(generated), f"{chance}/seeds") + generated
         return Unit(unit.index, {"examples": chosen(examples, len(examples), f"{chance}/order")})
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
@@ -126,12 +126,12 @@ class SelfInstruct(Task):
             origin = {"seed": text(unit.inputs["input"]), "prompt": PROMPT}
             if not origin["seed"]:
                 return [Dropped("empty seed")]
-        found = await model.capabilities()
-        message = PROMPTS.render(origin["prompt"], task=self, as_json=found.json_schema, **origin)
+        capabilities = await model.capabilities()
+        message = PROMPTS.render(origin["prompt"], task=self, as_json=capabilities.json_schema, **origin)
         options: dict[str, Any] = {}
-        if found.json_schema:
-            options["schema"] = schema(self.num_instructions, bounded=found.string_bounds)
-        if found.string_bounds:
+        if capabilities.json_schema:
+            options["schema"] = schema(self.num_instructions, bounded=capabilities.string_bounds)
+        if capabilities.string_bounds:
             options["least_tokens"] = self.num_instructions * (LONGEST + 8) + 40
         answer = await model.chat([{"role": "user", "content": message}], **options)
         if reason := too_long(answer.text):
@@ -140,12 +140,12 @@ class SelfInstruct(Task):
         if not instructions:
             reason = "no list in the answer" if not answer.cut_off else CUT_OFF
             return [Dropped(reason, answer.text)]
-        longest = LONGEST if "schema" in options and found.string_bounds else None
+        longest = LONGEST if "schema" in options and capabilities.string_bounds else None
         rows: list[Row | Dropped] = [
-            Row(({"role": "user", "content": one},), (), origin)
-            if longest is None or len(one) < longest
-            else Dropped("cut off at the length limit", one)
-            for one in instructions
+            Row(({"role": "user", "content": instruction},), (), origin)
+            if longest is None or len(instruction) < longest
+            else Dropped("cut off at the length limit", instruction)
+            for instruction in instructions
         ]
         rows += [Dropped("more than asked for, or said twice", item) for item in surplus]
         return rows + [Dropped(CUT_OFF if answer.cut_off else "not readable", unfinished)] * bool(unfinished)
@@ -153,12 +153,12 @@ class SelfInstruct(Task):
 
 def chosen(texts: Sequence[str], number: int, chance: str) -> list[str]:
     """So many of the texts (all, if there are no more), none twice, in the order in which a hash of `chance` draws them."""
-    drawn: dict[int, None] = {}
+    indices: dict[int, None] = {}
     for n in count():
-        if len(drawn) >= min(number, len(texts)):
+        if len(indices) >= min(number, len(texts)):
             break
-        drawn[int.from_bytes(hashlib.sha256(f"{chance}/{n}".encode()).digest()[:8]) % len(texts)] = None
-    return [texts[place] for place in drawn]
+        indices[int.from_bytes(hashlib.sha256(f"{chance}/{n}".encode()).digest()[:8]) % len(texts)] = None
+    return [texts[index] for index in indices]
 
 
 def schema(number: int, *, bounded: bool) -> dict[str, Any]:

@@ -90,8 +90,8 @@ class Asked:
 
     @property
     def completion_tokens(self) -> int:
-        said = [self.body.get(name) for name in LENGTHS]
-        return max((int(most) for most in said if most), default=ANSWER_TOKENS) * int(self.body.get("n") or 1)
+        limits = [self.body.get(name) for name in LENGTHS]
+        return max((int(most) for most in limits if most), default=ANSWER_TOKENS) * int(self.body.get("n") or 1)
 
     @property
     def tokens(self) -> float:
@@ -150,23 +150,23 @@ class Served:
         return f"No answer since {since:%H:%M:%S}. {self._last_failure} Trying again until {until:%H:%M}."
 
     async def answer(
-        self, endpoint: Endpoint, asked: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
+        self, endpoint: Endpoint, request: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
     ) -> Completion:
         """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
         tries = Tries(self.answers)
-        lane = f"{asked.stage} {endpoint.identity}"
+        lane = f"{request.stage} {endpoint.identity}"
         while True:
-            held = await self._set_aside(endpoint, asked)
+            held = await self._set_aside(endpoint, request)
             settled, requests = False, Requests()
             try:
-                await self.pace.take(asked.tokens, self.halt)
+                await self.pace.take(request.tokens, self.halt)
                 async with self.gate.place(lane, endpoint.limits.concurrency):
                     self._go_on()
                     tally.sent += 1
                     REQUESTS.set(requests := Requests())  # of this call's own task
                     sent = time.monotonic()
                     try:
-                        answer = await _sent(endpoint, asked)
+                        answer = await _sent(endpoint, request)
                     except EndpointRefused as error:
                         self.trouble = error
                         raise
@@ -174,12 +174,12 @@ class Served:
                         failure = error
                         settled = isinstance(error, TimedOut)  # it may have been answered, and is paid for then
                         if settled:
-                            self._use(held, endpoint, asked, tally, None, None)
+                            self._use(held, endpoint, request, tally, None, None)
                     else:
-                        self._answered(asked, answer)
+                        self._answered(request, answer)
                         tally.count(answer)
                         settled = True
-                        self._use(held, endpoint, asked, tally, answer.prompt_tokens, answer.completion_tokens)
+                        self._use(held, endpoint, request, tally, answer.prompt_tokens, answer.completion_tokens)
                         try:
                             await keep(answer)
                         except Exception as error:  # where nothing can be kept, nothing more is asked for
@@ -194,22 +194,22 @@ class Served:
                     self.account.give_back(held)
             tally.failed_attempts += 1
             tries.count(self.answers)
-            await self._bear(endpoint, asked.kind, failure, tries, sent)
+            await self._bear(endpoint, request.kind, failure, tries, sent)
 
-    async def _set_aside(self, endpoint: Endpoint, asked: Asked) -> Use:
+    async def _set_aside(self, endpoint: Endpoint, request: Asked) -> Use:
         self._go_on()
         try:
-            return await self.account.reserve(endpoint.name, asked.prompt_tokens, asked.completion_tokens)
+            return await self.account.reserve(endpoint.name, request.prompt_tokens, request.completion_tokens)
         except BudgetSpent as error:
             self.trouble = error
             raise
 
     def _use(
-        self, held: Use, endpoint: Endpoint, asked: Asked, tally: Tally, prompt: int | None, completion: int | None
+        self, held: Use, endpoint: Endpoint, request: Asked, tally: Tally, prompt: int | None, completion: int | None
     ) -> None:
         """Counts what a call took; the most that it can have taken, where the endpoint did not say."""
         if prompt is None or completion is None:
-            prompt, completion = asked.prompt_tokens, asked.completion_tokens
+            prompt, completion = request.prompt_tokens, request.completion_tokens
             tally.unreported_prompt += prompt
             tally.unreported_completion += completion
         self.account.settle(held, endpoint.name, prompt, completion)
@@ -221,13 +221,13 @@ class Served:
         if self.halt.on:
             raise Stopped("Stopped before this call was sent.")
 
-    def _answered(self, asked: Asked, answer: Completion) -> None:
+    def _answered(self, request: Asked, answer: Completion) -> None:
         if self.failing_since is not None and time.monotonic() - self.failing_since > WORTH_TELLING:
             self.outages += 1
         self.answers, self.failing_since = self.answers + 1, None
         self.gate.answered()
         if answer.prompt_tokens is not None and answer.completion_tokens is not None:
-            self.pace.used(asked.tokens, answer.prompt_tokens + answer.completion_tokens)
+            self.pace.used(request.tokens, answer.prompt_tokens + answer.completion_tokens)
 
     async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Tries, sent: float) -> None:
         """Waits before the next try, or raises where there is none."""
@@ -255,11 +255,11 @@ class Served:
                 self.gate.lost()
         wait = random.uniform(0.5, 1.0) * min(LONGEST_BACKOFF, self.backoff * 2 ** min(tries.failed, 10))
         if isinstance(failure, Overloaded):
-            asked = failure.retry_after or 0.0
-            longer = max(0.0, asked - self.gate.closed_for)
+            retry_after = failure.retry_after or 0.0
+            longer = max(0.0, retry_after - self.gate.closed_for)
             self.failing_since = (self.failing_since or now) + longer  # a wait that it asks for takes no PATIENCE
-            self.gate.overloaded(asked, sent)
-            wait = max(wait, asked)
+            self.gate.overloaded(retry_after, sent)
+            wait = max(wait, retry_after)
         elif isinstance(failure, TimedOut):
             wait = 0.0  # it was waited for already, for all of its deadline
             self.gate.overloaded(0.0, sent)
@@ -283,10 +283,10 @@ class Served:
         return await asyncio.shield(self._knocking)
 
 
-async def _sent(endpoint: Endpoint, asked: Asked) -> Completion:
-    if asked.heard is not None and isinstance(endpoint, Streaming):
-        return await endpoint.stream(asked.kind, asked.body, asked.draw, asked.heard)
-    return await endpoint.send(asked.kind, asked.body, asked.draw)
+async def _sent(endpoint: Endpoint, request: Asked) -> Completion:
+    if request.heard is not None and isinstance(endpoint, Streaming):
+        return await endpoint.stream(request.kind, request.body, request.draw, request.heard)
+    return await endpoint.send(request.kind, request.body, request.draw)
 
 
 async def _knock(endpoint: Endpoint, kind: Kind) -> bool:

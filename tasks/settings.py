@@ -68,11 +68,13 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
             raise
         raise SettingsError(f"{where}: {error}", setting=error.setting, page=error.page or str(error)) from error
     except ValidationError as error:
-        first = max(error.errors(), key=lambda one: len(one["loc"]))  # of several forms, the one that fits furthest
+        first = max(
+            error.errors(), key=lambda details: len(details["loc"])
+        )  # of several forms, the one that fits furthest
         forms = ("function", "list[", "dict[", "tuple[")
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(forms))
-        said = first["msg"].removeprefix("Value error, ")
+        location = ".".join(str(part) for part in first["loc"] if not str(part).startswith(forms))
+        message = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
-            f"{f'{where} {place}'.strip()}: {said} (given: {str(first['input'])[:60]!r}).",
+            f"{f'{where} {location}'.strip()}: {message} (given: {str(first['input'])[:60]!r}).",
             setting=str(first["loc"][0]) if first["loc"] else "",
         ) from error

@@ -217,8 +217,8 @@ def answer(request: dict[str, str], values: bytes) -> dict[str, Any]:
 
 def reason_of(error: Exception) -> str:
     """What a template raised, as half a sentence."""
-    words = " ".join(str(error)[: 2 * LONGEST_REASON].split())[:LONGEST_REASON].rstrip(".")
-    return words or type(error).__name__
+    text = " ".join(str(error)[: 2 * LONGEST_REASON].split())[:LONGEST_REASON].rstrip(".")
+    return text or type(error).__name__
 
 
 def _limit() -> None:
@@ -284,10 +284,10 @@ def main() -> None:
     while request := _heard():
         values = _heard()
         _clock(seconds)
-        said = answer(json.loads(request), values)
+        reply = answer(json.loads(request), values)
         _clock(0)
-        _say(out, said)
-        if said.get("heavy"):
+        _say(out, reply)
+        if reply.get("heavy"):
             return  # what it took is given back with the process
 
 

@@ -97,9 +97,9 @@ class Sandbox:
 
     def columns(self, source: str) -> tuple[str, ...]:
         """The names that a prompt's template takes from its row. Raises CantRender."""
-        found = self._answer("columns", source, "")
-        assert isinstance(found, tuple)
-        return found
+        columns = self._answer("columns", source, "")
+        assert isinstance(columns, tuple)
+        return columns
 
     def prompt(self, source: str, values: Mapping[str, Any]) -> str:
         """A prompt's template filled with a row. Raises CantRender."""
@@ -138,20 +138,20 @@ class Sandbox:
         with self._talking:
             if (known := self._remembered(name, key)) is not None:  # asked by another thread while we waited
                 return known
-            said = self._ask(request)
-        if "error" in said:
-            reason, heavy = str(said["error"]), bool(said.get("heavy"))
+            reply = self._ask(request)
+        if "error" in reply:
+            reason, heavy = str(reply["error"]), bool(reply.get("heavy"))
             if heavy:
                 with self._noting:
                     self._refused[name] = reason
                     _trim(self._refused, MOST_REFUSED)
             raise CantRender(reason, heavy=heavy)
-        found = tuple(map(str, said["columns"])) if do == "columns" else str(said["text"])
-        if len(found) <= LONGEST_REMEMBERED:
+        result = tuple(map(str, reply["columns"])) if do == "columns" else str(reply["text"])
+        if len(result) <= LONGEST_REMEMBERED:
             with self._noting:
-                self._known[key] = found
+                self._known[key] = result
                 _trim(self._known, MOST_REMEMBERED)
-        return found
+        return result
 
     def _remembered(self, name: bytes, key: bytes) -> str | tuple[str, ...] | None:
         """What is known of a request. Raises CantRender if its template was refused."""
@@ -182,17 +182,17 @@ class Sandbox:
             process = self._start()
         try:
             _send(process, *request)
-            said = _read(process, PATIENCE)
+            reply = _read(process, PATIENCE)
         except (OSError, EOFError) as error:  # a TimeoutError is an OSError
             self._process = None
             code = _end(process, at_once=isinstance(error, TimeoutError))
             if isinstance(error, TimeoutError):
                 raise
             raise _Ended(code) from error
-        if said.get("heavy"):
+        if reply.get("heavy"):
             self._process = None
             _end(process)
-        return said
+        return reply
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self.close()
@@ -248,10 +248,10 @@ def _read(process: "subprocess.Popen[bytes]", within: float) -> dict[str, Any]:
             if length > LONGEST_ANSWER:
                 raise OSError("it says too much")
     try:
-        said = json.loads(data[LENGTH:])
+        message = json.loads(data[LENGTH:])
     except ValueError as error:
         raise OSError("it says something else") from error
-    return said if isinstance(said, dict) else {}
+    return message if isinstance(message, dict) else {}
 
 
 def _wait(pipe: int, end: float) -> None:

@@ -68,10 +68,10 @@ class TextGeneration(Task):
             _rendered(self.template, row)
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
-        asked = self.template, self.system_prompt, unit.inputs
+        arguments = self.template, self.system_prompt, unit.inputs
         at_once = rendered_at_once(self.template, unit.inputs)
         try:
-            messages = prompt(*asked) if at_once else await asyncio.to_thread(prompt, *asked)
+            messages = prompt(*arguments) if at_once else await asyncio.to_thread(prompt, *arguments)
         except NotHeld as error:
             return [Dropped(f"it has {error}", json.dumps(dict(unit.inputs), default=str, ensure_ascii=False)[:2000])]
         if messages[-1]["role"] != "user":
@@ -82,9 +82,9 @@ class TextGeneration(Task):
         empty = [Dropped(answer.why_empty, answer.reasoning or "") for answer in answers if not answer.text.strip()]
         if len(empty) == len(answers) and (again := next((a for a in answers if a.may_come_of_another_try), None)):
             raise CallRefused(f"{model.name} gave no answer: {again.why_empty}.")
-        said = tuple(response(answer) for answer in answers if answer.text.strip())
+        responses = tuple(response(answer) for answer in answers if answer.text.strip())
         rest = unused(self.template, unit.inputs)
-        return [*([Row(tuple(messages), said, {"columns": rest} if rest else {})] if said else []), *empty]
+        return [*([Row(tuple(messages), responses, {"columns": rest} if rest else {})] if responses else []), *empty]
 
 
 def prompt(template: str, system_prompt: str, inputs: Mapping[str, Any]) -> list[Message]:
@@ -105,8 +105,8 @@ def talk(template: str, inputs: Mapping[str, Any]) -> list[Message] | None:
     `messages` count only where the row has nothing in the template's columns: many datasets have both. Raises NotHeld.
     """
     names = columns_in(template)
-    if ONE_COLUMN.fullmatch(template) and isinstance(given := inputs.get(names[0]), (list, tuple)):
-        return _asking(given)
+    if ONE_COLUMN.fullmatch(template) and isinstance(cell := inputs.get(names[0]), (list, tuple)):
+        return _asking(cell)
     if all(_blank(inputs.get(name)) for name in names):
         return _asking(inputs.get("messages"))
     return None

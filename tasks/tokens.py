@@ -28,8 +28,8 @@ def turn(text: str) -> str:
 
 def run_on(text: str, start: int = 0) -> int:
     """Where what follows a turn begins, the text's length where nothing does; not before `start`."""
-    found = RUN_ON.search(text, start)
-    return found.start() if found else len(text)
+    match = RUN_ON.search(text, start)
+    return match.start() if match else len(text)
 
 
 def begun(text: str) -> str:
@@ -41,7 +41,7 @@ def ended(text: str) -> str:
     """A text without the tokens that end a turn behind it."""
     text = text.strip()
     for _ in range(MOST_ENDS):
-        if (found := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
+        if (match := ENDS.search(text, max(0, len(text) - LONGEST_END))) is None:
             break
-        text = text[: found.start()].rstrip()
+        text = text[: match.start()].rstrip()
     return text

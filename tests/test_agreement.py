@@ -239,13 +239,13 @@ def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: 
 def test_what_can_not_come_is_not_waited_for() -> None:
     """Eight rows never give 47 more reviews, and nobody rates what nobody is asked to rate."""
     rows = [row_of(k, {"honesty": [4]}, ("ann", "approve", {"honesty-1": 4})) for k in range(8)]
-    same, *ratings = agreement(rows, asked=("honesty",)).labeller["honesty"]
+    same, *ratings = agreement(rows, aspects=("honesty",)).labeller["honesty"]
     assert same.shown == "needs 20 reviews, more than these rows give"
     assert ratings[-1].shown == "needs 50 ratings, more than these rows give"
     open_ones = [row_of(k, {"honesty": [4]}) for k in range(8, 60)]
     assert of(agreement([*rows, *open_ones]), "honesty", "weighted kappa").shown == "42 more ratings needed"
     unrated = [row_of(k, {"honesty": [4]}, ("ann", "approve", {})) for k in range(8)]
-    (only,) = agreement(unrated, asked=("truthfulness",)).labeller["honesty"]
+    (only,) = agreement(unrated, aspects=("truthfulness",)).labeller["honesty"]
     assert only.name == "same decision"
     assert between(agreement(rows, per_record=2), "decision").shown == "needs 20 rows, more than these rows give"
     assert between(agreement(rows), "decision").shown == "needs a second reviewer of each record"

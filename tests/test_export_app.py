@@ -94,12 +94,12 @@ def done(desk: Desk) -> Job:
 
 def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     first = act(desk, kind="parquet")
-    assert page.words(first.look) == "Export 4 rows" and page.made(first.look) == ""
+    assert page.button_label(first.look) == "Export 4 rows" and page.made(first.look) == ""
     page.export(first)
     assert done(desk).exported is not None and page.published(first.look) == ""
     assert page.made(first.look).count("download>") == 1 and "/exports/r/r-sft.parquet" in page.made(first.look)
     both = act(desk, format="kto", test_share=0.5, unreviewed=draft.ROWS[False])
-    assert page.words(both.look) == "Export 6 lines"
+    assert page.button_label(both.look) == "Export 6 lines"
     page.export(both)
     done(desk)
     shown = page.made(both.look)
@@ -175,7 +175,7 @@ def test_a_file_is_written_in_a_job_that_can_be_stopped(desk: Desk) -> None:
     assert before is not None and before.written == 4
     with before_it_begins(desk):
         page.export(act(desk, kind="jsonl", format="grpo"))
-        assert page._publishing(asks.look) and page.words(asks.look) == "" == page.made(asks.look)
+        assert page._publishing(asks.look) and page.button_label(asks.look) == "" == page.made(asks.look)
         assert "Gathering the rows" in page.published(asks.look) and "into a file" in generate.head(asks.look)
         assert "before the file is there" in stop(asks).toast
     assert done(desk).state == "stopped" and "No file was written" in page.published(asks.look)
@@ -212,7 +212,7 @@ def test_what_goes_wrong_with_a_file_is_said(desk: Desk) -> None:
 
 def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
     sent = act(desk, kind=ARGILLA, argilla="x", format="kto")
-    assert page.words(sent.look) == "Write 6 lines into Argilla"
+    assert page.button_label(sent.look) == "Write 6 lines into Argilla"
     with before_it_begins(desk):
         page.export(sent)
         assert "on their way to Argilla" in generate.head(sent.look) and "after the batch" in stop(sent).toast
@@ -230,7 +230,7 @@ def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
         draft.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
         and page._wrong(wrong, "export") == ""
     )
-    assert page.words(wrong) == "" == page.preview(wrong)
+    assert page.button_label(wrong) == "" == page.preview(wrong)
     odd = act(desk, kind=HUB, hub="rivers").look
     assert draft.unusable(odd.filled)["export.hub"].startswith("The dataset must be named owner/name")
     assert draft.unusable(act(desk, kind="csv", hub="rivers").look.filled) == {}
@@ -241,7 +241,7 @@ def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
 
 def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
     sent = act(desk, kind=HUB, hub=NAME, private=True)
-    assert page.words(sent.look) == "Add 4 rows to the Hub"
+    assert page.button_label(sent.look) == "Add 4 rows to the Hub"
     page.export(sent)
     job = desk.jobs.of("r")
     assert job is not None and ended(job).state == "done" and job.published is not None
@@ -268,7 +268,11 @@ def test_a_job_that_is_stopped_in_time_sends_nothing(desk: Desk, hub: FakeHub) -
     sent = act(desk, kind=HUB, hub=NAME)
     page.export(sent)
     assert asked.wait(30)
-    assert page.words(sent.look) == "" and page._publishing(sent.look) and "on their way" in generate.head(sent.look)
+    assert (
+        page.button_label(sent.look) == ""
+        and page._publishing(sent.look)
+        and "on their way" in generate.head(sent.look)
+    )
     assert "before anything changes on the Hub" in stop(sent).toast
     go_on.set()
     found = desk.jobs.of("r")

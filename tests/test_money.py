@@ -86,7 +86,7 @@ def test_costs_add_up_only_where_all_are_known() -> None:
     [(0, "$0.00"), (0.004, "less than $0.01"), (0.01, "$0.01"), (1234.5, "$1,234.50")],
 )
 def test_money_in_words(dollars: float, words: str) -> None:
-    assert money.words(dollars) == words
+    assert money.format_dollars(dollars) == words
 
 
 @pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.models.refusals import Refusal, error_inside, from_json, names_field, refusal
+from tasks.models.refusals import Refusal, error_inside, from_json, names_field, parse_refusal
 
 LIST = [
     {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}
@@ -56,7 +56,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_it_means(status: int, body: Any, meaning: str) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
-    assert refusal(status, content.encode()).meaning == meaning
+    assert parse_refusal(status, content.encode()).meaning == meaning
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_it_means(status: int, body: Any, meaning: str) -> None:
 )  # fmt: skip
 def test_the_message_is_one_line_of_words(body: Any, message: str) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
-    assert refusal(400, content.encode()).message == message
+    assert parse_refusal(400, content.encode()).message == message
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_what_an_endpoint_says_back_of_a_prompt_means_nothing(text: str) -> None
         f"Invalid message content '{text}': unsupported",
         f"Failed to parse messages: odd; messages = [{{{text!r}}}]",
     ):
-        no = refusal(400, json.dumps(error(message)).encode(), (text,))
+        no = parse_refusal(400, json.dumps(error(message)).encode(), (text,))
         assert no.meaning == "refused" and not names_field(no.own, ["response_format", "seed"])
-    pointed = refusal(400, json.dumps(error(f"Invalid: {text}", param="messages[1].content")).encode())
+    pointed = parse_refusal(400, json.dumps(error(f"Invalid: {text}", param="messages[1].content")).encode())
     assert pointed.meaning in ("refused", "too long")
 
 
@@ -169,4 +169,4 @@ def test_what_an_endpoint_says_back_of_a_prompt_means_nothing(text: str) -> None
 )  # fmt: skip
 def test_what_others_say(status: int, body: Any, meaning: str) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
-    assert refusal(status, content.encode()).meaning == meaning
+    assert parse_refusal(status, content.encode()).meaning == meaning

@@ -35,8 +35,8 @@ Strict = Annotated[
 DATA: dict[str, Path | None] = {"folder": None}
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         terminal.show(f"claywright {version('claywright')}")

@@ -19,25 +19,25 @@ def runs(
     """List the runs, or say how one stands."""
     with opened() as workspace:
         store = workspace.store
-        found = [store.runs.get(run_id)] if run_id else store.runs.all()
+        selected = [store.runs.get(run_id)] if run_id else store.runs.all()
         listed: list[dict[str, Any]] = [
             {"run": r.id, "state": r.state, "created": r.created, "reason": r.reason, **asdict(store.runs.counts(r.id))}
-            for r in found
+            for r in selected
         ]
         if run_id:
-            listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(found[0].id)]
-            listed[0]["dropped_because"] = store.runs.drop_reasons(found[0].id)
-            listed[0]["marked"] = store.rows.marked(found[0].id)
+            listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(selected[0].id)]
+            listed[0]["dropped_because"] = store.runs.drop_reasons(selected[0].id)
+            listed[0]["marked"] = store.rows.marked(selected[0].id)
         if as_json:
             terminal.show_json({"runs": listed})
             return
         if not listed:
             terminal.show("There are no runs yet. Make one: claywright run")
-        for one in listed:
+        for entry in listed:
             terminal.show(
-                f"{one['run']}  {one['state']}  {one['answered']} rows, {one['rated']} rated, {one['sent']} sent"
-                + (f", {one['failed']} failed" if one["failed"] else "")
-                + (f"  {one['reason']}" if one["reason"] else "")
+                f"{entry['run']}  {entry['state']}  {entry['answered']} rows, {entry['rated']} rated, {entry['sent']} sent"
+                + (f", {entry['failed']} failed" if entry["failed"] else "")
+                + (f"  {entry['reason']}" if entry["reason"] else "")
             )
         for reason, number in listed[0].get("dropped_because", {}).items() if run_id else ():
             terminal.show(f"  dropped {number}: {reason}")
@@ -58,8 +58,8 @@ def open_app(
     """Print the address that lets a browser into the running app, and open it."""
     from app import server
 
-    here = settings(DATA["folder"])
-    url, access = server.running_app(here)
+    app_settings = settings(DATA["folder"])
+    url, access = server.running_app(app_settings)
     if renew:
         access.renew()
     address = access.address(url)
@@ -68,7 +68,7 @@ def open_app(
     else:
         terminal.show(address)
     if browser and server.has_desktop():
-        server.browse_to(address, here)
+        server.browse_to(address, app_settings)
 
 
 @app.command()
@@ -95,8 +95,8 @@ def doctor(as_json: AsJson = False) -> None:
     """Say what works, and what to do about what doesn't."""
     from app.doctor import examine
 
-    here = settings(DATA["folder"])
-    findings = list(examine(here))
+    app_settings = settings(DATA["folder"])
+    findings = list(examine(app_settings))
     if as_json:
         terminal.show_json({"findings": [asdict(finding) for finding in findings]})
     else:
@@ -111,12 +111,12 @@ def argilla(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
 ) -> None:
     """Keep Argilla up, and print the way in."""
-    here = settings(DATA["folder"])
-    if here.argilla_url:
-        terminal.show(f"Argilla is at {here.argilla_url} (ARGILLA_API_URL).")
+    app_settings = settings(DATA["folder"])
+    if app_settings.argilla_url:
+        terminal.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
         return
-    with services.stopping(here):
-        running = services.ensure(services.ARGILLA, here, terminal.say, port)
+    with services.stopping(app_settings):
+        running = services.ensure(services.ARGILLA, app_settings, terminal.say, port)
         credentials = running.details["credentials"]
         if as_json:
             terminal.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
@@ -132,10 +132,10 @@ def model(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
 ) -> None:
     """Keep the built-in model up, and print its address."""
-    here = settings(DATA["folder"])
-    with services.stopping(here):
-        running = services.ensure(services.MODEL, here, terminal.say, port)
-        key = here.services / "model.json"
+    app_settings = settings(DATA["folder"])
+    with services.stopping(app_settings):
+        running = services.ensure(services.MODEL, app_settings, terminal.say, port)
+        key = app_settings.services / "model.json"
         if as_json:
             terminal.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
         else:

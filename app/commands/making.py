@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from app import recipe, reviewing, terminal, workflow
+from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
-from app.recipe import Recipe
+from app.recipe import Recipe, example, load
 from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run, RunCounts
@@ -46,17 +46,17 @@ def run(
         if resume and file:
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
         old = store.runs.get(resume) if resume else None
-        made = recipe_of(old) if old else recipe.load(file) if file else recipe.example()
-        budget = made.budget
+        recipe = recipe_of(old) if old else load(file) if file else example()
+        budget = recipe.budget
         budget = budget if budget_tokens is None else replace(budget, tokens=budget_tokens)
         budget = budget if budget_dollars is None else replace(budget, dollars=budget_dollars)
-        changed = replace(made, rows=rows or made.rows, budget=budget)
-        more, made = changed if changed != made or old is None else None, changed
-        permit(workspace, made, file.absolute().parent if file else None, allow_key, allow_path)
-        begun = old or workflow.start(workspace, made)
-        terminal.say(f"Run {begun.id}")
-        watched = terminal.Watched(store, begun)
-        done = _generate(workspace, begun, watched, more, retry_failed)
+        changed = replace(recipe, rows=rows or recipe.rows, budget=budget)
+        more, recipe = changed if changed != recipe or old is None else None, changed
+        permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path)
+        current_run = old or workflow.start(workspace, recipe)
+        terminal.say(f"Run {current_run.id}")
+        watched = terminal.Watched(store, current_run)
+        done = _generate(workspace, current_run, watched, more, retry_failed)
         result = _result(store, done, watched)
         result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":
@@ -124,24 +124,24 @@ def import_rows(
         if argilla:
             where = reviewing.argilla(workspace.settings, terminal.say)
             path = importing.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
-            given = importing.inputs_of(str(path), column or ())
+            inputs = importing.inputs_of(str(path), column or ())
         else:
-            given = importing.inputs_of(
+            inputs = importing.inputs_of(
                 source, column or (), config, split, TableOptions(separator, header, sheet, encoding)
             )
         called = name or argilla or Path(source).stem or source
         try:
-            made = importing.recipe_of(given, called, aspect or (), labeller)
-            begun = workflow.start(workspace, made)
+            recipe = importing.recipe_of(inputs, called, aspect or (), labeller)
+            new_run = workflow.start(workspace, recipe)
         except InputError as error:
             if "[inputs.columns]" in error.terminal:
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
-        if layout := importing.layout(given):
+        if layout := importing.layout(inputs):
             terminal.say(layout)
-        terminal.say(f"Run {begun.id}")
-        watched = terminal.Watched(store, begun)
-        done = _generate(workspace, begun, watched, made, False)
+        terminal.say(f"Run {new_run.id}")
+        watched = terminal.Watched(store, new_run)
+        done = _generate(workspace, new_run, watched, recipe, False)
         ids, left_out = importing.brought_along(store, done)
         result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
         result |= {"seconds": round(time.monotonic() - began, 2)}
@@ -189,9 +189,9 @@ def _end(result: dict[str, Any], strict: bool) -> None:
         )
 
 
-def _also(error: ClaywrightError, words: str) -> str:
+def _also(error: ClaywrightError, hint: str) -> str:
     """What to type about the error, and more."""
-    return f"{error.terminal}\n{words}".strip()
+    return f"{error.terminal}\n{hint}".strip()
 
 
 def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
@@ -255,17 +255,17 @@ def rate(
     """Rate the rows of a run."""
     with opened() as workspace:
         store = workspace.store
-        found = store.runs.get(run_id)
-        old = recipe_of(found).rating or UltraFeedback()
+        run = store.runs.get(run_id)
+        old = recipe_of(run).rating or UltraFeedback()
         judge = replace(
             old,
             aspects=tuple(aspect) if aspect else old.aspects,
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,
         )
-        permit(workspace, recipe_of(found), None, allow_key, None)
-        watched = terminal.Watched(store, found)
-        done = terminal.work(workflow.rate(workspace, found, watched, rating=judge), watched)
+        permit(workspace, recipe_of(run), None, allow_key, None)
+        watched = terminal.Watched(store, run)
+        done = terminal.work(workflow.rate(workspace, run, watched, rating=judge), watched)
         result = _result(store, done, watched)
         _report(result, as_json)
         _end(result, strict)

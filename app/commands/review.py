@@ -38,24 +38,24 @@ def push_rows(
 
 
 def sent_words(sent: dict[str, Any]) -> str:
-    words = f"{sent['sent']} rows sent to Argilla, dataset '{sent['dataset']}' in workspace '{sent['workspace']}'"
+    message = f"{sent['sent']} rows sent to Argilla, dataset '{sent['dataset']}' in workspace '{sent['workspace']}'"
     if sent["unchanged"]:
-        words += f" ({sent['unchanged']} were there already)"
+        message += f" ({sent['unchanged']} were there already)"
     if sent["withdrawn"]:
-        words += f", {sent['withdrawn']} taken out"
+        message += f", {sent['withdrawn']} taken out"
     if sent["open_audits"]:
-        words += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
+        message += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
     if sent["shortened"]:
         from app.sending import shortened
 
-        words += f"\n{shortened(sent['shortened'])}"
+        message += f"\n{shortened(sent['shortened'])}"
     if sent["dropped"]:
-        words += (
+        message += (
             f"\n{sent['dropped']} records are of rows that the run does not have any more: --withdraw takes them out"
         )
     for refused in sent["refused"]:
-        words += f"\nArgilla refused the row {refused['row']}: {refused['why']}"
-    return words
+        message += f"\nArgilla refused the row {refused['row']}: {refused['why']}"
+    return message
 
 
 @app.command()
@@ -77,12 +77,12 @@ def push(
     """Send the rows of a run to Argilla; what is there already is not sent again."""
     with opened() as workspace:
         store = workspace.store
-        found = store.runs.get(run_id)
+        run = store.runs.get(run_id)
         if blind_audit is not None:
-            review = replace(recipe_of(found).review, blind_audit=blind_audit)
-            found = amend(store, found, review=review)
-        permit(workspace, recipe_of(found), None, allow_key, None)
-        sent = push_rows(workspace, found, dataset, argilla_workspace, withdraw=withdraw)
+            review = replace(recipe_of(run).review, blind_audit=blind_audit)
+            run = amend(store, run, review=review)
+        permit(workspace, recipe_of(run), None, allow_key, None)
+        sent = push_rows(workspace, run, dataset, argilla_workspace, withdraw=withdraw)
         if as_json:
             terminal.show_json(sent)
         else:
@@ -101,10 +101,10 @@ def pull(
     """Bring back what people said in Argilla."""
     with opened() as workspace:
         store = workspace.store
-        found, where = store.runs.get(run_id), reviewing.argilla(workspace.settings, terminal.say)
+        run, where = store.runs.get(run_id), reviewing.argilla(workspace.settings, terminal.say)
         while True:
             try:
-                done = workflow.pull(workspace, found, where)
+                done = workflow.pull(workspace, run, where)
                 if as_json:
                     terminal.show_json(asdict(done))
                 else:
@@ -121,13 +121,13 @@ def pull(
 def _pulled_words(done: "Pulled") -> str:
     from app.pulling import came
 
-    words = (
+    message = (
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
         f"{done.undecided} undecided ({came(done)})"
     )
     if done.missing:
-        words += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
-    return words
+        message += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
+    return message
 
 
 def _help(name: str) -> str:
@@ -140,11 +140,11 @@ def agreement(run_id: RunId, as_json: AsJson = False) -> None:
     """Say how well reviewers agree with each other, and with the labeller."""
     with opened() as workspace:
         store = workspace.store
-        found = agreement_of(store, store.runs.get(run_id))
+        agreement = agreement_of(store, store.runs.get(run_id))
         if as_json:
-            terminal.show_json(found.plain())
+            terminal.show_json(agreement.plain())
         else:
-            for line in terminal.agreement(found):
+            for line in terminal.agreement(agreement):
                 terminal.show(line)
 
 
@@ -181,7 +181,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the approved rows into a file, or into a dataset of the Hugging Face Hub or of Argilla; else as the recipe says."""
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "format": form, "path": None if to is None else str(to), "hub": hub, "argilla": into_argilla,
         "private": private, "license": licence,
         "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
@@ -191,23 +191,23 @@ def export(
     }  # fmt: skip
     with opened() as workspace:
         store = workspace.store
-        found = store.runs.get(run_id)
-        wanted = replace(recipe_of(found).export, **{name: value for name, value in said.items() if value is not None})
+        run = store.runs.get(run_id)
+        chosen = replace(recipe_of(run).export, **{name: value for name, value in options.items() if value is not None})
         result: dict[str, Any] = {}
-        words = []
-        if to is not None or not (wanted.hub or wanted.argilla):
-            done = workflow.export(workspace, found, wanted, overwrite=force)
+        messages = []
+        if to is not None or not (chosen.hub or chosen.argilla):
+            done = workflow.export(workspace, run, chosen, overwrite=force)
             result.update(asdict(done))
-            words.append(terminal.exported(done))
-        if hub or (wanted.hub and to is None):
-            sent = workflow.publish(workspace, found, wanted)
+            messages.append(terminal.exported(done))
+        if hub or (chosen.hub and to is None):
+            sent = workflow.publish(workspace, run, chosen)
             result["hub"] = asdict(sent)
-            words.append(terminal.published(sent))
-        if into_argilla or (wanted.argilla and to is None):
-            finished = workflow.archive(workspace, found, wanted, reviewing.argilla(workspace.settings, terminal.say))
+            messages.append(terminal.published(sent))
+        if into_argilla or (chosen.argilla and to is None):
+            finished = workflow.archive(workspace, run, chosen, reviewing.argilla(workspace.settings, terminal.say))
             result["argilla"] = asdict(finished)
-            words.append(terminal.finished(finished))
+            messages.append(terminal.finished(finished))
         if as_json:
             terminal.show_json(result)
         else:
-            terminal.show("\n".join(words))
+            terminal.show("\n".join(messages))

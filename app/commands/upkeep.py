@@ -57,9 +57,9 @@ def delete(
         run = store.runs.get(run_id)
         counts = store.runs.counts(run.id)
         if not yes:
-            said = f"{counts.answered:,} rows, {counts.ratings:,} ratings, {counts.reviewed:,} of them reviewed"
+            summary = f"{counts.answered:,} rows, {counts.ratings:,} ratings, {counts.reviewed:,} of them reviewed"
             try:
-                typer.confirm(terminal.visible(f"Delete {run.id} ({said}) for good?"), abort=True, err=True)
+                typer.confirm(terminal.visible(f"Delete {run.id} ({summary}) for good?"), abort=True, err=True)
             except typer.Abort:
                 raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
         gone = upkeep.delete(store, run, forget=forget)

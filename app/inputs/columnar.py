@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.inputs.files import Say, Source, words
+from app.inputs.files import Say, Source, short_error
 from app.inputs.table import Rows, TableOptions, check_names
 from tasks.errors import InputError
 
@@ -42,7 +42,7 @@ def parquet_rows(source: Source, options: TableOptions, say: Say) -> Rows:
     ) as error:  # a damaged page is an OSError, fields named alike a ValueError
         if isinstance(error, MemoryError):
             raise
-        raise InputError(f"{source.name} can't be read as Parquet: {words(error)}.") from error
+        raise InputError(f"{source.name} can't be read as Parquet: {short_error(error)}.") from error
 
 
 def _unpacked(batch: Any) -> Rows:
@@ -68,7 +68,7 @@ def arrow_rows(source: Source, options: TableOptions, say: Say) -> Rows:
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, MemoryError):
             raise
-        raise InputError(f"{source.name} can't be read as an Arrow file: {words(error)}.") from error
+        raise InputError(f"{source.name} can't be read as an Arrow file: {short_error(error)}.") from error
 
 
 def _batches(source: Source, file: Any) -> Iterator[Any]:

@@ -106,10 +106,10 @@ class _Unpacked(io.RawIOBase):
 
     def _by(self, new: Callable[[], Any]) -> Callable[[int], bytes]:
         unpacker = new()
-        begun = False
+        started = False
 
         def read(size: int) -> bytes:
-            nonlocal unpacker, begun
+            nonlocal unpacker, started
             while True:
                 data = b""
                 if unpacker.eof:  # another one may be packed behind it
@@ -117,10 +117,10 @@ class _Unpacked(io.RawIOBase):
                         return b""
                     unpacker = new()
                 elif unpacker.needs_input and not (data := self._more()):
-                    if begun:
+                    if started:
                         raise EOFError("it ends too early")
                     return b""
-                begun = True
+                started = True
                 if part := unpacker.decompress(data, size):
                     return bytes(part)
 

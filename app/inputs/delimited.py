@@ -37,12 +37,12 @@ class Records:
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         parts: list[str] = []
-        begun = length = 0
+        first_line = length = 0
         inside = False
         for number, line in self._lines:
             if not inside and not line.strip("\r\n"):
                 continue
-            begun = begun if inside else number
+            first_line = first_line if inside else number
             length += len(line)
             if length > LONGEST_LINE:
                 raise InputError(
@@ -53,12 +53,12 @@ class Records:
                 inside = self._open(line, number, inside)
             parts.append(line)
             if not inside:
-                yield begun, "".join(parts).rstrip("\r\n")
+                yield first_line, "".join(parts).rstrip("\r\n")
                 parts.clear()
                 length = 0
         if inside:
             raise InputError(
-                f"{self._source.name}, line {begun} can't be read as CSV: a quote is opened and never closed. "
+                f"{self._source.name}, line {first_line} can't be read as CSV: a quote is opened and never closed. "
                 "Write a quote in a cell twice."
             )
 
@@ -123,13 +123,13 @@ def _separated(
 ) -> tuple[str, Iterator[tuple[int, str]]]:
     """(the separator, the lines without one that only names it, quotes in cells written twice)"""
     head = list(itertools.islice(_some(lines), SAMPLE))
-    usual = "\t" if source.suffix == ".tsv" else ","
+    default = "\t" if source.suffix == ".tsv" else ","
     named = ""
     if head and (line := head[0][1].strip("\r\n")).lower().startswith("sep=") and len(line) in (4, 5):
-        named = line[4:] or usual
+        named = line[4:] or default
         head = head[1:]
-    separator = options.separator or named or separator_of([line for _, line in head], usual)
-    if not options.separator and not named and separator != usual:
+    separator = options.separator or named or separator_of([line for _, line in head], default)
+    if not options.separator and not named and separator != default:
         say(f"{source.name} is read as separated by {SEPARATORS[separator]}.")
     whole: Iterator[tuple[int, str]] = itertools.chain(head, lines)
     if _escaped([line for _, line in head], separator):
@@ -165,20 +165,20 @@ def _some(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
             return
 
 
-def separator_of(lines: Sequence[str], usual: str = ",") -> str:
+def separator_of(lines: Sequence[str], default: str = ",") -> str:
     """What separates the cells of a table that begins with these lines: what gives each row the number of cells of the first.
 
-    Where several do, `usual` is taken, else what gives the most cells; where none does, what parts the first row.
+    Where several do, `default` is taken, else what gives the most cells; where none does, what parts the first row.
     """
-    widths = {separator: _widths(lines, separator) for separator in (usual, *SEPARATORS)}
+    widths = {separator: _widths(lines, separator) for separator in (default, *SEPARATORS)}
     parting = {separator: counts[0] for separator, counts in widths.items() if counts and counts[0] > 1}
     even = [separator for separator in parting if len(set(widths[separator])) == 1]
     for candidates in (even, list(parting)):
-        if usual in candidates:
-            return usual
+        if default in candidates:
+            return default
         if candidates:
             return max(candidates, key=lambda separator: parting[separator])
-    return usual
+    return default
 
 
 def _widths(lines: Sequence[str], separator: str) -> list[int]:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from app.inputs.encodings import known_encoding, not_utf8, text_lines
-from app.inputs.files import DAMAGED, Source, words
+from app.inputs.files import DAMAGED, Source, short_error
 from tasks.errors import InputError
 
 LARGEST = 100 * 10**6
@@ -80,15 +80,15 @@ def document(source: Source, by_libraries: Read = read) -> tuple[str, str]:
             _remembered.move_to_end(source)
             return _remembered[source]
     title, content = by_libraries(source) if source.suffix in BY_LIBRARIES else read(source)
-    found = title or PurePosixPath(source.inside or source.name).stem, content
+    result = title or PurePosixPath(source.inside or source.name).stem, content
     with _remembering:
         if source not in _remembered:
-            _remembered[source] = found
+            _remembered[source] = result
             _held["characters"] += len(content)
         while _held["characters"] > MOST_REMEMBERED:
             _, (_, forgotten) = _remembered.popitem(last=False)
             _held["characters"] -= len(forgotten)
-    return found
+    return result
 
 
 def _text(source: Source) -> tuple[str, str]:
@@ -108,8 +108,8 @@ def _markdown(source: Source) -> tuple[str, str]:
     _, content = _text(source)
     title = ""
     if front := FRONT_MATTER.match(content):
-        found = FRONT_TITLE.search(front[1] or "")
-        title = found[1].strip() if found else ""
+        match = FRONT_TITLE.search(front[1] or "")
+        title = match[1].strip() if match else ""
         if len(title) > 1 and title[0] in "\"'" and title[0] == title[-1]:
             title = title[1:-1]
         content = content[front.end() :].strip()
@@ -118,12 +118,12 @@ def _markdown(source: Source) -> tuple[str, str]:
 
 def _heading(content: str) -> str:
     """The first heading of a text in Markdown that has words."""
-    for found in HEADING.finditer(FENCED.sub("", content)):
-        words = (found[1] or found[2] or "").rstrip()
-        if found[1] and (opened := words.rstrip("#"))[-1:] in ("", " ", "\t"):
-            words = opened  # signs that close the heading, not those of "C#"
-        if words := words.strip("*_` \t"):
-            return _title(words)
+    for match in HEADING.finditer(FENCED.sub("", content)):
+        heading = (match[1] or match[2] or "").rstrip()
+        if match[1] and (opened := heading.rstrip("#"))[-1:] in ("", " ", "\t"):
+            heading = opened  # signs that close the heading, not those of "C#"
+        if heading := heading.strip("*_` \t"):
+            return _title(heading)
     return ""
 
 
@@ -176,7 +176,7 @@ def _page(source: Source, text: str) -> tuple[str, str]:
             raise InputError(f"{source.name} is nested too deeply to be read. Save its text as Markdown.") from error
         except BROKEN as error:
             raise InputError(
-                f"{source.name} can't be read as HTML: {words(error)}. Save its text as Markdown."
+                f"{source.name} can't be read as HTML: {short_error(error)}. Save its text as Markdown."
             ) from error
     lines = "\n".join(line.rstrip(" \t") for line in content.split("\n"))
     return title, re.sub(r"\n{3,}", "\n\n", lines).strip()
@@ -197,7 +197,9 @@ def _pdf(source: Source) -> tuple[str, str]:
     except DependencyError as error:
         raise InputError(f"{source.name} is encrypted. Save it without a password.") from error
     except (PyPdfError, *BROKEN) as error:
-        raise InputError(f"{source.name} can't be read as PDF: {words(error)}. Save it again, or as text.") from error
+        raise InputError(
+            f"{source.name} can't be read as PDF: {short_error(error)}. Save it again, or as text."
+        ) from error
     content = "\n\n".join(page for page in pages if page).replace("\0", "")
     if not content:
         raise InputError(
@@ -228,7 +230,7 @@ def _word(source: Source) -> tuple[str, str]:
                 f"{source.name} is encrypted, or of Word's older kind. Save it as .docx without a password."
             ) from error
         raise InputError(
-            f"{source.name} can't be read as a Word file: {words(error)}. Save it again as .docx."
+            f"{source.name} can't be read as a Word file: {short_error(error)}. Save it again as .docx."
         ) from error
     heading, content = _page(source, html)
     return _core_title(core) or heading or _heading(content), content
@@ -256,9 +258,9 @@ def _whole(source: Source) -> bytes:
     return raw
 
 
-def _title(found: str) -> str:
+def _title(text: str) -> str:
     """A title on one line; "" for what is none."""
-    title = " ".join(found.replace("\0", "").split())
+    title = " ".join(text.replace("\0", "").split())
     return "" if len(title) > LONGEST_TITLE or NO_TITLE.fullmatch(title) else title
 
 

@@ -59,7 +59,7 @@ TEXT_ENCODING = re.compile(
 """What may be named as an encoding, as Python calls it. Its other codecs are none of text."""
 
 
-def text_lines(source: Source, encoding: str = "", say: Say = lambda words: None) -> Iterator[tuple[int, str]]:
+def text_lines(source: Source, encoding: str = "", say: Say = lambda message: None) -> Iterator[tuple[int, str]]:
     """(number, line with its end) of a text, a byte order mark left out. Raises InputError."""
     with source.open() as file:
         named = known_encoding(encoding) if encoding else unicode_by_head(file)
@@ -168,7 +168,7 @@ def _guessed(
         sample.append(further)
         size += len(further[1])
     encoding = guessed(b"".join(line for _, line in sample)[:SAMPLE])
-    told = False
+    warned = False
     for number, line in itertools.chain(sample, lines):
         try:
             text = line.decode(encoding or "utf-8")
@@ -177,9 +177,9 @@ def _guessed(
                 f"{source.name}, line {number} is not {label(encoding) if encoding else 'UTF-8'} ({error.reason}). "
                 "Save it as UTF-8, or choose its encoding."
             ) from error
-        if not told:
+        if not warned:
             say(f"{source.name} is not UTF-8; it is read as {label(encoding)}.")
-            told = True
+            warned = True
         yield number, text
 
 
@@ -204,8 +204,8 @@ def guessed(sample: bytes) -> str:
     runs = [len(run) for run in NOT_ASCII.findall(sample)]
     if sum(length for length in runs if length > 2) * 5 <= sum(runs):  # letters with accents, one here and one there
         decoded = {encoding: sample.decode(encoding, "replace") for encoding in LATIN}
-        usual = {encoding: sum(map(text.count, LATIN[encoding])) for encoding, text in decoded.items()}
-        best = max(LATIN, key=lambda encoding: usual[encoding])
+        scores = {encoding: sum(map(text.count, LATIN[encoding])) for encoding, text in decoded.items()}
+        best = max(LATIN, key=lambda encoding: scores[encoding])
         return best if "\ufffd" not in decoded[best] else ""
     match = from_bytes(sample, cp_isolation=[encoding for encoding in NAMES if encoding not in LATIN]).best()
     return match.encoding if match is not None else ""

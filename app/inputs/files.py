@@ -93,9 +93,9 @@ def sources(
     if path.is_dir():
         places, elsewhere = _in_folder(path, still)
         names, left = _sorted(places, known, f"The folder {called(path)}", elsewhere)
-        if found := next((name for name in names if name in WRITTEN_BY_DATASETS), ""):
+        if marker := next((name for name in names if name in WRITTEN_BY_DATASETS), ""):
             raise InputError(
-                f"The folder {called(path)} holds {found}: 'datasets' wrote it. Name it as a dataset, not as a file."
+                f"The folder {called(path)} holds {marker}: 'datasets' wrote it. Name it as a dataset, not as a file."
             )
         yield (_of_file(path / name, name, still, digests) for name in names), left
     elif path.suffix.lower() == ".zip":
@@ -119,8 +119,8 @@ def fingerprint(path: Path, known: Collection[str], still: Still = go_on, digest
     if not path.is_dir():
         return digest_of(path, still)
     whole = hashlib.sha256()
-    with sources(path, known, still) as (found, _):
-        for source in found:
+    with sources(path, known, still) as (files, _):
+        for source in files:
             whole.update(f"{source.inside}\0{digest_of(path / source.inside, still)}\n".encode())
     return whole.hexdigest()
 
@@ -132,7 +132,7 @@ def digest(path: Path, still: Still = go_on) -> str:
 
 
 def _sorted(
-    names: Collection[str], known: Collection[str], place: str, elsewhere: int = 0
+    names: Collection[str], known: Collection[str], container: str, elsewhere: int = 0
 ) -> tuple[list[str], list[str]]:
     """(names of files to read, sentences about the others). Raises InputError if there is none to read."""
     taken = sorted(name for name in names if ending(name) in known)
@@ -140,20 +140,22 @@ def _sorted(
     nested = others.pop(".zip", 0)
     left = []
     if others:
-        which = ", ".join(f"{number} {ending or 'without one'}" for ending, number in others.most_common(5))
+        endings = ", ".join(f"{number} {ending or 'without one'}" for ending, number in others.most_common(5))
         more = ", and others" if len(others) > 5 else ""
         are = "1 file is" if others.total() == 1 else f"{others.total()} files are"
-        left.append(f"{place}: {are} left out, of an ending that is not known ({which}{more}).")
+        left.append(f"{container}: {are} left out, of an ending that is not known ({endings}{more}).")
     if elsewhere:
         are = (
             "1 file is left out: it is a link" if elsewhere == 1 else f"{elsewhere} files are left out: they are links"
         )
-        left.append(f"{place}: {are} to outside of it.")
+        left.append(f"{container}: {are} to outside of it.")
     if nested:
-        left.append(f"{place}: {nested} zip file{'s' * (nested > 1)} in it {'are' if nested > 1 else 'is'} not opened.")
+        left.append(
+            f"{container}: {nested} zip file{'s' * (nested > 1)} in it {'are' if nested > 1 else 'is'} not opened."
+        )
     if not taken:
         why = f" {' '.join(left)}" if left else ""
-        raise InputError(f"{place} holds no file that can be read (they end in {', '.join(known)}).{why}")
+        raise InputError(f"{container} holds no file that can be read (they end in {', '.join(known)}).{why}")
     return taken, left
 
 
@@ -177,29 +179,29 @@ def _in_folder(folder: Path, still: Still) -> tuple[list[str], int]:
     def stop(error: OSError) -> None:
         raise error
 
-    found: list[str] = []
+    paths: list[str] = []
     elsewhere, whole = 0, folder.resolve()
     for root, folders, files in os.walk(folder, onerror=stop):
         still()
         folders[:] = [name for name in folders if not _hidden([name])]
-        here = Path(root)
-        for file in (here / name for name in files if not _hidden([name])):
+        parent = Path(root)
+        for file in (parent / name for name in files if not _hidden([name])):
             if file.is_symlink() and not file.resolve().is_relative_to(whole):
                 elsewhere += file.exists()
             elif file.is_file():
-                found.append(file.relative_to(folder).as_posix())
-        if len(found) > MOST_FILES:
+                paths.append(file.relative_to(folder).as_posix())
+        if len(paths) > MOST_FILES:
             raise InputError(f"The folder {called(folder)} holds more than {MOST_FILES:,} files. Name a smaller one.")
-    return found, elsewhere
+    return paths, elsewhere
 
 
 def _of_file(path: Path, inside: str, still: Still, digests: "KnownInputs | None") -> Source:
-    said = path.stat()
+    stat = path.stat()
     name = inside or called(path)
     return Source(
         name,
         ending(path.name),
-        (str(path.absolute()), said.st_mtime_ns, said.st_size),
+        (str(path.absolute()), stat.st_mtime_ns, stat.st_size),
         inside,
         unpacked(path.name, name, partial(_open_file, path, still, digests)),
     )
@@ -261,7 +263,9 @@ def _opened(path: Path, still: Still) -> Iterator[zipfile.ZipFile]:
         except InputError as error:
             raise InputError(f"{called(path)} can't be read as a zip file. {error}") from error
         except (*DAMAGED, ValueError) as error:
-            raise InputError(f"{called(path)} can't be read as a zip file: {words(error)}. Pack it again.") from error
+            raise InputError(
+                f"{called(path)} can't be read as a zip file: {short_error(error)}. Pack it again."
+            ) from error
         with opened:
             yield opened
 
@@ -273,19 +277,19 @@ def _entries(opened: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
     """
     if len(opened.infolist()) > MOST_FILES:
         raise InputError(f"{called(path)} holds more than {MOST_FILES:,} files. Pack fewer of them.")
-    found: dict[str, zipfile.ZipInfo] = {}
+    entries: dict[str, zipfile.ZipInfo] = {}
     again: Counter[str] = Counter()
     for entry in opened.infolist():
         parts = [
             part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
         ]
         if not entry.is_dir() and parts and not _hidden(parts):
-            place = own = "/".join(parts)
-            while place in found:
+            name = own = "/".join(parts)
+            while name in entries:
                 again[own] += 1
-                place = f"again-{again[own]}/{own}"
-            found[place] = entry
-    return found
+                name = f"again-{again[own]}/{own}"
+            entries[name] = entry
+    return entries
 
 
 def _check(opened: zipfile.ZipFile, path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -301,8 +305,8 @@ def _check(opened: zipfile.ZipFile, path: Path, entries: list[zipfile.ZipInfo]) 
         raise InputError(f"{called(path)} is packed in an unusual way. Pack it again, by the usual method (deflate).")
 
 
-def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place: str, still: Still) -> Source:
-    suffix = ending(place)
+def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, inside: str, still: Still) -> Source:
+    suffix = ending(inside)
     stamp = (
         str(path.absolute()),
         path.stat().st_mtime_ns,
@@ -311,13 +315,13 @@ def _of_entry(opened: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo, place
         entry.CRC,
         entry.file_size,
     )
-    name = f"{place} in {called(path)}"
-    return Source(name, suffix, stamp, place, unpacked(place, name, partial(_open_entry, opened, entry, still)))
+    name = f"{inside} in {called(path)}"
+    return Source(name, suffix, stamp, inside, unpacked(inside, name, partial(_open_entry, opened, entry, still)))
 
 
 def _open_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, still: Still) -> io.BufferedReader:
     return io.BufferedReader(_Stream(opened.open(entry), still), BUFFER)
 
 
-def words(error: BaseException) -> str:
+def short_error(error: BaseException) -> str:
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from app.files import exists, expanded
-from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, ending, go_on, sources, words
+from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, ending, go_on, short_error, sources
 from app.inputs.files import fingerprint as fingerprint_of
 from app.inputs.known_inputs import KnownInputs
 from app.inputs.table import Rows, TableOptions
@@ -97,19 +97,19 @@ class Inputs:
 
 def rows(
     inputs: Inputs,
-    wanted: Collection[str] = (),
-    say: Say = lambda words: None,
+    columns: Collection[str] = (),
+    say: Say = lambda message: None,
     still: Still = go_on,
     known: KnownInputs | None = None,
 ) -> Rows:
     """The rows, with the columns renamed. Yields nothing where no input is named.
 
-    `wanted` are the columns that the task needs, which decide how a .txt file is read. `say` is told what is left out of a
+    `columns` are the columns that the task needs, which decide how a .txt file is read. `say` is told what is left out of a
     folder or a zip. `still` is called again and again meanwhile, and may raise to end that. `known` keeps
     the digests of files that are read to their end. Raises InputError.
     """
     if inputs.path:
-        unmapped = _files(expanded(inputs.path), documents_in(inputs, wanted), inputs.table, say, still, known)
+        unmapped = _files(expanded(inputs.path), documents_in(inputs, columns), inputs.table, say, still, known)
     elif inputs.dataset:
         unmapped = _dataset(inputs, still)
     else:
@@ -117,14 +117,14 @@ def rows(
     end = None if inputs.limit is None else inputs.skip + inputs.limit
     taken = itertools.islice(unmapped, inputs.skip, end)
     if (first := next(taken, None)) is None:
-        behind = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
-        raise InputError(f"{called(inputs.path) or inputs.dataset} holds no rows{behind}.")
+        after = f" behind the first {inputs.skip}, which skip leaves out" if inputs.skip else ""
+        raise InputError(f"{called(inputs.path) or inputs.dataset} holds no rows{after}.")
     return (_renamed(python_values(row), inputs.columns) for row in itertools.chain([first], taken))
 
 
-def documents_in(inputs: Inputs, wanted: Collection[str]) -> bool:
+def documents_in(inputs: Inputs, columns: Collection[str]) -> bool:
     """True where a task wants documents, so that a .txt file is one."""
-    return DOCUMENT in {inputs.columns.get(column, column) for column in wanted}
+    return DOCUMENT in {inputs.columns.get(column, column) for column in columns}
 
 
 def fingerprint(inputs: Inputs, still: Still = go_on, known: KnownInputs | None = None) -> str:
@@ -140,14 +140,14 @@ def fingerprint(inputs: Inputs, still: Still = go_on, known: KnownInputs | None 
 
 
 def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    if missing := [theirs for theirs in columns.values() if theirs not in row]:
+    if missing := [column for column in columns.values() if column not in row]:
         have = ", ".join(map(str, row)) or "none"
         raise InputError(
             f"The input has no column '{missing[0]}' (columns there: {have}). Choose another one.",
             terminal="It is named under [inputs.columns] in the recipe.",
         )
     others = {name: value for name, value in row.items() if name not in columns and name not in columns.values()}
-    return {**{ours: row[theirs] for ours, theirs in columns.items()}, **others}
+    return {**{task_column: row[column] for task_column, column in columns.items()}, **others}
 
 
 def _files(
@@ -162,11 +162,11 @@ def _files(
     try:
         if ending(path.name) in KNOWN and path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{called(path)} is empty.")
-        with sources(path, KNOWN, still, digests) as (found, left), sandbox_when_needed(still) as sandbox:
+        with sources(path, KNOWN, still, digests) as (files, left), sandbox_when_needed(still) as sandbox:
             for sentence in left:
                 say(sentence)
             reason, empty = "", True
-            for source in found:
+            for source in files:
                 try:
                     rows = rows_of(source, as_documents, options, say, sandbox)
                     if (first := next(rows, None)) is None:
@@ -184,7 +184,7 @@ def _files(
             if empty:
                 raise InputError(reason)
     except DAMAGED as error:
-        raise InputError(f"{called(path)} is damaged: {words(error)}. Pack it again.") from error
+        raise InputError(f"{called(path)} is damaged: {short_error(error)}. Pack it again.") from error
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -225,7 +225,7 @@ def _loaded(inputs: Inputs) -> Any:
     name, split = inputs.dataset, inputs.split
     try:
         folder = expanded(name)
-        if any(exists(folder / made) for made in WRITTEN_BY_DATASETS):
+        if any(exists(folder / marker) for marker in WRITTEN_BY_DATASETS):
             dataset = datasets.load_from_disk(str(folder))
             parts = dataset.values() if isinstance(dataset, dict) else [dataset]
             _check_inside(folder, [file["filename"] for part in parts for file in part.cache_files])
@@ -244,7 +244,7 @@ def _loaded(inputs: Inputs) -> Any:
         raise
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         hint = " Name one as config." if "config" in str(error).lower() else ""
-        raise InputError(f"The dataset {name} can't be loaded: {words(error)}.{hint}") from error
+        raise InputError(f"The dataset {name} can't be loaded: {short_error(error)}.{hint}") from error
     return dataset
 
 

@@ -87,8 +87,8 @@ class Outline:
         holding = holding or {name: member for name, member in lists.items() if not member.entries}
         if not holding:
             return "", ""
-        usual = [name for name in LIST_NAMES if name in holding]
-        return "objects", usual[0] if usual else max(holding, key=lambda name: holding[name].entries)
+        list_names = [name for name in LIST_NAMES if name in holding]
+        return "objects", list_names[0] if list_names else max(holding, key=lambda name: holding[name].entries)
 
 
 def json_lines(source: Source, options: TableOptions, say: Say) -> Rows:
@@ -130,7 +130,7 @@ def _tidied(line: str, read: int) -> Any:
 
 def _over_lines(source: Source, options: TableOptions) -> Rows | None:
     """The rows of a file that is JSON though its ending says that each line is; None where it is not."""
-    rows = json_rows(source, options, lambda words: None)
+    rows = json_rows(source, options, lambda message: None)
     try:
         first = next(rows)
     except (InputError, StopIteration):
@@ -286,14 +286,14 @@ def _by_column(source: Source, stream: JsonStream) -> Rows:
         for name in stream.members():
             if name in spans:
                 check_names(source, [name, name])
-            begun = spill.tell()
+            start = spill.tell()
             if stream.peek() == "[":
                 for value in stream.items():
                     spill.write(json.dumps(["", value]).encode() + b"\n")
             else:
                 for label in stream.members():
                     spill.write(json.dumps([label, stream.value()]).encode() + b"\n")
-            spans[name] = (begun, spill.tell())
+            spans[name] = (start, spill.tell())
             if len(spans) > MOST_COLUMNS:
                 break
         column_names(source, list(spans))

@@ -188,8 +188,8 @@ class JsonStream:
 
     def _at_last_comma(self, position: int) -> bool:
         """True if a fault is at a comma, or behind one: Python's versions differ in that."""
-        behind = self._held[max(0, position - AT_ONCE) : position].rstrip(" \t\n\r")
-        return behind.endswith(",") or self._held.startswith(",", position)
+        tail = self._held[max(0, position - AT_ONCE) : position].rstrip(" \t\n\r")
+        return tail.endswith(",") or self._held.startswith(",", position)
 
     def _fault(self, message: str, position: int) -> ValueError:
         return ValueError(f"{message} in line {self._lines + self._held.count(chr(10), 0, position) + 1}")

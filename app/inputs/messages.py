@@ -45,16 +45,16 @@ class Message:
 
     def _put_behind(self, cell: str | bytes) -> dict[str, Any]:
         raw = cell.encode("utf-8", "surrogatepass") if isinstance(cell, str) else cell
-        begun = self._behind
+        start = self._behind
         self._long.append(raw)
         self._behind += len(raw)
         self.size += len(raw)
-        return {TAG: [LONG_KINDS[type(cell)], [begun, self._behind]]}
+        return {TAG: [LONG_KINDS[type(cell)], [start, self._behind]]}
 
     def sealed(self, rows: Sequence[str], refusal: str, sentences: Sequence[str]) -> bytes:
         """All of it, with rows that were packed for it."""
-        said = _encode([[sentence, getattr(sentence, "names", None)] for sentence in sentences])
-        text = f"[[{','.join(rows)}],{_encode(refusal)},{said}]".encode("utf-8", "surrogatepass")
+        encoded = _encode([[sentence, getattr(sentence, "names", None)] for sentence in sentences])
+        text = f"[[{','.join(rows)}],{_encode(refusal)},{encoded}]".encode("utf-8", "surrogatepass")
         return b"".join([len(text).to_bytes(8, "big"), text, *self._long])
 
 
@@ -64,8 +64,8 @@ def opened(message: bytes) -> tuple[list[dict[str, Any]], str, list[str]]:
     try:
         text = message[8:end].decode("utf-8", "surrogatepass")
         hook = partial(_untagged, memoryview(message)[end:]) if MARK in text else None
-        rows, refusal, said = json.loads(text, object_hook=hook)
-        sentences = [_sentence(*parts) for parts in said]
+        rows, refusal, entries = json.loads(text, object_hook=hook)
+        sentences = [_sentence(*parts) for parts in entries]
     except (ArithmeticError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"no message: {error}") from error
     if not (isinstance(refusal, str) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
@@ -93,13 +93,13 @@ def _tagged(value: Any) -> Any:
     raise InputError(f"A value of the kind {type(value).__name__} can't be read. Save its column as text.")
 
 
-def _untagged(behind: memoryview, entries: dict[str, Any]) -> Any:
+def _untagged(payload: memoryview, entries: dict[str, Any]) -> Any:
     if TAG not in entries or len(entries) != 1:
         return entries
     kind, text = entries[TAG]
     if kind not in LONG_KINDS.values():
         return VALUES[kind](text)
-    raw = bytes(behind[slice(*text)])
+    raw = bytes(payload[slice(*text)])
     return raw if kind == "long bytes" else raw.decode("utf-8", "surrogatepass")
 
 

@@ -119,9 +119,9 @@ class Sandbox:
                 self._still()
                 if time.monotonic() > until:
                     raise InputError(f"{source.name} takes longer than {PATIENCE:.0f} seconds to read. {HELP}")
-            found, refusal, sentences = messages.opened(child.received())
+            rows, refusal, sentences = messages.opened(child.received())
             if file is not None and options is None and not refusal:
-                _check_document(found)
+                _check_document(rows)
         except (EOFError, ConnectionError, ValueError) as error:
             self._end()
             raise InputError(
@@ -132,7 +132,7 @@ class Sandbox:
             raise
         if refusal:
             raise InputError(refusal)
-        return found, sentences
+        return rows, sentences
 
     def _end(self) -> None:
         if self._child is not None:
@@ -153,16 +153,16 @@ class _Child:
     def started() -> "_Child":
         import socket
 
-        ours, theirs = socket.socketpair()
-        with theirs:
+        own_end, child_end = socket.socketpair()
+        with child_end:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", START.format(__name__), json.dumps(sys.path), str(theirs.fileno())],
+                [sys.executable, "-I", "-c", START.format(__name__), json.dumps(sys.path), str(child_end.fileno())],
                 env={**{name: os.environ[name] for name in KEPT if name in os.environ}, **LEAN},
-                pass_fds=[theirs.fileno()],
+                pass_fds=[child_end.fileno()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for this process: what was begun is finished
             )  # fmt: skip
-        return _Child(process, Connection(ours.detach()))
+        return _Child(process, Connection(own_end.detach()))
 
     @staticmethod
     def ready() -> "_Child":
@@ -221,8 +221,8 @@ def _of(file: IO[bytes], source: Source) -> Source:
     return Source(source.name, source.suffix, (), source.inside, lambda: open(os.dup(file.fileno()), "rb"))  # noqa: PTH123
 
 
-def _check_document(found: list[dict[str, Any]]) -> None:
-    if len(found) != 1 or not {"title", "content"} <= found[0].keys():
+def _check_document(rows: list[dict[str, Any]]) -> None:
+    if len(rows) != 1 or not {"title", "content"} <= rows[0].keys():
         raise ValueError("no document")
 
 
@@ -241,18 +241,18 @@ def serve() -> None:
         if rows is None and not ends.poll(IDLE):
             return
         try:
-            asked = ends.recv_bytes()
+            request = ends.recv_bytes()
         except EOFError:
             return
-        if asked == FORGET:
+        if request == FORGET:
             rows = None
             continue
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)  # its default is to end the process, whatever it does
         message, some, refusal = messages.Message(), list[str](), ""
         sentences.clear()
         try:
-            if asked != MORE:
-                name, suffix, inside, options = json.loads(asked)
+            if request != MORE:
+                name, suffix, inside, options = json.loads(request)
                 source = _sent(ends, name, suffix, inside)
                 if suffix in documents.READERS:
                     rows = None

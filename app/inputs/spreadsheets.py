@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from app.inputs.files import Say, Source, words
+from app.inputs.files import Say, Source, short_error
 from app.inputs.table import Rows, SheetsSaid, TableOptions, column_names, numbered
 from tasks.errors import InputError
 
@@ -30,7 +30,7 @@ def rows(source: Source, options: TableOptions, say: Say) -> Rows:
         raise
     except (CalamineError, ZipError, ValueError, OSError, KeyError, OverflowError) as error:
         raise InputError(
-            f"{source.name} can't be read as a spreadsheet: {words(error)}. Is it protected, or damaged?"
+            f"{source.name} can't be read as a spreadsheet: {short_error(error)}. Is it protected, or damaged?"
         ) from error
     if not table:
         return

@@ -52,9 +52,9 @@ class Found:
 
 
 def look(
-    given: Inputs, wanted: Sequence[str] = (), recognise: Callable[[Mapping[str, Any]], str] | None = None
+    source: Inputs, needed: Sequence[str] = (), recognise: Callable[[Mapping[str, Any]], str] | None = None
 ) -> Found:
-    """Reads an input to its end, as a task that needs the columns `wanted` would, or for a while. Raises InputError.
+    """Reads an input to its end, as a task that needs the columns `needed` would, or for a while. Raises InputError.
 
     `recognise` says what the first row is of.
     """
@@ -64,19 +64,19 @@ def look(
     first: list[dict[str, str]] = []
     layout = ""
     try:
-        whole = replace(given, columns={}, skip=0, limit=None)
-        for row in inputs.rows(whole, wanted, left.append, within(LOOKED_FOR)):
+        whole = replace(source, columns={}, skip=0, limit=None)
+        for row in inputs.rows(whole, needed, left.append, within(LOOKED_FOR)):
             if counted < LOOKED_AT:
                 columns.update(dict.fromkeys(str(name) for name in row))
-            if given.skip <= counted < given.skip + SHOWN_ROWS:
+            if source.skip <= counted < source.skip + SHOWN_ROWS:
                 shown = itertools.islice(row.items(), MOST_COLUMNS)
                 first.append({str(name): short(value) for name, value in shown})
-            if counted == given.skip and recognise is not None:
+            if counted == source.skip and recognise is not None:
                 layout = recognise(row)
             counted += 1
     except OutOfTime:
         more = True
-        if not counted and inputs.documents_in(given, wanted):
+        if not counted and inputs.documents_in(source, needed):
             columns = dict.fromkeys(documents.COLUMNS)
         elif not counted:
             raise

@@ -48,8 +48,8 @@ def which(look: Look) -> str:
     """Where rows go now."""
     standing, settings = look.desk.standby.argilla, look.desk.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
-    words = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
-    return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(words)}</p>'
+    status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
+    return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(status)}</p>'
 
 
 def use_other(act: Act) -> Done:
@@ -137,8 +137,8 @@ def pushes(look: Look) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
-    here = reviewing.argilla_name(look.desk.settings)
-    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == here]
+    server = reviewing.argilla_name(look.desk.settings)
+    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == server]
 
 
 def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> str:
@@ -184,15 +184,15 @@ def _dataset(look: Look) -> str:
 
 def _samples(look: Look) -> str:
     """How far the audit and the queue are."""
-    found = look.desk.store.reviews.samples(look.run.id) if look.run else {}
-    if "audit" not in found:
+    samples = look.desk.store.reviews.samples(look.run.id) if look.run else {}
+    if "audit" not in samples:
         return ""
-    sent, seen = found["audit"]
-    words = f"Audit, a random sample that tells how well people and labeller agree: {seen} of {sent} reviewed."
-    if "queue" in found:
-        sent, seen = found["queue"]
-        words += f" Queue, the most doubtful first: {seen} of {sent}."
-    return f'<p class="note">{t(words)}</p>'
+    sent, seen = samples["audit"]
+    message = f"Audit, a random sample that tells how well people and labeller agree: {seen} of {sent} reviewed."
+    if "queue" in samples:
+        sent, seen = samples["queue"]
+        message += f" Queue, the most doubtful first: {seen} of {sent}."
+    return f'<p class="note">{t(message)}</p>'
 
 
 def _way_in(look: Look) -> str:

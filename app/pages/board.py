@@ -52,9 +52,9 @@ class Act:
         """The button's data-act, "" for none. Raises PageError."""
         return self.text("act", "")
 
-    def text(self, name: str, usual: str | None = None) -> str:
-        """A text that the button said; `usual` where it said none. Raises PageError."""
-        value = self.data.get(name, usual)
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text that the button said; `default` where it said none. Raises PageError."""
+        value = self.data.get(name, default)
         if not isinstance(value, str) or len(value) > LONGEST_TEXT:
             raise PageError
         return value
@@ -95,14 +95,14 @@ def stop(act: Act) -> Done:
     """Ends the job of the run that is shown."""
     job = act.desk.jobs.of(act.run_id)
     act.desk.jobs.stop(act.run_id)
-    words = {
+    messages = {
         "push": "Stopping after the batch that is on its way.",
         "file": "Stopping before the file is there, if there is time.",
         "hub": "Stopping before anything changes on the Hub, if there is time.",
         "argilla": "Stopping after the batch that is on its way.",
     }
     return Done(
-        toast=words.get((job.into or job.what) if job else "", "Stopping: what was sent is waited for and kept.")
+        toast=messages.get((job.into or job.what) if job else "", "Stopping: what was sent is waited for and kept.")
     )
 
 
@@ -166,13 +166,13 @@ class Board:
         """A button whose words come from a look; without words it is not there."""
 
         def shown(look: Look) -> Any:
-            words = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
-            return gr.update(value=words, visible=True) if words else gr.update(visible=False)
+            label = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
+            return gr.update(value=label, visible=True) if label else gr.update(visible=False)
 
-        made = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
-        self.shows.append((self.page, made, shown))
-        self.act(made.click, do, forms=forms)
-        return made
+        button = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
+        self.shows.append((self.page, button, shown))
+        self.act(button.click, do, forms=forms)
+        return button
 
     def act(
         self,
@@ -198,9 +198,9 @@ class Board:
         """Where what is wrong with `places` is said."""
 
         def show(look: Look) -> str:
-            said, leads = look.place.get("problems", {}), look.place.get("leads", {})
-            listed = ((said[place], leads.get(place)) for place in places if said.get(place))
-            return "".join(parts.problem(words, self.lead(*lead) if lead else "") for words, lead in listed)
+            problems, leads = look.place.get("problems", {}), look.place.get("leads", {})
+            listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
+            return "".join(parts.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
 
         return self.part(show, self.follow)
 
@@ -209,28 +209,28 @@ class Board:
         page, name, led = act.text("page"), act.text("field", ""), act.place.get("leads", {})
         if page not in self.form.pages.values() or (name and name not in self.form.pages):
             raise PageError
-        problems = {place: words for place, words in act.place.get("problems", {}).items() if place not in led}
+        problems = {key: message for key, message in act.place.get("problems", {}).items() if key not in led}
         return Done(page=page, problems=problems, field=name)
 
     def lead(self, page: str, name: str = "", title: str = "") -> str:
         """A button that goes to a page, and to a field there."""
-        words = " → ".join(filter(None, [page.capitalize(), title]))
-        return parts.button(f"Open {words}", "lead", act="place", page=page, field=name)
+        label = " → ".join(filter(None, [page.capitalize(), title]))
+        return parts.button(f"Open {label}", "lead", act="place", page=page, field=name)
 
     def wrong(self, look: Look) -> str:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
-        page, said = str(look.place.get("page", "")), look.place.get("problems", {})
+        page, problems = str(look.place.get("page", "")), look.place.get("problems", {})
         form, focus = self.form, look.place.get("focus", ("", 0.0))
-        here = {name for name, where in form.pages.items() if where in (page, "top")}
+        names = {name for name, where in form.pages.items() if where in (page, "top")}
         if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
             self.looked_at = look.filled, draft.unusable(look.filled)
-        live = {name: words for name, words in self.looked_at[1].items() if name in here}
-        known = {**live, **{name: words for name, words in said.items() if name in here}}
-        if focus[0] in here:
+        live = {name: message for name, message in self.looked_at[1].items() if name in names}
+        known = {**live, **{name: message for name, message in problems.items() if name in names}}
+        if focus[0] in names:
             known.setdefault(focus[0], "")
         items = "".join(
             f"<li {parts.attrs(at=form.places[name], fold=form.folds.get(name, ''), focus=focus[1] if name == focus[0] else '')}>"
-            f"{parts.t(parts.sentence(words))}</li>"
-            for name, words in known.items()
+            f"{parts.t(parts.sentence(message))}</li>"
+            for name, message in known.items()
         )
         return f"<ul hidden>{items}</ul>" if items else ""

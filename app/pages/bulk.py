@@ -136,14 +136,14 @@ def _select_all(act: Act) -> Done:
 def _between(look: Look, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
     assert look.run is not None
-    browse, wanted, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
-    places = [browse.place(look.run.id, wanted, row, majority=majority) for row in (row_id, until)]
-    known = sorted(place for place in places if place is not None)
+    browse, query, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
+    positions = [browse.place(look.run.id, query, row, majority=majority) for row in (row_id, until)]
+    known = sorted(position for position in positions if position is not None)
     if len(known) < 2:
         return [until]
     if known[1] - known[0] >= MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
-    return browse.page(look.run.id, wanted, known[0], known[1] - known[0] + 1, majority=majority)
+    return browse.page(look.run.id, query, known[0], known[1] - known[0] + 1, majority=majority)
 
 
 def _bulk(act: Act) -> Done:
@@ -194,7 +194,7 @@ def _undo(act: Act) -> Done:
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
     number = store.quick.take_back(undo.added) if undo.added else changing.keep_all(store, undo.dropped)
     left = undo.number - number
-    words = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
+    message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:
-        words += f" {count(left, 'row')} {_was(left)} changed meanwhile and {'stays' if left == 1 else 'stay'} so."
-    return Done(place={"undo": Undo(undo.run, words)})
+        message += f" {count(left, 'row')} {_was(left)} changed meanwhile and {'stays' if left == 1 else 'stay'} so."
+    return Done(place={"undo": Undo(undo.run, message)})

@@ -17,8 +17,8 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons."""
     nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
     *before, last = row.messages or nothing
-    talk = "".join(parts.bubble(m["role"], readable(m)) for m in before)
-    talk = f'<div class="talk">{talk}</div>' if talk else ""
+    conversation = "".join(parts.bubble(m["role"], readable(m)) for m in before)
+    conversation = f'<div class="talk">{conversation}</div>' if conversation else ""
     answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
     if not row.responses:
         answers = '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
@@ -26,18 +26,18 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
         f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{talk}'
+        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{conversation}'
         f'<div class="pair">{parts.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
     )
 
 
 def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
     """A row that is being written: what `speaker`, the user or the assistant, says so far."""
-    asked, answer = (text, "") if speaker == "user" else ("", text)
+    instruction, answer = (text, "") if speaker == "user" else ("", text)
     return (
         f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><b class="no">{number}</b>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
-        f"{parts.bubble('user', asked, raw=True)}{parts.bubble('assistant', answer, raw=True)}</div></article>"
+        f"{parts.bubble('user', instruction, raw=True)}{parts.bubble('assistant', answer, raw=True)}</div></article>"
     )
 
 
@@ -57,10 +57,10 @@ def _without_json(text: str) -> str:
     import jiter
 
     try:
-        begun = jiter.from_json(text.encode("utf-8", "replace"), partial_mode="trailing-strings")
+        parsed = jiter.from_json(text.encode("utf-8", "replace"), partial_mode="trailing-strings")
     except ValueError:
         return ""
-    return "\n".join(_texts(begun))
+    return "\n".join(_texts(parsed))
 
 
 def _texts(value: Any) -> list[str]:
@@ -89,8 +89,8 @@ def _source(row: Row) -> str:
     """Where a row comes from: its document, its seed, its examples or its system prompt, folded."""
     origin = row.origin
     if passage := origin.get("passage"):
-        told = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
-        note = ", ".join([*told, count(len(str(passage)), "character")])
+        facts = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
+        note = ", ".join([*facts, count(len(str(passage)), "character")])
         return parts.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
     if seed := origin.get("seed"):
         return parts.fold(f"From the seed: {parts.clipped(str(seed), 60)}", t(seed), kind="source")
@@ -123,12 +123,12 @@ def progress_card(look: Look) -> str:
     if not look.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
-    said = parts.notice(trouble, "warn", lead(look) if trouble else "")
+    warning = parts.notice(trouble, "warn", lead(look) if trouble else "")
     row = parts.facts(facts, "Progress") if facts else ""
     return (
         f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
         f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
-        f"{parts.track(done, total, 'Rows made', counts.failed)}{said}{row}{_losses(look)}{marked(look)}</section>"
+        f"{parts.track(done, total, 'Rows made', counts.failed)}{warning}{row}{_losses(look)}{marked(look)}</section>"
     )
 
 
@@ -163,9 +163,9 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
     tally = job.execution.engine.tally
     seconds = max(time.time() - job.began, 0.001)
     rate = job.what == "rate" or (look.total is not None and look.counts.answered >= look.total)
-    made = job.execution.progress.rated if rate else look.counts.answered - job.before.answered
+    rows_done = job.execution.progress.rated if rate else look.counts.answered - job.before.answered
     facts: list[tuple[object, str]] = [
-        (f"{made / seconds * 60:.1f}" if made else "–", "rows a minute"),
+        (f"{rows_done / seconds * 60:.1f}" if rows_done else "–", "rows a minute"),
         (f"{tally.sent:,}", "calls"),
         (f"{tally.prompt_tokens + tally.completion_tokens:,}", "tokens"),
     ]
@@ -177,7 +177,7 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
         return "Waiting for an answer", facts
     seconds_left = _left(look, seconds)
     if seconds_left is None:
-        return job.saying if not made else "", facts
+        return job.saying if not rows_done else "", facts
     return f"about {parts.duration(seconds_left)} left" if seconds_left > 0 else "Nearly there", facts
 
 
@@ -192,21 +192,21 @@ def _left(look: Look, seconds: float) -> float | None:
             min(look.total, PREVIEW_ROWS) - look.counts.answered,
         )
     rates = job.execution.judge is not None
-    made = look.counts.answered - job.before.answered
+    answered = look.counts.answered - job.before.answered
     to_make = max((look.total or 0) - look.counts.answered, 0) if job.what == "work" else 0
     rated = job.execution.progress.rated if rates else 0
     to_rate = look.counts.answered - (rated if job.what == "rate" else look.counts.rated) + to_make if rates else 0
     if not rates or recipe is None:
-        return _of(seconds, made, to_make)
+        return _of(seconds, answered, to_make)
     tallies = job.execution.engine.tallies.items()
     of_rating = sum((tally.seconds for (stage, _), tally in tallies if stage == "rate"), 0.0)
     of_making = sum((tally.seconds for (stage, _), tally in tallies if stage != "rate"), 0.0)
-    a_row = of_making / made if made else 0.0
-    if not rated and not made:
+    a_row = of_making / answered if answered else 0.0
+    if not rated and not answered:
         return None
     a_rating = of_rating / rated if rated else a_row
     done, left = of_making + of_rating, to_make * a_row + to_rate * a_rating
-    return seconds * left / done if done > 0 else _of(seconds, made + rated, to_make + to_rate)
+    return seconds * left / done if done > 0 else _of(seconds, answered + rated, to_make + to_rate)
 
 
 def _of(seconds: float, done: int, left: int) -> float | None:
@@ -238,7 +238,7 @@ def _losses(look: Look) -> str:
     )
     button = ""
     if failures and not look.busy:
-        words = f"Try the {failures.total()} that failed again"
+        label = f"Try the {failures.total()} that failed again"
         rest = look.standing in ("paused", "stopped", "interrupted")
-        button = parts.button(f"Resume, and t{words[1:]}" if rest else words, act="retry")
+        button = parts.button(f"Resume, and t{label[1:]}" if rest else label, act="retry")
     return f'<div class="fails"><h3>Failed or dropped</h3><ul>{items}</ul>{button}</div>'

@@ -55,8 +55,8 @@ def card(look: Look, row: Row, number: int, dropped: bool) -> str:
     raw = parts.fold("Raw", f"<pre>{t(_raw(row))}</pre>", kind="raw")
     if look.busy:
         return row_card(row, str(number), raw)
-    words = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
-    acts = "".join(parts.button(word, act=what, row=row.id) for word, what in words)
+    actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
+    acts = "".join(parts.button(word, act=what, row=row.id) for word, what in actions)
     return row_card(row, str(number), acts + raw)
 
 
@@ -74,11 +74,11 @@ def _raw(row: Row) -> str:
 
 def _editing(look: Look) -> Row | None:
     """The row that is being edited."""
-    wanted = str(look.place.get("editing") or "")
-    if not wanted or look.run is None:
+    row_id = str(look.place.get("editing") or "")
+    if not row_id or look.run is None:
         return None
-    found = look.desk.store.rows.of([wanted])
-    return found[0] if found and found[0].id.startswith(f"{look.run.id}-") else None
+    rows = look.desk.store.rows.of([row_id])
+    return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
 
 
 def _texts(look: Look) -> tuple[str, str]:

@@ -19,28 +19,28 @@ MOST_RUNS = 200
 
 def comparison(look: Look, saved: Sequence[Kept]) -> str:
     """Two lists to choose from, and what differs."""
-    usual = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
-    chosen = {side: str(look.place.get(side) or usual[side]) for side in SIDES}
+    defaults = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
+    chosen = {side: str(look.place.get(side) or defaults[side]) for side in SIDES}
     lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
     return parts.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
 
 
 def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
-    def options(made: Sequence[tuple[str, str]]) -> str:
+    def options(choices: Sequence[tuple[str, str]]) -> str:
         return "".join(
-            f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(words)}</option>'
-            for value, words in made
+            f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(label)}</option>'
+            for value, label in choices
         )
 
-    def group(title: str, made: Sequence[tuple[str, str]]) -> str:
-        return f'<optgroup label="{title}">{options(made)}</optgroup>' if made else ""
+    def group(title: str, choices: Sequence[tuple[str, str]]) -> str:
+        return f'<optgroup label="{title}">{options(choices)}</optgroup>' if choices else ""
 
     runs = look.desk.store.runs.all()[:MOST_RUNS]
     none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
     return (
         f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
         f"{options([(FORMS, 'The forms, as they are now')])}"
-        f"{group('Saved', [(SAVED + one.name, one.name) for one in saved])}"
+        f"{group('Saved', [(SAVED + kept.name, kept.name) for kept in saved])}"
         f"{group('Runs', [(RUN + run.id, f'{run.name} · {parts.ago(run.created)}') for run in runs])}"
         "</select></label>"
     )
@@ -53,27 +53,27 @@ def _table(look: Look, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
         left, right = (_settings(look, saved, chosen[side]) for side in SIDES)
     except SettingsError as error:
         return parts.problem(str(error))
-    found = differing(left, right)
-    if not found:
+    differences = differing(left, right)
+    if not differences:
         return parts.note("They are the same.")
     rows = "".join(
-        f'<tr><th scope="row">{t(name)}</th><td><div>{t(one)}</div></td><td><div>{t(other)}</div></td></tr>'
-        for name, one, other in found
+        f'<tr><th scope="row">{t(name)}</th><td><div>{t(first)}</div></td><td><div>{t(second)}</div></td></tr>'
+        for name, first, second in differences
     )
     head = "".join(f'<th scope="col">{word}</th>' for word in ("Setting", *SIDES.values()))
     return f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _settings(look: Look, saved: Sequence[Kept], which: str) -> dict[str, str]:
+def _settings(look: Look, saved: Sequence[Kept], choice: str) -> dict[str, str]:
     """Raises SettingsError for what is no more, or can't be read here."""
-    if which == FORMS:
+    if choice == FORMS:
         return settings_of(parts_of(look.wanted) if look.wanted else draft.parts_from(look.filled))
-    if which.startswith(SAVED):
-        found = next((one for one in saved if one.name == which.removeprefix(SAVED)), None)
-        if found is None:
-            raise SettingsError(f"There is no recipe named '{which.removeprefix(SAVED)}' any more.")
-        return settings_of(parts_of(read(found)))
-    run = next((run for run in look.desk.store.runs.all() if run.id == which.removeprefix(RUN)), None)
+    if choice.startswith(SAVED):
+        recipe = next((kept for kept in saved if kept.name == choice.removeprefix(SAVED)), None)
+        if recipe is None:
+            raise SettingsError(f"There is no recipe named '{choice.removeprefix(SAVED)}' any more.")
+        return settings_of(parts_of(read(recipe)))
+    run = next((run for run in look.desk.store.runs.all() if run.id == choice.removeprefix(RUN)), None)
     if run is None:
         raise SettingsError("That run is not there any more.")
     try:

@@ -61,8 +61,8 @@ FITS: dict[type[Component], Callable[[Any], bool]] = {
 def fits(component: Any, value: Any, is_uploaded: Callable[[str], bool] = lambda path: False) -> bool:
     """True if `component` can hold `value`. `is_uploaded` knows the files of the browser that sent it."""
     if isinstance(component, gr.UploadButton):
-        one = component.file_count == "single"
-        files = [value] if one else value if isinstance(value, list) else [None]
+        single = component.file_count == "single"
+        files = [value] if single else value if isinstance(value, list) else [None]
         return value is None or (len(files) <= MOST_ITEMS and all(_is_file(file, is_uploaded) for file in files))
     if value is None and isinstance(component, gr.Number) and component.visible is False:
         return False  # what the page counts by itself, and never empties

@@ -58,7 +58,7 @@ def build(board: Board) -> None:
         board.button(
             lambda look: "Stop" if _publishing(look) else "", stop, forms=False, min_width=90, elem_id="stop-publishing"
         )
-        board.button(words, export, primary=True, min_width=140, elem_id="export")
+        board.button(button_label, export, primary=True, min_width=140, elem_id="export")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes=["side", "card"]):
             rows = form.add(
@@ -76,7 +76,7 @@ def build(board: Board) -> None:
             form.add(
                 "export.format",
                 gr.Dropdown(
-                    [(one.label, name) for name, one in FORMATS.items()],
+                    [(export_format.label, name) for name, export_format in FORMATS.items()],
                     value="sft",
                     label="Format",
                     interactive=True,
@@ -127,12 +127,12 @@ def _publishing(look: Look) -> bool:
     return look.working and look.job is not None and look.job.what == "export"
 
 
-def _wrong(look: Look, place: str) -> str:
-    """What can't be used of what the fields hold now, if it is about `place` and at no single field, which says it itself."""
+def _wrong(look: Look, section: str) -> str:
+    """What can't be used of what the fields hold now, if it is about `section` and at no single field, which says it itself."""
     try:
         draft.export_of(look.filled)
     except FormError as error:
-        return parts.sentence(str(error)) if error.place == place and not error.field else ""
+        return parts.sentence(str(error)) if error.place == section and not error.field else ""
     return ""
 
 
@@ -150,14 +150,14 @@ def described(look: Look) -> str:
     return f'<p class="note">{t(parts.sentence(chosen.help))}.</p>' if chosen else ""
 
 
-def words(look: Look) -> str:
+def button_label(look: Look) -> str:
     kind = look.filled["export.kind"]
     if look.working or (look.busy and kind in (HUB, ARGILLA)):
         return ""
-    found = _foreseen(look)
-    if found is None or not found.lines:
+    export_preview = _foreseen(look)
+    if export_preview is None or not export_preview.lines:
         return ""
-    number = count(found.lines, _one(look.filled["export.format"]))
+    number = count(export_preview.lines, _one(look.filled["export.format"]))
     return {HUB: f"Add {number} to the Hub", ARGILLA: f"Write {number} into Argilla"}.get(kind, f"Export {number}")
 
 
@@ -224,10 +224,10 @@ def published(look: Look) -> str:
         link = parts.link("Open", job.finished.url)
         return f'<section class="panel slim"><div class="argilla-line">{parts.notice(into, "ok")}{link}</div>{refused}</section>'
     if job.exported is not None:
-        told = [f"{path.name} of an earlier export was changed since, and stays." for path in job.exported.kept]
+        messages = [f"{path.name} of an earlier export was changed since, and stays." for path in job.exported.kept]
         if job.exported.warning:
-            told.append(f"{job.exported.warning} “Protect formulas” puts an apostrophe before each.")
-        return parts.notice(" ".join(told), "warn")
+            messages.append(f"{job.exported.warning} “Protect formulas” puts an apostrophe before each.")
+        return parts.notice(" ".join(messages), "warn")
     if job.trouble or job.published is None:
         return parts.notice(job.trouble, "warn")
     done = job.published
@@ -241,11 +241,11 @@ def published(look: Look) -> str:
         if done.added == done.rows
         else f"{count(done.added, 'line')} of {count(done.rows, 'row')}"
     )
-    said = parts.notice(
+    message = parts.notice(
         f"{added} added to {done.repo}, which is {'private' if done.private else 'public'}.{there}", "ok"
     )
     link = parts.link("Open", done.url)
-    return f'<section class="panel slim"><div class="argilla-line">{said}{link}</div></section>'
+    return f'<section class="panel slim"><div class="argilla-line">{message}{link}</div></section>'
 
 
 def made(look: Look) -> str:

@@ -143,10 +143,10 @@ def models(look: Look) -> Any:
 
 def orders(look: Look) -> Any:
     """The usual order first: that of the queue, once rows were sent to people."""
-    usual: Choices = [("In their order", "")]
+    default_orders: Choices = [("In their order", "")]
     if look.counts.sent:
-        usual = [("As in the queue", ""), ("In their order", OWN_ORDER)]
-    return gr.update(choices=[*usual, *RATED_ORDERS])
+        default_orders = [("As in the queue", ""), ("In their order", OWN_ORDER)]
+    return gr.update(choices=[*default_orders, *RATED_ORDERS])
 
 
 def reviewers(look: Look) -> Any:

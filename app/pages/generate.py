@@ -66,9 +66,9 @@ def _settings(board: Board) -> None:
             elem_id="task",
         ),
     )
-    with gr.Column(visible=False) as given:
+    with gr.Column(visible=False) as input_fields:
         inputs.build(board)
-    board.dress(given, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
+    board.dress(input_fields, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
     with gr.Row():
         rows = form.add(
             "rows", gr.Number(8, label="Rows", precision=0, interactive=True, min_width=100, elem_id="rows")
@@ -127,7 +127,7 @@ def head(look: Look) -> str:
 
 
 def _line(look: Look) -> str:
-    made = look.counts.answered
+    answered = look.counts.answered
     if look.working and look.job is not None:
         if look.job.what == "preview":
             first = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
@@ -145,16 +145,16 @@ def _line(look: Look) -> str:
     if look.elsewhere:
         return "Another process works on this run. It is shown here as it grows."
     match look.standing:
-        case "draft" if made and not look.same:
+        case "draft" if answered and not look.same:
             return "Made with other settings: preview again to see what these give."
-        case "draft" if made:
+        case "draft" if answered:
             return "Look at these rows, then run the rest. They are kept, and not paid for again."
         case "paused":
             return "Paused. What was made is kept."
         case "stopped" | "interrupted":
-            return f"{look.standing.capitalize()} after {count(made, 'row')}. Everything made is kept."
+            return f"{look.standing.capitalize()} after {count(answered, 'row')}. Everything made is kept."
         case "done":
-            return f"Done: {count(made, 'row')}." + (
+            return f"Done: {count(answered, 'row')}." + (
                 "" if look.same else " The settings on the left are for a new run."
             )
     first, rest = first_rows(look), _rows(look)
@@ -180,20 +180,20 @@ def facts(look: Look) -> str:
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
     rows = look.desk.expected(look.wanted)
-    told = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
-    if told is None or not told.calls:
+    estimate = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    if estimate is None or not estimate.calls:
         return ""
-    said = [count(told.calls, "call")]
-    if told.tokens is not None and told.seconds is not None:
-        said += [f"{_range(told.tokens, told.spread)} tokens", _time(told.seconds, told.spread)]
-    if told.dollars:
-        most = money.words(told.dollars * (1 + (told.spread or 0)))
-        known = money.words(told.dollars)
-        said.append(known if most == known else f"{known}, likely at most {most}")
+    items = [count(estimate.calls, "call")]
+    if estimate.tokens is not None and estimate.seconds is not None:
+        items += [f"{_range(estimate.tokens, estimate.spread)} tokens", _time(estimate.seconds, estimate.spread)]
+    if estimate.dollars:
+        most = money.format_dollars(estimate.dollars * (1 + (estimate.spread or 0)))
+        known = money.format_dollars(estimate.dollars)
+        items.append(known if most == known else f"{known}, likely at most {most}")
         if source := money.price_source(look.wanted):
-            said[-1] += f" ({source})"
-    what = f"{count(told.rows, 'more row', 'more rows')}: " if told.rows else ""
-    return f'<p class="forecast" role="status">{parts.t(what)}{parts.t(" · ".join(said))}</p>'
+            items[-1] += f" ({source})"
+    what = f"{count(estimate.rows, 'more row', 'more rows')}: " if estimate.rows else ""
+    return f'<p class="forecast" role="status">{parts.t(what)}{parts.t(" · ".join(items))}</p>'
 
 
 def _range(tokens: int, spread: float | None) -> str:
@@ -245,10 +245,10 @@ def run_words(look: Look) -> str:
     """The primary action, with its number."""
     if look.busy or look.standing in RESUMABLE:
         return ""
-    made = look.counts.answered
+    answered = look.counts.answered
     if look.standing == "done" and look.same:
         rows = look.desk.expected(look.wanted) if look.wanted else None
-        return f"Make {count(rows - made, 'more row', 'more rows')}" if rows and rows > made else ""
+        return f"Make {count(rows - answered, 'more row', 'more rows')}" if rows and rows > answered else ""
     rows = _rows(look)
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
@@ -297,17 +297,17 @@ def cards(look: Look) -> str:
         numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
         latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
-    begun = store.rows.first(look.run.id, PREVIEW_ROWS)
+    first_rows = store.rows.first(look.run.id, PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = ""
-    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in begun])
-    for row, dropped in begun:
+    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in first_rows])
+    for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
         shown += changes.card(look, row, numbers[row.id], dropped)
     if first:
-        wanted = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
-        for number in range(len(begun) + 1, wanted + 1):
+        preview_size = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+        for number in range(len(first_rows) + 1, preview_size + 1):
             shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
         return "" if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
@@ -337,13 +337,13 @@ def _nothing(look: Look) -> str:
 
 def prompt(look: Look) -> str:
     """The prompt that was asked for, while the settings are those that it was made from."""
-    said, of = look.place.get("prompt"), look.place.get("prompt_of")
-    if said is None or look.wanted is None or recipe_text(look.wanted) != of:
+    messages, of = look.place.get("prompt"), look.place.get("prompt_of")
+    if messages is None or look.wanted is None or recipe_text(look.wanted) != of:
         return ""
-    if not said:
+    if not messages:
         return parts.note("No model is asked: the rows are taken as they are.")
-    talk = "".join(parts.bubble(role, content, raw=True) for role, content in said)
-    return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{talk}</div>'
+    conversation = "".join(parts.bubble(role, content, raw=True) for role, content in messages)
+    return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{conversation}</div>'
 
 
 # -- what can be done
@@ -355,21 +355,23 @@ def on_cards(act: Act) -> Done:
 
 def peek(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
-    made = act.desk.recipe(act.filled)
-    of = recipe_text(made)
-    if act.place.get("prompt") is not None and act.place.get("prompt_of") == of:
+    recipe = act.desk.recipe(act.filled)
+    serialized = recipe_text(recipe)
+    if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
         return Done(place={"prompt": None})
     try:
-        found = peeking.prompt(act.desk.store, act.desk.settings, made, lambda words: None, act.desk.keys(act.browser))
+        first_prompt = peeking.prompt(
+            act.desk.store, act.desk.settings, recipe, lambda message: None, act.desk.keys(act.browser)
+        )
     except TimeoutError:
         raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
-    return Done(place={"prompt": found.said if found else [], "prompt_of": of})
+    return Done(place={"prompt": first_prompt.said if first_prompt else [], "prompt_of": serialized})
 
 
 def preview(act: Act) -> Done:
-    begun, made = act.desk.begin({**act.filled}, act.run_id)
-    act.desk.jobs.preview(begun, act.desk.keys(act.browser), PREVIEW_ROWS)
-    return Done(run=begun.id, fill={**act.filled, "name": made.name}, place={"offset": 0, "row": ""})
+    started, recipe = act.desk.begin({**act.filled}, act.run_id)
+    act.desk.jobs.preview(started, act.desk.keys(act.browser), PREVIEW_ROWS)
+    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
 
 
 def resume(act: Act) -> Done:
@@ -386,16 +388,16 @@ def run(act: Act) -> Done:
     if look.run is not None and look.standing != "draft" and look.same:
         act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
         return Done(run=look.run.id)
-    begun, made = act.desk.begin(act.filled, act.run_id)
-    act.desk.jobs.work(begun, act.desk.keys(act.browser), made)
-    return Done(run=begun.id, fill={**act.filled, "name": made.name}, place={"offset": 0, "row": ""})
+    started, recipe = act.desk.begin(act.filled, act.run_id)
+    act.desk.jobs.work(started, act.desk.keys(act.browser), recipe)
+    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
 
 
 def retry(act: Act) -> Done:
     """Works what failed again; of a run that is not done, the rest as well."""
-    found = act.desk.store.runs.get(act.run_id)
-    if found.state == "draft":
-        act.desk.jobs.preview(found, act.desk.keys(act.browser), PREVIEW_ROWS)
+    run = act.desk.store.runs.get(act.run_id)
+    if run.state == "draft":
+        act.desk.jobs.preview(run, act.desk.keys(act.browser), PREVIEW_ROWS)
         return Done()
-    act.desk.jobs.work(found, act.desk.keys(act.browser), recipe_of(found), retry_failed=True)
+    act.desk.jobs.work(run, act.desk.keys(act.browser), recipe_of(run), retry_failed=True)
     return Done()

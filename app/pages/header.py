@@ -35,8 +35,8 @@ def choose(act: Act) -> Done:
         filled = act.desk.as_pasted({**act.filled, **draft.fill(recipe_of(run))})
         if act.word == "run":
             return Done(run=run.id, fill=filled, place=switcher.BEGINNING)
-        words = f"A new run with the settings of {run.name}. Nothing is made yet."
-        return replace(switcher.new_run(replace(act, filled=filled)), toast=words)
+        message = f"A new run with the settings of {run.name}. Nothing is made yet."
+        return replace(switcher.new_run(replace(act, filled=filled)), toast=message)
     match act.word:
         case "new":
             return replace(switcher.new_run(act), toast="A new run: it begins with the settings as they are now.")
@@ -54,8 +54,8 @@ def choose(act: Act) -> Done:
 
 def toast(look: Look) -> str:
     """A word about what was just done; it goes by itself."""
-    said, when = look.place.get("toast", ("", 0.0))
-    return f'<p role="status" data-at="{when}">{t(said)}</p>' if time.monotonic() - when < TOAST else ""
+    message, when = look.place.get("toast", ("", 0.0))
+    return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
 
 
 def header(look: Look) -> str:
@@ -96,12 +96,12 @@ def _step(word: str, number: int, total: int) -> str:
 
 def connections(look: Look) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
-    found = [_model(look, role) for role in ("generator", "labeller")]
+    models = [_model(look, role) for role in ("generator", "labeller")]
     argilla = look.desk.standby.argilla
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
     if look.working and look.job is not None and look.job.what in ("push", "pull"):
         word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
-    return [*found, ("Argilla", word, tone, argilla.words or argilla.url)]
+    return [*models, ("Argilla", word, tone, argilla.words or argilla.url)]
 
 
 def _model(look: Look, role: str) -> tuple[str, str, str, str]:
@@ -109,20 +109,20 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
     spec = look.model(role)
     if spec is None:
         return title, "not set up", "off", "Look at the page Models."
-    made = look.recipe
+    recipe = look.recipe
     at_work = look.working and look.job is not None and look.job.execution is not None
     if (
         at_work
-        and made is not None
+        and recipe is not None
         and look.job is not None
         and (role == "generator" or look.job.what not in ("preview", "again"))
     ):
         assert look.job.execution is not None
         if look.job.execution.engine.waits_for(spec.identity):
             return title, "no answer", "waits", look.waiting
-        if role == "generator" and look.job.what != "rate" and made.task.calls_model:
+        if role == "generator" and look.job.what != "rate" and recipe.task.calls_model:
             return title, "writing", "busy", named_model(spec)
-        if role == "labeller" and made.rating is not None:
+        if role == "labeller" and recipe.rating is not None:
             return title, "rating", "busy", named_model(spec)
     if spec.preset == "local":
         model = look.desk.standby.model

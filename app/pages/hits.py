@@ -22,8 +22,8 @@ def marked(page: str, text: str, inside: str = "") -> str:
 
     `page` is HTML of our own, in which texts and attributes are escaped (app/parts.py: t).
     """
-    wanted = _folded(" ".join(text.split()) if not inside else text.strip())
-    if not wanted or len(wanted) > LONGEST:
+    needle = _folded(" ".join(text.split()) if not inside else text.strip())
+    if not needle or len(needle) > LONGEST:
         return page
     opened: list[
         tuple[str, bool, bool]
@@ -33,7 +33,7 @@ def marked(page: str, text: str, inside: str = "") -> str:
         if index % 2:
             _follow(opened, piece, inside)
         elif piece and left > 0 and (opened[-1][1] if opened else not inside) and not any(item[2] for item in opened):
-            piece, hits = _hits(piece, wanted, left)
+            piece, hits = _hits(piece, needle, left)
             left -= hits
         pieces.append(piece)
     return "".join(pieces)
@@ -41,10 +41,10 @@ def marked(page: str, text: str, inside: str = "") -> str:
 
 def excerpt(texts: Sequence[str], text: str) -> str:
     """Where the search hit the first of `texts` that it hits, on one line; "" where it hits none."""
-    wanted = _folded(" ".join(text.split()))
-    for whole in texts if wanted else ():
+    needle = _folded(" ".join(text.split()))
+    for whole in texts if needle else ():
         line = " ".join(whole.split())
-        hit = _folded(line).find(wanted)
+        hit = _folded(line).find(needle)
         if hit >= 0:
             start = max(0, hit - BEFORE)
             if start:  # from the beginning of a word, where one begins between there and the hit
@@ -68,13 +68,13 @@ def _follow(opened: list[tuple[str, bool, bool]], tag: str, inside: str) -> None
         opened.append((name, is_searched, name in PLAIN))
 
 
-def _hits(escaped: str, wanted: str, most: int) -> tuple[str, int]:
+def _hits(escaped: str, needle: str, most: int) -> tuple[str, int]:
     """(a piece of text with its hits marked, how many)"""
     text = html.unescape(escaped)
     folded = _folded(text)
     pieces, at, number = [], 0, 0
-    while number < most and (start := folded.find(wanted, at)) >= 0:
-        end = start + len(wanted)
+    while number < most and (start := folded.find(needle, at)) >= 0:
+        end = start + len(needle)
         pieces.append(f"{t(text[at:start])}<mark>{t(text[start:end])}</mark>")
         at, number = end, number + 1
     return ("".join(pieces) + t(text[at:]), number) if number else (escaped, 0)

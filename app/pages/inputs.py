@@ -203,30 +203,30 @@ def _option(name: str, look: Look) -> Any:
 
 def found(look: Look) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
-    has, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
-    if has.get("error"):  # said at the field
+    contents, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
+    if contents.get("error"):  # said at the field
         return ""
-    if not has.get("rows") and not has.get("more"):
+    if not contents.get("rows") and not contents.get("more"):
         named = look.filled["inputs.source"] == "upload" and path
         return f'<p class="note">{parts.t(path.rpartition("/")[2])}</p>' if named else ""
-    columns = parts.t(", ".join(has["columns"][:12]))
-    left = list(has.get("left") or ())
+    columns = parts.t(", ".join(contents["columns"][:12]))
+    left = list(contents.get("left") or ())
     more = [f"and {len(left) - SHOWN_LEFT} more like this"] if len(left) > SHOWN_LEFT else []
-    said = "".join(f'<p class="note">{parts.t(sentence)}</p>' for sentence in [*left[:SHOWN_LEFT], *more])
-    rows = count(has["rows"], "row")
-    if has.get("more"):
-        rows = f"more than {rows}, counted no further" if has["rows"] else "it takes long to read"
+    notes = "".join(f'<p class="note">{parts.t(sentence)}</p>' for sentence in [*left[:SHOWN_LEFT], *more])
+    rows = count(contents["rows"], "row")
+    if contents.get("more"):
+        rows = f"more than {rows}, counted no further" if contents["rows"] else "it takes long to read"
     chosen = any(look.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(look)) for k in range(SLOTS))
-    layout = f'<p class="note">{parts.t(has["layout"])}</p>' if has.get("layout") and not chosen else ""
-    return f'<p class="note">{parts.t(has["name"])}: {rows}, columns {columns}</p>{layout}{said}{_first_rows(has)}'
+    layout = f'<p class="note">{parts.t(contents["layout"])}</p>' if contents.get("layout") and not chosen else ""
+    return f'<p class="note">{parts.t(contents["name"])}: {rows}, columns {columns}</p>{layout}{notes}{_first_rows(contents)}'
 
 
 def most_rows(look: Look, task: Task) -> int | None:
     """How many rows the input that was looked at gives at most; None where that can't be told."""
-    has = look.filled.get("inputs.found") or {}
-    if task.draws or task.endless or not has.get("rows") or has.get("more"):
+    contents = look.filled.get("inputs.found") or {}
+    if task.draws or task.endless or not contents.get("rows") or contents.get("more"):
         return None
-    return int(has["rows"]) * task.rows_per_unit
+    return int(contents["rows"]) * task.rows_per_unit
 
 
 def _own_columns(look: Look) -> tuple[str, ...]:
@@ -234,10 +234,10 @@ def _own_columns(look: Look) -> tuple[str, ...]:
     return draft.columns_of(task) if task else ()
 
 
-def _first_rows(has: Mapping[str, Any]) -> str:
+def _first_rows(contents: Mapping[str, Any]) -> str:
     """The first rows as they will be read."""
-    names = has["columns"][:MOST_SHOWN]
-    first = has.get("first") or []
+    names = contents["columns"][:MOST_SHOWN]
+    first = contents.get("first") or []
     if not first:
         return ""
     body = parts.table(names, ([row.get(name, "") for name in names] for row in first))
@@ -248,12 +248,12 @@ def _first_rows(has: Mapping[str, Any]) -> str:
 
 def _column(k: int, look: Look) -> Any:
     """The choice of the input's column for the k-th of the task's."""
-    task, has = _task(look), look.filled.get("inputs.found") or {}
+    task, contents = _task(look), look.filled.get("inputs.found") or {}
     names = draft.columns_of(task)[:SLOTS] if task else ()
-    if k >= len(names) or not has.get("columns") or (task is not None and task.draws):
+    if k >= len(names) or not contents.get("columns") or (task is not None and task.draws):
         return gr.update(visible=False)
     needed = task is not None and names[k] in task.required_columns()
-    choices = has["columns"] if needed else [("none", ""), *((name, name) for name in has["columns"])]
+    choices = contents["columns"] if needed else [("none", ""), *((name, name) for name in contents["columns"])]
     own = task is not None and names[k] in (
         *task.columns,
         *task.optional_columns,
@@ -308,21 +308,23 @@ def examine(act: Act) -> Done:
 def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
     task = draft.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
-    given = draft.inputs_of({**filled, **blank}, task)
-    act.desk.check_paths(given)
+    source = draft.inputs_of({**filled, **blank}, task)
+    act.desk.check_paths(source)
     try:
-        seen = uploads.look(given, task.required_columns(), task.recognised)
+        seen = uploads.look(source, task.required_columns(), task.recognised)
     except ClaywrightError as error:
         if filled["inputs.source"] == "upload" and _of_upload(filled):  # it may be read once it is said how
             return Done(fill={**filled, **blank, "inputs.found": {"error": str(error)}})
         raise draft.of_input(filled, error) from error
-    name = given.dataset or ("pasted" if filled["inputs.source"] == "paste" else given.path.rpartition("/")[2])
+    name = source.dataset or ("pasted" if filled["inputs.source"] == "paste" else source.path.rpartition("/")[2])
     names, before = draft.columns_of(task)[:SLOTS], filled.get("inputs.found") or {}
     chosen = {}
-    for k, ours in enumerate(names):
-        theirs = filled.get(f"inputs.column{k}")
-        chosen[f"inputs.column{k}"] = theirs if theirs in seen.columns else ours if ours in seen.columns else ""
-    has = {
+    for k, expected in enumerate(names):
+        selected = filled.get(f"inputs.column{k}")
+        chosen[f"inputs.column{k}"] = (
+            selected if selected in seen.columns else expected if expected in seen.columns else ""
+        )
+    contents = {
         "name": name,
         "rows": seen.rows,
         "more": seen.more,
@@ -332,4 +334,4 @@ def _examined(act: Act, filled: draft.Filled, left: Sequence[str] = ()) -> Done:
         "sheets": list(seen.sheets or (before.get("sheets") or () if before.get("name") == name else ())),
         "first": [{name: row.get(name, "") for name in seen.columns[:MOST_SHOWN]} for row in seen.first],
     }
-    return Done(fill={**filled, **blank, **chosen, "inputs.found": has})
+    return Done(fill={**filled, **blank, **chosen, "inputs.found": contents})

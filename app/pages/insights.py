@@ -78,8 +78,8 @@ def key_numbers(look: Look) -> str:
     if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
     counts = look.counts
-    said = look.counted(figures.ratings) or []
-    values = [(value, n) for _, _, _, value, n in said if value is not None]
+    rating_counts = look.counted(figures.ratings) or []
+    values = [(value, n) for _, _, _, value, n in rating_counts if value is not None]
     rated = sum(n for _, n in values)
     mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
     approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
@@ -99,8 +99,8 @@ def key_numbers(look: Look) -> str:
 def _agreeing(look: Look) -> tuple[str, str, str]:
     """How often people and the labeller decide alike, with its interval; or why that is not known."""
     title = "same decision as people"
-    found = look.counted(figures.agreement)
-    measures = next(iter(found.labeller.values()), ()) if found is not None else ()
+    agreement = look.counted(figures.agreement)
+    measures = next(iter(agreement.labeller.values()), ()) if agreement is not None else ()
     same = next((measure for measure in measures if measure.name == DECISION), None)
     if same is None:
         return "–", title, "no audit row is reviewed yet"
@@ -121,7 +121,7 @@ def _spending(look: Look) -> tuple[str, str, str]:
         return "–", "spent", "no model was asked"
     if dollars is None:
         return f"{tally.sent:,}", "calls" if tally.sent != 1 else "call", "no prices are known of these models"
-    return money.words(dollars), "spent", f"{calls}, by the prices on Models"
+    return money.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
 
 
 def panels(look: Look) -> str:
@@ -136,24 +136,24 @@ def panels(look: Look) -> str:
 def ratings(look: Look) -> str:
     """Histograms by aspect and by model."""
     assert look.run is not None
-    said = look.counted(figures.ratings)
-    if said is None:
+    rating_counts = look.counted(figures.ratings)
+    if rating_counts is None:
         return plots.counting("Rating by aspect") + plots.counting("Rating by model")
-    if not said:
+    if not rating_counts:
         at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
         judging = at_it and look.recipe is not None and look.recipe.rating is not None
-        words = "Rows are being rated." if judging else "Rate the rows on the page Rate."
-        return parts.panel("Ratings", "none yet", parts.note(words))
-    aspects, models = by_aspect(said), by_model(said)
-    told = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
-    one = plots.plot(
-        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + told,
+        message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
+        return parts.panel("Ratings", "none yet", parts.note(message))
+    aspects, models = by_aspect(rating_counts), by_model(rating_counts)
+    notes = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
+    aspect_plot = plots.plot(
+        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + notes,
         numbers.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
-    return one + plots.plot(
+    return aspect_plot + plots.plot(
         "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True, of="model"),
-        numbers.of_models(said), look.run, "ratings-by-model", plots.left_out(models),
+        numbers.of_models(rating_counts), look.run, "ratings-by-model", plots.left_out(models),
     )  # fmt: skip
 
 
@@ -161,71 +161,73 @@ def by_length(look: Look) -> str:
     """Mean rating in bands of length, and whether the one goes with the other."""
     assert look.run is not None
     title = "Rating by length"
-    found = look.counted(figures.lengths)
-    if found is None:
+    lengths = look.counted(figures.lengths)
+    if lengths is None:
         return plots.counting(title)
-    if not found:
+    if not lengths:
         return parts.panel(title, "words in the response", parts.note("No response has a rating yet."))
-    every = found[""]
-    aspects = [aspect for aspect in found if aspect]
+    every = lengths[""]
+    aspects = [aspect for aspect in lengths if aspect]
     line = "words in the response; mean with its 95% interval"
     if len(aspects) > 1:
         line += "; all aspects together"
     body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>{_advice(advice.on_length(every))}'
     if len(aspects) > 1 and every.n >= LEAST:
-        rows = [[aspect, _correlation(found[aspect]), f"{found[aspect].n:,}"] for aspect in aspects]
+        rows = [[aspect, _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects]
         body += parts.table(["aspect", "rank correlation with length", "responses"], rows)
     return plots.plot(
-        title, line, body, numbers.of_lengths(found), look.run, "ratings-by-length",
+        title, line, body, numbers.of_lengths(lengths), look.run, "ratings-by-length",
         CORRELATION if every.correlation is not None else "",
     )  # fmt: skip
 
 
-def _finding(one: ByLength) -> str:
-    if one.correlation is None:
-        return one.words
-    return f"{one.words} Rank correlation {_correlation(one)}, {count(one.n, 'response')}."
+def _finding(stats: ByLength) -> str:
+    if stats.correlation is None:
+        return stats.words
+    return f"{stats.words} Rank correlation {_correlation(stats)}, {count(stats.n, 'response')}."
 
 
-def _correlation(one: ByLength) -> str:
-    return numbers.in_words(one.correlation)
+def _correlation(stats: ByLength) -> str:
+    return numbers.in_words(stats.correlation)
 
 
 def agreement(look: Look) -> str:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
     assert look.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
-    found = look.counted(figures.agreement)
-    if found is None:
+    agreement = look.counted(figures.agreement)
+    if agreement is None:
         return plots.counting(labeller) + plots.counting(reviewers)
-    if not found.rows:
-        words = "Nothing yet: no row of this run was sent to Argilla as part of an audit sample. "
-        body = parts.note(words + WHY_AUDIT)
+    if not agreement.rows:
+        message = "Nothing yet: no row of this run was sent to Argilla as part of an audit sample. "
+        body = parts.note(message + WHY_AUDIT)
         return parts.panel(labeller, "audit sample", body) + parts.panel(reviewers, "audit sample", body)
-    line = f"{found.reviewed:,} of {count(found.rows, 'audit row')} reviewed"
+    line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
     tables = "".join(
-        _measures(aspect, measures) + _caveat(found.left_out(aspect)) + _advice(advice.on_labeller(found, aspect))
-        for aspect, measures in found.labeller.items()
+        _measures(aspect, measures)
+        + _caveat(agreement.left_out(aspect))
+        + _advice(advice.on_labeller(agreement, aspect))
+        for aspect, measures in agreement.labeller.items()
     )
     body = tables or parts.note("Nobody has reviewed a row that the labeller rated yet.")
     if tables:
         body += _caveat(
-            f"{found.blind:,} of {count(found.reviews, 'review')} without the labeller's ratings in sight; seeing them draws "
-            "people towards them."
+            f"{agreement.blind:,} of {count(agreement.reviews, 'review')} without the labeller's ratings in sight; seeing them "
+            "draws people towards them."
         )
-        body += _advice(advice.on_seen(found))
-        body += _crossed(look, found)
+        body += _advice(advice.on_seen(agreement))
+        body += _crossed(look, agreement)
     body += (
         parts.note(MEANING)
         + parts.note(WHY_AUDIT)
-        + plots.behind(numbers.of_people(found), look.run, "people-and-labeller")
+        + plots.behind(numbers.of_people(agreement), look.run, "people-and-labeller")
     )
-    one = parts.panel(labeller, line, f'<div class="measures">{body}</div>')
-    return one + parts.panel(reviewers, line, _reviewers(look, found))
+    labeller_panel = parts.panel(labeller, line, f'<div class="measures">{body}</div>')
+    return labeller_panel + parts.panel(reviewers, line, _reviewers(look, agreement))
 
 
 def _measures(title: str, measures: Sequence[Measure]) -> str:
-    rows = [[one.name, one.shown, one.interval, count(one.n, one.of)] for one in measures]
+    rows = [[measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in measures]
     return parts.table([title, "value", "95% interval", "from"], rows)
 
 
@@ -239,31 +241,33 @@ def _advice(sentence: str) -> str:
     return parts.notice(sentence, "warn") if sentence else ""
 
 
-def _crossed(look: Look, found: Agreement) -> str:
+def _crossed(look: Look, agreement: Agreement) -> str:
     """The table of people's ratings by the labeller's, for each aspect, behind a click."""
     assert look.run is not None
-    if not found.tables:
-        own = "no ratings of their own" if found.accepted else "no ratings"
+    if not agreement.tables:
+        own = "no ratings of their own" if agreement.accepted else "no ratings"
         return parts.note(f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's.")
-    tables = "".join(plots.heat(aspect, table) for aspect, table in found.tables.items())
-    pairs = sum(sum(line) for table in found.tables.values() for line in table)
-    said = parts.note(
+    tables = "".join(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
+    pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
+    legend = parts.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
         "both say the same."
     )
-    body = f'<div class="agree">{tables}</div>{said}{plots.behind(numbers.of_tables(found), look.run, "people-by-labeller")}'
+    body = f'<div class="agree">{tables}</div>{legend}{plots.behind(numbers.of_tables(agreement), look.run, "people-by-labeller")}'
     return parts.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
 
 
-def _reviewers(look: Look, found: Agreement) -> str:
+def _reviewers(look: Look, agreement: Agreement) -> str:
     assert look.run is not None
-    rows = [[one.name, one.shown, one.interval, count(one.n, one.of)] for one in found.reviewers]
+    rows = [
+        [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
+    ]
     shown = parts.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
-    shown += _advice(advice.on_reviewers(found)) + _caveat(found.left_out())
-    if found.spread:
-        far = [[aspect, *counts] for aspect, counts in found.spread.items()]
+    shown += _advice(advice.on_reviewers(agreement)) + _caveat(agreement.left_out())
+    if agreement.spread:
+        far = [[aspect, *counts] for aspect, counts in agreement.spread.items()]
         shown += parts.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
-    return shown + parts.note(ALPHA) + plots.behind(numbers.of_reviewers(found), look.run, "reviewers")
+    return shown + parts.note(ALPHA) + plots.behind(numbers.of_reviewers(agreement), look.run, "reviewers")
 
 
 def cost(look: Look) -> str:
@@ -277,11 +281,11 @@ def cost(look: Look) -> str:
         [
             f"{stage}",
             f"{model}",
-            *(numbers.in_words(value) for value in (calls, recalled, asked, said)),
+            *(numbers.in_words(value) for value in (calls, recalled, prompt_tokens, answer_tokens)),
             parts.duration(_number(took)),
-            "–" if dollars is None else money.words(_number(dollars)),
+            "–" if dollars is None else money.format_dollars(_number(dollars)),
         ]
-        for stage, model, calls, recalled, asked, said, _, took, dollars in numbers.cells(table)
+        for stage, model, calls, recalled, prompt_tokens, answer_tokens, _, took, dollars in numbers.cells(table)
     ]
     total = figures.added(*(tally for _, _, tally in lines))
     saved = ""
@@ -295,8 +299,8 @@ def cost(look: Look) -> str:
     shown = parts.table(["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows)
     button = parts.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else ""
     body = f'<div class="broad">{shown}</div>{button}'
-    said = saved + COUNTED + ("" if table[numbers.DOLLARS].notna().all() else NO_PRICE)
-    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", said)
+    note = saved + COUNTED + ("" if table[numbers.DOLLARS].notna().all() else NO_PRICE)
+    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", note)
 
 
 def _prices_to_take(look: Look) -> bool:

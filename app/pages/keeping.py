@@ -55,9 +55,9 @@ def kept(what: str, typed: str, keep: Callable[[str], bool], problem: str) -> Do
 def deleted(act: Act, what: str, delete: Callable[[str], bool]) -> Done:
     """The first click asks, a second one deletes."""
     name = act.text("name")
-    asked, when = act.place.get(f"{what} to delete", ("", 0.0))
-    if asked != name or time.monotonic() - when < TWICE:
-        return Done(place={**calm(what), f"{what} to delete": (name, time.monotonic() if asked != name else when)})
+    pending, when = act.place.get(f"{what} to delete", ("", 0.0))
+    if pending != name or time.monotonic() - when < TWICE:
+        return Done(place={**calm(what), f"{what} to delete": (name, time.monotonic() if pending != name else when)})
     if not delete(name):
         raise SettingsError(f"There is no {what} named '{name}' any more.")
     return Done(place=calm(what), toast=f"“{name}” is deleted.")

@@ -48,8 +48,8 @@ class LeanBlocks(gr.Blocks):
         fewer.outputs = named
         values = [predictions[output] for output in named]
         done = await super().postprocess_data(fewer, values if len(values) > 1 else values[0], state)
-        found = {output._id: value for output, value in zip(named, done, strict=True)}
-        return [found.get(output._id, gr.skip()) for output in block_fn.outputs]
+        by_id = {output._id: value for output, value in zip(named, done, strict=True)}
+        return [by_id.get(output._id, gr.skip()) for output in block_fn.outputs]
 
 
 def _sendable(value: Any) -> Any:

@@ -22,21 +22,21 @@ def first(look: Look) -> str:
     if not bad and not far:
         return ""
     unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
-    items = "".join(_unreadable(look, *one) for one in unreadable) + "".join(_wide(look, one) for one in wide)
-    said = []
+    items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
+    reasons = []
     if bad:
-        said.append(f"{count(bad, 'rating')} could not be read or asked for")
+        reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
-        said.append(f"{count(far, 'row')} with ratings far apart")
+        reasons.append(f"{count(far, 'row')} with ratings far apart")
     covered = look.desk.store.browse.blind(look.run.id)
     if items and (bad > len(unreadable) or far > len(wide)):
-        said.append("the first are here")
+        reasons.append("the first are here")
     items = f'<ul class="looks firsts">{items}</ul>' if items else ""
     if covered:
         items += parts.note(
             f"{count(covered, 'row')} of the blind audit {'is' if covered == 1 else 'are'} not listed here: {COVERED}"
         )
-    return parts.panel("Look at these first", "; ".join(said), items)
+    return parts.panel("Look at these first", "; ".join(reasons), items)
 
 
 def open_row(act: Act) -> Done:
@@ -53,35 +53,35 @@ def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
     return _item(parts.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row)
 
 
-def _wide(look: Look, one: Wide) -> str:
-    name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[one.why]
+def _wide(look: Look, issue: Wide) -> str:
+    name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
     return _item(
         parts.pill(name, "warn"),
-        one.instruction,
-        f"Response {letter_of(look, one.row, one.response)}: {_why(look, one)}",
+        issue.instruction,
+        f"Response {letter_of(look, issue.row, issue.response)}: {_why(look, issue)}",
         "",
-        one.row,
+        issue.row,
     )
 
 
-def _why(look: Look, one: Wide) -> str:
+def _why(look: Look, issue: Wide) -> str:
     """What was said, in words."""
-    if one.why == "labellers":
-        return f"one labeller gave {one.low:.2g} for {one.aspect}, another {one.high:.2g}."
-    said = [
-        r for r in look.desk.store.ratings.of([one.row])[one.row] if r.response == one.response and r.value is not None
+    if issue.why == "labellers":
+        return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
+    ratings = [
+        r
+        for r in look.desk.store.ratings.of([issue.row])[issue.row]
+        if r.response == issue.response and r.value is not None
     ]
-    if one.why == "repeats":
-        values = [f"{r.value:g}" for r in sorted(said, key=lambda r: r.repeat) if r.aspect == one.aspect]
-        return (
-            f"asked {len(values)} times for {one.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."
-        )
-    ordered = sorted(said, key=lambda r: r.value or 0)
+    if issue.why == "repeats":
+        values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
+        return f"asked {len(values)} times for {issue.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."
+    ordered = sorted(ratings, key=lambda r: r.value or 0)
     low, high = ordered[0], ordered[-1]
     return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
 
 
 def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:
-    asked = " ".join(instruction.split())[:200]
+    excerpt = " ".join(instruction.split())[:200]
     open_it = parts.button("Open", act="open", row=row)
-    return f"<li>{pill}<div><b>{t(asked)}</b><span>{t(why)}</span>{raw}</div>{open_it}</li>"
+    return f"<li>{pill}<div><b>{t(excerpt)}</b><span>{t(why)}</span>{raw}</div>{open_it}</li>"

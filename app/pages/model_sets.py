@@ -39,28 +39,28 @@ def _line(look: Look) -> str:
 
 
 def listed(look: Look) -> str:
-    items = "".join(_entry(one, look) for one in look.desk.store.model_sets.all())
+    items = "".join(_entry(model_set, look) for model_set in look.desk.store.model_sets.all())
     return keeping.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
 
 
-def _entry(one: Kept, look: Look) -> str:
+def _entry(model_set: Kept, look: Look) -> str:
     trouble = ""
     try:
-        fill_models(one)
-        line = _described(one)
+        fill_models(model_set)
+        line = _described(model_set)
     except SettingsError as error:
         line, trouble = "", parts.problem(str(error))
-    use = "" if trouble else parts.button("Use", act="use", name=one.name)
+    use = "" if trouble else parts.button("Use", act="use", name=model_set.name)
     return (
-        f"<li><div><b>{t(one.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{use}{keeping.delete_button(look, WHAT, one.name)}</div></li>'
+        f"<li><div><b>{t(model_set.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{use}{keeping.delete_button(look, WHAT, model_set.name)}</div></li>'
     )
 
 
-def _described(one: Kept) -> str:
+def _described(model_set: Kept) -> str:
     """The three roles in a line."""
-    names = {role: named_model(built(ModelSpec, one.content[role], role)) for role in ("generator", "labeller")}
-    others = [named_model(built(ModelSpec, values, "responders")) for values in one.content["responders"]]
+    names = {role: named_model(built(ModelSpec, model_set.content[role], role)) for role in ("generator", "labeller")}
+    others = [named_model(built(ModelSpec, values, "responders")) for values in model_set.content["responders"]]
     answers = f"{', '.join(others)} answer" if len(others) > 1 else f"{others[0]} answers" if others else ""
     return " · ".join(filter(None, [f"{names['generator']} writes", answers, f"{names['labeller']} rates"]))
 
@@ -78,8 +78,8 @@ def choose(act: Act) -> Done:
         return keeping.deleted(act, WHAT, act.desk.store.model_sets.delete)
     try:
         if what == "use":
-            words = f"The models are those of “{name}”."
-            return Done(fill={**act.filled, **shelf.models(name)}, place=keeping.calm(WHAT), toast=words)
+            message = f"The models are those of “{name}”."
+            return Done(fill={**act.filled, **shelf.models(name)}, place=keeping.calm(WHAT), toast=message)
         if what == "replace":
             shelf.keep_models(name, act.filled, replace=True)
             return Done(place=keeping.calm(WHAT), toast=f"“{name}” is replaced.")

@@ -219,13 +219,13 @@ def _model_field(look: Look, role: str) -> Any:
 
 def _typed_field(look: Look, role: str) -> Any:
     spec = look.described(role)
-    held = spec is not None and look.desk.keys(look.browser).holds(spec)
+    has_key = spec is not None and look.desk.keys(look.browser).holds(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     trial = _trial(look, role)
-    words = "typed ✓ until Claywright ends" if held else "paste the key here"
-    if held and trial is not None and trial.key_refused:
-        words = "refused: paste another key here"
-    return gr.update(visible=visible, placeholder=words)
+    placeholder = "typed ✓ until Claywright ends" if has_key else "paste the key here"
+    if has_key and trial is not None and trial.key_refused:
+        placeholder = "refused: paste another key here"
+    return gr.update(visible=visible, placeholder=placeholder)
 
 
 def preset_chosen(act: Act, role: str) -> Done:
@@ -386,12 +386,12 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     desk, keys = act.desk, act.desk.keys(act.browser)
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
-    begun = {trial_key: Trial(asking=True) for trial_key in different}
+    pending = {trial_key: Trial(asking=True) for trial_key in different}
 
     async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
         def heard(text: str) -> None:
             if (now := desk.trials.get(trial_key)) is not None and now.asking:
-                desk.trials[trial_key] = replace(begun[trial_key], answer=text)
+                desk.trials[trial_key] = replace(pending[trial_key], answer=text)
 
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -417,7 +417,7 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
                 if trial_key in desk.trials and desk.trials[trial_key].asking:
                     desk.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
 
-    desk.trials.update(begun)
+    desk.trials.update(pending)
     asking = threading.Thread(target=work, name="trial", daemon=True)
     asking.start()
     asking.join(AT_ONCE)
@@ -475,14 +475,14 @@ def responders(look: Look) -> str:
             '<p class="note">One response each, unless Generate says more. Let other models answer to compare them.</p>'
         )
     items = ""
-    for place, values in enumerate(look.filled["responders"]):
+    for index, values in enumerate(look.filled["responders"]):
         spec = ModelSpec(**values)
         trial = look.trial(spec)
         state = (
             "" if trial is None or trial.asking else parts.pill("ready", "ok") if trial.ok else parts.pill("off", "bad")
         )
         where = spec.address or PRESETS[spec.preset].title
-        remove = parts.button("Remove", act="drop", place=place)
+        remove = parts.button("Remove", act="drop", place=index)
         trouble = parts.problem(trial.trouble) + parts.notice(trial.warning, "warn") if trial else ""
         items += f"<li><div><b>{t(named_model(spec))}</b><span>{t(where)}</span>{trouble}</div>{state}{remove}</li>"
     return (
@@ -510,24 +510,24 @@ def _probe(look: Look, role: str) -> str:
         return f'<div class="probe"><p class="facts">{line}</p>{answer}</div>'
     if not trial.ok:
         return f'<div class="probe">{parts.problem(trial.trouble)}</div>'
-    found = trial.found
+    capabilities = trial.found
     badges = [
-        ("raw prompts", found.raw_prompts), ("JSON schema", found.json_schema), ("log-probs", found.logprobs),
-        ("chat template", bool(found.chat_template)),
-        *([("open user turns", True)] if found.continues_turns else []),
+        ("raw prompts", capabilities.raw_prompts), ("JSON schema", capabilities.json_schema), ("log-probs", capabilities.logprobs),
+        ("chat template", bool(capabilities.chat_template)),
+        *([("open user turns", True)] if capabilities.continues_turns else []),
     ]  # fmt: skip
     marks = "".join(
         f'<li class="{"yes" if able else "no"}">{t(name)}<span class="sr">{": yes" if able else ": no"}</span></li>'
         for name, able in badges
     )
-    said = [f"one answer in {trial.seconds:.1f} s"]
+    facts = [f"one answer in {trial.seconds:.1f} s"]
     if trial.tokens and trial.seconds:
-        said.append(f"{trial.tokens / trial.seconds:.0f} tokens a second")
-    if found.context:
-        said.append(f"context {found.context:,}")
+        facts.append(f"{trial.tokens / trial.seconds:.0f} tokens a second")
+    if capabilities.context:
+        facts.append(f"context {capabilities.context:,}")
     differences = f'<p class="facts">{t(" ".join(trial.differences))}</p>' if trial.differences else ""
     return (
-        f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(said))}</p>{note}'
+        f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(facts))}</p>{note}'
         f"{parts.notice(trial.warning, 'warn')}{differences}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
     )
 

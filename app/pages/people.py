@@ -65,8 +65,8 @@ def _outcome(judged: Judged) -> str:
     if judged.decision != "unsure":
         return f'<p class="note">{count(len(votes), "reviewer")} decided: {shown}.</p>' if len(votes) > 1 else ""
     buttons = "".join(
-        f'<button type="button" class="settle {decision}" {attrs(act="settle", row=row, decision=decision)}>{words}</button>'
-        for decision, words in SETTLES.items()
+        f'<button type="button" class="settle {decision}" {attrs(act="settle", row=row, decision=decision)}>{label}</button>'
+        for decision, label in SETTLES.items()
     )
     return (
         f'<div class="settled open"><p><b>Undecided</b>: {shown}. Whoever settles it is named with the row; what the reviewers '
@@ -141,8 +141,8 @@ def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> 
     if question == CORRECTED_INSTRUCTION:
         return "Instruction, corrected"
     if question == CORRECTED_RESPONSE:
-        which = f" {letters.get(judged.corrected_by(review), '')}" if len(letters) > 1 else ""
-        return f"Response{which}, corrected"
+        suffix = f" {letters.get(judged.corrected_by(review), '')}" if len(letters) > 1 else ""
+        return f"Response{suffix}, corrected"
     numbered = RATED.fullmatch(question)
     if numbered is not None and numbered[1] == "rationale":
         return f"On {letters.get(int(numbered[2]) - 1, numbered[2])}"

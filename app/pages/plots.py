@@ -19,8 +19,8 @@ MOST = 12
 
 def plot(title: str, line: str, body: str, table: "pd.DataFrame", run: Run, name: str, note: str = "") -> str:
     """A panel with a plot, a sentence on it, and its numbers to read and to take away."""
-    said = parts.note(note) if note else ""
-    return parts.panel(title, line, f"{body}{said}{behind(table, run, name)}")
+    caption = parts.note(note) if note else ""
+    return parts.panel(title, line, f"{body}{caption}{behind(table, run, name)}")
 
 
 def behind(table: "pd.DataFrame", run: Run, name: str, title: str = "Numbers") -> str:
@@ -69,19 +69,19 @@ def remarks(scales: Mapping[str, Scale]) -> str:
     """What the bars do not show: what has no value, and what was between two of them."""
     each = list(scales.values())
     none, unrated, between = (
-        sum(getattr(one, name) for one in each) for name in ("not_applicable", "unrated", "between")
+        sum(getattr(scale, name) for scale in each) for name in ("not_applicable", "unrated", "between")
     )
-    said = []
+    sentences = []
     if unrated:
-        said.append(f"{count(unrated, 'rating')} could not be read or asked for.")
+        sentences.append(f"{count(unrated, 'rating')} could not be read or asked for.")
     if none:
-        said.append(f"{none:,} where the aspect does not apply.")
+        sentences.append(f"{none:,} where the aspect does not apply.")
     if between:
-        said.append(
+        sentences.append(
             f"{count(between, 'rating')} with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5); "
             "means are of the exact values."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _mean(scale: Scale) -> str:
@@ -92,23 +92,23 @@ def _label(name: str, scale: Scale) -> str:
     return f"{name}, mean {_mean(scale)}" if scale.n else f"{name}, nothing rated"
 
 
-def dots(found: ByLength) -> str:
+def dots(stats: ByLength) -> str:
     """A line for each band of lengths: its mean as a dot on 1 to 5, its 95 % interval as a bar, how many responses."""
     lines = "".join(
         f'<div><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high)}'
         f'<i style="--x:{_at(band.mean):.3f}"></i></span>'
         f'<b>{band.mean:.2f}</b><em class="sure">{_sure(band)}</em><em>{band.n:,}</em></div>'
-        for band in found.bands
+        for band in stats.bands
     )
-    words = "; ".join(
+    description = "; ".join(
         f"{band.name} words: mean {band.mean:.2f}"
         + (f" ({_sure(band)})" if _sure(band) else "")
         + f", {count(band.n, 'response')}"
-        for band in found.bands
+        for band in stats.bands
     )
     scale = "".join(f'<s style="--x:{_at(value):.3f}">{value}</s>' for value in range(1, 6))
     return (
-        f'<div class="dot-plot" role="img" aria-label="Mean rating by length. {t(words)}">'
+        f'<div class="dot-plot" role="img" aria-label="Mean rating by length. {t(description)}">'
         '<div class="heads"><span>words</span><span></span><span>mean</span><span class="sure">95% interval</span>'
         "<span>responses</span></div>"
         f'{lines}<div class="scale"><span></span><span class="dot-row">{scale}</span></div></div>'

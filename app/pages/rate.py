@@ -26,7 +26,7 @@ def build(board: Board) -> None:
         board.button(
             lambda look: "Stop" if _rating(look) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
         )
-        board.button(words, rate, primary=True, min_width=140, elem_id="rate")
+        board.button(button_label, rate, primary=True, min_width=140, elem_id="rate")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
@@ -95,7 +95,7 @@ def head(look: Look) -> str:
     return parts.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
 
 
-def words(look: Look) -> str:
+def button_label(look: Look) -> str:
     """The primary action: rate what this judge has not rated."""
     if look.busy or not look.counts.answered:
         return ""
@@ -106,10 +106,10 @@ def words(look: Look) -> str:
 def to_rate(look: Look) -> int:
     """Rows that the judge as it is set up here has not rated."""
     answered = look.counts.answered
-    judge, labeller, made = _judge(look), look.described("labeller"), look.recipe
-    if made is None or judge is None or labeller is None:
+    judge, labeller, recipe = _judge(look), look.described("labeller"), look.recipe
+    if recipe is None or judge is None or labeller is None:
         return answered
-    return forecast.to_rate(look.counts, made, judge, labeller)
+    return forecast.to_rate(look.counts, recipe, judge, labeller)
 
 
 def cost(look: Look) -> str:
@@ -127,14 +127,14 @@ def cost(look: Look) -> str:
     if labeller is not None:
         calls = forecast.calls_to_rate(seen, look.counts, look.recipe, judge, labeller)
     prompts, answers = forecast.tokens_of_ratings(seen, judge, calls / whole) if whole else (0.0, 0.0)
-    said = [count(round(calls), "call"), f"about {prompts + answers:,.0f} tokens"]
+    items = [count(round(calls), "call"), f"about {prompts + answers:,.0f} tokens"]
     known = money.price(labeller) if labeller else None
     if known is not None and (dollars := known.of(prompts, answers)):
         source = f" ({catalogue.price_source()})" if labeller and labeller == labeller.unpriced else ""
-        said.append(f"{money.words(dollars)}{source}")
+        items.append(f"{money.format_dollars(dollars)}{source}")
     elif known is None:
-        said.append("money with the labeller's prices under Models, More")
-    return f'<p class="forecast" role="status">{t(" · ".join(said))}</p>'
+        items.append("money with the labeller's prices under Models, More")
+    return f'<p class="forecast" role="status">{t(" · ".join(items))}</p>'
 
 
 def rubric(look: Look) -> str:
@@ -163,12 +163,12 @@ def ratings(look: Look) -> str:
     if look.run is None or not look.counts.answered:
         return parts.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
     title = "Ratings so far"
-    if (said := look.counted(figures.ratings)) is None:
+    if (rating_counts := look.counted(figures.ratings)) is None:
         return plots.counting(title)
-    scales = by_aspect(said)
+    scales = by_aspect(rating_counts)
     previewed = look.job is not None and look.job.what == "preview"
     judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
-    if not said and judge is None:
+    if not rating_counts and judge is None:
         return parts.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
         scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
@@ -190,6 +190,6 @@ def ratings(look: Look) -> str:
 def rate(act: Act) -> Done:
     labeller = draft.model_of(draft.part(act.filled, "labeller"), "labeller")
     judge = draft.rating_of(act.filled)
-    found = act.desk.store.runs.get(act.run_id)
-    act.desk.jobs.rate(found, act.desk.keys(act.browser), judge, labeller)
+    run = act.desk.store.runs.get(act.run_id)
+    act.desk.jobs.rate(run, act.desk.keys(act.browser), judge, labeller)
     return Done()

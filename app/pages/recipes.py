@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from app import draft, parts, recipe
+from app import draft, parts
 from app.command_line import way
 from app.desk import Look
 from app.draft import FormError
@@ -16,7 +16,7 @@ from app.pages import compare, keeping
 from app.pages.board import Act, Board, Done
 from app.pages.event_values import upload_button
 from app.parts import t
-from app.recipe import Recipe
+from app.recipe import Recipe, plain
 from app.shelf import LONGEST_NAME, file_name, from_file, read
 from app.tables.library import Kept
 from app.toml import written
@@ -63,8 +63,8 @@ def tools(look: Look) -> str:
 
 def turn(act: Act) -> Done:
     """Opens one side of the drawer, or closes it."""
-    wanted = act.word
-    opened = wanted if wanted in TITLES and wanted != act.place.get("panel") else ""
+    panel = act.word
+    opened = panel if panel in TITLES and panel != act.place.get("panel") else ""
     return Done(place={"panel": opened, **keeping.calm(WHAT)})
 
 
@@ -91,13 +91,13 @@ def shown(look: Look) -> str:
 
 def _recipe(look: Look) -> str:
     """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
-    made, trouble = look.wanted, ""
-    if made is None:
+    recipe, trouble = look.wanted, ""
+    if recipe is None:
         trouble = parts.notice(f"This can't be run yet. {_missing(look)}", "warn")
-    text = written(made.dump() if made is not None else recipe.plain(draft.parts_from(look.filled)))
+    text = written(recipe.dump() if recipe is not None else plain(draft.parts_from(look.filled)))
     file = file_name(str(look.filled.get("name") or "dataset"))
     link = f'<a class="save" download="{t(file)}" href="data:application/toml;charset=utf-8,{quote(text)}">Download</a>'
-    return trouble + _well(text, "The recipe as TOML", link if made is not None else "")
+    return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")
 
 
 def _missing(look: Look) -> str:
@@ -120,41 +120,41 @@ def _well(text: str, label: str, more: str = "") -> str:
 
 
 def _command(look: Look) -> str:
-    found = way(look, str(look.place.get("page", "")))
-    notes = [*found.notes]
-    if found.file:
+    snippet = way(look, str(look.place.get("page", "")))
+    notes = [*snippet.notes]
+    if snippet.file:
         notes.insert(
-            0, f"Download the recipe first (under Recipe), as {found.file}, into the folder that the terminal is in."
+            0, f"Download the recipe first (under Recipe), as {snippet.file}, into the folder that the terminal is in."
         )
-    said = "".join(parts.note(sentence) for sentence in notes)
-    python = f"<h3>In Python</h3>{_well(found.python, 'The same in Python')}" if found.python else ""
-    return f"{_well(found.command, 'The command')}{said}{python}"
+    remarks = "".join(parts.note(sentence) for sentence in notes)
+    python = f"<h3>In Python</h3>{_well(snippet.python, 'The same in Python')}" if snippet.python else ""
+    return f"{_well(snippet.command, 'The command')}{remarks}{python}"
 
 
 def kept(look: Look) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
-    found = look.desk.store.recipes.all()
-    items = "".join(_entry(one, look) for one in found)
+    saved = look.desk.store.recipes.all()
+    items = "".join(_entry(entry, look) for entry in saved)
     none = parts.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
-    return f"{keeping.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{compare.comparison(look, found)}"
+    return f"{keeping.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{compare.comparison(look, saved)}"
 
 
-def _entry(one: Kept, look: Look) -> str:
+def _entry(entry: Kept, look: Look) -> str:
     trouble = ""
     try:
-        made = read(one)
-        rows = "all rows" if made.rows is None else parts.count(made.rows, "row")
-        line = f"{made.task.title} · {rows} · {parts.ago(one.updated)}"
+        recipe = read(entry)
+        rows = "all rows" if recipe.rows is None else parts.count(recipe.rows, "row")
+        line = f"{recipe.task.title} · {rows} · {parts.ago(entry.updated)}"
     except SettingsError as error:
-        line, trouble = parts.ago(one.updated), parts.problem(str(error))
-    opens = "" if trouble else parts.button("Open", act="open", name=one.name)
-    again = parts.button("Duplicate", act="duplicate", name=one.name)
+        line, trouble = parts.ago(entry.updated), parts.problem(str(error))
+    opens = "" if trouble else parts.button("Open", act="open", name=entry.name)
+    again = parts.button("Duplicate", act="duplicate", name=entry.name)
     return (
-        f"<li><div><b>{t(one.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{opens}{again}{keeping.delete_button(look, WHAT, one.name)}</div></li>'
+        f"<li><div><b>{t(entry.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{opens}{again}{keeping.delete_button(look, WHAT, entry.name)}</div></li>'
     )
 
 
@@ -163,9 +163,9 @@ def _entry(one: Kept, look: Look) -> str:
 
 def save(act: Act) -> Done:
     """Keeps what the forms describe, unless the name is taken: then it asks."""
-    made = _made(act)
+    recipe = _made(act)
     typed = str((act.extra[0] if act.extra else "") or "")
-    return keeping.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, made), "save")
+    return keeping.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, recipe), "save")
 
 
 def library(act: Act) -> Done:
@@ -198,14 +198,14 @@ def open_file(act: Act) -> Done:
     try:
         filled, more = from_file(path)
     except SettingsError as error:
-        words = str(error)
-        raise FormError("open", words if path.name in words else f"{path.name}: {words}") from error
+        message = str(error)
+        raise FormError("open", message if path.name in message else f"{path.name}: {message}") from error
     return _opened(act, filled, f"The forms are as {path.name} says. {more}".strip())
 
 
-def _opened(act: Act, filled: draft.Filled, words: str) -> Done:
-    place = {**keeping.calm(WHAT), "panel": ""}
-    return Done(fill={**act.filled, **filled}, place=place, toast=f"{words} What stood there before is replaced.")
+def _opened(act: Act, filled: draft.Filled, message: str) -> Done:
+    state = {**keeping.calm(WHAT), "panel": ""}
+    return Done(fill={**act.filled, **filled}, place=state, toast=f"{message} What stood there before is replaced.")
 
 
 def _made(act: Act) -> Recipe:

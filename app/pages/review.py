@@ -84,12 +84,12 @@ def _audit(board: Board) -> None:
 
 def _similar(board: Board) -> None:
     """The model that makes vectors for "find similar" in Argilla."""
-    words = {
+    texts = {
         "model": ("Model for “find similar”", "An embedding model; empty makes no vectors.", ""),
         "url": ("Its address", "Of an OpenAI-compatible endpoint.", "http://localhost:8000/v1"),
         "key_env": ("Its key's variable", "The environment variable that holds its key; empty for none.", ""),
     }
-    for name, (label, info, example) in words.items():
+    for name, (label, info, example) in texts.items():
         board.form.add(
             f"embedder.{name}", gr.Textbox("", label=label, info=info, placeholder=example, interactive=True)
         )
@@ -166,14 +166,14 @@ def take_out_words(look: Look) -> str:
 
 def advice(look: Look) -> str:
     """What to do about records of rows that are no more."""
-    said = ""
+    notice = ""
     sent = look.job.sent if look.job is not None and not look.busy else None
     if sent is not None and sent.dropped:
-        said += parts.notice(
+        notice += parts.notice(
             f"{count(sent.dropped, 'record')} in Argilla {'is' if sent.dropped == 1 else 'are'} of rows that the run does not "
             "have any more. Taking them out deletes what people said of them there; what was pulled stays here."
         )
-    return said
+    return notice
 
 
 def audit(look: Look) -> str:
@@ -189,17 +189,19 @@ def audit(look: Look) -> str:
     blind = review.is_blind(rows, sealed)
     size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
     if blind:
-        words = f"{size} without ratings and reasons, so that people judge on their own."
+        message = f"{size} without ratings and reasons, so that people judge on their own."
     elif review.blind_audit != "auto":
-        words = f"{size} with ratings and reasons; what people leave as suggested is not counted as their rating."
+        message = f"{size} with ratings and reasons; what people leave as suggested is not counted as their rating."
     else:
-        words = f"{size} with ratings and reasons: of so few rows it is a large part, and suggestions save people work."
+        message = (
+            f"{size} with ratings and reasons: of so few rows it is a large part, and suggestions save people work."
+        )
     if sealed is not None and review.blind_audit == "auto":
         sealed_as = "without" if sealed else "with"
-        words = f"{size} {sealed_as} ratings and reasons, as it was sealed when the first rows were sent."
+        message = f"{size} {sealed_as} ratings and reasons, as it was sealed when the first rows were sent."
     elif sealed is not None and sealed != blind:
-        words += f" What was sent before was sealed {'without' if sealed else 'with'} them and stays so."
-    return parts.note(words)
+        message += f" What was sent before was sealed {'without' if sealed else 'with'} them and stays so."
+    return parts.note(message)
 
 
 def shape(look: Look) -> str:
@@ -209,14 +211,18 @@ def shape(look: Look) -> str:
     seen = look.desk.store.rows.page(look.run.id, 0, 50)
     if not seen:
         return ""
-    made = look.recipe
+    recipe = look.recipe
     with contextlib.suppress(FormError):
-        made = replace(made, review=draft.review_of(look.filled))
-    words = reviewing.described(
-        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, made, look.counts.answered)
+        recipe = replace(recipe, review=draft.review_of(look.filled))
+    description = reviewing.described(
+        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
     )
-    fields, questions = ("".join(f"<li>{t(word)}</li>" for word in part) for part in (words.fields, words.questions))
-    guide = parts.fold("Guidelines that reviewers read", t(look.filled.get("review.guidelines") or words.guidelines))
+    fields, questions = (
+        "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
+    )
+    guide = parts.fold(
+        "Guidelines that reviewers read", t(look.filled.get("review.guidelines") or description.guidelines)
+    )
     lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"
     return f'<div class="sent-as">{lists}</div>{guide}'
 
@@ -247,12 +253,12 @@ def browse(act: Act) -> Done:
     drafts = verdict.written(act)
     done = pressed(act) or _turned(act)
     moves = {"row": following} if following and "naming" not in done.place else {}
-    told = [done.toast]
+    messages = [done.toast]
     if onward and not following and "naming" not in done.place:
-        told.append("That was the last row of the list.")
+        messages.append("That was the last row of the list.")
     if drafts and act.word == "say":
-        told.append("What you wrote is kept: Correct brings it back.")
-    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, told)))
+        messages.append("What you wrote is kept: Correct brings it back.")
+    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, messages)))
 
 
 def _turned(act: Act) -> Done:
@@ -273,9 +279,9 @@ def _turned(act: Act) -> Done:
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
-    found = act.desk.store.runs.get(act.run_id)
+    run = act.desk.store.runs.get(act.run_id)
     changed = amend(
-        act.desk.store, found, review=draft.review_of(act.filled), merge=draft.merging_of(act.filled),
+        act.desk.store, run, review=draft.review_of(act.filled), merge=draft.merging_of(act.filled),
         embedder=draft.embedder_of(act.filled),
     )  # fmt: skip
     act.desk.jobs.push(changed, act.desk.keys(act.browser), name, withdraw=withdraw)

@@ -42,59 +42,59 @@ def beside(look: Look, row_id: str, by: int) -> str:
     From a row that is no longer listed it leads to the first row of the page that is open.
     """
     assert look.run is not None
-    store, wanted = look.desk.store, filters.wanted(look)
-    if wanted.everything:
-        here = _place(look, row_id)
-        page = store.rows.page(look.run.id, here + by, 1) if here is not None and here + by >= 0 else []
+    store, query = look.desk.store, filters.wanted(look)
+    if query.everything:
+        index = _place(look, row_id)
+        page = store.rows.page(look.run.id, index + by, 1) if index is not None and index + by >= 0 else []
         return page[0].id if page else ""
     majority = look.recipe is None or look.recipe.merge.decision == "majority"
-    here = store.browse.place(look.run.id, wanted, row_id, majority=majority)
-    to = int(look.place.get("offset") or 0) if here is None else here + by
-    ids = store.browse.page(look.run.id, wanted, to, 1, majority=majority) if to >= 0 else []
+    index = store.browse.place(look.run.id, query, row_id, majority=majority)
+    to = int(look.place.get("offset") or 0) if index is None else index + by
+    ids = store.browse.page(look.run.id, query, to, 1, majority=majority) if to >= 0 else []
     return ids[0] if ids else ""
 
 
 def shown(look: Look) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
     assert look.run is not None
-    store, wanted, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
+    store, query, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
     offset = int(look.place.get("offset") or 0)
-    if wanted.everything:
+    if query.everything:
         total = look.counts.made
-        if row and (here := _place(look, row)) is not None:
-            offset = here // PAGE * PAGE
+        if row and (index := _place(look, row)) is not None:
+            offset = index // PAGE * PAGE
         offset = offset if offset < total else 0
         return judging.judged_page(store, look.run, offset, PAGE), offset, total
     majority = filters.by_majority(look)
-    if not (total := store.browse.count(look.run.id, wanted, majority=majority)):
+    if not (total := store.browse.count(look.run.id, query, majority=majority)):
         return [], 0, 0
-    ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
+    ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
     if not ids or (row and row not in ids):
-        here = store.browse.place(look.run.id, wanted, row, majority=majority)
-        offset = offset if here is None and offset < total else (here or 0) // PAGE * PAGE
-        ids = store.browse.page(look.run.id, wanted, offset, PAGE, majority=majority)
-    found = judging.judged_of(store, look.run, ids)
-    return [found[one] for one in ids if one in found], offset, total
+        index = store.browse.place(look.run.id, query, row, majority=majority)
+        offset = offset if index is None and offset < total else (index or 0) // PAGE * PAGE
+        ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
+    judged = judging.judged_of(store, look.run, ids)
+    return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
 def _chosen(look: Look, page: list[Judged]) -> Judged | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
     assert look.run is not None
     row = str(look.place.get("row") or "")
-    here = next((one for one in page if one.row.id == row), None)
-    if here is None and row and _place(look, row) is not None:
-        here = judging.judged_of(look.desk.store, look.run, [row]).get(row)
-    return here or (page[0] if page else None)
+    chosen = next((judged for judged in page if judged.row.id == row), None)
+    if chosen is None and row and _place(look, row) is not None:
+        chosen = judging.judged_of(look.desk.store, look.run, [row]).get(row)
+    return chosen or (page[0] if page else None)
 
 
 def _place(look: Look, row: str) -> int | None:
     try:
-        found = look.desk.store.rows.get(row)
+        stored = look.desk.store.rows.get(row)
     except RunError:
         return None
-    if look.run is None or not found.id.startswith(f"{look.run.id}-"):
+    if look.run is None or not stored.id.startswith(f"{look.run.id}-"):
         return None
-    return look.desk.store.rows.place(found)
+    return look.desk.store.rows.place(stored)
 
 
 def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]) -> str:
@@ -125,7 +125,7 @@ def _step(judged: Judged, by: int, *, able: bool) -> str:
 
 
 def _means(judged: Judged) -> list[float | None]:
-    return [judged.labelled(place) for place in range(len(judged.row.responses))]
+    return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
 def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
@@ -135,15 +135,15 @@ def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidd
     label = ", ".join(f"{m:.1f}" for m in means) or ("hidden until you judge" if hidden else "unrated")
     mean = f"{fmean(means):.1f}" if means else "–"
     strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{mean}</em>'
-    asked = " ".join(judged.row.instruction.split())[:120]
+    instruction = " ".join(judged.row.instruction.split())[:120]
     around = excerpt([judged.row.instruction], text)
     elsewhere = "" if around else excerpt([response.text for response in judged.row.responses], text)
-    found = f'<span class="found">{marked(t(elsewhere), text)}</span>' if elsewhere else ""
+    match = f'<span class="found">{marked(t(elsewhere), text)}</span>' if elsewhere else ""
     current = 'aria-current="true"' if here else ""
     return (
-        f"<li>{bulk.pick(look, judged.row.id, asked[:60], here=here)}"
+        f"<li>{bulk.pick(look, judged.row.id, instruction[:60], here=here)}"
         f'<button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
-        f'<b dir="auto">{marked(t(around or asked), text)}</b>{found}'
+        f'<b dir="auto">{marked(t(around or instruction), text)}</b>{match}'
         f'<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
     )
 
@@ -171,25 +171,25 @@ def _detail(look: Look, judged: Judged, number: int, turns: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.place.get("raw") == judged.row.id
     sent = look.desk.store.reviews.were_sent([row.id])
-    talk = "".join(parts.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
+    conversation = "".join(parts.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
-        talk += parts.bubble("user", corrected, "as corrected", raw=raw)
+        conversation += parts.bubble("user", corrected, "as corrected", raw=raw)
     columns = {
-        place: _response(judged, place, letter, verdict.stars(look, judged, place), raw)
-        for place, letter in verdict.letters(look, row).items()
+        index: _response(judged, index, letter, verdict.stars(look, judged, index), raw)
+        for index, letter in verdict.letters(look, row).items()
     }
-    beside = ""
+    in_correction = ""
     if verdict.correcting(look) == row.id and columns:  # first what is corrected, and beside it room for the correction
-        beside = f'{columns.pop(verdict.corrected(look, judged))}<div class="room" id="correct-here"></div>'
-    shown = beside + "".join(columns.values())
+        in_correction = f'{columns.pop(verdict.corrected(look, judged))}<div class="room" id="correct-here"></div>'
+    shown = in_correction + "".join(columns.values())
     if (correction := judged.corrected_response()) is not None:
         shown += (
             f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
             f"{parts.prose(correction[0], raw=raw)}</section>"
         )
     text = filters.wanted(look).text
-    talk, shown = marked(talk, text, "text"), marked(shown, text, "text")
-    single = "one" if len(row.responses) == 1 and correction is None and not beside else ""
+    conversation, shown = marked(conversation, text, "text"), marked(shown, text, "text")
+    single = "one" if len(row.responses) == 1 and correction is None and not in_correction else ""
     address = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
     link = parts.link("Open in Argilla", address) if address else ""
     as_is = (
@@ -200,35 +200,35 @@ def _detail(look: Look, judged: Judged, number: int, turns: str) -> str:
         f'<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {attrs(row=row.id)}>'
         f'<div class="row-top"><h2>Row {number}</h2>{_status(judged, row.id in sent)}'
         f'<div class="row-acts">{link}{as_is}{turns}</div></div>{parts.notice(JUDGE_FIRST) if hidden else ""}'
-        f'<div class="talk">{talk}</div><div class="responses {single}">{shown}</div>{people.opinions(look, judged)}'
+        f'<div class="talk">{conversation}</div><div class="responses {single}">{shown}</div>{people.opinions(look, judged)}'
         f"{verdict.bar(look, judged)}</article>"
     )
 
 
-def _response(judged: Judged, place: int, letter: str, stars: str, raw: bool) -> str:
-    response = judged.row.responses[place]
-    said: dict[str, list[Rating]] = defaultdict(list)
+def _response(judged: Judged, index: int, letter: str, stars: str, raw: bool) -> str:
+    response = judged.row.responses[index]
+    by_aspect: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
-        if rating.response == place:
-            said[rating.aspect].append(rating)
-    values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in said.items()}
-    lowest = min(said, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if said else ""
-    chips = "".join(_chip(aspect, values[aspect], said[aspect], aspect == lowest) for aspect in said)
+        if rating.response == index:
+            by_aspect[rating.aspect].append(rating)
+    values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in by_aspect.items()}
+    lowest = min(by_aspect, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if by_aspect else ""
+    chips = "".join(_chip(aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
     whys = "".join(
         f'<p class="why" dir="auto" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
         f"<b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
-        for aspect, ratings in said.items()
+        for aspect, ratings in by_aspect.items()
     )
-    people = judged.rated_by_people(place)
-    accepted = judged.accepted_by_people(place)
+    people = judged.rated_by_people(index)
+    accepted = judged.accepted_by_people(index)
     notes = [
         response.principle, *marks(response), f"people: {people:g}" if people is not None else "",
         f"accepted as suggested: {accepted:g}" if accepted is not None else "",
     ]  # fmt: skip
     note = f'<span class="note">{t(" · ".join(filter(None, notes)))}</span>'
     text = parts.prose(response.text, raw=raw) if response.text.strip() else parts.note("No text.")
-    mean = judged.labelled(place)
-    score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if said else ""
+    mean = judged.labelled(index)
+    score = f'<b class="score {parts.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if by_aspect else ""
     return (
         f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
         f"<h3>{t(response.model)}</h3>{note}{score}</header>"

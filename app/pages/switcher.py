@@ -130,9 +130,9 @@ def new_run(act: Act) -> Done:
 def end(act: Act) -> Done:
     """The first click asks, a second one deletes; never while something works on the run."""
     store, run = act.desk.store, act.desk.store.runs.get(act.text("id"))
-    asked, when = act.place.get("run to delete", ("", 0.0))
-    if asked != run.id or time.monotonic() - when < TWICE:
-        return Done(place={**CALM, "run to delete": (run.id, time.monotonic() if asked != run.id else when)})
+    pending, when = act.place.get("run to delete", ("", 0.0))
+    if pending != run.id or time.monotonic() - when < TWICE:
+        return Done(place={**CALM, "run to delete": (run.id, time.monotonic() if pending != run.id else when)})
     try:
         if (job := act.desk.jobs.of(run.id)) is not None and job.state == "working":
             raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
@@ -140,8 +140,8 @@ def end(act: Act) -> Done:
     except RunError as error:
         return Done(problems={"run end": str(error)})
     here = {"run": "", **BEGINNING} if act.run_id == run.id else CALM
-    place = {name: value for name, value in here.items() if name != "run"}
-    return Done(run="" if act.run_id == run.id else None, place=place, toast=f"“{run.name}” is deleted.")
+    state = {name: value for name, value in here.items() if name != "run"}
+    return Done(run="" if act.run_id == run.id else None, place=state, toast=f"“{run.name}” is deleted.")
 
 
 def rename(act: Act) -> Done:

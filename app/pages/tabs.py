@@ -74,25 +74,25 @@ class Tab:
         """All parts are to be shown anew, `but` for some by their numbers, and fields of which it is not sure what they hold."""
         self.shown = {number: shown for number, shown in self.shown.items() if number in but}
         self.told, self.behind, self.mixed = (), -1, False
-        for number, held in self.held.items():
-            self.held[number] = {name: value for name, value in held.items() if name not in self.unsure}
+        for number, values in self.held.items():
+            self.held[number] = {name: value for name, value in values.items() if name not in self.unsure}
         self.unsure = set()
 
     def typed(self, filled: draft.Filled, seen: float) -> draft.Filled:
         """What a person changed in the fields since the tab was last told what they hold; remembered. Under the lock."""
         base = self.held[int(seen)]
         changes = draft.differing(filled, base)
-        for number, held in self.held.items():
+        for number, values in self.held.items():
             if number >= seen:
-                self.held[number] = {**held, **changes}
+                self.held[number] = {**values, **changes}
         return changes
 
-    def problems(self, turn: int, found: dict[str, str]) -> dict[str, str]:
+    def problems(self, turn: int, problems: dict[str, str]) -> dict[str, str]:
         """What is to be said once the action of that number has ended: one that began later is not talked over."""
         if turn < self.said:
-            return {**found, **self.place.get("problems", {})}
+            return {**problems, **self.place.get("problems", {})}
         self.said = turn
-        return found
+        return problems
 
 
 class Tabs:
@@ -103,10 +103,10 @@ class Tabs:
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
-        which = browser_of(request), str(request.session_hash)
+        key = browser_of(request), str(request.session_hash)
         with self._lock:
-            tab = self._tabs.pop(which, None) or Tab(run, page=page)
-            self._tabs[which] = tab
+            tab = self._tabs.pop(key, None) or Tab(run, page=page)
+            self._tabs[key] = tab
             while len(self._tabs) > MOST_TABS:
                 del self._tabs[next(iter(self._tabs))]
             return tab
@@ -114,5 +114,5 @@ class Tabs:
     def close(self, request: gr.Request) -> None:
         """Its jobs go on."""
         with self._lock:
-            for which in [which for which in self._tabs if which[1] == str(request.session_hash)]:
-                del self._tabs[which]
+            for key in [key for key in self._tabs if key[1] == str(request.session_hash)]:
+                del self._tabs[key]

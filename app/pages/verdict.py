@@ -58,7 +58,7 @@ def build(board: Board) -> None:
     """The fields for a correction, while one is written."""
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(lambda look: parts.card_head("Correct this row", "What you write is what goes into the dataset."))
-        which = gr.Radio(
+        radio = gr.Radio(
             [],
             label="Response to correct",
             visible=False,
@@ -80,13 +80,13 @@ def build(board: Board) -> None:
             )
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
     board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
-    board.dress(which, _choice)
+    board.dress(radio, _choice)
     board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
     board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
-    fields = [which, instruction, response]
+    fields = [radio, instruction, response]
     board.dress(keep, lambda look: gr.update(visible=not meanwhile(look)))
     board.dress(anyway, lambda look: gr.update(visible=bool(meanwhile(look))))
-    board.act(which.input, switch, extra=fields, keeps=True)
+    board.act(radio.input, switch, extra=fields, keeps=True)
     board.act(keep.click, correct, extra=fields, keeps=True)
     board.act(anyway.click, lambda act: correct(act, anyway=True), extra=fields, keeps=True)
     board.act(leave.click, leave_it, extra=fields)
@@ -116,15 +116,15 @@ def covered(judged: Judged) -> Judged:
 
 
 def letters(look: Look, row: Row) -> dict[int, str]:
-    """{place: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
+    """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
     order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
-    return {place: letter(slot) for place, slot in slots(order, len(row.responses)).items()}
+    return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
-def letter_of(look: Look, row_id: str, place: int) -> str:
+def letter_of(look: Look, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
     order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
-    return letter(order.index(place) if place in order else place)
+    return letter(order.index(index) if index in order else index)
 
 
 def corrected(look: Look, judged: Judged) -> int:
@@ -134,8 +134,8 @@ def corrected(look: Look, judged: Judged) -> int:
 
 
 def _judged(look: Look, row_id: str) -> Judged | None:
-    found = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
-    judged = found.get(row_id)
+    by_id = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+    judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
 
@@ -207,7 +207,7 @@ def _choice(look: Look) -> Any:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
         return gr.update(visible=False)
-    choices = [(f"{which} · {judged.row.responses[k].model}", str(k)) for k, which in letters(look, judged.row).items()]
+    choices = [(f"{label} · {judged.row.responses[k].model}", str(k)) for k, label in letters(look, judged.row).items()]
     return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
@@ -217,8 +217,8 @@ def _name_of(look: Look) -> str:
     if judged is None or not judged.row.responses:
         return "Response"
     of = corrected(look, judged)
-    which = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
-    return f"Response{which}, {judged.row.responses[of].model}"
+    suffix = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
+    return f"Response{suffix}, {judged.row.responses[of].model}"
 
 
 def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
@@ -236,15 +236,15 @@ def _texts(judged: Judged, of: int) -> tuple[str, str]:
 
 def bar(look: Look, judged: Judged) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
-    said = look.desk.store.quick.of(judged.row.id, name_of(look))
+    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
     buttons = "".join(
-        f'<button type="button" class="say {word}" aria-pressed="{str(said.get(DECISION) == word).lower()}" data-key="{key}"'
+        f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
         f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
         for word, title, key in DECISIONS
     )
     fix = f'<button type="button" class="say" data-key="e" {attrs(act="correct", row=judged.row.id)}>Correct <kbd>e</kbd></button>'
     back = ""
-    if said.get(DECISION) or _rated(said):
+    if answers.get(DECISION) or _rated(answers):
         back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
     who = name_of(look)
     as_whom = (
@@ -252,7 +252,7 @@ def bar(look: Look, judged: Judged) -> str:
         if who
         else ""
     )
-    keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(words)}</li>" for key, words in KEYS)
+    keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(label)}</li>" for key, label in KEYS)
     help_ = (
         f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
         f"{_switch('keys', 'Single keys do this')}</div></details>"
@@ -261,19 +261,19 @@ def bar(look: Look, judged: Judged) -> str:
     return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{help_}</div>'
 
 
-def _switch(name: str, words: str) -> str:
+def _switch(name: str, label: str) -> str:
     """A switch that the browser remembers, on where it remembers nothing (keys.js)."""
-    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {words}</label>'
+    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
 
 
-def stars(look: Look, judged: Judged, place: int) -> str:
+def stars(look: Look, judged: Judged, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
-    said = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, place))
+    rating = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
     buttons = "".join(
-        f'<button type="button" aria-pressed="{str(said == value).lower()}" aria-label="{value} of 5"'
-        f' tabindex="{0 if value == (said or 1) else -1}"'
-        f" {attrs(act='rate', row=judged.row.id, place=place, value=value)}>{value}</button>"
+        f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
+        f' tabindex="{0 if value == (rating or 1) else -1}"'
+        f" {attrs(act='rate', row=judged.row.id, place=index, value=value)}>{value}</button>"
         for value in range(1, 6)
     )
     title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
@@ -283,12 +283,12 @@ def stars(look: Look, judged: Judged, place: int) -> str:
 
 def aspect_of(look: Look) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
-    made = look.recipe
-    return made.review.rated(made.rating.aspects if made.rating else ())[0] if made is not None else ""
+    recipe = look.recipe
+    return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
 
 
-def _rated(said: Any) -> bool:
-    return any(isinstance(value, int) for value in said.values())
+def _rated(answers: Any) -> bool:
+    return any(isinstance(value, int) for value in answers.values())
 
 
 # -- what can be done
@@ -308,17 +308,17 @@ def say(act: Act) -> Done | None:
     blind = bool(hidden(look, [row]))
     match act.word:
         case "say":
-            said = act.text("said")
-            if said not in [word for word, _, _ in DECISIONS]:
+            decision = act.text("said")
+            if decision not in [word for word, _, _ in DECISIONS]:
                 raise PageError
-            quick.say(row, who, {DECISION: said}, {}, blind=blind)
+            quick.say(row, who, {DECISION: decision}, {}, blind=blind)
             return Done(place={"row": row, "correcting": ""})
         case "rate":
-            place = act.number("place", 0, len(pressed.responses) - 1)
-            question = rating_question(aspect_of(look), place)
+            index = act.number("place", 0, len(pressed.responses) - 1)
+            question = rating_question(aspect_of(look), index)
             value = act.number("value", 1, 5)
             again = quick.of(row, who).get(question) == value
-            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], place, aspect_of(look))
+            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], index, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
             quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(place={"row": row})
@@ -330,15 +330,15 @@ def say(act: Act) -> Done | None:
                 return Done(place={"correcting": ""})
             if (judged := _judged(look, row)) is None:
                 return Done(place={"row": row})
-            begun = {"row": row, "correcting": row, "before": _decided(look, row)}
+            correction = {"row": row, "correcting": row, "before": _decided(look, row)}
             if draft := look.place.get("drafts", {}).get(row):
                 return Done(
-                    place={**begun, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
+                    place={**correction, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
                 )
             slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
             focus = None if slot is None else [*letters(look, pressed)][slot]
             of = _to_correct(look, judged, focus)
-            return Done(place={**begun, "of": of, "corrected": _as_corrected(judged, of)})
+            return Done(place={**correction, "of": of, "corrected": _as_corrected(judged, of)})
     return None
 
 
@@ -350,10 +350,10 @@ def be(act: Act, do: Do = say) -> Done:
     except SettingsError as error:
         raise FormError("name", str(error)) from error
     pressed = act.place.get("naming") or {}
-    place = {name: value for name, value in act.place.items() if name != "naming"}
+    state = {name: value for name, value in act.place.items() if name != "naming"}
     done = None
     with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
-        done = do(replace(act, data=pressed, extra=(), place=place)) if pressed else None
+        done = do(replace(act, data=pressed, extra=(), place=state)) if pressed else None
     return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
 
 

@@ -20,13 +20,13 @@ def dataset_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
     """
     names = list(dict.fromkeys(name for row in rows for name in row)) or list(columns)
     values = {name: [_writable(row.get(name)) for row in rows] for name in names}
-    if (made := _made(values)) is None:
+    if (dataset := _made(values)) is None:
         failed = next((name for name in names if _made({name: values[name]}) is None), "")
         raise InputError(
             f"The column '{failed}' holds values that do not go together in a dataset, such as texts and numbers. Make them "
             "alike, or leave it out with KeepColumns; what was made is kept, and running again costs nothing."
         )
-    return made
+    return dataset
 
 
 def _writable(value: Any) -> Any:
@@ -34,8 +34,8 @@ def _writable(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, (list, tuple)):
-        return [_writable(one) for one in value]
-    return {key: _writable(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+        return [_writable(item) for item in value]
+    return {key: _writable(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def _made(values: dict[str, list[Any]]) -> "Dataset | None":
@@ -81,5 +81,5 @@ class DatasetCheckpoint:
             else:
                 dataset.push_to_hub(**{"private": True, **self.extra_kwargs})
         except (HfHubHTTPError, OSError, ValueError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise ExportError(f"The checkpoint can't be kept: {said} What was made stays remembered.") from error
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(f"The checkpoint can't be kept: {reason} What was made stays remembered.") from error

@@ -57,18 +57,18 @@ class ForArgilla:
         Sent twice, they are there once, and what people said stays. Argilla is the one of ARGILLA_API_URL and
         ARGILLA_API_KEY, else the embedded one. Raises ArgillaError and its kinds.
         """
-        here = settings()
+        app_settings = settings()
 
         async def work(hand: Hand) -> Run:
-            with Store(here.data) as store:
-                return await keeping.kept(Workspace(here, store, report=LOG.info), self.dataset, name)
+            with Store(app_settings.data) as store:
+                return await keeping.kept(Workspace(app_settings, store, report=LOG.info), self.dataset, name)
 
         run = awaited(work)
         self.run = run.id
-        with Store(here.data) as store, told(progress, "sent") as tell:
-            where = reviewing.argilla(here, LOG.info)
+        with Store(app_settings.data) as store, told(progress, "sent") as tell:
+            where = reviewing.argilla(app_settings, LOG.info)
             return workflow.push(
-                Workspace(here, store, report=LOG.info),
+                Workspace(app_settings, store, report=LOG.info),
                 run,
                 where,
                 lambda pushed, total: tell(pushed.sent + pushed.unchanged, total),

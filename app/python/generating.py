@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.execution import PAUSES, words
+from app.execution import PAUSES, failure_text
 from app.python.checkpoints import dataset_of
 from app.python.labelling import UltraFeedbackTask
 from app.python.llms import LLM, LLMPool
@@ -67,34 +67,34 @@ def generate(
     _check(rows, have, list(dict.fromkeys(needed)))
 
     async def work(hand: Hand) -> list[tuple[dict[str, Any], list[Failed]]]:
-        async with session(hand, draw) as here:
+        async with session(hand, draw) as open_session:
             with told(progress, "rows") as tell:
                 through = itertools.count(1)
 
-                async def one(place: int, row: dict[str, Any]) -> tuple[dict[str, Any], list[Failed]]:
-                    made = await _row(here, generator, labeller, row, place, number, shuffle=shuffle)
+                async def work_on(index: int, row: dict[str, Any]) -> tuple[dict[str, Any], list[Failed]]:
+                    result = await _row(open_session, generator, labeller, row, index, number, shuffle=shuffle)
                     tell(next(through), len(rows))
-                    return made
+                    return result
 
-                return await all_of((one(k, row) for k, row in enumerate(rows)), here)
+                return await all_of((work_on(k, row) for k, row in enumerate(rows)), open_session)
 
-    found = awaited(work)
+    results = awaited(work)
     from app.python.custom import custom
 
     named = dataset_of(
-        *_in_order(found, have, task if generator is not None else None, number, labelled=labeller is not None)
+        *_in_order(results, have, task if generator is not None else None, number, labelled=labeller is not None)
     )
     judging = labeller.task if labeller is not None else task
     return (
         custom(named, judging, labeller.spec if labeller is not None else None),
-        [failed.why for _, failures in found for failed in failures if failed.fatal],
+        [failed.why for _, failures in results for failed in failures if failed.fatal],
     )
 
 
 def _check(rows: Sequence[Mapping[str, Any]], have: Sequence[str], needed: Sequence[str]) -> None:
     """Raises InputError for a column that the dataset, or a row of it, lacks."""
     for name in needed:
-        at = next((place for place, row in enumerate(rows, 1) if name not in row), 0)
+        at = next((number for number, row in enumerate(rows, 1) if name not in row), 0)
         if at or name not in have:
             where = f" in row {at}" if name in have else ""
             raise InputError(
@@ -104,7 +104,7 @@ def _check(rows: Sequence[Mapping[str, Any]], have: Sequence[str], needed: Seque
 
 
 def _in_order(
-    found: Sequence[tuple[dict[str, Any], list[Failed]]],
+    results: Sequence[tuple[dict[str, Any], list[Failed]]],
     have: Sequence[str],
     writing: Any,
     number: int,
@@ -113,58 +113,66 @@ def _in_order(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """(the rows, their columns) in the order that people know; what was read of answers stands where the texts would."""
     own = {*have, *FROM_GENERATOR, *FROM_LABELLER}
-    parsed = list(dict.fromkeys(name for row, _ in found for name in row if name not in own))
+    parsed = list(dict.fromkeys(name for row, _ in results for name in row if name not in own))
     parsed = parsed or list(writing.output_args_names if writing is not None else [])
     names = [*have, *(FROM_GENERATOR if writing is not None else []), *parsed, *(FROM_LABELLER if labelled else [])]
     names = list(dict.fromkeys(names))
     nothing = dict.fromkeys(parsed, [None] * number)
-    rows = [{name: {**nothing, **row}.get(name) for name in names} for row, _ in found]
-    if any(failures for _, failures in found):
+    rows = [{name: {**nothing, **row}.get(name) for name in names} for row, _ in results]
+    if any(failures for _, failures in results):
         column = FAILURES
         while column in names:
             column += "_"
-        for row, (_, failures) in zip(rows, found, strict=True):
+        for row, (_, failures) in zip(rows, results, strict=True):
             row[column] = "; ".join(failed.why for failed in failures)
     return rows, names
 
 
 async def _row(
-    here: Session, generator: LLM | LLMPool | None, labeller: LLM | None, row: dict[str, Any], place: int, number: int, *,
+    open_session: Session, generator: LLM | LLMPool | None, labeller: LLM | None, row: dict[str, Any], index: int, number: int, *,
     shuffle: bool,
 ) -> tuple[dict[str, Any], list[Failed]]:  # fmt: skip
     """A row with what the models said of it, and what could not be had."""
     failures: list[Failed] = []
-    made = dict(row)
+    result = dict(row)
     if generator is not None:
-        texts = await _written(here, generator, row, place, number, shuffle=shuffle)
+        texts = await _written(open_session, generator, row, index, number, shuffle=shuffle)
         failures += [
-            replace(one.failed, why=f"text {k}{one.failed.why}") for k, one in enumerate(texts, 1) if one.failed
+            replace(output.failed, why=f"text {k}{output.failed.why}")
+            for k, output in enumerate(texts, 1)
+            if output.failed
         ]
-        columns = ([one.model for one in texts], [one.prompt for one in texts], [one.raw for one in texts])
-        made |= dict(zip(FROM_GENERATOR, columns, strict=True))
-        names = dict.fromkeys(name for one in texts for name in one.parsed or ())
-        made |= {name: [(one.parsed or {}).get(name) for one in texts] for name in names}
+        columns = (
+            [output.model for output in texts],
+            [output.prompt for output in texts],
+            [output.raw for output in texts],
+        )
+        result |= dict(zip(FROM_GENERATOR, columns, strict=True))
+        names = dict.fromkeys(name for output in texts for name in output.parsed or ())
+        result |= {name: [(output.parsed or {}).get(name) for output in texts] for name in names}
     if labeller is not None:
-        made |= await _rated(here, labeller, made, failures)
+        result |= await _rated(open_session, labeller, result, failures)
     for failed in failures:
-        here.failures["generate", failed.why] += 1
-    return made, failures
+        open_session.failures["generate", failed.why] += 1
+    return result, failures
 
 
 async def _written(
-    here: Session, generator: LLM | LLMPool, row: dict[str, Any], place: int, number: int, *, shuffle: bool
+    open_session: Session, generator: LLM | LLMPool, row: dict[str, Any], index: int, number: int, *, shuffle: bool
 ) -> list[Text]:
     """The texts of a row, in the order in which they are shown."""
-    said = json.dumps({name: str(value) for name, value in row.items()}, sort_keys=True)
-    chance = random.Random(hashlib.sha256(f"{place} {said}".encode("utf-8", "surrogatepass")).digest())
+    serialized = json.dumps({name: str(value) for name, value in row.items()}, sort_keys=True)
+    chance = random.Random(hashlib.sha256(f"{index} {serialized}".encode("utf-8", "surrogatepass")).digest())
     writers = list(_turns(generator, number, chance))
 
-    async def one(k: int, llm: LLM) -> Text:
+    async def write(k: int, llm: LLM) -> Text:
         messages: list[Message] = []
         try:
-            messages = _asked(llm.task, row, f"{place}/0/{k}")
-            endpoint = await here.endpoint(llm)
-            model = here.engine.bind(endpoint, f"python/{here.draw}/generate/{place}/{k}", stage="generate")
+            messages = _asked(llm.task, row, f"{index}/0/{k}")
+            endpoint = await open_session.endpoint(llm)
+            model = open_session.engine.bind(
+                endpoint, f"python/{open_session.draw}/generate/{index}/{k}", stage="generate"
+            )
             answer = (await model.chat(messages)).text
         except PAUSES:
             raise
@@ -176,7 +184,7 @@ async def _written(
             return Text(llm.name, messages, answer, failed=Failed(f" can't be read: {type(error).__name__}: {error}"))
         return Text(llm.name, messages, answer, parsed if isinstance(parsed, Mapping) else {"generations": parsed})
 
-    texts = await all_of((one(k, llm) for k, llm in enumerate(writers)), here)
+    texts = await all_of((write(k, llm) for k, llm in enumerate(writers)), open_session)
     if shuffle:
         chance.shuffle(texts)
     return texts
@@ -184,10 +192,10 @@ async def _written(
 
 def _asked(task: Any, row: Mapping[str, Any], chance: str) -> list[Message]:
     """The chat that a task makes of a row: of a prompt, a list of messages or a text."""
-    given = {name: row.get(name) for name in task.input_args_names}
-    if (lacking := next((name for name, value in given.items() if value is None), None)) is not None:
+    arguments = {name: row.get(name) for name in task.input_args_names}
+    if (lacking := next((name for name, value in arguments.items() if value is None), None)) is not None:
         raise InputError(f"the row has nothing as '{lacking}'.")
-    prompt = task.generate_prompt(**given)
+    prompt = task.generate_prompt(**arguments)
     if isinstance(prompt, list):
         return prompt
     if not isinstance(prompt, Prompt):
@@ -198,7 +206,7 @@ def _asked(task: Any, row: Mapping[str, Any], chance: str) -> list[Message]:
 
 def _why(error: Exception) -> str:
     """A failure in words; what a task of one's own raises is that task's."""
-    return words(error) if isinstance(error, ClaywrightError) else f"{type(error).__name__}: {error}"
+    return failure_text(error) if isinstance(error, ClaywrightError) else f"{type(error).__name__}: {error}"
 
 
 def _turns(generator: LLM | LLMPool, number: int, chance: random.Random) -> Iterator[LLM]:
@@ -206,30 +214,30 @@ def _turns(generator: LLM | LLMPool, number: int, chance: random.Random) -> Iter
     if isinstance(generator, LLM):
         yield from [generator] * number
         return
-    drawn: list[LLM] = []
-    while len(drawn) < number:
-        drawn += chance.sample(generator.llms, len(generator.llms))
-    yield from drawn[:number]
+    llms: list[LLM] = []
+    while len(llms) < number:
+        llms += chance.sample(generator.llms, len(generator.llms))
+    yield from llms[:number]
 
 
-async def _rated(here: Session, labeller: LLM, row: dict[str, Any], failures: list[Failed]) -> dict[str, Any]:
+async def _rated(open_session: Session, labeller: LLM, row: dict[str, Any], failures: list[Failed]) -> dict[str, Any]:
     task: UltraFeedbackTask = labeller.task
     judge, texts = task.judge, texts_of(row.get("generations"))
-    there = [k for k, one in enumerate(texts) if one]
+    there = [k for k, content in enumerate(texts) if content]
     ratings: list[float | None] = [None] * len(texts)
     reasons: list[str | None] = [None] * len(texts)
     if not there:
         failures.append(Failed("there is no text to rate"))
         return dict(zip(FROM_LABELLER, (labeller.name, None, None, ratings, reasons), strict=True))
-    asked = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(texts[k], "") for k in there))
-    asked = replace(asked, id=content_hash(asked))
-    bound = here.engine.bind(await here.endpoint(labeller), "rating", seeded=False, stage="rate")
-    model = Noted(bound, task.system_prompt, here.draw, (0,))
-    questions = [replace(question, repeat=model.again) for question in judge.questions(asked)]
-    for rating in [rating for question in questions for rating in await judge.rate(asked, question, model)]:
-        place = there[rating.response]
-        ratings[place], reasons[place] = rating.value, rating.why or None
+    rated_row = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(texts[k], "") for k in there))
+    rated_row = replace(rated_row, id=content_hash(rated_row))
+    bound = open_session.engine.bind(await open_session.endpoint(labeller), "rating", seeded=False, stage="rate")
+    model = Noted(bound, task.system_prompt, open_session.draw, (0,))
+    questions = [replace(question, repeat=model.again) for question in judge.questions(rated_row)]
+    for rating in [rating for question in questions for rating in await judge.rate(rated_row, question, model)]:
+        index = there[rating.response]
+        ratings[index], reasons[index] = rating.value, rating.why or None
         if rating.status in ("unrated", "failed"):
-            failures.append(Failed(f"text {place + 1} is unrated: {rating.note}", fatal=rating.status == "failed"))
+            failures.append(Failed(f"text {index + 1} is unrated: {rating.note}", fatal=rating.status == "failed"))
     raw = model.answers[-1].text if model.answers else None
     return dict(zip(FROM_LABELLER, (labeller.name, model.asked[0], raw, ratings, reasons), strict=True))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from app import recipe, workflow
+from app import workflow
 from app.inputs import inputs, uploads
 from app.inputs.inputs import Inputs
 from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
 from app.python.labelling import UltraFeedbackTask
 from app.python.steps import texts_of
-from app.recipe import Recipe
+from app.recipe import BUILT_IN, Recipe
 from app.run_recipes import keep
 from app.tables.rows import content_hash
 from app.tables.runs import Run
@@ -38,55 +38,55 @@ async def kept(workspace: Workspace, dataset: "CustomDataset", name: str) -> Run
 
     Raises InputError for a dataset without `input` or `generations`.
     """
-    if lacking := [one for one in ("input", "generations") if one not in dataset.column_names]:
+    if lacking := [column for column in ("input", "generations") if column not in dataset.column_names]:
         raise InputError(
             f"The dataset has no column '{lacking[0]}': what goes to Argilla are texts that were generated."
         )
     store, rows = workspace.store, [dict(row) for row in dataset]
     path = uploads.keep_rows(map(_given, rows), name, workspace.settings)
     judge = dataset.task.judge if isinstance(dataset.task, UltraFeedbackTask) else None
-    made = Recipe(
+    recipe = Recipe(
         task=ExistingRows(), name=name, inputs=Inputs(path=str(path)), rating=judge,
-        labeller=dataset.labeller or recipe.BUILT_IN,
+        labeller=dataset.labeller or BUILT_IN,
     )  # fmt: skip
-    known = inputs.fingerprint(made.inputs)
-    run = next((one for one in store.runs.all() if (one.name, one.inputs) == (clean(name), known)), None)
-    run = run or workflow.start(workspace, made)
-    unrated = replace(made, rating=None)
+    known = inputs.fingerprint(recipe.inputs)
+    run = next((stored for stored in store.runs.all() if (stored.name, stored.inputs) == (clean(name), known)), None)
+    run = run or workflow.start(workspace, recipe)
+    unrated = replace(recipe, rating=None)
     run = await workflow.generate(workspace, run, lambda execution, total: None, recipe=unrated)
     by = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()[:16]
-    model = made.labeller.model or made.labeller.preset
+    model = recipe.labeller.model or recipe.labeller.preset
     for row in store.rows.walk(run.id):
-        if said := _ratings(rows[row.unit], row, judge, model):
-            await store.ratings.keep(row.id, content_hash(row), by, said, last=True)
-    return keep(store, run, made)
+        if ratings := _ratings(rows[row.unit], row, judge, model):
+            await store.ratings.keep(row.id, content_hash(row), by, ratings, last=True)
+    return keep(store, run, recipe)
 
 
 def _given(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as a run of existing rows takes it."""
     texts = texts_of(row.get("generations"))
     models = row.get("generation_model") or [""] * len(texts)
-    responses = [{"text": said, "model": text(model)} for said, model in zip(texts, models, strict=True)]
+    responses = [{"text": content, "model": text(model)} for content, model in zip(texts, models, strict=True)]
     rest = {key: value for key, value in row.items() if key not in MADE and plain(value)}
     rest = {f"dataset_{key}" if key in KNOWN else key: value for key, value in rest.items()}
     return {**rest, "instruction": text(row.get("input")), "responses": responses}
 
 
-def _ratings(given: Mapping[str, Any], row: Row, judge: Judge | None, model: str) -> list[Rating]:
+def _ratings(columns: Mapping[str, Any], row: Row, judge: Judge | None, model: str) -> list[Rating]:
     """What the labeller said of the responses that a row has, each of its own text."""
-    if judge is None or not given.get("rating"):
+    if judge is None or not columns.get("rating"):
         return []
-    texts = texts_of(given["generations"])
-    there = [k for k, one in enumerate(texts) if one]
+    texts = texts_of(columns["generations"])
+    there = [k for k, content in enumerate(texts) if content]
     assert [response.text for response in row.responses] == [clean(texts[k]) for k in there]
-    reasons = given.get("rationale") or [None] * len(given["rating"])
-    said = []
-    for place, k in enumerate(there):
-        value, why = given["rating"][k], reasons[k] or ""
+    reasons = columns.get("rationale") or [None] * len(columns["rating"])
+    ratings = []
+    for index, k in enumerate(there):
+        value, why = columns["rating"][k], reasons[k] or ""
         known: dict[str, Any] = (
             {"rationale": why} if value is not None else {"note": why or "the labeller gave no rating"}
         )
         status: Any = "rated" if value is not None else "unrated"
-        raw = given.get("raw_labelling_response") or ""
-        said.append(Rating(place, judge.aspects[0], 0, status, value, raw=raw, model=model, **known))
-    return said
+        raw = columns.get("raw_labelling_response") or ""
+        ratings.append(Rating(index, judge.aspects[0], 0, status, value, raw=raw, model=model, **known))
+    return ratings

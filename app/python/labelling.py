@@ -131,12 +131,12 @@ def check(generator: LLM | LLMPool | None, labeller: LLM | None) -> None:
         raise SettingsError("The labeller's task has to rate: task=UltraFeedbackTask.for_honesty(), say.")
 
 
-def labeller_for(task: str, subtask: str | None, model: str, given: Mapping[str, Any]) -> LLM:
+def labeller_for(task: str, subtask: str | None, model: str, options: Mapping[str, Any]) -> LLM:
     """The labeller that a kind of pipeline has by itself. Raises SettingsError."""
     if task != "preference":
         raise SettingsError(f"There is no pipeline for '{task}'. Known: preference.")
     if subtask is not None and subtask not in SUBTASKS:
         raise SettingsError(f"There is no subtask '{subtask}'. Known: {', '.join(SUBTASKS)}.")
     aspect = SUBTASKS[subtask or "text-quality"]
-    usual = {"max_new_tokens": 256, "num_threads": 4, "temperature": 0.0}
-    return OpenAILLM(model, task=UltraFeedbackTask(aspect), **{**usual, **given})
+    defaults = {"max_new_tokens": 256, "num_threads": 4, "temperature": 0.0}
+    return OpenAILLM(model, task=UltraFeedbackTask(aspect), **{**defaults, **options})

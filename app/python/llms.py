@@ -57,8 +57,8 @@ class GivenKeys(Keys):
         return f"needs a key: give it as api_key, or set the environment variable {spec.key_variable}"
 
     def refused(self, spec: ModelSpec) -> str:
-        given = (spec.address, spec.model) in self._given
-        return "Check the api_key that was given." if given else super().refused(spec)
+        was_given = (spec.address, spec.model) in self._given
+        return "Check the api_key that was given." if was_given else super().refused(spec)
 
 
 class LLM:
@@ -86,11 +86,11 @@ class LLM:
         prompt_format: str | None = None, max_retries: int | None = None, do_sample: bool | None = None,
         frequency_penalty: float | None = None, presence_penalty: float | None = None, preset: str = "",
     ) -> None:  # fmt: skip
-        given = {
+        options = {
             "max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "do_sample": do_sample,
             "frequency_penalty": frequency_penalty, "presence_penalty": presence_penalty,
         }  # fmt: skip
-        sampling = {name: value for name, value in given.items() if value is not None} | dict(generation_kwargs or {})
+        sampling = {name: value for name, value in options.items() if value is not None} | dict(generation_kwargs or {})
         family = magpie_pre_query_template
         template = FAMILIES.get(family, family) if family else tokenizer_id
         values: dict[str, Any] = {
@@ -128,9 +128,9 @@ class LLM:
     def generation_kwargs(self, values: Mapping[str, Any]) -> None:
         self.spec = replace(self.spec, **sampled(values))
 
-    def endpoint(self, here: Settings, say: Say) -> Endpoint:
+    def endpoint(self, settings: Settings, say: Say) -> Endpoint:
         """What the engine drives. Raises SettingsError for a missing key, ServiceError."""
-        return endpoints.endpoint(self.spec, here, say, self.keys)
+        return endpoints.endpoint(self.spec, settings, say, self.keys)
 
     def give_key(self, key: str) -> None:
         """The key that it is asked with, unless it has one."""
@@ -221,7 +221,7 @@ class ScriptedLLM(LLM):
         super().__init__(model, preset="scripted", **settings)
         self.script, self.latency = list(script), latency
 
-    def endpoint(self, here: Settings, say: Say) -> Endpoint:
+    def endpoint(self, settings: Settings, say: Say) -> Endpoint:
         return ScriptedEndpoint(self.script, name=self.name, latency=self.latency, concurrency=self.spec.concurrency)
 
 
@@ -277,11 +277,11 @@ def sampled(values: Mapping[str, Any]) -> dict[str, Any]:
     extra |= extra.pop("extra_body", {})
     if values.get("stop_sequences"):
         extra["stop"] = values["stop_sequences"]
-    found: dict[str, Any] = {"extra": extra}
+    settings: dict[str, Any] = {"extra": extra}
     tokens = values.get("max_new_tokens", values.get("max_tokens"))
-    found |= {"max_tokens": int(tokens)} if tokens is not None else {}
-    found |= {name: float(values[name]) for name in ("temperature", "top_p") if values.get(name) is not None}
-    return found | ({"temperature": 0.0} if values.get("do_sample") is False else {})
+    settings |= {"max_tokens": int(tokens)} if tokens is not None else {}
+    settings |= {name: float(values[name]) for name in ("temperature", "top_p") if values.get(name) is not None}
+    return settings | ({"temperature": 0.0} if values.get("do_sample") is False else {})
 
 
 def _address(name: str, namespace: str | None, key: str | None) -> str:
@@ -290,12 +290,12 @@ def _address(name: str, namespace: str | None, key: str | None) -> str:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        found = huggingface_hub.get_inference_endpoint(name, namespace=namespace, token=key)
+        endpoint = huggingface_hub.get_inference_endpoint(name, namespace=namespace, token=key)
     except (HfHubHTTPError, OSError) as error:
         raise SettingsError(
             f"The endpoint '{name}' can't be asked for at Hugging Face: {str(error).splitlines()[0]}. Check its name, "
             "endpoint_namespace and the token, or give its address as base_url."
         ) from error
-    if not found.url:
-        raise SettingsError(f"The endpoint '{name}' does not run ({found.status}). Start it at Hugging Face first.")
-    return f"{found.url.rstrip('/')}/v1"
+    if not endpoint.url:
+        raise SettingsError(f"The endpoint '{name}' does not run ({endpoint.status}). Start it at Hugging Face first.")
+    return f"{endpoint.url.rstrip('/')}/v1"

@@ -66,11 +66,14 @@ class Noted:
         answers, where one was asked for again, as raw_output_again_<name> (list of str).
         """
         tokens = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
-        counted = {key: sum(getattr(one, theirs) or 0 for one in self.answers) for key, theirs in tokens.items()}
-        found: dict[str, Any] = {f"statistics_{name}": counted}
+        counted = {
+            key: sum(getattr(completion, attribute) or 0 for completion in self.answers)
+            for key, attribute in tokens.items()
+        }
+        columns: dict[str, Any] = {f"statistics_{name}": counted}
         if chats and raw_input and self.asked:
-            found[f"raw_input_{name}"] = self.asked[0]
+            columns[f"raw_input_{name}"] = self.asked[0]
         if chats and raw_output and self.answers:
             first, *others = (answer.text for answer in self.answers)
-            found |= {f"raw_output_{name}": first} | ({f"raw_output_again_{name}": others} if others else {})
-        return found
+            columns |= {f"raw_output_{name}": first} | ({f"raw_output_again_{name}": others} if others else {})
+        return columns

@@ -46,17 +46,17 @@ def places(edges: Sequence[tuple[str, str]], order: Sequence[str], *, top_to_bot
     for name in order:
         along[name] = max((along[before] + 1 for before, after in edges if after == name), default=0)
     ranks = [[name for name in order if along[name] == rank] for rank in range(max(along.values(), default=0) + 1)]
-    most, found = max(map(len, ranks)), {}
+    most, boxes = max(map(len, ranks)), {}
     for rank, names in enumerate(ranks):
         for k, name in enumerate(names):
             across = k + (most - len(names)) / 2
             x, y = (across, rank) if top_to_bottom else (rank, across)
             gaps = (ASIDE, APART) if top_to_bottom else (APART, ASIDE)
-            found[name] = (EDGE + x * (WIDE + gaps[0]), EDGE + y * (HIGH + gaps[1]))
-    return found
+            boxes[name] = (EDGE + x * (WIDE + gaps[0]), EDGE + y * (HIGH + gaps[1]))
+    return boxes
 
 
-def words(step: Step) -> tuple[str, str]:
+def captions(step: Step) -> tuple[str, str]:
     """What a box says: the step's name, and its class with what it writes."""
     kind = type(step).__name__
     columns = ", ".join(step.output_mappings.get(name, name) for name in step.outputs)
@@ -95,12 +95,12 @@ def svg(
             f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{LINE}" stroke-width="2" marker-end="url(#to)"/>'
         )
     for name, (x, y) in boxes.items():
-        title, said = words(steps[name])
+        title, subtitle = captions(steps[name])
         lines.append(f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" rx="8" fill="{FILL}" stroke="{LINE}"/>')
         lines.append(
             f'<text x="{x + 14}" y="{y + 26}" font-size="15" font-weight="600" fill="{INK}">{escape(title)}</text>'
         )
-        lines.append(f'<text x="{x + 14}" y="{y + 47}" font-size="12" fill="{QUIET}">{escape(said)}</text>')
+        lines.append(f'<text x="{x + 14}" y="{y + 47}" font-size="12" fill="{QUIET}">{escape(subtitle)}</text>')
     return "\n".join([*lines, "</svg>\n"])
 
 
@@ -134,8 +134,8 @@ def _png(
         pen.polygon([at(*corner) for corner in tip], fill=LINE)
     for name, (x, y) in boxes.items():
         pen.rounded_rectangle([at(x, y), at(x + WIDE, y + HIGH)], 8 * twice, FILL, LINE, twice)
-        for said, font, below, ink in zip(words(steps[name]), (large, small), (11, 36), (INK, QUIET), strict=True):
-            pen.text(at(x + 14, y + below), _fitting(said, font, twice * (WIDE - 28)), ink, font)
+        for text, font, below, ink in zip(captions(steps[name]), (large, small), (11, 36), (INK, QUIET), strict=True):
+            pen.text(at(x + 14, y + below), _fitting(text, font, twice * (WIDE - 28)), ink, font)
     image.save(path)
 
 

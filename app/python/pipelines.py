@@ -40,8 +40,10 @@ class Distiset(dict[str, "DatasetDict"]):
             for name, parts in self.items():
                 parts.push_to_hub(repo_id, config_name=name, private=private, token=token)
         except (HfHubHTTPError, OSError, ValueError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise ExportError(f"{repo_id} can't be written on the Hub: {said} Check its name and the token.") from error
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(
+                f"{repo_id} can't be written on the Hub: {reason} Check its name and the token."
+            ) from error
 
     def save_to_disk(self, path: str | Path) -> None:
         """Writes every configuration to a folder of its name, for datasets.load_from_disk."""
@@ -88,7 +90,9 @@ class Pipeline:
     def add(self, step: Step) -> str:
         """Takes a step up, and returns the name that it has from now on. Raises SettingsError for one that is taken."""
         kind = snake(type(step).__name__)
-        name = step.name or next(one for k in range(len(self.steps) + 1) if (one := f"{kind}_{k}") not in self.steps)
+        name = step.name or next(
+            candidate for k in range(len(self.steps) + 1) if (candidate := f"{kind}_{k}") not in self.steps
+        )
         if name in self.steps:
             raise SettingsError(f"The pipeline has a step '{name}' already. Give this one another name.")
         self.steps[name] = step
@@ -106,11 +110,11 @@ class Pipeline:
             self.edges.append((before.name, after.name))
 
     def _behind(self, name: str) -> set[str]:
-        found = {name}
+        names = {name}
         for before, after in self.edges:
             if before == name:
-                found |= self._behind(after)
-        return found
+                names |= self._behind(after)
+        return names
 
     def run(
         self, parameters: Mapping[str, Mapping[str, Any]] | None = None, use_cache: bool = True, *,
@@ -125,13 +129,13 @@ class Pipeline:
         """
         for name, values in (parameters or {}).items():
             self._set(name, values)
-        given = None if dataset is None else rows_of(dataset)
-        self._check(given)
+        input_rows = None if dataset is None else rows_of(dataset)
+        self._check(input_rows)
 
         async def work(hand: Hand) -> dict[str, list[Row]]:
-            async with session(hand, FIRST if use_cache else secrets.token_hex(8)) as here:
+            async with session(hand, FIRST if use_cache else secrets.token_hex(8)) as open_session:
                 with told(progress, "rows") as tell:
-                    return await self._worked(here, given, tell)
+                    return await self._worked(open_session, input_rows, tell)
 
         return self._set_of(awaited(work))
 
@@ -148,57 +152,63 @@ class Pipeline:
                 raise SettingsError(f"The step '{name}' has no parameter '{key}'.")
         step.load()
 
-    def _check(self, given: list[Row] | None) -> None:
+    def _check(self, input_rows: list[Row] | None) -> None:
         if not self.steps:
             raise SettingsError("The pipeline has no steps: make some inside `with Pipeline() as pipeline:`.")
         after = {name for _, name in self.edges}
         for name, step in self.steps.items():
-            if name not in after and not isinstance(step, Source) and given is None:
+            if name not in after and not isinstance(step, Source) and input_rows is None:
                 raise InputError(
                     f"{name} gets no rows: begin with LoadDataFromDicts(data=[...]) >> ..., or give run() a dataset."
                 )
 
-    async def _worked(self, here: Session, given: list[Row] | None, tell: Progress) -> dict[str, list[Row]]:
+    async def _worked(
+        self, open_session: Session, input_rows: list[Row] | None, tell: Progress
+    ) -> dict[str, list[Row]]:
         """{last step: its rows}"""
 
-        async def one(step: Step, before: Some, place: int) -> list[Row]:
-            made = await all_of((step.give(here, row, (place, k)) for k, row in enumerate(await before)), here)
-            return [row for some in made for row in some]
+        async def run_step(step: Step, before: Some, index: int) -> list[Row]:
+            batches = await all_of(
+                (step.give(open_session, row, (index, k)) for k, row in enumerate(await before)), open_session
+            )
+            return [row for some in batches for row in some]
 
         at: dict[str, list[Some]] = {}
         for name in self._order():
             step, befores = self.steps[name], [before for before, after in self.edges if after == name]
             if isinstance(step, Source):
-                at[name] = [_there([row]) for row in await step.begin(here)]
+                at[name] = [_there([row]) for row in await step.begin(open_session)]
             elif not befores:
-                at[name] = [_started(one(step, _there([row]), k)) for k, row in enumerate(given or [])]
+                at[name] = [_started(run_step(step, _there([row]), k)) for k, row in enumerate(input_rows or [])]
             elif len(befores) == 1:
-                at[name] = [_started(one(step, rows, k)) for k, rows in enumerate(at[befores[0]])]
+                at[name] = [_started(run_step(step, rows, k)) for k, rows in enumerate(at[befores[0]])]
             else:
-                at[name] = [_there([row]) for row in await self._joined(step, [at[before] for before in befores], here)]
+                at[name] = [
+                    _there([row]) for row in await self._joined(step, [at[before] for before in befores], open_session)
+                ]
         last = [name for name in self.steps if name not in {before for before, _ in self.edges}]
-        through, begun = itertools.count(1), sum(len(at[name]) for name in last)
+        through, total = itertools.count(1), sum(len(at[name]) for name in last)
 
         async def end(rows: Some) -> list[Row]:
-            found = await rows
-            tell(next(through), begun)
-            return found
+            finished = await rows
+            tell(next(through), total)
+            return finished
 
-        found = iter(await all_of((end(rows) for name in last for rows in at[name]), here))
-        return {name: [row for _ in at[name] for row in next(found)] for name in last}
+        results = iter(await all_of((end(rows) for name in last for rows in at[name]), open_session))
+        return {name: [row for _ in at[name] for row in next(results)] for name in last}
 
-    async def _joined(self, step: Step, parts: Sequence[Sequence[Some]], here: Session) -> list[Row]:
+    async def _joined(self, step: Step, parts: Sequence[Sequence[Some]], open_session: Session) -> list[Row]:
         """What a step makes of the rows of several others: place by place, or one after the other."""
-        each = iter(await all_of((_waited(rows) for part in parts for rows in part), here))
-        found = [[row for _ in part for row in next(each)] for part in parts]
+        each = iter(await all_of((_waited(rows) for part in parts for rows in part), open_session))
+        by_part = [[row for _ in part for row in next(each)] for part in parts]
         if not isinstance(step, GroupColumns):
-            whole = [row for rows in found for row in rows]
-            made = await all_of((step.give(here, row, (k,)) for k, row in enumerate(whole)), here)
-            return [row for rows in made for row in rows]
-        if len({len(rows) for rows in found}) > 1:
-            counts = ", ".join(str(len(rows)) for rows in found)
+            whole = [row for rows in by_part for row in rows]
+            batches = await all_of((step.give(open_session, row, (k,)) for k, row in enumerate(whole)), open_session)
+            return [row for rows in batches for row in rows]
+        if len({len(rows) for rows in by_part}) > 1:
+            counts = ", ".join(str(len(rows)) for rows in by_part)
             raise InputError(f"{step.name} brings rows together that are not equally many: {counts}.")
-        return [step.merged(rows) for rows in zip(*found, strict=True)]
+        return [step.merged(rows) for rows in zip(*by_part, strict=True)]
 
     def _order(self) -> list[str]:
         """The steps, each behind all that go before it."""
@@ -210,14 +220,14 @@ class Pipeline:
             ]  # fmt: skip
         return order
 
-    def _set_of(self, found: Mapping[str, list[Row]]) -> Distiset:
+    def _set_of(self, by_step: Mapping[str, list[Row]]) -> Distiset:
         from datasets import DatasetDict
 
-        alone = len(found) == 1
+        alone = len(by_step) == 1
         return Distiset(
             {
                 "default" if alone else name: DatasetDict({"train": dataset_of(rows, self.steps[name].outputs)})
-                for name, rows in found.items()
+                for name, rows in by_step.items()
             }
         )
 
@@ -252,13 +262,13 @@ class Pipeline:
         anew = enable_checkpoints is False or checkpoint_strategy is False
         if not skip_dry_run:
             self.dry_run(dataset)
-        made, _ = generating.generate(
+        generated, _ = generating.generate(
             self.generator, self.labeller, dataset, num_generations, shuffle=shuffle_before_labelling,
             draw=secrets.token_hex(8) if anew else FIRST, progress=display_progress_bar,
         )  # fmt: skip
         if isinstance(checkpoint_strategy, DatasetCheckpoint):
-            checkpoint_strategy.keep(made)
-        return made
+            checkpoint_strategy.keep(generated)
+        return generated
 
     def dry_run(self, dataset: "Dataset | Sequence[Mapping[str, Any]]") -> "CustomDataset":
         """Tries the first row, with one generation. Raises ClaywrightError with the reason where it fails."""
@@ -332,9 +342,9 @@ def _there(rows: list[Row]) -> Some:
 
 def _started(work: Coroutine[Any, Any, list[Row]]) -> Some:
     """Begun; what it raises is for whoever waits for it, if anybody does."""
-    begun = asyncio.ensure_future(work)
-    begun.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
-    return begun
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
+    return task
 
 
 async def _waited(rows: Some) -> list[Row]:

@@ -13,7 +13,7 @@ EVERY = 0.2
 
 
 @contextlib.contextmanager
-def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
+def told(progress: Progress | bool, description: str) -> Iterator[Progress]:
     """What to tell how far it is: the caller's function, a bar on standard error, or nobody."""
     if callable(progress):
         yield progress
@@ -26,7 +26,7 @@ def told(progress: Progress | bool, words: str) -> Iterator[Progress]:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-            bar = bars.add_task(words, total=None)
+            bar = bars.add_task(description, total=None)
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 

@@ -71,26 +71,28 @@ class UltraFeedback(Task):
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
         texts = texts_of(row["generations"])
-        there = [place for place, one in enumerate(texts) if one]
+        there = [index for index, content in enumerate(texts) if content]
         if not there:
             return "there is no text to rate"
-        responses = tuple(Response(texts[place], "") for place in there)
-        asked = Row(({"role": "user", "content": text(row["instruction"])},), responses)
-        asked = replace(asked, id=content_hash(asked))
-        questions = [replace(question, repeat=model.again) for question in self._one.questions(asked)]
-        said = [rating for question in questions for rating in await self._one.rate(asked, question, model)]
-        found = {there[rating.response]: rating for rating in said}
-        if all(rating.status == "failed" for rating in said):
-            return said[0].note
-        missing = {place: "there is no text" for place in range(len(texts)) if place not in found}
-        missing |= {place: one.note for place, one in found.items() if one.status in ("unrated", "failed")}
-        model.failures += [f"text {place + 1} is unrated: {why}" for place, why in sorted(missing.items())]
-        by_text = [found.get(place) for place in range(len(texts))]
-        why = [one and (one.rationale or one.note or None) for one in by_text]
+        responses = tuple(Response(texts[index], "") for index in there)
+        rated_row = Row(({"role": "user", "content": text(row["instruction"])},), responses)
+        rated_row = replace(rated_row, id=content_hash(rated_row))
+        questions = [replace(question, repeat=model.again) for question in self._one.questions(rated_row)]
+        ratings = [rating for question in questions for rating in await self._one.rate(rated_row, question, model)]
+        by_index = {there[rating.response]: rating for rating in ratings}
+        if all(rating.status == "failed" for rating in ratings):
+            return ratings[0].note
+        missing = {index: "there is no text" for index in range(len(texts)) if index not in by_index}
+        missing |= {
+            index: judgement.note for index, judgement in by_index.items() if judgement.status in ("unrated", "failed")
+        }
+        model.failures += [f"text {index + 1} is unrated: {why}" for index, why in sorted(missing.items())]
+        by_text = [by_index.get(index) for index in range(len(texts))]
+        why = [judgement and (judgement.rationale or judgement.note or None) for judgement in by_text]
         columns = {
-            "ratings": [_number(one) for one in by_text],
-            "rationales": [one and (one.types_rationale or None) for one in by_text] if self.typed else why,
-            "types": [None if one is None or one.types is None else list(one.types) for one in by_text],
+            "ratings": [_number(judgement) for judgement in by_text],
+            "rationales": [judgement and (judgement.types_rationale or None) for judgement in by_text] if self.typed else why,
+            "types": [None if judgement is None or judgement.types is None else list(judgement.types) for judgement in by_text],
             "rationales-for-ratings": why,
         }  # fmt: skip
         return [{name: columns[name] for name in self.outputs}]

@@ -120,14 +120,14 @@ class Session:
 @contextlib.asynccontextmanager
 async def session(hand: Hand, draw: str = "0") -> AsyncIterator[Session]:
     """An engine over the memo of the data folder. Ctrl-C stops it; what is on its way then is kept."""
-    here = settings()
-    with Store(here.data) as store:
+    app_settings = settings()
+    with Store(app_settings.data) as store:
         engine = Engine(store.calls)
         hand.gently = engine.stop
-        made = Session(here, store, engine, draw)
+        active = Session(app_settings, store, engine, draw)
         with store.db.reserve.held():
             try:
-                yield made
+                yield active
             except asyncio.CancelledError:
                 await engine.abandon()
                 raise
@@ -135,12 +135,12 @@ async def session(hand: Hand, draw: str = "0") -> AsyncIterator[Session]:
                 engine.stop()
                 await engine.drain()
                 await engine.close()
-        made.told()
+        active.told()
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]], session: Session) -> list[T]:
     """What each gives, in order. The first that fails stops all others of the session, and is raised once these are over."""
-    tasks = [asyncio.ensure_future(one) for one in work]
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION) if tasks else (set(), set())
         for error in filter(None, (task.exception() for task in done)):

@@ -31,18 +31,18 @@ class Rows(list[dict[str, Any]]):
     """
 
     @overload
-    def __getitem__(self, place: SupportsIndex) -> dict[str, Any]: ...
+    def __getitem__(self, key: SupportsIndex) -> dict[str, Any]: ...
     @overload
-    def __getitem__(self, place: slice) -> "Rows": ...
+    def __getitem__(self, key: slice) -> "Rows": ...
     @overload
-    def __getitem__(self, place: str) -> list[Any]: ...
-    def __getitem__(self, place: SupportsIndex | slice | str) -> Any:
-        if isinstance(place, str):
-            if not any(place in row for row in self):
+    def __getitem__(self, key: str) -> list[Any]: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Any:
+        if isinstance(key, str):
+            if not any(key in row for row in self):
                 have = ", ".join(dict.fromkeys(name for row in self for name in row)) or "none"
-                raise KeyError(f"there is no column '{place}' (columns: {have})")
-            return [row.get(place) for row in self]
-        return Rows(super().__getitem__(place)) if isinstance(place, slice) else super().__getitem__(place)
+                raise KeyError(f"there is no column '{key}' (columns: {have})")
+            return [row.get(key) for row in self]
+        return Rows(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -100,13 +100,13 @@ class Step:
             raise SettingsError(f"{self.name} is in no pipeline: make it inside `with Pipeline() as pipeline:`.")
         return self.pipeline
 
-    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
-        """The rows that come of one row. `place` says which it is; the same place draws the same."""
+    async def give(self, session: Session, row: dict[str, Any], index: Place) -> list[dict[str, Any]]:
+        """The rows that come of one row. `index` says which it is; the same place draws the same."""
         raise TypeError(f"{type(self).__name__} does not say what it makes of a row")
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row as the step knows it. Raises InputError for a column that it needs and has not."""
-        seen = {**row, **{ours: row[theirs] for ours, theirs in self.input_mappings.items() if theirs in row}}
+        seen = {**row, **{expected: row[column] for expected, column in self.input_mappings.items() if column in row}}
         for name in dict.fromkeys([*self.inputs, *self.input_mappings]):
             if self.input_mappings.get(name, name) not in row:
                 have = ", ".join(map(str, row)) or "none"
@@ -116,9 +116,9 @@ class Step:
                 )
         return seen
 
-    def written(self, row: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+    def written(self, row: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """The row with what was made, under the names that were asked for."""
-        return {**row, **{self.output_mappings.get(name, name): value for name, value in made.items()}}
+        return {**row, **{self.output_mappings.get(name, name): value for name, value in values.items()}}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -170,8 +170,10 @@ class LoadDataFromHub(Source):
     async def begin(self, session: Session) -> list[dict[str, Any]]:
         from app.inputs import inputs
 
-        given = inputs.Inputs(dataset=self.repo_id, split=self.split, config=self.config or "", limit=self.num_examples)
-        return [self.written({}, dict(row)) for row in await asyncio.to_thread(lambda: list(inputs.rows(given)))]
+        source = inputs.Inputs(
+            dataset=self.repo_id, split=self.split, config=self.config or "", limit=self.num_examples
+        )
+        return [self.written({}, dict(row)) for row in await asyncio.to_thread(lambda: list(inputs.rows(source)))]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -192,7 +194,7 @@ class KeepColumns(Step):
     def outputs(self) -> list[str]:
         return self.columns
 
-    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
+    async def give(self, session: Session, row: dict[str, Any], index: Place) -> list[dict[str, Any]]:
         seen = self.read(row)
         return [self.written({}, {name: seen[name] for name in self.columns})]
 
@@ -233,24 +235,24 @@ class GroupColumns(Step):
     def merged(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """One row of those that stand at the same place."""
         seen = [self.read(row) for row in rows]
-        said: dict[str, Any] = {}
+        others: dict[str, Any] = {}
         for row in seen:
-            said |= {name: value for name, value in row.items() if name not in (*self.columns, METADATA)}
-        said_behind = {key: value for row in seen for key, value in behind(row).items()}
+            others |= {name: value for name, value in row.items() if name not in (*self.columns, METADATA)}
+        metadata = {key: value for row in seen for key, value in behind(row).items()}
         lists = {new: [row[old] for row in seen] for old, new in zip(self.columns, self.outputs, strict=True)}
-        return self.written(said, {**lists, **({METADATA: said_behind} if said_behind else {})})
+        return self.written(others, {**lists, **({METADATA: metadata} if metadata else {})})
 
-    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
+    async def give(self, session: Session, row: dict[str, Any], index: Place) -> list[dict[str, Any]]:
         return [self.merged([row])]
 
 
-def rows_of(given: Any) -> list[dict[str, Any]]:
+def rows_of(data: Any) -> list[dict[str, Any]]:
     """Rows that somebody gave, of a list of dicts or a datasets.Dataset. Raises InputError for anything else."""
     try:
-        rows = list(given)
+        rows = list(data)
     except TypeError:
-        rows = [given]
-    if wrong := next((f"{one!r:.60}" for one in rows if not isinstance(one, Mapping)), None):
+        rows = [data]
+    if wrong := next((f"{item!r:.60}" for item in rows if not isinstance(item, Mapping)), None):
         raise InputError(
             f'Rows are dicts, as in [{{"instruction": "Name a river."}}], or a datasets.Dataset (given: {wrong}).'
         )
@@ -264,16 +266,16 @@ def texts_of(value: Any) -> list[str]:
         return [text(value)] if value else []
     if not isinstance(value, (list, tuple)):
         raise InputError(f"generations are a list of texts (given: {value!r:.60}).")
-    return [text(one) for one in value]
+    return [text(item) for item in value]
 
 
 def behind(row: Mapping[str, Any]) -> dict[str, Any]:
     """What stands behind a row so far; of several generations in one row, the lists of what stands behind each."""
-    found = row.get(METADATA) or {}
-    if isinstance(found, Mapping):
-        return dict(found)
-    names = dict.fromkeys(name for one in found for name in one)
-    return {name: [one.get(name) for one in found] for name in names}
+    metadata = row.get(METADATA) or {}
+    if isinstance(metadata, Mapping):
+        return dict(metadata)
+    names = dict.fromkeys(name for entry in metadata for name in entry)
+    return {name: [entry.get(name) for entry in metadata] for name in names}
 
 
 def snake(name: str) -> str:

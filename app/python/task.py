@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.execution import PAUSES, words
+from app.execution import PAUSES, failure_text
 from app.python.llms import LLM
 from app.python.models import Noted
 from app.python.sessions import Hand, Session, all_of, awaited, session
@@ -47,11 +47,11 @@ class Task(Step):
             raise SettingsError("num_generations must be at least 1.")
         self._calls = 0
         self.load()
-        for what, given, known in (
+        for what, names, known in (
             ("input_mappings", self.input_mappings, [*self.inputs, *self.optional]),
             ("output_mappings", self.output_mappings, [*self.outputs, "model_name", METADATA]),
         ):
-            if unknown := [name for name in given if name not in known]:
+            if unknown := [name for name in names if name not in known]:
                 raise SettingsError(f"{what} of {self.name} names '{unknown[0]}'. Known there: {', '.join(known)}.")
 
     @property
@@ -76,14 +76,14 @@ class Task(Step):
             self.read(row)
 
         async def work(hand: Hand) -> list[list[dict[str, Any]]]:
-            async with session(hand, str(self._calls)) as here:
-                return await all_of((self.give(here, row, (k,)) for k, row in enumerate(rows)), here)
+            async with session(hand, str(self._calls)) as open_session:
+                return await all_of((self.give(open_session, row, (k,)) for k, row in enumerate(rows)), open_session)
 
-        found = awaited(work)
+        results = awaited(work)
         self._calls += 1
-        yield Rows(itertools.chain.from_iterable(found))
+        yield Rows(itertools.chain.from_iterable(results))
 
-    async def give(self, session: Session, row: dict[str, Any], place: Place) -> list[dict[str, Any]]:
+    async def give(self, session: Session, row: dict[str, Any], index: Place) -> list[dict[str, Any]]:
         seen, before = self.read(row), behind(row)
         failed = next((key.removeprefix(FAILURE) for key in before if key.startswith(FAILURE)), "")
         lacking = [self.input_mappings.get(name, name) for name in self.inputs if seen[name] is None]
@@ -91,46 +91,46 @@ class Task(Step):
             why = f"there is no {lacking[0]}, as {failed} failed"
             return [self.written(row, self._nothing(session, why, {}, before))]
         draws = await all_of(
-            (self._drawn(session, seen, (*place, k), before) for k in range(self.num_generations)), session
+            (self._drawn(session, seen, (*index, k), before) for k in range(self.num_generations)), session
         )
         if not self.group_generations:
-            return [self.written(row, made) for rows in draws for made in rows]
+            return [self.written(row, columns) for rows in draws for columns in rows]
         grouped: dict[str, Any] = {}
-        for made in itertools.chain.from_iterable(draws):
-            for name, value in made.items():
+        for columns in itertools.chain.from_iterable(draws):
+            for name, value in columns.items():
                 grouped.setdefault(name, []).append(value)
         return [self.written(row, {**grouped, "model_name": self.model.name})]
 
     async def _drawn(
-        self, session: Session, row: dict[str, Any], place: Place, before: Mapping[str, Any]
+        self, session: Session, row: dict[str, Any], index: Place, before: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         """The columns of each row that one draw gives."""
         endpoint = await session.endpoint(self.model)
-        scope = f"python/{session.draw}/{self.name}/{'.'.join(map(str, place))}" if self.seeded else "rating"
+        scope = f"python/{session.draw}/{self.name}/{'.'.join(map(str, index))}" if self.seeded else "rating"
         bound = session.engine.bind(endpoint, scope, seeded=self.seeded, stage=self.name)
-        model = Noted(bound, self.system(row), session.draw, place)
+        model = Noted(bound, self.system(row), session.draw, index)
         try:
-            made = await self.made(row, model)
+            result = await self.made(row, model)
         except (*PAUSES, InputError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is costs this row alone, and is kept with it
-            made = words(error)
-        said = model.behind(
+            result = failure_text(error)
+        metadata = model.behind(
             self.name, raw_input=self.add_raw_input, raw_output=self.add_raw_output, chats=self.asks_once
         )
-        if isinstance(made, str):
-            return [self._nothing(session, made, said, before)]
+        if isinstance(result, str):
+            return [self._nothing(session, result, metadata, before)]
         for failure in model.failures:
             session.failures[self.name, failure] += 1
-        said |= {f"{FAILURE}{self.name}": "; ".join(model.failures)} if model.failures else {}
-        return [{**one, "model_name": self.model.name, METADATA: {**before, **said}} for one in made]
+        metadata |= {f"{FAILURE}{self.name}": "; ".join(model.failures)} if model.failures else {}
+        return [{**columns, "model_name": self.model.name, METADATA: {**before, **metadata}} for columns in result]
 
     def _nothing(
-        self, session: Session, why: str, said: Mapping[str, Any], before: Mapping[str, Any]
+        self, session: Session, why: str, metadata: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The columns of a row that there is nothing for, with the reason."""
         session.failures[self.name, why] += 1
-        known = {**before, **said, f"{FAILURE}{self.name}": why}
+        known = {**before, **metadata, f"{FAILURE}{self.name}": why}
         return {**dict.fromkeys(self.outputs), "model_name": self.model.name, METADATA: known}
 
     def system(self, row: Mapping[str, Any]) -> str:
@@ -138,6 +138,9 @@ class Task(Step):
         return ""
 
 
-def reason(made: Sequence[Row | Dropped]) -> str:
+def reason(results: Sequence[Row | Dropped]) -> str:
     """Why there is no row in what a task made."""
-    return "; ".join(dict.fromkeys(one.reason for one in made if isinstance(one, Dropped))) or "nothing came of it"
+    return (
+        "; ".join(dict.fromkeys(result.reason for result in results if isinstance(result, Dropped)))
+        or "nothing came of it"
+    )

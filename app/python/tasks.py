@@ -64,9 +64,9 @@ class TextGeneration(Task):
             )
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        one = replace(self.task, num_generations=1)
-        made = await one.rows(Unit(model.number, row), model)
-        return next(([{"generation": r.responses[0].text}] for r in made if isinstance(r, Row)), reason(made))
+        task = replace(self.task, num_generations=1)
+        results = await task.rows(Unit(model.number, row), model)
+        return next(([{"generation": r.responses[0].text}] for r in results if isinstance(r, Row)), reason(results))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -103,17 +103,17 @@ class _Magpie(Task):
         self._task = self.task
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        made = await self._task.rows(Unit(model.number, row), model)
-        found = next((r for r in made if isinstance(r, Row)), None)
-        if found is None:
-            return reason(made)
-        answers = [{"role": "assistant", "content": response.text} for response in found.responses]
-        said = {
-            "instruction": found.instruction, "response": answers[0]["content"] if answers else None,
-            "conversation": [*map(dict, found.messages), *answers],
-            "system_prompt_key": found.origin.get("system_prompt_key"),
+        results = await self._task.rows(Unit(model.number, row), model)
+        drawn_row = next((r for r in results if isinstance(r, Row)), None)
+        if drawn_row is None:
+            return reason(results)
+        answers = [{"role": "assistant", "content": response.text} for response in drawn_row.responses]
+        columns = {
+            "instruction": drawn_row.instruction, "response": answers[0]["content"] if answers else None,
+            "conversation": [*map(dict, drawn_row.messages), *answers],
+            "system_prompt_key": drawn_row.origin.get("system_prompt_key"),
         }  # fmt: skip
-        return [{name: said[name] for name in self.outputs}]
+        return [{name: columns[name] for name in self.outputs}]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -152,23 +152,23 @@ class MagpieGenerator(_Magpie, Source):
 
     async def begin(self, session: Session) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        drawn, wanted = 0, self.num_rows or self.batch_size
-        while len(rows) < wanted and drawn < max(FEWEST_DRAWS, DRAWS_A_ROW * wanted):
-            places = range(drawn, drawn + wanted - len(rows))
-            found = await all_of((self.give(session, {}, (place,)) for place in places), session)
-            drawn = places.stop
-            rows += [row for some in found for row in some if f"{FAILURE}{self.name}" not in row[METADATA]]
+        draw_count, target = 0, self.num_rows or self.batch_size
+        while len(rows) < target and draw_count < max(FEWEST_DRAWS, DRAWS_A_ROW * target):
+            indices = range(draw_count, draw_count + target - len(rows))
+            draws = await all_of((self.give(session, {}, (index,)) for index in indices), session)
+            draw_count = indices.stop
+            rows += [row for some in draws for row in some if f"{FAILURE}{self.name}" not in row[METADATA]]
         if not rows:
             (_, why), _ = session.failures.most_common(1)[0]
-            raise CallRefused(f"{self.name} gave nothing in {drawn} draws, most often because: {why}.")
-        return rows[:wanted]
+            raise CallRefused(f"{self.name} gave nothing in {draw_count} draws, most often because: {why}.")
+        return rows[:target]
 
     def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]  # no rows go in, and it says which batch is its last
         """(a batch of rows, whether it is the last), the first `offset` rows left out."""
 
         async def work(hand: Hand) -> list[dict[str, Any]]:
-            async with session(hand, str(self._calls)) as here:
-                return await self.begin(here)
+            async with session(hand, str(self._calls)) as open_session:
+                return await self.begin(open_session)
 
         self.by_itself()
         rows = awaited(work)[offset:]
@@ -229,9 +229,9 @@ class SelfInstruct(Task):
         return text(row.get("system_prompt")) or self.system_prompt
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        made = await self._task.rows(Unit(model.number, row), model)
-        found = [one.instruction for one in made if isinstance(one, Row)]
-        return [{"instructions": found}] if found else reason(made)
+        results = await self._task.rows(Unit(model.number, row), model)
+        instructions = [result.instruction for result in results if isinstance(result, Row)]
+        return [{"instructions": instructions}] if instructions else reason(results)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -269,9 +269,9 @@ class Genstruct(Task):
         return text(row.get("system_prompt"))
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        made = [one for unit in self._task.units([row]) for one in await self._task.rows(unit, model)]
-        found = [one for one in made if isinstance(one, Row)]
-        return [{"user": r.instruction, "assistant": r.responses[0].text} for r in found] or reason(made)
+        results = [result for unit in self._task.units([row]) for result in await self._task.rows(unit, model)]
+        rows = [result for result in results if isinstance(result, Row)]
+        return [{"user": r.instruction, "assistant": r.responses[0].text} for r in rows] or reason(results)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -321,15 +321,15 @@ class EvolInstruct(Task):
         self._task = replace(self.task, include_original_instruction=original)
 
     async def made(self, row: dict[str, Any], model: Noted) -> Made:
-        made = await self._task.rows(Unit(model.number, row), model)
-        found = [one.instruction for one in made if isinstance(one, Row)]
-        if len(found) <= self._task.include_original_instruction:
-            return reason(made)
-        said: list[Any] = [found if self.store_evolutions else found[-1]]
+        results = await self._task.rows(Unit(model.number, row), model)
+        instructions = [result.instruction for result in results if isinstance(result, Row)]
+        if len(instructions) <= self._task.include_original_instruction:
+            return reason(results)
+        values: list[Any] = [instructions if self.store_evolutions else instructions[-1]]
         if self.generate_answers:
-            answers = [await self._answer(one, model) for one in found]
-            said.append(answers if self.store_evolutions else answers[-1])
-        return [dict(zip(self.outputs, said, strict=True))]
+            answers = [await self._answer(instruction, model) for instruction in instructions]
+            values.append(answers if self.store_evolutions else answers[-1])
+        return [dict(zip(self.outputs, values, strict=True))]
 
     async def _answer(self, instruction: str, model: Noted) -> str | None:
         try:

@@ -113,8 +113,8 @@ class Wanted:
     @property
     def tells(self) -> bool:
         """True where a row that fits shows by that what the labeller or people said of it, or who wrote it."""
-        said = (self.rating, self.value, self.spread, self.model, self.reviewer, self.reason)
-        return any(said) or self.status in STATUS
+        criteria = (self.rating, self.value, self.spread, self.model, self.reviewer, self.reason)
+        return any(criteria) or self.status in STATUS
 
 
 FILTERS = tuple(name for name in Wanted.__dataclass_fields__ if name != "person")
@@ -147,9 +147,9 @@ class _Part:
     def select(self, columns: str, *more: str) -> str:
         conditions = (*self.where, *more)
         tables = self.table + (f" INDEXED BY {self.index}" if self.index else "")
-        if self.table == "scores" and any("rows." in one for one in conditions):
+        if self.table == "scores" and any("rows." in condition for condition in conditions):
             tables += " CROSS JOIN rows ON rows.id=scores.row"
-        return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(f'({one})' for one in conditions)}"
+        return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(f'({condition})' for condition in conditions)}"
 
     @property
     def at(self) -> str:
@@ -182,69 +182,69 @@ class Browse:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def count(self, run_id: str, wanted: Wanted, *, majority: bool = True) -> int:
+    def count(self, run_id: str, query: Wanted, *, majority: bool = True) -> int:
         """How many kept rows fit; counted anew where something was written since."""
-        if wanted.text.strip():
-            return len(self._read(run_id, wanted, majority))
-        wanted = wanted.narrowed
-        name = f"count of {run_id}: {wanted} {majority}"
-        return self.db.remembered(name, lambda: self._count(*self._asked(run_id, wanted, majority)))
+        if query.text.strip():
+            return len(self._read(run_id, query, majority))
+        query = query.narrowed
+        name = f"count of {run_id}: {query} {majority}"
+        return self.db.remembered(name, lambda: self._count(*self._asked(run_id, query, majority)))
 
-    def page(self, run_id: str, wanted: Wanted, offset: int, limit: int, *, majority: bool = True) -> list[str]:
+    def page(self, run_id: str, query: Wanted, offset: int, limit: int, *, majority: bool = True) -> list[str]:
         """The ids of some of the rows that fit, in the order that is wanted."""
-        if wanted.text.strip():
-            some = self._read(run_id, wanted, majority)[offset : offset + limit].tolist()
+        if query.text.strip():
+            some = self._read(run_id, query, majority)[offset : offset + limit].tolist()
             rows = self.db.all(f"SELECT rowid, id FROM rows WHERE rowid IN ({marks(some)})", *some)
             return [r["id"] for r in sorted(rows, key=lambda r: some.index(r["rowid"]))]
-        if self._is_few(run_id, wanted, majority):
-            return self._few(run_id, wanted, majority)[offset : offset + limit]
-        found: list[str] = []
-        groups, values = self._asked(run_id, wanted, majority)
+        if self._is_few(run_id, query, majority):
+            return self._few(run_id, query, majority)[offset : offset + limit]
+        ids: list[str] = []
+        groups, values = self._asked(run_id, query, majority)
         for group in groups:
             sql = f"SELECT id FROM ({_sorted(group)} LIMIT :limit OFFSET :offset) {_PLACED}"
-            left = {"limit": limit - len(found), "offset": max(offset, 0)}
-            found += [r["id"] for r in self.db.reader.execute(sql, values | left)]
-            if len(found) == limit or group is groups[-1]:
+            left = {"limit": limit - len(ids), "offset": max(offset, 0)}
+            ids += [r["id"] for r in self.db.reader.execute(sql, values | left)]
+            if len(ids) == limit or group is groups[-1]:
                 break
             offset -= self._count([group], values)
-        return found
+        return ids
 
-    def place(self, run_id: str, wanted: Wanted, row_id: str, *, majority: bool = True) -> int | None:
+    def place(self, run_id: str, query: Wanted, row_id: str, *, majority: bool = True) -> int | None:
         """How many of the rows that fit come before that one; None where it does not fit."""
         at = self.db.all("SELECT rowid, unit, position FROM rows WHERE id=?", row_id)
         if not at:
             return None
-        if wanted.text.strip():
-            listed = self._read(run_id, wanted, majority)
+        if query.text.strip():
+            listed = self._read(run_id, query, majority)
             return listed.index(at[0]["rowid"]) if at[0]["rowid"] in listed else None
-        if self._is_few(run_id, wanted, majority):
-            few = self._few(run_id, wanted, majority)
+        if self._is_few(run_id, query, majority):
+            few = self._few(run_id, query, majority)
             return few.index(row_id) if row_id in few else None
-        groups, values = self._asked(run_id, wanted, majority)
+        groups, values = self._asked(run_id, query, majority)
         values |= {"unit": at[0]["unit"], "position": at[0]["position"]}
         for k, group in enumerate(groups):
             for part in group:
-                here = part.select(
+                sql = part.select(
                     f"{part.key or 0} key", f"{part.table}.unit=:unit AND {part.table}.position=:position"
                 )
-                if found := self.db.reader.execute(here, values).fetchone():
+                if match := self.db.reader.execute(sql, values).fetchone():
                     before = [
-                        replace(one, where=(*one.where, f"({one.key or 0}, {one.at})<(:key, :unit, :position)"))
-                        for one in group
+                        replace(other, where=(*other.where, f"({other.key or 0}, {other.at})<(:key, :unit, :position)"))
+                        for other in group
                     ]
-                    return self._count([*groups[:k], before], values | {"key": found["key"]})
+                    return self._count([*groups[:k], before], values | {"key": match["key"]})
         return None
 
-    def among(self, run_id: str, wanted: Wanted, row_ids: Sequence[str], *, majority: bool = True) -> set[str]:
+    def among(self, run_id: str, query: Wanted, row_ids: Sequence[str], *, majority: bool = True) -> set[str]:
         """Those of the rows that fit; looked for anew where something was written since."""
-        wanted = wanted.narrowed
-        if wanted.text.strip():
-            listed = set(self._read(run_id, wanted, majority))
+        query = query.narrowed
+        if query.text.strip():
+            listed = set(self._read(run_id, query, majority))
             rows = self.db.all(f"SELECT rowid, id FROM rows WHERE id IN ({marks(row_ids)})", *row_ids)
             return {r["id"] for r in rows if r["rowid"] in listed}
         asked = json.dumps(list(row_ids))
         return self.db.remembered(
-            f"among {asked}: {wanted} {majority}", lambda: self._among(*self._asked(run_id, wanted, majority), asked)
+            f"among {asked}: {query} {majority}", lambda: self._among(*self._asked(run_id, query, majority), asked)
         )
 
     def _among(self, groups: Groups, values: Values, row_ids: str) -> set[str]:
@@ -256,19 +256,19 @@ class Browse:
         ]
         return {r["id"] for sql in sqls for r in self.db.reader.execute(sql, values | {"ids": row_ids})}
 
-    def _is_few(self, run_id: str, wanted: Wanted, majority: bool) -> bool:
+    def _is_few(self, run_id: str, query: Wanted, majority: bool) -> bool:
         """True where the rows that fit are better sorted than looked for in the queue's order, among all that do not fit."""
-        return wanted.order == "queue" and not wanted.single and self.count(run_id, wanted, majority=majority) <= FEW
+        return query.order == "queue" and not query.single and self.count(run_id, query, majority=majority) <= FEW
 
-    def _few(self, run_id: str, wanted: Wanted, majority: bool) -> list[str]:
+    def _few(self, run_id: str, query: Wanted, majority: bool) -> list[str]:
         """The ids of few rows that fit, in the queue's order."""
 
         def ask() -> list[str]:
-            (group,), values = self._asked(run_id, wanted.narrowed, majority)
+            (group,), values = self._asked(run_id, query.narrowed, majority)
             sql = f"SELECT id FROM ({_sorted(group)}) {_PLACED} ORDER BY queue IS NULL, queue, rows.unit, rows.position"
             return [r["id"] for r in self.db.reader.execute(sql, values)]
 
-        return self.db.remembered(f"few of {run_id}: {wanted} {majority}", ask)
+        return self.db.remembered(f"few of {run_id}: {query} {majority}", ask)
 
     def blind(self, run_id: str) -> int:
         """How many rows were sealed as audit without suggestions."""
@@ -295,25 +295,25 @@ class Browse:
         return self.db.remembered(f"reasons of {run_id}", lambda: self._reasons(run_id))
 
     def _reasons(self, run_id: str) -> list[Reason]:
-        found = self.db.reader.execute(
+        rows = self.db.reader.execute(
             f"SELECT decision, reason, count(*) verdicts, count(DISTINCT row) rows FROM ({_TICKED})"
             " GROUP BY decision, reason ORDER BY rows DESC, verdicts DESC, reason", {"run": run_id},
         )  # fmt: skip
-        return [Reason(r["decision"], r["reason"], r["verdicts"], r["rows"]) for r in found]
+        return [Reason(r["decision"], r["reason"], r["verdicts"], r["rows"]) for r in rows]
 
     def rejections(self, run_id: str) -> tuple[int, int, int]:
         """(how often reviewers rejected, how many rows, how many of the rejections came with a reason)"""
         return self.db.remembered(f"rejections of {run_id}", lambda: self._rejections(run_id))
 
     def _rejections(self, run_id: str) -> tuple[int, int, int]:
-        found = self.db.reader.execute(
+        counts = self.db.reader.execute(
             f"SELECT count(*), count(DISTINCT row) FROM ({_NEWEST}) WHERE status='submitted' AND decision='reject'",
             {"run": run_id},
         ).fetchone()
         ticked = self.db.reader.execute(
             f"SELECT count(DISTINCT id) FROM ({_TICKED}) WHERE decision='reject'", {"run": run_id}
         ).fetchone()
-        return found[0], found[1], ticked[0]
+        return counts[0], counts[1], ticked[0]
 
     def models(self, run_id: str) -> list[str]:
         """The models of the run's responses, those of most rows first."""
@@ -322,119 +322,121 @@ class Browse:
     def aspects(self, run_id: str) -> list[str]:
         """The aspects that rows of the run were rated under."""
         sets = self.db.remembered(f"aspects of {run_id}", lambda: self._sets(run_id, "aspects"))
-        return sorted({name for one in sets for name in one.split("\n") if name})
+        return sorted({name for line in sets for name in line.split("\n") if name})
 
     def _models(self, run_id: str) -> list[str]:
         rows: dict[str, int] = {}
-        for one in self._sets(run_id, "models"):
-            (found,) = self.db.all("SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND models=?", run_id, one)
-            for name in filter(None, one.split("\n")):
-                rows[name] = rows.get(name, 0) + found["n"]
+        for line in self._sets(run_id, "models"):
+            (counted,) = self.db.all(
+                "SELECT count(*) n FROM rows WHERE run=? AND state='kept' AND models=?", run_id, line
+            )
+            for name in filter(None, line.split("\n")):
+                rows[name] = rows.get(name, 0) + counted["n"]
         return sorted(rows, key=lambda name: (-rows[name], name))
 
     def _sets(self, run_id: str, column: Literal["models", "aspects"]) -> list[str]:
         """The sets of models or aspects that rows have, each a line of text; found without reading the rows."""
         among = f"SELECT min({column}) FROM rows WHERE run=:run AND state='kept'"
-        found = self.db.reader.execute(
+        rows = self.db.reader.execute(
             f"WITH RECURSIVE sets(one) AS ({among} UNION ALL SELECT ({among} AND {column}>one) FROM sets WHERE one IS NOT NULL)"
             " SELECT one FROM sets WHERE one IS NOT NULL", {"run": run_id},
         )  # fmt: skip
-        return [r["one"] for r in found]
+        return [r["one"] for r in rows]
 
     def _count(self, groups: Groups, values: Values) -> int:
         counts = "+".join(f"({part.select('count(*)')})" for group in groups for part in group)
         return int(self.db.reader.execute(f"SELECT {counts}", values).fetchone()[0])
 
-    def _read(self, run_id: str, wanted: Wanted, majority: bool) -> "array[int]":
+    def _read(self, run_id: str, query: Wanted, majority: bool) -> "array[int]":
         """The rowids of the rows that fit, where texts are to be read for it; read anew where something was written since."""
 
         def read() -> "array[int]":
-            groups, values = self._asked(run_id, wanted, majority)
-            found = array("q")
+            groups, values = self._asked(run_id, query, majority)
+            rowids = array("q")
             for group in groups:
                 rows = self.db.reader.execute(_sorted(group, "rows.rowid, "), values)  # they are read for their texts
-                found.extend(r[0] for r in rows)
-            return found
+                rowids.extend(r[0] for r in rows)
+            return rowids
 
-        return self.db.remembered(f"rows of {run_id}: {wanted} {majority}", read)
+        return self.db.remembered(f"rows of {run_id}: {query} {majority}", read)
 
-    def _asked(self, run_id: str, wanted: Wanted, majority: bool) -> tuple[Groups, Values]:
+    def _asked(self, run_id: str, query: Wanted, majority: bool) -> tuple[Groups, Values]:
         """Where the rows that fit are found, with the values that are named there."""
-        covers = wanted.person is not None and self._is_blind(run_id)
-        where, values = _of_row(run_id, wanted, covers=covers)
+        covers = query.person is not None and self._is_blind(run_id)
+        where, values = _of_row(run_id, query, covers=covers)
         values |= {
-            "run": run_id, "majority": majority, "aspect": wanted.aspect, "model": wanted.model, "person": wanted.person,
-            "mark": wanted.mark, "sample": wanted.sample, "reviewer": wanted.reviewer,
+            "run": run_id, "majority": majority, "aspect": query.aspect, "model": query.model, "person": query.person,
+            "mark": query.mark, "sample": query.sample, "reviewer": query.reviewer,
         }  # fmt: skip
-        values["decision"], _, values["reason"] = wanted.reason.partition(" ")
-        index = _index_of(wanted) if wanted.single else ""
+        values["decision"], _, values["reason"] = query.reason.partition(" ")
+        index = _index_of(query) if query.single else ""
         rows = _Part("rows", ("rows.run=:run", "rows.state='kept'", *where), index=index)
-        if wanted.order == "queue":
-            return self._queued(wanted, rows, covers), values
-        if not (wanted.rating or wanted.spread or wanted.order):
-            if covers and wanted.tells:
+        if query.order == "queue":
+            return self._queued(query, rows, covers), values
+        if not (query.rating or query.spread or query.order):
+            if covers and query.tells:
                 rows = rows.open
-            if not wanted.model:
+            if not query.model:
                 return [[rows]], values
-            return [self._apart(run_id, "models", lambda names: wanted.model in names, rows, values)], values
-        if wanted.model:
+            return [self._apart(run_id, "models", lambda names: query.model in names, rows, values)], values
+        if query.model:
             where, rows = (*where, _HAS_MODEL), replace(rows, where=(*rows.where, _HAS_MODEL))
-        said = [RATED[wanted.rating]] if wanted.rating else []
-        said += [SPREAD[wanted.spread]] if wanted.spread else []
-        scored = _Part("scores", (_TOPIC, "kept=1", *said, *where), f"by_{wanted.order}" if wanted.order else "")
-        if wanted.single:
-            scored = replace(scored, index=INDEXES.get(wanted.rating or wanted.spread, f"scores_{wanted.order}"))
+        conditions = [RATED[query.rating]] if query.rating else []
+        conditions += [SPREAD[query.spread]] if query.spread else []
+        scored = _Part("scores", (_TOPIC, "kept=1", *conditions, *where), f"by_{query.order}" if query.order else "")
+        if query.single:
+            scored = replace(scored, index=INDEXES.get(query.rating or query.spread, f"scores_{query.order}"))
         last: Groups = []
         if covers:
-            if not wanted.tells:  # an order alone: nobody sees by it where they belong
+            if not query.tells:  # an order alone: nobody sees by it where they belong
                 last = [[replace(rows.covered, index="rows_kept")]]
             scored, rows = scored.open, rows.open
-        if wanted.single and wanted.spread == "apart":
+        if query.single and query.spread == "apart":
             others = scored.where[3:]
             return [[replace(scored, where=(_TOPIC, "kept=1", f"gap={gap}", *others)) for gap in (1, 2)]], values
-        if wanted.spread or wanted.rating not in ("", "missing"):
+        if query.spread or query.rating not in ("", "missing"):
             return [[scored]], values
         unrated = self._apart(
-            run_id, "aspects", lambda names: wanted.aspect not in names if wanted.aspect else not names, rows, values
+            run_id, "aspects", lambda names: query.aspect not in names if query.aspect else not names, rows, values
         )
-        return ([[scored], unrated, *last] if wanted.order else [[scored, *unrated]]), values
+        return ([[scored], unrated, *last] if query.order else [[scored, *unrated]]), values
 
-    def _queued(self, wanted: Wanted, rows: _Part, covers: bool) -> Groups:
+    def _queued(self, query: Wanted, rows: _Part, covers: bool) -> Groups:
         """The rows that fit in the order in which people are to see them, then those that Argilla does not have."""
-        where = [_HAS_MODEL] if wanted.model else []
+        where = [_HAS_MODEL] if query.model else []
         scores = "SELECT 1 FROM scores WHERE {0} AND scores.unit=rows.unit AND scores.position=rows.position"
-        if wanted.rating or wanted.spread:
-            said = [RATED[wanted.rating]] if wanted.rating else []
-            said += [SPREAD[wanted.spread]] if wanted.spread else []
-            found = " AND ".join(f"({one})" for one in (_TOPIC, *said))
+        if query.rating or query.spread:
+            conditions = [RATED[query.rating]] if query.rating else []
+            conditions += [SPREAD[query.spread]] if query.spread else []
+            condition = " AND ".join(f"({clause})" for clause in (_TOPIC, *conditions))
             unrated = (
-                f" OR NOT EXISTS({scores.format(_TOPIC)})" if wanted.rating == "missing" and not wanted.spread else ""
+                f" OR NOT EXISTS({scores.format(_TOPIC)})" if query.rating == "missing" and not query.spread else ""
             )
-            where.append(f"EXISTS({scores.format(found)}){unrated}")
+            where.append(f"EXISTS({scores.format(condition)}){unrated}")
         rows = replace(rows, where=(*rows.where, *where), index="")
-        if covers and wanted.tells:
+        if covers and query.tells:
             rows = rows.open
         sent = replace(rows, where=(*rows.where, "rows.queue IS NOT NULL"), key="rows.queue", index="rows_queue")
         return [[sent], [replace(rows, where=(*rows.where, "rows.in_argilla=0"), index="rows_in_argilla")]]
 
     def _is_blind(self, run_id: str) -> bool:
-        found = self.db.all("SELECT 1 FROM rows WHERE run=? AND state='kept' AND blind=1 LIMIT 1", run_id)
-        return bool(found)
+        rows = self.db.all("SELECT 1 FROM rows WHERE run=? AND state='kept' AND blind=1 LIMIT 1", run_id)
+        return bool(rows)
 
     def _apart(
         self, run_id: str, column: Literal["models", "aspects"], fits: Callable[[list[str]], bool], part: _Part, values: Values
     ) -> list[_Part]:  # fmt: skip
         """The part by those sets of models or aspects that fit, each in its order; in one where they are many."""
-        sets = [one for one in self._sets(run_id, column) if fits(list(filter(None, one.split("\n"))))]
+        sets = [line for line in self._sets(run_id, column) if fits(list(filter(None, line.split("\n"))))]
         if len(sets) > MOST_SETS:
             values[column] = dumps(sets)
             return [replace(part, where=(*part.where, f"rows.{column} IN (SELECT value FROM json_each(:{column}))"))]
-        values |= {f"{column}{k}": one for k, one in enumerate(sets)}
-        found = [
+        values |= {f"{column}{k}": line for k, line in enumerate(sets)}
+        parts = [
             replace(part, where=(*part.where, f"rows.{column}=:{column}{k}"), index=f"rows_{column}")
             for k in range(len(sets))
         ]
-        return found or [replace(part, where=("0",))]
+        return parts or [replace(part, where=("0",))]
 
 
 def _sorted(group: Sequence[_Part], columns: str = "") -> str:
@@ -443,19 +445,19 @@ def _sorted(group: Sequence[_Part], columns: str = "") -> str:
     return f"{' UNION ALL '.join(parts)} ORDER BY {key}unit, position"
 
 
-def _index_of(wanted: Wanted) -> str:
+def _index_of(query: Wanted) -> str:
     """The index by which the rows are found that have the one thing that is asked of the row itself."""
-    if wanted.mark or wanted.sample:
-        return "rows_marked" if wanted.mark else "rows_sample"
-    return "rows_said" if wanted.reviewer or wanted.reason else INDEXES.get(wanted.status, "")
+    if query.mark or query.sample:
+        return "rows_marked" if query.mark else "rows_sample"
+    return "rows_said" if query.reviewer or query.reason else INDEXES.get(query.status, "")
 
 
-def _rated(wanted: Wanted) -> str:
+def _rated(query: Wanted) -> str:
     """True of rows in which a response has the rating that is asked for."""
-    aspect = " AND ratings.aspect=:aspect" if wanted.aspect else ""
+    aspect = " AND ratings.aspect=:aspect" if query.aspect else ""
     of_model = (
         " AND EXISTS(SELECT 1 FROM responses WHERE responses.row=ratings.row AND place=ratings.response AND model=:model)"
-        if wanted.model
+        if query.model
         else ""
     )
     return (
@@ -464,32 +466,32 @@ def _rated(wanted: Wanted) -> str:
     )
 
 
-def _of_row(run_id: str, wanted: Wanted, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _of_row(run_id: str, query: Wanted, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
     """What is asked of the row itself, with the values in it."""
     where = list[str]()
     values: dict[str, Any] = {}
-    if wanted.status in STATUS:
-        counts = STATUS[wanted.status].replace(":corrected", _CORRECTED)
+    if query.status in STATUS:
+        counts = STATUS[query.status].replace(":corrected", _CORRECTED)
         where.append(f"rows.id IN (SELECT row FROM ({_DECIDED}) WHERE {counts})")
-    elif wanted.status:
-        where.append(f"rows.in_argilla={int(wanted.status == 'waiting')}")
-    if wanted.status == "waiting":  # a covered row waits for whom it is covered from, whatever others said of it
+    elif query.status:
+        where.append(f"rows.in_argilla={int(query.status == 'waiting')}")
+    if query.status == "waiting":  # a covered row waits for whom it is covered from, whatever others said of it
         covered = f" OR {_is_covered('rows')}" if covers else ""
         where.append(f"rows.id NOT IN (SELECT row FROM ({_DECIDED})){covered}")
-    if wanted.value in VALUES:
-        values["from_value"], values["below_value"] = VALUES[wanted.value]
-        where.append(_rated(wanted))
-    if wanted.mark:
+    if query.value in VALUES:
+        values["from_value"], values["below_value"] = VALUES[query.value]
+        where.append(_rated(query))
+    if query.mark:
         where.append("rows.marks<>'' AND instr(char(10)||rows.marks||char(10), char(10)||:mark||char(10))")
-    if wanted.sample:
+    if query.sample:
         where.append("rows.sample=:sample")
-    if wanted.reviewer:
+    if query.reviewer:
         where.append(f"rows.id IN (SELECT row FROM ({_NEWEST}) WHERE status='submitted' AND reviewer=:reviewer)")
-    if wanted.reason:
+    if query.reason:
         where.append(f"rows.id IN (SELECT row FROM ({_TICKED}) WHERE decision=:decision AND reason=:reason)")
-    if wanted.text.strip():
-        said, values = _found(wanted.text.strip(), run_id)
-        where.append(said)
+    if query.text.strip():
+        condition, values = _found(query.text.strip(), run_id)
+        where.append(condition)
     return tuple(where), values
 
 
@@ -500,15 +502,15 @@ def _found(text: str, run_id: str) -> tuple[str, dict[str, Any]]:
     SQLite knows the cases of ASCII alone, so that other letters are looked for as they are, small and large.
     """
     spellings = dict.fromkeys([text] if text.isascii() else [text, text.lower(), text.upper(), text.capitalize()])
-    said, values = [], {"first": f"{run_id}-", "last": f"{run_id}."}  # the character behind "-"
+    conditions, values = [], {"first": f"{run_id}-", "last": f"{run_id}."}  # the character behind "-"
     for k, spelling in enumerate(spellings):
         values[f"said{k}"] = f"%{_plain(clean(spelling))}%"
         values[f"told{k}"] = f"%{_plain(json.dumps(spelling)[1:-1])}%"  # as messages are kept
-        said.append(
+        conditions.append(
             f"rows.messages LIKE :told{k} ESCAPE '!' OR rows.id IN (SELECT row FROM responses WHERE row>:first AND row<:last"
             f" AND text LIKE :said{k} ESCAPE '!')"
         )
-    return " OR ".join(said), values
+    return " OR ".join(conditions), values
 
 
 def _plain(text: str) -> str:

@@ -41,12 +41,12 @@ class Calls:
         self._asked.keys = None
         try:
             keys = list(waiting)
-            found = self.db.all(f"SELECT key, answer FROM calls WHERE key IN ({marks(keys)})", *keys)
+            rows = self.db.all(f"SELECT key, answer FROM calls WHERE key IN ({marks(keys)})", *keys)
         except StoreError as error:
             for future in waiting.values():
                 future.set_exception(error)
             return
-        answers = {r["key"]: r["answer"] for r in found}
+        answers = {r["key"]: r["answer"] for r in rows}
         for key, future in waiting.items():
             future.set_result(answers.get(key))
 
@@ -70,21 +70,21 @@ class Calls:
     async def recall_probe(self, endpoint: str) -> Capabilities | None:
         """What a probe found, unless it is too old to rely on."""
         since = (datetime.now(UTC) - PROBE_HOLDS).isoformat(timespec="milliseconds")
-        found = self.db.all("SELECT found FROM probes WHERE endpoint=? AND created>?", endpoint, since)
-        if not found:
+        rows = self.db.all("SELECT found FROM probes WHERE endpoint=? AND created>?", endpoint, since)
+        if not rows:
             return None
-        values = json.loads(found[0]["found"])
+        values = json.loads(rows[0]["found"])
         return Capabilities(**{**values, "models": tuple(values["models"])})
 
-    async def keep_probe(self, endpoint: str, found: Capabilities) -> None:
-        values = (endpoint, dumps(asdict(found)), now())
+    async def keep_probe(self, endpoint: str, capabilities: Capabilities) -> None:
+        values = (endpoint, dumps(asdict(capabilities)), now())
         await self.db.write_async(lambda c: c.execute("INSERT OR REPLACE INTO probes VALUES(?,?,?)", values))
 
     async def recall_dialect(self, endpoint: str) -> str | None:
         """What was found out of what an endpoint takes, unless it is too old to rely on."""
         since = (datetime.now(UTC) - DIALECT_HOLDS).isoformat(timespec="milliseconds")
-        found = self.db.all("SELECT learned FROM dialects WHERE endpoint=? AND created>?", endpoint, since)
-        return str(found[0]["learned"]) if found else None
+        rows = self.db.all("SELECT learned FROM dialects WHERE endpoint=? AND created>?", endpoint, since)
+        return str(rows[0]["learned"]) if rows else None
 
     async def keep_dialect(self, endpoint: str, dialect: str) -> None:
         values = (endpoint, dialect, now())

@@ -18,16 +18,16 @@ class Forms:
 
     def get(self, browser: str) -> dict[str, Any]:
         """What that browser left; nothing for one that is new."""
-        found = self.db.all("SELECT filled FROM forms WHERE browser=?", browser)
+        rows = self.db.all("SELECT filled FROM forms WHERE browser=?", browser)
         try:
-            filled = json.loads(found[0]["filled"]) if found else {}
+            filled = json.loads(rows[0]["filled"]) if rows else {}
         except (ValueError, RecursionError):  # as another version kept it, or a damaged disk
             return {}
         return filled if isinstance(filled, dict) else {}
 
     def reviewers(self) -> set[str]:
         """The names under which browsers of this data folder decide."""
-        found = self.db.all(
+        rows = self.db.all(
             """SELECT DISTINCT json_extract(filled, '$."reviewer.name"') AS name FROM forms WHERE json_valid(filled)"""
         )
-        return {str(row["name"]) for row in found if row["name"]}
+        return {str(row["name"]) for row in rows if row["name"]}

@@ -36,8 +36,8 @@ class Library:
         return self.db.write(write)
 
     def get(self, name: str) -> Kept | None:
-        found = self.db.all(f"SELECT * FROM {self.table} WHERE name=?", name)
-        return _kept(found[0]) if found else None
+        rows = self.db.all(f"SELECT * FROM {self.table} WHERE name=?", name)
+        return _kept(rows[0]) if rows else None
 
     def all(self) -> list[Kept]:
         """All of them, what was written last first."""

@@ -105,24 +105,24 @@ class Quicks:
 
     def of(self, row_id: str, who: str) -> Mapping[str, Any]:
         """What `who` answered last of a row, by question, with its status as "status"; empty for nothing."""
-        found = self.db.all(f"SELECT * FROM ({_NEWEST} AND row=? AND reviewer_id=?) WHERE place=1", row_id, OWN + who)
-        return {**json.loads(found[0]["answers"]), "status": found[0]["status"]} if found else {}
+        rows = self.db.all(f"SELECT * FROM ({_NEWEST} AND row=? AND reviewer_id=?) WHERE place=1", row_id, OWN + who)
+        return {**json.loads(rows[0]["answers"]), "status": rows[0]["status"]} if rows else {}
 
     def decided(self, row_ids: Collection[str], who: str) -> set[str]:
         """Those of the rows that `who` ever decided here, also where that was taken back since.
 
         Not where a button for several rows undid it.
         """
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT DISTINCT row FROM verdicts WHERE reviewer_id=? AND status='submitted' AND gone IS NULL"
             f" AND row IN ({marks([*row_ids])})",
             OWN + who, *row_ids,
         )  # fmt: skip
-        return {r["row"] for r in found}
+        return {r["row"] for r in rows}
 
     def untold(self, row_ids: Sequence[str], dataset_id: str) -> list[Quick]:
         """What that dataset does not know yet of these rows. What was never submitted is kept here."""
-        found: list[Quick] = []
+        unsent: list[Quick] = []
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.all(
@@ -131,21 +131,21 @@ class Quicks:
                 " WHERE place=1 AND told.verdict IS NOT said.id AND (told.verdict IS NOT NULL OR said.status='submitted')",
                 *some, dataset_id,
             ):  # fmt: skip
-                found.append(
+                unsent.append(
                     Quick(
                         r["id"], r["row"], r["reviewer_id"], r["status"], json.loads(r["answers"]), r["record"] or "",
                         r["response"] or "",
                     )
                 )  # fmt: skip
-        return found
+        return unsent
 
     def status_there(self, row_id: str, dataset_id: str) -> str:
         """The status of what Argilla has of a verdict given here, under the account of its key; "" where it has none."""
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT status FROM told JOIN verdicts ON verdicts.id=told.verdict"
             " WHERE told.row=? AND told.dataset_id=? AND told.response_id<>''", row_id, dataset_id,
         )  # fmt: skip
-        return str(found[0]["status"]) if found else ""
+        return str(rows[0]["status"]) if rows else ""
 
     def told(self, quick: Quick, dataset_id: str, record_id: str, response_id: str) -> None:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
@@ -175,10 +175,10 @@ def _say(
         "SELECT coalesce(max(id), 0) FROM verdicts WHERE row=? AND reviewer_id=?", (row_id, OWN + about.who)
     ).fetchone()
     before = json.loads(last["answers"]) if last else {}
-    answers = {name: said for name, said in {**before, **changes}.items() if said is not None}
+    answers = {name: value for name, value in {**before, **changes}.items() if value is not None}
     kept: dict[str, str] = json.loads(last["origins"]) if last else {}
     revealed = bool(last) and last["suggestions_shown"] == 0 and not about.blind
-    for question, answer in judgements({name: said for name, said in changes.items() if said is not None}):
+    for question, answer in judgements({name: value for name, value in changes.items() if value is not None}):
         other = question in before and before[question] != answer and kept.get(question) in ("given", "changed")
         kept[question] = _pressed(answer, about.suggested.get(question), after_reveal=revealed and other)
     origins = {question: kept[question] for question, _ in judgements(answers) if question in kept}

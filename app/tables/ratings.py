@@ -79,7 +79,7 @@ class Ratings:
 
     def of(self, row_ids: Sequence[str], judge: str | None = None) -> dict[str, list[Rating]]:
         """Ratings of the rows' present content: by `judge`, or for each aspect by whoever rated it last."""
-        found: dict[str, list[Rating]] = {row_id: [] for row_id in row_ids}
+        ratings: dict[str, list[Rating]] = {row_id: [] for row_id in row_ids}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.reader.execute(
@@ -87,45 +87,45 @@ class Ratings:
                 f" WHERE judge=coalesce(?, {LAST_JUDGE}) AND row IN ({marks(some)}) ORDER BY aspect, repeat, response",
                 (judge, *some),
             ):
-                found[r["row"]].append(_rating(r))
-        return found
+                ratings[r["row"]].append(_rating(r))
+        return ratings
 
     def unreadable(self, run_id: str, limit: int) -> list[tuple[str, str, Rating]]:
         """(row, its instruction, the rating) of those that could not be read or asked for, the first ones.
 
         None of a blind audit: those are covered until somebody has decided them.
         """
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT ratings.*, rows.messages FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
             f" AND rows.blind=0 AND status IN ('unrated', 'failed') AND {COUNTS} ORDER BY rows.unit, rows.position LIMIT ?",
             run_id, limit,
         )  # fmt: skip
-        return [(r["row"], _asked(r["messages"]), _rating(r)) for r in found]
+        return [(r["row"], _asked(r["messages"]), _rating(r)) for r in rows]
 
     def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int]]:
         """(aspect, model of the response, status, value, how many) of the ratings that count."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT aspect, responses.model, status, value, count(*) n FROM {OF_ROWS} JOIN responses INDEXED BY responses_words"
             " ON responses.row=ratings.row AND responses.place=ratings.response WHERE run=? AND rows.state='kept'"
             f" AND {COUNTS} GROUP BY aspect, responses.model, status, value ORDER BY aspect, responses.model, value", run_id,
         )  # fmt: skip
-        return [(r["aspect"], r["model"], r["status"], r["value"], r["n"]) for r in found]
+        return [(r["aspect"], r["model"], r["status"], r["value"], r["n"]) for r in rows]
 
     def by_words(self, run_id: str) -> dict[str, dict[tuple[int, float], int]]:
         """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects."""
-        said = (
+        means = (
             f"SELECT ratings.row, response, aspect, avg(value) mean FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
             f" AND status='rated' AND {COUNTS} GROUP BY ratings.row, response, aspect"
         )
-        found: dict[str, dict[tuple[int, float], int]] = {}
+        by_aspect: dict[str, dict[tuple[int, float], int]] = {}
         for r in self.db.all(
-            f"WITH said AS MATERIALIZED ({said}), every AS (SELECT * FROM said"
+            f"WITH said AS MATERIALIZED ({means}), every AS (SELECT * FROM said"
             " UNION ALL SELECT row, response, '', avg(mean) FROM said GROUP BY row, response)"
             " SELECT aspect, words, round(mean, 4) mean, count(*) n FROM every JOIN responses INDEXED BY responses_words"
             " ON responses.row=every.row AND responses.place=response GROUP BY aspect, words, round(mean, 4)", run_id,
         ):  # fmt: skip
-            found.setdefault(r["aspect"], {})[r["words"], r["mean"]] = r["n"]
-        return found
+            by_aspect.setdefault(r["aspect"], {})[r["words"], r["mean"]] = r["n"]
+        return by_aspect
 
     def wide(self, run_id: str, limit: int) -> tuple[list[Wide], int]:
         """Of rows that contradict themselves the widest, and how many there are; each row once, for its worst response.
@@ -133,7 +133,7 @@ class Ratings:
         First repeats of one question that lie 2 or more apart, then labellers, then aspects that lie 3 or more apart.
         None of a blind audit: those are covered until somebody has decided them.
         """
-        asked = (
+        by_question = (
             f"SELECT ratings.row, response, aspect, {COUNTS} counted, min(value) low, max(value) high, avg(value) mean"
             f" FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND rows.blind=0 AND status='rated'"
             " GROUP BY ratings.row, judge, aspect, response"
@@ -145,17 +145,17 @@ class Ratings:
             " UNION ALL SELECT 'aspects', 0, row, response, '', min(mean), max(mean) FROM asked WHERE counted"
             f" GROUP BY row, response HAVING max(mean)-min(mean)>={ASPECTS_APART}"
         )
-        found = self.db.all(
-            f"WITH asked AS MATERIALIZED ({asked}), wide AS ({wide}),"
+        rows = self.db.all(
+            f"WITH asked AS MATERIALIZED ({by_question}), wide AS ({wide}),"
             " worst AS (SELECT why, row, response, aspect, low, high, max(weight+high-low) rank FROM wide GROUP BY row),"
             " first AS (SELECT *, count(*) OVER () rows FROM worst ORDER BY rank DESC, row LIMIT ?)"
             " SELECT first.*, messages FROM first JOIN rows ON rows.id=first.row ORDER BY rank DESC, first.row", run_id, limit,
         )  # fmt: skip
         items = [
             Wide(r["row"], _asked(r["messages"]), r["response"], r["why"], r["aspect"], r["low"], r["high"])
-            for r in found
+            for r in rows
         ]
-        return items, found[0]["rows"] if found else 0
+        return items, rows[0]["rows"] if rows else 0
 
 
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:

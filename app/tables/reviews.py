@@ -71,8 +71,8 @@ def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> se
 
     `audits` were drawn before. The draw depends on the ids, the seed and nothing else.
     """
-    wanted = audit_of(rows) - audits
-    return set(random.Random(f"{seed} {audits}").sample(sorted(new), min(max(wanted, 0), len(new))))
+    size = audit_of(rows) - audits
+    return set(random.Random(f"{seed} {audits}").sample(sorted(new), min(max(size, 0), len(new))))
 
 
 class Reviews:
@@ -88,14 +88,16 @@ class Reviews:
         """
 
         def write(c: sqlite3.Connection) -> int:
-            found = c.execute(
+            existing = c.execute(
                 "SELECT id, about FROM pushes WHERE run=? AND dataset_id=?", (run_id, dataset_id)
             ).fetchone()
-            if found:
-                c.execute("UPDATE pushes SET finished=NULL, about=?, server=? WHERE id=?", (about, server, found["id"]))
-                if found["about"] != about:
-                    c.execute("UPDATE pushed SET sent=min(sent, ' ') WHERE push=?", (found["id"],))
-                return int(found["id"])
+            if existing:
+                c.execute(
+                    "UPDATE pushes SET finished=NULL, about=?, server=? WHERE id=?", (about, server, existing["id"])
+                )
+                if existing["about"] != about:
+                    c.execute("UPDATE pushed SET sent=min(sent, ' ') WHERE push=?", (existing["id"],))
+                return int(existing["id"])
             done = c.execute(
                 "INSERT INTO pushes(run, server, dataset_id, dataset, workspace, created, seed, about) VALUES(?,?,?,?,?,?,?,?)",
                 (run_id, server, dataset_id, dataset, workspace, now(), seed, about),
@@ -103,8 +105,8 @@ class Reviews:
             return int(done.lastrowid or 0)
 
         number = self.db.write(write)
-        (found,) = self.db.all("SELECT id, run, seed FROM pushes WHERE id=?", number)
-        return Push(found["id"], found["run"], found["seed"])
+        (row,) = self.db.all("SELECT id, run, seed FROM pushes WHERE id=?", number)
+        return Push(row["id"], row["run"], row["seed"])
 
     def plan(self, push: Push, rows: Mapping[str, float], *, blind_audit: bool) -> None:
         """Seals what the rows of a run ({id: priority}, in unit order) are in that push, before the first of them is sent.
@@ -135,9 +137,11 @@ class Reviews:
             ).fetchone()
             audits += sum(before[row][0] == "audit" for row in new if row in before)
             fresh = [row for row in new if row not in before]
-            drawn = drawn_for_audit(fresh, len(there) + len(new), audits, push.seed)
-            chance = len(drawn) / max(len(fresh), 1)
-            kinds = {row: before.get(row) or ("audit" if row in drawn else "queue", chance, len(fresh)) for row in new}
+            sampled = drawn_for_audit(fresh, len(there) + len(new), audits, push.seed)
+            chance = len(sampled) / max(len(fresh), 1)
+            kinds = {
+                row: before.get(row) or ("audit" if row in sampled else "queue", chance, len(fresh)) for row in new
+            }
             audit = [row for row in new if kinds[row][0] == "audit"]
             random.Random(f"{push.seed} order").shuffle(audit)
             queue = sorted((row for row in new if kinds[row][0] == "queue"), key=lambda row: -rows[row])
@@ -146,14 +150,14 @@ class Reviews:
                 (responses,) = c.execute("SELECT count(*) FROM responses WHERE row=?", (row,)).fetchone()
                 return order_of(push.seed, row, responses)
 
-            for place, row in enumerate([*audit, *queue], at):
+            for position, row in enumerate([*audit, *queue], at):
                 kind, odds, population = kinds[row]
                 c.execute(
                     "INSERT INTO pushed(push, row, content_hash, kind, place, why, chance, population, order_version,"
                     " suggestions_shown, sent, batch, priority, offered, arrangement)"
                     " VALUES(?,?,'',?,?,?,?,?,?,?,'',?,?,'[]',?)",
                     (
-                        push.id, row, kind, place,
+                        push.id, row, kind, position,
                         "random sample" if kind == "audit" else "the other opinions against its decision", odds,
                         population, ORDER, not (blind_audit and kind == "audit"), last + 1,
                         AUDIT_FIRST if kind == "audit" else rows[row],
@@ -169,19 +173,19 @@ class Reviews:
         Each has row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, arrangement, and `known`, true where
         Argilla has the row as it is now. Rows that the run does not have any more are left out.
         """
-        place, last = -1, ""
+        position, last = -1, ""
         while True:
             page = self.db.all(
                 "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place,"
                 " arrangement, withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
                 " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
-                f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, place, last,
+                f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, position, last,
             )  # fmt: skip
             if page:
                 yield page
             if len(page) < PAGE:
                 return
-            place, last = page[-1]["place"], page[-1]["row"]
+            position, last = page[-1]["place"], page[-1]["row"]
 
     def renumber(self, push: Push, numbers: Mapping[str, int]) -> None:
         """Records that have another number in Argilla than their rows have by now are sent again."""
@@ -244,11 +248,11 @@ class Reviews:
 
     def dropped(self, push: Push) -> list[str]:
         """Rows that Argilla has by that push and the run has not any more."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT row FROM pushed LEFT JOIN rows ON rows.id=pushed.row WHERE push=? AND {THERE}"
             " AND NOT (state IS 'kept' AND stage IS 'answered') ORDER BY place", push.id,
         )  # fmt: skip
-        return [r["row"] for r in found]
+        return [r["row"] for r in rows]
 
     def withdrawn(self, push: Push, rows: Collection[str]) -> None:
         """These rows were taken out of Argilla."""
@@ -277,8 +281,8 @@ class Reviews:
 
     def newest_pushes(self, server: str, datasets: Collection[str], most: int) -> list[dict[str, Any]]:
         """The newest pushes to that Argilla (run, dataset_id, activity), at most so many; with `datasets`, those to them."""
-        found = self.db.all("SELECT run, dataset_id, activity FROM pushes WHERE server=? ORDER BY id DESC", server)
-        return [dict(r) for r in found if not datasets or r["dataset_id"] in datasets][:most]
+        rows = self.db.all("SELECT run, dataset_id, activity FROM pushes WHERE server=? ORDER BY id DESC", server)
+        return [dict(r) for r in rows if not datasets or r["dataset_id"] in datasets][:most]
 
     def pulled(self, push: int, activity: str) -> None:
         """Everything that people did in its dataset up to `activity` (Argilla's time) is here."""
@@ -293,91 +297,91 @@ class Reviews:
         return self.db.remembered(name, lambda: self._waiting(run_id, server, dataset))
 
     def _waiting(self, run_id: str, server: str, dataset: str) -> int:
-        (found,) = self.db.all(
+        (counted,) = self.db.all(
             "SELECT answered-(SELECT count(DISTINCT row) FROM pushes CROSS JOIN pushed ON push=pushes.id CROSS JOIN rows"
             " ON rows.id=row AND state='kept' AND stage='answered' WHERE pushes.run=counted.run AND server=? AND dataset=?"
             " AND sent>=rows.updated AND withdrawn IS NULL) n FROM counted WHERE run=?", server, dataset, run_id,
         )  # fmt: skip
-        return int(found["n"])
+        return int(counted["n"])
 
     def audit_rows(self, run_id: str) -> set[str]:
         """The rows that were sent as a random sample, drawn before anybody saw one; what is said of people counts these only."""
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT DISTINCT row FROM pushed JOIN pushes ON pushes.id=pushed.push WHERE run=? AND kind='audit'"
             f" AND {THERE}",
             run_id,
         )
-        return {r["row"] for r in found}
+        return {r["row"] for r in rows}
 
     def were_sent(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that Argilla has, by any push."""
-        found = self.db.all(f"SELECT id FROM rows WHERE in_argilla AND id IN ({marks(row_ids)})", *row_ids)
-        return {r["id"] for r in found}
+        rows = self.db.all(f"SELECT id FROM rows WHERE in_argilla AND id IN ({marks(row_ids)})", *row_ids)
+        return {r["id"] for r in rows}
 
     def blind_of(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that were sealed as audit without suggestions."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT row FROM pushed WHERE kind='audit' AND suggestions_shown=0 AND row IN ({marks(row_ids)})", *row_ids
         )
-        return {r["row"] for r in found}
+        return {r["row"] for r in rows}
 
     def open_audits(self, push: Push) -> int:
         """How many audit rows of a push were sealed to go with ratings and reasons."""
-        (found,) = self.db.all(
+        (counted,) = self.db.all(
             "SELECT count(*) n FROM pushed WHERE push=? AND kind='audit' AND suggestions_shown=1", push.id
         )
-        return int(found["n"])
+        return int(counted["n"])
 
     def sealed_blind(self, run_id: str) -> bool | None:
         """True where the audit row of a run that was sealed last goes without suggestions; None where none is sealed yet."""
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT suggestions_shown FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND kind='audit'"
             " ORDER BY push DESC, place DESC LIMIT 1", run_id,
         )  # fmt: skip
-        return found[0]["suggestions_shown"] == 0 if found else None
+        return rows[0]["suggestions_shown"] == 0 if rows else None
 
     def arrangement(self, push: Push, row: str) -> list[int]:
         """The places of a row's responses in the order in which its record shows them; [] for their own."""
-        found = self.db.all("SELECT arrangement FROM pushed WHERE push=? AND row=?", push.id, row)
-        return list(json.loads(found[0]["arrangement"])) if found else []
+        rows = self.db.all("SELECT arrangement FROM pushed WHERE push=? AND row=?", push.id, row)
+        return list(json.loads(rows[0]["arrangement"])) if rows else []
 
     def arrangements(self, row_ids: Sequence[str]) -> dict[str, list[int]]:
         """{row id: the places of its responses in the order in which its newest record shows them}, for those that have one."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT row, arrangement FROM pushed WHERE arrangement<>'[]' AND row IN ({marks(row_ids)}) ORDER BY push",
             *row_ids,
         )
-        return {r["row"]: list(json.loads(r["arrangement"])) for r in found}
+        return {r["row"]: list(json.loads(r["arrangement"])) for r in rows}
 
     def number_there(self, run_id: str, dataset_id: str, row: str) -> int | None:
         """The number that the record of a row has in a dataset; None where it is not there.
 
         That is the row's own; of what an earlier version sent the place in the order of sending.
         """
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT coalesce(number, place+1) number FROM pushed JOIN pushes ON pushes.id=push"
             f" WHERE run=? AND dataset_id=? AND row=? AND {THERE}",
             run_id, dataset_id, row,
         )  # fmt: skip
-        return int(found[0]["number"]) if found else None
+        return int(rows[0]["number"]) if rows else None
 
     def samples(self, run_id: str) -> dict[str, tuple[int, int]]:
         """{"audit": (rows sent, rows of them that somebody submitted an answer to), "queue": ...} of a run."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT kind, count(*) n, sum(row IN (SELECT row FROM ({DECIDED}))) seen FROM (SELECT DISTINCT row, kind FROM pushed"
             f" JOIN pushes ON pushes.id=push WHERE run=? AND {THERE}) GROUP BY kind",
             run_id,
             run_id,
         )
-        return {r["kind"]: (r["n"], r["seen"]) for r in found}
+        return {r["kind"]: (r["n"], r["seen"]) for r in rows}
 
     def reviewers(self, run_id: str) -> list[tuple[str, int]]:
         """(name, rows that they submitted an answer to) of everybody who did, the busiest first."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT reviewer, count(*) n FROM ({NEWEST}) WHERE status='submitted' GROUP BY reviewer ORDER BY n DESC, reviewer",
             run_id,
         )
-        return [(r["reviewer"], r["n"]) for r in found]
+        return [(r["reviewer"], r["n"]) for r in rows]
 
     def keep_verdicts(self, dataset_id: str, verdicts: Sequence[Verdict]) -> Counter[str]:
         """Adds the versions that were not there, and returns how many of whom. What was gone and is there again counts again.
@@ -396,7 +400,7 @@ class Reviews:
                 if own is not None and _is_same(own, v):
                     continue
                 origins = dumps(_origins(c, dataset_id, v, own or _version_before(c, v)))
-                made = c.execute(
+                inserted = c.execute(
                     "INSERT OR IGNORE INTO verdicts(row, reviewer, reviewer_id, status, answers, shown, dataset_id, record_id,"
                     " response_id, inserted_at, updated_at, content_hash, suggestions_shown, pulled, origins)"
                     " SELECT id,?,?,?,?,?,?,?,?,?,?,content_hash,coalesce((SELECT suggestions_shown FROM pushed JOIN pushes"
@@ -407,14 +411,14 @@ class Reviews:
                         v.updated_at, dataset_id, now(), origins, v.row,
                     ),
                 )  # fmt: skip
-                added[own["reviewer"] if own else v.reviewer] += made.rowcount
-                if not made.rowcount:
+                added[own["reviewer"] if own else v.reviewer] += inserted.rowcount
+                if not inserted.rowcount:
                     c.execute(
                         "UPDATE verdicts SET origins=? WHERE response_id=? AND updated_at=? AND status=? AND origins='{}'",
                         (origins, v.response_id, v.updated_at, v.status),
                     )
-                if own is not None and made.rowcount:
-                    c.execute("UPDATE told SET verdict=? WHERE response_id=?", (made.lastrowid, v.response_id))
+                if own is not None and inserted.rowcount:
+                    c.execute("UPDATE told SET verdict=? WHERE response_id=?", (inserted.lastrowid, v.response_id))
                 c.execute("UPDATE verdicts SET gone=NULL WHERE response_id=? AND gone IS NOT NULL", (v.response_id,))
             return +added
 
@@ -442,7 +446,7 @@ class Reviews:
 
     def verdicts(self, row_ids: Sequence[str]) -> dict[str, list[Verdict]]:
         """What each reviewer said last of each row, wherever it was sent, without what was withdrawn."""
-        found: dict[str, list[Verdict]] = {row_id: [] for row_id in row_ids}
+        by_row: dict[str, list[Verdict]] = {row_id: [] for row_id in row_ids}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             newest: dict[tuple[str, str], sqlite3.Row] = {}
@@ -452,7 +456,7 @@ class Reviews:
             ):
                 newest[v["row"], v["reviewer_id"] or v["reviewer"]] = v
             for v in newest.values():
-                found[v["row"]].append(
+                by_row[v["row"]].append(
                     Verdict(
                         v["row"], v["reviewer"], v["status"], json.loads(v["answers"]), json.loads(v["shown"]),
                         v["record_id"], v["response_id"],
@@ -460,16 +464,16 @@ class Reviews:
                         origins=json.loads(v["origins"]),
                     )
                 )  # fmt: skip
-        return found
+        return by_row
 
 
 def _by_places(c: sqlite3.Connection, dataset_id: str, verdict: Verdict) -> Verdict:
     """A verdict about the slots of a record as one about the places of the row's responses."""
-    found = c.execute(
+    pushed = c.execute(
         "SELECT arrangement FROM pushed JOIN pushes ON pushes.id=push WHERE row=? AND dataset_id=?"
         " ORDER BY push DESC LIMIT 1", (verdict.row, dataset_id),
     ).fetchone()  # fmt: skip
-    order = json.loads(found["arrangement"]) if found is not None else []
+    order = json.loads(pushed["arrangement"]) if pushed is not None else []
     if not order:
         return verdict
     return replace(
@@ -482,12 +486,12 @@ def _by_places(c: sqlite3.Connection, dataset_id: str, verdict: Verdict) -> Verd
 
 def _version_before(c: sqlite3.Connection, verdict: Verdict) -> sqlite3.Row | None:
     """What is kept of a response that is not this version of it; None for nothing."""
-    found: sqlite3.Row | None = c.execute(
+    version: sqlite3.Row | None = c.execute(
         "SELECT answers, origins FROM verdicts WHERE response_id=? AND NOT (updated_at=? AND status=?) AND updated_at<=?"
         " ORDER BY updated_at DESC, id DESC LIMIT 1",
         (verdict.response_id, verdict.updated_at, verdict.status, verdict.updated_at),
     ).fetchone()
-    return found
+    return version
 
 
 def _origins(c: sqlite3.Connection, dataset_id: str, verdict: Verdict, before: sqlite3.Row | None) -> dict[str, Origin]:
@@ -503,7 +507,7 @@ def _origins(c: sqlite3.Connection, dataset_id: str, verdict: Verdict, before: s
     ).fetchone()  # fmt: skip
     answers, origins = (json.loads(before["answers"]), json.loads(before["origins"])) if before else ({}, {})
     offers = json.loads(pushed["offered"]) if pushed is not None and pushed["offered"] else None
-    found: dict[str, Origin] = {}
+    by_question: dict[str, Origin] = {}
     for question, answer in judgements(verdict.answers):
         known = verdict.origins.get(question)
         if answers.get(question) == answer and question in answers:
@@ -519,21 +523,23 @@ def _origins(c: sqlite3.Connection, dataset_id: str, verdict: Verdict, before: s
         elif known == "given" and _was_rated(c, verdict.row, question):
             known = None
         if known is not None:
-            found[question] = known
-    return found
+            by_question[question] = known
+    return by_question
 
 
 def _was_rated(c: sqlite3.Connection, row: str, question: str) -> bool:
     """True where a labeller ever rated what a question is about, so that there may have been a suggestion."""
     named = RATED.fullmatch(question)
-    which, values = (" AND aspect=? AND response=?", (named[1], int(named[2]) - 1)) if named else ("", ())
+    condition, values = (" AND aspect=? AND response=?", (named[1], int(named[2]) - 1)) if named else ("", ())
     return bool(
-        c.execute(f"SELECT 1 FROM ratings WHERE row=? AND value IS NOT NULL{which} LIMIT 1", (row, *values)).fetchone()
+        c.execute(
+            f"SELECT 1 FROM ratings WHERE row=? AND value IS NOT NULL{condition} LIMIT 1", (row, *values)
+        ).fetchone()
     )
 
 
 def _is_same(own: sqlite3.Row, verdict: Verdict) -> bool:
     """Whether Argilla has what was told to it."""
     answers = json.loads(own["answers"])
-    told = {name: said for name, said in answers.items() if name in verdict.answers}
-    return bool(own["status"] == verdict.status and told == dict(verdict.answers))
+    sent = {name: answer for name, answer in answers.items() if name in verdict.answers}
+    return bool(own["status"] == verdict.status and sent == dict(verdict.answers))

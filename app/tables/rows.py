@@ -36,8 +36,8 @@ AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 def content_hash(row: Row) -> str:
     """Names what a row says, so that a rating or a push of older words can be told."""
-    said = [list(row.messages), [[clean(r.text), clean(r.model)] for r in row.responses]]
-    return hashlib.sha256(dumps(said).encode()).hexdigest()[:16]
+    content = [list(row.messages), [[clean(r.text), clean(r.model)] for r in row.responses]]
+    return hashlib.sha256(dumps(content).encode()).hexdigest()[:16]
 
 
 class Rows:
@@ -51,21 +51,23 @@ class Rows:
 
         lines = [Line(_UNIT, (run_id, unit, "done", len(rows), "", now()))]
         lines += [
-            Line("INSERT OR REPLACE INTO drops", (run_id, unit, place, clean(drop.reason), clean(drop.raw)))
-            for place, drop in enumerate(drops)
+            Line("INSERT OR REPLACE INTO drops", (run_id, unit, index, clean(drop.reason), clean(drop.raw)))
+            for index, drop in enumerate(drops)
         ]
         for row in rows:
-            stage, said = ("answered", content_hash(row)) if row.id in answered else ("made", "")
+            stage, digest = ("answered", content_hash(row)) if row.id in answered else ("made", "")
             messages, origin = dumps(row.messages), dumps(dict(row.origin))
-            lines.append(Line(_ROW, (row.id, run_id, unit, row.position, stage, said, messages, origin, now(), now())))
-        lines += [_response(row.id, place, r) for row in rows for place, r in enumerate(row.responses)]
+            lines.append(
+                Line(_ROW, (row.id, run_id, unit, row.position, stage, digest, messages, origin, now(), now()))
+            )
+        lines += [_response(row.id, index, r) for row in rows for index, r in enumerate(row.responses)]
         await self.db.add_async(*lines)
 
     async def fail_unit(self, run_id: str, unit: int, reason: str) -> None:
         await self.db.add_async(Line(_UNIT, (run_id, unit, "failed", 0, clean(reason), now())))
 
-    async def keep_response(self, row_id: str, place: int, response: Response) -> None:
-        await self.db.add_async(_response(row_id, place, response))
+    async def keep_response(self, row_id: str, index: int, response: Response) -> None:
+        await self.db.add_async(_response(row_id, index, response))
 
     async def answered(self, row: Row) -> None:
         await self.db.write_async(
@@ -94,11 +96,11 @@ class Rows:
         at = now()
 
         def write(c: sqlite3.Connection) -> list[tuple[str, str, str]]:
-            found = [
+            rows = [
                 c.execute("SELECT id, updated FROM rows WHERE id=? AND state=?", (row, before)).fetchone()
                 for row in row_ids
             ]
-            done = [(r["id"], at, r["updated"]) for r in found if r is not None]
+            done = [(r["id"], at, r["updated"]) for r in rows if r is not None]
             c.executemany(
                 "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?",
                 [(state, clean(reason), at, row) for row, _, _ in done],
@@ -123,18 +125,18 @@ class Rows:
 
     def first(self, run_id: str, limit: int) -> list[tuple[Row, bool]]:
         """(row, whether it was dropped by hand) of the first rows that are kept or were dropped so, in unit order."""
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT * FROM rows WHERE run=? AND state IN ('kept', 'dropped') ORDER BY unit, position LIMIT ?",
             run_id,
             limit,
         )
-        responses = _responses(self.db.reader, [row["id"] for row in found])
-        return [(_row(row, responses[row["id"]]), row["state"] == "dropped") for row in found]
+        responses = _responses(self.db.reader, [row["id"] for row in rows])
+        return [(_row(row, responses[row["id"]]), row["state"] == "dropped") for row in rows]
 
     def changed(self, run_id: str) -> bool:
         """Whether rows of the run were dropped or edited by hand, or drawn anew."""
-        found = self.db.all("SELECT 1 FROM rows WHERE run=? AND (state='dropped' OR revision>0) LIMIT 1", run_id)
-        return bool(found)
+        rows = self.db.all("SELECT 1 FROM rows WHERE run=? AND (state='dropped' OR revision>0) LIMIT 1", run_id)
+        return bool(rows)
 
     def marked(self, run_id: str) -> dict[str, int]:
         """How many responses of the rows that are kept have each mark."""
@@ -154,14 +156,14 @@ class Rows:
                 c.execute("SELECT * FROM rows WHERE id=?", (row.id,)).fetchone(),
                 _responses(c, [row.id])[row.id],
             )
-            said = dumps([asdict(response) for response in old.responses])
+            old_responses = dumps([asdict(response) for response in old.responses])
             c.execute(
                 "INSERT INTO revisions VALUES(?,?,?,?,?,?)",
-                (row.id, old.revision, dumps(old.messages), said, who, now()),
+                (row.id, old.revision, dumps(old.messages), old_responses, who, now()),
             )
             c.execute("DELETE FROM responses WHERE row=?", (row.id,))
-            for place, r in enumerate(row.responses):
-                line = _response(row.id, place, r, old.revision + 1)
+            for index, r in enumerate(row.responses):
+                line = _response(row.id, index, r, old.revision + 1)
                 c.execute(f"{line.statement} VALUES({','.join('?' * len(line.values))})", line.values)
             c.execute(
                 "UPDATE rows SET revision=?, messages=?, origin=?, content_hash=?, rated_by='', updated=? WHERE id=?",
@@ -178,10 +180,10 @@ class Rows:
         return self.get(row.id)
 
     def get(self, row_id: str) -> Row:
-        found = self.db.all("SELECT * FROM rows WHERE id=?", row_id)
-        if not found:
+        rows = self.db.all("SELECT * FROM rows WHERE id=?", row_id)
+        if not rows:
             raise RunError(f"There is no row '{row_id}'.")
-        return _row(found[0], _responses(self.db.reader, [row_id])[row_id])
+        return _row(rows[0], _responses(self.db.reader, [row_id])[row_id])
 
     def walk(self, run_id: str, where: str = ANSWERED, *values: Any) -> Iterator[Row]:
         """Rows in unit order, read in pages: rows may change while they are walked."""
@@ -192,9 +194,9 @@ class Rows:
                 f" ORDER BY unit, position LIMIT {PAGE}",
                 run_id, unit, position, *values,
             )  # fmt: skip
-            responses = _responses(self.db.reader, [found["id"] for found in page])
-            for found in page:
-                yield _row(found, responses[found["id"]])
+            responses = _responses(self.db.reader, [record["id"] for record in page])
+            for record in page:
+                yield _row(record, responses[record["id"]])
             if len(page) < PAGE:
                 return
             unit, position = page[-1]["unit"], page[-1]["position"]
@@ -208,9 +210,9 @@ class Rows:
                 f" messages FROM rows WHERE run=? AND (unit, position) > (?, ?) ORDER BY unit, position LIMIT {PAGE}",
                 run_id, unit, position,
             )  # fmt: skip
-            for found in page:
-                unit, position = found["unit"], found["position"]
-                yield Row(tuple(json.loads(found["messages"])), unit=unit, position=position)
+            for record in page:
+                unit, position = record["unit"], record["position"]
+                yield Row(tuple(json.loads(record["messages"])), unit=unit, position=position)
             if len(page) < PAGE:
                 return
 
@@ -223,44 +225,44 @@ class Rows:
             limit,
             offset,
         )
-        responses = _responses(self.db.reader, [found["id"] for found in page])
-        return [_row(found, responses[found["id"]]) for found in page]
+        responses = _responses(self.db.reader, [record["id"] for record in page])
+        return [_row(record, responses[record["id"]]) for record in page]
 
     def of(self, row_ids: Sequence[str]) -> list[Row]:
         """The rows of those ids, in unit order."""
-        found = self.db.all(f"SELECT * FROM rows WHERE id IN ({marks(row_ids)}) ORDER BY unit, position", *row_ids)
+        rows = self.db.all(f"SELECT * FROM rows WHERE id IN ({marks(row_ids)}) ORDER BY unit, position", *row_ids)
         responses = _responses(self.db.reader, row_ids)
-        return [_row(row, responses[row["id"]]) for row in found]
+        return [_row(row, responses[row["id"]]) for row in rows]
 
     def latest(self, run_id: str, limit: int) -> list[Row]:
         """The rows that were answered last, the newest first."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT * FROM rows WHERE run=? AND {ANSWERED} ORDER BY updated DESC, unit DESC, position DESC LIMIT ?",
             run_id, limit,
         )  # fmt: skip
-        responses = _responses(self.db.reader, [row["id"] for row in found])
-        return [_row(row, responses[row["id"]]) for row in found]
+        responses = _responses(self.db.reader, [row["id"] for row in rows])
+        return [_row(row, responses[row["id"]]) for row in rows]
 
     def place(self, row: Row) -> int:
         """How many kept rows of the run come before that one; counted anew where something was written since."""
         return self.db.remembered(f"place of {row.id}", lambda: self._place(row))
 
     def _place(self, row: Row) -> int:
-        (found,) = self.db.all(
+        (counted,) = self.db.all(
             "SELECT count(*) n FROM rows r JOIN rows one ON one.id=? WHERE r.run=one.run AND r.state='kept'"
             " AND (r.unit, r.position) < (one.unit, one.position)", row.id,
         )  # fmt: skip
-        return int(found["n"])
+        return int(counted["n"])
 
     def numbers(self, run_id: str, row_ids: Sequence[str]) -> dict[str, int]:
         """{row id: its number in the run}: 1 for the first. It counts rows of any state: dropping one changes no other's."""
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT id, unit, position FROM rows WHERE run=? AND id IN ({marks(row_ids)}) ORDER BY unit, position",
             run_id, *row_ids,
         )  # fmt: skip
         numbers: dict[str, int] = {}
         number, unit, position = 0, -1, 0
-        for row in found:  # each counted from the one before it
+        for row in rows:  # each counted from the one before it
             (more,) = self.db.all(
                 "SELECT count(*) n FROM rows WHERE run=? AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)",
                 run_id, unit, position, row["unit"], row["position"],
@@ -271,14 +273,14 @@ class Rows:
 
     def all_numbers(self, run_id: str) -> dict[str, int]:
         """The same for all rows of a run."""
-        found = self.db.all("SELECT id FROM rows WHERE run=? ORDER BY unit, position", run_id)
-        return {row["id"]: number for number, row in enumerate(found, 1)}
+        rows = self.db.all("SELECT id FROM rows WHERE run=? ORDER BY unit, position", run_id)
+        return {row["id"]: number for number, row in enumerate(rows, 1)}
 
     def worked(self, run_id: str) -> tuple[int, int]:
         """(units that were worked, rows that they gave)."""
-        (found,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
+        (totals,) = self.db.all("SELECT count(*) units, coalesce(sum(rows), 0) rows FROM units WHERE run=?", run_id)
         (gone,) = self.db.all("SELECT count(*) n FROM rows WHERE run=? AND state='dropped'", run_id)
-        return found["units"], found["rows"] - gone["n"]
+        return totals["units"], totals["rows"] - gone["n"]
 
     def places(self, row_id: str) -> set[int]:
         """The places of the responses that a row has."""
@@ -295,8 +297,8 @@ class Rows:
                 f" FROM units u WHERE run=? AND idx>? ORDER BY idx LIMIT {PAGE}",
                 judge, judge, run_id, at,
             )  # fmt: skip
-            for found in page:
-                yield found["idx"], found["state"], found["rows"], bool(found["open"])
+            for record in page:
+                yield record["idx"], record["state"], record["rows"], bool(record["open"])
             if len(page) < PAGE:
                 return
             at = page[-1]["idx"]
@@ -322,7 +324,7 @@ class Rows:
         """Makes rows beyond those asked for open again (more are wanted now), and what failed: units, rows and ratings."""
 
         def write(c: sqlite3.Connection) -> None:
-            again = [state for state, wanted in (("surplus", surplus), ("failed", failed)) if wanted]
+            again = [state for state, reopens in (("surplus", surplus), ("failed", failed)) if reopens]
             c.execute(
                 f"UPDATE rows SET state='kept', reason='' WHERE run=? AND state IN ({marks(again)})", (run_id, *again)
             )
@@ -335,18 +337,18 @@ class Rows:
         self.db.write(write)
 
 
-def _response(row_id: str, place: int, r: Response, revision: int = 0) -> Line:
+def _response(row_id: str, index: int, r: Response, revision: int = 0) -> Line:
     reasoning = None if r.reasoning is None else clean(r.reasoning)
     return Line(_RESPONSE, (
-        row_id, place, revision, clean(r.text), clean(r.model), reasoning, r.finish_reason, r.prompt_tokens,
+        row_id, index, revision, clean(r.text), clean(r.model), reasoning, r.finish_reason, r.prompt_tokens,
         r.completion_tokens, now(), r.principle, words(r.text), "\n".join(marks_of(r)),
     ))  # fmt: skip
 
 
 def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[Response]]:
-    found: dict[str, list[Response]] = {row_id: [] for row_id in row_ids}
+    by_row: dict[str, list[Response]] = {row_id: [] for row_id in row_ids}
     for r in c.execute(f"SELECT * FROM responses WHERE row IN ({marks(row_ids)}) ORDER BY row, place", row_ids):
-        found[r["row"]].append(
+        by_row[r["row"]].append(
             Response(
                 r["text"],
                 r["model"],
@@ -357,16 +359,16 @@ def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[
                 r["principle"],
             )
         )
-    return found
+    return by_row
 
 
-def _row(found: sqlite3.Row, responses: Sequence[Response]) -> Row:
+def _row(record: sqlite3.Row, responses: Sequence[Response]) -> Row:
     return Row(
-        messages=tuple(json.loads(found["messages"])),
+        messages=tuple(json.loads(record["messages"])),
         responses=tuple(responses),
-        origin=json.loads(found["origin"]),
-        id=found["id"],
-        unit=found["unit"],
-        position=found["position"],
-        revision=found["revision"],
+        origin=json.loads(record["origin"]),
+        id=record["id"],
+        unit=record["unit"],
+        position=record["position"],
+        revision=record["revision"],
     )

@@ -93,25 +93,25 @@ class Runs:
     def get(self, run_id: str) -> Run:
         """The run of that id, or of that beginning of an id, or "last". Raises RunError."""
         if run_id == "last":
-            found = self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC LIMIT 1")
+            rows = self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC LIMIT 1")
         else:
             pattern = run_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            found = self.db.all(
+            rows = self.db.all(
                 "SELECT * FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY id=? DESC LIMIT 2", pattern, run_id
             )
-            if len(found) == 2 and found[0]["id"] != run_id:
+            if len(rows) == 2 and rows[0]["id"] != run_id:
                 raise RunError(
                     f"More than one run begins with '{run_id}'. Give more of its id.",
                     terminal="'claywright runs' lists them.",
                 )
-        if not found:
+        if not rows:
             raise RunError(f"There is no run '{run_id}'.", terminal="'claywright runs' lists those that there are.")
-        return Run(**dict(found[0]))
+        return Run(**dict(rows[0]))
 
     def of_row(self, row_id: str) -> Run:
         """The run that a row belongs to."""
-        (found,) = self.db.all("SELECT runs.* FROM runs JOIN rows ON rows.run=runs.id WHERE rows.id=?", row_id)
-        return Run(**dict(found))
+        (row,) = self.db.all("SELECT runs.* FROM runs JOIN rows ON rows.run=runs.id WHERE rows.id=?", row_id)
+        return Run(**dict(row))
 
     def all(self) -> list[Run]:
         return [Run(**dict(r)) for r in self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC")]
@@ -127,11 +127,11 @@ class Runs:
         return dict(self.db.remembered("runs listed", self._listed))
 
     def _listed(self) -> dict[str, Listed]:
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT run, answered, run IN (SELECT run FROM pushes) AND EXISTS (SELECT 1 FROM rows WHERE rows.run=counted.run"
             f" AND state IN ({marks(STATES)}) AND in_argilla=1) sent FROM counted", *STATES,
         )  # fmt: skip
-        return {r["run"]: Listed(r["answered"], bool(r["sent"])) for r in found}
+        return {r["run"]: Listed(r["answered"], bool(r["sent"])) for r in rows}
 
     def claim(self, run_id: str, worker: str, time: float, stale: float, dead: Sequence[str]) -> bool:
         """Takes the run for `worker`, if nobody has it, its holder is among `dead` or has not been heard for `stale` s."""
@@ -177,13 +177,16 @@ class Runs:
         return self.db.remembered(f"counts of {run_id}", lambda: self._counted(run_id))
 
     def _counted(self, run_id: str) -> RunCounts:
-        one = dict(self.db.all("SELECT * FROM counted WHERE run=?", run_id)[0])
-        del one["run"]
-        one["failed"], one["dropped"] = one.pop("failed_units") + one.pop("failed_rows"), one.pop("drops")
+        counts = dict(self.db.all("SELECT * FROM counted WHERE run=?", run_id)[0])
+        del counts["run"]
+        counts["failed"], counts["dropped"] = (
+            counts.pop("failed_units") + counts.pop("failed_rows"),
+            counts.pop("drops"),
+        )
         sent = self.db.reader.execute(
             f"SELECT count(*) FROM rows WHERE run=? AND state IN ({marks(STATES)}) AND in_argilla=1", (run_id, *STATES)
         ).fetchone()[0]
-        approved, rejected, undecided = (COUNTS_AS[one].format(majority="majority") for one in COUNTS_AS)
+        approved, rejected, undecided = (COUNTS_AS[decision].format(majority="majority") for decision in COUNTS_AS)
         reviewed = self.db.reader.execute(
             f"WITH decided AS (SELECT *, {approved} approved, {rejected} rejected, {undecided} undecided"
             f" FROM ({DECIDED}), (SELECT coalesce(json_extract(recipe, '$.merge.decision'), 'majority')='majority' majority"
@@ -195,17 +198,17 @@ class Runs:
         seen = self.db.all(f"SELECT count(DISTINCT row) n FROM ({NEWEST}) WHERE status<>'draft'", run_id)[0]["n"]
         last = self.last_export(run_id)
         exported = last["rows"] if last else 0
-        return RunCounts(**one, sent=sent, **dict(reviewed), seen=seen, exported=exported)
+        return RunCounts(**counts, sent=sent, **dict(reviewed), seen=seen, exported=exported)
 
     def last_export(self, run_id: str) -> dict[str, Any] | None:
         """The newest of what `add_export` was told."""
-        found = self.db.all("SELECT * FROM exports WHERE run=? ORDER BY id DESC LIMIT 1", run_id)
-        return dict(found[0]) if found else None
+        rows = self.db.all("SELECT * FROM exports WHERE run=? ORDER BY id DESC LIMIT 1", run_id)
+        return dict(rows[0]) if rows else None
 
     def drop_reasons(self, run_id: str) -> dict[str, int]:
         """How many answers were dropped, by reason; near-duplicates are one, whatever they are like."""
-        found = self.db.all(
+        rows = self.db.all(
             "SELECT CASE WHEN reason LIKE ? THEN ? ELSE reason END why, count(*) n FROM drops WHERE run=?"
             " GROUP BY why ORDER BY n DESC, why", f"{NEAR_DUPLICATE} (%", NEAR_DUPLICATE, run_id,
         )  # fmt: skip
-        return {r["why"]: r["n"] for r in found}
+        return {r["why"]: r["n"] for r in rows}

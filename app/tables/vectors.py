@@ -14,12 +14,12 @@ class Vectors:
 
     def of(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Those that are known."""
-        found: dict[bytes, bytes] = {}
+        vectors: dict[bytes, bytes] = {}
         for at in range(0, len(keys), PAGE):
             some = keys[at : at + PAGE]
             page = self.db.all(f"SELECT key, vector FROM vectors WHERE key IN ({marks(some)})", *some)
-            found.update({r["key"]: r["vector"] for r in page})
-        return found
+            vectors.update({r["key"]: r["vector"] for r in page})
+        return vectors
 
     async def keep(self, vectors: Mapping[bytes, bytes]) -> None:
         rows = list(vectors.items())

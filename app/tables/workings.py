@@ -78,20 +78,20 @@ class Workings:
     def spent(self, run_id: str, *, ended: bool = False) -> dict[tuple[str, str], Tally]:
         """{(stage, model): what its calls took} over all workings that told them apart, or over those that are over."""
         sums = ", ".join(f"sum(s.{name}) {name}" for name in _SUMS)
-        found = self.db.all(
+        rows = self.db.all(
             f"SELECT stage, model, {sums} FROM spent s JOIN workings ON workings.id=s.working"
             " WHERE run=? AND NOT (open AND ?) GROUP BY stage, model", run_id, ended,
         )  # fmt: skip
-        return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in _SUMS}) for r in found}
+        return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in _SUMS}) for r in rows}
 
 
 def _begin(c: sqlite3.Connection, run_id: str, what: str) -> int:
     zeros = ",".join("0" * 8)
-    begun = c.execute(
+    cursor = c.execute(
         "INSERT INTO workings(run, what, rows, rated, sent, answered, recalled, prompt_tokens, completion_tokens, seconds,"
         f" created, noted, open) VALUES(?,?,{zeros},?,?,1)", (run_id, what, now(), now()),
     )  # fmt: skip
-    return int(begun.lastrowid or 0)
+    return int(cursor.lastrowid or 0)
 
 
 def _note(c: sqlite3.Connection, working: int, rows: int, rated: int, tallies: Tallies, when: str, last: bool) -> None:

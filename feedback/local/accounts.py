@@ -39,12 +39,12 @@ async def first_user(home: Home) -> dict[str, str]:
     async with AsyncSessionLocal() as db:
         if saved and await accounts.get_user_by_username(db, saved["username"]):
             return saved
-        made = {
+        credentials = {
             "username": USERNAME,
             "password": secrets.token_urlsafe(12),
             "api_key": secrets.token_urlsafe(40),
         }
-        password_hash = accounts.hash_password(made["password"])
+        password_hash = accounts.hash_password(credentials["password"])
         user = await accounts.get_user_by_username(db, USERNAME)
         if user is None:
             workspace = await Workspace.get_by(db, name=WORKSPACE)
@@ -53,12 +53,12 @@ async def first_user(home: Home) -> dict[str, str]:
                 first_name=USERNAME.title(),
                 username=USERNAME,
                 role=UserRole.owner,
-                api_key=made["api_key"],
+                api_key=credentials["api_key"],
                 password_hash=password_hash,
                 workspaces=[workspace or await accounts.create_workspace(db, {"name": WORKSPACE})],
             )
         else:
-            user.password_hash, user.api_key = password_hash, made["api_key"]
+            user.password_hash, user.api_key = password_hash, credentials["api_key"]
             await db.commit()
-    home.save_credentials(made)
-    return made
+    home.save_credentials(credentials)
+    return credentials

@@ -55,8 +55,8 @@ class FolderUnusable(StartError):
         cause: object = getattr(error, "orig", None) or error  # SQLAlchemy adds its statement and an address
         if isinstance(error, shutil.Error):
             cause = error.args[0][0][2]  # of many files that could not be copied, why the first could not
-        said = textwrap.shorten(str(cause), 200)
-        super().__init__(f"cannot keep Argilla's data in {folder} ({said}): free its disk or choose another folder")
+        reason = textwrap.shorten(str(cause), 200)
+        super().__init__(f"cannot keep Argilla's data in {folder} ({reason}): free its disk or choose another folder")
 
 
 class UpstreamChanged(StartError):

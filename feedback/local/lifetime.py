@@ -39,9 +39,9 @@ def die_with_parent(parent: int) -> None:
 def claim_stdout() -> IO[str]:
     """Keep standard output for our one line; whatever a library prints goes to standard error from here
     on."""
-    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    return ours
+    return output
 
 
 def hold_lock(path: Path) -> IO[bytes]:

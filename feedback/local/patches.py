@@ -36,14 +36,14 @@ def upstream(owner: str, name: str, need: str) -> Any:
     """Value of `owner.name`, where owner is a module, or a module and a class after a colon."""
     module, _, inner = owner.partition(":")
     try:
-        found: Any = importlib.import_module(module)
+        value: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UpstreamChanged(module, need) from error
     for step in (*filter(None, [inner]), name):
-        if not hasattr(found, step):
+        if not hasattr(value, step):
             raise UpstreamChanged(f"{owner.replace(':', '.')}.{name}", need)
-        found = getattr(found, step)
-    return found
+        value = getattr(value, step)
+    return value
 
 
 def tune_sqlite() -> None:
@@ -152,14 +152,14 @@ def mark_own_styles(app: Any) -> str:
     """Give the styles that the pages put into themselves (the colour of what was searched for) a mark that no
     text can know, so that styles in texts can be forbidden; returns the mark."""
     need = "tell the styles of its pages from those in texts"
-    mark, found = secrets.token_urlsafe(16), 0
+    mark, total = secrets.token_urlsafe(16), 0
     for script in pages_of(app).rglob("*.js"):
         text = script.read_text(encoding="utf-8")
         marked, count = OWN_STYLE.subn(rf'\1,nonce:"{mark}"\2', text)
         if count:
             script.write_text(marked, encoding="utf-8")
-            found += count
-    if not found:
+            total += count
+    if not total:
         raise UpstreamChanged("script that makes styles of the known form", need)
     return mark
 

@@ -76,10 +76,10 @@ class SearchDatabase:
 
     def _is_current(self) -> bool:
         try:
-            found = self.read().execute("SELECT text FROM about WHERE name='schema'").fetchone()
+            row = self.read().execute("SELECT text FROM about WHERE name='schema'").fetchone()
         except sqlite3.DatabaseError:
             return False  # new, damaged, or not a database at all
-        return bool(found) and found[0] == SCHEMA_VERSION
+        return bool(row) and row[0] == SCHEMA_VERSION
 
     def _discard(self) -> None:
         self.close()

@@ -125,13 +125,13 @@ def _add_response_status(selection: Selection, filter_: TermsFilter | RangeFilte
     scope = filter_.scope
     if scope.property != "status" or not isinstance(filter_, TermsFilter):
         raise ValueError(f"responses cannot be filtered by {scope}")
-    given = [plain(value) for value in filter_.values]
-    statuses = [status for status in given if status != ResponseStatusFilter.pending.value]
+    values = [plain(value) for value in filter_.values]
+    statuses = [status for status in values if status != ResponseStatusFilter.pending.value]
     user = [scope.user.id.bytes] if scope.user else []
     response = "EXISTS (SELECT 1 FROM response p WHERE p.record=r.record" + " AND p.user=?" * len(user)
     ways: list[str] = []
     arguments: list[Any] = []
-    if len(statuses) < len(given):  # pending: nothing given yet, which is no row
+    if len(statuses) < len(values):  # pending: nothing given yet, which is no row
         ways.append(f"NOT {response})")
         arguments += user
     if statuses:

@@ -60,10 +60,10 @@ def read_query(text: str) -> Match | None:
 def _term(text: str, prefix: bool = False) -> Match | None:
     # FTS5 ends at a NUL, and SQLite takes no half of a surrogate pair.
     text = text.encode("utf-8", "ignore").decode("utf-8").replace("\0", " ").replace('"', " ")
-    words = " ".join(segment(text).split())
-    if not any(character.isalnum() for character in words):
+    segmented = " ".join(segment(text).split())
+    if not any(character.isalnum() for character in segmented):
         return None
-    return Match(f'"{words}"' + (" *" if prefix else ""))
+    return Match(f'"{segmented}"' + (" *" if prefix else ""))
 
 
 def _joined(terms: list[str], operator: str) -> str:
@@ -71,13 +71,13 @@ def _joined(terms: list[str], operator: str) -> str:
 
 
 def _all_of(parts: list[Match]) -> Match | None:
-    wanted = [part.expression for part in parts if not part.inverted]
-    unwanted = [part.expression for part in parts if part.inverted]
-    if not wanted:
-        return Match(_joined(unwanted, "OR"), inverted=True) if unwanted else None
-    if not unwanted:
-        return Match(_joined(wanted, "AND"))
-    return Match(f"({_joined(wanted, 'AND')} NOT {_joined(unwanted, 'OR')})")
+    required = [part.expression for part in parts if not part.inverted]
+    excluded = [part.expression for part in parts if part.inverted]
+    if not required:
+        return Match(_joined(excluded, "OR"), inverted=True) if excluded else None
+    if not excluded:
+        return Match(_joined(required, "AND"))
+    return Match(f"({_joined(required, 'AND')} NOT {_joined(excluded, 'OR')})")
 
 
 def _any_of(parts: list[Match]) -> Match | None:

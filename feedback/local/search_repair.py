@@ -44,8 +44,8 @@ async def repair(index: SearchDatabase) -> Repaired:
     done = Repaired()
     async with AsyncSessionLocal() as db:
         loaded = (Dataset.fields, Dataset.questions, Dataset.metadata_properties)
-        found = await db.execute(select(Dataset).options(*map(selectinload, loaded)))
-        datasets = [dataset for dataset in found.scalars() if not dataset.is_draft]
+        result = await db.execute(select(Dataset).options(*map(selectinload, loaded)))
+        datasets = [dataset for dataset in result.scalars() if not dataset.is_draft]
         known = {dataset.id.bytes for dataset in datasets}
         for (uuid,) in index.read().execute("SELECT uuid FROM dataset").fetchall():
             if uuid not in known:
@@ -69,8 +69,8 @@ async def _repair_dataset(index: SearchDatabase, db: Any, dataset: Dataset) -> R
         rows = select(*columns).select_from(columns[0].class_)
         if columns[0].class_ is not Record:
             rows = rows.join(Record, Record.id == columns[0])
-        found = await db.execute(rows.where(Record.dataset_id == dataset.id))
-        return {tuple(map(_comparable, row)) for row in found}
+        result = await db.execute(rows.where(Record.dataset_id == dataset.id))
+        return {tuple(map(_comparable, row)) for row in result}
 
     records = await stored(Record.id, Record.updated_at, Record.status)
     differences = records ^ indexed("SELECT uuid, updated_at, status FROM record WHERE dataset=?")
@@ -99,8 +99,8 @@ async def _index_again(index: SearchDatabase, db: Any, dataset: Dataset, uuids: 
         selectinload(Record.vectors),
         selectinload(Record.suggestions).selectinload(Suggestion.question),
     )
-    found = await db.execute(select(Record).where(Record.id.in_(uuids)).options(*everything))
-    records = found.scalars().all()
+    result = await db.execute(select(Record).where(Record.id.in_(uuids)).options(*everything))
+    records = result.scalars().all()
     put_records(index, dataset.id.bytes, [record_document(dataset, record) for record in records])
     for record in records:
         db.expunge(record)  # the session would keep all records of the database in memory
@@ -116,12 +116,12 @@ async def _repair_statuses(dataset: Dataset) -> int:
     )
     complete = submitted >= dataset.distribution["min_submitted"]
     async with AsyncSessionLocal() as db:
-        found = await db.execute(
+        result = await db.execute(
             select(Record.id).where(
                 Record.dataset_id == dataset.id, complete != (Record.status == RecordStatus.completed)
             )
         )
-        wrong = found.scalars().all()
+        wrong = result.scalars().all()
     engine = EmbeddedSearchEngine()
     for record in wrong:
         await distribution.update_record_status(engine, record)

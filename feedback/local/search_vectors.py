@@ -50,15 +50,15 @@ def similar(
     records, scores = np.empty(0, np.int64), np.empty(0, np.float32)
     cursor = read.execute("SELECT record, unit FROM vector WHERE settings=?", (settings,))
     while rows := cursor.fetchmany(ROWS_AT_ONCE):
-        found = np.array([record for record, _ in rows], np.int64)
+        candidates = np.array([record for record, _ in rows], np.int64)
         matrix = np.frombuffer(b"".join(vector for _, vector in rows), np.float32).reshape(len(rows), -1)
         cosine_score = (1 + matrix @ direction) / 2
-        keep = np.ones(len(rows), bool) if allowed is None else np.isin(found, allowed, assume_unique=True)
+        keep = np.ones(len(rows), bool) if allowed is None else np.isin(candidates, allowed, assume_unique=True)
         if itself:
-            keep &= found != itself[0]
+            keep &= candidates != itself[0]
         if threshold is not None:
             keep &= cosine_score >= threshold
-        records = np.concatenate([records, found[keep]])
+        records = np.concatenate([records, candidates[keep]])
         scores = np.concatenate([scores, cosine_score[keep]])
         best = np.argsort(-scores, kind="stable")[:most]
         records, scores = records[best], scores[best]

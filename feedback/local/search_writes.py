@@ -84,9 +84,9 @@ def remove_records(index: SearchDatabase, records: Iterable[bytes]) -> None:
     """Forget records and all that belongs to them."""
     with index.write() as write:
         for uuid in records:
-            if found := index.record(uuid):
-                _clear(write, *found)
-                write.execute("DELETE FROM record WHERE record=?", (found[0],))
+            if row := index.record(uuid):
+                _clear(write, *row)
+                write.execute("DELETE FROM record WHERE record=?", (row[0],))
 
 
 def set_status(index: SearchDatabase, record: bytes, status: str | None, updated_at: int) -> None:
@@ -101,31 +101,31 @@ def set_status(index: SearchDatabase, record: bytes, status: str | None, updated
 def put_response(index: SearchDatabase, record: bytes, response: ResponseDocument) -> None:
     """Write one person's response to a record."""
     with index.write() as write:
-        if found := index.record(record):
-            _put_response(index, write, found[1], found[0], response)
+        if row := index.record(record):
+            _put_response(index, write, row[1], row[0], response)
 
 
 def drop_response(index: SearchDatabase, record: bytes, user: bytes) -> None:
     """Forget one person's response to a record."""
     with index.write() as write:
-        if found := index.record(record):
+        if row := index.record(record):
             for table in ("response", "answer"):
-                write.execute(f"DELETE FROM {table} WHERE record=? AND user=?", (found[0], user))
+                write.execute(f"DELETE FROM {table} WHERE record=? AND user=?", (row[0], user))
 
 
 def put_suggestion(index: SearchDatabase, record: bytes, suggestion: SuggestionDocument) -> None:
     """Write the suggestion for one question of a record."""
     with index.write() as write:
-        if found := index.record(record):
-            _drop_suggestion(write, found[1], found[0], suggestion)
-            _put_suggestion(index, write, found[1], found[0], suggestion)
+        if row := index.record(record):
+            _drop_suggestion(write, row[1], row[0], suggestion)
+            _put_suggestion(index, write, row[1], row[0], suggestion)
 
 
 def drop_suggestion(index: SearchDatabase, record: bytes, suggestion: SuggestionDocument) -> None:
     """Forget the suggestion for one question of a record."""
     with index.write() as write:
-        if found := index.record(record):
-            _drop_suggestion(write, found[1], found[0], suggestion)
+        if row := index.record(record):
+            _drop_suggestion(write, row[1], row[0], suggestion)
 
 
 def _clear(write: sqlite3.Connection, record: int, dataset: int) -> None:

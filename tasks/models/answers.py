@@ -101,8 +101,8 @@ def _plain(value: Any, depth: int = 0) -> str:
 def _reasoning(message: Any) -> str:
     """Thoughts in a field of their own; of OpenRouter's details what is text."""
     for name in REASONING:
-        if isinstance(found := message.get(name), str) and found.strip():
-            return found
+        if isinstance(text := message.get(name), str) and text.strip():
+            return text
     details = message.get("reasoning_details")
     parts = [
         _plain(part.get("text") or part.get("summary"))

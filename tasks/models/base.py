@@ -174,8 +174,10 @@ def count_request() -> None:
 class Streaming(Protocol):
     """An endpoint whose answers can be heard as they are written."""
 
-    async def stream(self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None]) -> Completion:
-        """What `send` gives; `heard` is told the text so far."""
+    async def stream(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None]
+    ) -> Completion:
+        """What `send` gives; `on_text` is told the text so far."""
         ...
 
 

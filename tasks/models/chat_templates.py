@@ -59,45 +59,51 @@ class OpenTurn:
 
 
 def resolve(
-    own: str | None, found: Capabilities, model: str, *, tokenizer: Callable[[str], hub.Tokenizer] = hub.tokenizer
+    own: str | None,
+    capabilities: Capabilities,
+    model: str,
+    *,
+    tokenizer: Callable[[str], hub.Tokenizer] = hub.tokenizer,
 ) -> Template:
     """The template, from the user, else the server, else the Hub, else the family that the model's name reveals.
 
-    May wait for the network. Raises Unsupported where no place has one, SettingsError where the user's own can't be had.
+    May wait for the network. Raises Unsupported where no source has one, SettingsError where the user's own can't be had.
     """
     if own:
-        return _own(own, found, tokenizer)
-    if found.chat_template:
-        return Template(found.chat_template, found.bos_token, found.eos_token)
+        return _own(own, capabilities, tokenizer)
+    if capabilities.chat_template:
+        return Template(capabilities.chat_template, capabilities.bos_token, capabilities.eos_token)
     reasons = []
-    for place in _places(found, model):
+    for source in _tokenizer_sources(capabilities, model):
         try:
-            return _of_tokenizer(tokenizer(place))
+            return _of_tokenizer(tokenizer(source))
         except hub.NotThere as reason:
-            reasons.append(f"{place}: {reason}")
-    if name := family_of(model) or family_of(found.weights):
-        return _of_family(FAMILIES[name], found)
-    asked = f"the Hub does not give it ({'; '.join(reasons)})" if reasons else "it is no name of a model on the Hub"
+            reasons.append(f"{source}: {reason}")
+    if name := family_of(model) or family_of(capabilities.weights):
+        return _of_family(FAMILIES[name], capabilities)
+    hub_reason = (
+        f"the Hub does not give it ({'; '.join(reasons)})" if reasons else "it is no name of a model on the Hub"
+    )
     raise Unsupported(
-        f"Magpie needs the chat template of {model}: its server does not tell it, {asked}, and its name reveals no family. "
+        f"Magpie needs the chat template of {model}: its server does not tell it, {hub_reason}, and its name reveals no family. "
         f"Give it as the generator's setting “template”: a family ({', '.join(FAMILIES)}), a model on the Hub (owner/name), "
         "a folder, or Jinja source."
     )
 
 
-def _places(found: Capabilities, model: str) -> list[str]:
+def _tokenizer_sources(capabilities: Capabilities, model: str) -> list[str]:
     """Where the tokenizer may be. What a server names is looked for on the Hub alone, never on this machine's disk."""
     if _is_folder(model):
         return [model]
-    names = (found.weights, model.partition(":")[0])  # what follows a colon names a provider
+    names = (capabilities.weights, model.partition(":")[0])  # what follows a colon names a provider
     return [name for name in dict.fromkeys(names) if hub.REPO.fullmatch(name) and not _is_folder(name)]
 
 
-def _own(own: str, found: Capabilities, tokenizer: Callable[[str], hub.Tokenizer]) -> Template:
+def _own(own: str, capabilities: Capabilities, tokenizer: Callable[[str], hub.Tokenizer]) -> Template:
     if own in FAMILIES:
-        return _of_family(FAMILIES[own], found)
+        return _of_family(FAMILIES[own], capabilities)
     if "{" in own:
-        return Template(own, found.bos_token, found.eos_token)
+        return Template(own, capabilities.bos_token, capabilities.eos_token)
     if not (hub.REPO.fullmatch(own) or _is_folder(own)):
         raise SettingsError(
             f"The template '{own[:60]}' is no family ({', '.join(FAMILIES)}), no model on the Hub (owner/name), no folder "
@@ -110,17 +116,17 @@ def _own(own: str, found: Capabilities, tokenizer: Callable[[str], hub.Tokenizer
         raise SettingsError(f"The template of {own} can't be had: {reason}.", setting="template") from reason
 
 
-def _of_tokenizer(found: hub.Tokenizer) -> Template:
-    return Template(found.chat_template, found.bos_token, found.eos_token, adds_bos=found.adds_bos)
+def _of_tokenizer(tokenizer: hub.Tokenizer) -> Template:
+    return Template(tokenizer.chat_template, tokenizer.bos_token, tokenizer.eos_token, adds_bos=tokenizer.adds_bos)
 
 
-def _of_family(family: Family, found: Capabilities) -> Template:
-    return Template(family.source, family.bos, family.eos or found.eos_token, family.stop)
+def _of_family(family: Family, capabilities: Capabilities) -> Template:
+    return Template(family.source, family.bos, family.eos or capabilities.eos_token, family.stop)
 
 
-def _is_folder(place: str) -> bool:
+def _is_folder(path: str) -> bool:
     try:
-        return bool(place) and Path(place).is_dir()
+        return bool(path) and Path(path).is_dir()
     except (OSError, ValueError):
         return False
 
@@ -132,12 +138,12 @@ def open_user_turn(template: Template, messages: Sequence[Message]) -> OpenTurn:
     A system text that the template refuses or leaves out opens the first user turn. May wait for two seconds, but for a
     template of our own.
     """
-    talk: list[Message] = [*messages, {"role": "user", "content": MARK}]
+    conversation: list[Message] = [*messages, {"role": "user", "content": MARK}]
     folded = messages[:1] != [] and messages[0]["role"] == "system" and not _takes_system(template)
     if folded:
-        talk = fold(talk)
-    before, _ = _around_mark(template, talk, asked=False)
-    _, after = _around_mark(template, talk, asked=True)
+        conversation = fold(conversation)
+    before, _ = _around_mark(template, conversation, add_generation_prompt=False)
+    _, after = _around_mark(template, conversation, add_generation_prompt=True)
     before = before.removeprefix(BOS_MARK) if template.adds_bos else before
     before = before.replace(BOS_MARK, template.bos)
     if template.adds_bos:
@@ -167,10 +173,10 @@ def clean(turn: str) -> str:
     """A generated user turn, cut at the first control token and trimmed."""
     spans = [match.span() for match in STRUCK.finditer(turn) if not CONTROL.search(match[1])]
     struck = {at for start, end in spans for at in (start, end - len("</s>"))}
-    for found in CONTROL.finditer(turn):
-        if found[0] in ("<s>", "</s>") and found.start() in struck:
+    for control in CONTROL.finditer(turn):
+        if control[0] in ("<s>", "</s>") and control.start() in struck:
             continue
-        return turn[: found.start()].strip()
+        return turn[: control.start()].strip()
     return turn.strip()
 
 
@@ -179,15 +185,19 @@ def _takes_system(template: Template) -> bool:
     """True if a system text is rendered at all."""
     try:
         return SYSTEM_MARK in _render(
-            template, [{"role": "system", "content": SYSTEM_MARK}, {"role": "user", "content": MARK}], asked=False
+            template,
+            [{"role": "system", "content": SYSTEM_MARK}, {"role": "user", "content": MARK}],
+            add_generation_prompt=False,
         )
     except SettingsError:
         return False
 
 
-def _around_mark(template: Template, talk: Sequence[Message], *, asked: bool) -> tuple[str, str]:
-    """The rendered talk before and after the user's last words; `asked` opens the model's turn after them."""
-    rendered = _render(template, talk, asked=asked)
+def _around_mark(
+    template: Template, conversation: Sequence[Message], *, add_generation_prompt: bool
+) -> tuple[str, str]:
+    """The prompt before and after the user's last words; `add_generation_prompt` opens the model's turn after them."""
+    rendered = _render(template, conversation, add_generation_prompt=add_generation_prompt)
     if MARK not in rendered:
         raise SettingsError(
             "The chat template leaves out the user's text, so there is no user turn for Magpie to open.",
@@ -203,9 +213,9 @@ def _own_sources() -> frozenset[str]:
     return frozenset({SCRIPTED, *(family.source for family in FAMILIES.values())})
 
 
-def _render(template: Template, messages: Sequence[Message], *, asked: bool) -> str:
+def _render(template: Template, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
     values: dict[str, Any] = {
-        "messages": messages, "add_generation_prompt": asked, "tools": None,
+        "messages": messages, "add_generation_prompt": add_generation_prompt, "tools": None,
         "bos_token": BOS_MARK, "eos_token": template.eos, "enable_thinking": False,
     }  # fmt: skip
     if template.source in _own_sources():

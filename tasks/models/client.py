@@ -79,16 +79,16 @@ async def streamed(
     kind: Kind,
     body: Mapping[str, Any],
     headers: Mapping[str, str],
-    heard: Callable[[str], None],
+    on_text: Callable[[str], None],
 ) -> Joined | bytes:
-    """The answer to a request that is heard as it is written: `heard` is told the answer so far, and the thoughts before that.
+    """The answer to a request that is heard as it is written: `on_text` is told the answer so far, and the thoughts before that.
 
     Bytes for an answer that came whole, from an endpoint that does not stream. Raises what the client raises.
     """
     rest = {name: value for name, value in body.items() if name not in OWN_NAMES[kind]}
     own: dict[str, Any] = {name: body[name] for name in OWN_NAMES[kind]}
     create: Any = (client.chat.completions if kind == "chat" else client.completions).with_streaming_response.create
-    joined, whole, told, rest_of_line = Joined(), bytearray(), 0.0, ""
+    joined, whole, told_at, rest_of_line = Joined(), bytearray(), 0.0, ""
     async with create(**own, stream=True, extra_body=rest, extra_headers=dict(headers)) as response:
         is_stream: bool | None = None
         async for piece in response.iter_text():
@@ -100,9 +100,9 @@ async def streamed(
             *lines, rest_of_line = (rest_of_line + piece).split("\n")
             for line in lines:
                 joined.take(line)
-            if time.monotonic() - told > TOLD_EVERY:
-                told = time.monotonic()
-                heard(joined.so_far)
+            if time.monotonic() - told_at > TOLD_EVERY:
+                told_at = time.monotonic()
+                on_text(joined.so_far)
         joined.take(rest_of_line)
     return bytes(whole) if is_stream is False else joined
 

@@ -186,22 +186,22 @@ class Dialect:
     @property
     def sentences(self) -> list[str]:
         """What is different, for the user."""
-        told = [f"{new} is sent in place of {old}." for old, new in self.renamed.items()]
+        sentences = [f"{new} is sent in place of {old}." for old, new in self.renamed.items()]
         if self.left_out:
-            told.append(f"Left out, as it is refused: {', '.join(self.left_out)}.")
+            sentences.append(f"Left out, as it is refused: {', '.join(self.left_out)}.")
         if self.answer_format == "json_object":
-            told.append("Answers are asked for as JSON, without a schema.")
+            sentences.append("Answers are asked for as JSON, without a schema.")
         if self.answer_format == "text":
-            told.append("Answers are asked for as text.")
+            sentences.append("Answers are asked for as text.")
         if self.without_keywords:
-            told.append(f"Schemas are sent without {', '.join(self.without_keywords)}.")
+            sentences.append(f"Schemas are sent without {', '.join(self.without_keywords)}.")
         if self.enum_texts:
-            told.append("Choices in schemas are sent as texts.")
+            sentences.append("Choices in schemas are sent as texts.")
         if self.thinking_tokens:
-            told.append(f"{self.thinking_tokens:,} more tokens are allowed, for thoughts.")
+            sentences.append(f"{self.thinking_tokens:,} more tokens are allowed, for thoughts.")
         if self.most_tokens:
-            told.append(f"Answers have {self.most_tokens:,} tokens at most.")
-        return told
+            sentences.append(f"Answers have {self.most_tokens:,} tokens at most.")
+        return sentences
 
     def dump(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

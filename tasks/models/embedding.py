@@ -42,22 +42,22 @@ class Embedder:
         """A vector for each of at most `AT_ONCE` texts, all of one length. Raises ModelError and its kinds."""
         answer = await self._answer([sendable(text)[:LONGEST] or " " for text in texts])
         try:
-            found = [
-                [float(x) for x in one["embedding"]]
-                for one in sorted(answer["data"], key=lambda one: int(one["index"]))
+            vectors = [
+                [float(x) for x in entry["embedding"]]
+                for entry in sorted(answer["data"], key=lambda entry: int(entry["index"]))
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise ServerFault(
                 f"{self.endpoint.url} answered something that holds no embeddings. Is it such a model?"
             ) from error
-        lengths = {len(vector) for vector in found}
-        if len(found) != len(texts) or len(lengths) != 1 or 0 in lengths:
+        lengths = {len(vector) for vector in vectors}
+        if len(vectors) != len(texts) or len(lengths) != 1 or 0 in lengths:
             raise ServerFault(
-                f"{self.endpoint.url} gave {len(found)} vectors for {len(texts)} texts. Is it such a model?"
+                f"{self.endpoint.url} gave {len(vectors)} vectors for {len(texts)} texts. Is it such a model?"
             )
-        if not all(math.isfinite(x) for vector in found for x in vector):
+        if not all(math.isfinite(x) for vector in vectors for x in vector):
             raise ServerFault(f"{self.endpoint.url} gave a vector that holds no numbers.")
-        return found
+        return vectors
 
     async def _answer(self, texts: list[str]) -> Any:
         """The endpoint's answer as JSON, with the client's errors translated."""

@@ -44,14 +44,14 @@ def _chatml(default: str = "", header_end: str = "\n", turn_end: str = "<|im_end
 def _llama(system: str = "") -> str:
     """Llama 3; from 3.1 on, `system` begins a system turn that is always there."""
     turn = "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>"
-    talk = f"{{% for m in messages %}}{turn}{{% endfor %}}"
+    turns = f"{{% for m in messages %}}{turn}{{% endfor %}}"
     if system:
-        talk = (
+        turns = (
             f"{_SYSTEM_FIRST}<|start_header_id|>system<|end_header_id|>\n\n{system}{{{{ system | trim }}}}<|eot_id|>"
             f"{_AFTER_SYSTEM}{turn}{{% endfor %}}"
         )
-    asked = "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
-    return "{{ bos_token }}" + talk + asked
+    generation_prompt = "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+    return "{{ bos_token }}" + turns + generation_prompt
 
 
 def _gemma(system: str) -> str:
@@ -104,11 +104,11 @@ def _granite(default: str = "") -> str:
     )
 
 
-def _deepseek(answer: str, asked: str) -> str:
+def _deepseek(answer: str, generation_prompt: str) -> str:
     return (
         "{{ bos_token }}" + _SYSTEM_FIRST + "{{ system }}" + _AFTER_SYSTEM + "{% if m.role == 'user' %}<｜User｜>"
         "{{ m.content }}{% else %}" + answer + "{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}" + asked + "{% endif %}"
+        "{% if add_generation_prompt %}" + generation_prompt + "{% endif %}"
     )
 
 

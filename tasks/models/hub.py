@@ -35,19 +35,19 @@ class NotThere(Exception):
     """No template is to be had; the message is half a sentence that says why."""
 
 
-def tokenizer(place: str) -> Tokenizer:
+def tokenizer(source: str) -> Tokenizer:
     """The tokenizer of a model on the Hub ("owner/name") or in a folder. Waits for the network; raises NotThere."""
     with _one_at_a_time:
-        found = _remembered(place, int(time.monotonic() // FORGOTTEN_AFTER))
-    if isinstance(found, str):
-        raise NotThere(found)
-    return found
+        outcome = _remembered(source, int(time.monotonic() // FORGOTTEN_AFTER))
+    if isinstance(outcome, str):
+        raise NotThere(outcome)
+    return outcome
 
 
 @lru_cache(maxsize=32)
-def _remembered(place: str, period: int) -> Tokenizer | str:
+def _remembered(source: str, period: int) -> Tokenizer | str:
     try:
-        return _read(*(_content(place, name) for name in FILES))
+        return _read(*(_content(source, name) for name in FILES))
     except NotThere as reason:
         return str(reason)
 
@@ -78,9 +78,9 @@ def _token(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _content(place: str, name: str) -> str | None:
-    """The text of one file, None where the place lacks it."""
-    path = Path(place, name) if Path(place).is_dir() else _download(place, name)
+def _content(source: str, name: str) -> str | None:
+    """The text of one file, None where the source lacks it."""
+    path = Path(source, name) if Path(source).is_dir() else _download(source, name)
     try:
         if path is None or not path.is_file():
             return None
@@ -108,5 +108,5 @@ def _download(repo: str, name: str) -> Path | None:
     except errors.RepositoryNotFoundError as error:
         raise NotThere("the Hub has no such model, or it is private") from error
     except (OSError, ValueError) as error:
-        words = " ".join((str(error) or type(error).__name__).split())[:120].rstrip(".")
-        raise NotThere(f"the Hub does not give it ({words})") from error
+        message = " ".join((str(error) or type(error).__name__).split())[:120].rstrip(".")
+        raise NotThere(f"the Hub does not give it ({message})") from error

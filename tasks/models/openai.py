@@ -40,7 +40,7 @@ from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
 from tasks.models.presets import PRESETS
 from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_for, socks_connector, without_login
-from tasks.models.refusals import KEY, Refusal, error_inside, from_json, names_field, refusal
+from tasks.models.refusals import KEY, Refusal, error_inside, from_json, names_field, parse_refusal
 from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host, bare
 from tasks.types import Message
@@ -187,19 +187,19 @@ class OpenAIEndpoint:
         """Options: temperature, top_p, max_tokens, least_tokens, usual_tokens, stop, schema, logprobs, seed; others go as they
         are."""
         limit = max(self.spec.max_tokens, options.get("least_tokens", 0)) if self.spec.max_tokens else None
-        wanted: dict[str, Any] = {
+        parameters: dict[str, Any] = {
             "max_tokens": limit,
             "temperature": self.spec.temperature,
             "top_p": self.spec.top_p,
             **self.spec.extra,
             **options,
         }
-        schema = wanted.pop("schema", None)
-        wanted.pop("least_tokens", None)
-        if (usual := wanted.pop("usual_tokens", None)) is not None:
-            wanted["max_tokens"] = max(usual, self._limit_set_by_hand)
+        schema = parameters.pop("schema", None)
+        parameters.pop("least_tokens", None)
+        if (usual := parameters.pop("usual_tokens", None)) is not None:
+            parameters["max_tokens"] = max(usual, self._limit_set_by_hand)
         if not self._seeded:
-            wanted.pop("seed", None)
+            parameters.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
         if isinstance(content, str):
             body["prompt"] = sendable(content)
@@ -212,7 +212,7 @@ class OpenAIEndpoint:
                 }
                 for m in content
             ]
-        body.update({name: value for name, value in wanted.items() if value is not None})
+        body.update({name: value for name, value in parameters.items() if value is not None})
         if schema is not None:
             form = {"name": "answer", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -221,12 +221,14 @@ class OpenAIEndpoint:
     async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
         return await self.answer(kind, body, draw)
 
-    async def stream(self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None]) -> Completion:
-        """The same answer, of which `heard` is told the text so far as it is written."""
-        return await self.answer(kind, body, draw, heard)
+    async def stream(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None]
+    ) -> Completion:
+        """The same answer, of which `on_text` is told the text so far as it is written."""
+        return await self.answer(kind, body, draw, on_text)
 
     async def answer(
-        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None] | None = None
     ) -> Completion:
         """The answer to a request, which is put into this endpoint's dialect on its way out.
 
@@ -234,35 +236,37 @@ class OpenAIEndpoint:
         """
         await self._recall_dialect()
         try:
-            return await self._answer_adapted(kind, body, draw, heard)
+            return await self._answer_adapted(kind, body, draw, on_text)
         finally:
             self._known.follow()
 
     async def _answer_adapted(
-        self, kind: Kind, body: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None] | None
     ) -> Completion:
         for _ in range(MOST_ADAPTED):
             await self._known.turn()
             dialect = self.dialect
             spoken = dialect.spoken(body)
             try:
-                answer = await self._answer(kind, spoken, draw, heard)
+                answer = await self._answer(kind, spoken, draw, on_text)
             except (CallRefused, EndpointRefused, ServerFault) as error:
-                if (no := getattr(error, "refusal", None)) is None:
+                if (refusal := getattr(error, "refusal", None)) is None:
                     raise
-                if (room := _room_left(no, spoken)) and not self._is_own(_limit_of(spoken), spoken):
+                if (room := _room_left(refusal, spoken)) and not self._is_own(_limit_of(spoken), spoken):
                     return await self._answer(kind, {**spoken, _limit_of(spoken): room}, draw)
-                found = await self._adapted(no, kind, body, spoken, draw)
-                if found is None and heard is not None and no.status != 401:
-                    heard = None  # it may be only that it is to be heard, which says nothing of the request
+                adapted = await self._adapted(refusal, kind, body, spoken, draw)
+                if adapted is None and on_text is not None and refusal.status != 401:
+                    on_text = None  # it may be only that it is to be heard, which says nothing of the request
                     continue
-                if found is None:
-                    unclear = no.status == 403 and isinstance(error, EndpointRefused) and not KEY.search(no.own)
+                if adapted is None:
+                    unclear = (
+                        refusal.status == 403 and isinstance(error, EndpointRefused) and not KEY.search(refusal.own)
+                    )
                     if unclear and await self._answers(kind):
-                        raise CallRefused(self._sentence(no), no) from None
+                        raise CallRefused(self._sentence(refusal), refusal) from None
                     raise
-                if isinstance(found, Completion):
-                    return found
+                if isinstance(adapted, Completion):
+                    return adapted
             else:
                 self._known.taken.add(_shape(spoken))
                 if not self._thought_too_long(answer, spoken):
@@ -275,16 +279,16 @@ class OpenAIEndpoint:
         return await self._answer(kind, self.dialect.spoken(body), draw)
 
     async def _answer(
-        self, kind: Kind, spoken: Mapping[str, Any], draw: int, heard: Callable[[str], None] | None = None
+        self, kind: Kind, spoken: Mapping[str, Any], draw: int, on_text: Callable[[str], None] | None = None
     ) -> Completion:
         """What comes back to a request as it stands."""
         started = time.perf_counter()
         count_request()
         headers = {DRAW_HEADER: str(draw)}
-        if heard is None:
+        if on_text is None:
             answer = await self.ask(PATHS[kind], spoken, headers=headers)
         else:
-            answer = await self._hear(kind, spoken, headers, heard)
+            answer = await self._hear(kind, spoken, headers, on_text)
         if (error := error_inside(answer)) is not None:
             raise self.meant(replace(from_json(200, error), sent=_texts_of(spoken)), {})
         completion = self.read(answer, time.perf_counter() - started)
@@ -292,7 +296,7 @@ class OpenAIEndpoint:
         return completion
 
     async def _hear(
-        self, kind: Kind, spoken: Mapping[str, Any], headers: Mapping[str, str], heard: Callable[[str], None]
+        self, kind: Kind, spoken: Mapping[str, Any], headers: Mapping[str, str], on_text: Callable[[str], None]
     ) -> Any:
         """What the endpoint says to a request, as JSON, heard as it is written. Through the openai client."""
         from tasks.models.client import client_for, streamed, translating
@@ -303,15 +307,15 @@ class OpenAIEndpoint:
         try:
             with translating(self, _texts_of(spoken)):
                 async with asyncio.timeout(self.timeout):
-                    told = partial(self._told, heard)
-                    answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, told)
+                    report = partial(self._told, on_text)
+                    answer = await streamed(self._client, kind, {**spoken, **with_usage}, headers, report)
         except CallRefused as error:
-            no = error.refusal
-            if not with_usage or no is None or "stream_options" not in f"{no.field} {no.own}":
+            refusal = error.refusal
+            if not with_usage or refusal is None or "stream_options" not in f"{refusal.field} {refusal.own}":
                 raise
             await self._learn(self.dialect.without("stream_options"))
             count_request()
-            return await self._hear(kind, spoken, headers, heard)
+            return await self._hear(kind, spoken, headers, on_text)
         return self.parsed(answer) if isinstance(answer, bytes) else answer.whole()
 
     async def models(self, within: float) -> object:
@@ -322,8 +326,8 @@ class OpenAIEndpoint:
 
         return await model_list(self, MOST_RECEIVED, within)
 
-    def _told(self, heard: Callable[[str], None], text: str) -> None:
-        heard(mask_whole(text, self.secrets))
+    def _told(self, on_text: Callable[[str], None], text: str) -> None:
+        on_text(mask_whole(text, self.secrets))
 
     def _thought_too_long(self, answer: Completion, spoken: Mapping[str, Any]) -> bool:
         """True where thoughts used up a limit that no person set: a longer one may leave room for the answer."""
@@ -341,34 +345,34 @@ class OpenAIEndpoint:
             return self._has_answered
 
     async def _adapted(
-        self, no: Refusal, kind: Kind, body: Mapping[str, Any], spoken: Mapping[str, Any], draw: int
+        self, refusal: Refusal, kind: Kind, body: Mapping[str, Any], spoken: Mapping[str, Any], draw: int
     ) -> Dialect | Completion | None:
         """The dialect to send a refused request again in, or the answer where that was found out by trying; None for neither.
 
         `spoken` is the request as it was refused. Raises EndpointRefused for a field that a person set by hand.
         """
-        if no.meaning in HEAVY or names_field(no.own, [name for name in NEEDED if name in spoken]):
+        if refusal.meaning in HEAVY or names_field(refusal.own, [name for name in NEEDED if name in spoken]):
             return None
         async with self._known.learning:
             dialect = self.dialect  # with what others found out meanwhile
             if dialect.spoken(body) != spoken:
                 return dialect
-            if (learned := dialect.after(no, spoken)) is not None:
-                self._no_own_field(learned, body, spoken, no)
+            if (learned := dialect.after(refusal, spoken)) is not None:
+                self._no_own_field(learned, body, spoken, refusal)
                 await self._learn(learned)
                 return learned
             if (
-                no.meaning not in ("refused", "field")
-                or no.status not in (400, 422)
+                refusal.meaning not in ("refused", "field")
+                or refusal.status not in (400, 422)
                 or _shape(spoken) in self._known.taken
             ):
                 return None
-            found = await self._found_by_trying(no, kind, body, dialect, draw)
+            adapted = await self._found_by_trying(refusal, kind, body, dialect, draw)
             self._known.taken.add(_shape(spoken))  # whatever came of it, it is tried once
-            return found
+            return adapted
 
     async def _found_by_trying(
-        self, no: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
+        self, refusal: Refusal, kind: Kind, body: Mapping[str, Any], dialect: Dialect, draw: int
     ) -> Completion | None:
         """The answer to a request whose refusal names no field, sent without one field after the other."""
         tried = [dialect.spoken(body)]
@@ -383,12 +387,14 @@ class OpenAIEndpoint:
                 continue
             with contextlib.suppress(CallRefused, EndpointRefused, ServerFault):  # was it only chance?
                 return await self._answer(kind, dialect.spoken(body), draw)
-            self._no_own_field(guess, body, dialect.spoken(body), no)
+            self._no_own_field(guess, body, dialect.spoken(body), refusal)
             await self._learn(guess)
             return answer
         return None
 
-    def _no_own_field(self, learned: Dialect, body: Mapping[str, Any], spoken: Mapping[str, Any], no: Refusal) -> None:
+    def _no_own_field(
+        self, learned: Dialect, body: Mapping[str, Any], spoken: Mapping[str, Any], refusal: Refusal
+    ) -> None:
         """Raises EndpointRefused where a field that a person set would be left out, or lowered, or how to speak of it."""
         spec = self.spec
         own = {"answer_format": spec.answer_format, "token_limit": spec.token_limit}
@@ -400,8 +406,8 @@ class OpenAIEndpoint:
         for name, value in own.items():
             if value and changed[name]:
                 raise EndpointRefused(
-                    f"{self.name} at {self.url} does not take {name} = {value} ({no.status}: {self._clean(no.message)}). Change "
-                    f"{name} in the model's settings, or leave it empty."
+                    f"{self.name} at {self.url} does not take {name} = {value} ({refusal.status}: {self._clean(refusal.message)}). "
+                    f"Change {name} in the model's settings, or leave it empty."
                 )
         after = learned.spoken(body)
         for name in spoken:
@@ -409,7 +415,7 @@ class OpenAIEndpoint:
             if not is_renamed and self._is_own(name, spoken) and after.get(name) != spoken[name]:
                 raise EndpointRefused(
                     f"{self.name} at {self.url} does not take {name} = {json.dumps(spoken[name], ensure_ascii=False)[:80]} "
-                    f"({no.status}: {self._clean(no.message)}). Change {name} in the model's settings, or leave it out."
+                    f"({refusal.status}: {self._clean(refusal.message)}). Change {name} in the model's settings, or leave it out."
                 )
 
     def _is_own(self, name: str, spoken: Mapping[str, Any]) -> bool:
@@ -551,49 +557,53 @@ class OpenAIEndpoint:
         self, status: int, headers: Mapping[str, str], content: bytes, sent: tuple[str, ...] = ()
     ) -> ModelError:
         """An answer that says no, in words for the user and without the key. `sent` are the texts of the request."""
-        return self.meant(refusal(status, content, sent), headers)
+        return self.meant(parse_refusal(status, content, sent), headers)
 
-    def meant(self, no: Refusal, headers: Mapping[str, str]) -> ModelError:
+    def meant(self, refusal: Refusal, headers: Mapping[str, str]) -> ModelError:
         """What a refusal means for the call and for the run, in one sentence."""
         where = f"{self.name} at {self.url}"
-        message = self._clean(no.message) or "no reason given"
-        status, meaning = no.status, no.meaning
+        message = self._clean(refusal.message) or "no reason given"
+        status, meaning = refusal.status, refusal.meaning
         if 300 <= status < 400:
             to = self._clean(bare(headers.get("Location", "")).partition("?")[0])[:200] or "nowhere"
             return EndpointRefused(
                 f"{where} is not there ({status}): it points to {to}. Name that address, if you trust it."
             )
-        if meaning == "key" and status == 403 and self._has_answered and not KEY.search(no.own):
-            return CallRefused(self._sentence(no), no)
+        if meaning == "key" and status == 403 and self._has_answered and not KEY.search(refusal.own):
+            return CallRefused(self._sentence(refusal), refusal)
         match meaning:
             case "key":
-                return EndpointRefused(f"{where} refused the key ({status}: {message}). {self._refused}", no)
+                return EndpointRefused(f"{where} refused the key ({status}: {message}). {self._refused}", refusal)
             case "account":
-                return EndpointRefused(f"{where} refused because the account has no credit ({status}: {message}).", no)
+                return EndpointRefused(
+                    f"{where} refused because the account has no credit ({status}: {message}).", refusal
+                )
             case "model":
-                return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", no)
+                return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", refusal)
             case "address":
                 hint = "Check the address: it should end in /v1."
-                return EndpointRefused(f"{where} is not there ({status}: {message}). {hint}", no)
+                return EndpointRefused(f"{where} is not there ({status}: {message}). {hint}", refusal)
             case "too many":
                 return Overloaded(f"{where} is overloaded ({status}: {message}).", retry_after=_retry_after(headers))
             case "timed out":
                 return TimedOut(f"{where} ran out of time ({status}: {message}).")
             case "too long":
-                return PromptTooLong(f"The prompt does not fit {self.name}: {message}.", no)
+                return PromptTooLong(f"The prompt does not fit {self.name}: {message}.", refusal)
             case "moderated":
-                return CallRefused(f"{where} does not answer this, as its moderation says ({status}: {message}).", no)
+                return CallRefused(
+                    f"{where} does not answer this, as its moderation says ({status}: {message}).", refusal
+                )
             case "fault":
-                return ServerFault(f"{where} failed ({status}: {message}).", refusal=no)
-        return CallRefused(self._sentence(no), no)
+                return ServerFault(f"{where} failed ({status}: {message}).", refusal=refusal)
+        return CallRefused(self._sentence(refusal), refusal)
 
-    def _sentence(self, no: Refusal) -> str:
+    def _sentence(self, refusal: Refusal) -> str:
         """One request refused, in one sentence."""
-        message = self._clean(no.message) or "no reason given"
-        return f"{self.name} at {self.url} refused the request ({no.status}: {message})."
+        message = self._clean(refusal.message) or "no reason given"
+        return f"{self.name} at {self.url} refused the request ({refusal.status}: {message})."
 
-    def _clean(self, words: str) -> str:
-        return " ".join(mask(words, self.secrets).split())[:LONGEST_WORDS].rstrip(".")
+    def _clean(self, text: str) -> str:
+        return " ".join(mask(text, self.secrets).split())[:LONGEST_WORDS].rstrip(".")
 
     async def probe(self) -> Capabilities:
         from tasks.models.probe import probe
@@ -645,9 +655,9 @@ def _limit_of(spoken: Mapping[str, Any]) -> str:
     return next((name for name in TOKEN_LIMITS if name in spoken), TOKEN_LIMITS[0])
 
 
-def _room_left(no: Refusal, spoken: Mapping[str, Any]) -> int:
+def _room_left(refusal: Refusal, spoken: Mapping[str, Any]) -> int:
     """Tokens that are left for an answer where the prompt fits the context, and the limit of the answer with it does not."""
-    if no.meaning != "too long" or (counts := ROOM.search(no.own)) is None:
+    if refusal.meaning != "too long" or (counts := ROOM.search(refusal.own)) is None:
         return 0
     room = int(counts["context"]) - int(counts["prompt"]) - 1
     limit = spoken.get(_limit_of(spoken))
@@ -678,8 +688,8 @@ def _account(spec: ModelSpec, url: str) -> dict[str, str]:
     if spec.preset != "openai" or url.rstrip("/") != PRESETS["openai"].url:
         return {}
     known = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
-    said = {header: os.environ.get(variable, "").strip() for header, variable in known.items()}
-    return {header: value for header, value in said.items() if value}
+    headers = {header: os.environ.get(variable, "").strip() for header, variable in known.items()}
+    return {header: value for header, value in headers.items() if value}
 
 
 def _trusted() -> "ssl.SSLContext":

@@ -100,22 +100,22 @@ async def listed(endpoint: "OpenAIEndpoint") -> tuple[str, ...]:
 
 async def _all(*questions: Coroutine[Any, Any, Any]) -> list[Any]:
     """Asked at the same time; the first error is raised when all are answered."""
-    found = await asyncio.gather(*questions, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
-    return found
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 async def _listed(endpoint: "OpenAIEndpoint") -> dict[str, Any]:
     """The list of models; Together gives it bare."""
     try:
-        found = await endpoint.models(WITHIN)
+        models = await endpoint.models(WITHIN)
     except Unreachable:
         raise
     except ModelError:
         return {}
-    return {"data": found} if isinstance(found, list) else _table(found)
+    return {"data": models} if isinstance(models, list) else _table(models)
 
 
 async def _get(endpoint: "OpenAIEndpoint", path: str, *, root: bool = False) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int | None, str]:
+def _models(listed: dict[str, Any], model: str) -> tuple[tuple[str, ...], int | None, str]:
     """(their names, the wanted one's context, the model on the Hub that it is)."""
     data = listed.get("data")
     entries = [
@@ -141,9 +141,11 @@ def _models(listed: dict[str, Any], wanted: str) -> tuple[tuple[str, ...], int |
     ]
     context, weights = None, ""
     for entry in entries:
-        if entry["id"] == wanted or len(entries) == 1:
-            found = entry.get("max_model_len") or entry.get("context_length") or _table(entry.get("meta")).get("n_ctx")
-            context = found if isinstance(found, int) else None
+        if entry["id"] == model or len(entries) == 1:
+            max_length = (
+                entry.get("max_model_len") or entry.get("context_length") or _table(entry.get("meta")).get("n_ctx")
+            )
+            context = max_length if isinstance(max_length, int) else None
             root = entry.get("root")  # of vLLM and SGLang; a path on the server's disk is of no use here
             weights = root if isinstance(root, str) and REPO.fullmatch(root) else ""
     return tuple(entry["id"] for entry in entries), context, weights

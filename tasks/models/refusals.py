@@ -198,31 +198,33 @@ class Refusal:
         return "key" if self.status == 403 else "refused"
 
 
-def refusal(status: int, content: bytes, sent: tuple[str, ...] = ()) -> Refusal:
+def parse_refusal(status: int, content: bytes, sent: tuple[str, ...] = ()) -> Refusal:
     """Reads what came with a status that says no. `sent` are the texts of the request."""
     text = content.decode("utf-8", "replace").strip()
     try:
-        said: Any = json.loads(content)
+        payload: Any = json.loads(content)
     except (ValueError, RecursionError):
         return Refusal(status, _line(_without_tags(text)), sent=sent)
-    return replace(from_json(status, said, text), sent=sent)
+    return replace(from_json(status, payload, text), sent=sent)
 
 
-def from_json(status: int, said: Any, text: str = "") -> Refusal:
+def from_json(status: int, payload: Any, text: str = "") -> Refusal:
     """Reads an error that came as JSON, whatever its shape. A code that is a status wins over `status` where that says yes."""
-    message = next(_messages(said), "") if not isinstance(said, str) else said
+    message = next(_messages(payload), "") if not isinstance(payload, str) else payload
     codes = tuple(
-        dict.fromkeys(code.lower() for code in _named(said, ("code", "type", "status", "reason", "error_code")) if code)
+        dict.fromkeys(
+            code.lower() for code in _named(payload, ("code", "type", "status", "reason", "error_code")) if code
+        )
     )
-    field = next((name for name in _named(said, ("param",)) if name), "") or _located(said)
+    field = next((name for name in _named(payload, ("param",)) if name), "") or _located(payload)
     inner = next((int(code) for code in codes if CODE.fullmatch(code)), 0)
-    inner_message = next(_raw_messages(said), "")
+    inner_message = next(_raw_messages(payload), "")
     if inner_message and inner_message not in message:
         message = f"{message}: {inner_message}" if message else inner_message
     status = inner if 200 <= status < 400 and inner else 500 if 200 <= status < 400 else status
     return Refusal(
         status, _line(_without_tags(message)) or _line(_without_tags(text if not text.startswith(("{", "[")) else "")),
-        field=field, codes=codes, reasons=_has_reasons(said),
+        field=field, codes=codes, reasons=_has_reasons(payload),
     )  # fmt: skip
 
 
@@ -259,37 +261,37 @@ def names_field(message: str, names: Iterable[str]) -> str:
 
 def _is_called_a_field(text: str, start: int, end: int) -> bool:
     """True for a word in quotes or brackets, or beside "parameter", "field" and the like."""
-    before, behind = text[max(0, start - 24) : start], text[end : end + 24]
-    quoted = before[-1:] in QUOTES and behind[:1] in QUOTES and before[-1:] != ""
-    return quoted or CALLED.search(before) is not None or CALLED_BEHIND.match(behind) is not None
+    before, after = text[max(0, start - 24) : start], text[end : end + 24]
+    quoted = before[-1:] in QUOTES and after[:1] in QUOTES and before[-1:] != ""
+    return quoted or CALLED.search(before) is not None or CALLED_BEHIND.match(after) is not None
 
 
 def mentions(message: str, word: str) -> bool:
-    return any(found[0] == word for found in WORD.finditer(message[:MOST_LOOKED_AT]))
+    return any(match[0] == word for match in WORD.finditer(message[:MOST_LOOKED_AT]))
 
 
-def _messages(said: Any, depth: int = 0) -> Iterator[str]:
+def _messages(payload: Any, depth: int = 0) -> Iterator[str]:
     """Sentences in an error, the likeliest one first."""
     if depth > DEEPEST:
         return
-    if isinstance(said, str):
-        inner = _parsed(said)
+    if isinstance(payload, str):
+        inner = _parsed(payload)
         if inner is None:
-            yield said
+            yield payload
         else:
             yield from _messages(inner, depth + 1)
-    elif isinstance(said, list):
-        for item in said[:5]:
+    elif isinstance(payload, list):
+        for item in payload[:5]:
             yield from _messages(item, depth + 1)
-    elif isinstance(said, dict):
+    elif isinstance(payload, dict):
         for name in ("error", "message", "msg", "detail", "details", "error_message", "errors", "title", "description"):
-            if said.get(name) not in (None, "", [], {}):
-                yield from _messages(said[name], depth + 1)
+            if payload.get(name) not in (None, "", [], {}):
+                yield from _messages(payload[name], depth + 1)
 
 
-def _raw_messages(said: Any) -> Iterator[str]:
+def _raw_messages(payload: Any) -> Iterator[str]:
     """What the provider behind a router says (OpenRouter's error.metadata.raw)."""
-    for raw in _named(said, ("raw",)):
+    for raw in _named(payload, ("raw",)):
         parsed = _parsed(raw)
         yield from _messages(parsed) if parsed is not None else iter([raw])
 
@@ -304,28 +306,28 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _named(said: Any, names: tuple[str, ...], depth: int = 0) -> Iterator[str]:
+def _named(payload: Any, names: tuple[str, ...], depth: int = 0) -> Iterator[str]:
     """Plain values under these names, wherever they stand in an error, outer ones first."""
     if depth > DEEPEST:
         return
-    if isinstance(said, dict):
+    if isinstance(payload, dict):
         for name in names:
-            value = said.get(name)
+            value = payload.get(name)
             if isinstance(value, str | int) and not isinstance(value, bool):
                 yield str(value)
-        for value in said.values():
+        for value in payload.values():
             if isinstance(value, dict | list):
                 yield from _named(value, names, depth + 1)
-    elif isinstance(said, list):
-        for item in said[:5]:
+    elif isinstance(payload, list):
+        for item in payload[:5]:
             yield from _named(item, names, depth + 1)
 
 
-def _located(said: Any) -> str:
+def _located(payload: Any) -> str:
     """The field that FastAPI's list of faults points to: {"loc": ["body", "seed"], "msg": ...}."""
-    faults = said.get("detail") if isinstance(said, dict) else said
-    if isinstance(said, dict) and isinstance(said.get("message"), dict):  # Mistral's way
-        faults = said["message"].get("detail")
+    faults = payload.get("detail") if isinstance(payload, dict) else payload
+    if isinstance(payload, dict) and isinstance(payload.get("message"), dict):  # Mistral's way
+        faults = payload["message"].get("detail")
     faults = faults.get("detail") if isinstance(faults, dict) else faults
     for fault in faults if isinstance(faults, list) else []:
         loc = fault.get("loc") if isinstance(fault, dict) else None
@@ -334,9 +336,9 @@ def _located(said: Any) -> str:
     return ""
 
 
-def _has_reasons(said: Any) -> bool:
+def _has_reasons(payload: Any) -> bool:
     """True for OpenRouter's metadata of a moderation: reasons, and the input that was flagged."""
-    error = said.get("error") if isinstance(said, dict) else None
+    error = payload.get("error") if isinstance(payload, dict) else None
     metadata = error.get("metadata") if isinstance(error, dict) else None
     return isinstance(metadata, dict) and bool(metadata.get("reasons") or metadata.get("flagged_input"))
 

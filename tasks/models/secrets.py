@@ -44,14 +44,14 @@ def mask_whole(text: str, secrets: Iterable[str]) -> str:
 def _masked(text: str, secret: str) -> str:
     if len(secret) < PIECE:
         return text.replace(secret, STARS)
-    pieces, said = _pieces(secret), _lower(text)
+    pieces, lowered = _pieces(secret), _lower(text)
     hidden = bytearray(len(text))
-    for at in range(len(said) - PIECE + 1):
-        if said[at : at + PIECE] in pieces:
+    for at in range(len(lowered) - PIECE + 1):
+        if lowered[at : at + PIECE] in pieces:
             hidden[at : at + PIECE] = b"\1" * PIECE
     for stars in HIDDEN.finditer(text):  # "sk-abc***wxyz": what is left of its beginning and of its end
-        before = _shared(said[: stars.start()][-PIECE:][::-1], secret[:PIECE], ends=True)
-        after = _shared(said[stars.end() :][:PIECE], secret[-PIECE:], ends=False)
+        before = _shared(lowered[: stars.start()][-PIECE:][::-1], secret[:PIECE], ends=True)
+        after = _shared(lowered[stars.end() :][:PIECE], secret[-PIECE:], ends=False)
         if before > 1 or after > 1 or any(hidden[max(0, stars.start() - 1) : stars.end() + 1]):
             hidden[stars.start() - before : stars.end() + after] = b"\1" * (
                 stars.end() - stars.start() + before + after
@@ -70,13 +70,13 @@ def _shared(near: str, part: str, *, ends: bool) -> int:
 
 
 def _starred(text: str, hidden: bytearray) -> str:
-    said: list[str] = []
+    shown: list[str] = []
     for char, is_hidden in zip(text, hidden, strict=True):
         if not is_hidden:
-            said.append(char)
-        elif not said or said[-1] != STARS:
-            said.append(STARS)
-    return "".join(said)
+            shown.append(char)
+        elif not shown or shown[-1] != STARS:
+            shown.append(STARS)
+    return "".join(shown)
 
 
 @lru_cache(maxsize=64)

@@ -133,21 +133,23 @@ def split(text: str, *, apart: bool = False, is_whole: bool = False) -> tuple[st
 def _thought_at_the_beginning(text: str, is_whole: bool) -> tuple[str, str] | None:
     """(a thought, what is behind it: nothing where it does not end); None where the text begins with none."""
     begins_at = before.end() if (before := BEFORE_MARKS.match(text)) else 0
-    begun = [(family, opening) for family in FAMILIES if (opening := family.opening.match(text, begins_at))]
-    if not begun:
+    openings = [(family, opening) for family in FAMILIES if (opening := family.opening.match(text, begins_at))]
+    if not openings:
         return None
-    family, opening = begun[0]
-    closed = [(opening, ending) for family, opening in begun if (ending := family.ending.search(text, opening.end()))]
+    family, opening = openings[0]
+    closed = [
+        (opening, ending) for family, opening in openings if (ending := family.ending.search(text, opening.end()))
+    ]
     is_spoken_of = SPOKEN_OF.match(text, opening.end()) is not None
     if not closed:
         if is_whole and (is_spoken_of or family.is_plain):
             return None
         return text[opening.end() :].strip(), ""
     opening, ending = min(closed, key=lambda marks: marks[1].start())
-    thought, behind = text[opening.end() : ending.start()], text[ending.end() :]
-    if is_spoken_of and not _ends_sentence(thought) and SPOKEN_OF.match(behind):
+    thought, after = text[opening.end() : ending.start()], text[ending.end() :]
+    if is_spoken_of and not _ends_sentence(thought) and SPOKEN_OF.match(after):
         return None
-    return thought.strip(), behind.lstrip()
+    return thought.strip(), after.lstrip()
 
 
 def _without_opening(text: str) -> tuple[str, str] | None:
@@ -160,11 +162,11 @@ def _without_opening(text: str) -> tuple[str, str] | None:
     endings = [ending for family in alone for ending in _first_two(family.ending, text)]
     if len(endings) != 1 or any(family.opening.search(text) for family in alone):
         return None
-    before, behind = text[: endings[0].start()], text[endings[0].end() :]
-    begins_answer = behind[:1] == "\n" or behind[:1].isalnum() or behind[:1] in set('{["*#<')
-    if not behind.strip() or not begins_answer or _is_quoted(before) or (before.strip() and not _ends_sentence(before)):
+    before, after = text[: endings[0].start()], text[endings[0].end() :]
+    begins_answer = after[:1] == "\n" or after[:1].isalnum() or after[:1] in set('{["*#<')
+    if not after.strip() or not begins_answer or _is_quoted(before) or (before.strip() and not _ends_sentence(before)):
         return None
-    return before.strip(), behind.lstrip()
+    return before.strip(), after.lstrip()
 
 
 def _first_two(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
@@ -246,8 +248,8 @@ def _answer(text: str) -> str:
             text = shorter.removesuffix(token).rstrip()
     if (tag := ANSWER_TAG.match(text)) is not None:
         ending = f"</{tag['name']}>"
-        inside, ends, behind = text[tag.end() :].rpartition(ending)
-        if ends and not behind.strip():
+        inside, ends, after = text[tag.end() :].rpartition(ending)
+        if ends and not after.strip():
             return _without_tokens(inside.strip())
     return text
 
@@ -257,6 +259,6 @@ def _without_tokens(text: str) -> str:
     beginning = text[before.end() :] if (before := BEFORE_MARKS.match(text)) else text
     for opening, ending in AROUND_ANSWER:
         if beginning.startswith(opening) and not SPOKEN_OF.match(beginning, len(opening)):
-            inside, _, behind = beginning[len(opening) :].partition(ending)
-            return (inside + behind).strip()
+            inside, _, after = beginning[len(opening) :].partition(ending)
+            return (inside + after).strip()
     return text
