@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from app import documentation, markdown
+from app import docs, markdown
 
 BOWL = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 8.5c0-2 3.6-3.5 8-3.5s8 1.5 8 3.5c0 1.3-1.5 2.1-2.4 3.2-.8 1-.6 2.2-1'
@@ -39,7 +39,7 @@ def pill(word: str, tone: str = "plain") -> str:
 
 def page_head(title: str, line: str) -> str:
     """A page's title, the way to its document, and what the page is about."""
-    topic = documentation.PAGES[title.lower()]
+    topic = docs.PAGES[title.lower()]
     how = (
         f'<button type="button" class="how-it-works" aria-haspopup="dialog" data-help="{topic}">How this works</button>'
     )
@@ -48,13 +48,13 @@ def page_head(title: str, line: str) -> str:
 
 def _to_document(topic: str, *, is_shown: bool) -> str:
     current = ' aria-current="page"' if is_shown else ""
-    return f'<li><a href="#{topic}" data-doc="{topic}" data-at=""{current}>{t(documentation.title(topic))}</a></li>'
+    return f'<li><a href="#{topic}" data-doc="{topic}" data-at=""{current}>{t(docs.title(topic))}</a></li>'
 
 
 def help_panel(topic: str) -> str:
     """What the help shows of a topic: its document, and the way to the others. Raises DocumentationError."""
-    title, body = documentation.title(topic), markdown.document(documentation.text(topic), topic)
-    others = "".join(_to_document(name, is_shown=name == topic) for name in documentation.TOPICS)
+    title, body = docs.title(topic), markdown.document(docs.text(topic), topic)
+    others = "".join(_to_document(name, is_shown=name == topic) for name in docs.TOPICS)
     return (
         f'<div class="drawer-head edged"><div><h2 id="help-title" tabindex="-1">{t(title)}</h2></div>'
         '<button type="button" data-close>Close</button></div>'

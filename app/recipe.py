@@ -12,15 +12,16 @@ aspects = ["helpfulness"]
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from app import toml
 from app.files import expanded, read_regular
 from app.inputs.inputs import MOST_ROWS, Inputs
+from app.tables.text import clean
 from feedback.exports import Export
 from feedback.judged import Merging
 from feedback.schema import Review
@@ -39,6 +40,21 @@ BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency
 
 BRIEFLY, LONG_ENOUGH = "You are a helpful assistant. Answer in one or two short sentences.", 384
 """What makes the answers of the built-in model end, and end soon, in the example."""
+DEEPEST = 30
+"""Parts of a name, as in task.system_prompt.maths. The reader of TOML looks through all of them again for each one."""
+PIECE = re.compile(
+    r"""
+    \"{3}(?:[^"\\]++|\\.|\"(?!\"\"))*+\"{3,5}  # texts in quotes: of several lines,
+    | '{3}(?:[^']++|'(?!''))*+'{3,5}
+    | "(?:[^"\\\n]++|\\.)*+"  # and of one
+    | '[^'\n]*+'
+    | \#[^\n]*+
+    | [^"'\#.\n=,{}\[\]]++
+    | .
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""A text in quotes, a comment, plain characters, or a sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +172,9 @@ def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
         )
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
-        if not as_json and toml.deep(text):
+        if not as_json and deep(text):
             raise SettingsError(
-                f"{called} has a name of more than {toml.DEEPEST} parts with dots between. None needs so many."
+                f"{called} has a name of more than {DEEPEST} parts with dots between. None needs so many."
             )
         values = json.loads(text) if as_json else tomllib.loads(text)
     except UnicodeDecodeError as error:
@@ -241,3 +257,54 @@ def example() -> Recipe:
             "rating": {"aspects": ["helpfulness"]},
         }
     )
+
+
+def deep(text: str) -> bool:
+    """True for TOML with a name of more parts than any setting has. Takes one look at each character."""
+    dots, at = 0, 0
+    while (piece := PIECE.match(text, at)) is not None:
+        if piece[0] == ".":
+            dots += 1
+            if dots >= DEEPEST:
+                return True
+        elif piece[0] in ("\n", "=", ",", "{", "}", "[", "]"):
+            dots = 0
+        elif piece[0] in ('"', "'"):  # a text that does not end, which the reader will say
+            return False
+        at = piece.end()
+    return False
+
+
+def to_toml(plain: Mapping[str, Any]) -> str:
+    """Plain values of a recipe as a file. What TOML has no way to say is left out, and named in the first line."""
+    import tomli_w
+
+    left: list[str] = []
+    values = _sayable(plain, "", left)
+    text = tomli_w.dumps(values, multiline_strings=not _returns(values))
+    return (f"# left out, as TOML knows no empty value: {clean(', '.join(left))!r}\n" if left else "") + text
+
+
+def _sayable(value: Any, place: str, left: list[str]) -> Any:
+    """The value without None in it, and without halves of characters."""
+    if isinstance(value, Mapping):
+        names = {str(name): f"{place}.{name}".lstrip(".") for name in value}
+        left.extend(names[str(name)] for name, inner in value.items() if inner is None)
+        return {
+            clean(str(name)): _sayable(inner, names[str(name)], left)
+            for name, inner in value.items()
+            if inner is not None
+        }
+    if isinstance(value, (list, tuple)):
+        left.extend(place for inner in value if inner is None)
+        return [_sayable(inner, place, left) for inner in value if inner is not None]
+    return clean(value) if isinstance(value, str) else value
+
+
+def _returns(value: Any) -> bool:
+    """True if a text in it holds a carriage return, which a text of several lines would lose."""
+    if isinstance(value, Mapping):
+        return any(_returns(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(_returns(inner) for inner in value)
+    return isinstance(value, str) and "\r" in value

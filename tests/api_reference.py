@@ -13,11 +13,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from app import api, documentation
+from app import api, docs
 from app.python.steps import Step
 from app.python.task import Task as AskingStep
 
-PYTHON = documentation.FOLDER / "python.md"
+PYTHON = docs.FOLDER / "python.md"
 TITLE = "## Reference"
 BEGIN = "All public names of `claywright`, made from their docstrings by `python -m tests.api_reference --write`."
 GROUPS = {

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from app import documentation
+from app import docs
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-TOPICS = [documentation.FOLDER / f"{topic}.md" for topic in documentation.TOPICS]
+TOPICS = [docs.FOLDER / f"{topic}.md" for topic in docs.TOPICS]
 DEVELOPERS = [
     ROOT / "app/README.md",
     ROOT / "feedback/README.md",

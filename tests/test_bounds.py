@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import recipe
-from app.toml import deep
+from app.recipe import deep
 from tasks.errors import SettingsError
 from tests.conftest import Command
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import documentation
+from app import docs
 from app.store import Store
 from app.tables.runs import Run
 from tests.browser import App, Person, person
@@ -99,10 +99,10 @@ def test_each_page_opens_its_document(app: App, run: Run, browser: Browser) -> N
         page = curator.page
         curator.open(f"{app.url}?run={run.id}")
         shown = page.get_by_role("dialog")
-        for name, topic in documentation.PAGES.items():
+        for name, topic in docs.PAGES.items():
             curator.tab(name.capitalize())
             page.get_by_role("button", name="How this works").locator("visible=true").click()
-            expect(shown).to_have_accessible_name(documentation.title(topic))
+            expect(shown).to_have_accessible_name(docs.title(topic))
             page.keyboard.press("Escape")
             expect(shown).to_be_hidden()
 
@@ -117,13 +117,13 @@ def test_each_page_opens_its_document(app: App, run: Run, browser: Browser) -> N
         expect(shown.get_by_role("button", name="Close")).to_be_focused()
         shown.get_by_role("link", name="agree", exact=True).focus()
         page.keyboard.press("Enter")
-        expect(shown.get_by_role("heading", name=documentation.title("agreement"), level=2)).to_be_focused()
+        expect(shown.get_by_role("heading", name=docs.title("agreement"), level=2)).to_be_focused()
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        shown.get_by_role("link", name=documentation.title("argilla")).first.focus()
+        shown.get_by_role("link", name=docs.title("argilla")).first.focus()
         page.keyboard.press("Enter")
-        expect(shown).to_have_accessible_name(documentation.title("argilla"))
+        expect(shown).to_have_accessible_name(docs.title("argilla"))
         page.keyboard.press("Escape")
         expect(shown).to_be_hidden()
         expect(opener).to_be_focused()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from app import documentation, markdown, parts, recipe
+from app import docs, markdown, parts, recipe
 from app.cli import app as command_line
 from app.errors import DocumentationError
 from app.markdown import anchor
@@ -112,7 +112,7 @@ def test_every_recipe_is_one() -> None:
     recipes = {block: recipe.parse(tomllib.loads(block)) for block in blocks("toml")}
     (complete,) = [found for found in recipes.values() if len(found.responders) == 2]
     assert complete.kind == "self-instruct" and complete.budget.dollars == 5
-    in_tasks = blocks("toml", documentation.FOLDER / "tasks.md")
+    in_tasks = blocks("toml", docs.FOLDER / "tasks.md")
     assert sorted(recipes[block].kind for block in in_tasks) == sorted(TASKS)  # an example of each task
     for found in recipes.values():
         assert recipe.parse(found.dump()) == found
@@ -142,12 +142,12 @@ def test_every_command_is_understood(line: str) -> None:
 def test_the_commands_of_the_recipes_document_are_all_that_there_are() -> None:
     group = typer.main.get_command(command_line)
     assert isinstance(group, typer.core.TyperGroup)
-    listed = blocks("sh", documentation.FOLDER / "recipes.md")[0]
+    listed = blocks("sh", docs.FOLDER / "recipes.md")[0]
     assert {line.split()[1] for line in listed.splitlines()} == set(group.commands) - {"rows"}
 
 
 def test_every_preset_and_task_is_in_its_table() -> None:
-    models, tasks = documentation.text("models"), documentation.text("tasks")
+    models, tasks = docs.text("models"), docs.text("tasks")
     assert all(f"`{name}`" in models for name in PRESETS)
     assert all(f"| `{name}` |" in tasks for name in TASKS)
 
@@ -176,21 +176,21 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 
 def test_each_topic_is_a_file_and_each_page_has_one() -> None:
-    assert sorted(path.stem for path in documentation.FOLDER.iterdir()) == sorted(documentation.TOPICS)
-    assert documentation.PAGES.keys() == PAGES.keys()
-    assert set(documentation.PAGES.values()) <= set(documentation.TOPICS)
+    assert sorted(path.stem for path in docs.FOLDER.glob("*.md")) == sorted(docs.TOPICS)
+    assert docs.PAGES.keys() == PAGES.keys()
+    assert set(docs.PAGES.values()) <= set(docs.TOPICS)
 
 
-@pytest.mark.parametrize("topic", documentation.TOPICS)
+@pytest.mark.parametrize("topic", docs.TOPICS)
 def test_a_document_links_within_the_app_and_loads_nothing(topic: str) -> None:
     shown = parts.help_panel(topic)
-    text = documentation.text(topic)
+    text = docs.text(topic)
     assert not re.search(r"<(?:img|script|iframe|style|link|form|input)\b|<[^>]*\son\w+=|javascript:", shown)
     for other, heading in re.findall(r'data-doc="(\w+)" data-at="([^"]*)"', shown):
-        assert other in documentation.TOPICS
+        assert other in docs.TOPICS
         assert not heading or f'id="{heading}"' in parts.help_panel(other)
     assert not re.search(r"<span>[^<]+</span>", shown), "a link that the app can't follow"
-    assert f'<h2 id="help-title" tabindex="-1">{html.escape(documentation.title(topic))}</h2>' in shown
+    assert f'<h2 id="help-title" tabindex="-1">{html.escape(docs.title(topic))}</h2>' in shown
     letters = [sign for sign in CODE.sub("", LINK.sub("]", text)) if sign.isalnum()]
     assert len([sign for sign in re.sub(r"<[^>]*>", "", shown) if sign.isalnum()]) >= len(letters)
 
@@ -206,13 +206,11 @@ def test_what_looks_like_a_tag_or_another_address_is_text() -> None:
 
 def test_in_the_terminal(command: Command) -> None:
     listed = command("docs")
-    assert listed.code == 0 and all(
-        re.search(rf"^{topic} ", listed.out, re.MULTILINE) for topic in documentation.TOPICS
-    )
-    assert command("docs", "export").out == documentation.text("export")
+    assert listed.code == 0 and all(re.search(rf"^{topic} ", listed.out, re.MULTILINE) for topic in docs.TOPICS)
+    assert command("docs", "export").out == docs.text("export")
     assert command("docs", "export", "--json").json["title"] == "Export"
-    assert [each["topic"] for each in command("docs", "--json").json["topics"]] == list(documentation.TOPICS)
+    assert [each["topic"] for each in command("docs", "--json").json["topics"]] == list(docs.TOPICS)
     unknown = command("docs", "exprot")
-    assert unknown.code == 1 and all(topic in unknown.err for topic in ("There is no document", *documentation.TOPICS))
+    assert unknown.code == 1 and all(topic in unknown.err for topic in ("There is no document", *docs.TOPICS))
     with pytest.raises(DocumentationError):
-        documentation.text("../../config")
+        docs.text("../../config")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from app import api, documentation, draft, parts, recipe, workflow
+from app import api, docs, draft, parts, recipe, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import ARGILLA, HUB, Filled, FormError
@@ -394,7 +394,7 @@ def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> Non
 
 
 def test_the_document_shows_settings_and_formats_that_there_are() -> None:
-    text = (documentation.FOLDER / "export.md").read_text(encoding="utf-8")
+    text = (docs.FOLDER / "export.md").read_text(encoding="utf-8")
     (block,) = [one for one in re.findall(r"```ini\n(.*?)```", text, re.DOTALL) if "[export]" in one]
     assert build(Export, tomllib.loads(block)["export"], "[export]").test_share == 0.1
     table = text[text.index("| format | columns |") :]

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from app import recipe
 from app.comparing import NONE, NOT_THERE, differing, parts_of, settings_of
-from app.recipe import Recipe
-from app.toml import written
+from app.recipe import Recipe, to_toml
 from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.models.spec import ModelSpec
@@ -34,22 +33,22 @@ def empty_values(value: object) -> bool:
 def test_every_recipe_comes_back_from_its_toml(name: str) -> None:
     made = RECIPES[name]
     if not empty_values(made.dump()):
-        assert recipe.decoded(written(made.dump()).encode(), "it", as_json=False) == made
+        assert recipe.decoded(to_toml(made.dump()).encode(), "it", as_json=False) == made
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_any_values_come_back(values: dict[str, object]) -> None:
-    assert tomllib.loads(written(values)) == values
+    assert tomllib.loads(to_toml(values)) == values
 
 
 def test_texts_of_several_lines_can_be_read() -> None:
-    text = written(Recipe(task=Magpie(system_prompt='Ask.\nSay "please".'), rows=2).dump())
+    text = to_toml(Recipe(task=Magpie(system_prompt='Ask.\nSay "please".'), rows=2).dump())
     assert 'system_prompt = """\nAsk.\nSay \\"please\\"."""' in text
 
 
 def test_what_toml_can_not_say_is_named() -> None:
     made = Recipe(task=Magpie(), rows=1, generator=ModelSpec(preset="vllm", extra={"deep": {"a": None, "b": "\ud800"}}))
-    text = written(made.dump())
+    text = to_toml(made.dump())
     assert text.startswith("# left out, as TOML knows no empty value: 'generator.extra.deep.a'\n")
     assert tomllib.loads(text)["generator"]["extra"] == {"deep": {"b": "?"}}
 

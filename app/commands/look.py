@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app import documentation, services, terminal
+from app import docs as documents
+from app import services, terminal
 from app.commands import DATA, AsJson, app, opened
 from app.config import settings
 from tasks.marks import MEANINGS
@@ -78,10 +79,10 @@ def docs(
 ) -> None:
     """Print a document of the documentation, as Markdown."""
     if topic:
-        page = {"topic": topic, "title": documentation.title(topic), "text": documentation.text(topic)}
+        page = {"topic": topic, "title": documents.title(topic), "text": documents.text(topic)}
         terminal.show_json(page) if as_json else terminal.show(page["text"].rstrip())
         return
-    titles = {name: documentation.title(name) for name in documentation.TOPICS}
+    titles = {name: documents.title(name) for name in documents.TOPICS}
     if as_json:
         terminal.show_json({"topics": [{"topic": name, "title": named} for name, named in titles.items()]})
     else:

@@ -253,7 +253,8 @@ def _crossed(look: Look, agreement: Agreement) -> str:
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
         "both say the same."
     )
-    body = f'<div class="agree">{tables}</div>{legend}{plots.behind(numbers.of_tables(agreement), look.run, "people-by-labeller")}'
+    behind = plots.behind(numbers.of_tables(agreement), look.run, "people-by-labeller")
+    body = f'<div class="agree">{tables}</div>{legend}{behind}'
     return parts.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
 
 

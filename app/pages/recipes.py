@@ -16,10 +16,9 @@ from app.pages import compare, keeping
 from app.pages.board import Act, Board, Done
 from app.pages.event_values import upload_button
 from app.parts import t
-from app.recipe import Recipe, plain
+from app.recipe import Recipe, plain, to_toml
 from app.shelf import LONGEST_NAME, file_name, from_file, read
 from app.tables.library import Kept
-from app.toml import written
 from tasks.errors import ClaywrightError, SettingsError
 
 RECIPE, COMMAND = "recipe", "command"
@@ -94,7 +93,7 @@ def _recipe(look: Look) -> str:
     recipe, trouble = look.wanted, ""
     if recipe is None:
         trouble = parts.notice(f"This can't be run yet. {_missing(look)}", "warn")
-    text = written(recipe.dump() if recipe is not None else plain(draft.parts_from(look.filled)))
+    text = to_toml(recipe.dump() if recipe is not None else plain(draft.parts_from(look.filled)))
     file = file_name(str(look.filled.get("name") or "dataset"))
     link = f'<a class="save" download="{t(file)}" href="data:application/toml;charset=utf-8,{quote(text)}">Download</a>'
     return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")

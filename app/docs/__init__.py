@@ -1,11 +1,11 @@
-"""The documentation that comes along with the app: Markdown files in `docs/`, one a topic."""
+"""The documentation that comes along with the app: the Markdown files beside this one, one a topic."""
 
 from functools import cache
 from pathlib import Path
 
 from app.errors import DocumentationError
 
-FOLDER = Path(__file__).parent / "docs"
+FOLDER = Path(__file__).parent
 TOPICS = (
     "start",
     "models",
