@@ -62,7 +62,7 @@ from feedback.hub import Published
 from feedback.push import Pushed
 from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import ExistingRows, InstructionResponse
-from tasks.answers import Answers
+from tasks.answering import Answers
 from tasks.base import Task
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec

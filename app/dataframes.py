@@ -14,7 +14,7 @@ from feedback.judged import Judged
 from feedback.lines import provenance
 from feedback.pairs import best
 from tasks.errors import SettingsError
-from tasks.marks import marks
+from tasks.response_flags import marks
 
 if TYPE_CHECKING:
     import pandas as pd

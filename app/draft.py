@@ -25,8 +25,8 @@ from feedback.judged import Merging
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
-from tasks.answers import Answers
-from tasks.budget import Budget
+from tasks.answering import Answers
+from tasks.engine.budget import Budget
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build

@@ -21,7 +21,7 @@ from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.turns import Turns
 from feedback.ultrafeedback import Question, UltraFeedback
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.errors import (
     BudgetSpent,
     CallRefused,

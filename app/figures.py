@@ -9,7 +9,7 @@ from app.tables.runs import Run
 from feedback.agreement import Agreement
 from feedback.lengths import ByLength, by_length, edges_of
 from feedback.scales import Said
-from tasks.served import Tally
+from tasks.engine.retries import Tally
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

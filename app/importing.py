@@ -25,9 +25,10 @@ from app.tables.runs import Run
 from feedback import foreign
 from feedback.server import Server
 from feedback.ultrafeedback import UltraFeedback
-from tasks import ExistingRows, layouts
+from tasks import ExistingRows
+from tasks.columns import layouts
 from tasks.errors import SettingsError
-from tasks.existing import LEFT_OUT
+from tasks.existing_rows import LEFT_OUT
 from tasks.models.spec import ModelSpec
 
 WITHIN = (*KNOWN, ".zip")

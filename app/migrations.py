@@ -15,7 +15,7 @@ from typing import Any
 
 from app.tables.scores import keep_all
 from feedback.lengths import words
-from tasks.marks import marks_for
+from tasks.response_flags import marks_for
 
 _MODELS = (
     "coalesce((SELECT group_concat(model, char(10)) FROM"
@@ -465,7 +465,7 @@ def m014_outcomes(connection: sqlite3.Connection) -> None:
           who TEXT NOT NULL, created TEXT NOT NULL, undone TEXT);
         CREATE UNIQUE INDEX settlements_row ON settlements(row) WHERE undone IS NULL;
         CREATE INDEX settlements_of ON settlements(row, id);
-        -- the marks of a response (tasks/marks.py) a line each; those of all responses of a row stand with the row
+        -- the marks of a response (tasks/response_flags.py) a line each; those of all responses of a row stand with the row
         ALTER TABLE responses ADD COLUMN marks TEXT NOT NULL DEFAULT '';
         ALTER TABLE rows ADD COLUMN marks TEXT NOT NULL DEFAULT '';
         -- blind: sealed as audit without suggestions. sample: audit or queue, in the push that sent it last, and queue: its

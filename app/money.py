@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
 from tasks import local as local_model
+from tasks.engine.retries import Tally
 from tasks.models import catalogue
 from tasks.models.catalogue import listed
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
-from tasks.served import Tally
 
 A_MILLION = 1_000_000
 LEAST = 0.01

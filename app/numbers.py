@@ -17,9 +17,9 @@ from feedback.lengths import ByLength
 from feedback.measures import Measure
 from feedback.scales import Said, Scale, by_aspect, by_both, by_model
 from feedback.writers import protected
+from tasks.engine.retries import Tally
 from tasks.errors import SettingsError
-from tasks.marks import MEANINGS
-from tasks.served import Tally
+from tasks.response_flags import MEANINGS
 
 if TYPE_CHECKING:
     import pandas as pd

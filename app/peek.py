@@ -14,7 +14,7 @@ from app.pool import held
 from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.errors import InputError
 from tasks.models.base import Capabilities, Endpoint
 from tasks.types import Message, Row, Unit

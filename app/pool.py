@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from app.tables.text import NEAR_DUPLICATE
 from tasks.errors import InputError
-from tasks.novelty import Novelty
+from tasks.text.near_duplicates import Novelty
 from tasks.types import Dropped, Row
 
 MOST_SEEDS, MOST_CHARACTERS = 500_000, 100_000_000

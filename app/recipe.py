@@ -27,8 +27,8 @@ from feedback.judged import Merging
 from feedback.schema import Review
 from feedback.ultrafeedback import UltraFeedback
 from tasks import TASKS, Task
-from tasks.answers import Answers
-from tasks.budget import Budget
+from tasks.answering import Answers
+from tasks.engine.budget import Budget
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec, bare
 from tasks.settings import build

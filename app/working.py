@@ -18,14 +18,14 @@ from app.tables.text import now
 from app.tables.workings import NOTED_EVERY
 from app.workers import working_on
 from app.workspace import Workspace
-from tasks.budget import Account, Use
-from tasks.engine import Engine
+from tasks.engine.budget import Account, Use
+from tasks.engine.engine import Engine
+from tasks.engine.retries import ANSWER_TOKENS, LENGTHS
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.base import Endpoint
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
-from tasks.served import ANSWER_TOKENS, LENGTHS
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache, partial
 from typing import Literal
 
-from tasks.novelty import UNSPACED
+from tasks.text.near_duplicates import UNSPACED
 
 Kind = Literal["same", "gone", "new"]
 TOKEN = re.compile(rf"\s+|[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")

@@ -36,8 +36,8 @@ from feedback.writers import (
     write,
 )
 from tasks.errors import SettingsError
-from tasks.novelty import Novelty
 from tasks.settings import setting
+from tasks.text.near_duplicates import Novelty
 
 DECISIONS = {"approved": ("approve",), "rejected": ("reject",), "reviewed": ("approve", "reject", "unsure")}
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?")

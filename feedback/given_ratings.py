@@ -8,8 +8,8 @@ from typing import Any
 
 from feedback.types import Rating
 from tasks.base import text
-from tasks.layouts import RATED_BY_DISTILABEL
-from tasks.missing import is_missing
+from tasks.columns.layouts import RATED_BY_DISTILABEL
+from tasks.columns.missing_values import is_missing
 from tasks.types import PER_RESPONSE, Row
 
 GIVEN = "imported"

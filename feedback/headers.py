@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from tasks.courtesies import closing
-from tasks.patterns import lazy_pattern
+from tasks.text.courtesies import closing
+from tasks.text.patterns import lazy_pattern
 
 EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns that begin anew at each line would take for ever
 COLON = r"[ \t*_`\"']*+[:=：]"

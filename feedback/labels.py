@@ -9,7 +9,7 @@ from itertools import islice
 
 from feedback.headers import EDGE, LABEL, OWN, kind
 from feedback.scores import plain_digits
-from tasks.patterns import lazy_pattern
+from tasks.text.patterns import lazy_pattern
 
 WORDS = r"(?P<label>[^\W\d_][^\d\n:：=.,;!?。，、！？()（）\[\]{}|*_`#<>\"“”]{0,29}+)"
 BRACKETS = r"(?P<scale>[ \t]*+[(\[（][^()\[\]（）\n:：]{1,30}[)\]）])?+"

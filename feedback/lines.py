@@ -13,8 +13,8 @@ from feedback.origins import NOT_KNOWN
 from feedback.pairs import Best, Rule, best, better, differ, in_order, pair, ranked
 from feedback.types import judgements
 from feedback.ultrafeedback import reference
-from tasks.answers import INSTRUCTING
-from tasks.marks import marks
+from tasks.answering import INSTRUCTING
+from tasks.response_flags import marks
 
 Line = dict[str, Any]
 

@@ -4,7 +4,7 @@ import re
 
 from feedback import labels
 from feedback.headers import COLON, EDGE, HEADER, KIND, LABEL, NAMED, REASON, SCALE, kind, number_of
-from tasks.patterns import lazy_pattern
+from tasks.text.patterns import lazy_pattern
 
 TAG = lazy_pattern(
     r"<(?P<end>/)?(?P<name>[^\W\d_]{2,20})[ \t_-]{0,2}(?P<number>\d{1,3}|(?-i:[A-H])\b|(?<=_)[a-h]\b)?"

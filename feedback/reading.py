@@ -31,10 +31,10 @@ from feedback.headers import (
 from feedback.normal_form import NOT_TEXTS, even, normal_form
 from feedback.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, score
 from feedback.types import RatingStatus
-from tasks.lenient_json import decode
-from tasks.patterns import lazy_pattern
-from tasks.reading import unquoted
-from tasks.tokens import END, begun, run_on
+from tasks.text.answers import unquoted
+from tasks.text.lenient_json import decode
+from tasks.text.patterns import lazy_pattern
+from tasks.text.turn_tokens import END, begun, run_on
 
 TURN_END = lazy_pattern(rf"{END}|</s>")
 ANYWHERE = lazy_pattern(rf"\b{KIND}[ \t*_`]*", re.I)

@@ -23,7 +23,7 @@ from feedback.schema import (
 )
 from feedback.types import CORRECTION_OF, RANKING, Rating
 from feedback.ultrafeedback import reference
-from tasks.conversations import readable
+from tasks.columns.conversations import readable
 from tasks.types import Row
 
 NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./ -]+")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from feedback.types import RatingStatus
-from tasks.patterns import lazy_pattern
+from tasks.text.patterns import lazy_pattern
 
 NUMBER = lazy_pattern(
     r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?(\d++(?:\.\d++)?+)(?![\d.,]*\d|(?![分点점])[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"

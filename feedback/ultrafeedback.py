@@ -18,12 +18,12 @@ from feedback.arrangement import letter
 from feedback.aspects import ASPECTS
 from feedback.types import Rating
 from tasks.base import text
-from tasks.conversations import readable
+from tasks.columns.conversations import readable
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.prompts import Prompts
-from tasks.reading import too_long
 from tasks.settings import setting
+from tasks.text.answers import too_long
 from tasks.types import Message, Row
 
 PROMPT, AGAIN = "ultrafeedback.v1", "ultrafeedback_again.v1"

@@ -2,7 +2,7 @@
 
 from tasks.base import Task
 from tasks.evol_instruct import EvolInstruct
-from tasks.existing import ExistingRows
+from tasks.existing_rows import ExistingRows
 from tasks.genstruct import Genstruct
 from tasks.instruction_response import InstructionResponse
 from tasks.magpie import Magpie

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tasks.columns.missing_values import cell_text, is_missing, python_value, text_of_bytes
 from tasks.errors import InputError
-from tasks.missing import cell_text, is_missing, python_value, text_of_bytes
 from tasks.models.base import Model
 from tasks.types import Dropped, Row, Unit
 

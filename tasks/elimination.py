@@ -7,8 +7,8 @@ can be told from the words. A word that the instruction had before counts agains
 import re
 from collections.abc import Sequence
 
-from tasks.patterns import lazy_pattern
-from tasks.reading import unbold
+from tasks.text.answers import unbold
+from tasks.text.patterns import lazy_pattern
 
 SHORT = 80
 """Words: an apology in a text that is not shorter belongs to the instruction."""

@@ -21,8 +21,8 @@ from tasks.elimination import why_not
 from tasks.errors import SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import PROMPTS
-from tasks.reading import is_request, json_in, means_json, text_in, too_long
 from tasks.settings import setting
+from tasks.text.answers import is_request, json_in, means_json, text_in, too_long
 from tasks.types import Dropped, Row, Unit
 
 DEPTH, BREADTH, GAIN = "evol_depth.v1", "evol_breadth.v1", "evol_gain.v1"

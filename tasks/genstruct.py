@@ -14,18 +14,18 @@ from itertools import count
 from typing import Any, ClassVar
 
 from tasks.base import Task, plain, text
-from tasks.courtesies import is_hope
 from tasks.errors import PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
 from tasks.models.chat_templates import clean
 from tasks.models.spec import MOST_TOKENS
-from tasks.passages import Passage, passages
-from tasks.patterns import lazy_pattern
 from tasks.prompts import PROMPTS
-from tasks.reading import WHOLE_FENCE, json_in, too_long, unquoted
 from tasks.settings import setting
+from tasks.text.answers import WHOLE_FENCE, json_in, too_long, unquoted
+from tasks.text.chunking import Passage, passages
+from tasks.text.courtesies import is_hope
+from tasks.text.patterns import lazy_pattern
+from tasks.text.turn_tokens import ended, turn
 from tasks.text_generation import response
-from tasks.tokens import ended, turn
 from tasks.types import Dropped, Response, Row, Unit
 
 PROMPT, NATIVE = "genstruct.v1", "genstruct_native.v1"

@@ -23,8 +23,8 @@ from tasks.errors import CallRefused, SettingsError, Unsupported
 from tasks.models.base import OPEN_TURN, Capabilities, Completion, Model
 from tasks.models.chat_templates import OpenTurn, Template, clean, fold, opened, resolve
 from tasks.models.spec import MOST_TOKENS
-from tasks.reading import too_long
 from tasks.settings import setting
+from tasks.text.answers import too_long
 from tasks.text_generation import response
 from tasks.types import Dropped, Message, Response, Row, Unit
 

@@ -1,7 +1,7 @@
 """Prompts are Jinja files beside the code, named with their version: `genstruct.v1.jinja2`.
 
 New wording is a new version, and each row's origin records which one made it. Templates that a user wrote, or took from
-elsewhere, are foreign: what is text and {{ column }} alone is filled here, all else in a process apart (template_sandbox.py).
+elsewhere, are foreign: what is text and {{ column }} alone is filled here, all else in a process apart (templates/sandbox.py).
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.columns.missing_values import cell_text, python_value
 from tasks.errors import InputError, SettingsError
-from tasks.missing import cell_text, python_value
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,7 +80,7 @@ def columns_in(template: str) -> tuple[str, ...]:
     """
     if (parts := simple(template)) is not None:
         return tuple(sorted({column for _, column in parts if column}))
-    from tasks.template_sandbox import SANDBOX, CantRender
+    from tasks.templates.sandbox import SANDBOX, CantRender
 
     try:
         return SANDBOX.columns(template)
@@ -100,7 +100,7 @@ def render_foreign(template: str, values: Mapping[str, Any]) -> str:
     named = _of(template, values)
     if (parts := simple(template)) is not None:
         return _filled(parts, named)
-    from tasks.template_sandbox import SANDBOX, CantRender
+    from tasks.templates.sandbox import SANDBOX, CantRender
 
     try:
         return SANDBOX.prompt(template, named)
@@ -114,7 +114,7 @@ def rendered_at_once(template: str, values: Mapping[str, Any]) -> bool:
     """True if `render_foreign` waits for nothing: the template is simple, or was rendered with these values just now."""
     if simple(template) is not None:
         return True
-    from tasks.template_sandbox import SANDBOX
+    from tasks.templates.sandbox import SANDBOX
 
     return SANDBOX.knows(template, _of(template, values))
 

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 from tasks.base import Task, text
 from tasks.errors import InputError, SettingsError
-from tasks.lists import items_in
 from tasks.models.base import Model
 from tasks.prompts import PROMPTS
-from tasks.reading import too_long
 from tasks.settings import setting
+from tasks.text.answers import too_long
+from tasks.text.list_parser import items_in
 from tasks.types import Dropped, Row, Unit
 
 PROMPT, POOL_PROMPT = "self_instruct.v1", "self_instruct_pool.v1"

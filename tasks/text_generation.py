@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tasks.base import Task, plain, text
-from tasks.conversations import NotHeld, conversation, is_conversation
+from tasks.columns.conversations import NotHeld, conversation, is_conversation
+from tasks.columns.missing_values import python_value, python_values
 from tasks.errors import CallRefused, SettingsError
-from tasks.missing import python_value, python_values
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
 from tasks.settings import setting

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.budget import Account, Budget
-from tasks.engine import Call, Engine
+from tasks.engine.budget import Account, Budget
+from tasks.engine.engine import Call, Engine
+from tasks.engine.rate_limits import Limits
 from tasks.errors import ModelError
-from tasks.limits import Limits
 from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind
 from tasks.types import Message
 

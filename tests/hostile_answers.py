@@ -8,13 +8,13 @@ from app.pool import Pool
 from feedback.types import Rating
 from feedback.ultrafeedback import UltraFeedback
 from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, Task, TextGeneration
-from tasks.engine import Engine
-from tasks.marks import marks
+from tasks.engine.engine import Engine
 from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
-from tasks.reading import MOST_READ
+from tasks.response_flags import marks
+from tasks.text.answers import MOST_READ
 from tasks.types import Dropped, Response, Row, Unit
 from tests.scripts import Memo
 from tests.servers import protocol

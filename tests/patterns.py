@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tasks.patterns import LazyPattern
+from tasks.text.patterns import LazyPattern
 from tests.conftest import ROOT
 
 METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")

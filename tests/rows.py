@@ -18,7 +18,7 @@ from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.tables.workings import Tallies
 from feedback.types import Rating, Verdict
-from tasks.served import Tally
+from tasks.engine.retries import Tally
 from tasks.types import Dropped, Response, Row
 from tests.conftest import ArgillaServer
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks import Task
-from tasks.engine import Call, Engine
+from tasks.engine.engine import Call, Engine
 from tasks.models.base import Capabilities, Completion, Kind
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.types import Dropped, Message, Row, Unit

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tasks.answers import Answers
-from tasks.engine import Engine
+from tasks.answering import Answers
+from tasks.engine.engine import Engine
 from tasks.errors import SettingsError
-from tasks.marks import marks
 from tasks.models.base import Capabilities, Completion
 from tasks.principles import BALANCED, PRINCIPLES, choose, weights
+from tasks.response_flags import marks
 from tasks.settings import build
 from tasks.types import Message, Response, Row
 from tests.scripts import Memo, Model, do, said

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tasks.budget import Account, Budget, Use
+from tasks.engine.budget import Account, Budget, Use
+from tasks.engine.retries import ANSWER_TOKENS, TEMPLATE_TOKENS, Asked
 from tasks.errors import BudgetSpent, ServerFault, SettingsError, TimedOut
 from tasks.models.base import Completion, Kind
-from tasks.served import ANSWER_TOKENS, TEMPLATE_TOKENS, Asked
 from tests.endpoints import Fake, Remembered, echo, engine, failing, run
 
 

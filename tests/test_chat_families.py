@@ -27,8 +27,8 @@ import pytest
 from app import services
 from tasks.models.base import Capabilities
 from tasks.models.chat_templates import CONTROL, MOST_STOPS, clean, open_user_turn, resolve
-from tasks.models.families import FAMILIES, family_of
-from tasks.template_renderer import DAY
+from tasks.models.template_families import FAMILIES, family_of
+from tasks.templates.renderer import DAY
 from tasks.types import Message
 
 SYSTEM: Message = {"role": "system", "content": "You talk about tides."}

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tasks.errors import SettingsError, Unsupported
-from tasks.models import hub
+from tasks.models import tokenizer_config
 from tasks.models.base import Capabilities
 from tasks.models.chat_templates import Template, resolve
-from tasks.models.families import FAMILIES
 from tasks.models.scripted import TEMPLATE, ScriptedEndpoint
+from tasks.models.template_families import FAMILIES
 from tests.conftest import ROOT
 from tests.scripts import do
 
@@ -26,18 +26,18 @@ from tests.scripts import do
 class Places:
     """The Hub, with what it has and what it was asked for."""
 
-    def __init__(self, **has: hub.Tokenizer) -> None:
+    def __init__(self, **has: tokenizer_config.Tokenizer) -> None:
         self.has = {name.replace("__", "/"): tokenizer for name, tokenizer in has.items()}
         self.asked: list[str] = []
 
-    def __call__(self, place: str) -> hub.Tokenizer:
+    def __call__(self, place: str) -> tokenizer_config.Tokenizer:
         self.asked.append(place)
         if place not in self.has:
-            raise hub.NotThere("the Hub has no such model, or it is private")
+            raise tokenizer_config.NotThere("the Hub has no such model, or it is private")
         return self.has[place]
 
 
-THEIRS = hub.Tokenizer("the hub's", "<s>", "</s>")
+THEIRS = tokenizer_config.Tokenizer("the hub's", "<s>", "</s>")
 
 
 def test_the_users_template_wins_over_the_servers_over_the_hubs_over_the_name() -> None:
@@ -102,24 +102,30 @@ def folder(path: Path, config: Any = None, jinja: str | None = None) -> str:
 @pytest.mark.parametrize(
     ("config", "jinja", "read"),
     [
-        ({"chat_template": "t"}, None, hub.Tokenizer("t")),
-        ({"chat_template": "old", "bos_token": "<s>"}, "new", hub.Tokenizer("new", "<s>")),
-        (None, "alone", hub.Tokenizer("alone")),
+        ({"chat_template": "t"}, None, tokenizer_config.Tokenizer("t")),
+        ({"chat_template": "old", "bos_token": "<s>"}, "new", tokenizer_config.Tokenizer("new", "<s>")),
+        (None, "alone", tokenizer_config.Tokenizer("alone")),
         (
             {"chat_template": "t", "bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_bos_token": False},
             None,
-            hub.Tokenizer("t", "<s>", "</s>", adds_bos=False),
+            tokenizer_config.Tokenizer("t", "<s>", "</s>", adds_bos=False),
         ),
         (
             {"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "t"}]},
             None,
-            hub.Tokenizer("t"),
+            tokenizer_config.Tokenizer("t"),
         ),
-        ({"chat_template": "t", "bos_token": None, "eos_token": 7, "add_bos_token": None}, None, hub.Tokenizer("t")),
+        (
+            {"chat_template": "t", "bos_token": None, "eos_token": 7, "add_bos_token": None},
+            None,
+            tokenizer_config.Tokenizer("t"),
+        ),
     ],
 )
-def test_a_tokenizer_config_is_read(tmp_path: Path, config: Any, jinja: str | None, read: hub.Tokenizer) -> None:
-    assert hub.tokenizer(folder(tmp_path / "model", config, jinja)) == read
+def test_a_tokenizer_config_is_read(
+    tmp_path: Path, config: Any, jinja: str | None, read: tokenizer_config.Tokenizer
+) -> None:
+    assert tokenizer_config.tokenizer(folder(tmp_path / "model", config, jinja)) == read
 
 
 @pytest.mark.parametrize(
@@ -131,19 +137,21 @@ def test_a_tokenizer_config_is_read(tmp_path: Path, config: Any, jinja: str | No
     ],
 )  # fmt: skip
 def test_a_folder_without_a_template_says_so(tmp_path: Path, config: Any, words: str) -> None:
-    with pytest.raises(hub.NotThere, match=words):
-        hub.tokenizer(folder(tmp_path / "model", config))
+    with pytest.raises(tokenizer_config.NotThere, match=words):
+        tokenizer_config.tokenizer(folder(tmp_path / "model", config))
 
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(hub.NotThere, match=r"its chat_template\.jinja is longer than 10 MB"):
-        hub.tokenizer(folder(tmp_path / "model", {"chat_template": "t"}, " " * (hub.MOST_BYTES + 1)))
+    with pytest.raises(tokenizer_config.NotThere, match=r"its chat_template\.jinja is longer than 10 MB"):
+        tokenizer_config.tokenizer(
+            folder(tmp_path / "model", {"chat_template": "t"}, " " * (tokenizer_config.MOST_BYTES + 1))
+        )
 
 
 def test_without_the_hub_the_next_place_is_asked(tmp_path: Path) -> None:
     """Tests run with HF_HUB_OFFLINE: the real client says that it can't ask."""
-    with pytest.raises(hub.NotThere, match="can't be reached"):
-        hub.tokenizer("nobody/nothing")
+    with pytest.raises(tokenizer_config.NotThere, match="can't be reached"):
+        tokenizer_config.tokenizer("nobody/nothing")
     assert resolve(None, Capabilities(), "nobody/zephyr-7b-beta").source == FAMILIES["zephyr"].source
     place = folder(tmp_path / "served", {"chat_template": "here"})
     assert resolve(None, Capabilities(), place).source == resolve(place, Capabilities(), "x").source == "here"
@@ -187,15 +195,15 @@ def hub_server(files: dict[str, bytes]) -> Iterator[str]:
 def test_the_real_client_of_the_hub_fetches_a_template(tmp_path: Path) -> None:
     """In a process of its own, as the client reads its settings once."""
     program = """
-from tasks.models import hub
+from tasks.models import tokenizer_config
 for place in ("a/model", "gated/model", "a/bare", "a/giant"):
     try:
-        print(hub.tokenizer(place))
-    except hub.NotThere as reason:
+        print(tokenizer_config.tokenizer(place))
+    except tokenizer_config.NotThere as reason:
         print(reason)
 """
     config = json.dumps({"chat_template": "from the hub", "eos_token": "</s>"}).encode()
-    giant = b" " * (hub.MOST_BYTES + 1)
+    giant = b" " * (tokenizer_config.MOST_BYTES + 1)
     names = {
         "/a/model/resolve/main/tokenizer_config.json": config,
         "/a/giant/resolve/main/tokenizer_config.json": giant,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import SettingsError
 from tasks.models.chat_templates import CONTROL, Template, clean, fold, open_user_turn
-from tasks.models.families import FAMILIES
+from tasks.models.template_families import FAMILIES
 from tasks.types import Message
 
 SMOL = (

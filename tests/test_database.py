@@ -14,7 +14,7 @@ import pytest
 from app.errors import StoreError
 from app.migrations import STEPS, migrate
 from app.store import Store
-from tasks.engine import Call
+from tasks.engine.engine import Call
 from tasks.models.base import Completion
 from tests.rows import with_row
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from feedback.ultrafeedback import schema as rating_schema
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
+from tasks.engine.rate_limits import Pace
 from tasks.errors import CallRefused, EndpointRefused, ModelError, PromptTooLong, SettingsError
 from tasks.evol_instruct import schema as evolved_schema
 from tasks.genstruct import schema as pair_schema
-from tasks.limits import Pace
 from tasks.models.base import Completion
 from tasks.models.dialect import Dialect, common
 from tasks.models.openai import Known, OpenAIEndpoint

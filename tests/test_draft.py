@@ -28,7 +28,7 @@ from tasks import (
     SelfInstruct,
     TextGeneration,
 )
-from tasks.answers import Answers
+from tasks.answering import Answers
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec, names_a_key
 from tasks.settings import build

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.engine import Call, Engine, draw_number
+from tasks.engine.engine import Call, Engine, draw_number
 from tasks.errors import CallRefused, EndpointDown, EndpointRefused, Overloaded, ServerFault, Stopped, Unreachable
 from tasks.models.base import Capabilities, Completion
 from tests.endpoints import Fake, Remembered, echo, engine, failing, run
@@ -253,7 +253,7 @@ def test_draws_that_are_not_seeded_count_from_zero_and_send_no_seed() -> None:
 
 def test_draw_numbers_are_the_same_in_every_process() -> None:
     assert draw_number("7/unit/0", 0) == 7552540362325568
-    code = "from tasks.engine import draw_number; print(draw_number('7/unit/0', 0), draw_number('7/unit/0', 1))"
+    code = "from tasks.engine.engine import draw_number; print(draw_number('7/unit/0', 0), draw_number('7/unit/0', 1))"
     root = Path(__file__).resolve().parent.parent
     said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
     assert said.split() == [str(draw_number("7/unit/0", 0)), str(draw_number("7/unit/0", 1))]

@@ -23,7 +23,7 @@ from feedback.schema import Shape
 from feedback.spool import Spool
 from feedback.ultrafeedback import talk
 from tasks.errors import SettingsError
-from tasks.models.families import FAMILIES
+from tasks.models.template_families import FAMILIES
 from tasks.types import Message, Response
 from tests import trainers
 from tests.judging import ROW, judged, verdict

@@ -28,7 +28,8 @@ from app.store import Store
 from app.tables.runs import RunCounts
 from app.ui import PAGES
 from feedback import exports, judged, schema, ultrafeedback
-from tasks import TASKS, answers, budget
+from tasks import TASKS, answering
+from tasks.engine import budget
 from tasks.errors import InputError
 from tasks.models.spec import ModelSpec
 from tests.desks import SOMEBODY, act, at_desk
@@ -36,7 +37,7 @@ from tests.test_draft import TROUBLES, filled
 
 CLASSES = {
     inputs: "Inputs", exports: "Export", judged: "Merging", schema: "Review", ultrafeedback: "UltraFeedback",
-    answers: "Answers", budget: "Budget", tasks.models.spec: "ModelSpec", recipe: "Recipe",
+    answering: "Answers", budget: "Budget", tasks.models.spec: "ModelSpec", recipe: "Recipe",
     **{inspect.getmodule(task): task.__name__ for task in TASKS.values()},
 }  # fmt: skip
 """Where settings that a form fills are checked."""

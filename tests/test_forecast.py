@@ -28,8 +28,8 @@ from app.tables.runs import Run, RunCounts
 from app.workspace import Workspace
 from feedback.ultrafeedback import UltraFeedback
 from tasks import Magpie, TextGeneration
+from tasks.engine.retries import Tally
 from tasks.models.spec import ModelSpec
-from tasks.served import Tally
 from tasks.types import Response, Row
 from tests.rows import took
 from tests.servers import FakeOpenAI

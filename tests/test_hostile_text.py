@@ -17,16 +17,16 @@ PUT_TOGETHER = {
     "feedback/ultrafeedback.py: re.match": "a number, escaped, behind characters that are no digits",
     "feedback/writers.py: re.compile": "a file's own name, escaped",
     "tasks/models/catalogue.py: re.match": "the package's own patterns, on the host of an address",
-    "tasks/models/families.py: re.search": "200 characters of a model's name",
+    "tasks/models/template_families.py: re.search": "200 characters of a model's name",
     "tasks/models/scripted.py: re.compile": "what a user scripts for a model of their own",
-    "tasks/patterns.py: re.compile": "patterns of modules, each seen where it is",
+    "tasks/text/patterns.py: re.compile": "patterns of modules, each seen where it is",
 }
 """Patterns that are made where they are used, and why they are no risk."""
 LOOKED_AT = {
-    "tasks/lists.py: FENCE, tasks/reading.py: FENCE": "what follows its repeats always fits, so none is tried again",
+    "tasks/text/answers.py: FENCE, tasks/text/list_parser.py: FENCE": "what follows its repeats always fits: none is tried again",
     "tasks/magpie.py: FENCED": "a line that begins a block also ends one: only the last can lack its end",
     "tasks/models/chat_templates.py: STRUCK": "what is between the marks ends at the next mark",
-    "tasks/lenient_json.py: TOKEN": "a text that does not end goes on to the end of all, so that none is tried again",
+    "tasks/text/lenient_json.py: TOKEN": "a text that does not end goes on to the end of all, so that none is tried again",
     "feedback/addresses.py: PAGES": "an address that the user typed",
     "feedback/headers.py: RULE": "begins at a line's beginning and stays on the line",
     "feedback/scores.py: KINDS": "looks at 300 characters",

@@ -31,7 +31,7 @@ from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from feedback.exports import Export
 from feedback.server import Server
 from tasks.errors import InputError, SettingsError
-from tasks.existing import own_id
+from tasks.existing_rows import own_id
 from tasks.types import Row
 from tests.conftest import ArgillaServer, Command
 from tests.make_workspace import make_workspace

@@ -34,7 +34,7 @@ from app.tables.runs import Run
 from app.workspace import Workspace
 from feedback.agreement import Agreement
 from feedback.types import Rating
-from tasks.served import Tally
+from tasks.engine.retries import Tally
 from tasks.types import Dropped, Message, Response, Row
 from tests.rows import made_of, took, with_run
 from tests.servers import FakeOpenAI, Fault

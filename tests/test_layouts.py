@@ -10,9 +10,10 @@ from hypothesis import example
 from hypothesis import given as example_of
 from hypothesis import strategies as st
 
-from tasks import ExistingRows, layouts
-from tasks.conversations import NotHeld, conversation, transcript
-from tasks.engine import Engine
+from tasks import ExistingRows
+from tasks.columns import layouts
+from tasks.columns.conversations import NotHeld, conversation, transcript
+from tasks.engine.engine import Engine
 from tasks.errors import InputError
 from tasks.types import Dropped
 from tests.scripts import Memo, Model, do, dropped, made, row, said

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.lenient_json import decode
+from tasks.text.lenient_json import decode
 from tests.hostile_answers import answers
 
 GOOD = {"rating": 4, "rationale": "Good."}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.engine.rate_limits import MINUTE, Limiter, Pace
+from tasks.engine.stop_event import Halt
 from tasks.errors import Stopped
-from tasks.halt import Halt
-from tasks.limits import MINUTE, Limiter, Pace
 from tests.endpoints import Fake, echo, engine, run
 
 
@@ -202,7 +202,7 @@ class Hurry(Halt):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr("tasks.limits.time.monotonic", found.monotonic)
+    monkeypatch.setattr("tasks.engine.rate_limits.time.monotonic", found.monotonic)
     return found
 
 
@@ -229,7 +229,7 @@ def test_no_minute_has_more_tokens_than_were_given(calls: list[tuple[int, float]
 
     async def work() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tasks.limits.time.monotonic", clock.monotonic)
+            patch.setattr("tasks.engine.rate_limits.time.monotonic", clock.monotonic)
             pace, halt, used = Pace(0, tokens), Hurry(clock), []
             for most, share in calls:
                 await pace.take(most, halt)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import InstructionResponse, Magpie
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.errors import SettingsError, Unsupported
 from tasks.magpie import repeats_itself
 from tasks.models.openai import OpenAIEndpoint

@@ -17,9 +17,9 @@ from app.api import EvolInstruct, ScriptedLLM, SelfInstruct, TextGeneration
 from app.inputs.inputs import Inputs, rows
 from tasks import ExistingRows
 from tasks.base import listed, plain, text
+from tasks.columns.missing_values import cell_text, is_missing, python_value
 from tasks.errors import InputError
-from tasks.existing import own_id
-from tasks.missing import cell_text, is_missing, python_value
+from tasks.existing_rows import own_id
 from tasks.prompts import render_foreign
 from tasks.types import Dropped, Row, Unit
 

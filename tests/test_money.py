@@ -18,9 +18,9 @@ from app.store import Store
 from app.tables.runs import Run
 from app.workspace import Workspace
 from tasks import Magpie, local
+from tasks.engine.retries import Tally
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
-from tasks.served import Tally
 from tests.desks import SOMEBODY, act, at_desk
 from tests.servers import FakeOpenAI
 

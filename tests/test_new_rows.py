@@ -25,8 +25,8 @@ from app.turns import Turns
 from app.units import most_rows, number_of_units
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, InputError, SettingsError, Stopped
-from tasks.novelty import similarity
 from tasks.self_instruct import ROUND
+from tasks.text.near_duplicates import similarity
 from tasks.types import Dropped, Row
 from tests.servers import FakeOpenAI, Fault, protocol
 from tests.test_kill import kill_when, resume

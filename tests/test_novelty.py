@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import SettingsError
-from tasks.novelty import Novelty, similarity, words
 from tasks.self_instruct import SelfInstruct
+from tasks.text.near_duplicates import Novelty, similarity, words
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.errors import (
     CallFailed,
     CallRefused,

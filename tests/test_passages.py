@@ -18,7 +18,7 @@ from feedback.records import About, Place, item
 from feedback.schema import shape_of
 from tasks import Genstruct
 from tasks.errors import InputError
-from tasks.passages import BYTES_PER_TOKEN, SLAB, Passage, passages
+from tasks.text.chunking import BYTES_PER_TOKEN, SLAB, Passage, passages
 from tests.servers import FakeOpenAI
 
 

@@ -17,8 +17,8 @@ from app.reserve import Reserve
 from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run
-from tasks import served
-from tasks.engine import Call
+from tasks.engine import retries
+from tasks.engine.engine import Call
 from tasks.errors import BudgetSpent, SettingsError
 from tasks.models.base import Completion
 from tests.conftest import Work
@@ -72,7 +72,7 @@ def test_a_budget_in_money_needs_prices(tmp_path: Path, store: Store, work: Work
     with pytest.raises(BudgetSpent, match=r"The budget of \$0\.03 is used up: \$0\.\d\d was spent"):
         work({**given, "budget": {"dollars": 0.03}})
     assert 0 < len(server.calls) < UNITS
-    assert all(call["body"]["max_tokens"] == served.ANSWER_TOKENS for call in server.calls)
+    assert all(call["body"]["max_tokens"] == retries.ANSWER_TOKENS for call in server.calls)
 
 
 def test_what_a_killed_process_used_is_told_from_its_answers(tmp_path: Path) -> None:

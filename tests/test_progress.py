@@ -13,7 +13,7 @@ from app.desk import Desk, Look
 from app.draft import OWN_ADDRESS
 from app.pages import cards, generate, header, switcher
 from app.store import Store
-from tasks import served
+from tasks.engine import retries
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
 from tests.servers import FakeOpenAI, Fault
@@ -52,7 +52,7 @@ def forms(url: str, **more: Any) -> dict[str, Any]:
 
 
 def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "WORTH_TELLING", 0.05)
+    monkeypatch.setattr(retries, "WORTH_TELLING", 0.05)
     ratings: list[int] = []
 
     def latency(body: dict[str, Any]) -> float:

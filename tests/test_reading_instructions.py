@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.elimination import refuses, why_not
 from tasks.evol_instruct import equal, read
-from tasks.reading import json_in, text_in
+from tasks.text.answers import json_in, text_in
 
 RIVER = "Name a river."
 HARDER = "Name a river that crosses two borders."

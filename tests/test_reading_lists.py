@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks import genstruct, self_instruct
-from tasks.lists import items_in, lines_in
 from tasks.models.chat_templates import clean
-from tasks.reading import json_in, means_json
+from tasks.text.answers import json_in, means_json
+from tasks.text.list_parser import items_in, lines_in
 
 
 def read(answer: str, number: int, **more: bool) -> tuple[list[str], list[str]]:

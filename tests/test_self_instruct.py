@@ -5,7 +5,7 @@ import json
 from collections import Counter
 
 from tasks import SelfInstruct
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.types import Dropped, Row, Unit
 from tests.scripts import Memo, Model, do, dropped, made
 

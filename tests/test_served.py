@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import served
-from tasks.engine import Engine
+from tasks.engine import retries
+from tasks.engine.engine import Engine
+from tasks.engine.retries import ATTEMPTS
 from tasks.errors import (
     CallFailed,
     CallRefused,
@@ -22,7 +23,6 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tasks.served import ATTEMPTS
 from tests.endpoints import Fake, Remembered, echo, engine, failing, run
 
 
@@ -46,7 +46,7 @@ def test_a_call_that_always_fails_costs_itself_alone(
     kind: type[CallFailed], others: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With others that are answered, or alone, where the endpoint is asked whether it answers at all."""
-    monkeypatch.setattr(served, "LONGEST_BACKOFF", 0.02)
+    monkeypatch.setattr(retries, "LONGEST_BACKOFF", 0.02)
 
     async def talk(body: Mapping[str, Any], draw: int, number: int) -> str:
         if body["content"] == "bad":
@@ -57,7 +57,7 @@ def test_a_call_that_always_fails_costs_itself_alone(
     async def work() -> None:
         memo, fake = Remembered(), Fake(talk)
         here = engine(memo)
-        often = served.ATTEMPTS_WHEN_TOO_MANY if kind is Overloaded else ATTEMPTS
+        often = retries.ATTEMPTS_WHEN_TOO_MANY if kind is Overloaded else ATTEMPTS
         bad = asyncio.create_task(here.bind(fake, "s").complete("bad"))
 
         async def other(number: int) -> None:
@@ -101,7 +101,7 @@ def test_an_endpoint_that_is_away_for_a_while_costs_nobody(kind: type[CallFailed
 
 
 def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "WORTH_TELLING", 0.05)
+    monkeypatch.setattr(retries, "WORTH_TELLING", 0.05)
 
     async def work() -> None:
         fake = Fake(failing(2, lambda: Overloaded("Too many.", retry_after=0.4)), concurrency=1)
@@ -125,8 +125,8 @@ def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_time_that_the_endpoint_asks_for_is_no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "PATIENCE", 0.2)
-    monkeypatch.setattr(served, "LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr(retries, "PATIENCE", 0.2)
+    monkeypatch.setattr(retries, "LONGEST_BACKOFF", 0.05)
 
     async def work() -> None:
         fake = Fake(failing(3, lambda: Overloaded("too many", retry_after=0.3)), concurrency=1)

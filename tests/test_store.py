@@ -17,7 +17,7 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.text import now
 from feedback.types import Rating, Verdict
-from tasks.engine import Call
+from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
 from tasks.types import Dropped, Response, Row
 from tests.rows import SAID, all_said, with_row

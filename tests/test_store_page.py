@@ -18,7 +18,7 @@ from app.tables.rows import content_hash
 from app.tables.text import now
 from feedback.exports import Export
 from feedback.types import Rating, Verdict
-from tasks.served import Tally
+from tasks.engine.retries import Tally
 from tasks.types import Response, Row
 from tests.make_workspace import make_workspace
 from tests.rows import all_said, took

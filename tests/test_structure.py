@@ -64,8 +64,8 @@ def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
     """Each module of ours takes memory, and a run takes as long to start as all of them take to load."""
     needless = {
         "app.importing", "app.inputs.sandbox", "app.pulling", "app.sending", "feedback.agreement", "feedback.finished",
-        "feedback.hub", "feedback.pull", "feedback.push", "feedback.server", "multiprocessing", "tasks.layouts",
-        "tasks.template_sandbox",
+        "feedback.hub", "feedback.pull", "feedback.push", "feedback.server", "multiprocessing", "tasks.columns.layouts",
+        "tasks.templates.sandbox",
     }  # fmt: skip
     assert all((ROOT / f"{name.replace('.', '/')}.py").exists() for name in needless - {"multiprocessing"})
     code = "import sys; from app import cli, execution, working, workflow; print(*sys.modules)"

@@ -20,13 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import Magpie, TextGeneration
-from tasks.engine import Engine
+from tasks.columns.missing_values import cell_text
+from tasks.engine.engine import Engine
 from tasks.errors import ClaywrightError, InputError, SettingsError
-from tasks.missing import cell_text
 from tasks.models.chat_templates import Template, open_user_turn
 from tasks.prompts import columns_in, render_foreign, simple
-from tasks.template_renderer import MOST_MEMORY
-from tasks.template_sandbox import LONGEST_SOURCE, SANDBOX, CantRender, Sandbox
+from tasks.templates.renderer import MOST_MEMORY
+from tasks.templates.sandbox import LONGEST_SOURCE, SANDBOX, CantRender, Sandbox
 from tasks.types import Unit
 from tests.conftest import ROOT, Command
 from tests.hostile_templates import HEAVY, ODD, TALK, chat_templates
@@ -235,7 +235,7 @@ def test_after_a_fork_each_process_has_its_own(sandbox: Sandbox) -> None:
     """In a process of its own, as pytest has threads."""
     program = """
 import os
-from tasks.template_sandbox import SANDBOX
+from tasks.templates.sandbox import SANDBOX
 assert SANDBOX.prompt("{{ a|upper }}", {"a": "x"}) == "X"
 ours = SANDBOX.pid
 if (child := os.fork()) == 0:
@@ -255,7 +255,7 @@ print("well")
 def test_it_ends_with_the_process_that_started_it(busy: bool) -> None:
     program = f"""
 import sys, threading, time
-from tasks.template_sandbox import SANDBOX
+from tasks.templates.sandbox import SANDBOX
 SANDBOX.prompt("{{{{ a|upper }}}}", {{"a": "x"}})
 print(SANDBOX.pid, flush=True)
 if {busy}:
@@ -276,7 +276,7 @@ time.sleep(60)
 
 def test_it_is_gone_after_a_clean_end() -> None:
     program = (
-        "from tasks.template_sandbox import SANDBOX; SANDBOX.prompt('{{ a|upper }}', {'a': 1}); print(SANDBOX.pid)"
+        "from tasks.templates.sandbox import SANDBOX; SANDBOX.prompt('{{ a|upper }}', {'a': 1}); print(SANDBOX.pid)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     with pytest.raises(ProcessLookupError):

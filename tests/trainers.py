@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.models.families import FAMILIES
-from tasks.template_renderer import chat_template
+from tasks.models.template_families import FAMILIES
+from tasks.templates.renderer import chat_template
 
 Line = Mapping[str, Any]
 KEYS = (

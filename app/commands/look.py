@@ -9,7 +9,7 @@ from app import docs as documents
 from app import services, terminal
 from app.commands import DATA, AsJson, app, opened
 from app.config import settings
-from tasks.marks import MEANINGS
+from tasks.response_flags import MEANINGS
 
 
 @app.command()

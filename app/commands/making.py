@@ -19,7 +19,7 @@ from app.tables.runs import Run, RunCounts
 from app.workspace import Workspace
 from feedback.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError
-from tasks.marks import MEANINGS
+from tasks.response_flags import MEANINGS
 
 
 @app.command()

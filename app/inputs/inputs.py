@@ -17,8 +17,8 @@ from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, e
 from app.inputs.files import fingerprint as fingerprint_of
 from app.inputs.known_inputs import KnownInputs
 from app.inputs.table import Rows, TableOptions
+from tasks.columns.missing_values import python_values
 from tasks.errors import InputError, SettingsError
-from tasks.missing import python_values
 from tasks.settings import setting
 
 MOST_ROWS = 10**12

@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 from app.inputs.table import SheetsSaid
+from tasks.columns.missing_values import python_value
 from tasks.errors import InputError
-from tasks.missing import python_value
 
 TAG = "\0"
 MARK = '{"\\u0000":['

@@ -20,9 +20,9 @@ from app.inputs.files import OutOfTime, digest, within
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import as_file
 from app.inputs.table import SheetsSaid
-from tasks.conversations import NotHeld, conversation, is_conversation, readable
+from tasks.columns.conversations import NotHeld, conversation, is_conversation, readable
+from tasks.columns.missing_values import cell_text
 from tasks.errors import InputError
-from tasks.missing import cell_text
 
 LOOKED_AT = 20
 LOOKED_FOR = 10.0

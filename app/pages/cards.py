@@ -8,8 +8,8 @@ from app import figures, parts
 from app.desk import PREVIEW_ROWS, Look
 from app.draft import WITHOUT_ADDRESS
 from app.parts import count, t
-from tasks.conversations import readable
-from tasks.marks import MEANINGS, marks
+from tasks.columns.conversations import readable
+from tasks.response_flags import MEANINGS, marks
 from tasks.types import Message, Response, Row
 
 

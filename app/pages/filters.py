@@ -11,7 +11,7 @@ from app.pages.board import Act, Board, Done
 from app.parts import count
 from app.tables.browse import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
 from app.tables.reviews import OWN
-from tasks.marks import MEANINGS
+from tasks.response_flags import MEANINGS
 
 Choices = list[tuple[str, str]]
 STATUS: Choices = [

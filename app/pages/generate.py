@@ -17,8 +17,8 @@ from app.pages.cards import being_written, marked, progress_card, row_card, wait
 from app.parts import count
 from app.run_recipes import recipe_of, recipe_text
 from tasks import TASKS
-from tasks.answers import Answers
-from tasks.budget import Budget
+from tasks.answering import Answers
+from tasks.engine.budget import Budget
 from tasks.types import Response
 
 LATEST = 3

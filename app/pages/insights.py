@@ -16,7 +16,7 @@ from feedback.agreement import DECISION, Agreement
 from feedback.lengths import LEAST, ByLength
 from feedback.measures import Measure
 from feedback.scales import by_aspect, by_model
-from tasks.marks import MEANINGS
+from tasks.response_flags import MEANINGS
 
 WHY_AUDIT = (
     "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "

@@ -13,8 +13,8 @@ from app.pages.hits import excerpt, marked
 from app.parts import attrs, t
 from feedback.judged import Judged
 from feedback.types import Rating
-from tasks.conversations import readable
-from tasks.marks import marks
+from tasks.columns.conversations import readable
+from tasks.response_flags import marks
 
 PAGE = 10
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings, settings
 from app.store import Store
-from tasks.engine import Engine
+from tasks.engine.engine import Engine
 from tasks.errors import Stopped
 from tasks.models.base import Endpoint
 

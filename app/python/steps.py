@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from app.python.sessions import Session
 from tasks.base import text
+from tasks.columns.missing_values import python_value
 from tasks.errors import InputError, SettingsError
-from tasks.missing import python_value
 
 if TYPE_CHECKING:
     from app.python.pipelines import Pipeline

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from app.database import Database, Line
 from app.errors import StoreError
 from app.tables.text import dumps, marks, now
-from tasks.engine import Call
+from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
 
 PROBE_HOLDS = timedelta(hours=1)
@@ -18,7 +18,7 @@ ANSWER = tuple(field.name for field in fields(Completion))
 
 
 class Calls:
-    """What the engine remembers (tasks.engine.Memo)."""
+    """What the engine remembers (tasks.engine.engine.Memo)."""
 
     def __init__(self, db: Database) -> None:
         self.db = db

@@ -14,8 +14,8 @@ from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
 from feedback.arrangement import letter
 from feedback.lengths import words
-from tasks.marks import MEANINGS
-from tasks.marks import marks as marks_of
+from tasks.response_flags import MEANINGS
+from tasks.response_flags import marks as marks_of
 from tasks.types import Dropped, Response, Row
 
 PAGE = 500

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from app.database import Database
 from app.tables.text import now
-from tasks.served import Tally
+from tasks.engine.retries import Tally
 
 STAGE = "CASE WHEN scope LIKE :seed||'/unit/%' THEN 'generate' WHEN scope LIKE :seed||'/answer/%' THEN 'answer' ELSE 'rate' END"
 _OF_WORKING = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "seconds")

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from tasks.limits import Limits
+from tasks.engine.rate_limits import Limits
 from tasks.types import Message
 
 Kind = Literal["chat", "complete"]

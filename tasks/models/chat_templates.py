@@ -1,7 +1,7 @@
 """Chat templates as text, for Magpie: the prompt up to an open user turn, and what ends that turn.
 
 A template comes from the user, from the server, from the Hub's tokenizer config, or from the built-in families. But for
-the last it is foreign code: it runs in Jinja's immutable sandbox, in a process apart (tasks/template_sandbox.py).
+the last it is foreign code: it runs in Jinja's immutable sandbox, in a process apart (tasks/templates/sandbox.py).
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import SettingsError, Unsupported
-from tasks.models import hub
+from tasks.models import tokenizer_config
 from tasks.models.base import Capabilities
-from tasks.models.families import FAMILIES, Family, family_of
 from tasks.models.scripted import TEMPLATE as SCRIPTED
+from tasks.models.template_families import FAMILIES, Family, family_of
 from tasks.types import Message
 
 BEGINNINGS = ("<|begin_of_text|>", "<s>", "<bos>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>", "<|startoftext|>")
@@ -63,7 +63,7 @@ def resolve(
     capabilities: Capabilities,
     model: str,
     *,
-    tokenizer: Callable[[str], hub.Tokenizer] = hub.tokenizer,
+    tokenizer: Callable[[str], tokenizer_config.Tokenizer] = tokenizer_config.tokenizer,
 ) -> Template:
     """The template, from the user, else the server, else the Hub, else the family that the model's name reveals.
 
@@ -77,7 +77,7 @@ def resolve(
     for source in _tokenizer_sources(capabilities, model):
         try:
             return _of_tokenizer(tokenizer(source))
-        except hub.NotThere as reason:
+        except tokenizer_config.NotThere as reason:
             reasons.append(f"{source}: {reason}")
     if name := family_of(model) or family_of(capabilities.weights):
         return _of_family(FAMILIES[name], capabilities)
@@ -96,15 +96,15 @@ def _tokenizer_sources(capabilities: Capabilities, model: str) -> list[str]:
     if _is_folder(model):
         return [model]
     names = (capabilities.weights, model.partition(":")[0])  # what follows a colon names a provider
-    return [name for name in dict.fromkeys(names) if hub.REPO.fullmatch(name) and not _is_folder(name)]
+    return [name for name in dict.fromkeys(names) if tokenizer_config.REPO.fullmatch(name) and not _is_folder(name)]
 
 
-def _own(own: str, capabilities: Capabilities, tokenizer: Callable[[str], hub.Tokenizer]) -> Template:
+def _own(own: str, capabilities: Capabilities, tokenizer: Callable[[str], tokenizer_config.Tokenizer]) -> Template:
     if own in FAMILIES:
         return _of_family(FAMILIES[own], capabilities)
     if "{" in own:
         return Template(own, capabilities.bos_token, capabilities.eos_token)
-    if not (hub.REPO.fullmatch(own) or _is_folder(own)):
+    if not (tokenizer_config.REPO.fullmatch(own) or _is_folder(own)):
         raise SettingsError(
             f"The template '{own[:60]}' is no family ({', '.join(FAMILIES)}), no model on the Hub (owner/name), no folder "
             "and no Jinja source.",
@@ -112,11 +112,11 @@ def _own(own: str, capabilities: Capabilities, tokenizer: Callable[[str], hub.To
         )
     try:
         return _of_tokenizer(tokenizer(own))
-    except hub.NotThere as reason:
+    except tokenizer_config.NotThere as reason:
         raise SettingsError(f"The template of {own} can't be had: {reason}.", setting="template") from reason
 
 
-def _of_tokenizer(tokenizer: hub.Tokenizer) -> Template:
+def _of_tokenizer(tokenizer: tokenizer_config.Tokenizer) -> Template:
     return Template(tokenizer.chat_template, tokenizer.bos_token, tokenizer.eos_token, adds_bos=tokenizer.adds_bos)
 
 
@@ -220,7 +220,7 @@ def _render(template: Template, messages: Sequence[Message], *, add_generation_p
     }  # fmt: skip
     if template.source in _own_sources():
         return _rendered_here(template.source, values)
-    from tasks.template_sandbox import SANDBOX, CantRender
+    from tasks.templates.sandbox import SANDBOX, CantRender
 
     try:
         return SANDBOX.chat(template.source, values)
@@ -238,7 +238,7 @@ def _rendered_here(source: str, values: dict[str, Any]) -> str:
     """A template of our own, which refuses a talk at most."""
     from jinja2 import TemplateError
 
-    from tasks.template_renderer import chat_template
+    from tasks.templates.renderer import chat_template
 
     try:
         return chat_template(source, own=True).render(values)

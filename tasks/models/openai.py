@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
+from tasks.engine.rate_limits import Limits
 from tasks.errors import (
     CallFailed,
     CallRefused,
@@ -33,7 +34,6 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tasks.limits import Limits
 from tasks.models.answers import MOST_PARTS, EndedByFault, NotTheProtocol, completion, is_events, joined
 from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, count_request, is_filtered
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body

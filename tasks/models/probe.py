@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import CallRefused, EndpointRefused, ModelError, ServerFault, Unreachable
 from tasks.models import catalogue
 from tasks.models.base import OPEN_TURN, Capabilities
-from tasks.models.hub import REPO
 from tasks.models.secrets import mask, mask_whole
+from tasks.models.tokenizer_config import REPO
 from tasks.types import Message
 
 if TYPE_CHECKING:

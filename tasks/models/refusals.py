@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tasks.patterns import lazy_pattern
+from tasks.text.patterns import lazy_pattern
 
 Meaning = Literal[
     "key", "account", "model", "address", "too long", "moderated", "too many", "timed out", "fault", "field", "refused"

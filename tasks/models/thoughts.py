@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.patterns import lazy_pattern
+from tasks.text.patterns import lazy_pattern
 
 NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think|mm:think|longcat_think"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tasks.novelty import Novelty
+from tasks.text.near_duplicates import Novelty
 
 FRAMES = (
     "Write a {} about the {} of {}.", "Explain the {} between {} and {} in simple terms.",

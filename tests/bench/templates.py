@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tasks.errors import ClaywrightError
 from tasks.models.chat_templates import Template, open_user_turn
-from tasks.models.families import FAMILIES
+from tasks.models.template_families import FAMILIES
 from tasks.prompts import columns_in, render_foreign
-from tasks.template_sandbox import SANDBOX
+from tasks.templates.sandbox import SANDBOX
 from tests.browser import ADDRESSES, running
 from tests.hostile_templates import HEAVY, ODD, TALK, chat_templates
 from tests.odd_values import NOBODY

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from tasks.halt import Halt
+from tasks.engine.stop_event import Halt
 
 MINUTE = 60.0
 LOOK_AGAIN = 1.0

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tasks.courtesies import is_hope
-from tasks.lenient_json import decode
-from tasks.list_lines import (
+from tasks.text.answers import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
+from tasks.text.courtesies import is_hope
+from tasks.text.lenient_json import decode
+from tasks.text.list_markers import (
     FIRST_LETTERS,
     INTRODUCTION,
     LABEL,
@@ -36,9 +37,8 @@ from tasks.list_lines import (
     line_of,
     untitled,
 )
-from tasks.patterns import lazy_pattern
-from tasks.reading import FENCE, JSON, WHOLE_BOLD, means_json, unbold, unquoted
-from tasks.tokens import turn
+from tasks.text.patterns import lazy_pattern
+from tasks.text.turn_tokens import turn
 
 ROW, RULE = lazy_pattern(r"\A\s*\|.*\|\s*\Z"), lazy_pattern(r"\A\s*+\|(?:\s*+:?-++:?\s*+\|)++\s*+\Z")
 IN_A_LINE = tuple(map(lazy_pattern, (r"(?:(?<=\s)|^)\(?(\d{1,2})([.)])\s+(?=\S)", r"(?:(?<=\s)|^)([•●▪])(\s)(?=\S)")))

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from tasks.base import Task, text
-from tasks.conversations import MEDIA_COLUMN, NotHeld
-from tasks.missing import is_missing, python_value, python_values, without_gaps
+from tasks.columns.conversations import MEDIA_COLUMN, NotHeld
+from tasks.columns.missing_values import is_missing, python_value, python_values, without_gaps
 from tasks.models.base import Model
 from tasks.settings import setting
 from tasks.types import Dropped, Row, Unit
@@ -30,9 +30,9 @@ LEFT_OUT = "left_out"
 class ExistingRows(Task):
     """Takes rows as they are, without any model.
 
-    Columns in: those of any layout that tasks/layouts.py knows. Our own is `instruction`, or `messages` (a chat that ends with
-    what is to be answered, or with an answer); optional `input` (goes under the instruction), `system_prompt`, `response`,
-    `responses` (texts, objects with `text` and `model`, or messages), `tools`, `id`.
+    Columns in: those of any layout that tasks/columns/layouts.py knows. Our own is `instruction`, or `messages` (a chat that
+    ends with what is to be answered, or with an answer); optional `input` (goes under the instruction), `system_prompt`,
+    `response`, `responses` (texts, objects with `text` and `model`, or messages), `tools`, `id`.
     Rows out: one a row of input, several of a tree of conversations; a row's origin keeps the id, whatever it is, and all other
     columns. What can't be held whole, an image in a conversation say, is dropped and says so.
     Ids need not differ: a row's own id, by which it is told from others, is given anew.
@@ -51,26 +51,26 @@ class ExistingRows(Task):
         return ()
 
     def units(self, inputs: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> Iterator[Unit]:
-        from tasks import layouts
+        from tasks.columns import layouts
 
         rows = (part for row in inputs for part in layouts.parts(python_values(row)))
         return super().units(layouts.with_mapped(row, mapped) for row in rows)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
         """Raises InputError where a row has nothing that could be asked: a later one with responses is dropped by itself."""
-        from tasks import layouts
+        from tasks.columns import layouts
 
         fits = "messages" in row or layouts.fits(row) or (index and layouts.has_responses(row))
         if "instruction" in row or not fits:
             self._require(row, index, "instruction")
 
     def recognised(self, row: Mapping[str, Any]) -> str:
-        from tasks import layouts
+        from tasks.columns import layouts
 
         return layouts.sentence(row)
 
     async def rows(self, unit: Unit, model: Model) -> list[Row | Dropped]:
-        from tasks import layouts
+        from tasks.columns import layouts
 
         inputs = unit.inputs
         try:

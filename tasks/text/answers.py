@@ -1,13 +1,13 @@
-"""Reading what models answer: JSON that may be wrapped in prose or a fence, or one text. Lists are read by lists.py."""
+"""Reading what models answer: JSON that may be wrapped in prose or a fence, or one text. Lists are read by list_parser.py."""
 
 import re
 import textwrap
 from typing import Any
 
-from tasks.courtesies import is_hope
-from tasks.lenient_json import decode
-from tasks.patterns import lazy_pattern
-from tasks.tokens import ended, turn
+from tasks.text.courtesies import is_hope
+from tasks.text.lenient_json import decode
+from tasks.text.patterns import lazy_pattern
+from tasks.text.turn_tokens import ended, turn
 
 FENCE = lazy_pattern(r"\A\s*```[\w-]*\s*\n(.*?)(?:\n```.*|\Z)", re.DOTALL)
 FENCE_LINE = lazy_pattern(r"```[\w-]*")

@@ -2,8 +2,8 @@
 
 import re
 
-from tasks.patterns import lazy_pattern
-from tasks.tokens import ended
+from tasks.text.patterns import lazy_pattern
+from tasks.text.turn_tokens import ended
 
 HOPE = lazy_pattern(
     r"\W*(?:(?:i|ich|ik|jag|jeg|we)\s+)?(?:really\s+)?(?:hope|hoffe|hoffentlich|espero|esperamos|spero|hoop|hopelijk|hoppas|hå[bp]er|umarım)\b"

@@ -1,9 +1,9 @@
-"""Renders Jinja templates that others wrote, apart: `python -I -S template_renderer.py SECONDS FOLDER ...`.
+"""Renders Jinja templates that others wrote, apart: `python -I -S renderer.py SECONDS FOLDER ...`.
 
 The folders are where jinja2 and markupsafe lie; nothing else is imported but the standard library. A request is two pieces of
 JSON, what to do and the values, its answer is one, each behind four bytes of length, on standard input and output. The process
 has a limit on memory, opens no files, ends when a template takes more seconds of the processor than it is given, and when its
-standard input ends. tasks/template_sandbox.py starts it; the environments are also used in the app's own process, for
+standard input ends. tasks/templates/sandbox.py starts it; the environments are also used in the app's own process, for
 templates of our own.
 """
 
@@ -104,7 +104,7 @@ def prompt_environment() -> Bounded:
 
 
 def _written(value: Any) -> Any:
-    """A cell as a prompt shows it (as tasks/missing.py does): a list or an object as JSON, nothing for a missing one."""
+    """A cell as a prompt shows it (as tasks/columns/missing_values.py does): lists and objects as JSON, nothing if missing."""
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(_jsonable(value), ensure_ascii=False)
     if isinstance(value, (bytes, bytearray)):

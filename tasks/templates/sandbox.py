@@ -1,7 +1,7 @@
 """Foreign templates, rendered in a process apart: a user's prompt, a chat template that a server or the Hub gave.
 
 Jinja's sandbox keeps a template from our files and objects, not from work: `{{ 9**(9**9) }}` would hold this process for
-ever. So the work is done by a small process beside it (tasks/template_renderer.py), with two seconds and 300 MB for each
+ever. So the work is done by a small process beside it (tasks/templates/renderer.py), with two seconds and 300 MB for each
 template; it is started when it is first needed, kept, and started anew after one that asked for too much. Such a template is
 not tried again here. What was rendered is remembered for a while, as rows are checked before they are worked.
 """
@@ -223,7 +223,7 @@ def _script() -> list[str]:
         spec = importlib.util.find_spec(name)
         assert spec is not None and spec.origin is not None
         folders.append(str(Path(spec.origin).parent.parent))
-    return [str(Path(__file__).with_name("template_renderer.py").resolve()), *dict.fromkeys(folders)]
+    return [str(Path(__file__).with_name("renderer.py").resolve()), *dict.fromkeys(folders)]
 
 
 def _send(process: "subprocess.Popen[bytes]", *frames: bytes) -> None:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks.budget import Account, Use
+from tasks.engine.budget import Account, Use
+from tasks.engine.rate_limits import LOOK_AGAIN, Limiter, Pace
+from tasks.engine.stop_event import Halt
 from tasks.errors import (
     BudgetSpent,
     CallFailed,
@@ -26,8 +28,6 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tasks.halt import Halt
-from tasks.limits import LOOK_AGAIN, Limiter, Pace
 from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests, Streaming
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from tasks.budget import Account, Budget
+from tasks.engine.budget import Account, Budget
+from tasks.engine.rate_limits import Limiter
+from tasks.engine.retries import ATTEMPTS, BACKOFF, Asked, Served, Tally
+from tasks.engine.stop_event import Halt
 from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
-from tasks.halt import Halt
-from tasks.limits import Limiter
 from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
-from tasks.served import ATTEMPTS, BACKOFF, Asked, Served, Tally
 from tasks.types import Message
 
 Found = TypeVar("Found")

@@ -16,8 +16,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.base import listed, text
-from tasks.conversations import THOUGHTS, NotHeld, conversation, is_conversation, looks_like_one, more_of, transcript
-from tasks.missing import is_missing, python_values
+from tasks.columns.conversations import (
+    THOUGHTS,
+    NotHeld,
+    conversation,
+    is_conversation,
+    looks_like_one,
+    more_of,
+    transcript,
+)
+from tasks.columns.missing_values import is_missing, python_values
 from tasks.types import PER_RESPONSE, Message, Response
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "trajectory", "context")

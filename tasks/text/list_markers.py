@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from tasks.patterns import lazy_pattern
-from tasks.reading import ROUNDS, WHOLE_BOLD, unbold, unquoted
+from tasks.text.answers import ROUNDS, WHOLE_BOLD, unbold, unquoted
+from tasks.text.patterns import lazy_pattern
 
 ROMAN = r"(?:x{0,2}(?:ix|iv|v?i{1,3}|v)|x{1,3})"
 WORDS = r"(?:(?:user|new)\s+)?(?:query|question|request|instruction|prompt|task|item|example|q)"

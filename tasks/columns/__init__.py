@@ -1,0 +1,1 @@
+"""Columns of the input: values that are missing, chats, and the layouts that the world writes."""

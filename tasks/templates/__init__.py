@@ -1,0 +1,1 @@
+"""Templates from elsewhere, rendered in a process with a limit on time and memory."""
