@@ -56,11 +56,11 @@ from app.store import Store
 from app.tables import runs
 from app.workers import standing
 from app.workspace import Workspace
-from feedback.agreement import Agreement
-from feedback.exports import Export, Exported
-from feedback.hub import Published
-from feedback.push import Pushed
-from feedback.ultrafeedback import UltraFeedback as Judge
+from feedback.argilla.push import Pushed
+from feedback.exports.hub import Published
+from feedback.exports.selection import Export, Exported
+from feedback.labeller.ultrafeedback import UltraFeedback as Judge
+from feedback.stats.agreement import Agreement
 from tasks import ExistingRows, InstructionResponse
 from tasks.answering import Answers
 from tasks.base import Task

@@ -13,9 +13,9 @@ from app.desk import Look
 from app.draft import ARGILLA, HUB, FormError
 from app.recipe import Recipe
 from app.shelf import file_name
-from feedback.exports import Export
-from feedback.schema import Review
-from feedback.ultrafeedback import UltraFeedback
+from feedback.argilla.dataset_settings import Review
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 
 RESUMABLE = ("paused", "stopped", "interrupted")

@@ -10,7 +10,7 @@ import platformdirs
 
 from app.errors import StoreError
 from app.files import expanded, shut
-from feedback.addresses import tidy
+from feedback.argilla.urls import tidy
 
 FOLDERS = ("inputs", "exports", "services", "browser", "argilla")
 FILES = ("claywright", "app.")

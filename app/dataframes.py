@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from app.judging import judged_rows
 from app.store import Store
 from app.tables.runs import Run
-from feedback.judged import Judged
-from feedback.lines import provenance
-from feedback.pairs import best
+from feedback.exports.preference_pairs import best
+from feedback.exports.record_formats import provenance
+from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError
 from tasks.response_flags import marks
 

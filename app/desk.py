@@ -42,9 +42,9 @@ from app.trial import Trial
 from app.units import most_rows, number_of_units
 from app.workers import at_work, standing
 from app.workspace import Workspace
-from feedback.addresses import tidy
-from feedback.exports import Export
-from feedback.server import Server
+from feedback.argilla.client import Server
+from feedback.argilla.urls import tidy
+from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 

@@ -20,10 +20,10 @@ from app.inputs.pasted import LINES
 from app.keys import variable_for
 from app.recipe import LONGEST_NAME, Recipe, changed
 from app.tables.browse import FILTERS
-from feedback.exports import Export
-from feedback.judged import Merging
-from feedback.schema import Review
-from feedback.ultrafeedback import UltraFeedback
+from feedback.argilla.dataset_settings import Review
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.reviewed_row import Merging
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget

@@ -20,7 +20,7 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.turns import Turns
-from feedback.ultrafeedback import Question, UltraFeedback
+from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks.engine.engine import Engine
 from tasks.errors import (
     BudgetSpent,
@@ -253,7 +253,7 @@ class Execution:
 
     async def _keep_given_ratings(self, row: Row) -> None:
         """Keeps the ratings that came with a dataset's row."""
-        from feedback.given_ratings import GIVEN, given_ratings
+        from feedback.labeller.given_ratings import GIVEN, given_ratings
 
         if ratings := given_ratings(row):
             await self.store.ratings.keep(row.id, content_hash(row), GIVEN, ratings, last=True)

@@ -11,14 +11,14 @@ from app.run_recipes import recipe_of
 from app.tables.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ExportError
-from feedback.exports import Export, Exported
-from feedback.exports import export as write_file
-from feedback.judged import Judged
-from feedback.writers import seal
+from feedback.exports.selection import Export, Exported
+from feedback.exports.selection import export as write_file
+from feedback.exports.writers import seal
+from feedback.reviewed_row import Judged
 
 if TYPE_CHECKING:
-    from feedback.finished import Finished
-    from feedback.hub import Published
+    from feedback.exports.hub import Published
+    from feedback.exports.to_argilla import Finished
 
 
 def export_to_file(
@@ -59,7 +59,7 @@ def export_to_file(
 def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
     """Adds the rows of a run that `to` takes to its dataset on the Hub. Raises ExportError and its kinds."""
     from app.publishing import facts
-    from feedback.hub import publish
+    from feedback.exports.hub import publish
 
     store = workspace.store
     published = publish(judged_rows(store, run), to, facts(run, recipe_of(run)), workspace.report)
@@ -75,8 +75,8 @@ def export_to_argilla(
 
     Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
     """
-    from feedback.finished import write
-    from feedback.server import Server
+    from feedback.argilla.client import Server
+    from feedback.exports.to_argilla import write
 
     store, recipe = workspace.store, recipe_of(run)
     if not gives(store, run, to):

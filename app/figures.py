@@ -6,9 +6,9 @@ from app.judging import agreement_of
 from app.store import Store
 from app.tables.ratings import Wide
 from app.tables.runs import Run
-from feedback.agreement import Agreement
-from feedback.lengths import ByLength, by_length, edges_of
-from feedback.scales import Said
+from feedback.stats.agreement import Agreement
+from feedback.stats.histograms import Said
+from feedback.stats.length_bias import ByLength, by_length, edges_of
 from tasks.engine.retries import Tally
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from app import money
 from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run, RunCounts
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
 

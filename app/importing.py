@@ -22,9 +22,9 @@ from app.reviewing import Argilla
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
-from feedback import foreign
-from feedback.server import Server
-from feedback.ultrafeedback import UltraFeedback
+from feedback.argilla import dataset_reader
+from feedback.argilla.client import Server
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import ExistingRows
 from tasks.columns import layouts
 from tasks.errors import SettingsError
@@ -37,10 +37,10 @@ WITHIN = (*KNOWN, ".zip")
 def snapshot(where: Argilla, name: str, workspace: str, settings: Settings, say: Say) -> Path:
     """All records of a dataset in Argilla as a file of rows. `say` is told what is left out. Raises ArgillaError."""
     with Server(where.url, where.key) as server:
-        dataset = foreign.find(server, name.strip(), workspace.strip())
+        dataset = dataset_reader.find(server, name.strip(), workspace.strip())
         for sentence in dataset.left:
             say(sentence)
-        return uploads.keep_rows(foreign.rows(server, dataset), dataset.name, settings)
+        return uploads.keep_rows(dataset_reader.rows(server, dataset), dataset.name, settings)
 
 
 def rows_of(store: Store, run: Run, settings: Settings) -> Path:

@@ -26,12 +26,12 @@ from app.services import Say
 from app.store import Store
 from app.tables.runs import Run, RunCounts
 from app.workspace import Workspace
+from feedback.argilla.push import Pushed
 from feedback.errors import DatasetMismatch
-from feedback.exports import Export, Exported
-from feedback.finished import Finished
-from feedback.hub import Published
-from feedback.push import Pushed
-from feedback.ultrafeedback import UltraFeedback
+from feedback.exports.hub import Published
+from feedback.exports.selection import Export, Exported
+from feedback.exports.to_argilla import Finished
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped, Unsupported
 from tasks.models.spec import ModelSpec
 

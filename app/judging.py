@@ -9,14 +9,14 @@ from app.store import Store
 from app.tables.rows import AMONG
 from app.tables.runs import Run
 from app.tables.text import dumps
-from feedback.exports import Export, Passed
-from feedback.exports import lines as lines_of
-from feedback.judged import Judged, Merging
+from feedback.exports.selection import Export, Passed
+from feedback.exports.selection import lines as lines_of
+from feedback.reviewed_row import Judged, Merging
 from tasks.errors import SettingsError
 from tasks.types import Row
 
 if TYPE_CHECKING:
-    from feedback.agreement import Agreement
+    from feedback.stats.agreement import Agreement
 
 PAGE = 500
 
@@ -51,7 +51,7 @@ def gives(store: Store, run: Run, to: Export) -> bool:
 
 def agreement_of(store: Store, run: Run) -> "Agreement":
     """How well reviewers agree with each other and with the labeller, by the audit rows of a run that was pulled."""
-    from feedback.agreement import agreement
+    from feedback.stats.agreement import agreement
 
     def measured() -> "Agreement":
         run_recipe = recipe.read(run.recipe)

@@ -17,9 +17,9 @@ from app.reviewing import Argilla
 from app.security import Application, Receive, Scope, Send
 from app.store import Store
 from app.workspace import Workspace
+from feedback.argilla.client import Server
+from feedback.argilla.webhooks import Webhook, forget, listen
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
-from feedback.server import Server
-from feedback.webhooks import Webhook, forget, listen
 from tasks.errors import ClaywrightError
 
 ASK_EVERY = 15.0

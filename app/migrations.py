@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from app.tables.scores import keep_all
-from feedback.lengths import words
+from feedback.stats.length_bias import words
 from tasks.response_flags import marks_for
 
 _MODELS = (

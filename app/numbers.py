@@ -12,11 +12,11 @@ from app.money import Price
 from app.run_recipes import recipe_of
 from app.tables.browse import Reason
 from app.tables.runs import Run
-from feedback.agreement import DECISION, Agreement
-from feedback.lengths import ByLength
-from feedback.measures import Measure
-from feedback.scales import Said, Scale, by_aspect, by_both, by_model
-from feedback.writers import protected
+from feedback.exports.writers import protected
+from feedback.stats.agreement import DECISION, Agreement
+from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model
+from feedback.stats.length_bias import ByLength
+from feedback.stats.measures import Measure
 from tasks.engine.retries import Tally
 from tasks.errors import SettingsError
 from tasks.response_flags import MEANINGS

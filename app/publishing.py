@@ -9,10 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 from app.recipe import Recipe
 from app.reviewing import for_trying
 from app.tables.runs import Run
-from feedback.card import Facts
-from feedback.exports import Export
-from feedback.judged import LATEST
-from feedback.schema import Review
+from feedback.argilla.dataset_settings import Review
+from feedback.exports.dataset_card import Facts
+from feedback.exports.selection import Export
+from feedback.reviewed_row import LATEST
 from tasks.models.spec import ModelSpec
 
 NUMBERS = {

@@ -12,9 +12,9 @@ from app.store import Store
 from app.tables.runs import Run
 from app.tables.text import now
 from app.workspace import Workspace
+from feedback.argilla.client import Server
+from feedback.argilla.pull import pull as verdicts_of
 from feedback.errors import Missing
-from feedback.pull import pull as verdicts_of
-from feedback.server import Server
 
 PAGE = 500
 

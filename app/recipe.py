@@ -22,10 +22,10 @@ from typing import Any
 from app.files import expanded, read_regular
 from app.inputs.inputs import MOST_ROWS, Inputs
 from app.tables.text import clean
-from feedback.exports import Export
-from feedback.judged import Merging
-from feedback.schema import Review
-from feedback.ultrafeedback import UltraFeedback
+from feedback.argilla.dataset_settings import Review
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.reviewed_row import Merging
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget

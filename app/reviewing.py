@@ -11,8 +11,8 @@ from app.recipe import Recipe
 from app.services import Say
 from app.store import Store
 from app.tables.runs import Run
+from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from feedback.errors import ArgillaError
-from feedback.schema import Review, Shape, fields, guidelines, questions
 from tasks.errors import ClaywrightError
 
 EMBEDDED = "embedded"
@@ -146,8 +146,8 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
     """
     import httpx
 
-    from feedback.reviewers import Added, add_reviewer
-    from feedback.server import Server
+    from feedback.argilla.client import Server
+    from feedback.argilla.reviewers import Added, add_reviewer
 
     where = argilla(settings, lambda message: None)
     added = Added(name)
@@ -174,8 +174,8 @@ def invite(settings: Settings, name: str, workspace: str, to: str, *, anew: bool
 
 def reviewers_of(settings: Settings, workspace: str) -> list[str]:
     """Who may review in a workspace of the Argilla that runs; [] where that can't be told now."""
-    from feedback.reviewers import reviewers
-    from feedback.server import Server
+    from feedback.argilla.client import Server
+    from feedback.argilla.reviewers import reviewers
 
     if not settings.argilla_url and services.find(services.ARGILLA, settings) is None:
         return []

@@ -17,14 +17,14 @@ from app.tables.runs import Run
 from app.tables.text import now
 from app.vectors import Vectors
 from app.workspace import Workspace
-from feedback import push as to_argilla
-from feedback.arrangement import to_slots
-from feedback.opinions import MOST_RESPONSES, priority
-from feedback.push import Pushed, Target, target
-from feedback.records import About, Place, clean, item
-from feedback.schema import Shape, shape_of
-from feedback.schema import settings as dataset_settings
-from feedback.server import Server
+from feedback.argilla import push as to_argilla
+from feedback.argilla.client import Server
+from feedback.argilla.dataset_settings import Shape, shape_of
+from feedback.argilla.dataset_settings import settings as dataset_settings
+from feedback.argilla.push import Pushed, Target, target
+from feedback.argilla.records import About, Place, clean, item
+from feedback.argilla.response_order import to_slots
+from feedback.rating_summary import MOST_RESPONSES, priority
 from tasks.types import Row
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from app import services
 from app.config import Settings
 from app.services import Say, Service
-from feedback.server import Server
+from feedback.argilla.client import Server
 from tasks.errors import ClaywrightError
 
 LOOK_EVERY, LOOK_AGAIN = 5.0, 30.0

@@ -18,12 +18,12 @@ from app.store import Store
 from app.tables.runs import Run
 
 if TYPE_CHECKING:
-    from feedback.agreement import Agreement
-    from feedback.exports import Exported
-    from feedback.finished import Finished
-    from feedback.hub import Published
-    from feedback.measures import Measure
-    from feedback.push import Pushed
+    from feedback.argilla.push import Pushed
+    from feedback.exports.hub import Published
+    from feedback.exports.selection import Exported
+    from feedback.exports.to_argilla import Finished
+    from feedback.stats.agreement import Agreement
+    from feedback.stats.measures import Measure
 
 PLAIN_EVERY = 10.0
 FEW_FILES = 2
@@ -222,7 +222,7 @@ def published(sent: Published) -> str:
 
 
 def _passed(passed_over: int, reasons: Mapping[str, int], alike: int) -> str:
-    from feedback.exports import why_not
+    from feedback.exports.selection import why_not
 
     message = f"\n{passed_over} chosen rows give no line in this format{why_not(reasons)}" if passed_over else ""
     return message + (f"\n{alike} rows are like an earlier one" if alike else "")

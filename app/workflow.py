@@ -22,7 +22,7 @@ from app.run_recipes import recipe_of
 from app.run_work import Watch
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from app.pulling import Pulled
     from app.reviewing import Argilla
     from app.sending import Sent
-    from feedback.exports import Export, Exported
-    from feedback.finished import Finished
-    from feedback.hub import Published
-    from feedback.push import Pushed
+    from feedback.argilla.push import Pushed
+    from feedback.exports.hub import Published
+    from feedback.exports.selection import Export, Exported
+    from feedback.exports.to_argilla import Finished
 
 
 def start(workspace: Workspace, recipe: Recipe) -> Run:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from feedback.aspects import ASPECTS
-from feedback.origins import Origin
+from feedback.rating_origins import Origin
 
 SCALE = ("1", "2", "3", "4", "5")
 LEAST_MASS = 1e-6

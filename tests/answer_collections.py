@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from feedback.reading import read as read_ratings
+from feedback.labeller.answer_parser import read as read_ratings
 from tasks.elimination import refuses
 from tasks.evol_instruct import read as read_rewrite
 from tasks.genstruct import read as read_pair

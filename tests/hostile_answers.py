@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from app.pool import Pool
+from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.types import Rating
-from feedback.ultrafeedback import UltraFeedback
 from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, Task, TextGeneration
 from tasks.engine.engine import Engine
 from tasks.models.base import Capabilities, Completion, Kind

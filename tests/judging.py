@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from feedback.judged import Judged
-from feedback.lines import provenance
-from feedback.origins import Origin
-from feedback.pairs import Rule
+from feedback.exports.preference_pairs import Rule
+from feedback.exports.record_formats import provenance
+from feedback.rating_origins import Origin
+from feedback.reviewed_row import Judged
 from feedback.types import Rating, Verdict, judgements
 from tasks.types import Message, Response, Row
 
@@ -75,7 +75,7 @@ def some(number: int = 3) -> list[Judged]:
 
 
 def fits(kind: Any, value: Any) -> bool:
-    """Whether a value is of a column's type (feedback/formats.py)."""
+    """Whether a value is of a column's type (feedback/exports/formats.py)."""
     if isinstance(kind, list):
         return value is None or (isinstance(value, list) and all(fits(kind[0], inner) for inner in value))
     if isinstance(kind, dict):

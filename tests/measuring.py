@@ -2,7 +2,7 @@
 
 import itertools
 
-from feedback.measures import Level, Measure
+from feedback.stats.measures import Level, Measure
 
 
 def by_pairs(units: list[list[int]], level: Level) -> float | None:

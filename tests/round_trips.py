@@ -16,9 +16,9 @@ import pandas
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from feedback.lines import Line
-from feedback.records import clean
-from feedback.writers import FOLDER, LARGEST_INTEGER, WRITERS, cell, write
+from feedback.argilla.records import clean
+from feedback.exports.record_formats import Line
+from feedback.exports.writers import FOLDER, LARGEST_INTEGER, WRITERS, cell, write
 
 KINDS = [*WRITERS, FOLDER]
 ODD = (

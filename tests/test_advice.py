@@ -2,11 +2,11 @@
 
 import pytest
 
-from feedback import advice
-from feedback.agreement import Agreement
-from feedback.lengths import ByLength
-from feedback.measures import Measure
-from feedback.scales import Scale
+from feedback.stats import advice
+from feedback.stats.agreement import Agreement
+from feedback.stats.histograms import Scale
+from feedback.stats.length_bias import ByLength
+from feedback.stats.measures import Measure
 
 
 def alpha(value: float | None, low: float | None, high: float | None) -> Agreement:

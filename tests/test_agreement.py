@@ -25,12 +25,12 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.terminal import agreement as in_words
 from app.workspace import Workspace
-from feedback.agreement import ALL_ASPECTS, Agreement, agreement
-from feedback.judged import Judged
-from feedback.measures import Measure
-from feedback.schema import Review
+from feedback.argilla.dataset_settings import Review
+from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.reviewed_row import Judged
+from feedback.stats.agreement import ALL_ASPECTS, Agreement, agreement
+from feedback.stats.measures import Measure
 from feedback.types import Rating, Verdict
-from feedback.ultrafeedback import UltraFeedback
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer, Command
 from tests.judging import all_of

@@ -17,9 +17,9 @@ from app.inputs.inputs import Inputs
 from app.reviewing import Argilla
 from app.standby import Standby
 from app.store import Store
-from feedback.addresses import checked, is_space, tidy
+from feedback.argilla.client import Server
+from feedback.argilla.urls import checked, is_space, tidy
 from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
-from feedback.server import Server
 from tests.certificates import ANOTHERS, OURS
 from tests.conftest import ArgillaServer
 from tests.far_argilla import Answer, BasePath, FarArgilla, says

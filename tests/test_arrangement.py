@@ -12,7 +12,7 @@ from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.arrangement import arranged, letter, order_of, slots, to_places, to_slots
+from feedback.argilla.response_order import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
 from tests.judging import ROW
 from tests.make_workspace import make_workspace

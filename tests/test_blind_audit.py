@@ -19,7 +19,7 @@ from app.run_recipes import amend
 from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
-from feedback.schema import Review, Shape, fields, guidelines, questions
+from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk
 from tests.make_workspace import make_workspace

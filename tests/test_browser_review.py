@@ -16,7 +16,7 @@ from app.judging import agreement_of
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.push import review_address
+from feedback.argilla.push import review_address
 from feedback.types import Rating
 from tests.browser import SLOW, Person, person
 from tests.conftest import ArgillaServer

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.changes import MOST, word_changes
+from feedback.stats.text_diff import MOST, word_changes
 
 WORDS = st.lists(st.sampled_from(["a", "b", "river", " ", "  ", "\n", ".", "河", "é"]), max_size=40).map("".join)
 

@@ -19,8 +19,8 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback.exports import Export
-from feedback.ultrafeedback import UltraFeedback
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.models.spec import ModelSpec
 from tests.desks import SOMEBODY, at_desk

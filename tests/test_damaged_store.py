@@ -18,7 +18,7 @@ from app.doctor import examine
 from app.errors import StoreError
 from app.migrations import STEPS
 from app.store import Store
-from feedback.exports import Export
+from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
 from tests.conftest import Work
 from tests.make_workspace import make_workspace
@@ -148,9 +148,9 @@ def read_only(small: Path) -> Iterator[Readable]:
     folder = Path(tempfile.mkdtemp(prefix="claywright-read-only-"))
     shutil.copy(small, folder / "claywright.db")
     import app.reviewing
-    import feedback.writers  # nothing may have to be imported by another user
+    import feedback.exports.writers  # nothing may have to be imported by another user
 
-    assert app.reviewing and feedback.writers
+    assert app.reviewing and feedback.exports.writers
 
     def made() -> Path:
         for path in (folder / "claywright.db", folder):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from feedback.ultrafeedback import schema as rating_schema
+from feedback.labeller.ultrafeedback import schema as rating_schema
 from tasks.engine.engine import Engine
 from tasks.engine.rate_limits import Pace
 from tasks.errors import CallRefused, EndpointRefused, ModelError, PromptTooLong, SettingsError

@@ -15,7 +15,7 @@ from app.cli import app as command_line
 from app.errors import DocumentationError
 from app.markdown import anchor
 from app.ui import PAGES
-from feedback.exports import Export
+from feedback.exports.selection import Export
 from tasks import TASKS
 from tasks.errors import InputError
 from tasks.models.presets import PRESETS

@@ -13,11 +13,11 @@ from app.draft import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe
 from app.inputs.inputs import Inputs
 from app.keys import variable_for
 from app.recipe import Recipe
+from feedback.argilla.dataset_settings import Review
 from feedback.aspects import ASPECTS
-from feedback.exports import Export
-from feedback.formats import FORMATS
-from feedback.schema import Review
-from feedback.ultrafeedback import UltraFeedback
+from feedback.exports.formats import FORMATS
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import (
     TASKS,
     EvolInstruct,

@@ -149,7 +149,7 @@ def test_two_responders_take_turns_and_ratings_land_on_their_responses(
 
 
 def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings, store: Store, work: Work) -> None:
-    from feedback.ultrafeedback import UltraFeedback
+    from feedback.labeller.ultrafeedback import UltraFeedback
 
     def rate(run: Run, *aspects: str) -> None:
         judge = UltraFeedback(aspects=aspects)

@@ -13,9 +13,9 @@ from app.config import Settings
 from app.jobs import Jobs
 from app.store import Store
 from app.tables.runs import Run
-from feedback import writers
 from feedback.errors import ExportError
-from feedback.exports import Export, Exported
+from feedback.exports import writers
+from feedback.exports.selection import Export, Exported
 from tests.conftest import Command, Work
 from tests.make_workspace import make_workspace
 

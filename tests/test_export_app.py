@@ -27,12 +27,12 @@ from app.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store import Store
 from app.workspace import Workspace
-from feedback.card import Held, Summary
-from feedback.card import part as card_part
-from feedback.exports import Export, export
-from feedback.finished import Finished
-from feedback.formats import FORMATS
-from feedback.judged import Judged
+from feedback.exports.dataset_card import Held, Summary
+from feedback.exports.dataset_card import part as card_part
+from feedback.exports.formats import FORMATS
+from feedback.exports.selection import Export, export
+from feedback.exports.to_argilla import Finished
+from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError, Stopped
 from tasks.settings import build
 from tests.conftest import Command

@@ -17,14 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback.argilla.records import clean
 from feedback.errors import ExportError
-from feedback.exports import Export, Passed, export, lines
-from feedback.formats import FORMATS
-from feedback.judged import Judged
-from feedback.records import clean
-from feedback.sides import TEST, TRAIN, Sides
-from feedback.spool import EARLY, Spool, without
-from feedback.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
+from feedback.exports.disk_buffer import EARLY, Spool, without
+from feedback.exports.formats import FORMATS
+from feedback.exports.selection import Export, Passed, export, lines
+from feedback.exports.train_test_split import TEST, TRAIN, Sides
+from feedback.exports.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
+from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedback.argilla.records import clean
 from feedback.errors import ExportError
-from feedback.exports import Export, Exported, Passed, export
-from feedback.exports import lines as lines_of
-from feedback.formats import FORMATS
-from feedback.judged import Judged, Merging
-from feedback.lines import plain, preference, ranking, raw, sft
-from feedback.records import clean
+from feedback.exports.formats import FORMATS
+from feedback.exports.record_formats import plain, preference, ranking, raw, sft
+from feedback.exports.selection import Export, Exported, Passed, export
+from feedback.exports.selection import lines as lines_of
+from feedback.exports.writers import cell
+from feedback.reviewed_row import Judged, Merging
 from feedback.types import Rating, Verdict
-from feedback.writers import cell
 from tasks.errors import SettingsError
 from tasks.types import Response
 from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, all_of, fits, judged, line, made_of, some, verdict

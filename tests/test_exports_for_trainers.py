@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.exports import Export, Exported, Passed, export
-from feedback.exports import lines as lines_of
-from feedback.formats import CHAT, FORMATS
-from feedback.judged import Judged
-from feedback.lines import NotWritten, sft, sharegpt
-from feedback.pairs import Rule
-from feedback.records import About, Place, item
-from feedback.schema import Shape
-from feedback.spool import Spool
-from feedback.ultrafeedback import talk
+from feedback.argilla.dataset_settings import Shape
+from feedback.argilla.records import About, Place, item
+from feedback.exports.disk_buffer import Spool
+from feedback.exports.formats import CHAT, FORMATS
+from feedback.exports.preference_pairs import Rule
+from feedback.exports.record_formats import NotWritten, sft, sharegpt
+from feedback.exports.selection import Export, Exported, Passed, export
+from feedback.exports.selection import lines as lines_of
+from feedback.labeller.ultrafeedback import talk
+from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError
 from tasks.models.template_families import FAMILIES
 from tasks.types import Message, Response

@@ -27,7 +27,10 @@ from app.pages.cards import lead
 from app.store import Store
 from app.tables.runs import RunCounts
 from app.ui import PAGES
-from feedback import exports, judged, schema, ultrafeedback
+from feedback import reviewed_row
+from feedback.argilla import dataset_settings
+from feedback.exports import selection
+from feedback.labeller import ultrafeedback
 from tasks import TASKS, answering
 from tasks.engine import budget
 from tasks.errors import InputError
@@ -36,7 +39,7 @@ from tests.desks import SOMEBODY, act, at_desk
 from tests.test_draft import TROUBLES, filled
 
 CLASSES = {
-    inputs: "Inputs", exports: "Export", judged: "Merging", schema: "Review", ultrafeedback: "UltraFeedback",
+    inputs: "Inputs", selection: "Export", reviewed_row: "Merging", dataset_settings: "Review", ultrafeedback: "UltraFeedback",
     answering: "Answers", budget: "Budget", tasks.models.spec: "ModelSpec", recipe: "Recipe",
     **{inspect.getmodule(task): task.__name__ for task in TASKS.values()},
 }  # fmt: skip

@@ -16,7 +16,7 @@ from app.inputs import uploads
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.store import Store
 from app.workspace import Workspace
-from feedback.exports import Export
+from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
 from tests.make_workspace import make_workspace
 

@@ -10,8 +10,8 @@ from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
 from feedback.errors import ExportError
-from feedback.exports import Export
-from feedback.finished import Finished
+from feedback.exports.selection import Export
+from feedback.exports.to_argilla import Finished
 from feedback.types import Verdict
 from tasks.errors import SettingsError, Stopped
 from tests.conftest import ArgillaServer

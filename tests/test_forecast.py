@@ -26,7 +26,7 @@ from app.recipe import Recipe
 from app.store import Store
 from app.tables.runs import Run, RunCounts
 from app.workspace import Workspace
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie, TextGeneration
 from tasks.engine.retries import Tally
 from tasks.models.spec import ModelSpec

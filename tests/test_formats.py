@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from feedback.formats import FORMATS
-from feedback.pairs import Rule
+from feedback.exports.formats import FORMATS
+from feedback.exports.preference_pairs import Rule
 from feedback.types import Rating, Verdict
 from tasks.types import Response
 from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, RULE, SYSTEM, judged, line, made_of, verdict

@@ -12,7 +12,7 @@ from app import importing, workflow
 from app.config import Settings
 from app.store import Store
 from app.workspace import Workspace
-from feedback.given_ratings import GIVEN, given_ratings
+from feedback.labeller.given_ratings import GIVEN, given_ratings
 from tasks import ExistingRows
 from tasks.types import Response, Row
 from tests.scripts import made, row

@@ -13,9 +13,9 @@ from tests.hostile_answers import LENGTHS, TASKS, answers, ratings_of, rows_of
 from tests.patterns import patterns, slow
 
 PUT_TOGETHER = {
-    "feedback/card.py: re.compile": "our own marks in a card, around escaped names; the names of a card's header",
-    "feedback/ultrafeedback.py: re.match": "a number, escaped, behind characters that are no digits",
-    "feedback/writers.py: re.compile": "a file's own name, escaped",
+    "feedback/exports/dataset_card.py: re.compile": "our own marks in a card, around escaped names; the names of a card's header",
+    "feedback/labeller/ultrafeedback.py: re.match": "a number, escaped, behind characters that are no digits",
+    "feedback/exports/writers.py: re.compile": "a file's own name, escaped",
     "tasks/models/catalogue.py: re.match": "the package's own patterns, on the host of an address",
     "tasks/models/template_families.py: re.search": "200 characters of a model's name",
     "tasks/models/scripted.py: re.compile": "what a user scripts for a model of their own",
@@ -27,9 +27,9 @@ LOOKED_AT = {
     "tasks/magpie.py: FENCED": "a line that begins a block also ends one: only the last can lack its end",
     "tasks/models/chat_templates.py: STRUCK": "what is between the marks ends at the next mark",
     "tasks/text/lenient_json.py: TOKEN": "a text that does not end goes on to the end of all, so that none is tried again",
-    "feedback/addresses.py: PAGES": "an address that the user typed",
-    "feedback/headers.py: RULE": "begins at a line's beginning and stays on the line",
-    "feedback/scores.py: KINDS": "looks at 300 characters",
+    "feedback/argilla/urls.py: PAGES": "an address that the user typed",
+    "feedback/labeller/answer_sections.py: RULE": "begins at a line's beginning and stays on the line",
+    "feedback/labeller/scores.py: KINDS": "looks at 300 characters",
     "app/inputs/documents.py: FENCED": "only blocks longer than all that follow lack an end, of which there are eighteen lengths",
     "app/inputs/json_stream.py: TEXT_OR_COMMA": "the blanks behind a comma end before the next one",
 }

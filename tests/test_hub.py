@@ -14,13 +14,13 @@ import pytest
 from huggingface_hub import constants
 
 from app import terminal
-from feedback.card import Facts
 from feedback.errors import ExportError, HubDown, HubRefused
-from feedback.exports import Export
-from feedback.formats import FORMATS
-from feedback.hub import Published, publish
-from feedback.judged import Judged
-from feedback.sides import TEST, TRAIN
+from feedback.exports.dataset_card import Facts
+from feedback.exports.formats import FORMATS
+from feedback.exports.hub import Published, publish
+from feedback.exports.selection import Export
+from feedback.exports.train_test_split import TEST, TRAIN
+from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError
 from tasks.types import Message
 from tests.hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository

@@ -26,10 +26,10 @@ from app.standby import Standby
 from app.store import Store
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback import foreign
+from feedback.argilla import dataset_reader
+from feedback.argilla.client import Server
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
-from feedback.exports import Export
-from feedback.server import Server
+from feedback.exports.selection import Export
 from tasks.errors import InputError, SettingsError
 from tasks.existing_rows import own_id
 from tasks.types import Row
@@ -219,12 +219,12 @@ def test_a_foreign_dataset_with_its_columns_mapped(
 
 def test_columns_of_one_name() -> None:
     """A field keeps its name, what is behind it is told apart."""
-    found = foreign.Dataset(
+    found = dataset_reader.Dataset(
         "d", "n", "w", 1, {"text": "text", "talk": "chat", "messages": "text"}, ("text", "gone"), {}, frozenset(), ()
     )
     fields = {"text": "T", "messages": "M", "talk": [{"role": "user", "content": "x"}]}
     record = {"id": "server's", "fields": fields, "metadata": {"text": "m", "id": "meta", "more": 1}}
-    assert foreign.row(record, found, {}) == {
+    assert dataset_reader.row(record, found, {}) == {
         "id": "server's", "text": "T", "talk": [{"role": "user", "content": "x"}], "messages": "M", "metadata.text": "m",
         "gone": None, "metadata.id": "meta", "more": 1, "argilla.responses": None, "argilla.dataset": "n",
     }  # fmt: skip
@@ -257,37 +257,37 @@ def test_fields_that_are_no_texts_are_left_out_and_said(
     assert row["id"] == "1" and row["instruction"] == "One?" and "photo" not in row and "view" not in row
     only = create([rg.ImageField(name="photo")])
     with pytest.raises(ArgillaError, match=r"no field with a text or a chat \(its fields: 'photo' \(image\)\)"):
-        foreign.find(server, only.name)
+        dataset_reader.find(server, only.name)
 
 
 def test_datasets_that_can_not_be_taken(server: Server, client: rg.Argilla, create: Create) -> None:
     with pytest.raises(Missing, match=r"has no dataset 'nothing-like-it'\. Is the name right"):
-        foreign.find(server, "nothing-like-it")
+        dataset_reader.find(server, "nothing-like-it")
     with pytest.raises(Missing, match=r"no workspace 'nowhere' that this key may see \(there: .*default"):
-        foreign.find(server, "any", "nowhere")
+        dataset_reader.find(server, "any", "nowhere")
     empty = create([rg.TextField(name="text")])
     with pytest.raises(ArgillaError, match="holds no records yet"):
-        foreign.find(server, empty.name)
+        dataset_reader.find(server, empty.name)
     half = f"half-{uuid.uuid4().hex[:6]}"
     default = client.workspaces("default")
     assert default is not None
     body = {"name": half, "workspace_id": str(default.id)}
     made = server.http.post("/api/v1/datasets", json=body).raise_for_status().json()
     with pytest.raises(ArgillaError, match=r"its fields: none"):
-        foreign.find(server, half)
+        dataset_reader.find(server, half)
     field = {"name": "text", "title": "Text", "settings": {"type": "text"}}
     server.http.post(f"/api/v1/datasets/{made['id']}/fields", json=field).raise_for_status()
     with pytest.raises(ArgillaError, match="holds no records yet"):  # a draft, as a push leaves that was killed
-        foreign.find(server, half)
+        dataset_reader.find(server, half)
     with pytest.raises(Missing, match=f"Did you mean '{empty.name}'"):
-        foreign.find(server, empty.name + "s")
+        dataset_reader.find(server, empty.name + "s")
     other = f"other-{uuid.uuid4().hex[:6]}"
     rg.Workspace(name=other, client=client).create()
     second = create([rg.TextField(name="text")], [{"id": "1", "text": "x"}], name=empty.name, workspace=other)
     with pytest.raises(ArgillaError, match=f"in 2 workspaces: default, {other}. Name the workspace") as caught:
-        foreign.find(server, empty.name)
+        dataset_reader.find(server, empty.name)
     assert caught.value.terminal == "With --workspace default."
-    found = foreign.find(server, empty.name, other)
+    found = dataset_reader.find(server, empty.name, other)
     assert (found.workspace, found.records) == (other, 1)
     second.delete()
     workspace = client.workspaces(other)

@@ -32,7 +32,7 @@ from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback.agreement import Agreement
+from feedback.stats.agreement import Agreement
 from feedback.types import Rating
 from tasks.engine.retries import Tally
 from tasks.types import Dropped, Message, Response, Row

@@ -21,7 +21,7 @@ from app.starts import draft_run
 from app.store import Store
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TextGeneration
 from tests.servers import FakeOpenAI, Fault
 

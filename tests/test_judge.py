@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from feedback.aspects import ASPECTS
-from feedback.reading import Entry, read
-from feedback.scores import kinds
+from feedback.labeller.answer_parser import Entry, read
+from feedback.labeller.scores import kinds
+from feedback.labeller.ultrafeedback import Question, UltraFeedback, at_ratings, schema
 from feedback.types import Rating
-from feedback.ultrafeedback import Question, UltraFeedback, at_ratings, schema
 from tasks.errors import CallRefused, ModelError, PromptTooLong, TimedOut
 from tasks.models.base import Capabilities, Completion
 from tasks.types import Message, Response, Row

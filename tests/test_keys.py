@@ -18,7 +18,7 @@ from app.run_recipes import recipe_of
 from app.standby import Standby
 from app.store import Store
 from app.trial import Trial, try_out
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI, Fault

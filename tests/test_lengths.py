@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr, t
 
-from feedback.lengths import LEAST, LEAST_IN_BAND, Band, by_length, edges_of, spearman, words
-from feedback.scales import Scale, by_aspect, by_both, by_model
+from feedback.stats.histograms import Scale, by_aspect, by_both, by_model
+from feedback.stats.length_bias import LEAST, LEAST_IN_BAND, Band, by_length, edges_of, spearman, words
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from app.listening import SAID, Ear, Listening
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
+from feedback.argilla.client import Server
+from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError
-from feedback.server import Server
-from feedback.webhooks import PATH, Webhook, forget, listen
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, with_run

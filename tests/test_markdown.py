@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback import finished, foreign, pull
-from feedback.exports import Export
-from feedback.markdown import JOINER, plain, shown
-from feedback.records import About, Place, item
-from feedback.schema import Shape
+from feedback.argilla import dataset_reader, pull
+from feedback.argilla.dataset_settings import Shape
+from feedback.argilla.markdown import JOINER, plain, shown
+from feedback.argilla.records import About, Place, item
+from feedback.exports import to_argilla
+from feedback.exports.selection import Export
 from feedback.types import Rating
 from tasks.types import Response, Row
 
@@ -90,8 +91,8 @@ def test_every_text_of_a_record_that_is_rendered_is_shown(talk: bool) -> None:
 
 def test_finished_rows_are_shown_too() -> None:
     chat = [{"role": "user", "content": BAD}]
-    assert not any(TAG.search(text) for text in texts([finished._rendered(chat), finished._rendered(BAD)]))
-    assert Export().format in finished.FORMATS
+    assert not any(TAG.search(text) for text in texts([to_argilla._rendered(chat), to_argilla._rendered(BAD)]))
+    assert Export().format in to_argilla.FORMATS
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=9).map("".join))
@@ -103,9 +104,11 @@ def test_what_reviewers_left_is_pulled_as_it_was(text: str) -> None:
     response = {"id": "2", "status": "submitted", "values": {"rationale-1": {"value": shown(text)}, "n": {"value": 3}}}
     said = pull.verdict(record, response, {}, {"q": "rationale-1"})
     assert said.answers == {"rationale-1": text, "n": 3} and said.shown == {"rationale-1": text}
-    dataset = foreign.Dataset("d", "d", "w", 1, {"response-1": "text"}, (), {"q": "rationale-1"}, frozenset(), ())
-    made = foreign.row(record, dataset, {})
+    dataset = dataset_reader.Dataset(
+        "d", "d", "w", 1, {"response-1": "text"}, (), {"q": "rationale-1"}, frozenset(), ()
+    )
+    made = dataset_reader.row(record, dataset, {})
     assert [one["text"] for one in made["responses"]] == ([text.strip()] if text.strip() else [])
-    assert foreign.row({**record, "metadata": {}}, dataset, {})["responses"] == [
+    assert dataset_reader.row({**record, "metadata": {}}, dataset, {})["responses"] == [
         {"text": kept, "model": ""} for kept in [shown(text).strip()] if kept
     ]

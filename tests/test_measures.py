@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.measures import (
+from feedback.stats.measures import (
     Level,
     Measure,
     alpha,

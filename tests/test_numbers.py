@@ -14,8 +14,8 @@ from app.reviewing import Argilla
 from app.run_recipes import amend
 from app.store import Store
 from app.tables.runs import Run
-from feedback.exports import Export
-from feedback.schema import Review, Shape, fields, questions
+from feedback.argilla.dataset_settings import Review, Shape, fields, questions
+from feedback.exports.selection import Export
 from tests.desks import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, with_run

@@ -13,11 +13,11 @@ from app.migrations import STEPS
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.agreement import DECISION, agreement
-from feedback.card import Summary, _ratings
-from feedback.judged import Judged
-from feedback.lines import kto, preference, ranking, raw, reward, sft
-from feedback.origins import left_out, origin
+from feedback.exports.dataset_card import Summary, _ratings
+from feedback.exports.record_formats import kto, preference, ranking, raw, reward, sft
+from feedback.rating_origins import left_out, origin
+from feedback.reviewed_row import Judged
+from feedback.stats.agreement import DECISION, agreement
 from feedback.types import Verdict
 from tests.conftest import ArgillaServer
 from tests.judging import judged, line, made_of, verdict

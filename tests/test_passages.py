@@ -14,8 +14,8 @@ from app.config import Settings
 from app.store import Store
 from app.units import most_rows, number_of_units
 from app.workspace import Workspace
-from feedback.records import About, Place, item
-from feedback.schema import shape_of
+from feedback.argilla.dataset_settings import shape_of
+from feedback.argilla.records import About, Place, item
 from tasks import Genstruct
 from tasks.errors import InputError
 from tasks.text.chunking import BYTES_PER_TOKEN, SLAB, Passage, passages

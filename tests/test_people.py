@@ -20,9 +20,9 @@ from app.pages.rows import rows
 from app.run_recipes import amend
 from app.store import Store
 from app.tables.runs import Run
-from feedback.card import Facts, Held, Summary, card
-from feedback.exports import Export
-from feedback.judged import Judged, Merging
+from feedback.exports.dataset_card import Facts, Held, Summary, card
+from feedback.exports.selection import Export
+from feedback.reviewed_row import Judged, Merging
 from feedback.types import Verdict
 from tasks.types import Response
 from tests.desks import at_desk

@@ -23,7 +23,7 @@ from app.config import settings
 from app.errors import ServiceError
 from app.store import Store
 from app.workspace import Workspace
-from feedback.exports import Export
+from feedback.exports.selection import Export
 
 folder = Path(sys.argv[1])
 here = settings(folder)

@@ -11,10 +11,10 @@ import pytest
 import feedback
 import tasks
 from app.inputs.inputs import Inputs
+from feedback.argilla.dataset_settings import Review
 from feedback.aspects import ASPECTS
-from feedback.exports import Export
-from feedback.schema import Review
-from feedback.ultrafeedback import Question, UltraFeedback
+from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks import TASKS, SelfInstruct, Task
 from tasks.answering import Answers
 from tasks.models.spec import ModelSpec
@@ -276,7 +276,7 @@ def test_a_talk_is_shown_with_its_roles() -> None:
     ) in said
 
 
-@pytest.mark.parametrize("package", ["tasks", "feedback"])
+@pytest.mark.parametrize("package", ["tasks", "feedback/labeller"])
 def test_every_prompt_file_is_versioned_and_used(package: str) -> None:
     files = sorted((ROOT / package / "prompts").iterdir())
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / package).glob("*.py"))

@@ -9,9 +9,9 @@ import openai
 import pytest
 
 from feedback.aspects import ASPECTS
-from feedback.reading import read as read_ratings
-from feedback.ultrafeedback import PROMPTS as RATING_PROMPTS
-from feedback.ultrafeedback import schema as rating_schema
+from feedback.labeller.answer_parser import read as read_ratings
+from feedback.labeller.ultrafeedback import PROMPTS as RATING_PROMPTS
+from feedback.labeller.ultrafeedback import schema as rating_schema
 from tasks import evol_instruct, genstruct, self_instruct
 from tasks.prompts import PROMPTS
 from tests.provider_cases import (

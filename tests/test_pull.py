@@ -14,7 +14,7 @@ from app.reviewing import Argilla
 from app.run_recipes import recipe_text
 from app.store import Store
 from app.tables.runs import Run
-from feedback.server import Server
+from feedback.argilla.client import Server
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, another, made_of, with_run
@@ -109,7 +109,7 @@ def test_nothing_is_asked_for_where_nothing_happened(
         make_workspace(store), run, where, only_moved=True
     )  # so soon after, something may not have been found yet
     assert again.new == 1
-    monkeypatch.setattr("feedback.server.SETTLED", -1.0)
+    monkeypatch.setattr("feedback.argilla.client.SETTLED", -1.0)
     for _ in range(40):  # Argilla itself may still have something to write down about what was said
         workflow.pull(make_workspace(store), run, where)
         store.db.write(lambda c: c.execute("DELETE FROM verdicts"))
@@ -133,7 +133,7 @@ def test_answers_that_come_with_records_are_pulled(
     """As Argilla's SDK logs them, long after the last answer in its page: its clock of the dataset does not move."""
     run = sent(store, where, name)
     people[0].say(owner.records(name)[0], decision="approve")
-    monkeypatch.setattr("feedback.server.SETTLED", -1.0)
+    monkeypatch.setattr("feedback.argilla.client.SETTLED", -1.0)
     workflow.pull(make_workspace(store), run, where)
     sdk = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
     dataset = sdk.datasets(id=owner.dataset(name)["id"])

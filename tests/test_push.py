@@ -17,12 +17,12 @@ from app.store import Store
 from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
 from app.tables.rows import content_hash
 from app.tables.runs import Run
+from feedback.argilla.client import Server
+from feedback.argilla.dataset_settings import Review, Shape, settings
+from feedback.argilla.markdown import plain
+from feedback.argilla.push import Pushed, target
 from feedback.errors import DatasetMismatch
-from feedback.markdown import plain
-from feedback.opinions import priority
-from feedback.push import Pushed, target
-from feedback.schema import Review, Shape, settings
-from feedback.server import Server
+from feedback.rating_summary import priority
 from feedback.types import Rating
 from tasks.types import Message
 from tests.make_workspace import make_workspace

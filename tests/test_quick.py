@@ -6,7 +6,7 @@ from app import judging, workflow
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.judged import Judged
+from feedback.reviewed_row import Judged
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, another, with_run

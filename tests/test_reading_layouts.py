@@ -2,8 +2,8 @@
 
 import pytest
 
-from feedback.reading import read
-from feedback.scores import kinds, score
+from feedback.labeller.answer_parser import read
+from feedback.labeller.scores import kinds, score
 
 ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from feedback.reading import Entry, read
-from feedback.scores import plain_digits, score
+from feedback.labeller.answer_parser import Entry, read
+from feedback.labeller.scores import plain_digits, score
 
 ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
 BOTH = [("rated", 4.0, "Good."), ("rated", 2.0, "Bad.")]

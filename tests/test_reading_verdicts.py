@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedback.reading import read
+from feedback.labeller.answer_parser import read
 
 ASKED = "#### Output for Text 1\nRating: 4\nRationale: Good.\n\n#### Output for Text 2\nRating: 2\nRationale: Bad."
 PLAIN = "Rating: 4\nRationale: Good.\n\nRating: 2\nRationale: Bad."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedback import reading
+from feedback.labeller import answer_parser
 from tasks import genstruct, self_instruct
 from tasks.elimination import refuses
 from tasks.evol_instruct import read
@@ -237,13 +237,15 @@ def test_an_apology_in_a_request_is_no_refusal(text: str) -> None:
 )
 def test_a_further_turn_behind_a_rating_does_not_count(behind: str) -> None:
     told = "Rating: {}\nRationale: {}"
-    entry = reading.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
+    entry = answer_parser.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
     assert (entry.value, entry.rationale) == (5.0, "Sound.")
     told = '{{"rating": {}, "rationale": "{}"}}'
-    entry = reading.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
+    entry = answer_parser.read(told.format(5, "Sound.") + behind + told.format(1, "Wrong."), 1, not_applicable=True)[0]
     assert (entry.value, entry.rationale) == (5.0, "Sound.")
 
 
 def test_a_token_that_a_rationale_speaks_of_stays() -> None:
-    entry = reading.read("Rating: 2\nRationale: It forgets the token <|im_end|> at the end.", 1, not_applicable=True)[0]
+    entry = answer_parser.read(
+        "Rating: 2\nRationale: It forgets the token <|im_end|> at the end.", 1, not_applicable=True
+    )[0]
     assert entry.rationale == "It forgets the token <|im_end|> at the end."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.recipe import BUILT_IN, Recipe, example, load, parse
 from feedback.aspects import ASPECTS
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TASKS, Magpie, TextGeneration
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.opinions import MOST_RESPONSES, best_response, kept, opinion, priority, probability, reasons, spread
-from feedback.records import About, Place, agent_of, item
-from feedback.schema import Review, Shape, questions, shape_of
+from feedback.argilla.dataset_settings import Review, Shape, questions, shape_of
+from feedback.argilla.records import About, Place, agent_of, item
+from feedback.rating_summary import MOST_RESPONSES, best_response, kept, opinion, priority, probability, reasons, spread
 from feedback.types import Rating
 from tasks.errors import SettingsError
 from tasks.types import Message, Response, Row

@@ -11,10 +11,10 @@ import pytest
 
 from app import reviewing
 from app.config import Settings
+from feedback.argilla.client import Server
+from feedback.argilla.reviewers import add_reviewer, reviewers
 from feedback.errors import ArgillaError
 from feedback.local.sign_in import Invitations
-from feedback.reviewers import add_reviewer, reviewers
-from feedback.server import Server
 from tasks.errors import SettingsError
 from tests.conftest import ArgillaServer
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.lines import Line
+from feedback.exports.record_formats import Line
 from tests.round_trips import KINDS, check, tables
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.local.search_query import Match, read_query, segment
+from feedback.local.search.query import Match, read_query, segment
 
 TEXT_INDEX_ROWS = ("alpha beta", "beta gamma", "gamma - alpha", "")
 QUERY_TEXT = st.one_of(

@@ -16,7 +16,7 @@ from app.migrations import STEPS, m001_initial, migrate
 from app.store import Store
 from app.tables.rows import content_hash
 from app.tables.text import now
-from feedback.exports import Export
+from feedback.exports.selection import Export
 from feedback.types import Rating, Verdict
 from tasks.engine.retries import Tally
 from tasks.types import Response, Row

@@ -15,8 +15,8 @@ from app.judging import agreement_of
 from app.reviewing import Argilla
 from app.store import Store
 from app.tables.runs import Run
-from feedback.card import Summary, _ratings
-from feedback.exports import Export
+from feedback.exports.dataset_card import Summary, _ratings
+from feedback.exports.selection import Export
 from feedback.types import Rating
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace

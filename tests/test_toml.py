@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app import recipe
 from app.comparing import NONE, NOT_THERE, differing, parts_of, settings_of
 from app.recipe import Recipe, to_toml
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.models.spec import ModelSpec
 from tests.test_draft import RECIPES

@@ -17,7 +17,7 @@ from app.run_recipes import recipe_of
 from app.store import Store
 from app.tables.runs import Run, RunCounts
 from app.workspace import Workspace
-from feedback.ultrafeedback import UltraFeedback
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError
 from tasks.response_flags import MEANINGS
 

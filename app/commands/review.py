@@ -14,7 +14,7 @@ from app.run_recipes import amend, recipe_of
 from app.tables.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ArgillaDown
-from feedback.exports import Export
+from feedback.exports.selection import Export
 
 if TYPE_CHECKING:
     from app.pulling import Pulled

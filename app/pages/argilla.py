@@ -11,7 +11,7 @@ from app.pages.board import Act, Board, Done
 from app.parts import count, t
 from app.pulling import came
 from app.sending import shortened
-from feedback.push import review_address
+from feedback.argilla.push import review_address
 from feedback.types import Verdict
 from tasks.errors import SettingsError
 

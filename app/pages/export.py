@@ -17,10 +17,10 @@ from app.forms import add_fields
 from app.judging import Foreseen
 from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
-from feedback.exports import Export, why_not
-from feedback.formats import FORMATS
-from feedback.sides import TEST, TRAIN
-from feedback.writers import WRITERS
+from feedback.exports.formats import FORMATS
+from feedback.exports.selection import Export, why_not
+from feedback.exports.train_test_split import TEST, TRAIN
+from feedback.exports.writers import WRITERS
 
 KINDS = [
     ("JSON Lines", "jsonl"),

@@ -11,11 +11,11 @@ from app.pages import filters, plots, reasons
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, count, t
 from app.run_recipes import recipe_text
-from feedback import advice
-from feedback.agreement import DECISION, Agreement
-from feedback.lengths import LEAST, ByLength
-from feedback.measures import Measure
-from feedback.scales import by_aspect, by_model
+from feedback.stats import advice
+from feedback.stats.agreement import DECISION, Agreement
+from feedback.stats.histograms import by_aspect, by_model
+from feedback.stats.length_bias import LEAST, ByLength
+from feedback.stats.measures import Measure
 from tasks.response_flags import MEANINGS
 
 WHY_AUDIT = (

@@ -10,11 +10,11 @@ from app.pages import verdict
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
 from app.tables.reviews import OWN
-from feedback.arrangement import letter
-from feedback.changes import word_changes
-from feedback.judged import Judged
-from feedback.origins import NOT_KNOWN
-from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
+from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
+from feedback.argilla.response_order import letter
+from feedback.rating_origins import NOT_KNOWN
+from feedback.reviewed_row import Judged
+from feedback.stats.text_diff import word_changes
 from feedback.types import CORRECTION_OF, RANKING, RATED, Verdict
 
 DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from app import numbers, parts
 from app.parts import attrs, count, t
 from app.tables.runs import Run
-from feedback.lengths import Band, ByLength
-from feedback.scales import Scale
+from feedback.stats.histograms import Scale
+from feedback.stats.length_bias import Band, ByLength
 
 if TYPE_CHECKING:
     import pandas as pd

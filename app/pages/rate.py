@@ -11,8 +11,8 @@ from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import lead, progress_card
 from app.parts import count, t
 from feedback.aspects import ASPECTS
-from feedback.scales import Scale, by_aspect
-from feedback.ultrafeedback import MOST_REPEATS, UltraFeedback
+from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
+from feedback.stats.histograms import Scale, by_aspect
 from tasks.models import catalogue
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]

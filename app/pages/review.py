@@ -16,8 +16,8 @@ from app.pages.rows import beside, rows
 from app.parts import attrs, count, t
 from app.run_recipes import amend
 from app.tables.reviews import audit_of
-from feedback.judged import Merging
-from feedback.schema import BLIND_FROM, Review, shape_of
+from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
+from feedback.reviewed_row import Merging
 
 MOST_ROWS = 10**9
 SETTINGS = {"review", "merge", "embedder", "argilla", "reviewers"}

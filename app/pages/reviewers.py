@@ -9,8 +9,8 @@ from app.pages import argilla
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
 from app.reviewing import Invited
-from feedback.push import review_path
-from feedback.reviewers import LONGEST_NAME
+from feedback.argilla.push import review_path
+from feedback.argilla.reviewers import LONGEST_NAME
 from tasks.errors import ClaywrightError
 
 PLACE = "reviewers"

@@ -11,7 +11,7 @@ from app.errors import RunError
 from app.pages import argilla, bulk, filters, people, verdict
 from app.pages.hits import excerpt, marked
 from app.parts import attrs, t
-from feedback.judged import Judged
+from feedback.reviewed_row import Judged
 from feedback.types import Rating
 from tasks.columns.conversations import readable
 from tasks.response_flags import marks

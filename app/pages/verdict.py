@@ -15,11 +15,11 @@ from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Do, Done
 from app.parts import attrs, t
 from app.shelf import LONGEST_NAME, named
-from feedback.arrangement import letter, slots
-from feedback.judged import Judged
-from feedback.opinions import best_response, opinion, rounded
-from feedback.records import clean
-from feedback.schema import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+from feedback.argilla.records import clean
+from feedback.argilla.response_order import letter, slots
+from feedback.rating_summary import best_response, opinion, rounded
+from feedback.reviewed_row import Judged
 from feedback.types import CORRECTION_OF
 from tasks.errors import SettingsError
 from tasks.types import Row

@@ -13,7 +13,7 @@ from app.python.sessions import LOG, Hand, awaited
 from app.store import Store
 from app.tables.runs import Run
 from app.workspace import Workspace
-from feedback.push import Pushed
+from feedback.argilla.push import Pushed
 from tasks.models.spec import ModelSpec
 
 

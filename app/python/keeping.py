@@ -18,8 +18,8 @@ from app.tables.rows import content_hash
 from app.tables.runs import Run
 from app.tables.text import clean
 from app.workspace import Workspace
+from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from feedback.types import Rating
-from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks import ExistingRows
 from tasks.base import plain, text
 from tasks.errors import InputError

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from app.python.llms import LLM, LLMPool, OpenAILLM
 from app.python.prompts import Prompt
-from feedback.ultrafeedback import UltraFeedback as Judge
+from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from tasks.errors import SettingsError, Unsupported
 
 SUBTASKS = {

@@ -8,8 +8,8 @@ from app.python.steps import texts_of
 from app.python.task import Made, Task
 from app.tables.rows import content_hash
 from feedback.aspects import ASPECTS
+from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from feedback.types import Rating
-from feedback.ultrafeedback import UltraFeedback as Judge
 from tasks.base import text
 from tasks.errors import SettingsError
 from tasks.types import Response, Row

@@ -177,7 +177,7 @@ Groups = list[list[_Part]]
 
 
 class Browse:
-    """`majority` says how several decisions become one (feedback.judged.Merging)."""
+    """`majority` says how several decisions become one (feedback.reviewed_row.Merging)."""
 
     def __init__(self, db: Database) -> None:
         self.db = db

@@ -9,7 +9,7 @@ from typing import Any
 from app.database import Database
 from app.tables.reviews import OWN, PAGE
 from app.tables.text import dumps, marks, now
-from feedback.origins import Origin
+from feedback.rating_origins import Origin
 from feedback.types import judgements
 
 _NEWEST = (

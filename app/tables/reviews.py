@@ -11,8 +11,8 @@ from typing import Any
 
 from app.database import Database
 from app.tables.text import dumps, marks, now
-from feedback.arrangement import order_of, to_places
-from feedback.origins import Origin, origin
+from feedback.argilla.response_order import order_of, to_places
+from feedback.rating_origins import Origin, origin
 from feedback.types import RATED, Verdict, judgements
 
 PAGE = 500
@@ -42,7 +42,7 @@ COUNTS_AS = {
     "reject": "coalesce(settled='reject', rejections>approvals OR (rejections>0 AND NOT {majority}))",
     "unsure": "settled IS NULL AND approvals+rejections+unsure>0 AND approvals=rejections AND ({majority} OR rejections=0)",
 }
-"""What a line of DECIDED counts as, as feedback.judged has it; `majority` is a value that is true or false."""
+"""What a line of DECIDED counts as, as feedback.reviewed_row has it; `majority` is a value that is true or false."""
 
 THERE = "sent<>'' AND withdrawn IS NULL"
 """A row of a push that Argilla has."""

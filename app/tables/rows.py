@@ -12,8 +12,8 @@ from app.database import Database, Line
 from app.errors import RunError
 from app.tables import scores
 from app.tables.text import clean, dumps, marks, now
-from feedback.arrangement import letter
-from feedback.lengths import words
+from feedback.argilla.response_order import letter
+from feedback.stats.length_bias import words
 from tasks.response_flags import MEANINGS
 from tasks.response_flags import marks as marks_of
 from tasks.types import Dropped, Response, Row

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.database import Database
 from app.errors import RunError
 from app.tables.text import clean, marks, now
-from feedback.judged import Settlement
+from feedback.reviewed_row import Settlement
 
 PAGE = 500
 

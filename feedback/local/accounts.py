@@ -12,7 +12,7 @@ from argilla_server.contexts import accounts
 from argilla_server.database import ALEMBIC_CONFIG_FILE, AsyncSessionLocal, sync_engine
 from argilla_server.models import User, UserRole, Workspace
 
-from feedback.local.home import Home
+from feedback.local.data_dir import Home
 
 USERNAME = "owner"
 WORKSPACE = "default"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-from feedback.local.home import Home
+from feedback.local.data_dir import Home
 
 ENGINE_NAME = "embedded"
 

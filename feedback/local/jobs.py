@@ -1,7 +1,7 @@
 """Argilla's background jobs in threads of this process: RQ's worker, and its scheduler for webhook retries.
 
 The queues live in memory (`environment.use_redis_in_process`), so that what is still queued at the end is
-lost; a record's status is then set right by `search_repair.py`, a webhook is not sent.
+lost; a record's status is then set right by `feedback/local/search/repair.py`, a webhook is not sent.
 """
 
 from __future__ import annotations

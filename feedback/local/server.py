@@ -39,8 +39,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feedback.local.home import Home
-    from feedback.local.lifetime import StopSignal
+    from feedback.local.data_dir import Home
+    from feedback.local.process import StopSignal
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
     parent = os.getppid()
     find_siblings()
     from feedback.local.errors import StartError
-    from feedback.local.lifetime import StopSignal, claim_stdout, die_with_parent, hold_lock
+    from feedback.local.process import StopSignal, claim_stdout, die_with_parent, hold_lock
 
     die_with_parent(parent)
     stdout = claim_stdout()
@@ -82,8 +82,8 @@ def run(folder: Path, port: int, stop: StopSignal, stdout: IO[str]) -> None:
     """Prepare the folder, load Argilla, serve; raises StartError."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from feedback.local.data_dir import Home
     from feedback.local.errors import FolderUnusable
-    from feedback.local.home import Home
 
     home = Home(folder)
     os.umask(0o077)
@@ -91,7 +91,7 @@ def run(folder: Path, port: int, stop: StopSignal, stdout: IO[str]) -> None:
         home.prepare()
         with listen(port) as listener:
             app = load(home)
-            from feedback.local.serving import serve
+            from feedback.local.http_server import serve
 
             asyncio.run(serve(app, home, listener, stop, stdout))
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:

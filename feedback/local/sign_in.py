@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from feedback.local.home import write_private
+from feedback.local.data_dir import write_private
 from feedback.local.patches import upstream
 
 PATH = "/claywright/sign-in"

@@ -25,9 +25,9 @@ from app.config import Settings
 from app.reviewing import Argilla
 from app.sending import about_of
 from app.store import Store
-from feedback.opinions import priority
-from feedback.records import Place, item
-from feedback.schema import shape_of
+from feedback.argilla.dataset_settings import shape_of
+from feedback.argilla.records import Place, item
+from feedback.rating_summary import priority
 from feedback.types import Rating
 from tests.conftest import ArgillaServer, claywright
 from tests.rows import Reviewer, made_of, with_run

@@ -10,7 +10,7 @@ import datasets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedback.lines import Line
+from feedback.exports.record_formats import Line
 from tests.round_trips import KINDS, check, tables
 
 TIMES = int(sys.argv[1]) if len(sys.argv) > 1 else 2000

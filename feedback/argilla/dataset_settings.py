@@ -1,0 +1,296 @@
+"""How a run looks in Argilla: which fields to read, which questions to answer, what to sort and filter by.
+
+The shape comes from what the run holds. A row as one record is made in feedback/argilla/records.py.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from feedback.argilla.markdown import shown
+from feedback.argilla.response_order import letter
+from feedback.aspects import ASPECTS
+from feedback.labeller.ultrafeedback import reference
+from feedback.rating_summary import MOST_RESPONSES
+from feedback.types import CORRECTION_OF, RANKING
+from tasks.errors import SettingsError
+from tasks.settings import setting
+from tasks.types import Row
+
+if TYPE_CHECKING:
+    import argilla as rg
+
+DECISION, REASONS = "decision", "reasons"
+VECTOR = "like-instruction"
+"""The name of the vector of an instruction."""
+CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
+DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
+REASONS_TO_CHOOSE = (
+    "wrong or made up", "does not follow the instruction", "instruction unclear or unusable", "unhelpful or too thin",
+    "badly written", "harmful", "very good example",
+)  # fmt: skip
+BLIND_FROM = 250
+"""From so many rows on the audit goes without suggestions, where nothing else is said: a fifth is enough to learn from."""
+RANKED_FROM = 3
+"""So many responses of a row are ranked; of two the ratings say enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """How a run is sent to Argilla."""
+
+    title: ClassVar[str] = "review"
+
+    dataset: str = setting("", "Name of the dataset in Argilla; empty takes the run's own.")
+    workspace: str = setting("", "Workspace in Argilla; empty takes the first one.")
+    guidelines: str = setting(
+        "", "What reviewers should know, in Markdown; empty takes the aspects' rubric.", multiline=True
+    )
+    aspects: tuple[str, ...] = setting(
+        (),
+        "What people rate, a question each per response; nothing ticked takes the labeller's first.",
+        label="People rate",
+        choices=tuple(ASPECTS),
+    )
+    reasons: tuple[str, ...] = setting(
+        REASONS_TO_CHOOSE, "Reasons that reviewers can tick; none asks for none.", label="Reasons to tick"
+    )
+    ranking: bool = setting(True, "Where a row has three responses or more, people can rank them.")
+    min_submitted: int = setting(
+        1, "Reviewers that a record needs before it counts as done.", label="Reviewers per record"
+    )
+    blind_audit: bool | Literal["auto"] = setting(
+        "auto",
+        "True sends a random sample, the audit, without ratings and reasons, to learn how people judge on their own; false "
+        f"sends it with them; auto sends it without them from {BLIND_FROM} rows on.",
+        label="Audit",
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_submitted <= 1000:
+            raise SettingsError("[review] min_submitted must be at least 1, and at most 1000.", setting="min_submitted")
+        if len(self.dataset) > 200:
+            raise SettingsError(
+                "[review] dataset is longer than 200 characters, the most that Argilla takes.", setting="dataset"
+            )
+        if unknown := [name for name in self.aspects if name not in ASPECTS]:
+            raise SettingsError(
+                f"[review] there is no aspect '{unknown[0]}'. Known: {', '.join(ASPECTS)}.", setting="aspects"
+            )
+        if any(not reason.strip() or len(reason) > 200 for reason in self.reasons):
+            raise SettingsError("[review] reasons must be texts of at most 200 characters.", setting="reasons")
+        if len(set(self.reasons)) == 1 or len(self.reasons) > 50:
+            raise SettingsError("[review] reasons must be none, or from 2 to 50 different ones.", setting="reasons")
+
+    def is_blind(self, rows: int, sealed: bool | None = None) -> bool:
+        """True where the audit of so many rows goes without suggestions. `sealed` is how that of the run went before."""
+        if self.blind_audit == "auto":
+            return rows >= BLIND_FROM if sealed is None else sealed
+        return self.blind_audit
+
+    def rated(self, labelled: Sequence[str]) -> tuple[str, ...]:
+        """The aspects that people rate, where the labeller rated `labelled`; one without a name where nothing says."""
+        return self.aspects or tuple(labelled[:1]) or ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the rows of a run have: the most responses of a row, talks of several messages, passages, references."""
+
+    responses: int = 0
+    talk: bool = False
+    passage: bool = False
+    reference: bool = False
+    dimensions: int = 0
+    """Numbers in the vector of an instruction; 0 for none."""
+
+    def with_row(self, row: Row) -> "Shape":
+        """The shape that also fits `row`."""
+        passage = bool(row.origin.get("passage"))
+        return Shape(
+            max(self.responses, min(len(row.responses), MOST_RESPONSES)),
+            self.talk or len(row.messages) > 1,
+            self.passage or passage,
+            self.reference or (not passage and bool(reference(row))),
+            self.dimensions,
+        )
+
+
+def shape_of(rows: Iterable[Row]) -> Shape:
+    shape = Shape()
+    for row in rows:
+        shape = shape.with_row(row)
+    return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field or question of a record, as people see it."""
+
+    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response"]
+    name: str
+    title: str
+    required: bool = False
+    markdown: bool = True
+
+
+def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
+    """What a record shows. With a blind audit the labeller's reasons are shown and not asked about: only what is shown can be
+    missing from the records of the audit."""
+    conversation = (
+        Part("chat", "conversation", "Conversation", True)
+        if shape.talk
+        else Part("text", "instruction", "Instruction", True)
+    )
+    parts = [conversation]
+    if shape.passage:
+        parts.append(Part("text", "passage", "Passage"))
+    if shape.reference:
+        parts.append(Part("text", "reference", "Reference"))
+    for k in range(1, shape.responses + 1):
+        title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
+        parts.append(Part("text", f"response-{k}", title))
+        if labelled and review.blind_audit is True:
+            parts.append(_reasons_of(shape, k - 1, "text"))
+    return parts
+
+
+def rating_question(aspect: str, index: int) -> str:
+    """The name of the question for a rating of the response at `index`."""
+    return f"{aspect or 'rating'}-{index + 1}"
+
+
+def rationale_name(index: int) -> str:
+    """The name of what holds the labeller's reasons for its ratings of the response at `index`: a question, or a field."""
+    return f"rationale-{index + 1}"
+
+
+def _reasons_of(shape: Shape, index: int, kind: Literal["text", "words"]) -> Part:
+    which = "the response" if shape.responses == 1 else f"response {letter(index)}"
+    return Part(kind, rationale_name(index), f"Why: the labeller on {which}")
+
+
+def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
+    """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
+    parts = [Part("decision", DECISION, "Keep this row?", required=True)]
+    for index in range(shape.responses):
+        which = "the response" if shape.responses == 1 else f"response {letter(index)}"
+        for aspect in review.rated(labelled):
+            question = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
+            parts.append(Part("rating", rating_question(aspect, index), question))
+        if labelled and review.blind_audit is not True:
+            parts.append(_reasons_of(shape, index, "words"))
+    if review.ranking and shape.responses >= RANKED_FROM:
+        parts.append(Part("ranking", RANKING, "Responses from best to worst"))
+    if review.reasons:
+        parts.append(Part("reasons", REASONS, "What decided?"))
+    parts.append(Part("words", CORRECTED_INSTRUCTION, "Instruction, corrected", markdown=False))
+    if shape.responses > 1:
+        parts.append(Part("response", CORRECTION_OF, "Which response is corrected below?"))
+    if shape.responses:
+        title = "The response, corrected" if shape.responses > 1 else "Response, corrected"
+        parts.append(Part("words", CORRECTED_RESPONSE, title, markdown=False))
+    return parts
+
+
+def _in_words(aspect: str) -> str:
+    return aspect.replace("-", " ").capitalize()
+
+
+def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: str) -> "rg.Settings":
+    """The Argilla settings for rows of that shape. `labelled` are the aspects that the labeller rated."""
+    import argilla as rg
+
+    responses = {f"response-{k}": f"Response {letter(k - 1)}" for k in range(1, shape.responses + 1)}
+
+    def made(part: Part) -> Any:
+        common: dict[str, Any] = {"name": part.name, "title": part.title, "required": part.required}
+        match part.kind:
+            case "chat":
+                return rg.ChatField(**common, use_markdown=True)
+            case "text":
+                return rg.TextField(**common, use_markdown=True)
+        match part.kind:
+            case "decision":
+                return rg.LabelQuestion(**common, labels=DECISIONS)
+            case "rating":
+                return rg.RatingQuestion(**common, values=[1, 2, 3, 4, 5])
+            case "words":
+                return rg.TextQuestion(**common, use_markdown=part.markdown)
+            case "ranking":
+                return rg.RankingQuestion(**common, values=responses)
+            case "response":
+                return rg.LabelQuestion(**common, labels=responses)
+            case "reasons":
+                return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
+
+    return rg.Settings(
+        guidelines=shown(review.guidelines or guidelines),
+        fields=[made(part) for part in fields(shape, review, labelled)],
+        questions=[made(part) for part in questions(shape, review, labelled)],
+        metadata=metadata(shape),
+        vectors=[rg.VectorField(name=VECTOR, title="Instruction", dimensions=shape.dimensions)]
+        if shape.dimensions
+        else [],
+        distribution=rg.TaskDistribution(min_submitted=review.min_submitted),
+    )
+
+
+def metadata(shape: Shape) -> list[Any]:
+    """What records can be sorted and filtered by."""
+    import argilla as rg
+
+    models = [
+        rg.TermsMetadataProperty(name=f"model-{k}", title=f"Model of response {letter(k - 1)}")
+        for k in range(1, shape.responses + 1)
+    ]
+    return [
+        rg.FloatMetadataProperty(name="priority", title="Priority"),
+        rg.TermsMetadataProperty(name="sample", title="Sample (audit or queue)"),
+        rg.IntegerMetadataProperty(name="number", title="Number in the run"),
+        rg.TermsMetadataProperty(name="run", title="Run"),
+        rg.IntegerMetadataProperty(name="batch", title="Batch"),
+        rg.TermsMetadataProperty(name="task", title="Task"),
+        *models,
+        rg.FloatMetadataProperty(name="rating-mean", title="Mean rating"),
+        rg.FloatMetadataProperty(name="rating-lowest", title="Lowest rating"),
+        rg.FloatMetadataProperty(name="rating-spread", title="Spread between responses"),
+        rg.FloatMetadataProperty(name="repeat-spread", title="Spread between repeats"),
+        rg.IntegerMetadataProperty(name="length-instruction", title="Length of the instruction (characters)"),
+        rg.IntegerMetadataProperty(name="length", title="Length of the longest response (characters)"),
+    ]
+
+
+def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
+    """What reviewers read beside the records: what to do, and the rubric of each aspect.
+
+    With a `blind_audit` it says that records of the audit come without ratings and reasons.
+    """
+    parts = [
+        "Read the instruction and every response. **Approve** a row if it should go into the dataset, **reject** it if not; "
+        "**unsure** leaves it to others. "
+        "Where a text is nearly right, correct it and approve: the corrected text is what goes into the dataset. Where there are "
+        "several responses, say which one you correct.",
+        "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
+        "ends it, Enter submits.",
+    ]
+    if aspects:
+        parts.append(
+            f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
+        )
+    if aspects and blind_audit:
+        parts.append(
+            "The first records, the audit, come **without the model's ratings and reasons**, so that you judge on your own: rate "
+            "what you can."
+        )
+    if aspects and for_trying:
+        parts.append(
+            "**That is the small built-in model: its ratings are for trying this out only, they are close to chance.**"
+        )
+    for name in aspects:
+        aspect = ASPECTS[name]
+        lines = [f"- **{value}** {meaning}" for value, meaning in enumerate(aspect.scale, 1)]
+        if aspect.not_applicable:
+            lines.append(f"- **N/A** {aspect.not_applicable}")
+        parts.append(f"### {name}\n{aspect.question}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)

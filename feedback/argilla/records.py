@@ -1,0 +1,179 @@
+"""A row as one record of Argilla. The record's id (Argilla's `external_id`) is the row's id.
+
+What is rendered as Markdown goes as `markdown.shown` gives it; texts to be corrected are not rendered, and go as they are.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feedback.argilla.dataset_settings import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    RANKED_FROM,
+    VECTOR,
+    Shape,
+    rating_question,
+    rationale_name,
+)
+from feedback.argilla.markdown import shown
+from feedback.argilla.response_order import arranged
+from feedback.labeller.ultrafeedback import reference
+from feedback.rating_summary import best_response, means, opinion, reasons, rounded, spread
+from feedback.types import CORRECTION_OF, RANKING, Rating
+from tasks.columns.conversations import readable
+from tasks.types import Row
+
+NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./ -]+")
+LONGEST_AGENT = 200
+"""What Argilla takes for who suggests something: argilla-server 2.8, schemas/v1/suggestions.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What all records of a push share. `aspects` are those that people rate, `labelled` those that the labeller rated."""
+
+    run: str
+    task: str
+    generator: str
+    aspects: tuple[str, ...]
+    labelled: tuple[str, ...]
+    ranking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How one row stands in what is sent: audit or queue, its priority, its row's number in the run, the batch."""
+
+    sample: str
+    priority: float
+    number: int
+    batch: int = 1
+    blind: bool = False
+    """True where people are to judge without the labeller's ratings and reasons."""
+    order: tuple[int, ...] = ()
+    """The places of responses in the order in which they are shown; () for their own."""
+
+
+def item(
+    row: Row, ratings: Sequence[Rating], shape: Shape, about: About, placement: Place, vector: list[float] | None = None
+) -> dict[str, Any]:
+    """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
+    visible = [] if placement.blind else [r for r in ratings if r.response < shape.responses]
+    if placement.blind:  # only then is nothing said of a response by its place
+        row = arranged(row, placement.order)
+    record: dict[str, Any] = {
+        "external_id": row.id,
+        "fields": _fields(row, shape),
+        "metadata": _metadata(row, visible, shape, about, placement),
+        "suggestions": _suggestions(row, visible, shape, about, blind=placement.blind),
+    }
+    if vector is not None:
+        record["vectors"] = {VECTOR: vector}
+    return {name: clean(value) for name, value in record.items()}
+
+
+def _fields(row: Row, shape: Shape) -> dict[str, Any]:
+    shows: dict[str, Any] = {}
+    if shape.talk:
+        shows["conversation"] = [
+            {"role": message["role"], "content": shown(readable(message))} for message in row.messages
+        ]
+    else:
+        shows["instruction"] = shown(row.instruction)
+    if shape.passage and row.origin.get("passage"):
+        found_in = ", ".join(str(row.origin[name]) for name in ("file", "place") if row.origin.get(name))
+        heading = " ".join(filter(None, (str(row.origin.get("title") or ""), found_in and f"({found_in})")))
+        shows["passage"] = shown("\n\n".join(filter(None, (heading, str(row.origin["passage"])))))
+    if shape.reference and not row.origin.get("passage") and (known := reference(row)):
+        shows["reference"] = shown(known)
+    shows.update({f"response-{k}": shown(r.text) or " " for k, r in enumerate(row.responses[: shape.responses], 1)})
+    return shows
+
+
+def _suggestions(
+    row: Row, visible: Sequence[Rating], shape: Shape, about: About, *, blind: bool
+) -> list[dict[str, Any]]:
+    """With `blind` the text to correct is that of the first response that is shown, and its model is not named."""
+    responses = row.responses[: shape.responses]
+    suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
+    if responses:
+        to_correct = best_response(row, visible)
+        if blind:
+            to_correct = next((index for index, response in enumerate(responses) if response.text), to_correct)
+        agent = about.generator if blind else responses[to_correct].model
+        suggestions.append(_suggestion(CORRECTED_RESPONSE, responses[to_correct].text, None, agent))
+        if shape.responses > 1:
+            suggestions.append(_suggestion(CORRECTION_OF, f"response-{to_correct + 1}", None, agent))
+    for index in range(len(responses)):
+        for aspect in about.aspects:
+            if (rated := opinion(visible, index, aspect)) is not None:
+                mean, sure, agent = rated
+                suggestions.append(_suggestion(rating_question(aspect, index), rounded(mean), sure, agent))
+        if about.labelled and (why := reasons(visible, index)):
+            main = opinion(visible, index, about.labelled[0])
+            suggestions.append(
+                _suggestion(rationale_name(index), shown(why), main[1] if main else None, visible[0].model)
+            )
+    ranked = means(visible, len(responses))
+    if (
+        about.ranking
+        and shape.responses == len(responses) >= RANKED_FROM
+        and None not in ranked
+        and len(set(ranked)) > 1
+    ):
+        ranks = [{"value": f"response-{k}", "rank": _rank(ranked, mean)} for k, mean in enumerate(ranked, 1)]
+        suggestions.append(_suggestion(RANKING, ranks, None, visible[0].model))
+    return suggestions
+
+
+def _rank(ranked: Sequence[float | None], mean: float | None) -> int:
+    """1 for the best; equal ones share a rank."""
+    return 1 + sum((other or 0.0) > (mean or 0.0) for other in ranked)
+
+
+def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, placement: Place) -> dict[str, Any]:
+    responses = row.responses[: shape.responses]
+    metadata: dict[str, Any] = {
+        "priority": placement.priority, "sample": placement.sample, "number": placement.number, "run": about.run,
+        "batch": placement.batch,
+        "task": about.task, "length-instruction": len(row.instruction),
+        **{f"model-{k}": response.model for k, response in enumerate(responses, 1) if response.model or not placement.blind},
+    }  # fmt: skip
+    if responses:
+        metadata["length"] = max(len(response.text) for response in responses)
+    values = [r.value for r in visible if r.value is not None]
+    each = [mean for mean in means(visible, len(responses)) if mean is not None]
+    if values:
+        metadata.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})
+    if len(each) > 1:
+        metadata["rating-spread"] = round(max(each) - min(each), 3)
+    if (wide := spread(visible)) is not None:
+        metadata["repeat-spread"] = wide
+    return metadata
+
+
+def _suggestion(question: str, value: Any, score: float | None, agent: str) -> dict[str, Any]:
+    return {"question": question, "value": value, "score": score, "agent": agent_of(agent)}
+
+
+def agent_of(model: str) -> str:
+    """A model's name as Argilla takes it for who suggests something, told from others by a hash where it had to be changed.
+
+    Argilla takes ASCII letters and digits, of which there must be one, a few signs, and 200 characters.
+    """
+    if len(model) <= LONGEST_AGENT and model.isascii() and not NO_AGENT.search(model) and any(map(str.isalnum, model)):
+        return model
+    name = NO_AGENT.sub("-", model[:LONGEST_AGENT]).strip("- ")[: LONGEST_AGENT - 9] or "model"
+    return f"{name} {hashlib.sha256(model.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def clean(value: Any) -> Any:
+    """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: clean(inner) for name, inner in value.items()}
+    return [clean(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,97 @@
+"""Which response of a row is the best, and which two make a pair. The rule, in one place:
+
+1. A text that a reviewer corrected is better than what it corrects.
+2. Else people's ranking counts, where they ranked all responses.
+3. Else ratings, people's before the labeller's; the two of a pair differ by the margin at least.
+
+People's are those that they gave or changed: what they only accepted as suggested is the labeller's.
+
+Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to rules 2
+and 3.
+"""
+
+from dataclasses import dataclass
+
+from feedback.reviewed_row import Judged
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`margin` is the least difference between the ratings of a pair, 0 to 4; `original` lets rule 1 make pairs.
+
+    `reasoning` keeps a response's thoughts beside it.
+    """
+
+    margin: float = 0.5
+    original: bool = True
+    reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The text that a row is to teach, and the place of the response that it is, or corrects."""
+
+    text: str
+    place: int
+    corrected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`rejected` is the place of a response."""
+
+    chosen: Best
+    rejected: int
+    because: str
+
+
+def best(judged: Judged) -> Best | None:
+    """None for a row without responses."""
+    if (correction := judged.corrected_response()) is not None:
+        return Best(*correction, corrected=True)
+    places = in_order(judged)
+    return Best(judged.row.responses[places[0]].text, places[0], corrected=False) if places else None
+
+
+def in_order(judged: Judged) -> list[int]:
+    """The indexes of all responses from best to worst, those that nobody rated last."""
+    places = range(len(judged.row.responses))
+    if ranks := ranked(judged):
+        return sorted(places, key=lambda k: ranks[k])
+    return sorted(places, key=lambda k: -(judged.score(k) or 0.0))
+
+
+def ranked(judged: Judged) -> list[float]:
+    """People's mean rank of each response; empty unless they ranked them all."""
+    ranks = [judged.ranked_by_people(k) for k in range(len(judged.row.responses))]
+    return [rank for rank in ranks if rank is not None] if None not in ranks else []
+
+
+def pair(judged: Judged, rule: Rule) -> Pair | None:
+    """The pair of a row: the best against the worst text that the rule tells apart; None where it tells none apart."""
+    top, responses = best(judged), judged.row.responses
+    if top is None:
+        return None
+    if top.corrected and rule.original and differ(top.text, responses[top.place].text):
+        return Pair(top, top.place, "a reviewer's correction over the original")
+    first, *rest = in_order(judged)
+    chosen = Best(responses[first].text, first, corrected=False)
+    for index in reversed(rest):
+        if differ(chosen.text, responses[index].text) and (because := better(judged, first, index, rule)):
+            return Pair(chosen, index, because)
+    return None
+
+
+def better(judged: Judged, response: int, other: int, rule: Rule) -> str:
+    """Why a response is better than another, in words; "" where it is not, or not by the margin."""
+    if ranks := ranked(judged):
+        return "ranked higher by people" if ranks[response] < ranks[other] else ""
+    high, low = judged.score(response), judged.score(other)
+    if high is None or low is None or high <= low or high - low < rule.margin:
+        return ""
+    by_people = judged.rated_by_people(response) is not None and judged.rated_by_people(other) is not None
+    return "rated higher by people" if by_people else "rated higher by the labeller"
+
+
+def differ(text: str, other: str) -> bool:
+    return text.strip() != other.strip()

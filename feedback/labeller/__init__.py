@@ -1,0 +1,1 @@
+"""The labeller: how a model is asked for ratings, and what its answers say."""

@@ -1,0 +1,337 @@
+"""UltraFeedback (Cui et al. 2023, arXiv 2310.01377): a labeller rates responses for one aspect at a time, with reasons.
+
+One literal rating:
+
+    Rating(response=0, aspect="helpfulness", repeat=0, status="rated", value=4.0, rationale="Right, but short.")
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, ClassVar
+
+from feedback.argilla.response_order import letter
+from feedback.aspects import ASPECTS
+from feedback.types import Rating
+from tasks.base import text
+from tasks.columns.conversations import readable
+from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
+from tasks.models.base import Capabilities, Completion, Model
+from tasks.prompts import Prompts
+from tasks.settings import setting
+from tasks.text.answers import too_long
+from tasks.types import Message, Row
+
+PROMPT, AGAIN = "ultrafeedback.v1", "ultrafeedback_again.v1"
+PROMPTS = Prompts(Path(__file__).parent / "prompts")
+LONGEST_RATIONALE = 300
+MOST_REPEATS = 20
+SPACE_FOR_THE_REST = 60
+REFERENCES = ("reference", "external_knowledge", "passage")
+"""Where a row's origin holds what is known from elsewhere."""
+RATING_LABEL = re.compile(r"\brating[\"'*_\s]*[:=]\s*\"?", re.IGNORECASE)
+TEXT_LABEL = re.compile(r"\btext[ _]*([0-9]{1,3})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call to the labeller: an aspect, the number of the repeat, the responses in the order they are shown."""
+
+    aspect: str
+    repeat: int
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UltraFeedback:
+    """Rates every response of a row, from 1 to 5, with a rationale."""
+
+    title: ClassVar[str] = "UltraFeedback"
+
+    aspects: tuple[str, ...] = setting(("overall-rating",), "What to rate: " + ", ".join(ASPECTS) + ".")
+    together: bool = setting(True, "Show all responses of a row in one prompt, or rate them one by one.")
+    repeats: int = setting(1, "Times that each question is asked; the spread tells how sure the labeller is.")
+    types: bool = setting(
+        False,
+        "Ask also which kinds of help (helpfulness) or error (truthfulness) a response shows, and why.",
+        label="Kinds of help and error",
+    )
+    use_reference: bool = setting(
+        True,
+        "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document.",
+        label="Show what is known",
+    )
+
+    def __post_init__(self) -> None:
+        if not self.aspects:
+            raise SettingsError("Rating needs at least one aspect.", setting="aspects")
+        for aspect in self.aspects:
+            if aspect not in ASPECTS:
+                raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.", setting="aspects")
+        if len(set(self.aspects)) < len(self.aspects):
+            raise SettingsError(
+                "Rating names an aspect twice. Ask a question several times with repeats.", setting="aspects"
+            )
+        if not 1 <= self.repeats <= MOST_REPEATS:
+            raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.", setting="repeats")
+
+    def identity(self, labeller: str) -> str:
+        """Names this judge with this labeller: rows that it has rated need no rating again."""
+        parts: list[Any] = [labeller, PROMPT, list(self.aspects), self.together, self.repeats]
+        parts += ["types"] if self.types else []
+        parts += [] if self.use_reference else ["no reference"]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def questions(self, row: Row) -> list[Question]:
+        """Everything to ask about `row`. The order of responses comes from a hash of row, aspect and repeat."""
+        indexes = range(len(row.responses))
+        questions: list[Question] = []
+        for aspect in self.aspects:
+            for repeat in range(self.repeats):
+                if self.together and len(indexes) > 1:
+                    order = sorted(indexes, key=lambda k: _hash(row.id, aspect, repeat, k))
+                    questions.append(Question(aspect, repeat, tuple(order)))
+                else:
+                    questions += [Question(aspect, repeat, (index,)) for index in indexes]
+        return questions
+
+    async def rate(self, row: Row, question: Question, model: Model) -> list[Rating]:
+        """One rating for each response that the question shows. A failed call gives failed ratings, with the reason.
+
+        Where an answer can't be read, in whole or for some of the responses, the labeller is asked for it once more.
+        """
+        capabilities = await model.capabilities()
+        prompt = self.asked(row, question, as_json=capabilities.json_schema)
+        options = self._options(question, capabilities)
+        try:
+            answer = await model.chat([{"role": "user", "content": prompt}], draw=question.repeat, **options)
+        except PromptTooLong as error:
+            return _too_long(row, question, model, str(error))
+        except (CallFailed, CallRefused) as error:
+            return [_without_answer(row, question, index, model, "failed", str(error)) for index in question.order]
+        ratings = self.ratings(row, question, answer, prompt, capabilities)
+        if not any(_can_be_asked_again(rating, answer, capabilities) for rating in ratings):
+            return ratings
+        again = PROMPTS.render(AGAIN, **self._form(question, as_json=capabilities.json_schema))
+        conversation: list[Message] = [
+            {"role": "user", "content": prompt},
+            {"role": "assistant", "content": answer.text or "-"},
+            {"role": "user", "content": again},
+        ]
+        try:
+            answer = await model.chat(conversation, draw=question.repeat, **options)
+        except CallFailed as error:
+            return [
+                replace(earlier, status="failed", note=str(error)) if earlier.status == "unrated" else earlier
+                for earlier in ratings
+            ]
+        except CallRefused:  # with its own answer beside it, the prompt may be too long
+            return ratings
+        second = self.ratings(row, question, answer, prompt, capabilities)
+        return [_better(earlier, later) for earlier, later in zip(ratings, second, strict=True)]
+
+    def asked(self, row: Row, question: Question, *, as_json: bool) -> str:
+        """The labeller's prompt: rubric, what is known, what was said before, the responses in the question's order."""
+        aspect = ASPECTS[question.aspect]
+        return PROMPTS.render(
+            PROMPT,
+            name=question.aspect,
+            instruction=talk(row.messages),
+            reference=reference(row) if aspect.takes_reference and self.use_reference else "",
+            **{
+                **self._form(question, as_json=as_json),
+                "texts": [row.responses[index].text for index in question.order],
+            },
+        )
+
+    def _form(self, question: Question, *, as_json: bool) -> dict[str, Any]:
+        """What the part of the prompt that says how to answer needs."""
+        aspect = ASPECTS[question.aspect]
+        return {
+            "aspect": aspect,
+            "texts": question.order,
+            "types": self.types and bool(aspect.types),
+            "as_json": as_json,
+        }
+
+    def _options(self, question: Question, capabilities: Capabilities) -> dict[str, Any]:
+        texts, aspect = len(question.order), ASPECTS[question.aspect]
+        types = len(aspect.types) if self.types else 0
+        options: dict[str, Any] = {}
+        if capabilities.json_schema:
+            options["schema"] = schema(
+                texts, bounded=capabilities.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
+            )
+        if capabilities.string_bounds:
+            options["least_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
+        if capabilities.logprobs:
+            options.update(logprobs=True, top_logprobs=10)
+        return options
+
+    def ratings(
+        self, row: Row, question: Question, answer: Completion, prompt: str, capabilities: Capabilities
+    ) -> list[Rating]:
+        """The labeller's answer as ratings, mapped back from the order in the prompt to the responses."""
+        from feedback.labeller.answer_parser import (  # with all its patterns: where nothing is rated, nobody waits for them
+            Entry,
+            read,
+        )
+
+        aspect = ASPECTS[question.aspect]
+        types = len(aspect.types) if self.types else 0
+        if reason := too_long(answer.text):
+            entries = [Entry("unrated", note=f"the answer is {reason}")] * len(question.order)
+        else:
+            entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
+        weighed = at_ratings(answer, [entry.value for entry in entries])
+        full = _fills_the_context(answer, capabilities)
+        ratings: list[Rating] = []
+        for number, (index, entry) in enumerate(zip(question.order, entries, strict=True)):
+            note = entry.note
+            if entry.status == "unrated" and answer.cut_off:
+                note = (
+                    f"does not fit the context of {capabilities.context} tokens" if full else "the answer was cut off"
+                )
+            ratings.append(
+                Rating(
+                    response=index,
+                    aspect=question.aspect,
+                    repeat=question.repeat,
+                    status=entry.status,
+                    value=entry.value,
+                    rationale=entry.rationale,
+                    note=note,
+                    raw=answer.text,
+                    order=question.order,
+                    model=answer.model,
+                    prompt=PROMPT,
+                    prompt_hash=hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+                    prompt_tokens=answer.prompt_tokens,
+                    completion_tokens=answer.completion_tokens,
+                    latency=answer.latency,
+                    logprobs=weighed[number],
+                    revision=answer.revision,
+                    lengths=tuple(len(response.text) for response in row.responses),
+                    types=entry.types,
+                    types_rationale=entry.types_rationale,
+                )
+            )
+        return ratings
+
+
+def _fills_the_context(answer: Completion, capabilities: Capabilities) -> bool:
+    used = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
+    return answer.cut_off and capabilities.context is not None and used >= capabilities.context - 1
+
+
+def _can_be_asked_again(rating: Rating, answer: Completion, capabilities: Capabilities) -> bool:
+    return rating.status == "unrated" and not _fills_the_context(answer, capabilities)
+
+
+def _better(first: Rating, second: Rating) -> Rating:
+    """The first rating where it could be read, else the second; what neither says is kept with both answers."""
+    if first.status != "unrated":
+        return first
+    if second.status == "unrated":
+        return replace(first, raw=f"{first.raw}\n\n[asked again]\n{second.raw}", note=second.note, asked=2)
+    return replace(second, asked=2)
+
+
+def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rating]:
+    """Unrated, with the response named that takes most of the room."""
+    longest = max(question.order, key=lambda index: len(row.responses[index].text))
+    note = why
+    if len(question.order) > 1:
+        number = len(row.responses[longest].text)
+        note += f" Response {letter(longest)} is the longest, with {number:,} characters; rated one at a time, the others may fit."
+    return [_without_answer(row, question, index, model, "unrated", note) for index in question.order]
+
+
+def _hash(*parts: object) -> bytes:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+
+
+def reference(row: Row) -> str:
+    """What is known from elsewhere: the row's reference, or the passage that it was made from; "" for none."""
+    columns = row.origin.get("columns")  # where a task keeps those that it did not use
+    known = {**(columns if isinstance(columns, Mapping) else {}), **row.origin}
+    return next((text(known[name]) for name in REFERENCES if text(known.get(name))), "")
+
+
+def talk(messages: tuple[Message, ...]) -> str:
+    """The messages as text: the user's words alone where there is nothing else, else each with its role."""
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{message['role'].capitalize()}: {readable(message)}" for message in messages)
+
+
+def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0) -> dict[str, Any]:
+    """The JSON schema of the answer: exactly one part for each text. The rationale comes first: the rating follows from it.
+
+    `types`: how many kinds there are to choose from, 0 where they are not asked for.
+    """
+    rationale: dict[str, Any] = {"type": "string", "maxLength": LONGEST_RATIONALE} if bounded else {"type": "string"}
+    scale: list[int | str] = [1, 2, 3, 4, 5]
+    rating: dict[str, Any] = {"enum": [*scale, "N/A"] if not_applicable else scale}
+    part: dict[str, Any] = {"rationale": rationale, "rating": rating}
+    if types:
+        kinds = {"type": "array", "items": {"enum": list(range(1, types + 1))}, "maxItems": types}
+        part = {"types": kinds, "types_rationale": rationale, **part}
+    return _closed(part) if texts == 1 else _closed({f"text {k}": _closed(part) for k in range(1, texts + 1)})
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _without_answer(row: Row, question: Question, index: int, model: Model, status: Any, note: str) -> Rating:
+    return Rating(
+        response=index,
+        aspect=question.aspect,
+        repeat=question.repeat,
+        status=status,
+        note=note,
+        order=question.order,
+        model=model.name,
+        prompt=PROMPT,
+        lengths=tuple(len(response.text) for response in row.responses),
+    )
+
+
+def at_ratings(answer: Completion, values: Sequence[float | None]) -> list[dict[str, float] | None]:
+    """Log-probabilities {token: value} at the place of each rating that was read of an answer; None where that can't be told."""
+    content = answer.logprobs.get("content") if isinstance(answer.logprobs, dict) else None
+    tokens = [str(token.get("token", "")) for token in content or []]
+    answer_text, unknown = "".join(tokens), [None] * len(values)
+    labels = list(RATING_LABEL.finditer(answer_text))
+    if (
+        len(values) == 1
+    ):  # a rationale may speak of another rating; where it comes first, that is before the rating itself
+        labels = [label for label in labels if _stands(values[0], answer_text[label.end() :])]
+        labels = labels[-1:] if answer_text.lstrip().startswith("{") else labels[:1]
+    elif [int(number) for number in TEXT_LABEL.findall(answer_text)] != list(range(1, len(values) + 1)):
+        return [*unknown]
+    if len(labels) != len(values):
+        return [*unknown]
+    logprobs: list[dict[str, float] | None] = []
+    ends = list(accumulate(map(len, tokens)))
+    for label, value in zip(labels, values, strict=True):
+        at = next((k for k, end in enumerate(ends) if end > label.end()), None)
+        tops = content[at].get("top_logprobs", []) if content and at is not None else []
+        token_logprobs = {str(top["token"]): float(top["logprob"]) for top in tops if "logprob" in top}
+        logprobs.append(token_logprobs if token_logprobs and _stands(value, answer_text[label.end() :]) else None)
+    return logprobs
+
+
+def _stands(value: float | None, content: str) -> bool:
+    """True if that rating is what the words begin with."""
+    return value is not None and re.match(rf"[\s*_`\"'(\[<]*{re.escape(f'{value:g}')}(?![0-9])", content) is not None

@@ -1,0 +1,188 @@
+"""A row with everything that was said of it: the labeller's ratings, and what several people said, merged by a stated rule."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import ClassVar, Literal
+
+from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE
+from feedback.argilla.records import clean
+from feedback.rating_summary import best_response
+from feedback.types import Decision, Rating, Verdict
+from tasks.errors import SettingsError
+from tasks.settings import setting
+from tasks.types import Message, Row
+
+LATEST = "latest"
+RULES = ("majority", "unanimous")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merging:
+    """How what several reviewers said of a row becomes one verdict. Ratings are always averaged."""
+
+    title: ClassVar[str] = "merge"
+
+    decision: Literal["majority", "unanimous"] = setting(
+        "majority",
+        "Majority: more approvals than rejections, a tie decides nothing. Unanimous: one rejection is enough.",
+        label="Several decisions",
+        choices=RULES,
+    )
+    text: str = setting(
+        LATEST,
+        "Whose corrections count: latest, or a reviewer's user name (the latest where that one corrected nothing).",
+        label="Several corrections",
+    )
+
+    def __post_init__(self) -> None:
+        if self.decision not in RULES:
+            raise SettingsError(
+                f"[merge] decision must be one of: {', '.join(RULES)} (given: {self.decision!r}).", setting="decision"
+            )
+        if not self.text.strip():
+            raise SettingsError(f"[merge] text must be {LATEST} or a reviewer's user name.", setting="text")
+
+    def decided(self, approvals: int, rejections: int) -> Decision:
+        """What so many votes come to; "unsure" where they decide nothing."""
+        if self.decision == "unanimous" and rejections:
+            return "reject"
+        return "approve" if approvals > rejections else "reject" if rejections > approvals else "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A decision on a row whose reviewers came to nothing. `at` is a time in ISO 8601."""
+
+    decision: Decision
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row with everything that was said of it."""
+
+    row: Row
+    ratings: Sequence[Rating]
+    verdicts: Sequence[Verdict]
+    merging: Merging = field(default_factory=Merging)
+    settlement: Settlement | None = None
+
+    @property
+    def submitted(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.status == "submitted"]
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision that counts: as the row was settled, else as the reviewers come to it; None if nobody decided."""
+        return self.reviewers_decision if self.settled is None else self.settled.decision
+
+    @property
+    def reviewers_decision(self) -> Decision | None:
+        """What the reviewers who submitted a decision come to; None if nobody did."""
+        decisions = [verdict.decision for verdict in self.submitted if verdict.decision is not None]
+        return self.merging.decided(decisions.count("approve"), decisions.count("reject")) if decisions else None
+
+    @property
+    def settled(self) -> Settlement | None:
+        """The settlement, as long as there are decisions that it settles."""
+        return self.settlement if any(verdict.decision is not None for verdict in self.submitted) else None
+
+    @property
+    def unseen(self) -> bool:
+        """True if nobody has finished with it: no answer, or drafts only."""
+        return all(verdict.status == "draft" for verdict in self.verdicts)
+
+    def changes(self, question: str) -> Iterator[tuple[str, Verdict]]:
+        """(text, verdict) of each reviewer who approved and changed it, the one that counts most first."""
+        newest = sorted(self.submitted, key=lambda v: v.updated_at, reverse=True)
+        for verdict in sorted(newest, key=lambda v: v.reviewer != self.merging.text):
+            text, shown = verdict.answers.get(question), verdict.shown.get(question)
+            if verdict.decision == "approve" and isinstance(text, str) and text.strip() and text != shown:
+                yield text, verdict
+
+    def corrected_instruction(self) -> str | None:
+        """The correction of the instruction that counts; None if it stands."""
+        original = clean(self.row.instruction)
+        return next((text for text, _ in self.changes(CORRECTED_INSTRUCTION) if text != original), None)
+
+    def corrected_response(self) -> tuple[str, int] | None:
+        """(the correction of a response that counts, the index of what it corrects); None if all stand."""
+        texts = [clean(response.text) for response in self.row.responses]
+        for text, verdict in self.changes(CORRECTED_RESPONSE):
+            if texts and text not in texts:
+                return text, self.corrected_by(verdict)
+        return None
+
+    def corrected_by(self, verdict: Verdict) -> int:
+        """The index of the response that a verdict corrects: as the person said, else the one whose text stood there, else
+        the one that the person rated or ranked best, else the labeller's best."""
+        texts = [clean(response.text) for response in self.row.responses]
+        shown = verdict.shown.get(CORRECTED_RESPONSE)
+        if (named := verdict.correction_of) is not None and named < len(texts):
+            return named
+        if shown in texts:
+            return texts.index(shown)
+        best = verdict.best(len(texts))
+        return best[0] if best else best_response(self.row, self.ratings)
+
+    def labelled(self, index: int) -> float | None:
+        """The labeller's mean rating of a response over aspects and repeats, 1 to 5."""
+        values = [r.value for r in self.ratings if r.response == index and r.value is not None]
+        return round(fmean(values), 4) if values else None
+
+    def said_of(self, index: int, aspect: str | None = None) -> list[float]:
+        """Each reviewer's own rating of a response, 1 to 5: under one aspect, or over all that they rated.
+
+        Their own are those that they gave or changed, not what they only accepted as suggested.
+        """
+        return _means([verdict.own_ratings for verdict in self.submitted], index, aspect)
+
+    def accepted_of(self, index: int, aspect: str | None = None) -> list[float]:
+        """The same of the ratings that a reviewer only accepted as suggested, or of which it is not known."""
+        return _means([verdict.accepted_ratings for verdict in self.submitted], index, aspect)
+
+    def accepted_by_people(self, index: int) -> float | None:
+        """The mean of the ratings of a response that reviewers only accepted as suggested."""
+        values = self.accepted_of(index)
+        return round(fmean(values), 4) if values else None
+
+    def rated_by_people(self, index: int) -> float | None:
+        """The mean of the reviewers' own ratings of a response."""
+        values = self.said_of(index)
+        return round(fmean(values), 4) if values else None
+
+    def spread_of_people(self, index: int) -> float | None:
+        """The distance between the highest and the lowest of the reviewers' ratings; None for fewer than two."""
+        values = self.said_of(index)
+        return round(max(values) - min(values), 4) if len(values) > 1 else None
+
+    def ranked_by_people(self, index: int) -> float | None:
+        """The mean rank that reviewers gave a response, 1 for the best; a ranking that they only accepted does not count."""
+        ranks = [ranking[index] for v in self.submitted if index in (ranking := v.own_ranking)]
+        return round(fmean(ranks), 4) if ranks else None
+
+    def score(self, index: int) -> float | None:
+        """What a response is worth: people's own rating before the labeller's."""
+        people = self.rated_by_people(index)
+        return self.labelled(index) if people is None else people
+
+    def messages(self) -> tuple[list[Message], bool]:
+        """(the messages with the instruction as corrected, whether it was)."""
+        corrected = self.corrected_instruction()
+        messages: list[Message] = [message.copy() for message in self.row.messages]
+        if corrected is not None:
+            last = max(k for k, m in enumerate(messages) if m["role"] == "user")
+            messages[last]["content"] = corrected
+        return messages, corrected is not None
+
+
+def _means(people: Sequence[Mapping[tuple[str, int], int]], index: int, aspect: str | None) -> list[float]:
+    """The mean of each one's ratings of a response, of those who have any."""
+    means: list[float] = []
+    for ratings in people:
+        values = [value for (name, at), value in ratings.items() if at == index and aspect in (None, name)]
+        if values:
+            means.append(fmean(values))
+    return means

@@ -1,0 +1,1 @@
+"""How people and the labeller agree, and what ratings look like in all."""

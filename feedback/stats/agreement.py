@@ -1,0 +1,224 @@
+"""How well reviewers agree with each other, and how well people and the labeller agree under each aspect.
+
+What comes in must be audit rows: a random sample that was drawn before the first review. Rows that were picked because the
+labeller is likely to be wrong there would make any labeller look bad.
+
+A review is what one person said, submitted last, of one row (its decision) or of one response (a rating). A rating counts
+where the person gave or changed it: one that was suggested and stayed as it was agrees with the labeller by itself.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+from typing import Any
+
+from feedback.rating_origins import left_out
+from feedback.rating_summary import KEEP, kept, rounded
+from feedback.reviewed_row import Judged
+from feedback.stats.measures import VALUES, Measure, alpha_between, difference, share, weighted_kappa
+from feedback.types import Verdict
+
+DECISIONS = ("approve", "reject", "unsure")
+ALL_ASPECTS = "all aspects"
+DECISION = "same decision"
+NOT_ASKED = "people are not asked to rate this"
+ONE_REVIEWER = "needs a second reviewer of each record"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What audit rows say: `rows` of them, `reviewed` by somebody, with `reviews` rows submitted in all, `blind` of
+    them without having seen what the labeller thinks.
+
+    `labeller` has for each aspect that it rated: same decision, and where people rate it too, same rating, people minus labeller,
+    weighted kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each
+    aspect, the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
+    people and the labeller rated, how often people said 1 to 5 (a line each) where the labeller's rounded mean was 1 to 5.
+
+    No measure counts the ratings that people only `accepted` as suggested. They are counted for each aspect; of `unknown`
+    ones among them it is not known whether they were given or accepted.
+    """
+
+    rows: int = 0
+    reviewed: int = 0
+    reviews: int = 0
+    blind: int = 0
+    labeller: Mapping[str, Sequence[Measure]] = field(default_factory=dict)
+    reviewers: Sequence[Measure] = ()
+    spread: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+    def left_out(self, aspect: str = "") -> str:
+        """How many ratings under an aspect, or under all, are left out and why, in words; "" for none."""
+        if aspect:
+            return left_out(self.accepted.get(aspect, 0), self.unknown.get(aspect, 0))
+        return left_out(sum(self.accepted.values()), sum(self.unknown.values()))
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            **{name: getattr(self, name) for name in ("rows", "reviewed", "reviews", "blind")},
+            "labeller": {
+                aspect: [_plain(measure) for measure in measures] for aspect, measures in self.labeller.items()
+            },
+            "reviewers": [_plain(measure) for measure in self.reviewers],
+            "spread": {aspect: list(counts) for aspect, counts in self.spread.items()},
+            "tables": {aspect: [list(line) for line in table] for aspect, table in self.tables.items()},
+            "accepted": dict(self.accepted),
+            "unknown": dict(self.unknown),
+        }
+
+
+def _plain(measure: Measure) -> dict[str, Any]:
+    return {**asdict(measure), "missing": measure.missing}
+
+
+@dataclass
+class _Compared:
+    """People beside the labeller under one aspect. `pairs` has the reviews of each row: (a person's rating, the labeller's)."""
+
+    decisions: list[bool] = field(default_factory=list)
+    pairs: list[list[tuple[int, float]]] = field(default_factory=list)
+
+
+def agreement(rows: Iterable[Judged], aspects: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
+    """The measures of audit rows. Holds numbers only, not the rows.
+
+    A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
+    People rate under `aspects` (None for not known), and `per_record` of them review each record: what can't
+    come to a number by that says so, in place of how many more are needed.
+    """
+    compared: defaultdict[str, _Compared] = defaultdict(_Compared)
+    units: defaultdict[str, list[list[list[int]]]] = defaultdict(list)
+    """What was said of each row: for decisions one list of values a row, for ratings one a response."""
+    accepted: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
+    responses: Counter[str] = Counter()
+    """How many the labeller rated under each aspect; under ALL_ASPECTS how many there are."""
+    total = reviewed = reviews = blind = 0
+    for judged in rows:
+        total += 1
+        people = judged.submitted
+        reviewed += bool(people)
+        reviews += len(people)
+        per_record = max(per_record, len(people))
+        blind += sum(verdict.blind for verdict in people)
+        accepted.update(aspect for verdict in people for aspect, _ in verdict.accepted_ratings)
+        unknown.update(aspect for verdict in people for aspect, _ in verdict.unknown_ratings)
+        responses[ALL_ASPECTS] += len(judged.row.responses)
+        for aspect, opinions in labelled(judged).items():
+            responses[aspect] += len(opinions)
+            _compare(compared[aspect], judged, people, aspect, opinions)
+        units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
+        for aspect, by_response in _rated(people).items():
+            units[f"rating {aspect}"].append(list(by_response.values()))
+    named = {aspect for aspect in compared if aspect}
+    if len(named) == 1:  # then its mean over all aspects is that one's
+        compared[min(named)].pairs += compared.pop("").pairs
+        aspects = [min(named), *aspects] if aspects is not None and "" in aspects else aspects
+        for counts in (accepted, unknown):
+            counts[min(named)] += counts.pop("", 0)
+    by_aspect = sorted(compared.items(), key=lambda entry: (not entry[0], entry[0]))
+    each = sorted((key.removeprefix("rating "), values) for key, values in units.items() if key.startswith("rating "))
+    ratings = {aspect or "rating": values for aspect, values in each}
+    is_judged_twice = per_record > 1
+    between = [
+        alpha_between(name, values, VALUES, "ordinal", "response").within(
+            responses[ALL_ASPECTS] * is_judged_twice, ONE_REVIEWER
+        )
+        for name, values in ratings.items()
+    ]
+    decisions = alpha_between("decision", units["decision"], len(DECISIONS), "nominal", "row")
+
+    def most(aspect: str) -> int:
+        return 0 if aspects is not None and aspect not in aspects else responses[aspect] * per_record
+
+    return Agreement(
+        rows=total,
+        reviewed=reviewed,
+        reviews=reviews,
+        blind=blind,
+        labeller={
+            aspect or ALL_ASPECTS: _beside(comparison, aspect, total * per_record, most(aspect))
+            for aspect, comparison in by_aspect
+        },
+        reviewers=[decisions.within(total * is_judged_twice, ONE_REVIEWER), *between],
+        spread={name: apart for name, values in ratings.items() if any(apart := _spread(values))},
+        tables={
+            aspect or ALL_ASPECTS: _crossed(comparison.pairs) for aspect, comparison in by_aspect if comparison.pairs
+        },
+        accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
+        unknown={aspect or ALL_ASPECTS: number for aspect, number in sorted(unknown.items()) if number},
+    )
+
+
+def labelled(judged: Judged) -> dict[str, dict[int, float]]:
+    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
+    ratings: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for rating in judged.ratings:
+        if rating.value is not None:
+            ratings[rating.aspect][rating.response].append(rating.value)
+    means = {
+        aspect: {index: fmean(values) for index, values in responses.items()} for aspect, responses in ratings.items()
+    }
+    responses = {index for opinions in means.values() for index in opinions}
+    overall = {index: fmean(o[index] for o in means.values() if index in o) for index in responses}
+    return {**means, "": overall} if overall else {}
+
+
+def _compare(
+    comparison: _Compared, judged: Judged, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
+) -> None:
+    """Adds what people said of one row. The labeller's decision is the rating of its best response: it keeps what is good."""
+    keeps = kept(judged.row, judged.ratings, aspect) if aspect else rounded(max(opinions.values())) >= KEEP
+    if keeps is not None:
+        comparison.decisions += [
+            keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")
+        ]
+    pairs = [
+        (value, opinions[index])
+        for verdict in people
+        for (named, index), value in verdict.own_ratings.items()
+        if named == aspect and index in opinions and 1 <= value <= VALUES
+    ]
+    if pairs:
+        comparison.pairs.append(pairs)
+
+
+def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
+    """{aspect: {index of a response: everybody's own rating, counted from 0}}"""
+    ratings: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for verdict in people:
+        for (aspect, index), value in verdict.own_ratings.items():
+            if 1 <= value <= VALUES:
+                ratings[aspect][index].append(value - 1)
+    return {aspect: dict(by_response) for aspect, by_response in ratings.items()}
+
+
+def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
+    apart = Counter(max(values) - min(values) for row in rows for values in row if len(values) > 1)
+    return [apart[distance] for distance in range(VALUES)]
+
+
+def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
+    """Lines for people's 1 to 5, columns for the labeller's."""
+    met = Counter((value, rounded(mean)) for pairs in rows for value, mean in pairs)
+    return [[met[row, column] for column in range(1, VALUES + 1)] for row in range(1, VALUES + 1)]
+
+
+def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
+    """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all. There can
+    be so many `reviews`, and `ratings` under the aspect."""
+    pairs = [pair for row in comparison.pairs for pair in row]
+    decision = share(DECISION, comparison.decisions).within(reviews, "")
+    if not pairs and not (aspect and ratings):
+        return [decision]
+    of_ratings = [
+        share("same rating", [value == rounded(mean) for value, mean in pairs], "rating"),
+        difference("people minus labeller", [value - mean for value, mean in pairs]),
+        weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in comparison.pairs]),
+    ]
+    return [decision, *(measure.within(ratings, NOT_ASKED) for measure in of_ratings)]
