@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from app.errors import StoreError
-from app.files import expanded, shut
+from app.file_locks import expanded, shut
 from feedback.argilla.urls import tidy
 
 FOLDERS = ("inputs", "exports", "services", "browser", "argilla")

@@ -29,7 +29,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from app.errors import StoreError
-from app.files import BESIDE, create_private, exclusively, guard_store, release_store, shut
+from app.file_locks import BESIDE, create_private, exclusively, guard_store, release_store, shut
 from app.migrations import STEPS, migrate
 from app.reserve import Reserve
 

@@ -14,19 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import config, draft, importing, judging, permissions, reviewing
+from app import config, dataset_import, draft, judging, permissions, reviewing
+from app.api_keys import KeyRing, TypedKeys, is_variable
 from app.beside import Beside
 from app.config import Settings
 from app.draft import TYPED, Filled, FormError
 from app.errors import RunError
 from app.figures import Find, T
-from app.files import read_regular
+from app.file_locks import read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
 from app.jobs import Job, Jobs
 from app.judging import Foreseen
-from app.keys import KeyRing, TypedKeys, is_variable
 from app.permissions import Need, Permissions
 from app.recipe import Recipe, example
 from app.reviewing import Invited
@@ -243,7 +243,7 @@ class Desk:
         name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
         try:
             where = reviewing.argilla(self.settings, lambda message: None)
-            path = importing.snapshot(where, name, workspace, self.settings, say)
+            path = dataset_import.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
             raise draft.of_input(filled, error) from error
         return {**filled, "inputs.snapshot": str(path)}
@@ -257,7 +257,7 @@ class Desk:
         """The same with the rows of another run kept as a file, as they are now. Raises FormError."""
         try:
             run = self.store.runs.get(str(filled["inputs.run"]))
-            return {**filled, "inputs.snapshot": str(importing.rows_of(self.store, run, self.settings))}
+            return {**filled, "inputs.snapshot": str(dataset_import.rows_of(self.store, run, self.settings))}
         except ClaywrightError as error:
             raise draft.of_input(filled, error) from error
 

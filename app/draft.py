@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
+from app.api_keys import variable_for
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
-from app.keys import variable_for
 from app.recipe import LONGEST_NAME, Recipe, changed
 from app.tables.browse import FILTERS
 from feedback.argilla.dataset_settings import Review

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from app import services
+from app.api_keys import Keys
 from app.config import Settings
-from app.keys import Keys
 from app.permissions import Permissions
 from app.services import Say
 from tasks import local as local_model

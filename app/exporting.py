@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.files import expanded, is_store
+from app.file_locks import expanded, is_store
 from app.judging import gives, judged_rows
 from app.reviewing import Argilla
 from app.run_recipes import recipe_of

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app import reviewing, workflow
+from app.api_keys import Keys
 from app.config import Settings
 from app.errors import RunError
 from app.execution import Execution, failure_text
 from app.inputs.known_inputs import KnownInputs
-from app.keys import Keys
 from app.pulling import Pulled
 from app.recipe import Recipe
 from app.sending import Sent

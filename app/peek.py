@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from app.api_keys import Keys
 from app.config import Settings
 from app.endpoints import endpoint
 from app.inputs import inputs
 from app.inputs.files import within
-from app.keys import Keys
 from app.pool import held
 from app.recipe import Recipe
 from app.services import Say

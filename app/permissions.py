@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.files import exclusively, exists, expanded, is_private, write_private
+from app.api_keys import Keys, variable_for
+from app.file_locks import exclusively, exists, expanded, is_private, write_private
 from app.inputs.inputs import Inputs
-from app.keys import Keys, variable_for
 from app.recipe import Recipe
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS

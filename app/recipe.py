@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from app.files import expanded, read_regular
+from app.file_locks import expanded, read_regular
 from app.inputs.inputs import MOST_ROWS, Inputs
 from app.tables.text import clean
 from feedback.argilla.dataset_settings import Review

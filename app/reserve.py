@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.files import create_private
+from app.file_locks import create_private
 
 SIZE = 8 * 2**20
 """Bytes: what the answers that are on their way may take."""

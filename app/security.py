@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from app.errors import StoreError
-from app.files import exclusively, is_private, write_private
+from app.file_locks import exclusively, is_private, write_private
 from app.peers import user_of_peer
 
 Scope = MutableMapping[str, Any]

@@ -23,7 +23,7 @@ from app import numbers, parts, services
 from app.config import Settings
 from app.desk import Desk
 from app.errors import DocumentationError, ServiceError
-from app.files import held, only_one, write_private
+from app.file_locks import held, only_one, write_private
 from app.jobs import Jobs
 from app.listening import Ear, Listening
 from app.reviewing import OPEN, signed_in

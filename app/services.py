@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from app.config import Settings
 from app.errors import ServiceError
-from app.files import create_private, exclusively, held, private_folder, write_private
+from app.file_locks import create_private, exclusively, held, private_folder, write_private
 from tasks import local as local_model
 
 HERE = Path(__file__).resolve().parent.parent

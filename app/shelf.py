@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from app import draft
+from app.api_keys import variable_for
 from app.draft import ROLES, TYPED, Filled, FormError
-from app.files import exists, expanded, read_regular
-from app.keys import variable_for
+from app.file_locks import exists, expanded, read_regular
 from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
 from app.store import Store
 from app.tables.library import Kept, Library

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from app.api_keys import Keys
 from app.config import Settings
 from app.endpoints import endpoint
-from app.keys import Keys
 from app.services import Say
 from app.store import Store
 from tasks.errors import ClaywrightError, ModelError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.database import damaged
 from app.errors import RunError, StoreError
-from app.files import expanded, is_store
+from app.file_locks import expanded, is_store
 from app.store import Store
 from app.tables.runs import Run
 from app.workers import at_work

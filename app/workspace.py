@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
+from app.api_keys import Keys
 from app.config import Settings
 from app.inputs.known_inputs import KnownInputs
-from app.keys import Keys
 from app.services import Say
 from app.store import Store
 

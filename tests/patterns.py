@@ -33,7 +33,7 @@ def sources() -> Iterator[tuple[Path, ModuleType]]:
     for package in ("tasks", "feedback", "app"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            if "local" in parts[:-1] or path.name in ("wheel.py", "__main__.py"):
+            if "local" in parts[:-1] or path.name in ("build_hook.py", "__main__.py"):
                 continue
             yield path, importlib.import_module(".".join(parts).removesuffix(".__init__"))
 

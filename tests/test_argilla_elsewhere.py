@@ -11,8 +11,8 @@ import pytest
 
 from app import config, workflow
 from app.config import Settings
+from app.dataset_import import snapshot
 from app.doctor import examine
-from app.importing import snapshot
 from app.inputs.inputs import Inputs
 from app.reviewing import Argilla
 from app.standby import Standby

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import files, recipe, workflow
+from app import file_locks, recipe, workflow
 from app.config import Settings
 from app.execution import Execution
 from app.inputs import uploads
@@ -185,7 +185,7 @@ def test_a_pipe_in_place_of_a_file_is_noticed_once_it_is_open(tmp_path: Path, mo
 
     monkeypatch.setattr(os, "open", exchanged)
     with pytest.raises(OSError, match="no ordinary file"):
-        files.open_regular(path)
+        file_locks.open_regular(path)
 
 
 VALUES = st.recursive(

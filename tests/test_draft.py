@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import draft, recipe
+from app.api_keys import variable_for
 from app.draft import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe_from
 from app.inputs.inputs import Inputs
-from app.keys import variable_for
 from app.recipe import Recipe
 from feedback.argilla.dataset_settings import Review
 from feedback.aspects import ASPECTS

@@ -11,7 +11,7 @@ import pytest
 
 from app import recipe, shelf, upkeep, workflow
 from app.config import Settings
-from app.files import is_store, open_regular
+from app.file_locks import is_store, open_regular
 from app.inputs import uploads
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.store import Store

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from app import server
 from app.config import Settings
 from app.desk import Desk
-from app.files import only_one, write_private
+from app.file_locks import only_one, write_private
 from app.pages import event_values
 from app.security import Access
 from app.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import importing, workflow
+from app import dataset_import, workflow
 from app.config import Settings
 from app.store import Store
 from app.workspace import Workspace
@@ -88,7 +88,9 @@ def test_an_imported_row_is_rated_as_its_dataset_says(store: Store, here: Settin
     file.write_text(
         json.dumps({"instruction": "Name a river.", "models": ["a", "b"], "completions": completions}) + "\n"
     )
-    started = workflow.start(Workspace(here, store), importing.recipe_of(importing.inputs_of(str(file)), "mine"))
+    started = workflow.start(
+        Workspace(here, store), dataset_import.recipe_of(dataset_import.inputs_of(str(file)), "mine")
+    )
     run = asyncio.run(workflow.generate(Workspace(here, store), started, lambda execution, total: None))
     (kept,) = store.rows.walk(run.id)
     (rating,) = store.ratings.of([kept.id])[kept.id]

@@ -11,7 +11,7 @@ import argilla as rg
 import httpx
 import pytest
 
-from app import importing, judging, workflow
+from app import dataset_import, judging, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
@@ -76,14 +76,14 @@ def create(client: rg.Argilla) -> Create:
 
 def run_of(store: Store, here: Settings, given: Inputs, **more: Any) -> tuple[Run, list[Row]]:
     """A run of an input, worked without any model, and its rows."""
-    run = workflow.start(Workspace(here, store), importing.recipe_of(given, "imported", **more))
+    run = workflow.start(Workspace(here, store), dataset_import.recipe_of(given, "imported", **more))
     done = asyncio.run(workflow.generate(Workspace(here, store), run, lambda execution, total: None))
     return done, list(store.rows.walk(run.id))
 
 
 def taken(store: Store, here: Settings, where: Argilla, name: str, *columns: str) -> list[Row]:
-    path = importing.snapshot(where, name, "", here, lambda words: None)
-    return run_of(store, here, importing.inputs_of(str(path), columns))[1]
+    path = dataset_import.snapshot(where, name, "", here, lambda words: None)
+    return run_of(store, here, dataset_import.inputs_of(str(path), columns))[1]
 
 
 # -- files
@@ -96,10 +96,10 @@ def test_ids_of_a_file_are_kept(tmp_path: Path, store: Store, here: Settings) ->
         {"id": None, "instruction": "Three?"}, {"id": 7, "instruction": "Four?"}, {"instruction": "Five?"},
     ]  # fmt: skip
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run, made = run_of(store, here, importing.inputs_of(str(file)))
+    run, made = run_of(store, here, dataset_import.inputs_of(str(file)))
     assert [row.origin.get("id") for row in made] == ["a", "a", None, 7, None]
     assert len({row.id for row in made}) == 5
-    assert importing.brought_along(store, run) == (importing.Ids(3, 1), {})
+    assert dataset_import.brought_along(store, run) == (dataset_import.Ids(3, 1), {})
     assert run.state == "done"
     assert '<span class="note">id a</span>' in row_card(made[0], "1") and ">id " not in row_card(made[2], "3")
     export = judging.foresee(store, run, Export(format="raw", unreviewed=True), first=1)
@@ -109,7 +109,7 @@ def test_ids_of_a_file_are_kept(tmp_path: Path, store: Store, here: Settings) ->
 def test_ids_of_another_name_are_mapped(tmp_path: Path, store: Store, here: Settings) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("key,q,a\nx-1,One?,1\n,Two?,2\n")
-    given = importing.inputs_of(str(file), ["id=key", "instruction = q", "response=a"])
+    given = dataset_import.inputs_of(str(file), ["id=key", "instruction = q", "response=a"])
     made = run_of(store, here, given)[1]
     assert [(row.origin.get("id"), row.instruction, row.responses[0].text) for row in made] == [
         ("x-1", "One?", "1"), (None, "Two?", "2"),
@@ -127,11 +127,11 @@ def test_an_id(given: Any, kept: Any) -> None:
 
 def test_what_is_not_said_of_a_table_is_in_no_recipe(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
-    assert importing.recipe_of(importing.inputs_of(str(tmp_path / "a.csv")), "mine").dump()["inputs"] == {
+    assert dataset_import.recipe_of(dataset_import.inputs_of(str(tmp_path / "a.csv")), "mine").dump()["inputs"] == {
         "path": str(tmp_path / "a.csv")
     }
-    given = importing.inputs_of(str(tmp_path / "a.csv.gz"), table=TableOptions(";", False, "One", "latin-1"))
-    assert importing.recipe_of(given, "mine").dump()["inputs"] == {
+    given = dataset_import.inputs_of(str(tmp_path / "a.csv.gz"), table=TableOptions(";", False, "One", "latin-1"))
+    assert dataset_import.recipe_of(given, "mine").dump()["inputs"] == {
         "path": str(tmp_path / "a.csv.gz"), "separator": ";", "header": False, "sheet": "One", "encoding": "latin-1",
     }  # fmt: skip
 
@@ -141,14 +141,14 @@ def test_what_a_source_is(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "dataset_info.json").write_text("{}")
     for path in (tmp_path / "folder", tmp_path / "gone.csv"):
-        assert importing.inputs_of(str(path)).path == str(path)
-    assert importing.inputs_of(str(tmp_path / "saved")).dataset == str(tmp_path / "saved")
-    assert importing.inputs_of("owner/name", config="c", split="test") == Inputs(
+        assert dataset_import.inputs_of(str(path)).path == str(path)
+    assert dataset_import.inputs_of(str(tmp_path / "saved")).dataset == str(tmp_path / "saved")
+    assert dataset_import.inputs_of("owner/name", config="c", split="test") == Inputs(
         dataset="owner/name", config="c", split="test"
     )
     for wrong in ("instruction", "=x", "x="):
         with pytest.raises(SettingsError, match="ours=theirs"):
-            importing.inputs_of("rows.csv", [wrong])
+            dataset_import.inputs_of("rows.csv", [wrong])
 
 
 # -- Argilla
@@ -163,7 +163,7 @@ def test_what_claywright_sent_comes_back_without_any_mapping(
         {"instruction": "Two?", "system_prompt": "Be brief.", "responses": [{"model": "b", "text": "II"}]},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    first, ours = run_of(store, here, importing.inputs_of(str(file)))
+    first, ours = run_of(store, here, dataset_import.inputs_of(str(file)))
     name = workflow.push(make_workspace(store), first, where, lambda done, total: None).to.name
     again = taken(store, here, where, name)
     by_id = {row.origin["id"]: row for row in again}
@@ -248,7 +248,7 @@ def test_fields_that_are_no_texts_are_left_out_and_said(
         [{"id": "1", "instruction": "One?", "view": {"a": 1}}],
     )  # fmt: skip
     said: list[str] = []
-    path = importing.snapshot(where, mixed.name, "default", here, said.append)
+    path = dataset_import.snapshot(where, mixed.name, "default", here, said.append)
     assert said == [
         "The field 'photo' is left out: its kind is 'image', and rows are made of texts.",
         "The field 'view' is left out: its kind is 'custom', and rows are made of texts.",
@@ -305,22 +305,22 @@ def test_a_key_that_may_not_read_everything(
     user = httpx.post(f"{argilla.url}/api/v1/users", json=body, headers=owner).raise_for_status().json()
     key = Argilla(argilla.url, user["api_key"])
     with pytest.raises(Missing, match="may this key see it"):
-        importing.snapshot(key, dataset.name, "", here, print)
+        dataset_import.snapshot(key, dataset.name, "", here, print)
     workspace = client.workspaces("default")
     assert workspace is not None
     workspace.add_user(name)
     with pytest.raises(ArgillaRefused, match=f"may not read the records of '{dataset.name}'"):
-        importing.snapshot(key, dataset.name, "", here, print)
+        dataset_import.snapshot(key, dataset.name, "", here, print)
     assert not list((here.data / "inputs").glob(".*"))
 
 
 def test_a_snapshot_is_one_file_a_content(here: Settings, where: Argilla, create: Create) -> None:
     dataset = create([rg.TextField(name="text")], [{"id": str(k), "text": f"text {k}"} for k in range(3)])
-    first = importing.snapshot(where, dataset.name, "", here, print)
-    assert first == importing.snapshot(where, dataset.name, "", here, print)
+    first = dataset_import.snapshot(where, dataset.name, "", here, print)
+    assert first == dataset_import.snapshot(where, dataset.name, "", here, print)
     assert first.name == f"{dataset.name}.jsonl" and len(first.read_text().splitlines()) == 3
     dataset.records.log([{"id": "9", "text": "more"}])
-    assert importing.snapshot(where, dataset.name, "", here, print) != first and first.exists()
+    assert dataset_import.snapshot(where, dataset.name, "", here, print) != first and first.exists()
 
 
 # -- the command, the page
@@ -366,7 +366,7 @@ def test_the_command_says_how_a_table_is_read(tmp_path: Path, command: Command) 
 
 def test_who_rates_what_is_imported(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    rated = importing.recipe_of(Inputs(path=str(file)), "mine", ["honesty"], "ollama:llama3.2:1b")
+    rated = dataset_import.recipe_of(Inputs(path=str(file)), "mine", ["honesty"], "ollama:llama3.2:1b")
     assert rated.rating is not None and rated.rating.aspects == ("honesty",)
     assert (rated.labeller.preset, rated.labeller.model) == ("ollama", "llama3.2:1b")
 
@@ -407,13 +407,13 @@ def test_the_rows_of_another_run_are_input(store: Store, here: Settings) -> None
     one = store.rows.page(run.id, 0, 1)[0]
     shown = {"corrected-response": one.responses[1].text}
     store.quick.say(one.id, "me", {"decision": "approve", "corrected-response": "Better."}, shown)
-    path = importing.rows_of(store, run, here)
+    path = dataset_import.rows_of(store, run, here)
     first, second, _ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert (first["instruction"], first["decision"]) == (one.instruction, "approve")
     assert first["responses"] == [one.responses[0].text, "Better."]
     assert (second["responses"][0], second["decision"]) == ("River 1, said by 0.", "")
     assert second["messages"] == [{"role": "user", "content": "Name river number 1."}]
-    assert importing.rows_of(store, run, here) == path  # the same rows, the same file
+    assert dataset_import.rows_of(store, run, here) == path  # the same rows, the same file
     again, rows = run_of(store, here, Inputs(path=str(path)))
     assert [row.instruction for row in rows] == [f"Name river number {n}." for n in range(3)] and again.id != run.id
     assert [r.text for r in rows[0].responses] == [one.responses[0].text, "Better."]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from app import recipe, workflow
+from app.api_keys import Keys, TypedKeys, variable_for
 from app.config import Settings
 from app.errors import RunError
 from app.jobs import Job, Jobs
-from app.keys import Keys, TypedKeys, variable_for
 from app.recipe import Recipe
 from app.run_recipes import recipe_of, same_rows
 from app.starts import draft_run

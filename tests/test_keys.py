@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from app import draft, recipe, workflow
+from app.api_keys import KeyRing, Keys, TypedKeys, variable_for
 from app.config import Settings
 from app.desk import Desk
 from app.draft import OWN_ADDRESS, TYPED, Filled, fill
 from app.jobs import Job, Jobs
-from app.keys import KeyRing, Keys, TypedKeys, variable_for
 from app.run_recipes import recipe_of
 from app.standby import Standby
 from app.store import Store

@@ -14,11 +14,11 @@ import pytest
 
 import app.api as claywright
 from app import draft, recipe, shelf
+from app.api_keys import Keys, TypedKeys
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
 from app.inputs.inputs import Inputs
-from app.keys import Keys, TypedKeys
 from app.pages import consent, models
 from app.permissions import Need, NotAllowed, Permissions, from_options, host_of, read_by
 from app.store import Store

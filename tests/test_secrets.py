@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import draft, recipe
+from app.api_keys import Keys
 from app.config import Settings
 from app.draft import OWN_ADDRESS
-from app.keys import Keys
 from app.permissions import Need, Permissions
 from app.store import Store
 from app.trial import try_out

@@ -17,7 +17,7 @@ from app import server
 from app.config import Settings
 from app.desk import Desk
 from app.errors import ServiceError, StoreError
-from app.files import held, only_one, write_private
+from app.file_locks import held, only_one, write_private
 from app.jobs import Jobs
 from app.security import DAY, HEADERS, OLD_COOKIE, Access
 from app.standby import Standby

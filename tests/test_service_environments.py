@@ -16,7 +16,7 @@ import uv
 from app import services
 from app.config import Settings
 from app.errors import ServiceError
-from app.files import private_folder
+from app.file_locks import private_folder
 from app.services import ARGILLA, MODEL, Service
 from tests.requirements import METADATA, head
 

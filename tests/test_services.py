@@ -16,7 +16,7 @@ import pytest
 from app import services
 from app.config import Settings
 from app.errors import ServiceError
-from app.files import exclusively
+from app.file_locks import exclusively
 from app.standby import Standby
 from tests.conftest import ArgillaServer, Command, claywright
 

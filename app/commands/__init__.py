@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from app import services, terminal
+from app.api_keys import Keys
 from app.config import settings
-from app.keys import Keys
 from app.permissions import NotAllowed, Permissions, from_options
 from app.recipe import Recipe
 from app.store import Store

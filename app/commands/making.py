@@ -116,33 +116,33 @@ def import_rows(
         raise RunError(
             "Name what to import: a file, a dataset's id, or --argilla with the name of a dataset in Argilla."
         )
-    from app import importing
+    from app import dataset_import
 
     began = time.monotonic()
     with opened() as workspace:
         store = workspace.store
         if argilla:
             where = reviewing.argilla(workspace.settings, terminal.say)
-            path = importing.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
-            inputs = importing.inputs_of(str(path), column or ())
+            path = dataset_import.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
+            inputs = dataset_import.inputs_of(str(path), column or ())
         else:
-            inputs = importing.inputs_of(
+            inputs = dataset_import.inputs_of(
                 source, column or (), config, split, TableOptions(separator, header, sheet, encoding)
             )
         called = name or argilla or Path(source).stem or source
         try:
-            recipe = importing.recipe_of(inputs, called, aspect or (), labeller)
+            recipe = dataset_import.recipe_of(inputs, called, aspect or (), labeller)
             new_run = workflow.start(workspace, recipe)
         except InputError as error:
             if "[inputs.columns]" in error.terminal:
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
-        if layout := importing.layout(inputs):
+        if layout := dataset_import.layout(inputs):
             terminal.say(layout)
         terminal.say(f"Run {new_run.id}")
         watched = terminal.Watched(store, new_run)
         done = _generate(workspace, new_run, watched, recipe, False)
-        ids, left_out = importing.brought_along(store, done)
+        ids, left_out = dataset_import.brought_along(store, done)
         result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
         result |= {"seconds": round(time.monotonic() - began, 2)}
         _report(result, as_json)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from app.files import open_regular
+from app.file_locks import open_regular
 from app.inputs.compression import PACKED, unpacked
 from tasks.errors import ClaywrightError, InputError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.files import exists, expanded
+from app.file_locks import exists, expanded
 from app.inputs.files import DAMAGED, WRITTEN_BY_DATASETS, Say, Still, called, ending, go_on, short_error, sources
 from app.inputs.files import fingerprint as fingerprint_of
 from app.inputs.known_inputs import KnownInputs

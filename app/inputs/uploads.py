@@ -14,7 +14,7 @@ from typing import Any
 
 from app.config import Settings
 from app.errors import StoreError
-from app.files import create_private, open_regular, private_folder
+from app.file_locks import create_private, open_regular, private_folder
 from app.inputs import documents, inputs
 from app.inputs.files import OutOfTime, digest, within
 from app.inputs.inputs import Inputs

@@ -13,10 +13,10 @@ from typing import Any
 import gradio as gr
 
 from app import draft, parts, recipe, reviewing
+from app.api_keys import key_variables
 from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
 from app.forms import add_fields
-from app.keys import key_variables
 from app.pages import consent, model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t

@@ -11,7 +11,7 @@ from typing import Any
 
 from app import judging
 from app.config import Settings
-from app.files import exists, expanded
+from app.file_locks import exists, expanded
 from app.inputs import inputs, uploads
 from app.inputs.files import WRITTEN_BY_DATASETS, ending
 from app.inputs.inputs import Inputs

@@ -16,7 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 PACKAGES = ("app", "tasks", "feedback")
 OWN_IMPORT = re.compile(rf"^(\s*from )({'|'.join(PACKAGES)})(?=[.\s])", re.MULTILINE)
 BARE_IMPORT = re.compile(rf"^\s*import ({'|'.join(PACKAGES)})\b", re.MULTILINE)
-NOT_SHIPPED = {"wheel.py", "launch.py", "py.typed", "README.md"}
+NOT_SHIPPED = {"build_hook.py", "launch.py", "py.typed", "README.md"}
 
 
 class WheelHook(BuildHookInterface[Any]):
