@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import dataframes, recipe, reviewing, upkeep, workflow
+from app import dataframes, recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.execution import Execution
@@ -52,9 +52,9 @@ from app.python.tasks import (
 from app.recipe import BUILT_IN, load
 from app.run_recipes import recipe_text
 from app.run_work import Watch
-from app.store import Store
-from app.tables import runs
-from app.workers import standing
+from app.store import maintenance, runs
+from app.store.lease import standing
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.push import Pushed
 from feedback.exports.hub import Published
@@ -334,7 +334,7 @@ def delete(run: runs.Run | str, *, forget: bool = False, data: Path | None = Non
     """
     app_settings = settings(data or getattr(run, "data", None))
     with Store(app_settings.data) as store:
-        upkeep.delete(store, store.runs.get(run if isinstance(run, str) else run.id), forget=forget)
+        maintenance.delete(store, store.runs.get(run if isinstance(run, str) else run.id), forget=forget)
 
 
 def read(path: str | Path, **options: Any) -> "pd.DataFrame":

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import RunError
-from app.store import Store
-from app.tables.runs import Run
-from app.workers import at_work
+from app.store.lease import at_work
+from app.store.runs import Run
+from app.store.store import Store
 from tasks.types import Message, Row
 
 DROPPED = "dropped by you"

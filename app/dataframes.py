@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.judging import judged_rows
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import provenance
 from feedback.reviewed_row import Judged

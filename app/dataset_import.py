@@ -20,8 +20,8 @@ from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe
 from app.reviewing import Argilla
 from app.services import Say
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server
 from feedback.labeller.ultrafeedback import UltraFeedback

@@ -36,11 +36,11 @@ from app.services import Say
 from app.shelf import Shelf
 from app.standby import Standby, Standing
 from app.starts import draft_run
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.lease import at_work, standing
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from app.trial import Trial
 from app.units import most_rows, number_of_units
-from app.workers import at_work, standing
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from app import reviewing, services
 from app.config import Settings
-from app.store import Store
+from app.store.store import Store
 from feedback.argilla.client import Server
 from tasks.errors import ClaywrightError
 from tasks.models.presets import PRESETS

@@ -19,7 +19,7 @@ from app.api_keys import variable_for
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.recipe import LONGEST_NAME, Recipe, changed
-from app.tables.browse import FILTERS
+from app.store.row_search import FILTERS
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback

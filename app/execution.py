@@ -16,9 +16,9 @@ from app.inputs import inputs
 from app.pool import Pool
 from app.quota import Quota
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.runs import Run
+from app.store.rows import content_hash
+from app.store.runs import Run
+from app.store.store import Store
 from app.turns import Turns
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks.engine.engine import Engine

@@ -8,7 +8,7 @@ from app.file_locks import expanded, is_store
 from app.judging import gives, judged_rows
 from app.reviewing import Argilla
 from app.run_recipes import recipe_of
-from app.tables.runs import Run
+from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ExportError
 from feedback.exports.selection import Export, Exported

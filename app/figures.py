@@ -3,9 +3,9 @@
 from typing import Protocol, TypeVar
 
 from app.judging import agreement_of
-from app.store import Store
-from app.tables.ratings import Wide
-from app.tables.runs import Run
+from app.store.ratings import Wide
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.stats.agreement import Agreement
 from feedback.stats.histograms import Said
 from feedback.stats.length_bias import ByLength, by_length, edges_of

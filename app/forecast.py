@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from app import money
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tasks.types import Row

@@ -23,8 +23,8 @@ from app.pulling import Pulled
 from app.recipe import Recipe
 from app.sending import Sent
 from app.services import Say
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.push import Pushed
 from feedback.errors import DatasetMismatch

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app import recipe
-from app.store import Store
-from app.tables.rows import AMONG
-from app.tables.runs import Run
-from app.tables.text import dumps
+from app.store.columns import dumps
+from app.store.rows import AMONG
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import Judged, Merging

@@ -15,7 +15,7 @@ from app import reviewing, services, workflow
 from app.config import Settings
 from app.reviewing import Argilla
 from app.security import Application, Receive, Scope, Send
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.webhooks import Webhook, forget, listen

@@ -10,8 +10,8 @@ from app.desk import Desk
 from app.errors import RunError
 from app.money import Price
 from app.run_recipes import recipe_of
-from app.tables.browse import Reason
-from app.tables.runs import Run
+from app.store.row_search import Reason
+from app.store.runs import Run
 from feedback.exports.writers import protected
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model

@@ -13,7 +13,7 @@ from app.inputs.files import within
 from app.pool import held
 from app.recipe import Recipe
 from app.services import Say
-from app.store import Store
+from app.store.store import Store
 from tasks.engine.engine import Engine
 from tasks.errors import InputError
 from tasks.models.base import Capabilities, Endpoint

@@ -9,7 +9,7 @@ theirs too, so that other rows may be dropped than in a run in which it had not 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
-from app.tables.text import NEAR_DUPLICATE
+from app.store.columns import NEAR_DUPLICATE
 from tasks.errors import InputError
 from tasks.text.near_duplicates import Novelty
 from tasks.types import Dropped, Row

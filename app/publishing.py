@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from app.recipe import Recipe
 from app.reviewing import for_trying
-from app.tables.runs import Run
+from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.dataset_card import Facts
 from feedback.exports.selection import Export

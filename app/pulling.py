@@ -8,9 +8,9 @@ from typing import Any
 
 from app.errors import RunError
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
-from app.tables.text import now
+from app.store.columns import now
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.pull import pull as verdicts_of

@@ -21,7 +21,7 @@ from typing import Any
 
 from app.file_locks import expanded, read_regular
 from app.inputs.inputs import MOST_ROWS, Inputs
-from app.tables.text import clean
+from app.store.columns import clean
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback

@@ -9,8 +9,8 @@ from app import services
 from app.config import Settings
 from app.recipe import Recipe
 from app.services import Say
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from feedback.errors import ArgillaError
 from tasks.errors import ClaywrightError

@@ -5,9 +5,9 @@ from typing import Any
 
 from app import recipe as recipes
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.runs import Run
-from app.tables.text import clean, dumps
+from app.store.columns import clean, dumps
+from app.store.runs import Run
+from app.store.store import Store
 
 
 def recipe_of(run: Run) -> Recipe:

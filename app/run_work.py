@@ -9,7 +9,7 @@ from app import changing
 from app.execution import Execution
 from app.recipe import Recipe
 from app.run_recipes import recipe_of, recipe_text
-from app.tables.runs import Run
+from app.store.runs import Run
 from app.units import most_rows, number_of_units, those_worked, units_of
 from app.working import outcome, worked, writes
 from app.workspace import Workspace

@@ -11,10 +11,10 @@ from app.judging import judged_of, judged_rows
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.reviews import Push
-from app.tables.runs import Run
-from app.tables.text import now
+from app.store.columns import now
+from app.store.pushes import Push
+from app.store.runs import Run
+from app.store.store import Store
 from app.vectors import Vectors
 from app.workspace import Workspace
 from feedback.argilla import push as to_argilla

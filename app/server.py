@@ -30,7 +30,7 @@ from app.reviewing import OPEN, signed_in
 from app.security import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.services import Say
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -11,8 +11,8 @@ from app.api_keys import variable_for
 from app.draft import ROLES, TYPED, Filled, FormError
 from app.file_locks import exists, expanded, read_regular
 from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
-from app.store import Store
-from app.tables.library import Kept, Library
+from app.store.library import Kept, Library
+from app.store.store import Store
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build

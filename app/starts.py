@@ -11,10 +11,10 @@ from app.inputs.files import OutOfTime, within
 from app.permissions import Permissions, models_of
 from app.recipe import Recipe
 from app.run_recipes import keep, recipe_of, recipe_text, same_rows
-from app.tables.runs import Run
-from app.tables.text import clean
+from app.store.columns import clean
+from app.store.lease import at_work
+from app.store.runs import Run
 from app.units import number_of_units
-from app.workers import at_work
 from app.workspace import Workspace
 
 SEEDS = 2**31

@@ -14,8 +14,8 @@ from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.execution import Execution
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 
 if TYPE_CHECKING:
     from feedback.argilla.push import Pushed

@@ -9,7 +9,7 @@ from app.api_keys import Keys
 from app.config import Settings
 from app.endpoints import endpoint
 from app.services import Say
-from app.store import Store
+from app.store.store import Store
 from tasks.errors import ClaywrightError, ModelError
 from tasks.models.base import Capabilities, Streaming
 from tasks.models.openai import OpenAIEndpoint

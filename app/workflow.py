@@ -20,7 +20,7 @@ from app import run_work, starts
 from app.recipe import Recipe
 from app.run_recipes import recipe_of
 from app.run_work import Watch
-from app.tables.runs import Run
+from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec

@@ -12,11 +12,11 @@ from app.execution import Execution
 from app.inputs import inputs
 from app.inputs.files import called
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.runs import Run
-from app.tables.text import now
-from app.tables.workings import NOTED_EVERY
-from app.workers import working_on
+from app.store.columns import now
+from app.store.lease import working_on
+from app.store.runs import Run
+from app.store.store import Store
+from app.store.usage import NOTED_EVERY
 from app.workspace import Workspace
 from tasks.engine.budget import Account, Use
 from tasks.engine.engine import Engine

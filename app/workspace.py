@@ -6,7 +6,7 @@ from app.api_keys import Keys
 from app.config import Settings
 from app.inputs.known_inputs import KnownInputs
 from app.services import Say
-from app.store import Store
+from app.store.store import Store
 
 
 def silent(message: str) -> None:

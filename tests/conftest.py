@@ -22,8 +22,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from app import recipe, services, workflow
 from app.config import Settings
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 
 # what a property test tries here; `pytest --hypothesis-profile bench` tries more (tests/bench/readers.py)

@@ -11,7 +11,7 @@ from app.draft import Filled
 from app.jobs import Jobs
 from app.pages.board import Act
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 
 SOMEBODY = "somebody"
 

@@ -2,7 +2,7 @@
 
 from app.config import settings
 from app.services import Say
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace, silent
 
 

@@ -13,7 +13,7 @@ from claywright import (
     TextGeneration,
 )
 
-from app.store import Store
+from app.store.store import Store
 from tests.servers import FakeOpenAI, Fault
 
 

@@ -13,10 +13,10 @@ from app import recipe
 from app.figures import COUNTED
 from app.recipe import Recipe
 from app.run_recipes import recipe_text
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.runs import Run
-from app.tables.workings import Tallies
+from app.store.rows import content_hash
+from app.store.runs import Run
+from app.store.store import Store
+from app.store.usage import Tallies
 from feedback.types import Rating, Verdict
 from tasks.engine.retries import Tally
 from tasks.types import Dropped, Response, Row

@@ -21,8 +21,8 @@ from app.recipe import example
 from app.reviewing import Argilla
 from app.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
-from app.store import Store
-from app.tables.rows import content_hash
+from app.store.rows import content_hash
+from app.store.store import Store
 from app.terminal import agreement as in_words
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review

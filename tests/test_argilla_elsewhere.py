@@ -16,7 +16,7 @@ from app.doctor import examine
 from app.inputs.inputs import Inputs
 from app.reviewing import Argilla
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 from feedback.argilla.client import Server
 from feedback.argilla.urls import checked, is_space, tidy
 from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused

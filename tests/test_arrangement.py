@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app import judging, workflow
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.response_order import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
 from tests.judging import ROW

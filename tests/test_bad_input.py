@@ -219,7 +219,7 @@ def test_a_run_that_another_process_works_on(command: Command, recipe: Recipe, t
     with FakeOpenAI() as server:
         assert command("run", recipe(server.url), "--no-push").code == 0
     with sqlite3.connect(tmp_path / "data" / "claywright.db") as store:
-        from app.workers import name
+        from app.store.lease import name
 
         store.execute("UPDATE runs SET worker=?, heartbeat=strftime('%s')", (name(),))
     store.close()

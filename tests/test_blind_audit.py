@@ -17,8 +17,8 @@ from app.pages.rows import JUDGE_FIRST, rows
 from app.reviewing import Argilla
 from app.run_recipes import amend
 from app.standby import Standby
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk

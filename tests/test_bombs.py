@@ -23,7 +23,7 @@ from app.inputs.files import OutOfTime
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.inputs.json_stream import JsonStream
 from app.inputs.uploads import Found
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError
 from tests import bombs

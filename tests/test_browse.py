@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from app import judging
-from app.store import Store
-from app.tables import browse
-from app.tables.browse import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
-from app.tables.runs import Run
+from app.store import row_search
+from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.types import Rating, Verdict
 from tests.rows import add_rows, all_said, edit, with_run
 
@@ -177,7 +177,7 @@ def test_the_order_of_the_queue(store: Store, run: Run, monkeypatch: pytest.Monk
     missing = found(store, run, rating="missing")
     assert found(store, run, rating="missing", order="queue") == [n for n in [*wanted, 6, 7] if n in missing]
     assert found(store, run, text="river 3", order="queue") == [3]
-    monkeypatch.setattr(browse, "FEW", 0)  # the same where many rows fit
+    monkeypatch.setattr(row_search, "FEW", 0)  # the same where many rows fit
     assert found(store, run, sample="queue", order="queue") == wanted[3:]
     assert found(store, run, aspect="helpfulness", rating="low", order="queue") == [
         n for n in [*wanted, 6, 7] if n in low
@@ -192,7 +192,7 @@ def test_the_order_of_the_queue(store: Store, run: Run, monkeypatch: pytest.Monk
 @pytest.fixture(params=[5_000, 0])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows in the queue's order are sorted, or looked for in it."""
-    monkeypatch.setattr(browse, "FEW", request.param)
+    monkeypatch.setattr(row_search, "FEW", request.param)
 
 
 TELLING: list[dict[str, str]] = [
@@ -308,7 +308,7 @@ FILTERS = [
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
 def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browse, "FEW", -1)  # few rows that fit are sorted
+    monkeypatch.setattr(row_search, "FEW", -1)  # few rows that fit are sorted
     asked: list[str] = []
     store.db.reader.set_trace_callback(asked.append)
     store.browse.page(run.id, wanted, 0, 10)

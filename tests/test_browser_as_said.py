@@ -9,8 +9,8 @@ from urllib.parse import urljoin
 from playwright.sync_api import Browser, expect
 
 from app.judging import agreement_of
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
 from tests.rows import Rate, Reviewer, made_of, rated, with_run

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.store import Store
+from app.store.store import Store
 from tests.browser import App, person
 from tests.rows import made_of, with_run
 

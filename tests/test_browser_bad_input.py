@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 from app import workflow
 from app.config import Settings
 from app.recipe import Recipe
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks.magpie import Magpie
 from tasks.models.spec import ModelSpec

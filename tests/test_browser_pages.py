@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app import docs
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from tests.browser import App, Person, person
 from tests.rows import with_run
 from tests.servers import FakeOpenAI

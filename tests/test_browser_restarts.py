@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from app.store import Store
+from app.store.store import Store
 from tests.browser import App, running
 from tests.servers import FakeOpenAI
 from tests.test_browser_jobs import AT_ONCE, ROWS, data, exactly_done, run_under_way

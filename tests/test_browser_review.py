@@ -14,8 +14,8 @@ from app import judging, services, workflow
 from app.config import Settings
 from app.judging import agreement_of
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.push import review_address
 from feedback.types import Rating
 from tests.browser import SLOW, Person, person

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app import judging
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.types import Verdict
 from tests.browser import SLOW, App, Person, person
 from tests.rows import all_said, with_run

@@ -13,8 +13,8 @@ from app.jobs import Job
 from app.pages import bulk, filters, review, verdict
 from app.pages.board import Act
 from app.pages.rows import rows
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from feedback.types import Verdict
 from tests.desks import at_desk
 from tests.rows import edit, with_run

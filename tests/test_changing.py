@@ -10,7 +10,7 @@ from app.config import Settings
 from app.errors import RunError
 from app.jobs import Jobs
 from app.starts import draft_run
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tests.rows import with_run
 from tests.servers import FakeOpenAI, Fault

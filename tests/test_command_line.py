@@ -16,8 +16,8 @@ from app.config import Settings, settings, usual_data
 from app.desk import Desk
 from app.pages import recipes
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback

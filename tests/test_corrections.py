@@ -7,8 +7,8 @@ from app.config import Settings
 from app.desk import Desk
 from app.pages import filters, review, verdict
 from app.pages.board import Act
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from tests.desks import SOMEBODY, at_desk
 from tests.rows import with_run
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app import migrations
-from app.database import Database
-from app.store import Store
+from app.store import migrations
+from app.store.database import Database
+from app.store.store import Store
 from feedback.types import Rating
 from tasks.types import Dropped, Response, Row
 

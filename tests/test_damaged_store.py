@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app import migrations, upkeep, workflow
+from app import workflow
 from app.cli import app as command_line
 from app.config import Settings
 from app.doctor import examine
 from app.errors import StoreError
-from app.migrations import STEPS
-from app.store import Store
+from app.store import maintenance, migrations
+from app.store.migrations import STEPS
+from app.store.store import Store
 from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
 from tests.conftest import Work
@@ -90,9 +91,9 @@ def test_damage_is_found_and_not_copied(small: Path, tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         before = (tmp_path / "claywright.db").read_bytes()
         with pytest.raises(StoreError, match=r"is damaged .*No copy was made"):
-            upkeep.backup(store, tmp_path / "copy.db")
+            maintenance.backup(store, tmp_path / "copy.db")
         with pytest.raises(StoreError, match=r"is damaged .*put the backup in its place"):
-            upkeep.compact(store)
+            maintenance.compact(store)
     assert not (tmp_path / "copy.db").exists() and not list(tmp_path.glob(".copy*"))
     assert (tmp_path / "claywright.db").read_bytes()[4096:] == before[4096:]
 
@@ -109,7 +110,7 @@ def earlier(small: Path, tmp_path: Path) -> Path:
     """A data folder with a store of an earlier version."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrations, "STEPS", STEPS[:-1])
-        patch.setattr("app.database.STEPS", STEPS[:-1])
+        patch.setattr("app.store.database.STEPS", STEPS[:-1])
         with Store(tmp_path) as store:
             store.runs.create("r", "old", "me", "{}", 1, "")
     return tmp_path
@@ -131,7 +132,7 @@ def test_a_copy_is_made_before_a_store_is_changed(earlier: Path) -> None:
 
 
 def test_without_room_for_the_copy_nothing_is_changed(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.database.SPARE", 10**18)
+    monkeypatch.setattr("app.store.database.SPARE", 10**18)
     with pytest.raises(StoreError, match=r"no room for a copy .* Make room, then try again; nothing was changed"):
         Store(earlier)
     with sqlite3.connect(earlier / "claywright.db") as kept:

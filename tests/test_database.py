@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.errors import StoreError
-from app.migrations import STEPS, migrate
-from app.store import Store
+from app.store.migrations import STEPS, migrate
+from app.store.store import Store
 from tasks.engine.engine import Call
 from tasks.models.base import Completion
 from tests.rows import with_row

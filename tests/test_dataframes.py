@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from app import dataframes
 from app.config import Settings
-from app.store import Store
-from app.tables.rows import content_hash
+from app.store.rows import content_hash
+from app.store.store import Store
 from feedback.types import Rating
 from tasks.errors import InputError, SettingsError
 from tests.judging import ASKED, RATINGS, ROW, SYSTEM, all_of

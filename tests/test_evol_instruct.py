@@ -9,7 +9,7 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks import EvolInstruct
 from tasks.errors import InputError, SettingsError

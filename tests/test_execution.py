@@ -12,8 +12,8 @@ from app import judging, recipe, workflow
 from app.config import Settings
 from app.execution import ReadAhead
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, InputError, SettingsError
 from tasks.types import Unit

@@ -11,8 +11,8 @@ import pytest
 from app import api, recipe, terminal, workflow
 from app.config import Settings
 from app.jobs import Jobs
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.errors import ExportError
 from feedback.exports import writers
 from feedback.exports.selection import Export, Exported

@@ -25,7 +25,7 @@ from app.pages.board import Act, stop
 from app.publishing import facts
 from app.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.exports.dataset_card import Held, Summary
 from feedback.exports.dataset_card import part as card_part

@@ -24,8 +24,8 @@ from app.pages import generate, header
 from app.pages import inputs as inputs_page
 from app.pages.board import Board
 from app.pages.cards import lead
-from app.store import Store
-from app.tables.runs import RunCounts
+from app.store.runs import RunCounts
+from app.store.store import Store
 from app.ui import PAGES
 from feedback import reviewed_row
 from feedback.argilla import dataset_settings

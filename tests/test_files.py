@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app import recipe, shelf, upkeep, workflow
+from app import recipe, shelf, workflow
 from app.config import Settings
 from app.file_locks import is_store, open_regular
 from app.inputs import uploads
 from app.inputs.inputs import Inputs, fingerprint, rows
-from app.store import Store
+from app.store import maintenance
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
@@ -70,7 +71,7 @@ def test_nothing_is_written_over_the_store(here: Settings, store: Store, tmp_pat
     for part in ("", "-wal", "-shm"):
         path = Path(f"{store.db.path}{part}")
         with pytest.raises(ClaywrightError, match="is there already"):
-            upkeep.backup(store, path)
+            maintenance.backup(store, path)
         (tmp_path / f"link{part}.jsonl").symlink_to(path)
         for target in (path, tmp_path / f"link{part}.jsonl"):
             assert is_store(target)

@@ -10,7 +10,7 @@ from app import workflow
 from app.config import Settings
 from app.reviewing import Argilla
 from app.run_recipes import amend
-from app.store import Store
+from app.store.store import Store
 from app.vectors import Vectors
 from app.workspace import Workspace
 from feedback.errors import DatasetMismatch

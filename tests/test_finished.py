@@ -7,8 +7,8 @@ import pytest
 
 from app import judging, workflow
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.errors import ExportError
 from feedback.exports.selection import Export
 from feedback.exports.to_argilla import Finished

@@ -23,8 +23,8 @@ from app.forecast import (
 from app.inputs.inputs import Inputs
 from app.pages import generate
 from app.recipe import Recipe
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie, TextGeneration

@@ -19,7 +19,7 @@ from app.desk import Desk
 from app.file_locks import only_one, write_private
 from app.pages import event_values
 from app.security import Access
-from app.store import Store
+from app.store.store import Store
 from tests.conftest import Command
 from tests.desks import at_desk
 

@@ -10,7 +10,7 @@ import pytest
 
 from app import dataset_import, workflow
 from app.config import Settings
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.given_ratings import GIVEN, given_ratings
 from tasks import ExistingRows

@@ -23,8 +23,8 @@ from app.pages.board import Act
 from app.pages.cards import row_card
 from app.reviewing import Argilla
 from app.standby import Standby
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server

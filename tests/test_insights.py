@@ -28,9 +28,9 @@ from app.recipe import Recipe
 from app.run_recipes import recipe_text
 from app.security import Access
 from app.standby import Standby
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.runs import Run
+from app.store.rows import content_hash
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.stats.agreement import Agreement
 from feedback.types import Rating

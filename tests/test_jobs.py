@@ -18,8 +18,8 @@ from app.jobs import Job, Jobs
 from app.recipe import Recipe
 from app.run_recipes import recipe_of, same_rows
 from app.starts import draft_run
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TextGeneration

@@ -16,7 +16,7 @@ from app.draft import OWN_ADDRESS, TYPED, Filled, fill
 from app.jobs import Job, Jobs
 from app.run_recipes import recipe_of
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 from app.trial import Trial, try_out
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec

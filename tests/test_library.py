@@ -8,10 +8,10 @@ import pytest
 
 from app import draft, recipe
 from app.draft import TYPED
-from app.migrations import STEPS, migrate
 from app.recipe import LARGEST_FILE, Recipe
 from app.shelf import LONGEST_NAME, Shelf, file_name, from_file, named
-from app.store import Store
+from app.store.migrations import STEPS, migrate
+from app.store.store import Store
 from tasks import Magpie, SelfInstruct
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec

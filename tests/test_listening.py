@@ -17,8 +17,8 @@ from app import workflow
 from app.config import Settings
 from app.listening import SAID, Ear, Listening
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.client import Server
 from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError

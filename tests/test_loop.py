@@ -13,7 +13,7 @@ import pytest
 
 from app import services
 from app.config import Settings
-from app.store import Store
+from app.store.store import Store
 from tests.conftest import ArgillaServer, Command, Ended
 
 RECIPE = """

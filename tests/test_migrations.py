@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.migrations import STEPS
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.scores import keep_all
+from app.store.migrations import STEPS
+from app.store.rating_index import keep_all
+from app.store.rows import content_hash
+from app.store.store import Store
 from tasks.types import Response, Row
 
 QUESTION, ANSWER = "Name a river.", "I'm sorry, but I can't help with that."

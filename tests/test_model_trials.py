@@ -9,7 +9,7 @@ from app.config import Settings
 from app.desk import Desk, Look
 from app.draft import OWN_ADDRESS, TYPED
 from app.pages import models
-from app.store import Store
+from app.store.store import Store
 from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, Fault
 

@@ -14,8 +14,8 @@ from app.money import Price
 from app.pages import insights, models, rate
 from app.recipe import Recipe, parse
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks import Magpie, local
 from tasks.engine.retries import Tally

@@ -18,9 +18,9 @@ from app.config import Settings
 from app.execution import Execution
 from app.pool import Pool
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.runs import Run
-from app.tables.text import NEAR_DUPLICATE
+from app.store.columns import NEAR_DUPLICATE
+from app.store.runs import Run
+from app.store.store import Store
 from app.turns import Turns
 from app.units import most_rows, number_of_units
 from app.workspace import Workspace

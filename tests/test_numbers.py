@@ -4,16 +4,17 @@ import re
 import sqlite3
 from pathlib import Path
 
-from app import judging, migrations, workflow
+from app import judging, workflow
 from app.config import Settings
-from app.migrations import STEPS
 from app.pages import export
 from app.pages.rows import rows
 from app.pages.verdict import letter_of
 from app.reviewing import Argilla
 from app.run_recipes import amend
-from app.store import Store
-from app.tables.runs import Run
+from app.store import migrations
+from app.store.migrations import STEPS
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.exports.selection import Export
 from tests.desks import SOMEBODY, at_desk

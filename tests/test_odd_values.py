@@ -18,8 +18,8 @@ from app.desk import Desk
 from app.draft import FormError
 from app.errors import PageError, RunError
 from app.pages import recipes
-from app.store import Store
-from app.tables.text import now
+from app.store.columns import now
+from app.store.store import Store
 from tasks.errors import SettingsError
 from tasks.types import Row
 from tests.desks import act, at_desk

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from app import judging, migrations, numbers, workflow
-from app.migrations import STEPS
+from app import judging, numbers, workflow
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store import migrations
+from app.store.migrations import STEPS
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.record_formats import kto, preference, ranking, raw, reward, sft
 from feedback.rating_origins import left_out, origin

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app import recipe, workflow
 from app.config import Settings
-from app.store import Store
+from app.store.store import Store
 from app.units import most_rows, number_of_units
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import shape_of

@@ -13,10 +13,10 @@ import pytest
 
 from app import recipe
 from app.errors import StoreError
-from app.reserve import Reserve
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.runs import Run
+from app.store.disk_reserve import Reserve
+from app.store.runs import Run
+from app.store.store import Store
 from tasks.engine import retries
 from tasks.engine.engine import Call
 from tasks.errors import BudgetSpent, SettingsError

@@ -10,7 +10,7 @@ from app.config import Settings
 from app.jobs import Jobs
 from app.recipe import Recipe
 from app.starts import draft_run
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import ClaywrightError
 from tests.servers import FakeOpenAI

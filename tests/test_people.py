@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from app import judging, migrations
+from app import judging
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
 from app.judging import agreement_of
-from app.migrations import STEPS
 from app.pages import people
 from app.pages.board import Act, Done
 from app.pages.rows import rows
 from app.run_recipes import amend
-from app.store import Store
-from app.tables.runs import Run
+from app.store import migrations
+from app.store.migrations import STEPS
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.selection import Export
 from feedback.reviewed_row import Judged, Merging

@@ -10,7 +10,7 @@ import pytest
 
 from app.config import settings, shared
 from app.doctor import examine
-from app.store import Store
+from app.store.store import Store
 from tests.conftest import ROOT, Command
 
 USE = """
@@ -21,7 +21,7 @@ from app import recipe, services, workflow
 from app.inputs import uploads
 from app.config import settings
 from app.errors import ServiceError
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 

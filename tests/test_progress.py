@@ -12,7 +12,7 @@ from app.config import Settings
 from app.desk import Desk, Look
 from app.draft import OWN_ADDRESS
 from app.pages import cards, generate, header, switcher
-from app.store import Store
+from app.store.store import Store
 from tasks.engine import retries
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run

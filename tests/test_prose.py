@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, expect
 
 from app.markdown import LONGEST, plain, rendered
-from app.store import Store
+from app.store.store import Store
 from tests.browser import App, person
 from tests.conftest import ROOT
 from tests.rows import edit, with_run

@@ -9,7 +9,7 @@ import pytest
 
 from app.config import Settings
 from app.permissions import Need, Permissions
-from app.store import Store
+from app.store.store import Store
 from tasks.models.dialect import Dialect
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.spec import ModelSpec

@@ -12,8 +12,8 @@ from app import judging, workflow
 from app.pulling import Pulled
 from app.reviewing import Argilla
 from app.run_recipes import recipe_text
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.client import Server
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace

@@ -13,10 +13,10 @@ from app.config import Settings
 from app.reviewing import Argilla
 from app.run_recipes import amend
 from app.sending import Sent, shortened
-from app.store import Store
-from app.tables.reviews import AUDIT_FIRST, drawn_for_audit
-from app.tables.rows import content_hash
-from app.tables.runs import Run
+from app.store.pushes import AUDIT_FIRST, drawn_for_audit
+from app.store.rows import content_hash
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.argilla.client import Server
 from feedback.argilla.dataset_settings import Review, Shape, settings
 from feedback.argilla.markdown import plain

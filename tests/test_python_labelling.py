@@ -20,7 +20,7 @@ from claywright import Prompt as ClaywrightPrompt
 
 from app.config import settings
 from app.python import keeping
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError, SettingsError, Unsupported
 from tests.python import answered, poisoned, sent

@@ -4,8 +4,8 @@ import random
 
 from app import judging, workflow
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.reviewed_row import Judged
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace

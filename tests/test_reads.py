@@ -15,8 +15,8 @@ from app.execution import Execution
 from app.inputs import files
 from app.inputs.known_inputs import KnownInputs
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.rows import Rows
+from app.store.rows import Rows
+from app.store.store import Store
 from tests.conftest import ArgillaServer
 from tests.make_workspace import make_workspace
 from tests.rows import made_of, with_run

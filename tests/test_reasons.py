@@ -8,7 +8,7 @@ from app.errors import PageError
 from app.pages import filters, insights, looks, reasons
 from app.pages.board import Act
 from app.pages.rows import rows
-from app.store import Store
+from app.store.store import Store
 from feedback.types import Rating, Verdict
 from tests.desks import at_desk
 from tests.rows import all_said, with_run

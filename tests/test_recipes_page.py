@@ -18,7 +18,7 @@ from app.draft import TYPED, FormError
 from app.pages import compare, header, keeping, model_sets, recipes
 from app.pages.board import Done
 from app.recipe import LARGEST_FILE, Recipe
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 from tasks import Magpie
 from tests.desks import SOMEBODY, act, at_desk

@@ -12,8 +12,8 @@ from app.desk import Desk
 from app.draft import FormError
 from app.pages import verdict
 from app.pages.board import Act, Done
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from tests.conftest import Work
 from tests.desks import at_desk
 

@@ -16,7 +16,7 @@ from app.api_keys import Keys
 from app.config import Settings
 from app.draft import OWN_ADDRESS
 from app.permissions import Need, Permissions
-from app.store import Store
+from app.store.store import Store
 from app.trial import try_out
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, SettingsError

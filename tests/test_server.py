@@ -21,7 +21,7 @@ from app.file_locks import held, only_one, write_private
 from app.jobs import Jobs
 from app.security import DAY, HEADERS, OLD_COOKIE, Access
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 from tests.conftest import Command
 
 # gradio's queue counts its events with what pandas is about to give up

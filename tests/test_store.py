@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from app import workers
 from app.errors import RunError
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.text import now
+from app.store import lease
+from app.store.columns import now
+from app.store.rows import content_hash
+from app.store.store import Store
 from feedback.types import Rating, Verdict
 from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
@@ -235,41 +235,39 @@ def test_one_worker_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_dead_worker_is_told_from_a_living_one() -> None:
-    assert not workers.dead(workers.name())
-    host, number, began = workers.name().split("|")
-    assert workers.dead(f"{host}|{number}|{int(began) - 1}")
-    assert not workers.dead(f"elsewhere|{number}|1")
-    assert (
-        not workers.dead(None) and not workers.dead("") and not workers.dead("odd") and not workers.dead(f"{host}|x|1")
-    )
+    assert not lease.dead(lease.name())
+    host, number, began = lease.name().split("|")
+    assert lease.dead(f"{host}|{number}|{int(began) - 1}")
+    assert not lease.dead(f"elsewhere|{number}|1")
+    assert not lease.dead(None) and not lease.dead("") and not lease.dead("odd") and not lease.dead(f"{host}|x|1")
     child = subprocess.Popen(
         [sys.executable, "-c", "print('here', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert child.stdout is not None and child.stdout.readline()
     stat = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
     name = f"{host}|{child.pid}|{stat[19]}"
-    assert not workers.dead(name)
+    assert not lease.dead(name)
     child.kill()
     deadline = time.monotonic() + 10
-    while not workers.dead(name) and time.monotonic() < deadline:
+    while not lease.dead(name) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert workers.dead(name), "a process that ended and was not yet waited for is dead"
+    assert lease.dead(name), "a process that ended and was not yet waited for is dead"
     child.communicate()
-    assert workers.dead(name)
+    assert lease.dead(name)
 
 
 def test_working_on_a_run_keeps_others_out(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         run = store.runs.create("r", "x", "me", "{}", 1, "")
-        async with workers.working_on(store, run):
+        async with lease.working_on(store, run):
             with pytest.raises(RunError, match=rf"Process {os.getpid()} on .* works on the run r"):
-                async with workers.working_on(store, store.runs.get("r")):
+                async with lease.working_on(store, store.runs.get("r")):
                     pass
-            assert store.runs.get("r").worker == workers.name()
+            assert store.runs.get("r").worker == lease.name()
         assert store.runs.get("r").worker is None
-        host = workers.name().split("|")[0]
+        host = lease.name().split("|")[0]
         store.runs.claim("r", f"{host}|{os.getpid()}|1", time.time(), 30.0, [])
-        async with workers.working_on(store, store.runs.get("r")):
+        async with lease.working_on(store, store.runs.get("r")):
             pass
 
     with Store(tmp_path) as store:

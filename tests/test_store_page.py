@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import database, judging, workflow
-from app.migrations import STEPS, m001_initial, migrate
-from app.store import Store
-from app.tables.rows import content_hash
-from app.tables.text import now
+from app import judging, workflow
+from app.store import database
+from app.store.columns import now
+from app.store.migrations import STEPS, m001_initial, migrate
+from app.store.rows import content_hash
+from app.store.store import Store
 from feedback.exports.selection import Export
 from feedback.types import Rating, Verdict
 from tasks.engine.retries import Tally

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, parts, upkeep
+from app import draft, parts
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
@@ -15,8 +15,9 @@ from app.pages import generate, header, switcher
 from app.pages.board import Done
 from app.recipe import LONGEST_NAME
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.workers import working_on
+from app.store import maintenance
+from app.store.lease import working_on
+from app.store.store import Store
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
 
@@ -126,7 +127,7 @@ def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> Non
             assert "is being worked on" in done.problems["run end"] and len(store.runs.all()) == 1
             assert "is being worked on" in shown(desk, "", problems=done.problems, **{"run to delete": (run.id, 0.0)})
             with pytest.raises(RunError):
-                upkeep.delete(store, run)
+                maintenance.delete(store, run)
 
     asyncio.run(worked_on())
     assert sure(desk, run.id).toast == "“rivers” is deleted."

@@ -15,7 +15,7 @@ from app.jobs import Jobs
 from app.pages.board import Act, Action, Board, Done
 from app.pages.tabs import Tab
 from app.standby import Standby, Standing
-from app.store import Store
+from app.store.store import Store
 from app.ui import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
 
 BROWSER = "somebody"

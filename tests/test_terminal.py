@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import terminal
-from app.store import Store
+from app.store.store import Store
 from tests.conftest import Command
 
 HOSTILE = "\x1b]0;T\x07\x1b[2J\x1b[31m\x9b1m\r\x08\u202egnp.exe\u2066\x7f"

@@ -13,8 +13,8 @@ import pytest
 from app import judging, workflow
 from app.judging import agreement_of
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.selection import Export
 from feedback.types import Rating

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app import recipe, upkeep, workflow
+from app import recipe, workflow
 from app.config import Settings
 from app.errors import RunError, StoreError
-from app.store import Store
-from app.tables.runs import Run
-from app.workers import working_on
+from app.store import maintenance
+from app.store.lease import working_on
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from tests.conftest import Command
 from tests.servers import FakeOpenAI
@@ -38,14 +39,14 @@ def test_a_copy_is_a_store(tmp_path: Path, here: Settings, store: Store) -> None
         run = worked(here, store, tmp_path, server.url)
     copy = tmp_path / "elsewhere" / "claywright.db"
     copy.parent.mkdir()
-    size = upkeep.backup(store, copy)
+    size = maintenance.backup(store, copy)
     assert size == copy.stat().st_size and not list(copy.parent.glob(".*"))
     with Store(copy.parent) as other:
         assert other.runs.counts(run.id) == store.runs.counts(run.id)
     with pytest.raises(StoreError, match="is there already"):
-        upkeep.backup(store, copy)
+        maintenance.backup(store, copy)
     with pytest.raises(StoreError, match="can't be written"):
-        upkeep.backup(store, tmp_path / "nowhere" / "x.db")
+        maintenance.backup(store, tmp_path / "nowhere" / "x.db")
 
 
 def test_a_copy_is_made_while_others_write_and_is_as_private(tmp_path: Path, store: Store) -> None:
@@ -61,7 +62,7 @@ def test_a_copy_is_made_while_others_write_and_is_as_private(tmp_path: Path, sto
     writing = threading.Thread(target=write)
     writing.start()
     try:
-        upkeep.backup(store, tmp_path / "copy.db")
+        maintenance.backup(store, tmp_path / "copy.db")
     finally:
         ending.set()
         writing.join()
@@ -71,7 +72,7 @@ def test_a_copy_is_made_while_others_write_and_is_as_private(tmp_path: Path, sto
 def test_a_run_goes_with_all_that_belongs_to_it(tmp_path: Path, here: Settings, store: Store) -> None:
     with FakeOpenAI() as server:
         first, second = (worked(here, store, tmp_path, server.url, seed) for seed in (1, 2))
-        upkeep.delete(store, first)
+        maintenance.delete(store, first)
         assert [run.id for run in store.runs.all()] == [second.id]
         for table in ("units", "rows"):
             assert {r["run"] for r in store.db.all(f"SELECT run FROM {table}")} == {second.id}
@@ -79,7 +80,7 @@ def test_a_run_goes_with_all_that_belongs_to_it(tmp_path: Path, here: Settings, 
         worked(here, store, tmp_path, server.url, 1)
         assert len(server.calls) == 2 * ROWS  # what was answered is remembered
         third = store.runs.get("last")
-        assert upkeep.delete(store, third, forget=True) == ROWS
+        assert maintenance.delete(store, third, forget=True) == ROWS
         worked(here, store, tmp_path, server.url, 1)
         assert len(server.calls) == 3 * ROWS
 
@@ -88,7 +89,7 @@ def test_another_run_of_the_same_seed_keeps_what_was_answered(tmp_path: Path, he
     with FakeOpenAI() as server:
         first = worked(here, store, tmp_path, server.url, 1)
         worked(here, store, tmp_path, server.url, 1)
-        assert upkeep.delete(store, first, forget=True) == 0 and len(server.calls) == ROWS
+        assert maintenance.delete(store, first, forget=True) == 0 and len(server.calls) == ROWS
 
 
 def test_a_run_that_is_worked_on_is_left_alone(tmp_path: Path, here: Settings, store: Store) -> None:
@@ -98,9 +99,9 @@ def test_a_run_that_is_worked_on_is_left_alone(tmp_path: Path, here: Settings, s
     async def hold() -> None:
         async with working_on(store, run):
             with pytest.raises(RunError, match="being worked on"):
-                upkeep.delete(store, run)
+                maintenance.delete(store, run)
             with pytest.raises(StoreError, match="is being worked on"):
-                upkeep.compact(store)
+                maintenance.compact(store)
 
     asyncio.run(hold())
     assert store.runs.counts(run.id).answered == ROWS
@@ -110,8 +111,8 @@ def test_the_file_gets_smaller(tmp_path: Path, here: Settings, store: Store) -> 
     with FakeOpenAI() as server:
         runs = [worked(here, store, tmp_path, server.url, seed) for seed in range(3)]
     for run in runs:
-        upkeep.delete(store, run, forget=True)
-    before, after = upkeep.compact(store)
+        maintenance.delete(store, run, forget=True)
+    before, after = maintenance.compact(store)
     assert after < before / 2
     assert store.db.all("PRAGMA integrity_check")[0][0] == "ok"
     assert store.db.all("PRAGMA journal_mode")[0][0] == "wal"
@@ -123,9 +124,9 @@ def test_a_file_that_another_one_holds_is_not_rewritten(
     other = sqlite3.connect(store.db.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     connect = sqlite3.connect
-    monkeypatch.setattr("app.upkeep.sqlite3.connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1}))
+    monkeypatch.setattr("app.store.maintenance.sqlite3.connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1}))
     with pytest.raises(StoreError, match=r"can't be rewritten: database is locked.*Nothing was lost"):
-        upkeep.compact(store)
+        maintenance.compact(store)
     other.execute("ROLLBACK")
     other.close()
 
@@ -135,7 +136,7 @@ def test_a_file_that_another_one_holds_is_not_rewritten(
     [(12, "12 bytes"), (3_200, "3.2 kB"), (45_600_000, "45.6 MB"), (7.1e9, "7.1 GB"), (2e13, "20,000.0 GB")],
 )
 def test_sizes_in_words(size: float, words: str) -> None:
-    assert upkeep.readable(size) == words
+    assert maintenance.readable(size) == words
 
 
 def test_the_commands(tmp_path: Path, command: Command) -> None:

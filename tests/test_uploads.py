@@ -18,7 +18,7 @@ from app.inputs.pasted import LINES, as_file
 from app.inputs.table import LONGEST_LINE
 from app.jobs import Jobs
 from app.standby import Standby
-from app.store import Store
+from app.store.store import Store
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")

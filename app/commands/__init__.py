@@ -13,7 +13,7 @@ from app.api_keys import Keys
 from app.config import settings
 from app.permissions import NotAllowed, Permissions, from_options
 from app.recipe import Recipe
-from app.store import Store
+from app.store.store import Store
 from app.workspace import Workspace
 
 app = typer.Typer(

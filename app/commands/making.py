@@ -14,8 +14,8 @@ from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import Recipe, example, load
 from app.run_recipes import recipe_of
-from app.store import Store
-from app.tables.runs import Run, RunCounts
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError

@@ -11,7 +11,7 @@ from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.judging import agreement_of
 from app.run_recipes import amend, recipe_of
-from app.tables.runs import Run
+from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ArgillaDown
 from feedback.exports.selection import Export

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from app import terminal, upkeep
+from app import terminal
 from app.commands import AsJson, RunId, app, opened
 from app.errors import RunError
+from app.store import maintenance
 
 
 @app.command()
@@ -20,12 +21,12 @@ def backup(
     with opened() as workspace:
         store = workspace.store
         path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
-        size = upkeep.backup(store, path)
+        size = maintenance.backup(store, path)
         if as_json:
             terminal.show_json({"file": str(path), "bytes": size})
         else:
             terminal.show(
-                f"{path}: {upkeep.readable(size)}. To use it: put it in a data folder of its own, named claywright.db, and"
+                f"{path}: {maintenance.readable(size)}. To use it: put it in a data folder of its own, named claywright.db, and"
                 " name that folder with --data."
             )
 
@@ -35,11 +36,11 @@ def compact(as_json: AsJson = False) -> None:
     """Give back the room on the disk that deleted runs took."""
     with opened() as workspace:
         store = workspace.store
-        before, after = upkeep.compact(store)
+        before, after = maintenance.compact(store)
         if as_json:
             terminal.show_json({"before": before, "after": after})
         else:
-            terminal.show(f"The store takes {upkeep.readable(after)}; it took {upkeep.readable(before)}.")
+            terminal.show(f"The store takes {maintenance.readable(after)}; it took {maintenance.readable(before)}.")
 
 
 @app.command()
@@ -62,7 +63,7 @@ def delete(
                 typer.confirm(terminal.visible(f"Delete {run.id} ({summary}) for good?"), abort=True, err=True)
             except typer.Abort:
                 raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
-        gone = upkeep.delete(store, run, forget=forget)
+        gone = maintenance.delete(store, run, forget=forget)
         if as_json:
             terminal.show_json({"run": run.id, "rows": counts.answered, "forgotten": gone})
             return

@@ -8,7 +8,7 @@ from app.errors import PageError, RunError
 from app.pages import filters
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
-from app.tables.quick import Added
+from app.store.local_verdicts import Added
 
 MOST = 1_000
 """Rows that are chosen at once."""

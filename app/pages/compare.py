@@ -9,7 +9,7 @@ from app.desk import Look
 from app.parts import t
 from app.run_recipes import recipe_of
 from app.shelf import read
-from app.tables.library import Kept
+from app.store.library import Kept
 from tasks.errors import SettingsError
 
 SIDES = {"left": "Left", "right": "Right"}

@@ -9,8 +9,8 @@ from app import parts
 from app.desk import Look
 from app.pages.board import Act, Board, Done
 from app.parts import count
-from app.tables.browse import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
-from app.tables.reviews import OWN
+from app.store.pushes import OWN
+from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
 from tasks.response_flags import MEANINGS
 
 Choices = list[tuple[str, str]]

@@ -6,7 +6,7 @@ from app.pages import filters
 from app.pages.board import Act, Done
 from app.pages.verdict import letter_of
 from app.parts import count, t
-from app.tables.ratings import Wide
+from app.store.ratings import Wide
 from feedback.types import Rating
 
 UNREADABLE = 6

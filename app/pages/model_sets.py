@@ -9,7 +9,7 @@ from app.pages import keeping
 from app.pages.board import Act, Board, Done
 from app.parts import t
 from app.shelf import LONGEST_NAME, fill_models, typed_keys
-from app.tables.library import Kept
+from app.store.library import Kept
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build as built

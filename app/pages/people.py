@@ -9,7 +9,7 @@ from app.errors import PageError, RunError
 from app.pages import verdict
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
-from app.tables.reviews import OWN
+from app.store.pushes import OWN
 from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
 from feedback.argilla.response_order import letter
 from feedback.rating_origins import NOT_KNOWN

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from app import numbers, parts
 from app.parts import attrs, count, t
-from app.tables.runs import Run
+from app.store.runs import Run
 from feedback.stats.histograms import Scale
 from feedback.stats.length_bias import Band, ByLength
 

@@ -6,7 +6,7 @@ from app.errors import PageError
 from app.pages import filters, plots
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
-from app.tables.browse import Reason
+from app.store.row_search import Reason
 
 TITLE = "Why rows were rejected"
 

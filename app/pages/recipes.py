@@ -18,7 +18,7 @@ from app.pages.event_values import upload_button
 from app.parts import t
 from app.recipe import Recipe, plain, to_toml
 from app.shelf import LONGEST_NAME, file_name, from_file, read
-from app.tables.library import Kept
+from app.store.library import Kept
 from tasks.errors import ClaywrightError, SettingsError
 
 RECIPE, COMMAND = "recipe", "command"

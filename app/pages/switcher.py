@@ -4,14 +4,15 @@ import json
 import time
 from collections.abc import Mapping
 
-from app import draft, parts, run_recipes, upkeep
+from app import draft, parts, run_recipes
 from app.desk import Look
 from app.errors import RunError
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
 from app.shelf import named
-from app.tables.runs import Listed, Run
-from app.workers import at_work, standing
+from app.store import maintenance
+from app.store.lease import at_work, standing
+from app.store.runs import Listed, Run
 from tasks import TASKS
 from tasks.errors import SettingsError
 
@@ -136,7 +137,7 @@ def end(act: Act) -> Done:
     try:
         if (job := act.desk.jobs.of(run.id)) is not None and job.state == "working":
             raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
-        upkeep.delete(store, run)
+        maintenance.delete(store, run)
     except RunError as error:
         return Done(problems={"run end": str(error)})
     here = {"run": "", **BEGINNING} if act.run_id == run.id else CALM

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.tables.text import clean
+from app.store.columns import clean
 from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
 

@@ -10,8 +10,8 @@ from app.config import settings
 from app.python import keeping
 from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, awaited
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.push import Pushed
 from tasks.models.spec import ModelSpec

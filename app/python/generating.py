@@ -17,7 +17,7 @@ from app.python.progress import Progress, told
 from app.python.prompts import Prompt
 from app.python.sessions import Hand, Session, all_of, awaited, session
 from app.python.steps import rows_of, texts_of
-from app.tables.rows import content_hash
+from app.store.rows import content_hash
 from tasks.base import text
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.principles import choose, weights

@@ -14,9 +14,9 @@ from app.python.labelling import UltraFeedbackTask
 from app.python.steps import texts_of
 from app.recipe import BUILT_IN, Recipe
 from app.run_recipes import keep
-from app.tables.rows import content_hash
-from app.tables.runs import Run
-from app.tables.text import clean
+from app.store.columns import clean
+from app.store.rows import content_hash
+from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from feedback.types import Rating

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from app.execution import Execution
-from app.tables.runs import RunCounts
+from app.store.runs import RunCounts
 
 Progress = Callable[[int, int | None], None]
 """Is told how many are done, and how many there will be (None where that can't be told)."""

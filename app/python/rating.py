@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from app.python.models import Noted
 from app.python.steps import texts_of
 from app.python.task import Made, Task
-from app.tables.rows import content_hash
+from app.store.rows import content_hash
 from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from feedback.types import Rating

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings, settings
-from app.store import Store
+from app.store.store import Store
 from tasks.engine.engine import Engine
 from tasks.errors import Stopped
 from tasks.models.base import Endpoint

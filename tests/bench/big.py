@@ -16,9 +16,9 @@ from app.run_recipes import recipe_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from app import judging, recipe
-from app.store import Store
-from app.tables import scores
-from app.tables.browse import Wanted
+from app.store import rating_index
+from app.store.row_search import Wanted
+from app.store.store import Store
 from feedback.types import Verdict
 
 ASPECTS = ("helpfulness", "honesty", "instruction-following", "truthfulness")
@@ -78,7 +78,7 @@ def fill(folder: Path, rows: int) -> str:
                             " VALUES(?, 'h', ?, ?, 0, 'judge', 'rated', ?, ?, '', '', '[]', 'judge', 'p', 'h', '[]', '1', ?)",
                             (row, place, aspect, 1 + (n * 7 + place * 3 + k) % 5, said(n + k, 12), when),
                         )  # fmt: skip
-            scores.keep_all(c)
+            rating_index.keep_all(c)
 
         store.db.write(write)
         return run.id

@@ -24,7 +24,7 @@ from app import judging, services, workflow
 from app.config import Settings
 from app.reviewing import Argilla
 from app.sending import about_of
-from app.store import Store
+from app.store.store import Store
 from feedback.argilla.dataset_settings import shape_of
 from feedback.argilla.records import Place, item
 from feedback.rating_summary import priority

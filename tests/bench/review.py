@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app import reviewing, services, workflow
 from app.config import Settings
 from app.reviewing import Argilla
-from app.store import Store
-from app.tables.reviews import OWN
+from app.store.pushes import OWN
+from app.store.store import Store
 from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
 from tests.rows import made_of, with_run
 

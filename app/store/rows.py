@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from app.database import Database, Line
 from app.errors import RunError
-from app.tables import scores
-from app.tables.text import clean, dumps, marks, now
+from app.store import rating_index
+from app.store.columns import clean, dumps, marks, now
+from app.store.database import Database, Line
 from feedback.argilla.response_order import letter
 from feedback.stats.length_bias import words
 from tasks.response_flags import MEANINGS
@@ -174,7 +174,7 @@ class Rows:
                     "UPDATE verdicts SET gone=? WHERE row=? AND gone IS NULL AND content_hash<>?",
                     (now(), row.id, content_hash(row)),
                 )
-            scores.keep(c, row.id)
+            rating_index.keep(c, row.id)
 
         self.db.write(write)
         return self.get(row.id)

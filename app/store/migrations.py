@@ -13,7 +13,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
-from app.tables.scores import keep_all
+from app.store.rating_index import keep_all
 from feedback.stats.length_bias import words
 from tasks.response_flags import marks_for
 

@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.database import Database
-from app.tables import scores
-from app.tables.scores import LAST_JUDGE
-from app.tables.text import clean, dumps, marks, now
+from app.store import rating_index
+from app.store.columns import clean, dumps, marks, now
+from app.store.database import Database
+from app.store.rating_index import LAST_JUDGE
 from feedback.types import Rating
 
 PAGE = 500
@@ -69,7 +69,7 @@ class Ratings:
                 )  # fmt: skip
             if last:
                 _rated(c, row_id, judge)
-            scores.keep(c, row_id)
+            rating_index.keep(c, row_id)
 
         await self.db.write_async(write)
 

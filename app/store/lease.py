@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import RunError
-from app.store import Store
-from app.tables.runs import Run
+from app.store.runs import Run
+from app.store.store import Store
 
 BEAT_EVERY = 5.0
 STALE_AFTER = 30.0

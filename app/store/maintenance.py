@@ -6,12 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from app.database import damaged
 from app.errors import RunError, StoreError
 from app.file_locks import expanded, is_store
-from app.store import Store
-from app.tables.runs import Run
-from app.workers import at_work
+from app.store.database import damaged
+from app.store.lease import at_work
+from app.store.runs import Run
+from app.store.store import Store
 
 
 def backup(store: Store, path: Path) -> int:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from app.database import Database
-from app.tables.text import dumps, now
+from app.store.columns import dumps, now
+from app.store.database import Database
 
 
 class Forms:

@@ -5,8 +5,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.database import Database
-from app.tables.text import dumps, now
+from app.store.columns import dumps, now
+from app.store.database import Database
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from app.database import Database
 from app.errors import RunError
-from app.tables.text import clean, marks, now
+from app.store.columns import clean, marks, now
+from app.store.database import Database
 from feedback.reviewed_row import Settlement
 
 PAGE = 500

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from app.database import Database
-from app.tables.ratings import COUNTS
-from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
-from app.tables.text import clean, dumps, marks
+from app.store.columns import clean, dumps, marks
+from app.store.database import Database
+from app.store.pushes import COUNTS_AS, DECIDED, NEWEST
+from app.store.ratings import COUNTS
 
 Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
 ORDERS: tuple[Order, ...] = ("", "queue", "lowest", "highest", "apart", "spread")

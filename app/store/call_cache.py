@@ -6,9 +6,9 @@ import threading
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
-from app.database import Database, Line
 from app.errors import StoreError
-from app.tables.text import dumps, marks, now
+from app.store.columns import dumps, marks, now
+from app.store.database import Database, Line
 from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
 

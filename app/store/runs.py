@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.database import Database
 from app.errors import RunError
-from app.tables.reviews import COUNTS_AS, DECIDED, NEWEST
-from app.tables.text import NEAR_DUPLICATE, marks, now
+from app.store.columns import NEAR_DUPLICATE, marks, now
+from app.store.database import Database
+from app.store.pushes import COUNTS_AS, DECIDED, NEWEST
 
 STATES = ("kept", "dropped", "surplus", "failed")
 """What a row can be; of a dropped one Argilla may have a record still."""

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.database import Database
-from app.tables.reviews import OWN, PAGE
-from app.tables.text import dumps, marks, now
+from app.store.columns import dumps, marks, now
+from app.store.database import Database
+from app.store.pushes import OWN, PAGE
 from feedback.rating_origins import Origin
 from feedback.types import judgements
 

@@ -1,24 +1,24 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
 `store.runs`, `.workings`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.settlements`, `.browse`, `.vectors`,
-`.forms`, `.recipes` and `.model_sets` are the nouns; app/tables has one module for each, and library.py for the last two.
+`.forms`, `.recipes` and `.model_sets` are the nouns; app/store has one module for each, and library.py for the last two.
 """
 
 from pathlib import Path
 
-from app.database import Database
-from app.tables.browse import Browse
-from app.tables.calls import Calls
-from app.tables.forms import Forms
-from app.tables.library import Library
-from app.tables.quick import Quicks
-from app.tables.ratings import Ratings
-from app.tables.reviews import Reviews
-from app.tables.rows import Rows
-from app.tables.runs import Runs
-from app.tables.settlements import Settlements
-from app.tables.vectors import Vectors
-from app.tables.workings import Workings
+from app.store.call_cache import Calls
+from app.store.database import Database
+from app.store.embeddings import Vectors
+from app.store.form_drafts import Forms
+from app.store.library import Library
+from app.store.local_verdicts import Quicks
+from app.store.pushes import Reviews
+from app.store.ratings import Ratings
+from app.store.row_search import Browse
+from app.store.rows import Rows
+from app.store.runs import Runs
+from app.store.settlements import Settlements
+from app.store.usage import Workings
 
 
 class Store:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.database import Database
-from app.tables.text import dumps, marks, now
+from app.store.columns import dumps, marks, now
+from app.store.database import Database
 from feedback.argilla.response_order import order_of, to_places
 from feedback.rating_origins import Origin, origin
 from feedback.types import RATED, Verdict, judgements

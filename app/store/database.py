@@ -30,8 +30,8 @@ from urllib.parse import quote
 
 from app.errors import StoreError
 from app.file_locks import BESIDE, create_private, exclusively, guard_store, release_store, shut
-from app.migrations import STEPS, migrate
-from app.reserve import Reserve
+from app.store.disk_reserve import Reserve
+from app.store.migrations import STEPS, migrate
 
 T = TypeVar("T")
 C = TypeVar("C", bound=sqlite3.Connection)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.database import Database
-from app.tables.text import marks
+from app.store.columns import marks
+from app.store.database import Database
 
 PAGE = 500
 
