@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 from app import dataframes, recipe, reviewing, workflow
 from app.config import Settings, settings
 from app.errors import RunError
-from app.execution import Execution
 from app.inputs.inputs import Inputs, fingerprint
 from app.inputs.inputs import rows as input_rows
 from app.judging import agreement_of
-from app.permissions import Permissions, from_options
 from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
 from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
@@ -50,8 +48,10 @@ from app.python.tasks import (
     TextGeneration,
 )
 from app.recipe import BUILT_IN, load
-from app.run_recipes import recipe_text
-from app.run_work import Watch
+from app.runs.permissions import Permissions, from_options
+from app.runs.run_recipes import recipe_text
+from app.runs.run_work import Watch
+from app.runs.runner import Execution
 from app.store import maintenance, runs
 from app.store.lease import standing
 from app.store.store import Store

@@ -15,7 +15,7 @@ class Keys:
     """The keys of the environment, by the variable that a model names."""
 
     def of(self, spec: ModelSpec) -> str | None:
-        """The key of a model; who may have it is decided in permissions.py."""
+        """The key of a model; who may have it is decided in app/runs/permissions.py."""
         return (os.environ.get(spec.key_variable) if spec.key_variable else None) or None
 
     def holds(self, spec: ModelSpec) -> bool:

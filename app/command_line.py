@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from app import draft, money
+from app import draft
 from app.config import usual_data
 from app.desk import Look
 from app.draft import ARGILLA, HUB, FormError
 from app.recipe import Recipe
+from app.runs import pricing
 from app.shelf import file_name
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
@@ -91,7 +92,7 @@ def _goes_on(look: Look) -> bool:
         return True
     if not look.same or look.wanted is None or look.recipe is None:
         return False
-    current, new = money.unpriced(look.recipe).dump(), money.unpriced(look.wanted).dump()
+    current, new = pricing.unpriced(look.recipe).dump(), pricing.unpriced(look.wanted).dump()
     return {**current, "rows": 0, "name": ""} == {**new, "rows": 0, "name": ""}
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import config, dataset_import, draft, judging, permissions, reviewing
+from app import config, dataset_import, draft, judging, reviewing
 from app.api_keys import KeyRing, TypedKeys, is_variable
 from app.beside import Beside
 from app.config import Settings
@@ -27,20 +27,21 @@ from app.inputs.files import within
 from app.inputs.inputs import Inputs
 from app.jobs import Job, Jobs
 from app.judging import Foreseen
-from app.permissions import Need, Permissions
 from app.recipe import Recipe, example
 from app.reviewing import Invited
-from app.run_recipes import recipe_of, recipe_text, same_rows
+from app.runs import permissions
+from app.runs.model_check import Trial
+from app.runs.permissions import Need, Permissions
+from app.runs.run_recipes import recipe_of, recipe_text, same_rows
+from app.runs.starts import draft_run
+from app.runs.units import most_rows, number_of_units
 from app.security import Uploads
 from app.services import Say
 from app.shelf import Shelf
 from app.standby import Standby, Standing
-from app.starts import draft_run
 from app.store.lease import at_work, standing
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
-from app.trial import Trial
-from app.units import most_rows, number_of_units
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy

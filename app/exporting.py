@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.file_locks import expanded, is_store
 from app.judging import gives, judged_rows
 from app.reviewing import Argilla
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ExportError

@@ -17,10 +17,10 @@ from app import reviewing, workflow
 from app.api_keys import Keys
 from app.config import Settings
 from app.errors import RunError
-from app.execution import Execution, failure_text
 from app.inputs.known_inputs import KnownInputs
 from app.pulling import Pulled
 from app.recipe import Recipe
+from app.runs.runner import Execution, failure_text
 from app.sending import Sent
 from app.services import Say
 from app.store.runs import Run, RunCounts

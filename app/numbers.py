@@ -4,12 +4,13 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from app import figures, money
+from app import figures
 from app.dataframes import of_columns
 from app.desk import Desk
 from app.errors import RunError
-from app.money import Price
-from app.run_recipes import recipe_of
+from app.runs import pricing
+from app.runs.pricing import Price
+from app.runs.run_recipes import recipe_of
 from app.store.row_search import Reason
 from app.store.runs import Run
 from feedback.exports.writers import protected
@@ -159,10 +160,10 @@ def of_tables(agreement: Agreement) -> "pd.DataFrame":
 
 def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> "pd.DataFrame":
     """What each stage and model took, and all of it; in money where the `known` prices tell."""
-    costs = [money.cost(known, model, tally) for _, model, tally in lines]
+    costs = [pricing.cost(known, model, tally) for _, model, tally in lines]
     rows = [(stage, model, *_tally(tally), cost) for (stage, model, tally), cost in zip(lines, costs, strict=True)]
     if len(lines) > 1:
-        rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines))), money.total(costs)))
+        rows.append(("all", "", *_tally(figures.added(*(tally for _, _, tally in lines))), pricing.total(costs)))
     return table(SPENT, rows)
 
 
@@ -197,7 +198,7 @@ def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
 
 def _prices(run: Run) -> dict[str, Price]:
     try:
-        return money.prices(recipe_of(run))
+        return pricing.prices(recipe_of(run))
     except SettingsError:  # of another version
         return {}
 

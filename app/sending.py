@@ -10,12 +10,12 @@ from app.errors import RunError
 from app.judging import judged_of, judged_rows
 from app.recipe import Recipe
 from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
-from app.run_recipes import recipe_of
+from app.runs.embeddings import Vectors
+from app.runs.run_recipes import recipe_of
 from app.store.columns import now
 from app.store.pushes import Push
 from app.store.runs import Run
 from app.store.store import Store
-from app.vectors import Vectors
 from app.workspace import Workspace
 from feedback.argilla import push as to_argilla
 from feedback.argilla.client import Server

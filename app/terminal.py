@@ -13,7 +13,7 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.execution import Execution
+from app.runs.runner import Execution
 from app.store.runs import Run
 from app.store.store import Store
 

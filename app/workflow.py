@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app import run_work, starts
 from app.recipe import Recipe
-from app.run_recipes import recipe_of
-from app.run_work import Watch
+from app.runs import run_work, starts
+from app.runs.run_recipes import recipe_of
+from app.runs.run_work import Watch
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.pool import Pool
+from app.runs.dedup_pool import Pool
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.types import Rating
 from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, Task, TextGeneration

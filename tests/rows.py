@@ -12,7 +12,7 @@ import httpx
 from app import recipe
 from app.figures import COUNTED
 from app.recipe import Recipe
-from app.run_recipes import recipe_text
+from app.runs.run_recipes import recipe_text
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store

@@ -19,7 +19,7 @@ from app.judging import agreement_of
 from app.pages.insights import agreement as panels
 from app.recipe import example
 from app.reviewing import Argilla
-from app.run_recipes import recipe_of, recipe_text
+from app.runs.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store.rows import content_hash
 from app.store.store import Store

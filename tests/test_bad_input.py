@@ -11,7 +11,7 @@ import pytest
 
 from app import services
 from app.config import Settings
-from app.permissions import host_of
+from app.runs.permissions import host_of
 from tests.conftest import ArgillaServer, Command, Ended
 from tests.servers import FakeOpenAI, Fault, protocol
 

@@ -15,7 +15,7 @@ from app.pages.board import Act
 from app.pages.review import audit
 from app.pages.rows import JUDGE_FIRST, rows
 from app.reviewing import Argilla
-from app.run_recipes import amend
+from app.runs.run_recipes import amend
 from app.standby import Standby
 from app.store.runs import Run
 from app.store.store import Store

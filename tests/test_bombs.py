@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from app import file_locks, recipe, workflow
 from app.config import Settings
-from app.execution import Execution
 from app.inputs import uploads
 from app.inputs.files import OutOfTime
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.inputs.json_stream import JsonStream
 from app.inputs.uploads import Found
+from app.runs.runner import Execution
 from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError
@@ -110,7 +110,7 @@ def test_a_document_that_takes_long_can_be_used_all_the_same(tmp_path: Path, mon
 def test_a_run_that_reads_its_input_is_stopped(
     here: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.starts.CHECKED_WITHIN", 0.1)
+    monkeypatch.setattr("app.runs.starts.CHECKED_WITHIN", 0.1)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(endless(tmp_path))}}
     run = workflow.start(Workspace(here, store), recipe.parse(given))
 
@@ -127,7 +127,7 @@ def test_a_fault_behind_good_rows_costs_none_of_them(
 ) -> None:
     (tmp_path / "a.jsonl").write_text('{"instruction": "Name a river.", "response": "The Loire."}\n' * 3)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(tmp_path / "a.jsonl")}}
-    monkeypatch.setattr("app.starts.CHECKED_WITHIN", -1.0)
+    monkeypatch.setattr("app.runs.starts.CHECKED_WITHIN", -1.0)
     with (tmp_path / "a.jsonl").open("a") as file:
         file.write("nonsense\n")
     run = workflow.start(Workspace(here, store), recipe.parse(given))

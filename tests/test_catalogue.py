@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from app import money, recipe
+from app import recipe
+from app.runs import pricing
 from tasks.models import catalogue
 from tasks.models.catalogue import listed
 from tasks.models.spec import ModelSpec
@@ -18,7 +19,7 @@ GPT = ModelSpec(preset="openai", model="gpt-4o")
      ("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"), ("mistral", "mistral-small-latest")],
 )  # fmt: skip
 def test_a_known_model_of_a_preset_has_a_price(preset: str, model: str) -> None:
-    price = money.price(ModelSpec(preset=preset, model=model))
+    price = pricing.price(ModelSpec(preset=preset, model=model))
     assert price is not None and 0 < price.prompt < 100 and 0 < price.completion < 500
 
 
@@ -34,10 +35,10 @@ def test_what_is_not_known_has_none(model: str, address: str) -> None:
 
 def test_a_price_that_is_set_wins_and_the_source_is_told_where_none_is() -> None:
     own = replace(GPT, prompt_price=1.0, completion_price=2.0)
-    assert money.price(own) == money.Price(1.0, 2.0)
+    assert pricing.price(own) == pricing.Price(1.0, 2.0)
     made = replace(recipe.example(), generator=GPT)
-    assert catalogue.PACKAGE in money.price_source(made)
-    assert money.price_source(replace(made, generator=own)) == "" == money.price_source(recipe.example())
+    assert catalogue.PACKAGE in pricing.price_source(made)
+    assert pricing.price_source(replace(made, generator=own)) == "" == pricing.price_source(recipe.example())
 
 
 def test_the_day_of_the_installed_prices_is_known() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from app import changing, judging
+from app import judging
 from app.config import Settings
 from app.errors import RunError
 from app.jobs import Jobs
-from app.starts import draft_run
+from app.runs import row_edits
+from app.runs.starts import draft_run
 from app.store.store import Store
 from app.workspace import Workspace
 from tests.rows import with_run
@@ -22,13 +23,13 @@ __all__ = ["jobs"]
 def test_a_dropped_row_is_gone_until_it_is_kept(store: Store) -> None:
     run = with_run(store, 3)
     one = store.rows.page(run.id, 0, 1)[0]
-    changing.drop(store, one.id)
+    row_edits.drop(store, one.id)
     assert store.runs.counts(run.id).answered == 2 and one.id not in [row.id for row in store.rows.walk(run.id)]
     assert [(row.id == one.id, dropped) for row, dropped in store.rows.first(run.id, 2)] == [
         (True, True),
         (False, False),
     ]
-    changing.keep(store, one.id)
+    row_edits.keep(store, one.id)
     assert store.runs.counts(run.id).answered == 3
 
 
@@ -36,21 +37,21 @@ def test_an_edit_keeps_what_was_said_and_begins_ratings_anew(store: Store) -> No
     run = with_run(store, 2, responses=2)
     one = store.rows.page(run.id, 0, 1)[0]
     assert (
-        changing.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me").revision == 0
+        row_edits.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me").revision == 0
     )  # nothing changed
-    new = changing.edit(store, one.id, "Name a lake.", [one.responses[0].text, "Como."], "me")
+    new = row_edits.edit(store, one.id, "Name a lake.", [one.responses[0].text, "Como."], "me")
     assert (new.instruction, [r.text for r in new.responses]) == ("Name a lake.", [one.responses[0].text, "Como."])
     assert (new.id, new.revision, store.ratings.of([one.id])[one.id]) == (one.id, 1, [])
-    assert store.runs.counts(run.id).rated == 1 and changing.touched(store, run)
+    assert store.runs.counts(run.id).rated == 1 and row_edits.touched(store, run)
     for instruction, responses in (
         ("  ", ["Como.", "Garda."]),
         ("Name a lake.", ["\n", "Garda."]),
         ("Name a lake.", ["Como.", ""]),
     ):
         with pytest.raises(RunError, match="drop it"):
-            changing.edit(store, one.id, instruction, responses, "me")
+            row_edits.edit(store, one.id, instruction, responses, "me")
     with pytest.raises(RunError, match="edit it again"):
-        changing.edit(store, one.id, "Name a lake.", ["Como."], "me")
+        row_edits.edit(store, one.id, "Name a lake.", ["Como."], "me")
 
 
 def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None:
@@ -60,9 +61,9 @@ def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None
     store.quick.say(one.id, me, {"helpfulness-1": 2}, {})
     store.quick.say(one.id, me, {"decision": "approve"}, {})
     store.quick.say(one.id, me, {"decision": None}, {}, status="discarded")
-    changing.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me")
+    row_edits.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me")
     assert store.quick.of(one.id, me)["helpfulness-1"] == 2  # nothing changed
-    changing.edit(store, one.id, "Name a lake.", ["Como.", "Garda."], "me")
+    row_edits.edit(store, one.id, "Name a lake.", ["Como.", "Garda."], "me")
     assert store.quick.of(one.id, me) == {} and store.reviews.verdicts([one.id])[one.id] == []
     store.quick.say(one.id, me, {"decision": "approve"}, {})
     judged = judging.judged_of(store, run, [one.id])[one.id]
@@ -73,11 +74,11 @@ def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:
     run = with_run(store, 1)
     one = store.rows.page(run.id, 0, 1)[0]
     store.quick.say(one.id, "me (in the app)", {"decision": "approve"}, {})
-    for change in (lambda: changing.drop(store, one.id), lambda: changing.edit(store, one.id, "A?", ["B."], "me")):
+    for change in (lambda: row_edits.drop(store, one.id), lambda: row_edits.edit(store, one.id, "A?", ["B."], "me")):
         with pytest.raises(RunError, match="decided about this row"):
             change()
     with pytest.raises(RunError, match="no row"):
-        changing.drop(store, "nothing")
+        row_edits.drop(store, "nothing")
 
 
 def test_a_row_is_drawn_anew(tmp_path: Path, store: Store, here: Settings, jobs: Jobs) -> None:

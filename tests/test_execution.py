@@ -10,8 +10,8 @@ import pytest
 
 from app import judging, recipe, workflow
 from app.config import Settings
-from app.execution import ReadAhead
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
+from app.runs.runner import ReadAhead
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace

@@ -9,9 +9,9 @@ import pytest
 from app import workflow
 from app.config import Settings
 from app.reviewing import Argilla
-from app.run_recipes import amend
+from app.runs.embeddings import Vectors
+from app.runs.run_recipes import amend
 from app.store.store import Store
-from app.vectors import Vectors
 from app.workspace import Workspace
 from feedback.errors import DatasetMismatch
 from tasks.errors import EndpointRefused, ServerFault, SettingsError
@@ -64,7 +64,7 @@ def test_what_passes_is_waited_for_and_what_cannot_is_said(store: Store, here: S
 def test_an_answer_that_holds_no_vectors(
     store: Store, here: Settings, said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.vectors.TRIES", 1)
+    monkeypatch.setattr("app.runs.embeddings.TRIES", 1)
     with FakeOpenAI(faults=lambda body, number: (200, {}, said)) as server, pytest.raises(ServerFault):
         vectors(store, here, server.url).of({"a": "new"})
 

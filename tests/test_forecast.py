@@ -10,7 +10,10 @@ import pytest
 
 from app import workflow
 from app.config import Settings
-from app.forecast import (
+from app.inputs.inputs import Inputs
+from app.pages import generate
+from app.recipe import Recipe
+from app.runs.forecast import (
     CHARACTERS_A_TOKEN,
     TOKENS_OF_A_RATING,
     Forecast,
@@ -20,9 +23,6 @@ from app.forecast import (
     spread,
     tokens_of_ratings,
 )
-from app.inputs.inputs import Inputs
-from app.pages import generate
-from app.recipe import Recipe
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace

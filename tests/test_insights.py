@@ -21,11 +21,11 @@ from app.config import Settings
 from app.desk import Desk, Look
 from app.errors import PageError
 from app.jobs import Jobs
-from app.money import Price
 from app.pages import filters, generate, insights, looks, rate
 from app.pages.board import Act
 from app.recipe import Recipe
-from app.run_recipes import recipe_text
+from app.runs.pricing import Price
+from app.runs.run_recipes import recipe_text
 from app.security import Access
 from app.standby import Standby
 from app.store.rows import content_hash

@@ -16,8 +16,8 @@ from app.config import Settings
 from app.errors import RunError
 from app.jobs import Job, Jobs
 from app.recipe import Recipe
-from app.run_recipes import recipe_of, same_rows
-from app.starts import draft_run
+from app.runs.run_recipes import recipe_of, same_rows
+from app.runs.starts import draft_run
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace

@@ -14,10 +14,10 @@ from app.config import Settings
 from app.desk import Desk
 from app.draft import OWN_ADDRESS, TYPED, Filled, fill
 from app.jobs import Job, Jobs
-from app.run_recipes import recipe_of
+from app.runs.model_check import Trial, try_out
+from app.runs.run_recipes import recipe_of
 from app.standby import Standby
 from app.store.store import Store
-from app.trial import Trial, try_out
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tests.make_workspace import make_workspace

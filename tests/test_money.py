@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, money, numbers, workflow
+from app import draft, numbers, workflow
 from app.config import Settings
 from app.desk import Desk
-from app.money import Price
 from app.pages import insights, models, rate
 from app.recipe import Recipe, parse
-from app.run_recipes import recipe_of
+from app.runs import pricing
+from app.runs.pricing import Price
+from app.runs.run_recipes import recipe_of
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace
@@ -50,35 +51,40 @@ def worked(store: Store, here: Settings, tmp_path: Path, **prices: float) -> tup
 
 
 def test_a_price_is_known_where_both_parts_are() -> None:
-    assert money.price(PEN) == Price(2.0, 10.0) and money.price(UNKNOWN) is None
-    assert money.price(LOCAL) == Price(0, 0) and money.price(ModelSpec(preset="ollama")) is None
+    assert pricing.price(PEN) == Price(2.0, 10.0) and pricing.price(UNKNOWN) is None
+    assert pricing.price(LOCAL) == Price(0, 0) and pricing.price(ModelSpec(preset="ollama")) is None
     made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=UNKNOWN, responders=(LOCAL,))
-    assert money.prices(made) == {"pen": Price(2.0, 10.0), local.NAME: Price(0, 0)}
+    assert pricing.prices(made) == {"pen": Price(2.0, 10.0), local.NAME: Price(0, 0)}
     elsewhere = replace(PEN, url="http://localhost:2/v1", prompt_price=None)
-    assert money.prices(replace(made, labeller=elsewhere)) == {local.NAME: Price(0, 0)}  # the same name, another price
-    assert money.prices(replace(made, generator=replace(PEN, model=""))) == {local.NAME: Price(0, 0)}
+    assert pricing.prices(replace(made, labeller=elsewhere)) == {
+        local.NAME: Price(0, 0)
+    }  # the same name, another price
+    assert pricing.prices(replace(made, generator=replace(PEN, model=""))) == {local.NAME: Price(0, 0)}
 
 
 def test_prices_go_from_one_recipe_to_another() -> None:
     made = Recipe(task=Magpie(), rows=1, generator=PEN, labeller=LOCAL)
-    assert money.unpriced(made).generator == PEN.unpriced and PEN.unpriced.prompt_price is None
+    assert pricing.unpriced(made).generator == PEN.unpriced and PEN.unpriced.prompt_price is None
     later = replace(made, generator=replace(PEN, prompt_price=3.0), labeller=PEN, rows=9)
-    assert money.priced(made, later).generator == replace(PEN, prompt_price=3.0) and money.priced(made, later).rows == 1
+    assert (
+        pricing.priced(made, later).generator == replace(PEN, prompt_price=3.0)
+        and pricing.priced(made, later).rows == 1
+    )
     priced = replace(LOCAL, prompt_price=1.0, completion_price=2.0)
     assert (
-        money.priced(replace(made, labeller=priced), made).labeller == priced
+        pricing.priced(replace(made, labeller=priced), made).labeller == priced
     )  # a model for free has no price to give
-    assert money.priced(made, money.unpriced(made)) == made
+    assert pricing.priced(made, pricing.unpriced(made)) == made
 
 
 def test_costs_add_up_only_where_all_are_known() -> None:
     known = {"pen": Price(2.0, 10.0)}
-    assert money.cost(known, "pen", Tally(answered=9, prompt_tokens=1_000_000, completion_tokens=500_000)) == 7.0
-    assert money.cost(known, "judge", Tally(answered=1, prompt_tokens=1)) is None
-    assert money.cost(known, "judge", Tally(sent=3)) == 0
+    assert pricing.cost(known, "pen", Tally(answered=9, prompt_tokens=1_000_000, completion_tokens=500_000)) == 7.0
+    assert pricing.cost(known, "judge", Tally(answered=1, prompt_tokens=1)) is None
+    assert pricing.cost(known, "judge", Tally(sent=3)) == 0
     unreported = Tally(answered=3)
-    assert money.cost(known, "pen", unreported) is None and money.cost({"pen": Price(0, 0)}, "pen", unreported) == 0
-    assert money.total([1.0, 2.5]) == 3.5 and money.total([1.0, None]) is None and money.total([]) == 0
+    assert pricing.cost(known, "pen", unreported) is None and pricing.cost({"pen": Price(0, 0)}, "pen", unreported) == 0
+    assert pricing.total([1.0, 2.5]) == 3.5 and pricing.total([1.0, None]) is None and pricing.total([]) == 0
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,7 @@ def test_costs_add_up_only_where_all_are_known() -> None:
     [(0, "$0.00"), (0.004, "less than $0.01"), (0.01, "$0.01"), (1234.5, "$1,234.50")],
 )
 def test_money_in_words(dollars: float, words: str) -> None:
-    assert money.format_dollars(dollars) == words
+    assert pricing.format_dollars(dollars) == words
 
 
 @pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])
@@ -98,7 +104,7 @@ def test_a_price_that_is_none(price: float) -> None:
 def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
     look = desk.look(SOMEBODY, run.id, {"page": "insights"})
-    table = numbers.of_cost(numbers.spent(desk, run), money.prices(made))
+    table = numbers.of_cost(numbers.spent(desk, run), pricing.prices(made))
     for row in numbers.cells(table):
         prompts, answers = (int(str(tokens)) for tokens in row[4:6])
         assert prompts and row[-1] == pytest.approx((prompts * 2 + answers * 10) / 1_000_000)

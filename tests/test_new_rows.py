@@ -15,14 +15,14 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
-from app.execution import Execution
-from app.pool import Pool
-from app.run_recipes import recipe_of
+from app.runs.dedup_pool import Pool
+from app.runs.run_recipes import recipe_of
+from app.runs.runner import Execution
+from app.runs.unit_order import Turns
+from app.runs.units import most_rows, number_of_units
 from app.store.columns import NEAR_DUPLICATE
 from app.store.runs import Run
 from app.store.store import Store
-from app.turns import Turns
-from app.units import most_rows, number_of_units
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, InputError, SettingsError, Stopped
 from tasks.self_instruct import ROUND

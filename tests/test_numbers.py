@@ -10,7 +10,7 @@ from app.pages import export
 from app.pages.rows import rows
 from app.pages.verdict import letter_of
 from app.reviewing import Argilla
-from app.run_recipes import amend
+from app.runs.run_recipes import amend
 from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run

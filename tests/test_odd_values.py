@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from app import changing, draft, services
+from app import draft, services
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
 from app.errors import PageError, RunError
 from app.pages import recipes
+from app.runs import row_edits
 from app.store.columns import now
 from app.store.store import Store
 from tasks.errors import SettingsError
@@ -140,7 +141,7 @@ def kept(desk: Desk) -> tuple[str, Row]:
     """A run with rows, of which one was dropped, and its first row; a recipe and a set of models with a name."""
     run = with_run(desk.store, 3, responses=2)
     first, _, last = desk.store.rows.page(run.id, 0, 3)
-    changing.drop(desk.store, last.id)
+    row_edits.drop(desk.store, last.id)
     desk.shelf.keep_recipe("kept", made_of())
     desk.shelf.keep_models("kept", desk.usual)
     return run.id, first

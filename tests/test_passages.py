@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app import recipe, workflow
 from app.config import Settings
+from app.runs.units import most_rows, number_of_units
 from app.store.store import Store
-from app.units import most_rows, number_of_units
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import shape_of
 from feedback.argilla.records import About, Place, item

@@ -20,7 +20,7 @@ def test_a_lazy_pattern_is_used_as_any_other() -> None:
 
 def test_what_a_run_imports_compiles_none_of_the_readers_patterns() -> None:
     program = (
-        "import app.execution, feedback.labeller.answer_parser, gc; from tasks.text.patterns import LazyPattern\n"
+        "import app.runs.runner, feedback.labeller.answer_parser, gc; from tasks.text.patterns import LazyPattern\n"
         "all_lazy = [o for o in gc.get_objects() if isinstance(o, LazyPattern)]\n"
         "print(len(all_lazy), sorted(o.pattern for o in all_lazy if len(vars(o)) > 2))"
     )

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from app import peek, recipe
+from app import recipe
 from app.config import Settings
 from app.jobs import Jobs
 from app.recipe import Recipe
-from app.starts import draft_run
+from app.runs import prompt_preview
+from app.runs.starts import draft_run
 from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import ClaywrightError
@@ -20,7 +21,7 @@ __all__ = ["jobs"]
 
 
 def shown(store: Store, here: Settings, made: Recipe) -> list[tuple[str, str]] | None:
-    found = peek.prompt(store, here, made, lambda words: None, NO_KEYS)
+    found = prompt_preview.prompt(store, here, made, lambda words: None, NO_KEYS)
     return found.said if found else None
 
 

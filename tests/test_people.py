@@ -16,7 +16,7 @@ from app.judging import agreement_of
 from app.pages import people
 from app.pages.board import Act, Done
 from app.pages.rows import rows
-from app.run_recipes import amend
+from app.runs.run_recipes import amend
 from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run

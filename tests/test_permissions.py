@@ -20,7 +20,7 @@ from app.desk import Desk
 from app.draft import FormError
 from app.inputs.inputs import Inputs
 from app.pages import consent, models
-from app.permissions import Need, NotAllowed, Permissions, from_options, host_of, read_by
+from app.runs.permissions import Need, NotAllowed, Permissions, from_options, host_of, read_by
 from app.store.store import Store
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.permissions import Need, Permissions
+from app.runs.permissions import Need, Permissions
 from app.store.store import Store
 from tasks.models.dialect import Dialect
 from tasks.models.openai import OpenAIEndpoint

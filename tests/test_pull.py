@@ -11,7 +11,7 @@ import pytest
 from app import judging, workflow
 from app.pulling import Pulled
 from app.reviewing import Argilla
-from app.run_recipes import recipe_text
+from app.runs.run_recipes import recipe_text
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server

@@ -11,7 +11,7 @@ import pytest
 from app import judging, workflow
 from app.config import Settings
 from app.reviewing import Argilla
-from app.run_recipes import amend
+from app.runs.run_recipes import amend
 from app.sending import Sent, shortened
 from app.store.pushes import AUDIT_FIRST, drawn_for_audit
 from app.store.rows import content_hash

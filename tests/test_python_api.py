@@ -31,7 +31,7 @@ from claywright import (
 
 from app import api
 from app.errors import RunError
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 from app.store.store import Store
 from tasks.errors import EndpointRefused, SettingsError
 from tests import documents

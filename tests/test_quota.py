@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.quota import SPARE_DRAWS, Quota
+from app.runs.quota import SPARE_DRAWS, Quota
 from tasks.errors import Stopped
 
 

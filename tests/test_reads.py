@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from app import cli, recipe, workflow
-from app.execution import Execution
 from app.inputs import files
 from app.inputs.known_inputs import KnownInputs
 from app.reviewing import Argilla
+from app.runs.runner import Execution
 from app.store.rows import Rows
 from app.store.store import Store
 from tests.conftest import ArgillaServer

@@ -15,9 +15,9 @@ from app import draft, recipe
 from app.api_keys import Keys
 from app.config import Settings
 from app.draft import OWN_ADDRESS
-from app.permissions import Need, Permissions
+from app.runs.model_check import try_out
+from app.runs.permissions import Need, Permissions
 from app.store.store import Store
-from app.trial import try_out
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, SettingsError
 from tasks.models.openai import OpenAIEndpoint
@@ -194,7 +194,8 @@ def test_a_key_that_goes_out_unencrypted_is_warned_of(url: str, key: str | None,
 def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
     store: Store, here: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import workflow, working
+    from app import workflow
+    from app.runs import session
 
     monkeypatch.setenv(OF_THE_HOST, KEY)
     with FakeOpenAI() as server:
@@ -204,7 +205,7 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
         Permissions(here.data).allow([UNENCRYPTED])
         said: list[str] = []
         workspace = Workspace(here, store, report=said.append)
-        working.prepare(workspace, workflow.start(workspace, made), made)
+        session.prepare(workspace, workflow.start(workspace, made), made)
         assert [words for words in said if "unencrypted" in words] == said and len(said) == 1
         trial = asyncio.run(try_out(made.generator, store, here, said.append, Keys()))
     assert trial.ok and "unencrypted" in trial.warning and KEY not in trial.warning

@@ -14,7 +14,7 @@ from app.errors import PageError, RunError
 from app.pages import generate, header, switcher
 from app.pages.board import Done
 from app.recipe import LONGEST_NAME
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 from app.store import maintenance
 from app.store.lease import working_on
 from app.store.store import Store

@@ -11,8 +11,8 @@ import typer
 from app import services, terminal
 from app.api_keys import Keys
 from app.config import settings
-from app.permissions import NotAllowed, Permissions, from_options
 from app.recipe import Recipe
+from app.runs.permissions import NotAllowed, Permissions, from_options
 from app.store.store import Store
 from app.workspace import Workspace
 

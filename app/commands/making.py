@@ -13,7 +13,7 @@ from app.commands.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import Recipe, example, load
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace

@@ -10,7 +10,7 @@ import typer
 from app import reviewing, terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
 from app.judging import agreement_of
-from app.run_recipes import amend, recipe_of
+from app.runs.run_recipes import amend, recipe_of
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ArgillaDown

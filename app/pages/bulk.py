@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from app import changing, parts
+from app import parts
 from app.desk import Look
 from app.errors import PageError, RunError
 from app.pages import filters
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
+from app.runs import row_edits
 from app.store.local_verdicts import Added
 
 MOST = 1_000
@@ -22,7 +23,7 @@ class Undo:
     run: str
     sentence: str
     added: tuple[Added, ...] = ()
-    dropped: tuple[changing.Dropped, ...] = ()
+    dropped: tuple[row_edits.Dropped, ...] = ()
 
     @property
     def number(self) -> int:
@@ -156,7 +157,7 @@ def _bulk(act: Act) -> Done:
     blind = store.reviews.blind_of(chosen)
     rows = [row for row in chosen if row not in blind]
     if word == "drop":
-        dropped, kept = changing.drop_all(store, look.run, rows)
+        dropped, kept = row_edits.drop_all(store, look.run, rows)
         undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
         if rows and not (who := act.desk.reviewer(act.browser, deciding=True)):
@@ -192,7 +193,7 @@ def _undo(act: Act) -> Done:
     job = act.desk.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
-    number = store.quick.take_back(undo.added) if undo.added else changing.keep_all(store, undo.dropped)
+    number = store.quick.take_back(undo.added) if undo.added else row_edits.keep_all(store, undo.dropped)
     left = undo.number - number
     message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:

@@ -5,12 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from app import changing, parts
+from app import parts
 from app.desk import Look
 from app.errors import PageError
 from app.pages.board import Act, Board, Done
 from app.pages.cards import row_card, waiting_card
 from app.parts import t
+from app.runs import row_edits
 from tasks.types import Row
 
 
@@ -116,17 +117,17 @@ def change(act: Act) -> Done:
     row, store = act.row().id, act.desk.store
     match act.word:
         case "drop":
-            changing.drop(store, row)
+            row_edits.drop(store, row)
             return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
         case "keep":
-            changing.keep(store, row)
+            row_edits.keep(store, row)
             return Done(toast="Kept.")
         case "edit":
-            now = changing.open_row(store, row)
+            now = row_edits.open_row(store, row)
             texts = now.instruction, tuple(response.text for response in now.responses)
             return Done(place={"editing": row, "edited": texts, "edited_answer": 0})
         case "again":
-            changing.open_row(store, row)
+            row_edits.open_row(store, row)
             act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
             return Done(place={"again": row, "editing": ""})
     raise PageError
@@ -152,5 +153,5 @@ def save_edit(act: Act) -> Done:
     row = _editing(act.look)
     if row is None:
         return Done(place={"editing": ""})
-    changing.edit(act.desk.store, row.id, *_written(act), act.desk.settings.owner)
+    row_edits.edit(act.desk.store, row.id, *_written(act), act.desk.settings.owner)
     return Done(place={"editing": ""}, toast="Saved.")

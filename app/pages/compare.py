@@ -7,7 +7,7 @@ from app import draft, parts
 from app.comparing import differing, parts_of, settings_of
 from app.desk import Look
 from app.parts import t
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 from app.shelf import read
 from app.store.library import Kept
 from tasks.errors import SettingsError

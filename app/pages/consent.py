@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.desk import Look
 from app.pages.board import Act, Board, Done
 from app.parts import button, sentence, t
-from app.permissions import Need
+from app.runs.permissions import Need
 
 
 def build(board: Board) -> None:

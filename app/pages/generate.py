@@ -6,8 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import forecast, money, parts
-from app import peek as peeking
+from app import parts
 from app.desk import PREVIEW_ROWS, Look
 from app.errors import RunError
 from app.forms import add_fields
@@ -15,7 +14,9 @@ from app.pages import changes, consent, inputs, switcher
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import being_written, marked, progress_card, row_card, waiting_card
 from app.parts import count
-from app.run_recipes import recipe_of, recipe_text
+from app.runs import forecast, pricing
+from app.runs import prompt_preview as peeking
+from app.runs.run_recipes import recipe_of, recipe_text
 from tasks import TASKS
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -187,10 +188,10 @@ def facts(look: Look) -> str:
     if estimate.tokens is not None and estimate.seconds is not None:
         items += [f"{_range(estimate.tokens, estimate.spread)} tokens", _time(estimate.seconds, estimate.spread)]
     if estimate.dollars:
-        most = money.format_dollars(estimate.dollars * (1 + (estimate.spread or 0)))
-        known = money.format_dollars(estimate.dollars)
+        most = pricing.format_dollars(estimate.dollars * (1 + (estimate.spread or 0)))
+        known = pricing.format_dollars(estimate.dollars)
         items.append(known if most == known else f"{known}, likely at most {most}")
-        if source := money.price_source(look.wanted):
+        if source := pricing.price_source(look.wanted):
             items[-1] += f" ({source})"
     what = f"{count(estimate.rows, 'more row', 'more rows')}: " if estimate.rows else ""
     return f'<p class="forecast" role="status">{parts.t(what)}{parts.t(" · ".join(items))}</p>'

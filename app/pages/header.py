@@ -9,7 +9,7 @@ from app.errors import PageError
 from app.pages import recipes, switcher
 from app.pages.board import Act, Board, Done
 from app.parts import t
-from app.run_recipes import recipe_of
+from app.runs.run_recipes import recipe_of
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from app import figures, money, numbers, parts
+from app import figures, numbers, parts
 from app.desk import Look
 from app.errors import PageError
 from app.pages import filters, plots, reasons
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, count, t
-from app.run_recipes import recipe_text
+from app.runs import pricing
+from app.runs.run_recipes import recipe_text
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import by_aspect, by_model
@@ -114,14 +115,14 @@ def _spending(look: Look) -> tuple[str, str, str]:
     assert look.run is not None
     lines = numbers.spent(look.desk, look.run)
     tally = figures.added(*(tally for _, _, tally in lines))
-    known = money.prices(look.recipe) if look.recipe else {}
-    dollars = money.total([money.cost(known, model, each) for _, model, each in lines])
+    known = pricing.prices(look.recipe) if look.recipe else {}
+    dollars = pricing.total([pricing.cost(known, model, each) for _, model, each in lines])
     calls = count(tally.sent, "call")
     if not tally.sent:
         return "–", "spent", "no model was asked"
     if dollars is None:
         return f"{tally.sent:,}", "calls" if tally.sent != 1 else "call", "no prices are known of these models"
-    return money.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
+    return pricing.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
 
 
 def panels(look: Look) -> str:
@@ -277,14 +278,14 @@ def cost(look: Look) -> str:
     lines = numbers.spent(look.desk, look.run)
     if not lines:
         return parts.panel("What it took", "", parts.note("Nothing yet." if not look.busy else "It is being worked."))
-    table = numbers.of_cost(lines, money.prices(look.recipe) if look.recipe else {})
+    table = numbers.of_cost(lines, pricing.prices(look.recipe) if look.recipe else {})
     rows = [
         [
             f"{stage}",
             f"{model}",
             *(numbers.in_words(value) for value in (calls, recalled, prompt_tokens, answer_tokens)),
             parts.duration(_number(took)),
-            "–" if dollars is None else money.format_dollars(_number(dollars)),
+            "–" if dollars is None else pricing.format_dollars(_number(dollars)),
         ]
         for stage, model, calls, recalled, prompt_tokens, answer_tokens, _, took, dollars in numbers.cells(table)
     ]
@@ -293,7 +294,7 @@ def cost(look: Look) -> str:
     if total.recalled:
         saved = f"{count(total.recalled, 'call was', 'calls were')} remembered and cost nothing"
         saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
-    if look.recipe is not None and (source := money.price_source(look.recipe)):
+    if look.recipe is not None and (source := pricing.price_source(look.recipe)):
         saved += f"Cost by {source}. "
     if lines[-1][0] == figures.EARLIER:
         saved += "Not told apart: worked by an earlier version, which counted all models together. "
@@ -308,7 +309,7 @@ def _prices_to_take(look: Look) -> bool:
     """Whether the forms know prices of the run's models that the run does not."""
     if look.recipe is None or look.wanted is None or look.busy:
         return False
-    return money.priced(look.recipe, look.wanted) != look.recipe
+    return pricing.priced(look.recipe, look.wanted) != look.recipe
 
 
 def take_prices(act: Act) -> Done | None:
@@ -316,7 +317,7 @@ def take_prices(act: Act) -> Done | None:
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
-        act.desk.store.runs.set(look.run.id, recipe=recipe_text(money.priced(look.recipe, look.wanted)))
+        act.desk.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
     return None
 
 

@@ -20,7 +20,7 @@ from app.forms import add_fields
 from app.pages import consent, model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t
-from app.trial import Trial, list_models, try_out
+from app.runs.model_check import Trial, list_models, try_out
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 

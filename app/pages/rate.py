@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from app import draft, figures, forecast, money, numbers, parts
+from app import draft, figures, numbers, parts
 from app.desk import Look, named_model
 from app.draft import FormError
 from app.forms import add_fields
@@ -10,6 +10,7 @@ from app.pages import looks, plots
 from app.pages.board import Act, Board, Done, stop
 from app.pages.cards import lead, progress_card
 from app.parts import count, t
+from app.runs import forecast, pricing
 from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
 from feedback.stats.histograms import Scale, by_aspect
@@ -128,10 +129,10 @@ def cost(look: Look) -> str:
         calls = forecast.calls_to_rate(seen, look.counts, look.recipe, judge, labeller)
     prompts, answers = forecast.tokens_of_ratings(seen, judge, calls / whole) if whole else (0.0, 0.0)
     items = [count(round(calls), "call"), f"about {prompts + answers:,.0f} tokens"]
-    known = money.price(labeller) if labeller else None
+    known = pricing.price(labeller) if labeller else None
     if known is not None and (dollars := known.of(prompts, answers)):
         source = f" ({catalogue.price_source()})" if labeller and labeller == labeller.unpriced else ""
-        items.append(f"{money.format_dollars(dollars)}{source}")
+        items.append(f"{pricing.format_dollars(dollars)}{source}")
     elif known is None:
         items.append("money with the labeller's prices under Models, More")
     return f'<p class="forecast" role="status">{t(" · ".join(items))}</p>'

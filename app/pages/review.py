@@ -14,7 +14,7 @@ from app.pages import argilla, bulk, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import beside, rows
 from app.parts import attrs, count, t
-from app.run_recipes import amend
+from app.runs.run_recipes import amend
 from app.store.pushes import audit_of
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
 from feedback.reviewed_row import Merging

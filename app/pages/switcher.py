@@ -4,11 +4,12 @@ import json
 import time
 from collections.abc import Mapping
 
-from app import draft, parts, run_recipes
+from app import draft, parts
 from app.desk import Look
 from app.errors import RunError
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
+from app.runs import run_recipes
 from app.shelf import named
 from app.store import maintenance
 from app.store.lease import at_work, standing

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.execution import PAUSES, failure_text
 from app.python.checkpoints import dataset_of
 from app.python.labelling import UltraFeedbackTask
 from app.python.llms import LLM, LLMPool
@@ -17,6 +16,7 @@ from app.python.progress import Progress, told
 from app.python.prompts import Prompt
 from app.python.sessions import Hand, Session, all_of, awaited, session
 from app.python.steps import rows_of, texts_of
+from app.runs.runner import PAUSES, failure_text
 from app.store.rows import content_hash
 from tasks.base import text
 from tasks.errors import ClaywrightError, InputError, SettingsError

@@ -13,7 +13,7 @@ from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
 from app.python.labelling import UltraFeedbackTask
 from app.python.steps import texts_of
 from app.recipe import BUILT_IN, Recipe
-from app.run_recipes import keep
+from app.runs.run_recipes import keep
 from app.store.columns import clean
 from app.store.rows import content_hash
 from app.store.runs import Run

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from app import endpoints
 from app.api_keys import Keys
 from app.config import Settings
+from app.runs import endpoints
 from app.services import Say
 from tasks.errors import SettingsError, Unsupported
 from tasks.models.base import Endpoint

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
-from app.execution import Execution
+from app.runs.runner import Execution
 from app.store.runs import RunCounts
 
 Progress = Callable[[int, int | None], None]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from app import changing
 from app.config import Settings
 from app.desk import Desk
+from app.runs import row_edits
 from app.store.store import Store
 from tests.desks import at_desk
 from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, words_of_buttons
@@ -64,7 +64,7 @@ def buttons(browser: Browser, desk: Desk) -> tuple[int, list[str], str]:
     """(how many presses, those that were not answered, what the app printed meanwhile)."""
     run = with_run(desk.store, 3, responses=2)
     row, _, last = desk.store.rows.page(run.id, 0, 3)
-    changing.drop(desk.store, last.id)
+    row_edits.drop(desk.store, last.id)
     desk.shelf.keep_recipe("kept", made_of())
     desk.shelf.keep_models("kept", desk.usual)
     said, stuck, heard, number = said_by(row, run.id), [], io.StringIO(), 0

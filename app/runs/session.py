@@ -5,13 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from app import money
-from app.endpoints import endpoint
 from app.errors import RunError, StoreError
-from app.execution import Execution
 from app.inputs import inputs
 from app.inputs.files import called
 from app.recipe import Recipe
+from app.runs import pricing
+from app.runs.endpoints import endpoint
+from app.runs.runner import Execution
 from app.store.columns import now
 from app.store.lease import working_on
 from app.store.runs import Run
@@ -125,15 +125,15 @@ def _bounded(recipe: Recipe) -> Recipe:
         bounded = spec.max_tokens or any(spec.extra.get(name) for name in LENGTHS)
         return spec if bounded else replace(spec, max_tokens=ANSWER_TOKENS)
 
-    return money.with_models(recipe, bound)
+    return pricing.with_models(recipe, bound)
 
 
 def costs(recipe: Recipe) -> Callable[[str, int, int], float]:
     """What tokens of a model's prompts and answers cost. Raises SettingsError where a budget needs that and it is not known."""
-    known = money.prices(recipe if recipe.rating else replace(recipe, labeller=recipe.generator))
+    known = pricing.prices(recipe if recipe.rating else replace(recipe, labeller=recipe.generator))
     if recipe.budget.dollars is not None:
         called = [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])]
-        lacking = [money.name(spec) or spec.address for spec in called if money.name(spec) not in known]
+        lacking = [pricing.name(spec) or spec.address for spec in called if pricing.name(spec) not in known]
         if lacking:
             raise SettingsError(
                 f"A budget in dollars needs the price of {' and '.join(dict.fromkeys(lacking))}: set prompt_price and"

@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app import money
 from app.recipe import Recipe
+from app.runs import pricing
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -59,18 +59,18 @@ def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | No
     tokens = to_make * per_row * sum(w.prompt_tokens + w.completion_tokens for w in took) / answered_calls
     a_call = sum(w.seconds for w in took) / answered_calls
     seconds = to_make * per_row * a_call / max(1, min(recipe.generator.concurrency, to_make))
-    known = money.prices(recipe)
+    known = pricing.prices(recipe)
     making = [(model, tally) for (stage, model), tally in store.workings.spent(run.id).items() if stage != "rate"]
     paid, calls = (
-        money.total(money.cost(known, *spending) for spending in making),
+        pricing.total(pricing.cost(known, *spending) for spending in making),
         sum(tally.answered for _, tally in making),
     )
     dollars = paid * to_make * per_row / calls if calls and paid is not None else None
     if rating and ratings:
         prompts, answers = tokens_of_ratings(seen, rating, ratings / sum(ratings_of(row, rating) for row in seen))
         tokens += prompts + answers
-        price = known.get(money.name(recipe.labeller))
-        dollars = money.total([dollars, price.of(prompts, answers) if price else None])
+        price = known.get(pricing.name(recipe.labeller))
+        dollars = pricing.total([dollars, price.of(prompts, answers) if price else None])
         seconds += ratings * a_call / max(1, min(recipe.labeller.concurrency, ratings))
     return Forecast(to_make, round(to_make * per_row) + ratings, round(tokens), seconds, dollars, spread(answered))
 

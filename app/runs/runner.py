@@ -13,13 +13,13 @@ from typing import Any
 
 from app.errors import StoreError
 from app.inputs import inputs
-from app.pool import Pool
-from app.quota import Quota
 from app.recipe import Recipe
+from app.runs.dedup_pool import Pool
+from app.runs.quota import Quota
+from app.runs.unit_order import Turns
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
-from app.turns import Turns
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks.engine.engine import Engine
 from tasks.errors import (

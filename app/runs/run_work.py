@@ -5,13 +5,13 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from app import changing
-from app.execution import Execution
 from app.recipe import Recipe
-from app.run_recipes import recipe_of, recipe_text
+from app.runs import row_edits
+from app.runs.run_recipes import recipe_of, recipe_text
+from app.runs.runner import Execution
+from app.runs.session import outcome, worked, writes
+from app.runs.units import most_rows, number_of_units, those_worked, units_of
 from app.store.runs import Run
-from app.units import most_rows, number_of_units, those_worked, units_of
-from app.working import outcome, worked, writes
 from app.workspace import Workspace
 from tasks.errors import InputError, Stopped
 from tasks.types import Row, Unit
@@ -97,7 +97,7 @@ async def redraw_row(workspace: Workspace, run: Run, row_id: str, watch: Watch) 
     Raises RunError where people have the row already, CallRefused where the draw gives nothing; the row is then as it was.
     """
     store = workspace.store
-    row, recipe = changing.open_row(store, row_id), replace(recipe_of(run), rating=None)
+    row, recipe = row_edits.open_row(store, row_id), replace(recipe_of(run), rating=None)
     async with worked(workspace, run, recipe, "again") as execution:
         watch(execution, 1)
         units = units_of(recipe, still=execution.still)
@@ -105,7 +105,7 @@ async def redraw_row(workspace: Workspace, run: Run, row_id: str, watch: Watch) 
         if unit is None:
             raise InputError("The input has fewer rows than when the run began. Put the old one back.")
         drawn = await execution.again(unit, row)
-        changing.open_row(store, row_id, at_work_ourselves=True)
+        row_edits.open_row(store, row_id, at_work_ourselves=True)
         return store.rows.edit(drawn, "drawn anew")
 
 

@@ -5,16 +5,16 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
-from app import changing
 from app.inputs import inputs
 from app.inputs.files import OutOfTime, within
-from app.permissions import Permissions, models_of
 from app.recipe import Recipe
-from app.run_recipes import keep, recipe_of, recipe_text, same_rows
+from app.runs import row_edits
+from app.runs.permissions import Permissions, models_of
+from app.runs.run_recipes import keep, recipe_of, recipe_text, same_rows
+from app.runs.units import number_of_units
 from app.store.columns import clean
 from app.store.lease import at_work
 from app.store.runs import Run
-from app.units import number_of_units
 from app.workspace import Workspace
 
 SEEDS = 2**31
@@ -53,7 +53,7 @@ def draft_run(workspace: Workspace, recipe: Recipe, old: Run | None) -> Run:
     new = new_run(workspace, recipe if recipe.seed is not None else replace(recipe, seed=old.seed))
     new = keep(store, new, recipe)
     counts = store.runs.counts(old.id)
-    used = store.reviews.pushes(old.id) or counts.ratings or counts.exported or changing.touched(store, old)
+    used = store.reviews.pushes(old.id) or counts.ratings or counts.exported or row_edits.touched(store, old)
     if not at_work(old) and not used:
         store.runs.delete(old.id)
     return new

@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 from app.api_keys import Keys
 from app.config import Settings
-from app.endpoints import endpoint
 from app.inputs import inputs
 from app.inputs.files import within
-from app.pool import held
 from app.recipe import Recipe
+from app.runs.dedup_pool import held
+from app.runs.endpoints import endpoint
 from app.services import Say
 from app.store.store import Store
 from tasks.engine.engine import Engine

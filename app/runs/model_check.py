@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from app.api_keys import Keys
 from app.config import Settings
-from app.endpoints import endpoint
+from app.runs.endpoints import endpoint
 from app.services import Say
 from app.store.store import Store
 from tasks.errors import ClaywrightError, ModelError

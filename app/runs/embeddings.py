@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from app.endpoints import endpoint
+from app.runs.endpoints import endpoint
 from app.workspace import Workspace
 from tasks.errors import Overloaded, ServerFault, SettingsError, TimedOut, Unreachable
 from tasks.models.embedding import AT_ONCE, Embedder

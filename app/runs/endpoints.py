@@ -8,7 +8,7 @@ from typing import Any
 from app import services
 from app.api_keys import Keys
 from app.config import Settings
-from app.permissions import Permissions
+from app.runs.permissions import Permissions
 from app.services import Say
 from tasks import local as local_model
 from tasks.errors import EndpointRefused, SettingsError, Unreachable
