@@ -13,13 +13,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import dataframes, recipe, reviewing, workflow
+from app import recipe, workflow
 from app.config import Settings, settings
 from app.errors import RunError
 from app.inputs.inputs import Inputs, fingerprint
 from app.inputs.inputs import rows as input_rows
-from app.judging import agreement_of
-from app.pulling import Pulled
 from app.python.checkpoints import DatasetCheckpoint
 from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
 from app.python.llms import (
@@ -48,6 +46,9 @@ from app.python.tasks import (
     TextGeneration,
 )
 from app.recipe import BUILT_IN, load
+from app.review import argilla, dataframes
+from app.review.pull import Pulled
+from app.review.reviewed_rows import agreement_of
 from app.runs.permissions import Permissions, from_options
 from app.runs.run_recipes import recipe_text
 from app.runs.run_work import Watch
@@ -239,7 +240,7 @@ def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: 
     """
     app_settings = settings(data)
     with Store(app_settings.data) as store, told(progress, "sent") as tell:
-        where = reviewing.argilla(app_settings, LOG.info)
+        where = argilla.argilla(app_settings, LOG.info)
         return workflow.push(
             Workspace(app_settings, store, report=LOG.info),
             store.runs.get(run_id),
@@ -256,7 +257,7 @@ def pull(run_id: str, *, data: Path | None = None, progress: Progress | bool = F
     """
     app_settings = settings(data)
     with Store(app_settings.data) as store, told(progress, "answers") as tell:
-        where = reviewing.argilla(app_settings, LOG.info)
+        where = argilla.argilla(app_settings, LOG.info)
         return workflow.pull(
             Workspace(app_settings, store), store.runs.get(run_id), where, lambda pulled: tell(pulled.new, None)
         )

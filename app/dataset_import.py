@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app import judging
 from app.config import Settings
 from app.file_locks import exists, expanded
 from app.inputs import inputs, uploads
@@ -18,7 +17,8 @@ from app.inputs.inputs import Inputs
 from app.inputs.readers import KNOWN
 from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe
-from app.reviewing import Argilla
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.services import Say
 from app.store.runs import Run
 from app.store.store import Store
@@ -47,7 +47,7 @@ def rows_of(store: Store, run: Run, settings: Settings) -> Path:
     """The answered rows of another run as a file of rows, with the corrections that people made. Raises InputError."""
 
     def rows() -> Iterator[dict[str, Any]]:
-        for judged in judging.judged_rows(store, run):
+        for judged in reviewed_rows.judged_rows(store, run):
             messages, _ = judged.messages()
             responses = [response.text for response in judged.row.responses]
             if (corrected := judged.corrected_response()) is not None:

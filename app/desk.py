@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app import config, dataset_import, draft, judging, reviewing
+from app import config, dataset_import, draft
 from app.api_keys import KeyRing, TypedKeys, is_variable
 from app.beside import Beside
 from app.config import Settings
@@ -26,9 +26,10 @@ from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
 from app.jobs import Job, Jobs
-from app.judging import Foreseen
 from app.recipe import Recipe, example
-from app.reviewing import Invited
+from app.review import argilla, reviewed_rows
+from app.review.argilla import Invited
+from app.review.reviewed_rows import Foreseen
 from app.runs import permissions
 from app.runs.model_check import Trial
 from app.runs.permissions import Need, Permissions
@@ -221,7 +222,7 @@ class Desk:
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
         """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
-        invited = reviewing.invite(self.settings, name, workspace, to, anew=anew)
+        invited = argilla.invite(self.settings, name, workspace, to, anew=anew)
         until, names = self._reviewers.get(at := (self.settings.argilla_url, workspace), (0.0, []))
         self._reviewers[at] = until, sorted({*names, invited.name})
         return invited
@@ -233,7 +234,7 @@ class Desk:
             return names
 
         def find() -> list[str]:
-            names = reviewing.reviewers_of(self.settings, workspace)
+            names = argilla.reviewers_of(self.settings, workspace)
             self._reviewers[self.settings.argilla_url, workspace] = time.monotonic() + REVIEWERS_BELIEVED, names
             return names
 
@@ -243,7 +244,7 @@ class Desk:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
         name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
         try:
-            where = reviewing.argilla(self.settings, lambda message: None)
+            where = argilla.argilla(self.settings, lambda message: None)
             path = dataset_import.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
             raise draft.of_input(filled, error) from error
@@ -319,7 +320,7 @@ class Desk:
         request, began = (run.id, to), time.monotonic()
         until, preview = self._foreseen.get(request, (0.0, None))
         if preview is None or began > until:
-            preview = judging.foresee(self.store, run, to)
+            preview = reviewed_rows.foresee(self.store, run, to)
             ended = time.monotonic()
             known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
             self._foreseen = {**known, request: (ended + BELIEVED * (ended - began), preview)}

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from app import reviewing, services
+from app import services
 from app.config import Settings
+from app.review import argilla
 from app.store.store import Store
 from feedback.argilla.client import Server
 from tasks.errors import ClaywrightError
@@ -87,9 +88,9 @@ def _argilla(settings: Settings) -> Finding:
     running = None if settings.argilla_url else services.find(services.ARGILLA, settings)
     try:
         if running is not None:
-            where = reviewing.embedded(running, settings)
+            where = argilla.embedded(running, settings)
         else:
-            where = reviewing.Argilla(settings.argilla_url, settings.argilla_key or "", settings.argilla_workspace)
+            where = argilla.Argilla(settings.argilla_url, settings.argilla_key or "", settings.argilla_workspace)
         with Server(where.url, where.key) as server:
             access = server.access()
     except (ClaywrightError, OSError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from app.judging import agreement_of
+from app.review.reviewed_rows import agreement_of
 from app.store.ratings import Wide
 from app.store.runs import Run
 from app.store.store import Store

@@ -13,15 +13,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app import reviewing, workflow
+from app import workflow
 from app.api_keys import Keys
 from app.config import Settings
 from app.errors import RunError
 from app.inputs.known_inputs import KnownInputs
-from app.pulling import Pulled
 from app.recipe import Recipe
+from app.review import argilla
+from app.review.pull import Pulled
+from app.review.push_plan import Sent
 from app.runs.runner import Execution, failure_text
-from app.sending import Sent
 from app.services import Say
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
@@ -178,7 +179,7 @@ class Jobs:
 
     def push(self, run: Run, keys: Keys, dataset: str = "", *, withdraw: bool = False) -> Job:
         def send(job: Job) -> None:
-            where = reviewing.argilla(self.settings, job.say)
+            where = argilla.argilla(self.settings, job.say)
             try:
                 job.sent = workflow.push(
                     self._workspace(job.say, keys), run, where, job.sending, dataset=dataset, withdraw=withdraw
@@ -192,7 +193,7 @@ class Jobs:
 
     def pull(self, run: Run) -> Job:
         def fetch(job: Job) -> None:
-            job.pulled = workflow.pull(self._workspace(job.say), run, reviewing.argilla(self.settings, job.say))
+            job.pulled = workflow.pull(self._workspace(job.say), run, argilla.argilla(self.settings, job.say))
 
         return self._start(run, "pull", lambda job: asyncio.to_thread(fetch, job))
 
@@ -213,7 +214,7 @@ class Jobs:
     def finish(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
             job.telling("Gathering the rows.")
-            where = reviewing.argilla(self.settings, job.say)
+            where = argilla.argilla(self.settings, job.say)
             job.finished = workflow.archive(self._workspace(job.say), run, to, where, job.writing)
 
         return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "argilla")

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import reviewing, services, workflow
+from app import services, workflow
 from app.config import Settings
-from app.reviewing import Argilla
+from app.review import argilla
+from app.review.argilla import Argilla
 from app.security import Application, Receive, Scope, Send
 from app.store.store import Store
 from app.workspace import Workspace
@@ -91,10 +92,10 @@ class Listening:
         settings = self.settings()
         if self._closed.is_set() or not (settings.argilla_url or services.find(services.ARGILLA, settings)):
             return
-        watched = self.store.reviews.newest_pushes(reviewing.argilla_name(settings), called, WATCHED)
+        watched = self.store.reviews.newest_pushes(argilla.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
             return
-        where = reviewing.argilla(settings, lambda message: None)
+        where = argilla.argilla(settings, lambda message: None)
         if self._at is not None and self._at != where:
             self._hang_up()
         with Server(where.url, where.key) as server:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app import figures
-from app.dataframes import of_columns
 from app.desk import Desk
 from app.errors import RunError
+from app.review.dataframes import of_columns
 from app.runs import pricing
 from app.runs.pricing import Price
 from app.runs.run_recipes import recipe_of

@@ -26,7 +26,7 @@ from app.errors import DocumentationError, ServiceError
 from app.file_locks import held, only_one, write_private
 from app.jobs import Jobs
 from app.listening import Ear, Listening
-from app.reviewing import OPEN, signed_in
+from app.review.argilla import OPEN, signed_in
 from app.security import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.services import Say
 from app.standby import Standby

@@ -27,9 +27,9 @@ from tasks.models.spec import ModelSpec
 from tasks.types import Row
 
 if TYPE_CHECKING:
-    from app.pulling import Pulled
-    from app.reviewing import Argilla
-    from app.sending import Sent
+    from app.review.argilla import Argilla
+    from app.review.pull import Pulled
+    from app.review.push_plan import Sent
     from feedback.argilla.push import Pushed
     from feedback.exports.hub import Published
     from feedback.exports.selection import Export, Exported
@@ -99,7 +99,7 @@ def push(
     `withdraw` takes the records of rows that the run does not have any more out of Argilla. `watch` is told what was sent, of
     how many rows. Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
-    from app.sending import push_run
+    from app.review.push_plan import push_run
 
     return push_run(
         workspace, run, argilla, watch, dataset=dataset, argilla_workspace=argilla_workspace, withdraw=withdraw
@@ -119,7 +119,7 @@ def pull(
     With `only_moved` a dataset in which nobody seems to have done anything since the last pull is passed over. Raises
     RunError for a run that was not sent there, ArgillaError and its kind.
     """
-    from app.pulling import pull_run
+    from app.review.pull import pull_run
 
     return pull_run(workspace, run, argilla, watch, only_moved=only_moved)
 
@@ -137,14 +137,14 @@ def export(
     What is there already is replaced where it is as an export of this run left it, or with `overwrite`. `watch` is told how
     many rows were looked at.
     """
-    from app.exporting import export_to_file
+    from app.review.exporting import export_to_file
 
     return export_to_file(workspace, run, to, watch, overwrite=overwrite)
 
 
 def publish(workspace: Workspace, run: Run, to: Export) -> Published:
     """Adds the rows of a run that `to` takes to its dataset on the Hub, with a card. Raises ExportError and its kinds."""
-    from app.exporting import export_to_hub
+    from app.review.exporting import export_to_hub
 
     return export_to_hub(workspace, run, to)
 
@@ -160,6 +160,6 @@ def archive(
 
     Raises SettingsError for a format that Argilla can't show, ExportError for nothing to write, ArgillaError and its kinds.
     """
-    from app.exporting import export_to_argilla
+    from app.review.exporting import export_to_argilla
 
     return export_to_argilla(workspace, run, to, argilla, watch)

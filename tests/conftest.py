@@ -201,7 +201,7 @@ def owner(argilla: ArgillaServer) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def where(argilla: ArgillaServer) -> Any:
     """The real Argilla, as a push is told of it."""
-    from app.reviewing import Argilla
+    from app.review.argilla import Argilla
 
     return Argilla(argilla.url, argilla.api_key, own=True)
 

@@ -15,10 +15,10 @@ from app.config import Settings
 from app.desk import Desk
 from app.inputs.inputs import Inputs
 from app.jobs import Jobs
-from app.judging import agreement_of
 from app.pages.insights import agreement as panels
 from app.recipe import example
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
+from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store.rows import content_hash

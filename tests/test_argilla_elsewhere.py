@@ -14,7 +14,7 @@ from app.config import Settings
 from app.dataset_import import snapshot
 from app.doctor import examine
 from app.inputs.inputs import Inputs
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
 from app.standby import Standby
 from app.store.store import Store
 from feedback.argilla.client import Server

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import judging, workflow
-from app.reviewing import Argilla
+from app import workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.response_order import arranged, letter, order_of, slots, to_places, to_slots
@@ -94,7 +95,7 @@ def test_what_is_said_in_argilla_comes_back_to_the_right_responses(
         said = owner.say(record, decision="approve", corrected_response="Better.", **answers)
         responses[record["external_id"]] = said
     workflow.pull(make_workspace(store), run, where)
-    for row, judged in judging.judged_of(store, run, list(orders)).items():
+    for row, judged in reviewed_rows.judged_of(store, run, list(orders)).items():
         assert [judged.rated_by_people(place) for place in range(4)] == [1, 2, 3, 4]
         assert [judged.ranked_by_people(place) for place in range(4)] == [1, 2, 3, 4]
         assert judged.corrected_response() == ("Better.", orders[row][0])
@@ -107,7 +108,7 @@ def test_what_is_said_in_argilla_comes_back_to_the_right_responses(
     changed: dict[str, Any] = {"decision": "reject", f"helpfulness_{order.index(2) + 1}": 1}
     owner.change(responses[row], **changed)
     workflow.pull(make_workspace(store), run, where)
-    (judged,) = judging.judged_of(store, run, [row]).values()
+    (judged,) = reviewed_rows.judged_of(store, run, [row]).values()
     assert (judged.decision, [judged.rated_by_people(place) for place in range(4)]) == ("reject", [None, None, 1, None])
 
 
@@ -126,7 +127,7 @@ def test_a_response_more_keeps_the_others_where_they_are(store: Store, where: Ar
     assert all(shown(records[row]) == before[row] for row in rows[1:])
     owner.say(records[rows[0]], decision="approve", helpfulness_4=5, helpfulness_1=2)
     workflow.pull(make_workspace(store), run, where)
-    (judged,) = judging.judged_of(store, run, [rows[0]]).values()
+    (judged,) = reviewed_rows.judged_of(store, run, [rows[0]]).values()
     assert (judged.rated_by_people(3), judged.rated_by_people(before[rows[0]][0])) == (5, 2)
 
 
@@ -149,7 +150,7 @@ def test_what_is_decided_in_the_app_goes_to_the_right_slots(store: Store, where:
     values = {name.replace("-", "_"): value["value"] for name, value in said["values"].items()}
     owner.change(said, **{**values, f"helpfulness_{slot}": 1})
     assert workflow.pull(make_workspace(store), run, where).new == 1
-    (judged,) = judging.judged_of(store, run, [record["external_id"]]).values()
+    (judged,) = reviewed_rows.judged_of(store, run, [record["external_id"]]).values()
     assert [judged.rated_by_people(place) for place in range(4)] == [1, 2, 3, 1]
 
 

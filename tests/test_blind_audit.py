@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app import draft, recipe, reviewing, workflow
+from app import draft, recipe, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.jobs import Jobs
@@ -14,7 +14,8 @@ from app.pages import verdict
 from app.pages.board import Act
 from app.pages.review import audit
 from app.pages.rows import JUDGE_FIRST, rows
-from app.reviewing import Argilla
+from app.review import argilla as review_argilla
+from app.review.argilla import Argilla
 from app.runs.run_recipes import amend
 from app.standby import Standby
 from app.store.runs import Run
@@ -117,8 +118,8 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
     store.reviews.plan(push, {f"{few.id}-{k:06}-0": 0.0 for k in range(30)}, blind_audit=True)
     assert "goes without ratings and reasons, as it was sealed" in says(few, blind_audit="auto")
     assert "was sealed without them and stays so" in says(few, blind_audit="open")
-    made = reviewing.with_audit(store, few, made_of(), 30)
-    assert made.review.blind_audit is True and "come **without the model's" in reviewing.guidelines_of(made)
+    made = review_argilla.with_audit(store, few, made_of(), 30)
+    assert made.review.blind_audit is True and "come **without the model's" in review_argilla.guidelines_of(made)
 
 
 # -- in the app

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app import judging
+from app.review import reviewed_rows
 from app.store import row_search
 from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
 from app.store.runs import Run
@@ -148,7 +148,7 @@ def test_by_what_people_said(store: Store, run: Run) -> None:
     ]  # fmt: skip
     assert store.browse.rejections(run.id) == (2, 2, 2)
     assert found(store, run, reason="reject harmful", reviewer="ben") == [0]
-    judged = judging.judged_of(store, run, ids)
+    judged = reviewed_rows.judged_of(store, run, ids)
     changed = [row for row in ids if judged[row].corrected_response() or judged[row].corrected_instruction()]
     assert [number for number, row in enumerate(ids) if row in changed and judged[row].decision == "approve"] == [0, 2]
 

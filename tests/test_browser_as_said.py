@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, expect
 
-from app.judging import agreement_of
+from app.review.reviewed_rows import agreement_of
 from app.store.runs import Run
 from app.store.store import Store
 from tests.browser import App, Person, person

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import judging, services, workflow
+from app import services, workflow
 from app.config import Settings
-from app.judging import agreement_of
-from app.reviewing import Argilla
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
+from app.review.reviewed_rows import agreement_of
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.push import review_address
@@ -93,7 +94,7 @@ def test_a_typical_row_is_reviewed_by_keyboard_alone(
         assert reviewer.foreign == []
         assert not [said for said in reviewer.complaints if "Content Security Policy" in said]
     workflow.pull(make_workspace(store), run, where)
-    said = list(judging.judged_rows(store, run))
+    said = list(reviewed_rows.judged_rows(store, run))
     assert sorted(judged.decision or "" for judged in said) == ["approve", "approve", "reject"]
     (rejected,) = [judged for judged in said if judged.decision == "reject"]
     assert rejected.rated_by_people(0) == 2
@@ -154,7 +155,7 @@ def test_a_hostile_record_is_shown_and_does_nothing(
         expect(page.get_by_text("Your session has ended.").first).not_to_have_css("position", "fixed")
         submitted(page, "1")
     workflow.pull(make_workspace(store), run, where)
-    (said,) = judging.judged_rows(store, run)
+    (said,) = reviewed_rows.judged_rows(store, run)
     assert said.decision == "approve" and said.corrected_response() is None  # what was left as it was is no correction
 
 
@@ -210,7 +211,7 @@ def test_three_people_at_once(
     done = workflow.pull(make_workspace(store), run, where)
     assert done.submitted == sum(map(len, said.values()))
     decided = {}
-    for judged in judging.judged_rows(store, run):
+    for judged in reviewed_rows.judged_rows(store, run):
         if judged.submitted:
             decided[judged.submitted[0].record_id] = judged.decision
     wanted = {}

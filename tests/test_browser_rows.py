@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app import judging
+from app.review import reviewed_rows
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Verdict
@@ -139,7 +139,7 @@ def test_rows_are_found_and_decided_by_keyboard(app: App, run: Run, browser: Bro
         curator.wait("No row fits")
         assert curator.complaints == [] and curator.foreign == []
     with Store(app.data) as store:
-        said = {j.row.unit: j for j in judging.judged_rows(store, run)}
+        said = {j.row.unit: j for j in reviewed_rows.judged_rows(store, run)}
         assert [said[n].decision for n in range(4)] == ["approve", "reject", "approve", None]
         assert (said[0].rated_by_people(0), said[0].rated_by_people(1)) == (4, 2)
         assert (said[2].corrected_response() or ("",))[0] == "A better answer."
@@ -296,7 +296,7 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         curator.press("keep-correction")
         expect(page.locator(".detail .pill").first).to_contain_text("corrected")
         with Store(app.data) as store:
-            (one,) = judging.judged_of(store, run, [row.id]).values()
+            (one,) = reviewed_rows.judged_of(store, run, [row.id]).values()
         assert one.corrected_response() == ("Written anew.", 1)
 
         # what is being written is not lost when the row is left for another one
@@ -320,9 +320,9 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         expect(page.locator("#meanwhile")).to_contain_text("Approving with yours replaces that")
         expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
         with Store(app.data) as store:
-            assert judging.judged_of(store, run, [row.id])[row.id].decision == "reject"
+            assert reviewed_rows.judged_of(store, run, [row.id])[row.id].decision == "reject"
         curator.press("keep-anyway")
         expect(page.locator(".detail .pill").first).to_contain_text("corrected")
         with Store(app.data) as store:
-            assert judging.judged_of(store, run, [row.id])[row.id].corrected_instruction() == "Asked anew."
+            assert reviewed_rows.judged_of(store, run, [row.id])[row.id].corrected_instruction() == "Asked anew."
         assert curator.complaints == []

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app import judging
 from app.config import Settings
 from app.errors import RunError
 from app.jobs import Jobs
+from app.review import reviewed_rows
 from app.runs import row_edits
 from app.runs.starts import draft_run
 from app.store.store import Store
@@ -66,7 +66,7 @@ def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None
     row_edits.edit(store, one.id, "Name a lake.", ["Como.", "Garda."], "me")
     assert store.quick.of(one.id, me) == {} and store.reviews.verdicts([one.id])[one.id] == []
     store.quick.say(one.id, me, {"decision": "approve"}, {})
-    judged = judging.judged_of(store, run, [one.id])[one.id]
+    judged = reviewed_rows.judged_of(store, run, [one.id])[one.id]
     assert judged.decision == "approve" and judged.said_of(0) == []
 
 

@@ -148,10 +148,10 @@ def read_only(small: Path) -> Iterator[Readable]:
     """Makes a data folder in which this process may only read, also where root runs it."""
     folder = Path(tempfile.mkdtemp(prefix="claywright-read-only-"))
     shutil.copy(small, folder / "claywright.db")
-    import app.reviewing
+    import app.review.argilla
     import feedback.exports.writers  # nothing may have to be imported by another user
 
-    assert app.reviewing and feedback.exports.writers
+    assert app.review.argilla and feedback.exports.writers
 
     def made() -> Path:
         for path in (folder / "claywright.db", folder):

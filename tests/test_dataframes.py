@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import dataframes
 from app.config import Settings
+from app.review import dataframes
 from app.store.rows import content_hash
 from app.store.store import Store
 from feedback.types import Rating

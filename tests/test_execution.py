@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from app import judging, recipe, workflow
+from app import recipe, workflow
 from app.config import Settings
+from app.review import reviewed_rows
 from app.runs.run_recipes import recipe_of
 from app.runs.runner import ReadAhead
 from app.store.runs import Run
@@ -140,7 +141,7 @@ def test_two_responders_take_turns_and_ratings_land_on_their_responses(
             tmp_path, server.url, units=3, task={"kind": "self-instruct"}, responders=responders, rating=rating
         )
         done = work({**given, "answers": {"n": 3}})
-        for judged in judging.judged_rows(store, done):
+        for judged in reviewed_rows.judged_rows(store, done):
             assert [response.model for response in judged.row.responses] == ["alpha", "beta", "alpha"]
             assert len(judged.ratings) == 3 * 2 * 2
             assert {(r.response, r.aspect, r.repeat) for r in judged.ratings} == {
@@ -158,7 +159,7 @@ def test_another_judge_counts_where_it_rated_last(tmp_path: Path, here: Settings
     with FakeOpenAI() as server:
         done = work(values(tmp_path, server.url, units=2, rating={"aspects": ["helpfulness"]}))
         rate(done, "honesty")
-        aspects = [{r.aspect for r in judged.ratings} for judged in judging.judged_rows(store, done)]
+        aspects = [{r.aspect for r in judged.ratings} for judged in reviewed_rows.judged_rows(store, done)]
         assert aspects == [{"helpfulness", "honesty"}] * 2
         calls = len(server.calls)
         rate(done, "helpfulness")

@@ -22,7 +22,7 @@ from app.jobs import Job, Jobs
 from app.pages import export as page
 from app.pages import generate
 from app.pages.board import Act, stop
-from app.publishing import facts
+from app.review.card_facts import facts
 from app.runs.run_recipes import recipe_of, recipe_text
 from app.standby import Standby
 from app.store.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from app import workflow
 from app.config import Settings
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
 from app.runs.embeddings import Vectors
 from app.runs.run_recipes import amend
 from app.store.store import Store

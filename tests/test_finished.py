@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from app import judging, workflow
-from app.reviewing import Argilla
+from app import workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.errors import ExportError
@@ -24,7 +25,7 @@ def approved(store: Store, rows: int = 3) -> Run:
     """A run of rows with two responses, all but the last approved, the first corrected."""
     run = with_run(store, rows, responses=2, name=f"finished-{random.randrange(10**9)}")
     said = []
-    for number, judged in enumerate(judging.judged_rows(store, run)):
+    for number, judged in enumerate(reviewed_rows.judged_rows(store, run)):
         answers: dict[str, Any] = {"decision": "approve" if number < rows - 1 else "reject"}
         if number == 0:
             answers["corrected-response"] = "Better words."
@@ -39,7 +40,7 @@ def test_finished_rows_go_into_argilla(store: Store, argilla: ArgillaServer, for
     where = Argilla(argilla.url, argilla.api_key, own=True)
     to = Export(format=form, argilla=name)
     done = workflow.archive(make_workspace(store), run, to, where)
-    lines = judging.foresee(store, run, to, 50).first
+    lines = reviewed_rows.foresee(store, run, to, 50).first
     assert done.records == len(lines) > 0 and done.refused == []
     assert workflow.archive(make_workspace(store), run, to, where).records == len(lines)
     with Reviewer(argilla) as owner:
@@ -62,7 +63,7 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
 
     def write(which: Run, *said: dict[str, Any]) -> dict[str, tuple[str, str]]:
         """What is there afterwards of that run: (record, text and label) by the record's name."""
-        ids = [judged.row.id for judged in judging.judged_rows(store, which)]
+        ids = [judged.row.id for judged in reviewed_rows.judged_rows(store, which)]
         found = [
             Verdict(
                 row,
@@ -117,12 +118,12 @@ def test_writing_is_watched_and_can_be_stopped(store: Store, argilla: ArgillaSer
 
 
 def test_whether_there_is_anything_is_known_from_the_first_rows(store: Store) -> None:
-    run = with_run(store, judging.PAGE + 1, rate=lambda *_: [], name="many-1")
+    run = with_run(store, reviewed_rows.PAGE + 1, rate=lambda *_: [], name="many-1")
     asked: list[str] = []
     store.db.reader.set_trace_callback(asked.append)
-    assert judging.gives(store, run, Export(unreviewed=True))
+    assert reviewed_rows.gives(store, run, Export(unreviewed=True))
     few = len(asked)
-    assert not judging.gives(store, run, Export())
+    assert not reviewed_rows.gives(store, run, Export())
     assert len(asked) - few > few
     store.db.reader.set_trace_callback(None)
 

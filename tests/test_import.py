@@ -11,7 +11,7 @@ import argilla as rg
 import httpx
 import pytest
 
-from app import dataset_import, judging, workflow
+from app import dataset_import, workflow
 from app.config import Settings
 from app.desk import Desk
 from app.draft import FormError
@@ -21,7 +21,8 @@ from app.jobs import Jobs
 from app.pages import inputs as page
 from app.pages.board import Act
 from app.pages.cards import row_card
-from app.reviewing import Argilla
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.standby import Standby
 from app.store.runs import Run
 from app.store.store import Store
@@ -102,7 +103,7 @@ def test_ids_of_a_file_are_kept(tmp_path: Path, store: Store, here: Settings) ->
     assert dataset_import.brought_along(store, run) == (dataset_import.Ids(3, 1), {})
     assert run.state == "done"
     assert '<span class="note">id a</span>' in row_card(made[0], "1") and ">id " not in row_card(made[2], "3")
-    export = judging.foresee(store, run, Export(format="raw", unreviewed=True), first=1)
+    export = reviewed_rows.foresee(store, run, Export(format="raw", unreviewed=True), first=1)
     assert json.loads(export.first[0]["origin"])["id"] == "a"
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from app import workflow
 from app.config import Settings
 from app.listening import SAID, Ear, Listening
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server

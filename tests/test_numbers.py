@@ -4,12 +4,13 @@ import re
 import sqlite3
 from pathlib import Path
 
-from app import judging, workflow
+from app import workflow
 from app.config import Settings
 from app.pages import export
 from app.pages.rows import rows
 from app.pages.verdict import letter_of
-from app.reviewing import Argilla
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.runs.run_recipes import amend
 from app.store import migrations
 from app.store.migrations import STEPS
@@ -43,7 +44,7 @@ def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) 
         page = rows(desk.look(SOMEBODY, run.id, {}))
         assert re.findall(r'<span class="no">([0-9]+)', page) == ["9"] and "<h2>Row 9</h2>" in page
         look = desk.look(SOMEBODY, run.id, {})
-        assert judging.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(look)
+        assert reviewed_rows.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(look)
 
 
 def test_titles_have_letters_and_names_stay() -> None:

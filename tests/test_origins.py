@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from app import judging, numbers, workflow
-from app.reviewing import Argilla
+from app import numbers, workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run
@@ -184,7 +185,7 @@ def test_what_is_pulled_says_whose_each_rating_is(
             workflow.push(make_workspace(store), run, where, lambda done, total: None, dataset=name)
             workflow.pull(make_workspace(store), run, where)
             assert origins_of(store, row)[eve.name] == {"helpfulness-2": "accepted"}
-    (found,) = judging.judged_of(store, run, [row]).values()
+    (found,) = reviewed_rows.judged_of(store, run, [row]).values()
     assert (found.rated_by_people(0), found.accepted_by_people(0), found.rated_by_people(1)) == (None, 3.3333, 4)
 
 

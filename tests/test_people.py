@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from app import judging
 from app.config import Settings
 from app.desk import Desk
 from app.errors import PageError, RunError
-from app.judging import agreement_of
 from app.pages import people
 from app.pages.board import Act, Done
 from app.pages.rows import rows
+from app.review import reviewed_rows
+from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend
 from app.store import migrations
 from app.store.migrations import STEPS
@@ -57,7 +57,7 @@ def disagree(store: Store, row: str) -> None:
 
 
 def judged(store: Store, run: Run, row: str) -> Judged:
-    return judging.judged_of(store, run, [row])[row]
+    return reviewed_rows.judged_of(store, run, [row])[row]
 
 
 def press(desk: Desk, run: Run, row: str, word: str, **data: Any) -> Done:
@@ -157,7 +157,7 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
         assert [one.decision for one in found.submitted] == ["approve", "reject"]
         assert agreement_of(store, run) == before
         assert not Export().takes(found) and Export(decision="rejected").takes(found)
-        (line,) = judging.foresee(store, run, Export(format="raw", decision="rejected")).first
+        (line,) = reviewed_rows.foresee(store, run, Export(format="raw", decision="rejected")).first
         assert line["settled_by"] == "tester (in the app)" and line["decision"] == "reject"
         assert line["reviewers_decision"] == "unsure" and line["settled_at"].startswith("20")
         held = Held()
@@ -228,7 +228,7 @@ def test_the_store_counts_as_a_row_does(store: Store, rule: Any) -> None:
     for settled in (None, ids[3], ids[8], ids[7]):
         if settled:
             store.settlements.settle(settled, "reject" if settled == ids[3] else "approve", "ada")
-        found = [one.decision for one in judging.judged_rows(store, run)]
+        found = [one.decision for one in reviewed_rows.judged_rows(store, run)]
         counts = store.runs.counts(run.id)
         assert [getattr(counts, name) for name in ("approved", "rejected", "undecided")] == [
             found.count("approve"), found.count("reject"), found.count("unsure"),

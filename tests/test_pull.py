@@ -8,9 +8,10 @@ from typing import Any
 import argilla as rg
 import pytest
 
-from app import judging, workflow
-from app.pulling import Pulled
-from app.reviewing import Argilla
+from app import workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
+from app.review.pull import Pulled
 from app.runs.run_recipes import recipe_text
 from app.store.runs import Run
 from app.store.store import Store
@@ -63,7 +64,7 @@ def test_the_verdicts_of_three_people_are_merged(
     assert stands(done) == (3, 1, 0, 2) and done.new == 8
     counts = store.runs.counts(run.id)
     assert (counts.reviewed, counts.approved, counts.rejected) == (3, 1, 0)
-    judged = judging.judged_of(store, run, [one["external_id"]])[one["external_id"]]
+    judged = reviewed_rows.judged_of(store, run, [one["external_id"]])[one["external_id"]]
     assert (judged.decision, judged.rated_by_people(0), judged.spread_of_people(0)) == (
         "approve", (5 + first % 4 + 1) / 2, 5 - (first % 4 + 1)
     )  # fmt: skip
@@ -78,7 +79,7 @@ def test_the_verdicts_of_three_people_are_merged(
     assert stands(workflow.pull(make_workspace(store), run, where)) == (3, 0, 2, 1)
     assert store.runs.counts(run.id).rejected == 2
     store.runs.set(run.id, recipe=recipe_text(made_of(merge={"text": ann.name})))
-    judged = judging.judged_of(store, store.runs.get(run.id), [one["external_id"]])[one["external_id"]]
+    judged = reviewed_rows.judged_of(store, store.runs.get(run.id), [one["external_id"]])[one["external_id"]]
     assert (judged.corrected_response() or ("",))[0] == "Ann's words."
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from app import judging, workflow
+from app import workflow
 from app.config import Settings
-from app.reviewing import Argilla
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
+from app.review.push_plan import Sent, shortened
 from app.runs.run_recipes import amend
-from app.sending import Sent, shortened
 from app.store.pushes import AUDIT_FIRST, drawn_for_audit
 from app.store.rows import content_hash
 from app.store.runs import Run
@@ -82,7 +83,8 @@ def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     run = with_run(store, 300)
     push = store.reviews.begin_push(run.id, "a", "d", "n", "w", 5, "")
     found = {
-        judged.row.id: priority(judged.row, judged.ratings, "helpfulness") for judged in judging.judged_rows(store, run)
+        judged.row.id: priority(judged.row, judged.ratings, "helpfulness")
+        for judged in reviewed_rows.judged_rows(store, run)
     }
     store.reviews.plan(push, found, blind_audit=True)
     sealed = planned(store, run)
@@ -102,7 +104,7 @@ def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     store.reviews.plan(push, found, blind_audit=False)
     assert planned(store, run) == sealed
     add_rows(store, run, 300, 400)
-    more = {judged.row.id: 0.0 for judged in judging.judged_rows(store, run)}
+    more = {judged.row.id: 0.0 for judged in reviewed_rows.judged_rows(store, run)}
     store.reviews.plan(push, more, blind_audit=False)
     grown = planned(store, run)
     assert all(
@@ -322,6 +324,6 @@ def test_any_rating_of_several_aspects_is_asked(
     owner.say(record, decision="unsure", helpfulness_1=5, honesty_1=4, helpfulness_2=1, reasons=["harmful"])
     done = workflow.pull(make_workspace(store), run, where)
     assert (done.rows_reviewed, done.approved, done.undecided) == (1, 0, 1)
-    judged = judging.judged_of(store, run, [record["external_id"]])[record["external_id"]]
+    judged = reviewed_rows.judged_of(store, run, [record["external_id"]])[record["external_id"]]
     assert (judged.rated_by_people(0), judged.said_of(0, "honesty"), judged.rated_by_people(1)) == (4.5, [4], 1)
     assert judged.submitted[0].reasons == ["harmful"]

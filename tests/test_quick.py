@@ -2,8 +2,9 @@
 
 import random
 
-from app import judging, workflow
-from app.reviewing import Argilla
+from app import workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.reviewed_row import Judged
@@ -19,7 +20,7 @@ def push(store: Store, run: Run, where: Argilla, name: str) -> int:
 
 
 def judged(store: Store, run: Run, row: str) -> Judged:
-    return judging.judged_of(store, run, [row])[row]
+    return reviewed_rows.judged_of(store, run, [row])[row]
 
 
 def test_a_decision_counts_without_argilla(store: Store) -> None:

@@ -13,7 +13,7 @@ import pytest
 from app import cli, recipe, workflow
 from app.inputs import files
 from app.inputs.known_inputs import KnownInputs
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
 from app.runs.runner import Execution
 from app.store.rows import Rows
 from app.store.store import Store

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app import reviewing
 from app.config import Settings
+from app.review import argilla as review_argilla
 from feedback.argilla.client import Server
 from feedback.argilla.reviewers import add_reviewer, reviewers
 from feedback.errors import ArgillaError
@@ -31,7 +31,7 @@ def signed_in_as(argilla: ArgillaServer, page: str) -> str:
 
 def test_a_link_signs_a_new_reviewer_in_once(argilla: ArgillaServer, services_data: Settings) -> None:
     name, to = someone(), "/dataset/x/annotation-mode?sort=a"
-    invited = reviewing.invite(services_data, f"  {name} ", "", to)
+    invited = review_argilla.invite(services_data, f"  {name} ", "", to)
     assert (invited.name, invited.signs_in, len(invited.password) > 10) == (name, True, True)
     assert argilla.password not in invited.link and argilla.api_key not in invited.link
     assert parse_qs(urlsplit(invited.link).query)["to"] == [to]
@@ -44,17 +44,17 @@ def test_a_link_signs_a_new_reviewer_in_once(argilla: ArgillaServer, services_da
     assert httpx.post(f"{argilla.url}/api/v1/token", data=asked).status_code == 201
     with Server(argilla.url, argilla.api_key) as server:
         assert name in reviewers(server, "")
-    assert name in reviewing.reviewers_of(services_data, "")
+    assert name in review_argilla.reviewers_of(services_data, "")
 
 
 def test_a_newer_link_takes_the_place_of_the_one_before(argilla: ArgillaServer, services_data: Settings) -> None:
     name = someone()
-    old = reviewing.invite(services_data, name, "", "/")
-    new = reviewing.invite(services_data, name, "", "/", anew=True)
+    old = review_argilla.invite(services_data, name, "", "/")
+    new = review_argilla.invite(services_data, name, "", "/", anew=True)
     assert new.link != old.link and not new.password
     assert httpx.get(old.link).status_code == 410
     assert signed_in_as(argilla, httpx.get(new.link).text) == name
-    same = reviewing.invite(services_data, name, "", "/")
+    same = review_argilla.invite(services_data, name, "", "/")
     assert not same.password, "their own password stays"
 
 
@@ -81,43 +81,43 @@ def test_no_account_is_left_whose_password_nobody_knows(
     if password:
         asked = {"username": name, "password": password[1]}
         assert httpx.post(f"{argilla.url}/api/v1/token", data=asked).status_code == 201
-    again = reviewing.invite(services_data, name, "", "/")
-    assert bool(again.password) is not stays and name in reviewing.reviewers_of(services_data, "")
+    again = review_argilla.invite(services_data, name, "", "/")
+    assert bool(again.password) is not stays and name in review_argilla.reviewers_of(services_data, "")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\x07b"])
 def test_who_has_no_name_is_not_added(argilla: ArgillaServer, services_data: Settings, name: str) -> None:
     with pytest.raises(SettingsError, match="needs a name"):
-        reviewing.invite(services_data, name, "", "/")
+        review_argilla.invite(services_data, name, "", "/")
 
 
 def test_nobody_becomes_the_owner(argilla: ArgillaServer, services_data: Settings) -> None:
     with pytest.raises(SettingsError, match="Take another name"):
-        reviewing.invite(services_data, argilla.username, "", "/")
+        review_argilla.invite(services_data, argilla.username, "", "/")
     with pytest.raises(ArgillaError, match="gave no link"):
-        reviewing.invite(services_data, argilla.username, "", "/", anew=True)
+        review_argilla.invite(services_data, argilla.username, "", "/", anew=True)
     with pytest.raises(ArgillaError, match="gave no link"):
-        reviewing.invite(services_data, "nobody of that name", "", "/", anew=True)
-    reviewer = reviewing.invite(services_data, someone(), "", "/")
+        review_argilla.invite(services_data, "nobody of that name", "", "/", anew=True)
+    reviewer = review_argilla.invite(services_data, someone(), "", "/")
     token = {"username": reviewer.name, "password": reviewer.password}
     bearer = httpx.post(f"{argilla.url}/api/v1/token", data=token).json()["access_token"]
     key = httpx.get(f"{argilla.url}/api/v1/me", headers={"Authorization": f"Bearer {bearer}"}).json()["api_key"]
     asked = httpx.post(
-        argilla.url + reviewing.SIGN_IN, params={"user": argilla.username}, headers={"X-Argilla-Api-Key": key}
+        argilla.url + review_argilla.SIGN_IN, params={"user": argilla.username}, headers={"X-Argilla-Api-Key": key}
     )
     assert asked.status_code == 403
 
 
 def test_a_link_is_used_up_by_opening_it_alone(argilla: ArgillaServer, services_data: Settings) -> None:
     name = someone()
-    invited = reviewing.invite(services_data, name, "", "/")
+    invited = review_argilla.invite(services_data, name, "", "/")
     assert "token" not in httpx.head(invited.link).text
     assert signed_in_as(argilla, httpx.get(invited.link).text) == name
 
 
 def test_a_link_signs_nobody_in_who_became_an_owner(argilla: ArgillaServer, services_data: Settings) -> None:
     name, key = someone(), {"X-Argilla-Api-Key": argilla.api_key}
-    invited = reviewing.invite(services_data, name, "", "/")
+    invited = review_argilla.invite(services_data, name, "", "/")
     users = httpx.get(f"{argilla.url}/api/v1/users", headers=key).json()["items"]
     address = next(f"{argilla.url}/api/v1/users/{user['id']}" for user in users if user["username"] == name)
     assert httpx.patch(address, json={"role": "owner"}, headers=key).status_code == 200

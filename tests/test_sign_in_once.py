@@ -5,15 +5,15 @@ import re
 import httpx
 import pytest
 
-from app import reviewing
 from app.config import Settings
+from app.review import argilla as review_argilla
 from tests.conftest import ArgillaServer
 
-PATH = reviewing.SIGN_IN
+PATH = review_argilla.SIGN_IN
 
 
 def test_a_code_is_good_once_and_for_who_asked(argilla: ArgillaServer, services_data: Settings) -> None:
-    address = reviewing.signed_in(services_data, "/dataset/x/annotation-mode?sort=a&b=c")
+    address = review_argilla.signed_in(services_data, "/dataset/x/annotation-mode?sort=a&b=c")
     assert address.startswith(f"{argilla.url}{PATH}?code=") and argilla.password not in address
     first = httpx.get(address)
     assert first.status_code == 200 and first.headers["cache-control"] == "no-store"
@@ -39,12 +39,12 @@ def test_nobody_without_a_key_gets_a_code(argilla: ArgillaServer, key: str) -> N
 def test_it_leads_nowhere_else(argilla: ArgillaServer, services_data: Settings, to: str) -> None:
     refused = httpx.get(f"{argilla.url}{PATH}", params={"code": "no", "to": to})
     assert refused.headers["location"] == "/"
-    page = httpx.get(reviewing.signed_in(services_data, "/").replace("to=%2F", ""), params={"to": to})
+    page = httpx.get(review_argilla.signed_in(services_data, "/").replace("to=%2F", ""), params={"to": to})
     assert "evil" not in page.text and "javascript" not in page.text
 
 
 def test_what_is_led_to_is_no_markup(argilla: ArgillaServer, services_data: Settings) -> None:
-    page = httpx.get(reviewing.signed_in(services_data, "/x?</script><script>alert(1)</script>"))
+    page = httpx.get(review_argilla.signed_in(services_data, "/x?</script><script>alert(1)</script>"))
     assert page.status_code == 200 and "<script>alert" not in page.text
 
 
@@ -52,11 +52,14 @@ def test_another_argilla_is_opened_as_it_is(services_data: Settings) -> None:
     there = Settings(
         data=services_data.data, owner="tester", argilla_url="https://argilla.example.org", argilla_key="k"
     )
-    assert reviewing.opening(there, "https://argilla.example.org/dataset/x") == "https://argilla.example.org/dataset/x"
-    assert reviewing.owner(there) is None
-    assert reviewing.opening(services_data, "") == ""
+    assert (
+        review_argilla.opening(there, "https://argilla.example.org/dataset/x")
+        == "https://argilla.example.org/dataset/x"
+    )
+    assert review_argilla.owner(there) is None
+    assert review_argilla.opening(services_data, "") == ""
 
 
 def test_where_argilla_does_not_run_there_is_no_address(here: Settings) -> None:
     here.services.mkdir(parents=True)
-    assert reviewing.signed_in(here, "/") == "" and reviewing.owner(here) is None
+    assert review_argilla.signed_in(here, "/") == "" and review_argilla.owner(here) is None

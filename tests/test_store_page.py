@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import judging, workflow
+from app import workflow
+from app.review import reviewed_rows
 from app.store import database
 from app.store.columns import now
 from app.store.migrations import STEPS, m001_initial, migrate
@@ -115,7 +116,7 @@ def test_the_counts_are_those_of_the_rows_themselves(
             store.reviews.keep_verdicts("d", [found])
         if withdrawn:
             all_said(store, "d", [verdict(rows[0], "approve")])
-        judged = list(judging.judged_rows(store, store.runs.get("r")))
+        judged = list(reviewed_rows.judged_rows(store, store.runs.get("r")))
         decisions = [one.decision for one in judged]
         assert reviewed(store) == (
             sum(bool(one.submitted) for one in judged),
@@ -132,10 +133,10 @@ def test_what_was_exported_last_is_counted(tmp_path: Path) -> None:
         all_said(store, "d", [verdict(rows[0], "approve"), verdict(rows[1], "reject")])
         everything = Export(unreviewed=True, path=str(tmp_path / "all.jsonl"))
         for to, lines in ((everything, 2), (Export(path=str(tmp_path / "approved.jsonl")), 1)):
-            foreseen = judging.foresee(store, run, to, first=1)
+            foreseen = reviewed_rows.foresee(store, run, to, first=1)
             assert (foreseen.lines, foreseen.passed_over, len(foreseen.first)) == (lines, 0, 1)
             assert workflow.export(make_workspace(store), run, to).written == lines == store.runs.counts("r").exported
-        none = judging.foresee(store, run, Export(format="preference"))
+        none = reviewed_rows.foresee(store, run, Export(format="preference"))
         assert (none.first, none.lines, none.passed_over) == ([], 0, 1)
 
 
@@ -200,7 +201,7 @@ def test_rows_are_paged_placed_and_shown_newest_first(tmp_path: Path) -> None:
             5,
             4,
         ]  # a tie goes by place, unanswered rows are left out
-        assert [judged.row.unit for judged in judging.judged_page(store, store.runs.get("r"), 5, 9)] == [6, 7]
+        assert [judged.row.unit for judged in reviewed_rows.judged_page(store, store.runs.get("r"), 5, 9)] == [6, 7]
 
 
 def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> None:

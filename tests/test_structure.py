@@ -63,7 +63,8 @@ def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
 def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
     """Each module of ours takes memory, and a run takes as long to start as all of them take to load."""
     needless = {
-        "app.dataset_import", "app.inputs.sandbox", "app.pulling", "app.sending", "feedback.stats.agreement",
+        "app.dataset_import", "app.inputs.sandbox", "app.review.pull", "app.review.push_plan",
+        "feedback.stats.agreement",
         "feedback.exports.to_argilla",
         "feedback.exports.hub", "feedback.argilla.pull", "feedback.argilla.push", "feedback.argilla.client",
         "multiprocessing", "tasks.columns.layouts",

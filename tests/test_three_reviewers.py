@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from app import judging, workflow
-from app.judging import agreement_of
-from app.reviewing import Argilla
+from app import workflow
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
+from app.review.reviewed_rows import agreement_of
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.dataset_card import Summary, _ratings
@@ -185,7 +186,7 @@ def test_what_comes_out_is_what_was_said(store: Store, reviewed: tuple[Run, set[
     # the card, of the rows that were exported
     summary = Summary()
     rows = {row.unit: row.id for row in store.rows.page(run.id, 0, ROWS)}
-    for judged in judging.judged_of(store, run, [rows[number] for number in approved]).values():
+    for judged in reviewed_rows.judged_of(store, run, [rows[number] for number in approved]).values():
         summary.add(judged, [])
     text = _ratings(summary)
     for place in (0, 1):

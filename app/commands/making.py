@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from app import reviewing, terminal, workflow
+from app import terminal, workflow
 from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.commands.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import Recipe, example, load
+from app.review import argilla as review_argilla
 from app.runs.run_recipes import recipe_of
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
@@ -122,7 +123,7 @@ def import_rows(
     with opened() as workspace:
         store = workspace.store
         if argilla:
-            where = reviewing.argilla(workspace.settings, terminal.say)
+            where = review_argilla.argilla(workspace.settings, terminal.say)
             path = dataset_import.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
             inputs = dataset_import.inputs_of(str(path), column or ())
         else:
@@ -205,7 +206,7 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
         "marked": store.rows.marked(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
-        "for_trying": reviewing.for_trying(recipe_of(run)),
+        "for_trying": review_argilla.for_trying(recipe_of(run)),
     }
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import reviewing, terminal, workflow
+from app import terminal, workflow
 from app.commands import AllowKey, AsJson, RunId, app, opened, permit
-from app.judging import agreement_of
+from app.review import argilla
+from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend, recipe_of
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -17,13 +18,13 @@ from feedback.errors import ArgillaDown
 from feedback.exports.selection import Export
 
 if TYPE_CHECKING:
-    from app.pulling import Pulled
+    from app.review.pull import Pulled
 
 
 def push_rows(
     workspace: Workspace, run: Run, dataset: str, argilla_workspace: str, *, withdraw: bool = False
 ) -> dict[str, Any]:
-    where = reviewing.argilla(workspace.settings, terminal.say)
+    where = argilla.argilla(workspace.settings, terminal.say)
     with terminal.sending() as watch:
         sent = workflow.push(
             workspace, run, where, watch, dataset=dataset, argilla_workspace=argilla_workspace, withdraw=withdraw
@@ -46,7 +47,7 @@ def sent_words(sent: dict[str, Any]) -> str:
     if sent["open_audits"]:
         message += f"\n{sent['open_audits']} audit rows were sealed with ratings and reasons before, and stay so"
     if sent["shortened"]:
-        from app.sending import shortened
+        from app.review.push_plan import shortened
 
         message += f"\n{shortened(sent['shortened'])}"
     if sent["dropped"]:
@@ -101,7 +102,7 @@ def pull(
     """Bring back what people said in Argilla."""
     with opened() as workspace:
         store = workspace.store
-        run, where = store.runs.get(run_id), reviewing.argilla(workspace.settings, terminal.say)
+        run, where = store.runs.get(run_id), argilla.argilla(workspace.settings, terminal.say)
         while True:
             try:
                 done = workflow.pull(workspace, run, where)
@@ -119,7 +120,7 @@ def pull(
 
 
 def _pulled_words(done: "Pulled") -> str:
-    from app.pulling import came
+    from app.review.pull import came
 
     message = (
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
@@ -204,7 +205,7 @@ def export(
             result["hub"] = asdict(sent)
             messages.append(terminal.published(sent))
         if into_argilla or (chosen.argilla and to is None):
-            finished = workflow.archive(workspace, run, chosen, reviewing.argilla(workspace.settings, terminal.say))
+            finished = workflow.archive(workspace, run, chosen, argilla.argilla(workspace.settings, terminal.say))
             result["argilla"] = asdict(finished)
             messages.append(terminal.finished(finished))
         if as_json:

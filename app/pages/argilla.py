@@ -5,12 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from app import parts, reviewing
+from app import parts
 from app.desk import Look, person_name
 from app.pages.board import Act, Board, Done
 from app.parts import count, t
-from app.pulling import came
-from app.sending import shortened
+from app.review import argilla
+from app.review.pull import came
+from app.review.push_plan import shortened
 from feedback.argilla.push import review_address
 from feedback.types import Verdict
 from tasks.errors import SettingsError
@@ -119,7 +120,7 @@ def link(look: Look) -> str:
     sent, url = pushes(look), look.desk.standby.argilla.url
     if not sent or not url:
         return ""
-    address = reviewing.opening(look.desk.settings, review_address(url, str(sent[0]["dataset_id"])))
+    address = argilla.opening(look.desk.settings, review_address(url, str(sent[0]["dataset_id"])))
     return parts.link("Review in Argilla", address)
 
 
@@ -137,7 +138,7 @@ def pushes(look: Look) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
-    server = reviewing.argilla_name(look.desk.settings)
+    server = argilla.argilla_name(look.desk.settings)
     return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == server]
 
 
@@ -151,13 +152,13 @@ def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> st
         return ""
     dataset = str(sent[0]["dataset_id"])
     number = look.desk.store.reviews.number_there(look.run.id, dataset, row)
-    owner = reviewing.owner(look.desk.settings)
+    owner = argilla.owner(look.desk.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
     status = next(own, "") or look.desk.store.quick.status_there(row, dataset)
     is_done = any(verdict.status == "submitted" for verdict in verdicts)
     if not number or (owner is not None and is_done and not status):
         return ""
-    return reviewing.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
+    return argilla.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
 
 
 def _dataset(look: Look) -> str:
@@ -196,7 +197,7 @@ def _samples(look: Look) -> str:
 
 
 def _way_in(look: Look) -> str:
-    owner = reviewing.owner(look.desk.settings)
+    owner = argilla.owner(look.desk.settings)
     if owner is None:
         return ""
     return parts.fold(

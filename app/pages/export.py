@@ -14,9 +14,9 @@ from app import draft, parts
 from app.desk import Look
 from app.draft import ARGILLA, HUB, ROWS, FormError
 from app.forms import add_fields
-from app.judging import Foreseen
 from app.pages.board import Act, Board, Done, stop
 from app.parts import count, t
+from app.review.reviewed_rows import Foreseen
 from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export, why_not
 from feedback.exports.train_test_split import TEST, TRAIN

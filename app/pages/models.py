@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import draft, parts, recipe, reviewing
+from app import draft, parts, recipe
 from app.api_keys import key_variables
 from app.desk import Look, named_model
 from app.draft import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
@@ -20,6 +20,7 @@ from app.forms import add_fields
 from app.pages import consent, model_sets
 from app.pages.board import Act, Board, Done
 from app.parts import t
+from app.review import argilla as review_argilla
 from app.runs.model_check import Trial, list_models, try_out
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
@@ -547,7 +548,7 @@ def argilla(look: Look) -> str:
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
     more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
-    address = reviewing.opening(look.desk.settings, state.url)
+    address = review_argilla.opening(look.desk.settings, state.url)
     link = parts.link("Open Argilla", address) if address else ""
     return (
         f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'

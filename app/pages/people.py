@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from app import judging, parts
+from app import parts
 from app.desk import Look, person_name
 from app.errors import PageError, RunError
 from app.pages import verdict
 from app.pages.board import Act, Done
 from app.parts import attrs, count, t
+from app.review import reviewed_rows
 from app.store.pushes import OWN
 from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
 from feedback.argilla.response_order import letter
@@ -182,7 +183,7 @@ def act_on(act: Act) -> Done | None:
     look, row = act.look, act.row().id
     if look.run is None or verdict.hidden(look, [row]):
         raise RunError("This row is of the blind audit: judge it yourself first.")
-    judged = judging.judged_of(act.desk.store, look.run, [row])[row]
+    judged = reviewed_rows.judged_of(act.desk.store, look.run, [row])[row]
     if act.word == "unsettle":
         undone = act.desk.store.settlements.undo(row)
         return Done(place={"row": row}, toast="Settlement undone." if undone else "")

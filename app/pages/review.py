@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import gradio as gr
 
-from app import draft, parts, reviewing
+from app import draft, parts
 from app.desk import Look
 from app.draft import FormError
 from app.errors import PageError
@@ -14,6 +14,7 @@ from app.pages import argilla, bulk, filters, people, reviewers, verdict
 from app.pages.board import Act, Board, Done, stop
 from app.pages.rows import beside, rows
 from app.parts import attrs, count, t
+from app.review import argilla as review_argilla
 from app.runs.run_recipes import amend
 from app.store.pushes import audit_of
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
@@ -143,10 +144,10 @@ def _counted_waiting(look: Look) -> int:
     if pulled is not None and pulled.missing:
         return look.counts.answered
     try:
-        name = reviewing.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
+        name = review_argilla.dataset_of(look.desk.store, look.run, draft.review_of(look.filled))
     except FormError:
         return look.counts.answered
-    return look.desk.store.reviews.waiting(look.run.id, reviewing.argilla_name(look.desk.settings), name)
+    return look.desk.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.desk.settings), name)
 
 
 def send_words(look: Look) -> str:
@@ -214,8 +215,8 @@ def shape(look: Look) -> str:
     recipe = look.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=draft.review_of(look.filled))
-    description = reviewing.described(
-        shape_of(seen), reviewing.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
+    description = review_argilla.described(
+        shape_of(seen), review_argilla.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
     )
     fields, questions = (
         "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)

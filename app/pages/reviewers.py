@@ -8,7 +8,7 @@ from app.draft import FormError
 from app.pages import argilla
 from app.pages.board import Act, Board, Done
 from app.parts import attrs, t
-from app.reviewing import Invited
+from app.review.argilla import Invited
 from feedback.argilla.push import review_path
 from feedback.argilla.reviewers import LONGEST_NAME
 from tasks.errors import ClaywrightError

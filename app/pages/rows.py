@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from app import judging, parts
+from app import parts
 from app.desk import Look, person_name
 from app.errors import RunError
 from app.pages import argilla, bulk, filters, people, verdict
 from app.pages.hits import excerpt, marked
 from app.parts import attrs, t
+from app.review import reviewed_rows
 from feedback.reviewed_row import Judged
 from feedback.types import Rating
 from tasks.columns.conversations import readable
@@ -64,7 +65,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         if row and (index := _place(look, row)) is not None:
             offset = index // PAGE * PAGE
         offset = offset if offset < total else 0
-        return judging.judged_page(store, look.run, offset, PAGE), offset, total
+        return reviewed_rows.judged_page(store, look.run, offset, PAGE), offset, total
     majority = filters.by_majority(look)
     if not (total := store.browse.count(look.run.id, query, majority=majority)):
         return [], 0, 0
@@ -73,7 +74,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
         index = store.browse.place(look.run.id, query, row, majority=majority)
         offset = offset if index is None and offset < total else (index or 0) // PAGE * PAGE
         ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
-    judged = judging.judged_of(store, look.run, ids)
+    judged = reviewed_rows.judged_of(store, look.run, ids)
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
@@ -83,7 +84,7 @@ def _chosen(look: Look, page: list[Judged]) -> Judged | None:
     row = str(look.place.get("row") or "")
     chosen = next((judged for judged in page if judged.row.id == row), None)
     if chosen is None and row and _place(look, row) is not None:
-        chosen = judging.judged_of(look.desk.store, look.run, [row]).get(row)
+        chosen = reviewed_rows.judged_of(look.desk.store, look.run, [row]).get(row)
     return chosen or (page[0] if page else None)
 
 

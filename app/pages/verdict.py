@@ -8,12 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from app import judging, parts
+from app import parts
 from app.desk import Look, person_name
 from app.draft import FormError
 from app.errors import PageError, RunError
 from app.pages.board import Act, Board, Do, Done
 from app.parts import attrs, t
+from app.review import reviewed_rows
 from app.shelf import LONGEST_NAME, named
 from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
 from feedback.argilla.records import clean
@@ -134,7 +135,7 @@ def corrected(look: Look, judged: Judged) -> int:
 
 
 def _judged(look: Look, row_id: str) -> Judged | None:
-    by_id = judging.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+    by_id = reviewed_rows.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from datasets import Dataset
 
-from app import reviewing, workflow
+from app import workflow
 from app.config import settings
 from app.python import keeping
 from app.python.progress import Progress, told
 from app.python.sessions import LOG, Hand, awaited
+from app.review import argilla
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace
@@ -66,7 +67,7 @@ class ForArgilla:
         run = awaited(work)
         self.run = run.id
         with Store(app_settings.data) as store, told(progress, "sent") as tell:
-            where = reviewing.argilla(app_settings, LOG.info)
+            where = argilla.argilla(app_settings, LOG.info)
             return workflow.push(
                 Workspace(app_settings, store, report=LOG.info),
                 run,

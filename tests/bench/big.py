@@ -15,7 +15,8 @@ from pathlib import Path
 from app.runs.run_recipes import recipe_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from app import judging, recipe
+from app import recipe
+from app.review import reviewed_rows
 from app.store import rating_index
 from app.store.row_search import Wanted
 from app.store.store import Store
@@ -118,9 +119,9 @@ def _look(folder: Path, wanted: Wanted) -> tuple[int, float, float, float]:
 
         def page(offset: int) -> None:
             if wanted.everything:
-                judging.judged_page(store, run, offset, 10)
+                reviewed_rows.judged_page(store, run, offset, 10)
             else:
-                judging.judged_of(store, run, store.browse.page(run.id, wanted, offset, 10))
+                reviewed_rows.judged_of(store, run, store.browse.page(run.id, wanted, offset, 10))
 
         if wanted.everything:
             counted = seconds(lambda: store.runs.counts(run.id))

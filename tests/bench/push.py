@@ -20,10 +20,11 @@ from tests.make_workspace import make_workspace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app import judging, services, workflow
+from app import services, workflow
 from app.config import Settings
-from app.reviewing import Argilla
-from app.sending import about_of
+from app.review import reviewed_rows
+from app.review.argilla import Argilla
+from app.review.push_plan import about_of
 from app.store.store import Store
 from feedback.argilla.dataset_settings import shape_of
 from feedback.argilla.records import Place, item
@@ -122,7 +123,7 @@ def main() -> None:
             records = folder / "records.jsonl"
             shape, about = shape_of(store.rows.walk(run.id)), about_of(run, made)
             with records.open("w", encoding="utf-8") as file:
-                for number, judged in enumerate(judging.judged_rows(store, run), 1):
+                for number, judged in enumerate(reviewed_rows.judged_rows(store, run), 1):
                     place = Place("queue", priority(judged.row, judged.ratings, "helpfulness"), number)
                     file.write(json.dumps(item(judged.row, judged.ratings, shape, about, place)) + "\n")
             environment = {**os.environ, "CLAYWRIGHT_DATA": str(here.data)}

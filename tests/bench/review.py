@@ -17,9 +17,10 @@ from playwright.sync_api import Page, sync_playwright
 from tests.make_workspace import make_workspace
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from app import reviewing, services, workflow
+from app import services, workflow
 from app.config import Settings
-from app.reviewing import Argilla
+from app.review import argilla
+from app.review.argilla import Argilla
 from app.store.pushes import OWN
 from app.store.store import Store
 from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
@@ -68,7 +69,7 @@ def main(rows: int) -> None:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         with services.stopping(here):
             running = services.ensure(services.ARGILLA, here, lambda words: None)
-            where: Argilla = reviewing.embedded(running, here)
+            where: Argilla = argilla.embedded(running, here)
             for responses in (1, 5):
                 recipe = made_of(
                     rating={"aspects": ["helpfulness"]}, review={"ranking": False, "blind_audit": False, "reasons": []}
@@ -77,7 +78,7 @@ def main(rows: int) -> None:
                     run = with_run(store, rows + 1, recipe, responses=responses, name=f"bench-{responses}")
                     sent = workflow.push(make_workspace(store), run, where, lambda done, total: None)
                 page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
-                page.goto(reviewing.signed_in(here, "/" + sent.to.url.partition("//")[2].partition("/")[2]))
+                page.goto(argilla.signed_in(here, "/" + sent.to.url.partition("//")[2].partition("/")[2]))
                 page.get_by_text("Keep this row?").wait_for(timeout=60_000)
                 page.wait_for_timeout(2500)
                 first = "() => document.body.innerText.match(/river number \d+/i)?.[0]"

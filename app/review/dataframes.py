@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.judging import judged_rows
+from app.review.reviewed_rows import judged_rows
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.preference_pairs import best

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from app.errors import RunError
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
 from app.store.columns import now
 from app.store.runs import Run
 from app.store.store import Store

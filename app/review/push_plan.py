@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 
 from app.errors import RunError
-from app.judging import judged_of, judged_rows
 from app.recipe import Recipe
-from app.reviewing import Argilla, dataset_of, guidelines_of, with_audit
+from app.review.argilla import Argilla, dataset_of, guidelines_of, with_audit
+from app.review.reviewed_rows import judged_of, judged_rows
 from app.runs.embeddings import Vectors
 from app.runs.run_recipes import recipe_of
 from app.store.columns import now
@@ -106,7 +106,7 @@ class _Push:
     """Sends to `to` what it does not have yet.
 
     What is audit and what is queue is sealed before the first row is sent; the audit goes first, in random order, then the
-    queue by priority. The recipe says of its audit whether it goes without suggestions (`reviewing.with_audit`).
+    queue by priority. The recipe says of its audit whether it goes without suggestions (`argilla.with_audit`).
     """
 
     store: Store

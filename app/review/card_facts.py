@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from app.recipe import Recipe
-from app.reviewing import for_trying
+from app.review.argilla import for_trying
 from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.dataset_card import Facts

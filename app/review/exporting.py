@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.file_locks import expanded, is_store
-from app.judging import gives, judged_rows
-from app.reviewing import Argilla
+from app.review.argilla import Argilla
+from app.review.reviewed_rows import gives, judged_rows
 from app.runs.run_recipes import recipe_of
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -58,7 +58,7 @@ def export_to_file(
 
 def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
     """Adds the rows of a run that `to` takes to its dataset on the Hub. Raises ExportError and its kinds."""
-    from app.publishing import facts
+    from app.review.card_facts import facts
     from feedback.exports.hub import publish
 
     store = workspace.store
