@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.config import Settings
-from app.desk import Desk
-from app.draft import Filled
-from app.jobs import Jobs
-from app.pages.board import Act
-from app.standby import Standby
 from app.store.store import Store
+from app.web.form_values import Filled
+from app.web.jobs import Jobs
+from app.web.page_builder import Act
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 
 SOMEBODY = "somebody"
 

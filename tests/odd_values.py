@@ -14,10 +14,10 @@ import gradio as gr
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from app import server
-from app.desk import Desk
-from app.pages import compare, recipes
-from app.security import Access
+from app.web import server
+from app.web.pages import recipe_compare, recipes
+from app.web.security.access import Access
+from app.web.state import Desk
 from tasks.types import Row
 
 NOBODY = "http://127.0.0.1:9"
@@ -46,7 +46,7 @@ ODD_SAID: list[Any] = [
     "x" * 10_000, "🙂" * 3_000, "approve", "../../etc/passwd", "<script>alert(1)</script>", "'; DROP TABLE runs; --", "__class__",
 ]  # fmt: skip
 """What a button may say instead of a row, a name, a place."""
-PAGES = Path(__file__).resolve().parent.parent / "app" / "pages"
+WEB = Path(__file__).resolve().parent.parent / "app" / "web"
 
 
 @dataclass
@@ -129,12 +129,12 @@ def said_by(row: Row, run: str) -> dict[str, str]:
 
 def words_of_buttons() -> list[str]:
     """Each data-act that a page gives or knows, and some that none does."""
-    text = "".join(path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("*.py")))
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(WEB.rglob("*.py")))
     found = re.findall(r"\bact=['\"](\w+)|case \"(\w+)\"|\", \"(again|edit|drop)\"\)", text)
     return [
         *dict.fromkeys(next(filter(None, one)) for one in found),
         *recipes.TITLES,
-        *compare.SIDES,
+        *recipe_compare.SIDES,
         "",
         "no such word",
     ]

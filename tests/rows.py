@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 
 from app import recipe
-from app.figures import COUNTED
 from app.recipe import Recipe
 from app.runs.run_recipes import recipe_text
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
 from app.store.usage import Tallies
+from app.web.stats import COUNTED
 from feedback.types import Rating, Verdict
 from tasks.engine.retries import Tally
 from tasks.types import Dropped, Response, Row

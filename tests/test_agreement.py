@@ -10,20 +10,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import api, figures, workflow
+from app import api, workflow
 from app.config import Settings
-from app.desk import Desk
 from app.inputs.inputs import Inputs
-from app.jobs import Jobs
-from app.pages.insights import agreement as panels
 from app.recipe import example
 from app.review.argilla import Argilla
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import recipe_of, recipe_text
-from app.standby import Standby
 from app.store.rows import content_hash
 from app.store.store import Store
 from app.terminal import agreement as in_words
+from app.web import stats
+from app.web.jobs import Jobs
+from app.web.pages.insights import agreement as panels
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -255,7 +256,7 @@ def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings
     desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
     run, other = store.runs.get(reviewed), workflow.start(Workspace(here, store), example())
     for one in (run, other):
-        desk.counted(one, figures.agreement)  # a page does not wait for it for long
+        desk.counted(one, stats.agreement)  # a page does not wait for it for long
     html = panels(desk.look("somebody", reviewed, {}))
     assert "20 of 20 audit rows reviewed" in html and "Only the audit sample counts" in html
     assert "<td>75%</td><td>60% to 86%</td><td>40 reviews</td>" in html
@@ -294,7 +295,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
     ended = command("agreement", "last", data=here.data)
     assert ended.out.count(sentence) == 2  # of the labeller and people, and of people with each other
     desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
-    desk.counted(store.runs.get(reviewed), figures.agreement)
+    desk.counted(store.runs.get(reviewed), stats.agreement)
     html = panels(desk.look("somebody", reviewed, {}))
     assert html.count(f'<p class="finding">{sentence}</p>') == 2
     assert '<p class="finding">0 of 50 reviews without the labeller' in html

@@ -15,8 +15,8 @@ from app.dataset_import import snapshot
 from app.doctor import examine
 from app.inputs.inputs import Inputs
 from app.review.argilla import Argilla
-from app.standby import Standby
 from app.store.store import Store
+from app.web.service_monitor import Standby
 from feedback.argilla.client import Server
 from feedback.argilla.urls import checked, is_space, tidy
 from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused

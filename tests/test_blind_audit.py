@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 
-from app import draft, recipe, workflow
+from app import recipe, workflow
 from app.config import Settings
-from app.desk import Desk
-from app.jobs import Jobs
-from app.pages import verdict
-from app.pages.board import Act
-from app.pages.review import audit
-from app.pages.rows import JUDGE_FIRST, rows
 from app.review import argilla as review_argilla
 from app.review.argilla import Argilla
 from app.runs.run_recipes import amend
-from app.standby import Standby
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import form_values
+from app.web.jobs import Jobs
+from app.web.page_builder import Act
+from app.web.pages.review import verdict
+from app.web.pages.review.page import audit
+from app.web.pages.review.rows import JUDGE_FIRST, rows
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk
@@ -38,9 +39,9 @@ def test_recipes_that_say_it_keep_their_meaning(value: bool) -> None:
     made = made_of(review={"blind_audit": value})
     assert made.review.blind_audit is value and made.dump()["review"] == {"blind_audit": value}
     assert recipe.parse(made.dump()) == made
-    assert draft.review_of(draft.fill(made)).blind_audit is value
+    assert form_values.review_of(form_values.fill(made)).blind_audit is value
     silent = made_of()
-    assert "review" not in silent.dump() and draft.review_of(draft.fill(silent)).blind_audit == "auto"
+    assert "review" not in silent.dump() and form_values.review_of(form_values.fill(silent)).blind_audit == "auto"
     assert made_of(review={"blind_audit": "auto"}).dump() == silent.dump()
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.desk import Desk
 from app.errors import PageError, RunError
-from app.jobs import Job
-from app.pages import bulk, filters, review, verdict
-from app.pages.board import Act
-from app.pages.rows import rows
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
+from app.web.jobs import Job
+from app.web.page_builder import Act
+from app.web.pages.review import bulk_actions, filters, verdict
+from app.web.pages.review import page as review_page
+from app.web.pages.review.rows import rows
+from app.web.state import Desk
 from feedback.types import Verdict
 from tests.desks import at_desk
 from tests.rows import edit, with_run
@@ -40,7 +41,7 @@ class Tab:
     def press(self, act: str, row: int | None = None, **data: Any) -> None:
         about = {} if row is None else {"row": self.ids[row]}
         filled = self.desk.filled(self.browser)
-        done = review.pressed(
+        done = review_page.pressed(
             Act(self.desk, self.browser, self.run.id, filled, self.place, {"act": act, **about, **data})
         )
         assert done is not None
@@ -52,12 +53,12 @@ class Tab:
 
     @property
     def bar(self) -> str:
-        return bulk.bar(self.desk.look(self.browser, self.run.id, self.place))
+        return bulk_actions.bar(self.desk.look(self.browser, self.run.id, self.place))
 
     @property
     def chosen(self) -> list[int]:
         look = self.desk.look(self.browser, self.run.id, self.place)
-        return sorted(self.ids.index(row) for row in bulk.selected(look))
+        return sorted(self.ids.index(row) for row in bulk_actions.selected(look))
 
 
 def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -119,7 +120,7 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[
 
 
 def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "MOST", 3)
+    monkeypatch.setattr(bulk_actions, "MOST", 3)
     tab = Tab(desk, with_run(store, 6))
     tab.select(0, 1, 2)
     with pytest.raises(RunError, match="At most 3 rows"):
@@ -243,12 +244,15 @@ def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str)
     tab.select(0, 1, 2)
     tab.press("bulk", word=word)
     assert "2 rows of the blind audit were left out: each of them is to be read." in tab.bar
-    assert f"1 row {bulk.PAST[word]}." in tab.bar
+    assert f"1 row {bulk_actions.PAST[word]}." in tab.bar
     assert store.quick.of(tab.ids[0], ME) == {} and store.quick.of(tab.ids[1], ME)["decision"] == "unsure"
     assert store.runs.counts(tab.run.id).made == (3 if word == "drop" else 4)
     tab.select(0)
     tab.press("bulk", word=word)
-    assert f"No row was {bulk.PAST[word]}. 1 row of the blind audit was left out" in tab.bar and "Undo" not in tab.bar
+    assert (
+        f"No row was {bulk_actions.PAST[word]}. 1 row of the blind audit was left out" in tab.bar
+        and "Undo" not in tab.bar
+    )
 
 
 def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> None:
@@ -274,7 +278,7 @@ def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> 
     assert tab.place["naming"] == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
     assert store.runs.counts(tab.run.id).reviewed == 0
     act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.place, {}, ["Ada"])
-    tab.place |= verdict.be(act, do=review.pressed).place
+    tab.place |= verdict.be(act, do=review_page.pressed).place
     assert "2 rows rejected." in tab.bar
     assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
 
@@ -290,6 +294,6 @@ def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
     tab.place["selected"] = (f"{other.id}-000000-0",)
     tab.press("bulk", word="approve")
     assert store.runs.counts(other.id).reviewed == 0
-    tab.place["undo"] = replace(bulk.Undo(other.id, "x"), added=())
+    tab.place["undo"] = replace(bulk_actions.Undo(other.id, "x"), added=())
     tab.press("undo")
     assert tab.bar == ""

@@ -7,11 +7,11 @@ import pytest
 
 from app.config import Settings
 from app.errors import RunError
-from app.jobs import Jobs
 from app.review import reviewed_rows
 from app.runs import row_edits
 from app.runs.starts import draft_run
 from app.store.store import Store
+from app.web.jobs import Jobs
 from app.workspace import Workspace
 from tests.rows import with_run
 from tests.servers import FakeOpenAI, Fault

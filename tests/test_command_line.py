@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import typer
 
-from app import draft, recipe, workflow
+from app import recipe, workflow
 from app.cli import app as command_line
-from app.command_line import Way, way
 from app.config import Settings, settings, usual_data
-from app.desk import Desk
-from app.pages import recipes
 from app.recipe import Recipe
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import form_values
+from app.web.cli_snippets import Way, way
+from app.web.pages import recipes
+from app.web.state import Desk
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -36,7 +37,7 @@ def desk(here: Settings, store: Store) -> Iterator[Desk]:
 
 @pytest.fixture
 def run(desk: Desk, here: Settings) -> Run:
-    desk.keep(SOMEBODY, draft.fill(TIDES))
+    desk.keep(SOMEBODY, form_values.fill(TIDES))
     return workflow.start(Workspace(here, desk.store), TIDES)
 
 
@@ -140,7 +141,7 @@ EXPORTS = [
 @pytest.mark.parametrize("old", EXPORTS)
 def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to: Export, old: Export) -> None:
     run = workflow.start(Workspace(here, desk.store), replace(TIDES, export=old))
-    desk.keep(SOMEBODY, draft.fill(replace(TIDES, export=to)))
+    desk.keep(SOMEBODY, form_values.fill(replace(TIDES, export=to)))
     found = of(desk, "export", run)
     said = {name: value for name, value in understood(found).items() if value is not None}
     said["path"] = str(said.pop("to", ""))
@@ -188,6 +189,6 @@ def test_keys_are_named_once(desk: Desk) -> None:
         TIDES, generator=ModelSpec(preset="openai", model="a"), labeller=ModelSpec(preset="openai", model="b"),
         responders=(ModelSpec(preset="groq", model="c"),),
     )  # fmt: skip
-    desk.keep(SOMEBODY, draft.fill(made))
+    desk.keep(SOMEBODY, form_values.fill(made))
     assert of(desk, "generate").notes == ("It takes its keys from the environment: OPENAI_API_KEY, GROQ_API_KEY.",)
     assert recipe.parse(made.dump()) == made

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app import peers
-from app.connections import MOST_STRANGERS, BoundedConnection
+from app.web.security import peers
+from app.web.security.connections import MOST_STRANGERS, BoundedConnection
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="no other system tells whose a connection is")
 BEGUN = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"

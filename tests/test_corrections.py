@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.config import Settings
-from app.desk import Desk
-from app.pages import filters, review, verdict
-from app.pages.board import Act
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.page_builder import Act
+from app.web.pages.review import filters, page, verdict
+from app.web.state import Desk
 from tests.desks import SOMEBODY, at_desk
 from tests.rows import with_run
 
@@ -17,7 +17,7 @@ ME = "tester (in the app)"
 
 def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> dict[str, Any]:
     """The place after a click on one of the row's buttons."""
-    done = review.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
+    done = page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
     return {**place, **done.place}
 
 
@@ -68,7 +68,7 @@ def test_what_was_written_comes_back_with_its_row(store: Store, here: Settings) 
         act = Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), back)
         assert verdict.leave_it(act).place == {"correcting": "", "drafts": {}}
         odd = replace(act, data={"act": "raw", "row": row, "written": [1, 2]})
-        assert "drafts" not in review.browse(odd).place
+        assert "drafts" not in page.browse(odd).place
 
 
 def test_what_is_being_written_outlives_a_search_and_a_decision_on_other_rows(store: Store, here: Settings) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from app import docs, markdown, parts, recipe
+from app import docs, recipe
 from app.cli import app as command_line
 from app.errors import DocumentationError
-from app.markdown import anchor
-from app.ui import PAGES
+from app.web.html import fragments, markdown
+from app.web.html.markdown import anchor
+from app.web.layout import PAGES
 from feedback.exports.selection import Export
 from tasks import TASKS
 from tasks.errors import InputError
@@ -183,12 +184,12 @@ def test_each_topic_is_a_file_and_each_page_has_one() -> None:
 
 @pytest.mark.parametrize("topic", docs.TOPICS)
 def test_a_document_links_within_the_app_and_loads_nothing(topic: str) -> None:
-    shown = parts.help_panel(topic)
+    shown = fragments.help_panel(topic)
     text = docs.text(topic)
     assert not re.search(r"<(?:img|script|iframe|style|link|form|input)\b|<[^>]*\son\w+=|javascript:", shown)
     for other, heading in re.findall(r'data-doc="(\w+)" data-at="([^"]*)"', shown):
         assert other in docs.TOPICS
-        assert not heading or f'id="{heading}"' in parts.help_panel(other)
+        assert not heading or f'id="{heading}"' in fragments.help_panel(other)
     assert not re.search(r"<span>[^<]+</span>", shown), "a link that the app can't follow"
     assert f'<h2 id="help-title" tabindex="-1">{html.escape(docs.title(topic))}</h2>' in shown
     letters = [sign for sign in CODE.sub("", LINK.sub("]", text)) if sign.isalnum()]

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import draft, recipe
+from app import recipe
 from app.api_keys import variable_for
-from app.draft import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe_from
 from app.inputs.inputs import Inputs
 from app.recipe import Recipe
+from app.web import form_values
+from app.web.form_values import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe_from
 from feedback.argilla.dataset_settings import Review
 from feedback.aspects import ASPECTS
 from feedback.exports.formats import FORMATS
@@ -182,7 +183,7 @@ exports = st.builds(
 def recipes(draw: st.DrawFn) -> Recipe:
     task = draw(st.one_of(*tasks.values()))
     where = draw(st.sampled_from([{"path": "seeds.jsonl"}, {"dataset": "owner/name", "split": "test"}]))
-    names = draft.columns_of(task)[:SLOTS]
+    names = form_values.columns_of(task)[:SLOTS]
     columns = draw(st.dictionaries(st.sampled_from(names), plain_words)) if names else {}
     columns = {ours: theirs for ours, theirs in columns.items() if ours != theirs}
     limit = draw(st.none() | st.integers(1, 99))
@@ -287,12 +288,12 @@ def test_whole_numbers_of_the_page_become_whole_numbers() -> None:
 
 def test_a_typed_key_is_named_after_its_address_and_never_in_a_recipe() -> None:
     model = {"preset": OWN_ADDRESS, "url": f" {OWN} ", "model": "m", "key_env": TYPED}
-    spec = draft.model_of(model, "generator")
+    spec = form_values.model_of(model, "generator")
     assert (spec.url, spec.key_env, spec.preset) == (OWN, "KEY_FOR_MODELS_EXAMPLE_ORG", "")
-    assert draft.fill_model(spec)["key_env"] == TYPED
-    known = draft.model_of({**model, "preset": "openai"}, "generator")
+    assert form_values.fill_model(spec)["key_env"] == TYPED
+    known = form_values.model_of({**model, "preset": "openai"}, "generator")
     assert (known.url, known.key_env, known.preset) == (OWN, "KEY_FOR_MODELS_EXAMPLE_ORG", "openai")
-    plain = draft.model_of({**model, "preset": "openai", "url": ""}, "generator")
+    plain = form_values.model_of({**model, "preset": "openai", "url": ""}, "generator")
     assert (plain.url, plain.key_env, plain.key_variable) == ("", "", "OPENAI_API_KEY")
 
 
@@ -331,4 +332,4 @@ def test_other_models_answer_only_when_they_are_chosen() -> None:
 def test_a_judge_can_be_set_up_without_rating_as_rows_are_made() -> None:
     forms = filled(rating__on=False, rating__aspects=["honesty"])
     assert recipe_from(forms).rating is None
-    assert draft.rating_of(forms) == UltraFeedback(aspects=("honesty",))
+    assert form_values.rating_of(forms) == UltraFeedback(aspects=("honesty",))

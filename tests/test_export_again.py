@@ -10,9 +10,9 @@ import pytest
 
 from app import api, recipe, terminal, workflow
 from app.config import Settings
-from app.jobs import Jobs
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.jobs import Jobs
 from feedback.errors import ExportError
 from feedback.exports import writers
 from feedback.exports.selection import Export, Exported

@@ -14,18 +14,20 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from app import api, docs, draft, parts, recipe, workflow
+from app import api, docs, recipe, workflow
 from app.config import Settings
-from app.desk import Desk
-from app.draft import ARGILLA, HUB, Filled, FormError
-from app.jobs import Job, Jobs
-from app.pages import export as page
-from app.pages import generate
-from app.pages.board import Act, stop
 from app.review.card_facts import facts
 from app.runs.run_recipes import recipe_of, recipe_text
-from app.standby import Standby
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import ARGILLA, HUB, Filled, FormError
+from app.web.html import fragments
+from app.web.jobs import Job, Jobs
+from app.web.page_builder import Act, stop
+from app.web.pages import export as page
+from app.web.pages import generate
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from app.workspace import Workspace
 from feedback.exports.dataset_card import Held, Summary
 from feedback.exports.dataset_card import part as card_part
@@ -78,7 +80,7 @@ def desk(store: Store, here: Settings) -> Iterator[Desk]:
 
 
 def forms(**changes: Any) -> Filled:
-    return {**draft.fill(recipe.example()), **{f"export.{name}": value for name, value in changes.items()}}
+    return {**form_values.fill(recipe.example()), **{f"export.{name}": value for name, value in changes.items()}}
 
 
 def act(desk: Desk, **changes: Any) -> Act:
@@ -98,7 +100,7 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     page.export(first)
     assert done(desk).exported is not None and page.published(first.look) == ""
     assert page.made(first.look).count("download>") == 1 and "/exports/r/r-sft.parquet" in page.made(first.look)
-    both = act(desk, format="kto", test_share=0.5, unreviewed=draft.ROWS[False])
+    both = act(desk, format="kto", test_share=0.5, unreviewed=form_values.ROWS[False])
     assert page.button_label(both.look) == "Export 6 lines"
     page.export(both)
     done(desk)
@@ -106,13 +108,13 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     assert "6 lines, " in shown
     assert "/exports/r/r-kto-train.jsonl" in shown and "/exports/r/r-kto-test.jsonl" in shown
     assert "Download train" in shown and "Download test" in shown
-    numbered = act(desk, kind="csv", max_rows=1, unreviewed=draft.ROWS[False])
+    numbered = act(desk, kind="csv", max_rows=1, unreviewed=form_values.ROWS[False])
     page.export(numbered)
     done(desk)
     shown = page.made(numbered.look)
     assert [f"/exports/r/r-sft-{k:05}.csv" in shown for k in range(1, 6)] == [True] * 4 + [False]
     assert "Download 4<" in shown and "r-sft-00001.csv … r-sft-00004.csv" in shown and "4 rows, 4 files, " in shown
-    page.export(act(desk, kind="csv", max_rows=3, test_share=0.5, unreviewed=draft.ROWS[False]))
+    page.export(act(desk, kind="csv", max_rows=3, test_share=0.5, unreviewed=form_values.ROWS[False]))
     done(desk)
     shown = page.made(numbered.look)
     assert "Download train 1<" in shown and "Download test 1<" in shown and "Download 1<" not in shown
@@ -121,12 +123,12 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
 def test_the_page_and_the_command_say_which_texts_are_formulas(desk: Desk, command: Command, tmp_path: Path) -> None:
     first = next(desk.store.rows.walk("r"))
     desk.store.rows.edit(replace(first, responses=(replace(first.responses[0], text="=1+1"),)), "ann")
-    asks = act(desk, kind="csv", format="plain", unreviewed=draft.ROWS[True])
+    asks = act(desk, kind="csv", format="plain", unreviewed=form_values.ROWS[True])
     page.export(asks)
     done(desk)
     warning = "1 text begins with = + - or @, which a spreadsheet runs as a formula."
     assert f"{warning} “Protect formulas” puts an apostrophe before each." in page.published(asks.look)
-    page.export(act(desk, kind="csv", format="plain", unreviewed=draft.ROWS[True], protect_formulas=True))
+    page.export(act(desk, kind="csv", format="plain", unreviewed=form_values.ROWS[True], protect_formulas=True))
     done(desk)
     assert page.published(asks.look) == ""
     words = ("export", "r", "--format", "plain", "--unreviewed", "--to")
@@ -141,7 +143,7 @@ def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
         look = act(desk, format=name).look
         assert form.help[1:] in page.described(look)
         shown = page.preview(look)
-        assert "As it will be" in shown or (form.needs and parts.t(form.needs) in shown), name
+        assert "As it will be" in shown or (form.needs and fragments.t(form.needs) in shown), name
 
 
 def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
@@ -227,13 +229,13 @@ def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
 def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
     wrong = act(desk, margin=9).look
     assert (
-        draft.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
+        form_values.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
         and page._wrong(wrong, "export") == ""
     )
     assert page.button_label(wrong) == "" == page.preview(wrong)
     odd = act(desk, kind=HUB, hub="rivers").look
-    assert draft.unusable(odd.filled)["export.hub"].startswith("The dataset must be named owner/name")
-    assert draft.unusable(act(desk, kind="csv", hub="rivers").look.filled) == {}
+    assert form_values.unusable(odd.filled)["export.hub"].startswith("The dataset must be named owner/name")
+    assert form_values.unusable(act(desk, kind="csv", hub="rivers").look.filled) == {}
     with pytest.raises(FormError, match="Name the dataset") as caught:
         page.export(act(desk, kind=HUB))
     assert caught.value.place == "hub"
@@ -388,9 +390,9 @@ def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> Non
     to = Export(hub=NAME, private=False)
     run = desk.store.runs.get("r")
     desk.store.runs.set("r", recipe=recipe_text(replace(recipe_of(run), export=to)))
-    filled = draft.fill(recipe_of(desk.store.runs.get("r")))
+    filled = form_values.fill(recipe_of(desk.store.runs.get("r")))
     assert (filled["export.kind"], filled["export.hub"], filled["export.private"]) == (HUB, NAME, False)
-    assert draft.export_of(filled) == to
+    assert form_values.export_of(filled) == to
 
 
 def test_the_document_shows_settings_and_formats_that_there_are() -> None:

@@ -13,20 +13,21 @@ import gradio as gr
 import pytest
 
 import tasks.models.spec
-from app import draft, recipe
+from app import recipe
 from app.config import Settings
-from app.desk import Desk
-from app.draft import OWN_ADDRESS, FormError
 from app.errors import PageError
 from app.inputs import inputs
-from app.jobs import Job
-from app.pages import generate, header
-from app.pages import inputs as inputs_page
-from app.pages.board import Board
-from app.pages.cards import lead
 from app.store.runs import RunCounts
 from app.store.store import Store
-from app.ui import PAGES
+from app.web import form_values
+from app.web.form_values import OWN_ADDRESS, FormError
+from app.web.jobs import Job
+from app.web.layout import PAGES
+from app.web.page_builder import Board
+from app.web.pages import generate, header
+from app.web.pages import inputs as inputs_page
+from app.web.pages.row_cards import lead
+from app.web.state import Desk
 from feedback import reviewed_row
 from feedback.argilla import dataset_settings
 from feedback.exports import selection
@@ -81,7 +82,7 @@ def test_what_can_not_be_used_is_said_at_a_field_of_the_page(board: Board) -> No
     assert set(board.form.pages.values()) <= {*PAGES, "top"}
     for name, (_, forms, _) in TROUBLES.items():
         with pytest.raises(FormError) as caught:
-            draft.recipe_from(forms())
+            form_values.recipe_from(forms())
         if name not in ("bad responder", "bad task"):
             assert caught.value.field in board.form.pages, (name, caught.value.field)
 
@@ -99,13 +100,13 @@ def test_what_can_not_be_used_is_said_at_a_field_of_the_page(board: Board) -> No
     ],
 )  # fmt: skip
 def test_what_a_field_holds_that_can_not_be_used(forms: dict[str, object], field: str, words: str) -> None:
-    (found,) = draft.unusable({**filled(), **forms}).items()
+    (found,) = form_values.unusable({**filled(), **forms}).items()
     assert found[0] == field and words in found[1]
 
 
 def test_what_is_only_missing_is_not_wrong_before_it_is_needed() -> None:
     empty = {"generator.preset": OWN_ADDRESS, "task.kind": "genstruct", "inputs.source": "dataset"}
-    assert draft.unusable({**filled(), **empty}) == {}
+    assert form_values.unusable({**filled(), **empty}) == {}
 
 
 def test_a_field_says_what_is_wrong_with_it_on_its_page_alone(board: Board, desk: Desk) -> None:
@@ -171,8 +172,8 @@ def test_what_made_a_job_fail_has_a_button_to_its_field(
 def test_a_missing_column_is_said_where_it_is_chosen() -> None:
     error = InputError("no column", column="instruction")
     forms = {**filled(), "task.kind": "text-generation", "inputs.source": "upload"}
-    assert draft.of_input(forms, error).field == "inputs.path"
-    assert draft.of_input({**forms, "inputs.found": {"columns": ["a"]}}, error).field == "inputs.column0"
+    assert form_values.of_input(forms, error).field == "inputs.path"
+    assert form_values.of_input({**forms, "inputs.found": {"columns": ["a"]}}, error).field == "inputs.column0"
 
 
 def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: Desk, tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: Desk, tm
         act(desk, extra=[[str(tmp_path / "empty.jsonl")]])
     ).fill  # it may be said how to read it
     assert unread is not None and Path(unread["inputs.path"]).name == "empty.jsonl"
-    assert "empty.jsonl is empty" in draft.unusable(unread)["inputs.path"]
+    assert "empty.jsonl is empty" in form_values.unusable(unread)["inputs.path"]
 
 
 def test_no_more_rows_are_offered_than_the_input_gives(desk: Desk) -> None:

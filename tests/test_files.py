@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app import recipe, shelf, workflow
+from app import recipe, workflow
 from app.config import Settings
 from app.file_locks import is_store, open_regular
 from app.inputs import uploads
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.store import maintenance
 from app.store.store import Store
+from app.web import saved
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
@@ -61,7 +62,7 @@ def test_a_recipe_that_is_no_file_or_too_large_is_refused(here: Settings, store:
     os.mkfifo(tmp_path / "a.toml")
     (tmp_path / "b.toml").write_text("#" * 1_000_001)
     for name, why in (("a.toml", "no ordinary file"), ("b.toml", "larger than 1 MB|too big")):
-        for reach in (recipe.load, shelf.from_file):
+        for reach in (recipe.load, saved.from_file):
             with pytest.raises(ClaywrightError, match=why):
                 reach(tmp_path / name)
 

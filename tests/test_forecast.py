@@ -11,7 +11,6 @@ import pytest
 from app import workflow
 from app.config import Settings
 from app.inputs.inputs import Inputs
-from app.pages import generate
 from app.recipe import Recipe
 from app.runs.forecast import (
     CHARACTERS_A_TOKEN,
@@ -25,6 +24,7 @@ from app.runs.forecast import (
 )
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
+from app.web.pages import generate
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie, TextGeneration

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.formulas import ATTRIBUTES, ELEMENTS, LONGEST, drawn
-from app.markdown import MOST_FORMULAS, rendered
+from app.web.html.formulas import ATTRIBUTES, ELEMENTS, LONGEST, drawn
+from app.web.html.markdown import MOST_FORMULAS, rendered
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ import pytest
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from app import server
 from app.config import Settings
-from app.desk import Desk
 from app.file_locks import only_one, write_private
-from app.pages import event_values
-from app.security import Access
 from app.store.store import Store
+from app.web import server
+from app.web.security import event_values
+from app.web.security.access import Access
+from app.web.state import Desk
 from tests.conftest import Command
 from tests.desks import at_desk
 

@@ -6,8 +6,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.hits import excerpt, marked
-from app.parts import attrs, bubble, t
+from app.web.html.fragments import attrs, bubble, t
+from app.web.html.search_hits import excerpt, marked
 
 TEXTS = st.text() | st.lists(
     st.sampled_from(["<b>", "&amp;", "a", "A", "Ä", "ß", "İ", '"', ">", "mark", " "]), max_size=20

@@ -13,19 +13,19 @@ import pytest
 
 from app import dataset_import, workflow
 from app.config import Settings
-from app.desk import Desk
-from app.draft import FormError
 from app.inputs.inputs import Inputs
 from app.inputs.table import TableOptions
-from app.jobs import Jobs
-from app.pages import inputs as page
-from app.pages.board import Act
-from app.pages.cards import row_card
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
-from app.standby import Standby
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.form_values import FormError
+from app.web.jobs import Jobs
+from app.web.page_builder import Act
+from app.web.pages import inputs as page
+from app.web.pages.row_cards import row_card
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from app.workspace import Workspace
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server

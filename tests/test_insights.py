@@ -16,21 +16,23 @@ import pandas
 import pytest
 from starlette.testclient import TestClient
 
-from app import figures, numbers, recipe, server, workflow
+from app import recipe, workflow
 from app.config import Settings
-from app.desk import Desk, Look
 from app.errors import PageError
-from app.jobs import Jobs
-from app.pages import filters, generate, insights, looks, rate
-from app.pages.board import Act
 from app.recipe import Recipe
 from app.runs.pricing import Price
 from app.runs.run_recipes import recipe_text
-from app.security import Access
-from app.standby import Standby
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import server, stats, stats_tables
+from app.web.jobs import Jobs
+from app.web.page_builder import Act
+from app.web.pages import generate, insights, rate, rating_issues
+from app.web.pages.review import filters
+from app.web.security.access import Access
+from app.web.service_monitor import Standby
+from app.web.state import Desk, Look
 from app.workspace import Workspace
 from feedback.stats.agreement import Agreement
 from feedback.types import Rating
@@ -81,14 +83,14 @@ def run_of(
 
 def seen(desk: Desk, run: Run) -> Look:
     """A look for which everything is counted already: a page does not wait for long."""
-    for find in (figures.ratings, figures.lengths, figures.wide, figures.agreement):
+    for find in (stats.ratings, stats.lengths, stats.wide, stats.agreement):
         desk.counted(run, find)
     return desk.look(BROWSER, run.id, {})
 
 
 def both(look: Look) -> str:
     """Everything of the two pages that is made of ratings."""
-    return insights.key_numbers(look) + insights.panels(look) + rate.ratings(look) + looks.first(look)
+    return insights.key_numbers(look) + insights.panels(look) + rate.ratings(look) + rating_issues.first(look)
 
 
 def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, desk: Desk) -> None:
@@ -106,10 +108,10 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     assert "3 ratings with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5)" in html
     assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
     assert "truthfulness, nothing rated" in html
-    table = numbers.of_models(figures.ratings(store, run))
+    table = stats_tables.of_models(stats.ratings(store, run))
     assert len(table) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
-    assert numbers.cells(table)[0] == [models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3]
-    assert numbers.cells(table)[4] == [models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0]
+    assert stats_tables.cells(table)[0] == [models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3]
+    assert stats_tables.cells(table)[4] == [models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0]
 
 
 def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> None:
@@ -119,7 +121,7 @@ def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> 
     assert "The 12 with the most ratings of 40; all are in the numbers." in html
     _, _, models = html.partition("Rating by model")
     assert models.count("<figure>") == 12 and models.index("m33") < models.index("m0")
-    assert len(numbers.of_models(figures.ratings(store, run))) == 40
+    assert len(stats_tables.of_models(stats.ratings(store, run))) == 40
 
 
 @pytest.mark.parametrize(
@@ -137,14 +139,14 @@ def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Ra
     html = both(seen(desk, run))
     for one in words:
         assert one in html
-    for name, make in numbers.TABLES.items():
-        for _, _, write in numbers.FILES.values():
+    for name, make in stats_tables.TABLES.items():
+        for _, _, write in stats_tables.FILES.values():
             assert write(make(desk, run)), name
 
 
 def test_nothing_at_all(desk: Desk, store: Store) -> None:
     look = desk.look(BROWSER, "", {})
-    assert insights.panels(look) == "" == looks.first(look) and "Nothing to rate yet" in rate.ratings(look)
+    assert insights.panels(look) == "" == rating_issues.first(look) and "Nothing to rate yet" in rate.ratings(look)
     bare = store.runs.create("bare", "bare", "me", recipe_text(made_of()), 7, "")
     assert insights.panels(desk.look(BROWSER, bare.id, {})) == ""
 
@@ -157,7 +159,7 @@ def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
         said(1, value, aspect, k) for aspect in ("helpfulness", "honesty") for k, value in enumerate((4.0, 5.0))
     ]
     run = run_of(store, [(answers, ratings)] * 30)
-    found = figures.lengths(store, run)
+    found = stats.lengths(store, run)
     assert list(found) == ["", "helpfulness", "honesty"]
     for one in found.values():
         assert [(band.name, band.n, band.mean) for band in one.bands] == [("up to 2", 30, 2.0), ("over 2", 30, 4.5)]
@@ -167,7 +169,7 @@ def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
     assert 'role="img" aria-label="Mean rating by length. up to 2 words: mean 2.00, 30 responses; over 2' in html
     edited = replace(store.rows.get("r-000-0"), responses=(Response("Three words now.", "a"),))
     store.rows.edit(edited, "ann")
-    assert figures.lengths(store, run)[""].n == 58  # ratings of older words count no more
+    assert stats.lengths(store, run)[""].n == 58  # ratings of older words count no more
 
 
 def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
@@ -191,7 +193,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert waiting.wait(20)
         html = rate.ratings(seen(desk, run))
         assert html.count("nothing rated: 0 rated 1") == 2 and "Download numbers" in html
-        spent = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
+        spent = {(stage, model): tally for stage, model, tally in stats_tables.spent(desk, run)}
         assert spent["ratings", "judge"].sent > 0 == spent["ratings", "judge"].answered
         assert store.workings.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
         rated.set()
@@ -231,7 +233,7 @@ def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settin
         run = workflow.start(Workspace(here, store), made)
         asyncio.run(workflow.generate(Workspace(here, store), run, lambda *_: None))
         asked = sum(call["body"]["model"] == "judge" for call in fake.calls)  # those of its probe with them
-    found = {(stage, model): tally for stage, model, tally in numbers.spent(desk, run)}
+    found = {(stage, model): tally for stage, model, tally in stats_tables.spent(desk, run)}
     assert set(found) == {("instructions", "pen"), ("ratings", "judge")}
     assert found["instructions", "pen"].answered == 4 and found["ratings", "judge"].answered == 8
     total = store.workings.all(run.id)[0]
@@ -250,11 +252,11 @@ def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, d
         sent=3, answered=3, recalled=4, prompt_tokens=30, completion_tokens=6, seconds=1.5, remembered_tokens=70
     )
     took(store, run.id, "rate", 0, 1, apart, {("rate", "judge"): apart})
-    assert [(stage, model, tally.sent, tally.prompt_tokens) for stage, model, tally in numbers.spent(desk, run)] == [
+    assert [(stage, model, tally.sent, tally.prompt_tokens) for stage, model, tally in stats_tables.spent(desk, run)] == [
         ("ratings", "judge", 3, 30), ("not told apart", "", 10, 100),
     ]  # fmt: skip
-    table = numbers.of_cost(numbers.spent(desk, run), {"judge": Price(2.0, 10.0)})
-    lines = numbers.cells(table)
+    table = stats_tables.of_cost(stats_tables.spent(desk, run), {"judge": Price(2.0, 10.0)})
+    lines = stats_tables.cells(table)
     assert lines[0][-1] == pytest.approx((30 * 2 + 6 * 10) / 1_000_000) and lines[1][-1] is None
     assert lines[-1] == ["all", "", 13, 6, 130, 56, 70, 5.5, None]
     html = insights.cost(seen(desk, run))
@@ -284,7 +286,7 @@ def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
         ("r-011-0", "repeats", 1, "helpfulness"), ("r-013-0", "labellers", 0, "helpfulness"), ("r-010-0", "aspects", 0, ""),
     ]  # fmt: skip
     assert number == 3 and store.ratings.wide(run.id, 1) == (found[:1], 3)
-    html = looks.first(seen(desk, run))
+    html = rating_issues.first(seen(desk, run))
     assert "1 rating could not be read or asked for; 3 rows with ratings far apart" in html
     words = (
         "Response B, helpfulness: names two ratings",
@@ -295,7 +297,7 @@ def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
     assert [html.index(one) for one in words] == sorted(html.index(one) for one in words)
     assert "Question &lt;12&gt;?" in html and "<12>" not in html
     act = Act(desk, BROWSER, run.id, {}, {}, {"act": "open", "row": "r-012-0"})
-    done = looks.open_row(act)
+    done = rating_issues.open_row(act)
     assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": 0})
 
 
@@ -332,7 +334,7 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClien
     assert found.headers["content-disposition"] == f"attachment; filename*=UTF-8''{run.id}-ratings-by-model.csv"
     assert found.headers["cache-control"] == "no-store"
     head, *lines = csv.reader(io.StringIO(found.text, newline=""))
-    assert head == ["model", "aspect", *numbers.SCALE]
+    assert head == ["model", "aspect", *stats_tables.SCALE]
     assert lines == [
         ["'-b", "helpfulness", "0", "0", "0", "0", "0", "", "0", "0", "1"],
         [f"'{odd}", "helpfulness", "0", "0", "0", "0", "1", "4.5", "1", "0", "0"],
@@ -350,8 +352,8 @@ def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: St
     took(store, run.id, "work", 1, 1, Tally(sent=1))
     html = insights.panels(seen(desk, run))
     for name in ("ratings-by-aspect", "ratings-by-model", "ratings-by-length", "cost", "dropped", "marked"):
-        for kind in numbers.FILES:
-            assert f'href="/numbers/r/{name}.{kind}" download="r-{name}.{kind}"' in html and name in numbers.TABLES
+        for kind in stats_tables.FILES:
+            assert f'href="/numbers/r/{name}.{kind}" download="r-{name}.{kind}"' in html and name in stats_tables.TABLES
     assert html.count('class="get"') == 6 * 3
 
 
@@ -360,12 +362,12 @@ def test_the_numbers_are_a_table_of_excel_or_parquet_as_well(client: TestClient,
     path = f"/numbers/{run.id}/ratings-by-model"
     assert client.get(f"{path}.xlsx").status_code == 401
     assert client.get(Access(desk.settings.data).address("")).status_code == 200
-    table = numbers.of_models(figures.ratings(store, run))
+    table = stats_tables.of_models(stats.ratings(store, run))
     excel, parquet = (client.get(f"{path}.{kind}") for kind in ("xlsx", "parquet"))
     assert excel.headers["content-disposition"].endswith("ratings-by-model.xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(excel.content)).worksheets[0]
     rows = [list(row) for row in sheet.iter_rows(values_only=True)]
-    assert rows == [list(table), *numbers.cells(table)] and {"=1+1", "https://x.org"} <= {row[0] for row in rows}
+    assert rows == [list(table), *stats_tables.cells(table)] and {"=1+1", "https://x.org"} <= {row[0] for row in rows}
     assert not any(cell.data_type == "f" or cell.hyperlink for row in sheet.iter_rows() for cell in row)
     assert pandas.read_parquet(io.BytesIO(parquet.content)).equals(table)
 
@@ -374,7 +376,7 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: T
     refused = Response("I'm sorry, but I can't help with that.", "a", finish_reason="odd")
     answers = [Response("The", "a", finish_reason="MAX_TOKENS"), Response("A.", "a", finish_reason="odd"), refused]
     run = run_of(store, [(answers, []), ([Response("A.", "a")], [])])
-    assert figures.marked(store, run) == {"cut off": 1, "unknown end": 2, "refusal": 1}
+    assert stats.marked(store, run) == {"cut off": 1, "unknown end": 2, "refusal": 1}
     html = insights.marked(desk.look(BROWSER, run.id, {}))
     assert "ended for a reason that is not known, so that something may be missing" in html
     note = generate.progress(desk.look(BROWSER, run.id, {}))
@@ -387,13 +389,13 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: T
         "refusal,declines in the first words,1",
     ]
     bare = run_of(store, [([Response("A.", "a")], [])], name="bare")
-    assert figures.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id, {}))
+    assert stats.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id, {}))
 
 
 def test_numbers_below_zero_stay_numbers() -> None:
-    table = numbers.table(("-measure", "value", "n"), [("=a", -0.31, -5), ("@b", None, None), ("ü", 1 / 3, 1234)])
-    assert numbers.as_csv(table).decode() == "'-measure,value,n\r\n'=a,-0.31,-5\r\n'@b,,\r\nü,0.333333,1234\r\n"
-    assert numbers.shown(table) == [["=a", "−0.31", "-5"], ["@b", "–", "–"], ["ü", "0.33", "1,234"]]
+    table = stats_tables.table(("-measure", "value", "n"), [("=a", -0.31, -5), ("@b", None, None), ("ü", 1 / 3, 1234)])
+    assert stats_tables.as_csv(table).decode() == "'-measure,value,n\r\n'=a,-0.31,-5\r\n'@b,,\r\nü,0.333333,1234\r\n"
+    assert stats_tables.shown(table) == [["=a", "−0.31", "-5"], ["@b", "–", "–"], ["ü", "0.33", "1,234"]]
 
 
 def test_a_bar_leads_to_its_rows(store: Store, desk: Desk) -> None:

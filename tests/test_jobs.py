@@ -14,12 +14,12 @@ from app import recipe, workflow
 from app.api_keys import Keys, TypedKeys, variable_for
 from app.config import Settings
 from app.errors import RunError
-from app.jobs import Job, Jobs
 from app.recipe import Recipe
 from app.runs.run_recipes import recipe_of, same_rows
 from app.runs.starts import draft_run
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.jobs import Job, Jobs
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TextGeneration

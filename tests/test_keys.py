@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from app import draft, recipe, workflow
+from app import recipe, workflow
 from app.api_keys import KeyRing, Keys, TypedKeys, variable_for
 from app.config import Settings
-from app.desk import Desk
-from app.draft import OWN_ADDRESS, TYPED, Filled, fill
-from app.jobs import Job, Jobs
 from app.runs.model_check import Trial, try_out
 from app.runs.run_recipes import recipe_of
-from app.standby import Standby
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import OWN_ADDRESS, TYPED, Filled, fill
+from app.web.jobs import Job, Jobs
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tests.make_workspace import make_workspace
@@ -43,7 +44,8 @@ def forms(url: str, judge: str = "") -> Filled:
         **fill(recipe.example()),
         "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": "Name a river.\nName two.\nName three.",
         "rows": None, "name": "rivers",
-        **draft.prefixed("generator", {**model, "url": url}), **draft.prefixed("labeller", {**model, "url": judge or url}),
+        **form_values.prefixed("generator", {**model, "url": url}),
+        **form_values.prefixed("labeller", {**model, "url": judge or url}),
     }  # fmt: skip
 
 
@@ -72,11 +74,11 @@ def tried(desk: Desk, spec: ModelSpec, keys: Keys) -> Trial:
 def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: Desk) -> None:
     with FakeOpenAI() as generator, FakeOpenAI() as labeller:
         filled = forms(generator.url, labeller.url)
-        spec = draft.model_of(draft.part(filled, "generator"), "generator")
+        spec = form_values.model_of(form_values.part(filled, "generator"), "generator")
         desk.keys("ann").type(spec, KEY)
         job = worked(desk, filled)
         assert job.state == "failed" and "needs the key" in job.trouble and not labeller.calls
-        judge = draft.model_of(draft.part(filled, "labeller"), "labeller")
+        judge = form_values.model_of(form_values.part(filled, "labeller"), "labeller")
         desk.keys("ann").type(judge, OTHER)
         assert ended(desk.jobs.work(desk.store.runs.all()[0], desk.keys("ann"))).state == "done"
         assert {call["authorization"] for call in generator.calls} == {f"Bearer {KEY}"}
@@ -86,8 +88,8 @@ def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: Desk) -> None:
 def test_rating_what_is_answered_needs_no_generator(desk: Desk) -> None:
     with FakeOpenAI() as generator, FakeOpenAI() as labeller:
         filled = {**forms(generator.url, labeller.url), "rating.on": False}
-        spec = draft.model_of(draft.part(filled, "generator"), "generator")
-        judge = draft.model_of(draft.part(filled, "labeller"), "labeller")
+        spec = form_values.model_of(form_values.part(filled, "generator"), "generator")
+        judge = form_values.model_of(form_values.part(filled, "labeller"), "labeller")
         desk.keys("ann").type(spec, KEY)
         job = worked(desk, filled)
         run = desk.store.runs.get(job.run)
@@ -123,7 +125,7 @@ def test_a_typed_key_is_written_nowhere(desk: Desk) -> None:
 
     with FakeOpenAI(faults=fault) as server:
         filled = forms(server.url)
-        spec = draft.model_of(draft.part(filled, "generator"), "generator")
+        spec = form_values.model_of(form_values.part(filled, "generator"), "generator")
         desk.keys("ann").type(spec, KEY)
         job = worked(desk, filled)
         assert job.state == "failed" and "***" in job.trouble and KEY not in job.trouble

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, recipe
-from app.draft import TYPED
+from app import recipe
 from app.recipe import LARGEST_FILE, Recipe
-from app.shelf import LONGEST_NAME, Shelf, file_name, from_file, named
 from app.store.migrations import STEPS, migrate
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import TYPED
+from app.web.saved import LONGEST_NAME, Shelf, file_name, from_file, named
 from tasks import Magpie, SelfInstruct
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
@@ -115,23 +116,23 @@ def test_a_set_fills_the_three_roles(shelf: Shelf) -> None:
         labeller=ModelSpec(url=OWN, model="c", key_env="MY_KEY", extra={"top_k": 0}),
         responders=(ModelSpec(preset="vllm", model="b"), ModelSpec(preset="openai", model="d")),
     )  # fmt: skip
-    assert shelf.keep_models("judge large", draft.fill(made))
-    filled = {**draft.fill(recipe.example()), **shelf.models("judge large")}
-    back = draft.recipe_from(filled)
+    assert shelf.keep_models("judge large", form_values.fill(made))
+    filled = {**form_values.fill(recipe.example()), **shelf.models("judge large")}
+    back = form_values.recipe_from(filled)
     assert (back.generator, back.labeller, back.responders) == (made.generator, made.labeller, made.responders)
     assert back.task == recipe.example().task
     assert not shelf.keep_models("judge large", filled)
 
 
 def test_a_set_takes_the_response_models_away_where_it_has_none(shelf: Shelf) -> None:
-    shelf.keep_models("alone", draft.fill(TIDES))
-    before = draft.fill(Recipe(task=Magpie(), rows=1, responders=(ModelSpec(preset="vllm", model="b"),)))
-    assert draft.recipe_from({**before, **shelf.models("alone")}).responders == ()
+    shelf.keep_models("alone", form_values.fill(TIDES))
+    before = form_values.fill(Recipe(task=Magpie(), rows=1, responders=(ModelSpec(preset="vllm", model="b"),)))
+    assert form_values.recipe_from({**before, **shelf.models("alone")}).responders == ()
 
 
 def test_a_typed_key_is_in_no_set(shelf: Shelf) -> None:
-    filled = draft.fill(TIDES)
-    filled.update({"generator.preset": draft.OWN_ADDRESS, "generator.url": OWN, "generator.key_env": TYPED})
+    filled = form_values.fill(TIDES)
+    filled.update({"generator.preset": form_values.OWN_ADDRESS, "generator.url": OWN, "generator.key_env": TYPED})
     shelf.keep_models("typed", filled)
     content = shelf.store.model_sets.all()[0].content
     assert content["generator"] == {"url": OWN, "key_env": "KEY_FOR_MODELS_EXAMPLE_ORG"} | {
@@ -187,7 +188,7 @@ def test_a_file_with_a_mark_and_returns_is_read(tmp_path: Path) -> None:
     file = tmp_path / "A.TOML"
     file.write_bytes('\ufeffname = "tides"\r\nrows = 20\r\n[task]\r\nkind = "magpie"\r\nn_turns = 2\r\n'.encode())
     filled, more = from_file(file)
-    assert draft.recipe_from(filled) == TIDES and more == ""
+    assert form_values.recipe_from(filled) == TIDES and more == ""
 
 
 def test_an_input_beside_the_file_is_asked_for(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_an_input_beside_the_file_is_asked_for(tmp_path: Path) -> None:
     file.write_text(f'{{"task": {{"kind": "self-instruct"}}, "rows": 3, "inputs": {{"path": "{seeds}"}}}}')
     filled, more = from_file(file)
     assert (filled["inputs.path"], more) == (str(seeds), "")
-    assert isinstance(draft.recipe_from(filled).task, SelfInstruct)
+    assert isinstance(form_values.recipe_from(filled).task, SelfInstruct)
 
 
 @pytest.mark.parametrize(

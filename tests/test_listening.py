@@ -15,10 +15,10 @@ import uvicorn
 
 from app import workflow
 from app.config import Settings
-from app.listening import SAID, Ear, Listening
 from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.auto_pull import SAID, Ear, Listening
 from feedback.argilla.client import Server
 from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError
@@ -68,7 +68,7 @@ def reviewed(store: Store, run: Run) -> int:
 def test_argilla_is_asked_now_and_then(
     store: Store, here: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.listening.ASK_EVERY", 0.2)
+    monkeypatch.setattr("app.web.auto_pull.ASK_EVERY", 0.2)
     named = replace(here, argilla_url=argilla.url, argilla_key=argilla.api_key)
     run = sent(store, argilla)
     listening = Listening(store, lambda: named)
@@ -85,7 +85,7 @@ def test_argilla_is_asked_now_and_then(
 def test_argilla_calls_when_somebody_answers(
     store: Store, here: Settings, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.listening.ASK_EVERY", 0.2)
+    monkeypatch.setattr("app.web.auto_pull.ASK_EVERY", 0.2)
     settings: list[Settings] = []
     listening = Listening(store, lambda: settings[0])
     with served(listening) as address, Reviewer(argilla) as owner:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import draft
 from app.config import Settings
-from app.desk import Desk, Look
-from app.draft import OWN_ADDRESS, TYPED
-from app.pages import models
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import OWN_ADDRESS, TYPED
+from app.web.pages import models
+from app.web.state import Desk, Look
 from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, Fault
 
@@ -23,7 +23,8 @@ def desk(here: Settings, store: Store) -> Iterator[Desk]:
 def at(desk: Desk, url: str, **more: object) -> None:
     """The generator is at that address, without a model's name."""
     desk.keep(
-        SOMEBODY, draft.prefixed("generator", {"preset": OWN_ADDRESS, "url": url, "key_env": "", "model": "", **more})
+        SOMEBODY,
+        form_values.prefixed("generator", {"preset": OWN_ADDRESS, "url": url, "key_env": "", "model": "", **more}),
     )
 
 

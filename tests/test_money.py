@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, numbers, workflow
+from app import workflow
 from app.config import Settings
-from app.desk import Desk
-from app.pages import insights, models, rate
 from app.recipe import Recipe, parse
 from app.runs import pricing
 from app.runs.pricing import Price
 from app.runs.run_recipes import recipe_of
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import form_values, stats_tables
+from app.web.pages import insights, models, rate
+from app.web.state import Desk
 from app.workspace import Workspace
 from tasks import Magpie, local
 from tasks.engine.retries import Tally
@@ -104,13 +105,13 @@ def test_a_price_that_is_none(price: float) -> None:
 def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
     look = desk.look(SOMEBODY, run.id, {"page": "insights"})
-    table = numbers.of_cost(numbers.spent(desk, run), pricing.prices(made))
-    for row in numbers.cells(table):
+    table = stats_tables.of_cost(stats_tables.spent(desk, run), pricing.prices(made))
+    for row in stats_tables.cells(table):
         prompts, answers = (int(str(tokens)) for tokens in row[4:6])
         assert prompts and row[-1] == pytest.approx((prompts * 2 + answers * 10) / 1_000_000)
     html = insights.cost(look)
     assert "less than $0.01" in html and "prices in their settings" not in html
-    file = numbers.download(desk, run.id, "cost", "csv")
+    file = stats_tables.download(desk, run.id, "cost", "csv")
     assert file is not None
     head, first, *_ = file[0].decode().splitlines()
     assert head.endswith("US dollars") and not first.endswith(",")
@@ -119,11 +120,11 @@ def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Pat
 def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path)
     desk.permissions.allow_inputs(made.inputs)
-    desk.keep(SOMEBODY, draft.fill(made))
+    desk.keep(SOMEBODY, form_values.fill(made))
     place = {"page": "insights"}
     html = insights.cost(desk.look(SOMEBODY, run.id, place))
     assert "prices in their settings" in html and 'data-act="prices"' not in html
-    prices = {f"{role}.{name}": 3.0 for role in draft.ROLES for name in models.PRICES}
+    prices = {f"{role}.{name}": 3.0 for role in form_values.ROLES for name in models.PRICES}
     desk.keep(SOMEBODY, prices)
     look = desk.look(SOMEBODY, run.id, place)
     assert look.same and 'data-act="prices"' in insights.cost(look)
@@ -132,13 +133,13 @@ def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, h
     insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))
     html = insights.cost(desk.look(SOMEBODY, run.id, place))
     assert "less than $0.01" in html and 'data-act="prices"' not in html
-    file = numbers.download(desk, run.id, "cost", "csv")
-    assert file is not None and file[0] != numbers.as_csv(numbers.of_cost(numbers.spent(desk, run), {}))
+    file = stats_tables.download(desk, run.id, "cost", "csv")
+    assert file is not None and file[0] != stats_tables.as_csv(stats_tables.of_cost(stats_tables.spent(desk, run), {}))
 
 
 def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path)
-    desk.keep(SOMEBODY, {**draft.fill(made), "rating.aspects": ["honesty"]})
+    desk.keep(SOMEBODY, {**form_values.fill(made), "rating.aspects": ["honesty"]})
     assert "prices under Models" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
     desk.keep(SOMEBODY, {f"labeller.{name}": 3.0 for name in models.PRICES})
     assert "less than $0.01" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
@@ -165,7 +166,7 @@ def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: De
         chosen = replace(act(desk, filled={**whole, f"{role}.preset": "openai", f"{role}.top_p": 0.9}), was="local")
         after = models.preset_chosen(chosen, role).fill
         assert after is not None
-        spec = draft.model_of(draft.part(after, role), role)
+        spec = form_values.model_of(form_values.part(after, role), role)
         assert spec == ModelSpec(preset="openai", top_p=0.9)  # what a person typed stays
         back = replace(act(desk, filled={**after, f"{role}.preset": "local"}), was="openai")
         again = models.preset_chosen(back, role).fill

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from app import workflow
 from app.config import Settings
-from app.pages import export
-from app.pages.rows import rows
-from app.pages.verdict import letter_of
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.runs.run_recipes import amend
@@ -16,6 +13,9 @@ from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.pages import export
+from app.web.pages.review.rows import rows
+from app.web.pages.review.verdict import letter_of
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.exports.selection import Export
 from tests.desks import SOMEBODY, at_desk

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from app import draft, services
+from app import services
 from app.config import Settings
-from app.desk import Desk
-from app.draft import FormError
 from app.errors import PageError, RunError
-from app.pages import recipes
 from app.runs import row_edits
 from app.store.columns import now
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import FormError
+from app.web.pages import recipes
+from app.web.state import Desk
 from tasks.errors import SettingsError
 from tasks.types import Row
 from tests.desks import act, at_desk
@@ -131,9 +132,9 @@ def test_what_a_field_can_not_hold_is_said(desk: Desk) -> None:
         {"a": [float("nan")]},
     ):
         with pytest.raises(FormError):
-            draft.checked("rows", value)
+            form_values.checked("rows", value)
     for value in (0, -1, 2**53 - 1, 0.5, "", "x", None, True, [], {"a": [1]}):
-        assert draft.checked("rows", value) == value
+        assert form_values.checked("rows", value) == value
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def test_what_a_button_says_is_read_or_refused(desk: Desk, kept: tuple[str, Row]
 def _is_read_or_refused(desk: Desk, run: str, value: Any) -> None:
     said = act(desk, dict.fromkeys(("act", "place", "row"), value), run=run)
     with contextlib.suppress(FormError, PageError):
-        said = replace(said, data=draft.checked("data", said.data))  # as the page does
+        said = replace(said, data=form_values.checked("data", said.data))  # as the page does
         assert type(said.word) is str
     with contextlib.suppress(PageError):
         assert 0 <= said.number("place", 0, 7) <= 7

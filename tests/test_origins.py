@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from app import numbers, workflow
+from app import workflow
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import stats_tables
 from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.record_formats import kto, preference, ranking, raw, reward, sft
 from feedback.rating_origins import left_out, origin
@@ -101,7 +102,7 @@ def test_agreement_counts_what_people_gave_or_changed() -> None:
     assert left_out(40, 20).startswith("40 more ratings were only accepted as suggested and are left out")
     assert "Of 20 it is not known" in left_out(40, 20) and left_out(0, 0) == ""
     assert found.plain()["accepted"] == {"helpfulness": 40}
-    table = numbers.of_people(found)
+    table = stats_tables.of_people(found)
     assert table["only accepted"].to_list() == [0, 40, 40, 40]
 
 

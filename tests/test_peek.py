@@ -7,11 +7,11 @@ import pytest
 
 from app import recipe
 from app.config import Settings
-from app.jobs import Jobs
 from app.recipe import Recipe
 from app.runs import prompt_preview
 from app.runs.starts import draft_run
 from app.store.store import Store
+from app.web.jobs import Jobs
 from app.workspace import Workspace
 from tasks.errors import ClaywrightError
 from tests.servers import FakeOpenAI

@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.desk import Desk
 from app.errors import PageError, RunError
-from app.pages import people
-from app.pages.board import Act, Done
-from app.pages.rows import rows
 from app.review import reviewed_rows
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend
@@ -21,6 +17,10 @@ from app.store import migrations
 from app.store.migrations import STEPS
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.page_builder import Act, Done
+from app.web.pages.review import decisions
+from app.web.pages.review.rows import rows
+from app.web.state import Desk
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.selection import Export
 from feedback.reviewed_row import Judged, Merging
@@ -61,7 +61,7 @@ def judged(store: Store, run: Run, row: str) -> Judged:
 
 
 def press(desk: Desk, run: Run, row: str, word: str, **data: Any) -> Done:
-    done = people.act_on(Act(desk, "first", run.id, desk.filled("first"), {}, {"act": word, "row": row, **data}))
+    done = decisions.act_on(Act(desk, "first", run.id, desk.filled("first"), {}, {"act": word, "row": row, **data}))
     assert done is not None
     return done
 
@@ -187,12 +187,12 @@ def test_who_settles_is_asked_for_a_name(store: Store, here: Settings) -> None:
         act = Act(
             desk, "second", run.id, desk.filled("second"), {}, {"act": "settle", "row": row, "decision": "approve"}
         )
-        asked = people.act_on(act)
+        asked = decisions.act_on(act)
         assert asked is not None and asked.place["naming"]["act"] == "settle"
-        from app.pages import review
-        from app.pages import verdict as verdicts
+        from app.web.pages.review import page as review_page
+        from app.web.pages.review import verdict as verdicts
 
-        verdicts.be(replace(act, data={}, place=dict(asked.place), extra=["Ada"]), do=review.pressed)
+        verdicts.be(replace(act, data={}, place=dict(asked.place), extra=["Ada"]), do=review_page.pressed)
         assert "settled by Ada" in rows(desk.look("second", run.id, {"row": row}))
 
 

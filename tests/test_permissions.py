@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 
 import app.api as claywright
-from app import draft, recipe, shelf
+from app import recipe
 from app.api_keys import Keys, TypedKeys
 from app.config import Settings
-from app.desk import Desk
-from app.draft import FormError
 from app.inputs.inputs import Inputs
-from app.pages import consent, models
 from app.runs.permissions import Need, NotAllowed, Permissions, from_options, host_of, read_by
 from app.store.store import Store
+from app.web import form_values, saved
+from app.web.form_values import FormError
+from app.web.pages import consent, models
+from app.web.state import Desk
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests import conftest
@@ -135,7 +136,7 @@ def test_no_path_is_too_odd_to_be_asked_for(tmp_path: Path, downloads: Path) -> 
         assert found.inputs.path == str(downloads / odd)
         needs = Permissions(tmp_path / "data").needs(found, Keys(), downloads)
         assert [need.kind for need in needs] == ["writes"]
-        shelf.from_file(file)
+        saved.from_file(file)
 
 
 def test_who_sits_at_a_terminal_is_asked_in_words(tmp_path: Path, diary: Path, downloads: Path) -> None:
@@ -282,7 +283,7 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with FakeOpenAI() as server:
         made = recipe.load(written(downloads, server.url, diary))
-        desk.keep(SOMEBODY, draft.fill(made))
+        desk.keep(SOMEBODY, form_values.fill(made))
         asked = consent.question(desk.look(SOMEBODY, "", {}))
         assert f"Sends OPENAI_API_KEY to {host_of(server.url)}" in asked and f"Reads {diary}" in asked
         models.test(act(desk, extra=[""]), "generator")

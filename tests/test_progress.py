@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.desk import Desk, Look
-from app.draft import OWN_ADDRESS
-from app.pages import cards, generate, header, switcher
 from app.store.store import Store
+from app.web.form_values import OWN_ADDRESS
+from app.web.pages import generate, header, row_cards, run_switcher
+from app.web.state import Desk, Look
 from tasks.engine import retries
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
@@ -66,12 +66,12 @@ def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypat
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.run(act(desk)).run or ""
         look = until(desk, run, lambda look: (look.counts.answered, look.counts.rated) == (ROWS, 1))
-        assert look.waiting == "" and switcher.standing_word(look) == "running"
-        left = cards._left(look, 10.0)
+        assert look.waiting == "" and run_switcher.standing_word(look) == "running"
+        left = row_cards._left(look, 10.0)
         assert left is not None and left > 0
-        assert " left" in cards.progress_card(look) and "lost" not in cards.progress_card(look)
+        assert " left" in row_cards.progress_card(look) and "lost" not in row_cards.progress_card(look)
     look = until(desk, run, lambda look: bool(look.waiting))
-    card, top = cards.progress_card(look), header.header(look)
+    card, top = row_cards.progress_card(look), header.header(look)
     assert (
         "No answer since" in card and "Stop ends it; what was written is kept." in card and 'class="eta lost"' in card
     )
@@ -84,7 +84,7 @@ def test_a_job_that_failed_leads_to_where_that_is_mended(desk: Desk) -> None:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.preview(act(desk)).run or ""
         look = until(desk, run, lambda look: not look.busy)
-    assert "Open Models" in cards.progress_card(look) and "Open Models" in generate.progress(look)
+    assert "Open Models" in row_cards.progress_card(look) and "Open Models" in generate.progress(look)
 
 
 def test_a_preview_under_other_settings_says_so(desk: Desk) -> None:

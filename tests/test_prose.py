@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, expect
 
-from app.markdown import LONGEST, plain, rendered
 from app.store.store import Store
+from app.web.html.markdown import LONGEST, plain, rendered
 from tests.browser import App, person
 from tests.conftest import ROOT
 from tests.rows import edit, with_run
@@ -146,7 +146,7 @@ def test_long_texts_take_no_more_time_than_they_are_long() -> None:
         "|a|\n|-|\n",
     ]
     program = (
-        f"from app.markdown import rendered\nfor piece in {pieces!r}:\n    rendered(piece * (49_000 // len(piece)))\n"
+        f"from app.web.html.markdown import rendered\nfor piece in {pieces!r}:\n    rendered(piece * (49_000 // len(piece)))\n"
         r"    rendered(piece * (40_000 // len(piece)) + ' $ \) \] x')"
         "\nprint('well')"
     )

@@ -2,13 +2,14 @@
 
 import pytest
 
-from app import figures
 from app.config import Settings
 from app.errors import PageError
-from app.pages import filters, insights, looks, reasons
-from app.pages.board import Act
-from app.pages.rows import rows
 from app.store.store import Store
+from app.web import stats
+from app.web.page_builder import Act
+from app.web.pages import insights, rating_issues, rejection_reasons
+from app.web.pages.review import filters
+from app.web.pages.review.rows import rows
 from feedback.types import Rating, Verdict
 from tests.desks import at_desk
 from tests.rows import all_said, with_run
@@ -26,7 +27,7 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
 
     with at_desk(store, here) as desk:
         look = desk.look("first", run.id, {})
-        assert "Nobody has rejected a row yet." in reasons.panel(look)
+        assert "Nobody has rejected a row yet." in rejection_reasons.panel(look)
         all_said(
             store, "d",
             [
@@ -35,11 +36,11 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
             ],
         )  # fmt: skip
         look = desk.look("first", run.id, {})
-        page = reasons.panel(look)
+        page = rejection_reasons.panel(look)
         assert "4 rejections of 3 rows, 3 with a reason" in page
         assert "<b>2 rows (3 times)</b>" in page and "<b>1 row</b>" in page and "<b>bad</b>" not in page
         assert page.index("harmful") < page.index("&lt;b&gt;bad") < page.index("Ticked with other decisions")
-        assert "Approved: very good example" in page and reasons.TITLE in insights.panels(look)
+        assert "Approved: very good example" in page and rejection_reasons.TITLE in insights.panels(look)
 
         act = Act(desk, "first", run.id, desk.filled("first"), {}, {"act": "reason", "reason": "reject harmful"})
         done = insights.pressed(act)
@@ -70,13 +71,13 @@ def test_rate_lists_no_row_of_a_blind_audit(store: Store, here: Settings) -> Non
     run = with_run(store, 4, rate=far_apart)
     ids = [row.id for row in store.rows.page(run.id, 0, 4)]
     with at_desk(store, here) as desk:
-        desk.counted(run, figures.wide)
-        page = looks.first(desk.look("first", run.id, {}))
+        desk.counted(run, stats.wide)
+        page = rating_issues.first(desk.look("first", run.id, {}))
         assert page.count("<li>") == 4 and "blind audit" not in page
         push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
         store.reviews.plan(push, dict.fromkeys(ids[2:], 0.0), blind_audit=True)
-        desk.counted(run, figures.wide)
-        page = looks.first(desk.look("first", run.id, {}))
+        desk.counted(run, stats.wide)
+        page = rating_issues.first(desk.look("first", run.id, {}))
         assert page.count("<li>") == 2 and ids[0] in page and ids[1] in page
         assert ids[2] not in page and ids[3] not in page and "no rating of 3" not in page
         assert "2 rows of the blind audit are not listed here: people judge them before" in page

@@ -11,14 +11,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from app import draft, recipe, workflow
+from app import recipe, workflow
 from app.config import Settings
-from app.desk import Desk, Look
-from app.draft import TYPED, FormError
-from app.pages import compare, header, keeping, model_sets, recipes
-from app.pages.board import Done
 from app.recipe import LARGEST_FILE, Recipe
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import TYPED, FormError
+from app.web.page_builder import Done
+from app.web.pages import confirm, header, model_sets, recipe_compare, recipes
+from app.web.state import Desk, Look
 from app.workspace import Workspace
 from tasks import Magpie
 from tests.desks import SOMEBODY, act, at_desk
@@ -102,14 +103,14 @@ def test_a_key_is_never_in_it(desk: Desk) -> None:
 
 
 def test_saved_ones_are_listed_and_fill_the_forms(desk: Desk) -> None:
-    desk.keep(SOMEBODY, draft.fill(TIDES))
+    desk.keep(SOMEBODY, form_values.fill(TIDES))
     done = recipes.save(act(desk, extra=[f"  {ODD}\n"]))
     assert kept(desk) == [ODD] and ODD in done.toast
     listed = recipes.kept(look(desk))
     assert "<b>&" not in listed and "20 rows" in listed
-    desk.keep(SOMEBODY, draft.fill(recipe.example()))
+    desk.keep(SOMEBODY, form_values.fill(recipe.example()))
     done = recipes.library(act(desk, {"act": "open", "name": ODD}))
-    assert done.fill is not None and draft.recipe_from(done.fill) == TIDES
+    assert done.fill is not None and form_values.recipe_from(done.fill) == TIDES
     assert done.place["panel"] == "" and "is replaced" in done.toast and done.run is None
 
 
@@ -147,9 +148,9 @@ def test_deleting_is_asked_in_two_steps_and_a_double_click_is_one(desk: Desk) ->
     assert "Delete for good?" in recipes.kept(look(desk, **place)) and sorted(kept(desk)) == ["a", "b"]
     place = press("a", place)
     assert sorted(kept(desk)) == ["a", "b"]
-    place = press("b", place, keeping.TWICE)
+    place = press("b", place, confirm.TWICE)
     assert sorted(kept(desk)) == ["a", "b"]
-    place = press("b", place, keeping.TWICE)
+    place = press("b", place, confirm.TWICE)
     assert "Delete for good?" not in recipes.kept(look(desk, **place)) and kept(desk) == ["a"]
 
 
@@ -175,7 +176,7 @@ def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "tides.toml"
     file.write_text('name = "tides"\nrows = 20\n[task]\nkind = "magpie"\nn_turns = 2\n')
     done = recipes.open_file(act(desk, extra=[str(file)]))
-    assert done.fill is not None and draft.recipe_from(done.fill) == TIDES and "tides.toml" in done.toast
+    assert done.fill is not None and form_values.recipe_from(done.fill) == TIDES and "tides.toml" in done.toast
     assert recipes.open_file(act(desk, extra=[None])) == Done()
     for content in (b"rows = ", b"\xff", b"#" * (LARGEST_FILE + 1), b'rows = 1\n[task]\nkind = "magpie"\nn_turn = 2'):
         file.write_bytes(content)
@@ -188,7 +189,7 @@ def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
-    desk.keep(SOMEBODY, draft.fill(TIDES))
+    desk.keep(SOMEBODY, form_values.fill(TIDES))
     run = workflow.start(Workspace(here, desk.store), recipe.example())
     saved(desk, ODD)
     same = recipes.kept(look(desk, right=f"saved:{ODD}"))
@@ -203,7 +204,7 @@ def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
 @pytest.mark.parametrize("which", ["saved:gone", "run:gone", "saved:newer", "nonsense"])
 def test_what_can_not_be_compared_is_said(desk: Desk, which: str) -> None:
     desk.store.recipes.keep("newer", {"task": {"kind": "of tomorrow"}})
-    said = compare.comparison(look(desk, right=which), desk.store.recipes.all())
+    said = recipe_compare.comparison(look(desk, right=which), desk.store.recipes.all())
     assert 'class="field-error"' in said and "<table" not in said
 
 
@@ -222,7 +223,7 @@ def test_a_run_is_duplicated_into_a_new_one(desk: Desk, here: Settings) -> None:
     assert "Duplicate this one" not in header.header(look(desk))
     done = header.choose(act(desk, {"act": "duplicate", "id": run.id}, run=run.id))
     assert done.run == "" and done.fill is not None and done.page == "generate"
-    assert draft.recipe_from(done.fill) == replace(TIDES, name=f"{TIDES.name} 2")
+    assert form_values.recipe_from(done.fill) == replace(TIDES, name=f"{TIDES.name} 2")
     assert header.choose(act(desk, {"act": "recipe"})).place["panel"] == "recipe"
     assert header.choose(act(desk, {"act": "new"})).run == ""
 
@@ -235,7 +236,7 @@ def test_a_set_is_saved_listed_used_and_deleted(desk: Desk) -> None:
     model_sets.save(act(desk, extra=[ODD]))
     listed = model_sets.listed(look(desk))
     assert "&lt;i&gt;big&lt;/i&gt; writes" in listed and "<b>&" not in listed and "built-in model rates" in listed
-    desk.keep(SOMEBODY, draft.fill(recipe.example()))
+    desk.keep(SOMEBODY, form_values.fill(recipe.example()))
     done = model_sets.choose(act(desk, {"act": "use", "name": ODD}))
     assert done.fill is not None and done.fill["generator.model"] == "<i>big</i>"
     assert done.fill["task.kind"] == desk.filled(SOMEBODY)["task.kind"]

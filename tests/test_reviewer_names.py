@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, recipe
+from app import recipe
 from app.config import Settings
-from app.desk import Desk
-from app.draft import FormError
-from app.pages import verdict
-from app.pages.board import Act, Done
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import FormError
+from app.web.page_builder import Act, Done
+from app.web.pages.review import verdict
+from app.web.state import Desk
 from tests.conftest import Work
 from tests.desks import at_desk
 
@@ -65,7 +66,7 @@ def test_a_name_can_be_changed_and_outlives_restarts_and_other_recipes(desk: Des
     act = Act(desk, "first", run.id, desk.filled("first"), {}, {"act": "rename"})
     assert (verdict.say(act) or Done()).place == {"naming": {}}
     verdict.be(replace(act, data={}, extra=["Bo"], place={"naming": {}}))
-    desk.keep("first", draft.fill(recipe.example()))
+    desk.keep("first", form_values.fill(recipe.example()))
     desk._filled.clear()
     assert desk.reviewer("first") == "Bo (in the app)"
     for odd in ("", "   ", "x" * 101):

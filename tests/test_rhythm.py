@@ -3,18 +3,18 @@
 from typing import Any
 
 from app.config import Settings
-from app.desk import Desk
-from app.pages import review
-from app.pages.board import Act, Done
-from app.pages.rows import rows
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.page_builder import Act, Done
+from app.web.pages.review import page
+from app.web.pages.review.rows import rows
+from app.web.state import Desk
 from tests.desks import SOMEBODY, at_desk
 from tests.rows import with_run
 
 
 def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> Done:
-    return review.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
+    return page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
 
 
 def test_the_next_row_comes_also_where_the_decided_one_leaves_the_list(store: Store, here: Settings) -> None:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app import draft, recipe
+from app import recipe
 from app.api_keys import Keys
 from app.config import Settings
-from app.draft import OWN_ADDRESS
 from app.runs.model_check import try_out
 from app.runs.permissions import Need, Permissions
 from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import OWN_ADDRESS
 from app.workspace import Workspace
 from tasks.errors import EndpointRefused, SettingsError
 from tasks.models.openai import OpenAIEndpoint
@@ -212,11 +213,11 @@ def test_the_warning_is_said_by_a_run_once_and_by_a_trial(
 
 
 def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.pages import models
+    from app.web.pages import models
 
     monkeypatch.setenv(OF_THE_HOST, KEY)
     spec = {"url": "http://models.example.org/v1", "model": "m", "key_env": OF_THE_HOST}
-    typed = {"generator.preset": OWN_ADDRESS, **draft.prefixed("generator", spec)}
+    typed = {"generator.preset": OWN_ADDRESS, **form_values.prefixed("generator", spec)}
     filled = {**typed, "answers.by": "others", "responders": [spec], "labeller.preset": "scripted"}
     with FakeOpenAI() as server, at_desk(store, here) as desk:
         monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app import server
 from app.config import Settings
-from app.desk import Desk
 from app.errors import ServiceError, StoreError
 from app.file_locks import held, only_one, write_private
-from app.jobs import Jobs
-from app.security import DAY, HEADERS, OLD_COOKIE, Access
-from app.standby import Standby
 from app.store.store import Store
+from app.web import server
+from app.web.jobs import Jobs
+from app.web.security.access import DAY, HEADERS, OLD_COOKIE, Access
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from tests.conftest import Command
 
 # gradio's queue counts its events with what pandas is about to give up

@@ -17,7 +17,7 @@ from app import services
 from app.config import Settings
 from app.errors import ServiceError
 from app.file_locks import exclusively
-from app.standby import Standby
+from app.web.service_monitor import Standby
 from tests.conftest import ArgillaServer, Command, claywright
 
 Start = Callable[..., "subprocess.Popen[str]"]

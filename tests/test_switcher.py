@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from app import draft, parts
 from app.config import Settings
-from app.desk import Desk
 from app.errors import PageError, RunError
-from app.pages import generate, header, switcher
-from app.pages.board import Done
 from app.recipe import LONGEST_NAME
 from app.runs.run_recipes import recipe_of
 from app.store import maintenance
 from app.store.lease import working_on
 from app.store.store import Store
+from app.web import form_values
+from app.web.html import fragments
+from app.web.page_builder import Done
+from app.web.pages import generate, header, run_switcher
+from app.web.state import Desk
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
 
@@ -31,7 +32,7 @@ def desk(here: Settings, store: Store) -> Iterator[Desk]:
 
 
 def shown(desk: Desk, run: str = "", **place: object) -> str:
-    return switcher.menu(desk.look(SOMEBODY, run, {"page": "generate", **place}), "")
+    return run_switcher.menu(desk.look(SOMEBODY, run, {"page": "generate", **place}), "")
 
 
 def sure(desk: Desk, run: str, place: dict[str, object] | None = None) -> Done:
@@ -56,7 +57,7 @@ def test_the_list_says_size_age_and_state(desk: Desk, store: Store) -> None:
 
 
 def test_runs_can_be_found_where_there_are_many(desk: Desk, store: Store) -> None:
-    for number in range(switcher.FINDABLE - 1):
+    for number in range(run_switcher.FINDABLE - 1):
         with_run(store, 0, name=f"rivers-{number}")
     assert "Find a run" not in shown(desk)
     with_run(store, 0, name="lakes-1")
@@ -71,9 +72,9 @@ def test_runs_can_be_found_where_there_are_many(desk: Desk, store: Store) -> Non
     ],
 )  # fmt: skip
 def test_no_two_runs_have_one_name(name: str, taken: tuple[str, ...], fresh: str) -> None:
-    assert draft.fresh_name(name, taken) == fresh
+    assert form_values.fresh_name(name, taken) == fresh
     longest = "x" * LONGEST_NAME
-    assert len(draft.fresh_name(longest, (longest,))) == LONGEST_NAME
+    assert len(form_values.fresh_name(longest, (longest,))) == LONGEST_NAME
 
 
 def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: Settings) -> None:
@@ -109,7 +110,7 @@ def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: Desk, store: Stor
     assert "With it go 3 rows and 6 ratings." in asked and "Delete for good" in asked
     twice = header.choose(act(desk, {"act": "delete", "id": "rivers-1"}, run="rivers-1", place=dict(first.place)))
     assert len(store.runs.all()) == 2 and twice.run is None  # a double click is one
-    assert header.choose(act(desk, {"act": "keep"}, place=dict(first.place))).place == switcher.CALM
+    assert header.choose(act(desk, {"act": "keep"}, place=dict(first.place))).place == run_switcher.CALM
     assert sure(desk, "rivers-1").run == "" and [run.id for run in store.runs.all()] == ["lakes-1"]
     with pytest.raises(RunError):
         sure(desk, "rivers-1")
@@ -168,4 +169,4 @@ def test_an_uploaded_file_stays_one(desk: Desk, tmp_path: Path) -> None:
     ],
 )
 def test_a_text_is_cut_between_words_and_says_so(text: str, shown: str) -> None:
-    assert parts.clipped(text, 20) == shown
+    assert fragments.clipped(text, 20) == shown

@@ -10,13 +10,13 @@ import gradio as gr
 import pytest
 
 from app.config import Settings
-from app.desk import Desk
-from app.jobs import Jobs
-from app.pages.board import Act, Action, Board, Done
-from app.pages.tabs import Tab
-from app.standby import Standby, Standing
 from app.store.store import Store
-from app.ui import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
+from app.web.jobs import Jobs
+from app.web.layout import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
+from app.web.page_builder import Act, Action, Board, Done
+from app.web.service_monitor import Standby, Standing
+from app.web.state import Desk
+from app.web.tab_sync import Tab
 
 BROWSER = "somebody"
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import recipe
-from app.comparing import NONE, NOT_THERE, differing, parts_of, settings_of
 from app.recipe import Recipe, to_toml
+from app.web.pages.recipe_diff import NONE, NOT_THERE, differing, parts_of, settings_of
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.models.spec import ModelSpec

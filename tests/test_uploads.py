@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.config import Settings
-from app.desk import Desk
 from app.errors import StoreError
 from app.inputs import inputs, uploads
 from app.inputs.files import called
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES, as_file
 from app.inputs.table import LONGEST_LINE
-from app.jobs import Jobs
-from app.standby import Standby
 from app.store.store import Store
+from app.web.jobs import Jobs
+from app.web.service_monitor import Standby
+from app.web.state import Desk
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")
@@ -162,8 +162,8 @@ def test_a_folder_half_copied_is_removed(tmp_path: Path, here: Settings) -> None
 
 
 def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Settings, store: Store) -> None:
-    from app.pages import inputs as page
-    from app.pages.board import Act
+    from app.web.page_builder import Act
+    from app.web.pages import inputs as page
 
     for name, content in (("a.md", "# A\n\nText."), ("b.pdf", "x"), ("<c>.png", "x")):
         (tmp_path / name).write_text(content)
@@ -311,8 +311,8 @@ def test_a_look_shows_the_first_rows_as_they_will_be_read(tmp_path: Path) -> Non
 
 
 def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, store: Store) -> None:
-    from app.pages import inputs as page
-    from app.pages.board import Act
+    from app.web.page_builder import Act
+    from app.web.pages import inputs as page
 
     jobs = Jobs(store, here)
     desk = Desk(store, here, jobs, Standby(here, lambda words: None))

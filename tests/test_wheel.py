@@ -78,7 +78,7 @@ def test_the_documents_of_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, (ROOT / "app/docs/security.md").read_text(encoding="utf-8")), (
         done.stderr
     )
-    code = "from claywright.app.parts import help_panel; print(help_panel('review'))"
+    code = "from claywright.app.web.html.fragments import help_panel; print(help_panel('review'))"
     assert 'data-doc="export"' in python(installed, tmp_path, code).stdout
 
 

@@ -58,7 +58,7 @@ def everywhere(
     """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""
     DATA["folder"] = data
     if context.invoked_subcommand is None:
-        from app.server import serve
+        from app.web.server import serve
 
         serve(settings(data), terminal.say, port=port, browse=browser)
 

@@ -57,7 +57,7 @@ def open_app(
     as_json: AsJson = False,
 ) -> None:
     """Print the address that lets a browser into the running app, and open it."""
-    from app import server
+    from app.web import server
 
     app_settings = settings(DATA["folder"])
     url, access = server.running_app(app_settings)

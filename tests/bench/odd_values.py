@@ -14,9 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from app.config import Settings
-from app.desk import Desk
 from app.runs import row_edits
 from app.store.store import Store
+from app.web.state import Desk
 from tests.desks import at_desk
 from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, words_of_buttons
 from tests.rows import made_of, with_run

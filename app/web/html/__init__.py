@@ -1,0 +1,1 @@
+"""Pieces of HTML: texts as they are read, formulas, plots, colours and type."""

@@ -1,0 +1,238 @@
+"""What pages are built on: fields, parts that show a look, and actions. app/web/layout.py connects them with Gradio.
+
+A part is a piece of HTML made anew from each look; an action is one function of ours behind a button. What goes wrong in
+an action is a sentence at the place that it names.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app.errors import PageError, RunError
+from app.web import form_values
+from app.web.form_fields import Form
+from app.web.form_values import Filled
+from app.web.html import fragments
+from app.web.state import Desk, Look
+from tasks.types import Row
+
+Show = Callable[[Look], Any]
+LONGEST_TEXT = 1_000
+"""Characters of a text that a button says: an id or a name."""
+NUMBER = re.compile(r"[0-9]{1,12}")
+CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Act:
+    """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
+
+    desk: Desk
+    browser: str
+    run_id: str
+    filled: Filled
+    place: dict[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    extra: Sequence[Any] = ()
+    was: Any = None
+    """What the field held before, where the action is that field's own."""
+
+    @property
+    def look(self) -> Look:
+        return self.desk.look(self.browser, self.run_id, self.place)
+
+    # -- what the button said; the browser sends it, so that it may be anything
+
+    @property
+    def word(self) -> str:
+        """The button's data-act, "" for none. Raises PageError."""
+        return self.text("act", "")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text that the button said; `default` where it said none. Raises PageError."""
+        value = self.data.get(name, default)
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+            raise PageError
+        return value
+
+    def number(self, name: str, least: int, most: int) -> int:
+        """A whole number from `least` to `most` that the button said. Raises PageError."""
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | str) or not NUMBER.fullmatch(str(value)):
+            raise PageError
+        if not least <= int(value) <= most:
+            raise PageError
+        return int(value)
+
+    def row(self) -> Row:
+        """The row of the run that the button belongs to. Raises PageError, and RunError for one that is not there."""
+        row = self.desk.store.rows.get(self.text("row"))
+        if not row.id.startswith(f"{self.run_id}-"):
+            raise RunError(f"There is no row '{row.id}' in this run.")
+        return row
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action changed: the run shown, the forms' fields, the place in the run, the page; a word about it."""
+
+    run: str | None = None
+    fill: Filled | None = None
+    place: Mapping[str, Any] = field(default_factory=dict)
+    page: str = ""
+    toast: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong all the same, by field or place."""
+    field: str = ""
+    """The form's field that is to have the focus."""
+
+
+def stop(act: Act) -> Done:
+    """Ends the job of the run that is shown."""
+    job = act.desk.jobs.of(act.run_id)
+    act.desk.jobs.stop(act.run_id)
+    messages = {
+        "push": "Stopping after the batch that is on its way.",
+        "file": "Stopping before the file is there, if there is time.",
+        "hub": "Stopping before anything changes on the Hub, if there is time.",
+        "argilla": "Stopping after the batch that is on its way.",
+    }
+    return Done(
+        toast=messages.get((job.into or job.what) if job else "", "Stopping: what was sent is waited for and kept.")
+    )
+
+
+Do = Callable[[Act], Done | None]
+
+
+@dataclass
+class Action:
+    event: Callable[..., Any]
+    do: Do
+    forms: bool
+    extra: list[Component]
+    field: str = ""
+    often: bool = False
+    """True where a second click counts though the first one is not answered yet."""
+    page: str = "top"
+    keeps: bool = False
+    """True where the extra fields hold on to what was typed into them."""
+
+    @property
+    def pressed(self) -> bool:
+        """True where it is done at a click: what is wrong then may take the focus."""
+        return getattr(self.event, "event_name", "") == "click"
+
+
+@dataclass
+class Board:
+    """Filled while the pages are built."""
+
+    form: Form = field(default_factory=Form)
+    shows: list[tuple[str, Any, Show]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    looked_at: tuple[Filled, dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    """The forms that were looked at last, and what could not be used of them."""
+
+    @property
+    def page(self) -> str:
+        """The page that is being built."""
+        return self.form.page
+
+    def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
+        """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
+
+        def shown(look: Look) -> Any:
+            value = show(look)
+            return gr.update(value=value, visible=bool(value))
+
+        html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
+        self.shows.append((self.page, html, shown))
+        if act is not None:
+            self.actions.append(Action(html.click, act, False, [], often=often, page=self.page))
+        return html
+
+    def dress(self, component: Any, show: Show) -> Any:
+        """`component` looks as `show` says: an update of its value, visibility, choices."""
+        self.shows.append((self.page, component, show))
+        return component
+
+    def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
+        """A button whose words come from a look; without words it is not there."""
+
+        def shown(look: Look) -> Any:
+            label = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
+            return gr.update(value=label, visible=True) if label else gr.update(visible=False)
+
+        button = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
+        self.shows.append((self.page, button, shown))
+        self.act(button.click, do, forms=forms)
+        return button
+
+    def act(
+        self,
+        event: Callable[..., Any],
+        do: Do,
+        *,
+        forms: bool = False,
+        extra: Sequence[Component] = (),
+        keeps: bool = False,
+    ) -> None:
+        """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied
+        unless it `keeps` them."""
+        self.actions.append(Action(event, do, forms, list(extra), page=self.page, keeps=keeps))
+
+    def changes(self, name: str, do: Do) -> None:
+        """The field of that name has an action of its own when a person changes it."""
+        component: Any = self.form.fields[name]
+        self.own.add(name)
+        event = component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input
+        self.actions.append(Action(event, do, True, [], name, page=self.page))
+
+    def problem(self, *places: str) -> gr.HTML:
+        """Where what is wrong with `places` is said."""
+
+        def show(look: Look) -> str:
+            problems, leads = look.place.get("problems", {}), look.place.get("leads", {})
+            listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
+            return "".join(fragments.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
+
+        return self.part(show, self.follow)
+
+    def follow(self, act: Act) -> Done:
+        """Goes to where something is mended: another page, and a field there. What is wrong there stays said."""
+        page, name, led = act.text("page"), act.text("field", ""), act.place.get("leads", {})
+        if page not in self.form.pages.values() or (name and name not in self.form.pages):
+            raise PageError
+        problems = {key: message for key, message in act.place.get("problems", {}).items() if key not in led}
+        return Done(page=page, problems=problems, field=name)
+
+    def lead(self, page: str, name: str = "", title: str = "") -> str:
+        """A button that goes to a page, and to a field there."""
+        label = " → ".join(filter(None, [page.capitalize(), title]))
+        return fragments.button(f"Open {label}", "lead", act="place", page=page, field=name)
+
+    def wrong(self, look: Look) -> str:
+        """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
+        page, problems = str(look.place.get("page", "")), look.place.get("problems", {})
+        form, focus = self.form, look.place.get("focus", ("", 0.0))
+        names = {name for name, where in form.pages.items() if where in (page, "top")}
+        if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
+            self.looked_at = look.filled, form_values.unusable(look.filled)
+        live = {name: message for name, message in self.looked_at[1].items() if name in names}
+        known = {**live, **{name: message for name, message in problems.items() if name in names}}
+        if focus[0] in names:
+            known.setdefault(focus[0], "")
+        items = "".join(
+            "<li "
+            f"{fragments.attrs(at=form.places[name], fold=form.folds.get(name, ''), focus=focus[1] if name == focus[0] else '')}>"
+            f"{fragments.t(fragments.sentence(message))}</li>"
+            for name, message in known.items()
+        )
+        return f"<ul hidden>{items}</ul>" if items else ""

@@ -1,0 +1,404 @@
+"""Generate: what to make, from which input; a preview of the first rows; the run, with its progress and its failures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from app.errors import RunError
+from app.runs import forecast, pricing
+from app.runs import prompt_preview as peeking
+from app.runs.run_recipes import recipe_of, recipe_text
+from app.web.form_fields import add_fields
+from app.web.html import fragments
+from app.web.html.fragments import count
+from app.web.page_builder import Act, Board, Done, stop
+from app.web.pages import consent, inputs, row_edits, run_switcher
+from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
+from app.web.state import PREVIEW_ROWS, Look
+from tasks import TASKS
+from tasks.answering import Answers
+from tasks.engine.budget import Budget
+from tasks.types import Response
+
+LATEST = 3
+EXPORTING = {
+    "file": "Rows are being written into a file.",
+    "hub": "Rows are on their way to the Hub.",
+    "argilla": "Finished rows are on their way to Argilla.",
+}
+RESUMABLE = ("paused", "stopped", "interrupted")
+
+
+def build(board: Board) -> None:
+    with gr.Row(elem_classes="page-bar"):
+        board.part(head)
+        board.part(facts, scale=0, min_width=0)
+        board.button(stop_words, stop, forms=False, min_width=90, elem_id="stop")
+        board.button(again_words, run_switcher.new_run, forms=False, min_width=90, elem_id="new-run")
+        board.button(preview_words, preview, min_width=120, elem_id="preview")
+        board.button(resume_words, resume, primary=True, min_width=130, elem_id="resume")
+        board.button(run_words, run, primary=True, min_width=130, elem_id="run")
+        board.button(next_words, go_on, forms=False, primary=True, min_width=130, elem_id="next")
+    with gr.Row(elem_classes="cols"):
+        with gr.Column(elem_classes=["side", "card"]):
+            _settings(board)
+        with gr.Column(elem_classes="mainc"):
+            consent.build(board)
+            board.problem("task", "answers", "budget", "generate")
+            board.part(progress, lambda act: board.follow(act) if act.word == "place" else retry(act))
+            board.part(cards, on_cards)
+            row_edits.build(board)
+
+
+def _settings(board: Board) -> None:
+    form = board.form
+    form.add("name", gr.Textbox("dataset", label="Name of the run", max_lines=1, interactive=True))
+    choices = [(f"{task.title}\n{task.summary}", kind) for kind, task in TASKS.items()]
+    form.add(
+        "task.kind",
+        gr.Radio(
+            choices,
+            value=next(iter(TASKS)),
+            label="What to make",
+            elem_classes="tasks",
+            interactive=True,
+            elem_id="task",
+        ),
+    )
+    with gr.Column(visible=False) as input_fields:
+        inputs.build(board)
+    board.dress(input_fields, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
+    with gr.Row():
+        rows = form.add(
+            "rows", gr.Number(8, label="Rows", precision=0, interactive=True, min_width=100, elem_id="rows")
+        )
+        board.dress(
+            rows,
+            lambda look: gr.update(placeholder="" if TASKS[look.filled["task.kind"]].draws else "all"),
+        )
+        form.add(
+            "answers.n",
+            gr.Number(
+                None,
+                label="Answers each",
+                precision=0,
+                interactive=True,
+                min_width=100,
+                placeholder="one",
+            ),
+        )
+    for kind, task in TASKS.items():
+        with gr.Column(visible=False) as own:
+            add_fields(form, kind, task, folded=f"Settings of {task.title}")
+        board.dress(own, _only_for(kind))
+    with gr.Accordion("Budget", open=False, elem_classes="more"):
+        add_fields(form, "budget", Budget)
+    with gr.Accordion("More", open=False, elem_classes="more"):
+        form.add(
+            "seed",
+            gr.Number(None, label="Seed", info="Empty: another run makes other rows.", precision=0, interactive=True),
+        )
+        add_fields(form, "answers", Answers, ["system_prompt", "principles"])
+        with gr.Row():
+            form.add(
+                "inputs.skip",
+                gr.Number(0, label="Input rows to skip", precision=0, interactive=True, min_width=100),
+            )
+            form.add(
+                "inputs.limit", gr.Number(None, label="Most input rows", precision=0, interactive=True, min_width=100)
+            )
+    look_at = gr.Button(
+        "Prompt that will be sent", variant="secondary", size="sm", elem_id="peek", elem_classes="quiet"
+    )
+    board.act(look_at.click, peek, forms=True)
+    board.part(prompt)
+
+
+def _only_for(kind: str) -> Callable[[Look], Any]:
+    return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
+
+
+# -- what the page says
+
+
+def head(look: Look) -> str:
+    return fragments.page_head("Generate", _line(look))
+
+
+def _line(look: Look) -> str:
+    answered = look.counts.answered
+    if look.working and look.job is not None:
+        if look.job.what == "preview":
+            first = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+            return look.job.saying or f"Writing the first {'row' if first == 1 else f'{first} rows'}."
+        if look.job.what == "work":
+            return "Running, also when this page is closed. Changes on the left are for the next run."
+        if look.job.what == "export":
+            return EXPORTING[look.job.into]
+        return {
+            "rate": "The labeller is at work.",
+            "again": "Drawing one row anew.",
+            "push": "Rows are on their way to Argilla.",
+            "pull": "Asking Argilla.",
+        }[look.job.what]
+    if look.elsewhere:
+        return "Another process works on this run. It is shown here as it grows."
+    match look.standing:
+        case "draft" if answered and not look.same:
+            return "Made with other settings: preview again to see what these give."
+        case "draft" if answered:
+            return "Look at these rows, then run the rest. They are kept, and not paid for again."
+        case "paused":
+            return "Paused. What was made is kept."
+        case "stopped" | "interrupted":
+            return f"{look.standing.capitalize()} after {count(answered, 'row')}. Everything made is kept."
+        case "done":
+            return f"Done: {count(answered, 'row')}." + (
+                "" if look.same else " The settings on the left are for a new run."
+            )
+    first, rest = first_rows(look), _rows(look)
+    then = "then run." if rest is not None and rest <= first else "then run the rest."
+    return f"Try {count(first, 'row')}, look at {'it' if first == 1 else 'them'}, {then}"
+
+
+def _rows(look: Look) -> int | None:
+    """How many rows the forms give at most; None where that can't be told."""
+    if look.wanted is None:
+        return None
+    known = (look.desk.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
+    return min((rows for rows in known if rows), default=None)
+
+
+def first_rows(look: Look) -> int:
+    """How many rows a preview writes: no more than there are to be."""
+    return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
+
+
+def facts(look: Look) -> str:
+    """The forecast, once there is something to tell it from."""
+    if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
+        return ""
+    rows = look.desk.expected(look.wanted)
+    estimate = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    if estimate is None or not estimate.calls:
+        return ""
+    items = [count(estimate.calls, "call")]
+    if estimate.tokens is not None and estimate.seconds is not None:
+        items += [f"{_range(estimate.tokens, estimate.spread)} tokens", _time(estimate.seconds, estimate.spread)]
+    if estimate.dollars:
+        most = pricing.format_dollars(estimate.dollars * (1 + (estimate.spread or 0)))
+        known = pricing.format_dollars(estimate.dollars)
+        items.append(known if most == known else f"{known}, likely at most {most}")
+        if source := pricing.price_source(look.wanted):
+            items[-1] += f" ({source})"
+    what = f"{count(estimate.rows, 'more row', 'more rows')}: " if estimate.rows else ""
+    return f'<p class="forecast" role="status">{fragments.t(what)}{fragments.t(" · ".join(items))}</p>'
+
+
+def _range(tokens: int, spread: float | None) -> str:
+    """ "5,200", or from how many to how many: "4,800–5,600"; "up to 14,000" where there may be next to none."""
+    if not spread or round(tokens * spread) < 1:
+        return f"{tokens:,}"
+    least, most = (float(f"{max(0.0, tokens * (1 + sign * spread)):.2g}") for sign in (-1, 1))
+    return f"up to {most:,.0f}" if least < tokens / 10 else f"{least:,.0f}–{most:,.0f}"
+
+
+def _time(seconds: float, spread: float | None) -> str:
+    least, most = (fragments.duration(seconds * max(0.0, 1 + sign * (spread or 0.0))) for sign in (-1, 1))
+    if least == most:
+        return f"about {most}"
+    if (spread or 0.0) > 0.9:
+        return f"up to {most}"
+    (low, unit), (high, other) = least.split(" "), most.split(" ")
+    return f"{low}–{high} {other}" if unit.rstrip("s") == other.rstrip("s") else f"{least} to {most}"
+
+
+def stop_words(look: Look) -> str:
+    return "Stop" if look.working and look.job is not None and look.job.what != "pull" else ""
+
+
+def preview_words(look: Look) -> str:
+    if look.busy:
+        return ""
+    if look.standing in RESUMABLE:
+        return ""
+    if look.same and (look.standing != "draft" or look.counts.answered):
+        return ""
+    return f"Preview {count(first_rows(look), 'row')}"
+
+
+def again_words(look: Look) -> str:
+    ended = look.standing in RESUMABLE or (look.standing == "done" and look.same)
+    return "New run" if ended and not look.busy else ""
+
+
+def resume_words(look: Look) -> str:
+    """A run that was cut off goes on as the same run, whatever the forms say by now."""
+    if look.busy or look.standing not in RESUMABLE:
+        return ""
+    left = (look.total or 0) - look.counts.answered
+    return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
+
+
+def run_words(look: Look) -> str:
+    """The primary action, with its number."""
+    if look.busy or look.standing in RESUMABLE:
+        return ""
+    answered = look.counts.answered
+    if look.standing == "done" and look.same:
+        rows = look.desk.expected(look.wanted) if look.wanted else None
+        return f"Make {count(rows - answered, 'more row', 'more rows')}" if rows and rows > answered else ""
+    rows = _rows(look)
+    return f"Run {count(rows, 'row')}" if rows else "Run"
+
+
+def next_step(look: Look) -> tuple[str, str]:
+    """(what is to be done with the rows of a run that is done, the page where); nothing for any other run."""
+    if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
+        return "", ""
+    counts, recipe = look.counts, look.recipe
+    unrated = counts.answered - counts.rated
+    if recipe is not None and recipe.rating is not None and unrated > 0:
+        return f"Rate {count(unrated, 'row')}", "rate"
+    if counts.reviewed < counts.answered:
+        return f"Review {count(counts.answered - counts.reviewed, 'row')}", "review"
+    return (f"Export {count(counts.approved, 'row')}", "export") if counts.approved else ("", "")
+
+
+def next_words(look: Look) -> str:
+    return next_step(look)[0]
+
+
+def go_on(act: Act) -> Done:
+    return Done(page=next_step(act.look)[1])
+
+
+def progress(look: Look) -> str:
+    if look.run is None:
+        return ""
+    if look.working and look.job is not None and look.job.what == "again":
+        return ""
+    failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
+    troubled = failed or look.run.reason or look.counts.failed or look.counts.dropped
+    if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
+        return marked(look)
+    return progress_card(look)
+
+
+def cards(look: Look) -> str:
+    """Rows of the run: the first ones, or those that came last while it runs."""
+    store = look.desk.store
+    if look.run is None:
+        return _nothing(look)
+    first = previewing(look)
+    if look.busy and not first and look.job is not None and look.job.what != "again":
+        rows = store.rows.latest(look.run.id, LATEST)
+        numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
+        latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
+        return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
+    first_rows = store.rows.first(look.run.id, PREVIEW_ROWS)
+    writing = being_written(look) if first else []
+    shown = ""
+    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in first_rows])
+    for row, dropped in first_rows:
+        if writing and not row.responses and not dropped:
+            row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
+        shown += row_edits.card(look, row, numbers[row.id], dropped)
+    if first:
+        preview_size = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+        for number in range(len(first_rows) + 1, preview_size + 1):
+            shown += waiting_card(number, *(writing.pop(0) if writing else ()))
+    if not shown:
+        return "" if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
+    if first or (look.standing == "draft" and look.same):
+        return shown
+    title = "First rows" if look.same or look.standing != "draft" else "Rows made with other settings"
+    return f'<h3 class="between">{title}</h3>{shown}'
+
+
+def previewing(look: Look) -> bool:
+    return look.working and look.job is not None and look.job.what == "preview"
+
+
+def _nothing(look: Look) -> str:
+    task = TASKS[look.filled["task.kind"]]
+    source = "from nothing but the model" if task.draws else "from your input"
+    local = look.filled["generator.preset"] == "local"
+    first = first_rows(look)
+    return fragments.empty(
+        "No rows yet",
+        f"Preview writes {count(first, 'row')} {source}, so that you can judge {'it' if first == 1 else 'them'} before "
+        "the rest is made.",
+        "Takes some seconds with the built-in model, which is for trying only." if local else "",
+        fragments.button("Try it", "press", act="try") if local and task.draws else "",
+    )
+
+
+def prompt(look: Look) -> str:
+    """The prompt that was asked for, while the settings are those that it was made from."""
+    messages, of = look.place.get("prompt"), look.place.get("prompt_of")
+    if messages is None or look.wanted is None or recipe_text(look.wanted) != of:
+        return ""
+    if not messages:
+        return fragments.note("No model is asked: the rows are taken as they are.")
+    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in messages)
+    return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{conversation}</div>'
+
+
+# -- what can be done
+
+
+def on_cards(act: Act) -> Done:
+    return preview(act) if act.word == "try" else row_edits.change(act)
+
+
+def peek(act: Act) -> Done:
+    """Shows the first prompt; pressed again, it goes."""
+    recipe = act.desk.recipe(act.filled)
+    serialized = recipe_text(recipe)
+    if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
+        return Done(place={"prompt": None})
+    try:
+        first_prompt = peeking.prompt(
+            act.desk.store, act.desk.settings, recipe, lambda message: None, act.desk.keys(act.browser)
+        )
+    except TimeoutError:
+        raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
+    return Done(place={"prompt": first_prompt.said if first_prompt else [], "prompt_of": serialized})
+
+
+def preview(act: Act) -> Done:
+    started, recipe = act.desk.begin({**act.filled}, act.run_id)
+    act.desk.jobs.preview(started, act.desk.keys(act.browser), PREVIEW_ROWS)
+    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+
+
+def resume(act: Act) -> Done:
+    """Goes on with the run that is shown: with more rows or another labeller, if the forms say so, else as it was."""
+    look = act.look
+    if look.run is not None:
+        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted if look.same else look.recipe)
+    return Done()
+
+
+def run(act: Act) -> Done:
+    """Runs what the forms describe; more of the run that is shown, if that is the same."""
+    look = act.look
+    if look.run is not None and look.standing != "draft" and look.same:
+        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
+        return Done(run=look.run.id)
+    started, recipe = act.desk.begin(act.filled, act.run_id)
+    act.desk.jobs.work(started, act.desk.keys(act.browser), recipe)
+    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+
+
+def retry(act: Act) -> Done:
+    """Works what failed again; of a run that is not done, the rest as well."""
+    run = act.desk.store.runs.get(act.run_id)
+    if run.state == "draft":
+        act.desk.jobs.preview(run, act.desk.keys(act.browser), PREVIEW_ROWS)
+        return Done()
+    act.desk.jobs.work(run, act.desk.keys(act.browser), recipe_of(run), retry_failed=True)
+    return Done()

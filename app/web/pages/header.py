@@ -1,0 +1,139 @@
+"""The header: which run, how far its rows have come, and whether models and Argilla are there."""
+
+import time
+from dataclasses import replace
+
+from app.errors import PageError
+from app.runs.run_recipes import recipe_of
+from app.web import form_values
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages import recipes, run_switcher
+from app.web.state import Look, named_model
+
+STEPS = (
+    ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
+    ("exported", "exported"),
+)  # fmt: skip
+TOAST = 4.0
+"""Seconds that a word about what was done stays."""
+
+
+def build(board: Board) -> None:
+    board.part(header, choose, elem_id="top")
+    board.part(toast, elem_id="toast")
+    board.part(board.wrong, elem_id="wrong")
+    recipes.build(board)
+
+
+def choose(act: Act) -> Done:
+    """Another run, with the forms as its recipe has them; or a new one, of the settings of this one or as they are."""
+    if act.word in recipes.TITLES:
+        return recipes.turn(act)
+    if act.word in ("run", "duplicate"):
+        run = act.desk.store.runs.get(act.text("id"))
+        filled = act.desk.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
+        if act.word == "run":
+            return Done(run=run.id, fill=filled, place=run_switcher.BEGINNING)
+        message = f"A new run with the settings of {run.name}. Nothing is made yet."
+        return replace(run_switcher.new_run(replace(act, filled=filled)), toast=message)
+    match act.word:
+        case "new":
+            return replace(run_switcher.new_run(act), toast="A new run: it begins with the settings as they are now.")
+        case "delete":
+            return run_switcher.end(act)
+        case "name":
+            again = act.place.get("run to name") == act.text("id")
+            return Done(place={**run_switcher.CALM, "run to name": "" if again else act.text("id")})
+        case "named":
+            return run_switcher.rename(act)
+        case "keep":
+            return Done(place=run_switcher.CALM)
+    raise PageError
+
+
+def toast(look: Look) -> str:
+    """A word about what was just done; it goes by itself."""
+    message, when = look.place.get("toast", ("", 0.0))
+    return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
+
+
+def header(look: Look) -> str:
+    name = look.run.name if look.run else "New run"
+    word = run_switcher.standing_word(look)
+    pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
+    kind = look.recipe.task.title if look.recipe else "nothing made yet"
+    total = max(look.total or 0, look.counts.answered, 1)
+    steps = "".join(_step(word_, getattr(look.counts, key), total) for word_, key in STEPS)
+    dots = "".join(
+        f'<li class="{tone}" title="{t(more)}"><b>{t(word)}</b><span>{t(name)}</span></li>'
+        for name, word, tone, more in connections(look)
+    )
+    return (
+        f'<header class="top" data-run="{t(look.run.id if look.run else "")}">{_skip(look)}'
+        f'<a class="mark" href="./" aria-label="Claywright, start">{fragments.BOWL}<span>Claywright</span></a>'
+        f'<details class="switch"><summary><span class="sr">Run </span><span class="run"><b>{t(name)}</b>'
+        f'<span>{t(kind)}</span></span>{pill}<span class="sr">Change run</span></summary>'
+        f"{run_switcher.menu(look, recipes.tools(look))}</details>"
+        f'<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
+        f'<ul class="dots" aria-label="Connections">{dots}</ul>'
+        f'<nav class="tools" aria-label="Recipe and command">{recipes.tools(look)}</nav></header>'
+    )
+
+
+def _skip(look: Look) -> str:
+    """The way past the header, the settings and the filters, for those who go by keyboard."""
+    shows_row = look.place.get("page") == "review" and look.counts.answered
+    return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
+
+
+def _step(word: str, number: int, total: int) -> str:
+    kind = "zero" if not number else "full" if number >= total else "some"
+    return (
+        f'<li class="{kind}"><b>{number:,}</b><span>{word}</span><i style="--f:{min(number / total, 1):.3f}"></i></li>'
+    )
+
+
+def connections(look: Look) -> list[tuple[str, str, str, str]]:
+    """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
+    models = [_model(look, role) for role in ("generator", "labeller")]
+    argilla = look.desk.standby.argilla
+    word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
+    if look.working and look.job is not None and look.job.what in ("push", "pull"):
+        word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
+    return [*models, ("Argilla", word, tone, argilla.words or argilla.url)]
+
+
+def _model(look: Look, role: str) -> tuple[str, str, str, str]:
+    title = role.capitalize()
+    spec = look.model(role)
+    if spec is None:
+        return title, "not set up", "off", "Look at the page Models."
+    recipe = look.recipe
+    at_work = look.working and look.job is not None and look.job.execution is not None
+    if (
+        at_work
+        and recipe is not None
+        and look.job is not None
+        and (role == "generator" or look.job.what not in ("preview", "again"))
+    ):
+        assert look.job.execution is not None
+        if look.job.execution.engine.waits_for(spec.identity):
+            return title, "no answer", "waits", look.waiting
+        if role == "generator" and look.job.what != "rate" and recipe.task.calls_model:
+            return title, "writing", "busy", named_model(spec)
+        if role == "labeller" and recipe.rating is not None:
+            return title, "rating", "busy", named_model(spec)
+    if spec.preset == "local":
+        model = look.desk.standby.model
+        word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
+        return title, word, tone, model.words or "built-in model, for trying only"
+    trial = look.trial(spec)
+    if trial is None and spec.preset == "scripted":
+        return title, "ready", "ok", named_model(spec)
+    if trial is None:
+        return title, "not tried", "idle", f"{named_model(spec)}: press Test on the page Models."
+    if trial.asking:
+        return title, "asking", "busy", named_model(spec)
+    return title, "ready" if trial.ok else "off", "ok" if trial.ok else "off", trial.trouble or named_model(spec)

@@ -1,0 +1,368 @@
+"""Insights: what the labeller thinks, what people said, what it took."""
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from app.errors import PageError
+from app.runs import pricing
+from app.runs.run_recipes import recipe_text
+from app.web import stats as web_stats
+from app.web import stats_tables
+from app.web.html import fragments, plots
+from app.web.html.fragments import attrs, count, t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages import rejection_reasons
+from app.web.pages.review import filters
+from app.web.state import Look
+from feedback.stats import advice
+from feedback.stats.agreement import DECISION, Agreement
+from feedback.stats.histograms import by_aspect, by_model
+from feedback.stats.length_bias import LEAST, ByLength
+from feedback.stats.measures import Measure
+from tasks.response_flags import MEANINGS
+
+WHY_AUDIT = (
+    "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "
+    "with them would make any labeller look bad."
+)
+MEANING = (
+    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. People minus "
+    "labeller: above 0, people rate higher. Kappa is 1 where all ratings agree, 0 where only chance makes them."
+)
+ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0 where people differ more than that."
+COUNTED = (
+    "Tokens are those that the endpoints report; time is that of all calls added up, also of those that ran at once."
+)
+NO_PRICE = " What a call costs is told for models with prices in their settings, on the page Models."
+CORRELATION = (
+    "Rank correlation (Spearman): 1 where each longer response has the higher rating, −1 where each has the lower, 0 where "
+    "length says nothing."
+)
+TALL = 96
+
+
+def build(board: Board) -> None:
+    with gr.Row(elem_classes="page-bar"):
+        board.part(
+            lambda look: fragments.page_head(
+                "Insights", "What the labeller thinks, what people said, and what it took."
+            )
+        )
+    board.problem("insights")
+    board.part(key_numbers)
+    board.part(panels, pressed)
+
+
+def pressed(act: Act) -> Done | None:
+    """Follows a click on a panel."""
+    return rejection_reasons.act_on(act) or rated(act) or marked_rows(act) or take_prices(act)
+
+
+def rated(act: Act) -> Done | None:
+    """The rows behind a bar of ratings, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "rated":
+        return None
+    of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
+    known = act.desk.store.browse.aspects(act.run_id) if of == "aspect" else act.desk.store.browse.models(act.run_id)
+    if of not in ("aspect", "model") or name not in known:
+        raise PageError
+    return filters.lead_to(act, {of: name, "value": value})
+
+
+def marked_rows(act: Act) -> Done | None:
+    """The rows whose responses have a mark, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "marked":
+        return None
+    if (mark := act.text("mark")) not in MEANINGS:
+        raise PageError
+    return filters.lead_to(act, {"mark": mark})
+
+
+def key_numbers(look: Look) -> str:
+    """The key numbers in a row."""
+    if look.run is None or not look.counts.answered:
+        return fragments.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
+    counts = look.counts
+    rating_counts = look.counted(web_stats.ratings) or []
+    values = [(value, n) for _, _, _, value, n in rating_counts if value is not None]
+    rated = sum(n for _, n in values)
+    mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
+    approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
+    cells = [
+        (f"{counts.answered:,}", "rows", f"{counts.dropped:,} dropped, {counts.failed:,} failed"),
+        (mean, "mean rating", f"{count(rated, 'rating')}, all aspects"),
+        (approved, "approved", f"{counts.approved:,} of {counts.reviewed:,} reviewed, {counts.sent:,} sent"),
+        _agreeing(look),
+        _spending(look),
+    ]
+    inner = "".join(
+        f"<div><b>{t(value)}</b><span>{t(word)}</span><em>{t(more)}</em></div>" for value, word, more in cells
+    )
+    return f'<div class="kpis">{inner}</div>'
+
+
+def _agreeing(look: Look) -> tuple[str, str, str]:
+    """How often people and the labeller decide alike, with its interval; or why that is not known."""
+    title = "same decision as people"
+    agreement = look.counted(web_stats.agreement)
+    measures = next(iter(agreement.labeller.values()), ()) if agreement is not None else ()
+    same = next((measure for measure in measures if measure.name == DECISION), None)
+    if same is None:
+        return "–", title, "no audit row is reviewed yet"
+    if same.value is None:
+        return "–", title, same.shown
+    return same.shown, title, f"{same.interval}, {count(same.n, same.of)}"
+
+
+def _spending(look: Look) -> tuple[str, str, str]:
+    """The cost of the run's calls, or how many there were."""
+    assert look.run is not None
+    lines = stats_tables.spent(look.desk, look.run)
+    tally = web_stats.added(*(tally for _, _, tally in lines))
+    known = pricing.prices(look.recipe) if look.recipe else {}
+    dollars = pricing.total([pricing.cost(known, model, each) for _, model, each in lines])
+    calls = count(tally.sent, "call")
+    if not tally.sent:
+        return "–", "spent", "no model was asked"
+    if dollars is None:
+        return f"{tally.sent:,}", "calls" if tally.sent != 1 else "call", "no prices are known of these models"
+    return pricing.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
+
+
+def panels(look: Look) -> str:
+    """Plots over the whole width, then what else is known in two columns."""
+    if look.run is None or not look.counts.answered:
+        return ""
+    left = f"<div>{by_length(look)}{cost(look)}{lost(look)}{marked(look)}</div>"
+    right = rejection_reasons.panel(look) + agreement(look)
+    return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{right}</div></div></div>'
+
+
+def ratings(look: Look) -> str:
+    """Histograms by aspect and by model."""
+    assert look.run is not None
+    rating_counts = look.counted(web_stats.ratings)
+    if rating_counts is None:
+        return plots.counting("Rating by aspect") + plots.counting("Rating by model")
+    if not rating_counts:
+        at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
+        judging = at_it and look.recipe is not None and look.recipe.rating is not None
+        message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
+        return fragments.panel("Ratings", "none yet", fragments.note(message))
+    aspects, models = by_aspect(rating_counts), by_model(rating_counts)
+    notes = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
+    aspect_plot = plots.plot(
+        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + notes,
+        stats_tables.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
+    )  # fmt: skip
+    together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
+    return aspect_plot + plots.plot(
+        "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True, of="model"),
+        stats_tables.of_models(rating_counts), look.run, "ratings-by-model", plots.left_out(models),
+    )  # fmt: skip
+
+
+def by_length(look: Look) -> str:
+    """Mean rating in bands of length, and whether the one goes with the other."""
+    assert look.run is not None
+    title = "Rating by length"
+    lengths = look.counted(web_stats.lengths)
+    if lengths is None:
+        return plots.counting(title)
+    if not lengths:
+        return fragments.panel(title, "words in the response", fragments.note("No response has a rating yet."))
+    every = lengths[""]
+    aspects = [aspect for aspect in lengths if aspect]
+    line = "words in the response; mean with its 95% interval"
+    if len(aspects) > 1:
+        line += "; all aspects together"
+    body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>{_advice(advice.on_length(every))}'
+    if len(aspects) > 1 and every.n >= LEAST:
+        rows = [[aspect, _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects]
+        body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
+    return plots.plot(
+        title, line, body, stats_tables.of_lengths(lengths), look.run, "ratings-by-length",
+        CORRELATION if every.correlation is not None else "",
+    )  # fmt: skip
+
+
+def _finding(stats: ByLength) -> str:
+    if stats.correlation is None:
+        return stats.words
+    return f"{stats.words} Rank correlation {_correlation(stats)}, {count(stats.n, 'response')}."
+
+
+def _correlation(stats: ByLength) -> str:
+    return stats_tables.in_words(stats.correlation)
+
+
+def agreement(look: Look) -> str:
+    """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
+    assert look.run is not None
+    labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
+    agreement = look.counted(web_stats.agreement)
+    if agreement is None:
+        return plots.counting(labeller) + plots.counting(reviewers)
+    if not agreement.rows:
+        message = "Nothing yet: no row of this run was sent to Argilla as part of an audit sample. "
+        body = fragments.note(message + WHY_AUDIT)
+        return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
+    line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
+    tables = "".join(
+        _measures(aspect, measures)
+        + _caveat(agreement.left_out(aspect))
+        + _advice(advice.on_labeller(agreement, aspect))
+        for aspect, measures in agreement.labeller.items()
+    )
+    body = tables or fragments.note("Nobody has reviewed a row that the labeller rated yet.")
+    if tables:
+        body += _caveat(
+            f"{agreement.blind:,} of {count(agreement.reviews, 'review')} without the labeller's ratings in sight; seeing them "
+            "draws people towards them."
+        )
+        body += _advice(advice.on_seen(agreement))
+        body += _crossed(look, agreement)
+    body += (
+        fragments.note(MEANING)
+        + fragments.note(WHY_AUDIT)
+        + plots.behind(stats_tables.of_people(agreement), look.run, "people-and-labeller")
+    )
+    labeller_panel = fragments.panel(labeller, line, f'<div class="measures">{body}</div>')
+    return labeller_panel + fragments.panel(reviewers, line, _reviewers(look, agreement))
+
+
+def _measures(title: str, measures: Sequence[Measure]) -> str:
+    rows = [[measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in measures]
+    return fragments.table([title, "value", "95% interval", "from"], rows)
+
+
+def _caveat(sentence: str) -> str:
+    """What a number leaves out, right under it and as large as it; "" for nothing."""
+    return f'<p class="finding">{t(sentence)}</p>' if sentence else ""
+
+
+def _advice(sentence: str) -> str:
+    """A sentence on what to do about a figure, beside it; "" for none."""
+    return fragments.notice(sentence, "warn") if sentence else ""
+
+
+def _crossed(look: Look, agreement: Agreement) -> str:
+    """The table of people's ratings by the labeller's, for each aspect, behind a click."""
+    assert look.run is not None
+    if not agreement.tables:
+        own = "no ratings of their own" if agreement.accepted else "no ratings"
+        return fragments.note(
+            f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
+        )
+    tables = "".join(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
+    pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
+    legend = fragments.note(
+        "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
+        "both say the same."
+    )
+    behind = plots.behind(stats_tables.of_tables(agreement), look.run, "people-by-labeller")
+    body = f'<div class="agree">{tables}</div>{legend}{behind}'
+    return fragments.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
+
+
+def _reviewers(look: Look, agreement: Agreement) -> str:
+    assert look.run is not None
+    rows = [
+        [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
+    ]
+    shown = fragments.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
+    shown += _advice(advice.on_reviewers(agreement)) + _caveat(agreement.left_out())
+    if agreement.spread:
+        far = [[aspect, *counts] for aspect, counts in agreement.spread.items()]
+        shown += fragments.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
+    return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), look.run, "reviewers")
+
+
+def cost(look: Look) -> str:
+    """Calls, tokens, time and money of each stage and model."""
+    assert look.run is not None
+    lines = stats_tables.spent(look.desk, look.run)
+    if not lines:
+        return fragments.panel(
+            "What it took", "", fragments.note("Nothing yet." if not look.busy else "It is being worked.")
+        )
+    table = stats_tables.of_cost(lines, pricing.prices(look.recipe) if look.recipe else {})
+    rows = [
+        [
+            f"{stage}",
+            f"{model}",
+            *(stats_tables.in_words(value) for value in (calls, recalled, prompt_tokens, answer_tokens)),
+            fragments.duration(_number(took)),
+            "–" if dollars is None else pricing.format_dollars(_number(dollars)),
+        ]
+        for stage, model, calls, recalled, prompt_tokens, answer_tokens, _, took, dollars in stats_tables.cells(table)
+    ]
+    total = web_stats.added(*(tally for _, _, tally in lines))
+    saved = ""
+    if total.recalled:
+        saved = f"{count(total.recalled, 'call was', 'calls were')} remembered and cost nothing"
+        saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
+    if look.recipe is not None and (source := pricing.price_source(look.recipe)):
+        saved += f"Cost by {source}. "
+    if lines[-1][0] == web_stats.EARLIER:
+        saved += "Not told apart: worked by an earlier version, which counted all models together. "
+    shown = fragments.table(
+        ["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows
+    )
+    button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else ""
+    body = f'<div class="broad">{shown}</div>{button}'
+    note = saved + COUNTED + ("" if table[stats_tables.DOLLARS].notna().all() else NO_PRICE)
+    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", note)
+
+
+def _prices_to_take(look: Look) -> bool:
+    """Whether the forms know prices of the run's models that the run does not."""
+    if look.recipe is None or look.wanted is None or look.busy:
+        return False
+    return pricing.priced(look.recipe, look.wanted) != look.recipe
+
+
+def take_prices(act: Act) -> Done | None:
+    """The run's models get the prices that the forms say: of what it took and takes."""
+    look = act.look
+    if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
+        assert look.wanted is not None
+        act.desk.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
+    return None
+
+
+def _number(value: stats_tables.Cell) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def lost(look: Look) -> str:
+    """Answers that could not be used, by reason."""
+    assert look.run is not None
+    drops = look.desk.store.runs.drop_reasons(look.run.id)
+    if not drops:
+        return fragments.panel("Dropped", "answers that could not be used", fragments.note("None."))
+    shown = fragments.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])
+    more = f"The 12 most frequent of {len(drops)} reasons; all are in the numbers." if len(drops) > 12 else ""
+    return plots.plot(
+        "Dropped", "answers that could not be used", shown, stats_tables.of_drops(drops), look.run, "dropped", more
+    )
+
+
+def marked(look: Look) -> str:
+    """Responses that are kept and that a curator should look at, by mark."""
+    assert look.run is not None
+    title, line = "Marked", "responses that are kept, to look at"
+    counts = look.counted(web_stats.marked)
+    if counts is None:
+        return plots.counting(title)
+    if not counts:
+        return fragments.panel(title, line, fragments.note("None."))
+    table = stats_tables.of_marks(counts)
+    ways = "".join(
+        f'<button type="button" class="link" {attrs(act="marked", mark=mark)}>Show {count(n, "response")}: {t(mark)}</button>'
+        for mark, n in counts.items()
+    )
+    body = fragments.table(list(table), stats_tables.shown(table)) + f'<p class="to-rows">{ways}</p>'
+    body += _advice(advice.on_marks(counts, look.counts.answered))
+    return plots.plot(title, line, body, table, look.run, "marked", "")

@@ -1,0 +1,90 @@
+"""Sets of models: the generator, the response models and the labeller, kept together under a name."""
+
+import gradio as gr
+
+from app.store.library import Kept
+from app.web.form_values import FormError
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages import confirm
+from app.web.saved import LONGEST_NAME, fill_models, typed_keys
+from app.web.state import Look, named_model
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tasks.settings import build as built
+
+WHAT = "set of models"
+
+
+def build(board: Board) -> None:
+    """The strip on the page Models."""
+    with gr.Column(elem_classes=["card", "sets"]):
+        board.part(lambda look: fragments.card_head("Sets of models", _line(look)))
+        board.part(listed, choose, elem_id="model-sets")
+        with gr.Row(elem_classes="keep"):
+            name = gr.Textbox(
+                "", label="Save the models above under a name", interactive=True, min_width=180, max_lines=1, elem_id="set-name",
+                max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-set")
+        board.problem("sets")
+    for event in (save_it.click, name.submit):
+        board.act(event, save, forms=True, extra=[name])
+
+
+def _line(look: Look) -> str:
+    line = "Who writes, answers and rates, to use again. A key is not kept, only the name of its variable."
+    return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
+
+
+def listed(look: Look) -> str:
+    items = "".join(_entry(model_set, look) for model_set in look.desk.store.model_sets.all())
+    return confirm.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
+
+
+def _entry(model_set: Kept, look: Look) -> str:
+    trouble = ""
+    try:
+        fill_models(model_set)
+        line = _described(model_set)
+    except SettingsError as error:
+        line, trouble = "", fragments.problem(str(error))
+    use = "" if trouble else fragments.button("Use", act="use", name=model_set.name)
+    return (
+        f"<li><div><b>{t(model_set.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{use}{confirm.delete_button(look, WHAT, model_set.name)}</div></li>'
+    )
+
+
+def _described(model_set: Kept) -> str:
+    """The three roles in a line."""
+    names = {role: named_model(built(ModelSpec, model_set.content[role], role)) for role in ("generator", "labeller")}
+    others = [named_model(built(ModelSpec, values, "responders")) for values in model_set.content["responders"]]
+    answers = f"{', '.join(others)} answer" if len(others) > 1 else f"{others[0]} answers" if others else ""
+    return " · ".join(filter(None, [f"{names['generator']} writes", answers, f"{names['labeller']} rates"]))
+
+
+def save(act: Act) -> Done:
+    """Keeps the models that the forms describe, unless the name is taken: then it asks."""
+    typed = str((act.extra[0] if act.extra else "") or "")
+    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_models(name, act.filled), "sets")
+
+
+def choose(act: Act) -> Done:
+    """Everything that the list can do."""
+    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
+    if what == "delete":
+        return confirm.deleted(act, WHAT, act.desk.store.model_sets.delete)
+    try:
+        if what == "use":
+            message = f"The models are those of “{name}”."
+            return Done(fill={**act.filled, **shelf.models(name)}, place=confirm.calm(WHAT), toast=message)
+        if what == "replace":
+            shelf.keep_models(name, act.filled, replace=True)
+            return Done(place=confirm.calm(WHAT), toast=f"“{name}” is replaced.")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError("sets", str(error)) from error
+    return Done(place=confirm.calm(WHAT))

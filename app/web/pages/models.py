@@ -1,0 +1,566 @@
+"""Models: who writes, who answers, who rates; what a trial of each found. Keys are named or typed, never kept."""
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from app import recipe
+from app.api_keys import key_variables
+from app.review import argilla as review_argilla
+from app.runs.model_check import Trial, list_models, try_out
+from app.web import form_values
+from app.web.form_fields import add_fields
+from app.web.form_values import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages import consent, model_sets
+from app.web.state import Look, named_model
+from tasks.models.presets import PRESETS
+from tasks.models.spec import ModelSpec
+
+SERVED = [
+    *((preset.title, name) for name, preset in PRESETS.items()),
+    ("Another address (OpenAI-compatible)", OWN_ADDRESS),
+]
+MORE = [
+    "top_p",
+    "timeout",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "prompt_price",
+    "completion_price",
+    "template",
+    "extra",
+    "left_out",
+    "token_limit",
+    "answer_format",
+    "key_header",
+    "headers",
+    "query",
+]
+AT_ONCE = 0.3
+"""Seconds for which what a test brings is waited for before the page shows that it goes on."""
+PRICES = ["prompt_price", "completion_price"]
+SAME = "Same as the generator"
+UNPRICED: form_values.Filled = dict.fromkeys(PRICES)
+SAMPLING = ["temperature", "top_p", "max_tokens", "concurrency", "extra"]
+TITLES = {
+    "generator": ("Generator", "Writes instructions and questions"),
+    "labeller": ("Labeller", "Rates every response and says why"),
+}
+
+
+def build(board: Board) -> None:
+    with gr.Row(elem_classes="page-bar"):
+        board.part(
+            lambda look: fragments.page_head(
+                "Models", "Who writes, who answers, who rates. Keys are named, never kept."
+            )
+        )
+        board.button(
+            lambda look: "Stop testing" if _testing(look) else "Test all",
+            test_all,
+            primary=True,
+            min_width=100,
+            elem_id="test-all",
+        )
+    board.problem("models")
+    consent.build(board)
+    with gr.Row(elem_classes="three", equal_height=True):
+        with gr.Column(elem_classes="card"):
+            _role(board, "generator")
+        with gr.Column(elem_classes="card"):
+            _responders(board)
+        with gr.Column(elem_classes="card"):
+            _role(board, "labeller")
+    model_sets.build(board)
+    with gr.Row(elem_classes=["card", "argilla"]):
+        board.part(argilla)
+
+
+def _role(board: Board, role: str) -> None:
+    board.part(lambda look: fragments.card_head(*TITLES[role], side=_pill(look, role)))
+    if role != "generator":
+        _alike(board, role)
+    typed = _model_fields(board, role)
+    add_fields(board.form, role, ModelSpec, MORE, folded="More")
+    board.problem(role)
+    with gr.Row(elem_classes="test"):
+        button = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
+    board.dress(button, lambda look: gr.update(value="Stop the test" if _asking(look, role) else "Test"))
+    board.act(button.click, lambda act: test(act, role), forms=True, extra=[typed])
+    board.part(lambda look: _probe(look, role))
+
+
+def _alike(board: Board, role: str) -> None:
+    """One click for the address, the key and the limits of the generator."""
+    button = gr.Button(SAME, size="sm", scale=0, visible=False, elem_id=f"same-{role}", elem_classes="quiet")
+    board.dress(button, lambda look: gr.update(visible=not _is_alike(look, role)))
+    board.act(button.click, lambda act: take_generators(act, role), forms=True)
+
+
+def _model_fields(board: Board, role: str) -> gr.Textbox:
+    """The fields of one model; returns the one that a key is typed into, which belongs to no form."""
+    form = board.form
+    with gr.Row():
+        form.add(
+            f"{role}.preset",
+            gr.Dropdown(
+                SERVED, value="local", label="Served by", interactive=True, min_width=120, elem_id=f"{role}-preset"
+            ),
+        )
+        key = form.add(
+            f"{role}.key_env",
+            gr.Dropdown(
+                [("none needed", "")],
+                value="",
+                label="Key from",
+                interactive=True,
+                min_width=120,
+                allow_custom_value=True,
+                elem_id=f"{role}-key-from",
+            ),
+        )
+    address = form.add(
+        f"{role}.url",
+        gr.Textbox(
+            "", label="Address", placeholder="http://localhost:8000/v1", interactive=True, elem_id=f"{role}-url"
+        ),
+    )
+    model = form.add(
+        f"{role}.model",
+        gr.Dropdown([], value="", label="Model", interactive=True, allow_custom_value=True, elem_id=f"{role}-model"),
+    )
+    typed = gr.Textbox(
+        "", label="Key", type="password", interactive=True, visible=False, elem_id=f"{role}-typed",
+        html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+    )  # fmt: skip
+    with gr.Row():
+        form.add(
+            f"{role}.temperature",
+            gr.Number(None, label="Temperature", interactive=True, min_width=80, placeholder="theirs", step=0.1),
+        )
+        form.add(
+            f"{role}.max_tokens",
+            gr.Number(1024, label="Longest answer", precision=0, interactive=True, min_width=80),
+        )
+        form.add(
+            f"{role}.concurrency",
+            gr.Number(16, label="At once", precision=0, interactive=True, min_width=80),
+        )
+    board.dress(key, lambda look: _key_field(look, role))
+    board.dress(address, lambda look: _address_field(look, role))
+    board.dress(model, lambda look: _model_field(look, role))
+    board.dress(typed, lambda look: _typed_field(look, role))
+    for event in (typed.blur, typed.submit):
+        board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
+    board.changes(f"{role}.url", lambda act: address_typed(act, role))
+    board.changes(f"{role}.preset", lambda act: preset_chosen(act, role))
+    board.changes(f"{role}.key_env", lambda act: key_chosen(act, role))
+    board.changes(f"{role}.model", lambda act: model_chosen(act, role))
+    return typed
+
+
+def _responders(board: Board) -> None:
+    form = board.form
+    board.part(
+        lambda look: fragments.card_head("Response models", "Answer each instruction", side=_responders_pill(look))
+    )
+    form.add(
+        "answers.by",
+        gr.Radio(
+            [("The generator answers", "generator"), ("Other models, in turns", "others")],
+            value="generator", label="Who answers", interactive=True, elem_classes="stack", elem_id="answers-by",
+        ),
+    )  # fmt: skip
+    board.part(responders, drop_responder)
+    with gr.Column(visible=False) as new:
+        _alike(board, "new")
+        typed = _model_fields(board, "new")
+        add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
+        add = gr.Button("Add this model", size="sm", elem_id="add-model")
+    board.dress(new, lambda look: gr.update(visible=look.filled["answers.by"] == "others"))
+    board.act(add.click, add_responder, forms=True, extra=[typed])
+    board.problem("responders", "new")
+
+
+# -- fields as they should look
+
+
+def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
+    """Names of variables; a key that is pasted here by mistake counts as typed (Desk.keep)."""
+    preset, chosen = PRESETS.get(look.filled[f"{role}.preset"]), look.filled[f"{role}.key_env"]
+    names = dict.fromkeys([preset.key_env if preset else None, chosen if chosen != TYPED else None, *key_variables()])
+    return [
+        ("none needed", ""), ("typed, kept in memory only", TYPED),
+        *((f"{name} {'✓' if os.environ.get(name) else '(not set)'}", name) for name in names if name),
+    ]  # fmt: skip
+
+
+def _key_field(look: Look, role: str) -> Any:
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, choices=_key_choices(look, role))
+
+
+def _address_field(look: Look, role: str) -> Any:
+    preset = PRESETS.get(look.filled[f"{role}.preset"])
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, placeholder=(preset.url if preset else "") or "http://localhost:8000/v1")
+
+
+def _model_field(look: Look, role: str) -> Any:
+    spec = look.described(role)
+    models = list(look.desk.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
+    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, choices=models)
+
+
+def _typed_field(look: Look, role: str) -> Any:
+    spec = look.described(role)
+    has_key = spec is not None and look.desk.keys(look.browser).holds(spec)
+    visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    trial = _trial(look, role)
+    placeholder = "typed ✓ until Claywright ends" if has_key else "paste the key here"
+    if has_key and trial is not None and trial.key_refused:
+        placeholder = "refused: paste another key here"
+    return gr.update(visible=visible, placeholder=placeholder)
+
+
+def preset_chosen(act: Act, role: str) -> Done:
+    """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
+    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one."""
+    chosen = str(act.filled[f"{role}.preset"] or "")
+    preset = PRESETS.get(chosen)
+    own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
+    before, after = _usual(role, str(act.was or "")), _usual(role, chosen)
+    sampling = {name: after[name] for name in SAMPLING if act.filled.get(f"{role}.{name}") == before[name]}
+    filled = {**act.filled, **form_values.prefixed(role, {**own, **UNPRICED, **sampling})}
+    _list(act, filled, role)
+    return Done(fill=filled)
+
+
+def address_typed(act: Act, role: str) -> Done:
+    """What models there are is asked for, so that one can be chosen before anything is tried."""
+    _list(act, act.filled, role)
+    return Done()
+
+
+def _is_alike(look: Look, role: str) -> bool:
+    return all(look.filled[f"{role}.{name}"] == look.filled[f"generator.{name}"] for name in _shared(role))
+
+
+def _shared(role: str) -> list[str]:
+    """What a model has in common with the generator: not how it samples, nor, where it answers beside it, its name."""
+    own = ("temperature", "top_p", "max_tokens", *(("model", *PRICES) if role == "new" else ()))
+    return [field.name for field in fields(ModelSpec) if field.name not in own]
+
+
+def take_generators(act: Act, role: str) -> Done:
+    """Another model is served as the generator is."""
+    shared = {f"{role}.{name}": act.filled[f"generator.{name}"] for name in _shared(role)}
+    filled = {**act.filled, **shared}
+    _list(act, filled, role)
+    what = "Address, key and limits" if role == "new" else "Address, key, model and limits"
+    return Done(fill=filled, toast=f"{what} are those of the generator.")
+
+
+def _usual(role: str, preset: str) -> form_values.Filled:
+    """What the fields of a model hold where nobody changed them: those of the example for the built-in model."""
+    example = recipe.example()
+    built_in = example.labeller if role == "labeller" else example.generator
+    if preset == built_in.preset:
+        return form_values.fill_model(built_in)
+    return {field.name: form_values.shown(form_values.default_of(field)) for field in fields(ModelSpec)}
+
+
+def model_chosen(act: Act, role: str) -> Done:
+    """Another model has other prices."""
+    return Done(fill={**act.filled, **form_values.prefixed(role, UNPRICED)})
+
+
+def key_chosen(act: Act, role: str) -> Done:
+    """A key that is no longer to be typed is forgotten, unless another model at that address needs it."""
+    spec = act.look.described(role)
+    if act.was == TYPED and act.filled[f"{role}.key_env"] != TYPED and spec is not None:
+        others = [act.look.described(other) for other in (*ROLES, "new") if act.filled[f"{other}.key_env"] == TYPED]
+        others += [ModelSpec(**values) for values in act.filled["responders"]]
+        if spec.address not in [other.address for other in others if other is not None]:
+            act.desk.keys(act.browser).type(spec, "")
+    return Done(fill=dict(act.filled))
+
+
+# -- keys and trials
+
+
+def _trial(look: Look, role: str) -> Trial | None:
+    spec = look.described(role)
+    return look.trial(spec) if spec else None
+
+
+def take_key(act: Act, role: str) -> Done | None:
+    """A typed key goes into this process's memory, for this browser and that address, and out of the field."""
+    key = str(act.extra[0] or "") if act.extra else ""
+    if not key.strip():
+        return None
+    spec = form_values.model_of(form_values.part(act.filled, role), role)
+    act.desk.keys(act.browser).type(spec, key)
+    act.desk.trials.pop((act.browser, spec.identity, spec.key_variable), None)  # it is of another key
+    _list(act, act.filled, role)
+    return Done()
+
+
+def _listed_at(browser: str, spec: ModelSpec) -> tuple[str, str, str]:
+    return browser, spec.address, spec.key_variable
+
+
+def _list(act: Act, filled: form_values.Filled, role: str) -> None:
+    """Asks beside the page which models there are at the address of a role."""
+    try:
+        spec = form_values.model_of(form_values.part(filled, role), role)
+    except FormError:
+        return
+    desk, keys = act.desk, act.desk.keys(act.browser)
+
+    def work() -> None:
+        try:
+            if names := asyncio.run(list_models(spec, desk.settings, keys)):
+                desk.models[_listed_at(act.browser, spec)] = names
+        finally:
+            desk.listing.discard(asking)
+
+    asking = object()
+    desk.listing.add(asking)
+    threading.Thread(target=work, name="models", daemon=True).start()
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
+    with contextlib.suppress(RuntimeError):  # it ended just now
+        loop.call_soon_threadsafe(task.cancel)
+
+
+def _asking(look: Look, role: str) -> bool:
+    trial = _trial(look, role)
+    return trial is not None and trial.asking
+
+
+def _testing(look: Look) -> bool:
+    """True while something that this browser asked goes on."""
+    return any(trial.asking for (browser, *_), trial in list(look.desk.trials.items()) if browser == look.browser)
+
+
+def test(act: Act, role: str) -> Done:
+    """Asks the model what it can do; pressed again, it stops that."""
+    spec = form_values.model_of(form_values.part(act.filled, role), role)
+    trial_key = (act.browser, spec.identity, spec.key_variable)
+    if (trial := act.desk.trials.get(trial_key)) is not None and trial.asking:
+        _stop(act, [trial_key])
+        return Done()
+    take_key(act, role)
+    _try(act, [spec])
+    return Done()
+
+
+def _stop(act: Act, trial_keys: Sequence[tuple[str, str, str]]) -> None:
+    for trial_key in trial_keys:
+        if stop := act.desk.stops.pop(trial_key, None):
+            stop()
+        act.desk.trials.pop(trial_key, None)
+
+
+def test_all(act: Act) -> Done:
+    if _testing(act.look):
+        trials = list(act.desk.trials.items())
+        _stop(act, [trial_key for trial_key, trial in trials if trial_key[0] == act.browser and trial.asking])
+        return Done()
+    specs = [form_values.model_of(form_values.part(act.filled, role), role) for role in ROLES]
+    if act.filled["answers.by"] == "others":
+        specs += [ModelSpec(**values) for values in act.filled["responders"]]
+    _try(act, specs)
+    return Done()
+
+
+def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
+    """Asks them beside the page, which shows what comes; what comes at once is waited for."""
+    desk, keys = act.desk, act.desk.keys(act.browser)
+    different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
+
+    pending = {trial_key: Trial(asking=True) for trial_key in different}
+
+    async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
+        def heard(text: str) -> None:
+            if (now := desk.trials.get(trial_key)) is not None and now.asking:
+                desk.trials[trial_key] = replace(pending[trial_key], answer=text)
+
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        desk.stops[trial_key] = partial(_cancel, loop, task)
+        try:
+            came = await try_out(spec, desk.store, desk.settings, lambda sentence: None, keys, heard)
+        except asyncio.CancelledError:  # somebody pressed Stop, and was told so
+            return
+        finally:
+            desk.stops.pop(trial_key, None)
+        desk.trials[trial_key] = came
+        if came.found.models:
+            desk.models[_listed_at(act.browser, spec)] = came.found.models
+
+    async def try_all() -> None:
+        await asyncio.gather(*(try_one(trial_key, spec) for trial_key, spec in different.items()))
+
+    def work() -> None:
+        try:
+            asyncio.run(try_all())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
+            for trial_key in different:
+                if trial_key in desk.trials and desk.trials[trial_key].asking:
+                    desk.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
+
+    desk.trials.update(pending)
+    asking = threading.Thread(target=work, name="trial", daemon=True)
+    asking.start()
+    asking.join(AT_ONCE)
+
+
+def add_responder(act: Act) -> Done:
+    take_key(act, "new")
+    spec = form_values.model_of(form_values.part(act.filled, "new"), "new")
+    if not spec.model and spec.preset not in WITHOUT_ADDRESS and not spec.url:
+        raise FormError("new", "The name of the model is missing.")
+    listed = act.filled["responders"]
+    if len(listed) >= 8:
+        raise FormError(
+            "new", "A row has at most eight responses, so more than eight models would never have their turn."
+        )
+    emptied = form_values.prefixed("new", {"model": "", **UNPRICED})
+    return Done(fill={**act.filled, "responders": [*listed, recipe.changed(spec)], **emptied})
+
+
+def drop_responder(act: Act) -> Done:
+    listed = list(act.filled["responders"])
+    del listed[act.number("place", 0, len(listed) - 1)]
+    return Done(fill={**act.filled, "responders": listed})
+
+
+# -- what the page says
+
+
+def _pill(look: Look, role: str) -> str:
+    spec = look.described(role)
+    if spec is None:
+        return fragments.pill("not set up", "warn")
+    if spec.preset == "local" and look.desk.standby.model.state != "ready":
+        state = look.desk.standby.model.state
+        return fragments.pill("starting" if state == "starting" else "off", "busy" if state == "starting" else "bad")
+    trial = look.trial(spec)
+    if trial is None:
+        return fragments.pill("ready", "ok") if spec.preset in WITHOUT_ADDRESS else fragments.pill("not tried")
+    if trial.asking:
+        return fragments.pill(f"asking, {_seconds(trial)}", "busy")
+    return fragments.pill("ready", "ok") if trial.ok else fragments.pill("off", "bad")
+
+
+def _responders_pill(look: Look) -> str:
+    if look.filled["answers.by"] == "generator":
+        return fragments.pill("not needed")
+    number = len(look.filled["responders"])
+    return fragments.pill(fragments.count(number, "model"), "ok" if number else "warn")
+
+
+def responders(look: Look) -> str:
+    """The response models by name, each with a button that takes it away."""
+    if look.filled["answers.by"] != "others":
+        return (
+            '<p class="note">One response each, unless Generate says more. Let other models answer to compare them.</p>'
+        )
+    items = ""
+    for index, values in enumerate(look.filled["responders"]):
+        spec = ModelSpec(**values)
+        trial = look.trial(spec)
+        state = (
+            ""
+            if trial is None or trial.asking
+            else fragments.pill("ready", "ok")
+            if trial.ok
+            else fragments.pill("off", "bad")
+        )
+        where = spec.address or PRESETS[spec.preset].title
+        remove = fragments.button("Remove", act="drop", place=index)
+        trouble = fragments.problem(trial.trouble) + fragments.notice(trial.warning, "warn") if trial else ""
+        items += f"<li><div><b>{t(named_model(spec))}</b><span>{t(where)}</span>{trouble}</div>{state}{remove}</li>"
+    return (
+        f'<ul class="models">{items}</ul>' if items else '<p class="note">None yet: describe one below and add it.</p>'
+    )
+
+
+def _probe(look: Look, role: str) -> str:
+    spec = look.described(role)
+    trial = look.trial(spec) if spec else None
+    if spec is not None and spec.preset == "local" and look.desk.standby.model.state == "off":
+        return f'<div class="probe">{fragments.problem(look.desk.standby.model.words)}</div>'
+    note = (
+        '<p class="facts">The built-in model is for trying only.</p>'
+        if spec is not None and spec.preset == "local"
+        else ""
+    )
+    if trial is None:
+        return (
+            f'<div class="probe">{note}<p class="facts">Test says what it can do, and shows one real answer.</p></div>'
+        )
+    if trial.asking:
+        answer = f"<blockquote>{t(trial.answer[:300])}</blockquote>" if trial.answer else ""
+        line = f"Asking what it can do, and for one answer: {_seconds(trial)} so far."
+        return f'<div class="probe"><p class="facts">{line}</p>{answer}</div>'
+    if not trial.ok:
+        return f'<div class="probe">{fragments.problem(trial.trouble)}</div>'
+    capabilities = trial.found
+    badges = [
+        ("raw prompts", capabilities.raw_prompts), ("JSON schema", capabilities.json_schema), ("log-probs", capabilities.logprobs),
+        ("chat template", bool(capabilities.chat_template)),
+        *([("open user turns", True)] if capabilities.continues_turns else []),
+    ]  # fmt: skip
+    marks = "".join(
+        f'<li class="{"yes" if able else "no"}">{t(name)}<span class="sr">{": yes" if able else ": no"}</span></li>'
+        for name, able in badges
+    )
+    facts = [f"one answer in {trial.seconds:.1f} s"]
+    if trial.tokens and trial.seconds:
+        facts.append(f"{trial.tokens / trial.seconds:.0f} tokens a second")
+    if capabilities.context:
+        facts.append(f"context {capabilities.context:,}")
+    differences = f'<p class="facts">{t(" ".join(trial.differences))}</p>' if trial.differences else ""
+    return (
+        f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(facts))}</p>{note}'
+        f"{fragments.notice(trial.warning, 'warn')}{differences}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
+    )
+
+
+def _seconds(trial: Trial) -> str:
+    return f"{time.monotonic() - trial.began:.0f} s"
+
+
+def argilla(look: Look) -> str:
+    """Where people review, and whether it is there."""
+    state = look.desk.standby.argilla
+    own = not look.desk.settings.argilla_url
+    line = (
+        "Where people review. This one came with Claywright and runs on this machine."
+        if own
+        else f"Where people review: {state.url}"
+    )
+    word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
+    more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
+    address = review_argilla.opening(look.desk.settings, state.url)
+    link = fragments.link("Open Argilla", address) if address else ""
+    return (
+        f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'
+        f"{fragments.pill(word, tone)}</div>{link}</div>"
+    )

@@ -1,0 +1,90 @@
+"""What to look at first on Rate: ratings that could not be read, then responses whose ratings contradict one another."""
+
+from app.store.ratings import Wide
+from app.web import stats
+from app.web.html import fragments
+from app.web.html.fragments import count, t
+from app.web.page_builder import Act, Done
+from app.web.pages.review import filters
+from app.web.pages.review.verdict import letter_of
+from app.web.state import Look
+from feedback.types import Rating
+
+UNREADABLE = 6
+COVERED = "people judge them before they see what the labeller said."
+
+
+def first(look: Look) -> str:
+    """The unreadable ones, then the widest, each with why and a way to its row."""
+    if look.run is None:
+        return ""
+    bad = look.counts.unrated + look.counts.failed_ratings
+    wide, far = look.counted(stats.wide) or ([], 0)
+    if not bad and not far:
+        return ""
+    unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
+    items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
+    reasons = []
+    if bad:
+        reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
+    if far:
+        reasons.append(f"{count(far, 'row')} with ratings far apart")
+    covered = look.desk.store.browse.blind(look.run.id)
+    if items and (bad > len(unreadable) or far > len(wide)):
+        reasons.append("the first are here")
+    items = f'<ul class="looks firsts">{items}</ul>' if items else ""
+    if covered:
+        items += fragments.note(
+            f"{count(covered, 'row')} of the blind audit {'is' if covered == 1 else 'are'} not listed here: {COVERED}"
+        )
+    return fragments.panel("Look at these first", "; ".join(reasons), items)
+
+
+def open_row(act: Act) -> Done:
+    """The row on the page Review."""
+    row = act.row()
+    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
+
+
+def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
+    why = (
+        f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
+    )
+    raw = fragments.fold("Raw answer", t(rating.raw)) if rating.raw else ""
+    return _item(
+        fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
+    )
+
+
+def _wide(look: Look, issue: Wide) -> str:
+    name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
+    return _item(
+        fragments.pill(name, "warn"),
+        issue.instruction,
+        f"Response {letter_of(look, issue.row, issue.response)}: {_why(look, issue)}",
+        "",
+        issue.row,
+    )
+
+
+def _why(look: Look, issue: Wide) -> str:
+    """What was said, in words."""
+    if issue.why == "labellers":
+        return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
+    ratings = [
+        r
+        for r in look.desk.store.ratings.of([issue.row])[issue.row]
+        if r.response == issue.response and r.value is not None
+    ]
+    if issue.why == "repeats":
+        values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
+        return f"asked {len(values)} times for {issue.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."
+    ordered = sorted(ratings, key=lambda r: r.value or 0)
+    low, high = ordered[0], ordered[-1]
+    return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
+
+
+def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:
+    excerpt = " ".join(instruction.split())[:200]
+    open_it = fragments.button("Open", act="open", row=row)
+    return f"<li>{pill}<div><b>{t(excerpt)}</b><span>{t(why)}</span>{raw}</div>{open_it}</li>"

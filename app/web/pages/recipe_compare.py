@@ -1,0 +1,83 @@
+"""Two recipes side by side: saved ones, those of runs, and what the forms describe."""
+
+import json
+from collections.abc import Sequence
+
+from app.runs.run_recipes import recipe_of
+from app.store.library import Kept
+from app.web import form_values
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.pages.recipe_diff import differing, parts_of, settings_of
+from app.web.saved import read
+from app.web.state import Look
+from tasks.errors import SettingsError
+
+SIDES = {"left": "Left", "right": "Right"}
+FORMS, SAVED, RUN = "forms", "saved:", "run:"
+MOST_RUNS = 200
+
+
+def comparison(look: Look, saved: Sequence[Kept]) -> str:
+    """Two lists to choose from, and what differs."""
+    defaults = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
+    chosen = {side: str(look.place.get(side) or defaults[side]) for side in SIDES}
+    lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
+    return fragments.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
+
+
+def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
+    def options(choices: Sequence[tuple[str, str]]) -> str:
+        return "".join(
+            f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(label)}</option>'
+            for value, label in choices
+        )
+
+    def group(title: str, choices: Sequence[tuple[str, str]]) -> str:
+        return f'<optgroup label="{title}">{options(choices)}</optgroup>' if choices else ""
+
+    runs = look.desk.store.runs.all()[:MOST_RUNS]
+    none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
+    return (
+        f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
+        f"{options([(FORMS, 'The forms, as they are now')])}"
+        f"{group('Saved', [(SAVED + kept.name, kept.name) for kept in saved])}"
+        f"{group('Runs', [(RUN + run.id, f'{run.name} · {fragments.ago(run.created)}') for run in runs])}"
+        "</select></label>"
+    )
+
+
+def _table(look: Look, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
+    if not all(chosen.values()):
+        return fragments.note("Choose two recipes.")
+    try:
+        left, right = (_settings(look, saved, chosen[side]) for side in SIDES)
+    except SettingsError as error:
+        return fragments.problem(str(error))
+    differences = differing(left, right)
+    if not differences:
+        return fragments.note("They are the same.")
+    rows = "".join(
+        f'<tr><th scope="row">{t(name)}</th><td><div>{t(first)}</div></td><td><div>{t(second)}</div></td></tr>'
+        for name, first, second in differences
+    )
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("Setting", *SIDES.values()))
+    return f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _settings(look: Look, saved: Sequence[Kept], choice: str) -> dict[str, str]:
+    """Raises SettingsError for what is no more, or can't be read here."""
+    if choice == FORMS:
+        return settings_of(parts_of(look.wanted) if look.wanted else form_values.parts_from(look.filled))
+    if choice.startswith(SAVED):
+        recipe = next((kept for kept in saved if kept.name == choice.removeprefix(SAVED)), None)
+        if recipe is None:
+            raise SettingsError(f"There is no recipe named '{choice.removeprefix(SAVED)}' any more.")
+        return settings_of(parts_of(read(recipe)))
+    run = next((run for run in look.desk.store.runs.all() if run.id == choice.removeprefix(RUN)), None)
+    if run is None:
+        raise SettingsError("That run is not there any more.")
+    try:
+        return settings_of(parts_of(recipe_of(run)))
+    except (SettingsError, json.JSONDecodeError) as error:
+        raise SettingsError(f"The recipe of {run.name} can't be read here: {error}") from error

@@ -1,0 +1,217 @@
+"""What is behind "Recipe" and "As a command", at the right end of the tabs: one drawer, closed until it is asked for.
+
+The recipe of what the forms describe, to copy, save, open; two of them side by side; the command that does the same.
+"""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import gradio as gr
+
+from app.recipe import Recipe, plain, to_toml
+from app.store.library import Kept
+from app.web import form_values
+from app.web.cli_snippets import way
+from app.web.form_values import FormError
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages import confirm, recipe_compare
+from app.web.saved import LONGEST_NAME, file_name, from_file, read
+from app.web.security.event_values import upload_button
+from app.web.state import Look
+from tasks.errors import ClaywrightError, SettingsError
+
+RECIPE, COMMAND = "recipe", "command"
+TITLES = {RECIPE: "Recipe", COMMAND: "As a command"}
+LINES = {
+    RECIPE: "What the forms say now: everything that makes these rows, but for keys.",
+    COMMAND: "What this page would do now, as a line to type into a terminal.",
+}
+WHAT = "recipe"
+
+
+def build(board: Board) -> None:
+    """The drawer. It belongs to no page."""
+    with gr.Column(visible=False, elem_id="drawer") as drawer:
+        board.part(head, turn, elem_id="drawer-head")
+        board.part(shown)
+        with gr.Row(visible=False, elem_classes="keep") as row:
+            name = gr.Textbox(
+                "", label="Save under a name", interactive=True, min_width=180, max_lines=1, elem_id="recipe-name",
+                max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            save_it = gr.Button("Save", size="sm", scale=0, min_width=80, elem_id="save-recipe")
+            upload = upload_button("Open a file", scale=0, min_width=100, elem_id="open-recipe")
+        board.problem("save", "open")
+        board.part(kept, library, elem_id="drawer-kept")
+    board.dress(drawer, lambda look: gr.update(visible=_panel(look) in TITLES))
+    board.dress(row, lambda look: gr.update(visible=_panel(look) == RECIPE))
+    for event in (save_it.click, name.submit):
+        board.act(event, save, forms=True, extra=[name])
+    board.act(upload.upload, open_file, forms=True, extra=[upload])
+
+
+def tools(look: Look) -> str:
+    """The two buttons that open the drawer."""
+    return "".join(
+        f'<button type="button" {fragments.attrs(act=panel)} aria-expanded="{"true" if _panel(look) == panel else "false"}">'
+        f"{title}</button>"
+        for panel, title in TITLES.items()
+    )
+
+
+def turn(act: Act) -> Done:
+    """Opens one side of the drawer, or closes it."""
+    panel = act.word
+    opened = panel if panel in TITLES and panel != act.place.get("panel") else ""
+    return Done(place={"panel": opened, **confirm.calm(WHAT)})
+
+
+def _panel(look: Look) -> str:
+    return str(look.place.get("panel", ""))
+
+
+# -- what it says
+
+
+def head(look: Look) -> str:
+    panel = _panel(look)
+    if panel not in TITLES:
+        return ""
+    title = f'<div><h2 tabindex="-1">{TITLES[panel]}</h2><p>{LINES[panel]}</p></div>'
+    return f'<div class="drawer-head edged">{title}{fragments.button("Close", act="close")}</div>'
+
+
+def shown(look: Look) -> str:
+    """The recipe, or the command."""
+    panel = _panel(look)
+    return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else ""
+
+
+def _recipe(look: Look) -> str:
+    """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
+    recipe, trouble = look.wanted, ""
+    if recipe is None:
+        trouble = fragments.notice(f"This can't be run yet. {_missing(look)}", "warn")
+    text = to_toml(recipe.dump() if recipe is not None else plain(form_values.parts_from(look.filled)))
+    file = file_name(str(look.filled.get("name") or "dataset"))
+    link = f'<a class="save" download="{t(file)}" href="data:application/toml;charset=utf-8,{quote(text)}">Download</a>'
+    return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")
+
+
+def _missing(look: Look) -> str:
+    try:
+        look.desk.recipe(look.filled)
+    except FormError as error:
+        return f"{error.place.capitalize()}: {error}"
+    except (ClaywrightError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _well(text: str, label: str, more: str = "") -> str:
+    """A text to take away."""
+    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
+    return (
+        f'<div class="well edged"><pre tabindex="0" role="region" aria-label="{t(label)}">{t(text)}</pre>'
+        f'<div class="acts">{copy}{more}</div></div>'
+    )
+
+
+def _command(look: Look) -> str:
+    snippet = way(look, str(look.place.get("page", "")))
+    notes = [*snippet.notes]
+    if snippet.file:
+        notes.insert(
+            0, f"Download the recipe first (under Recipe), as {snippet.file}, into the folder that the terminal is in."
+        )
+    remarks = "".join(fragments.note(sentence) for sentence in notes)
+    python = f"<h3>In Python</h3>{_well(snippet.python, 'The same in Python')}" if snippet.python else ""
+    return f"{_well(snippet.command, 'The command')}{remarks}{python}"
+
+
+def kept(look: Look) -> str:
+    """The saved recipes, what is asked about one of them, and two of them side by side."""
+    if _panel(look) != RECIPE:
+        return ""
+    saved = look.desk.store.recipes.all()
+    items = "".join(_entry(entry, look) for entry in saved)
+    none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
+    listed = f'<ul class="kept edged">{items}</ul>' if items else none
+    return f"{confirm.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
+
+
+def _entry(entry: Kept, look: Look) -> str:
+    trouble = ""
+    try:
+        recipe = read(entry)
+        rows = "all rows" if recipe.rows is None else fragments.count(recipe.rows, "row")
+        line = f"{recipe.task.title} · {rows} · {fragments.ago(entry.updated)}"
+    except SettingsError as error:
+        line, trouble = fragments.ago(entry.updated), fragments.problem(str(error))
+    opens = "" if trouble else fragments.button("Open", act="open", name=entry.name)
+    again = fragments.button("Duplicate", act="duplicate", name=entry.name)
+    return (
+        f"<li><div><b>{t(entry.name)}</b><span>{t(line)}</span>{trouble}</div>"
+        f'<div class="acts">{opens}{again}{confirm.delete_button(look, WHAT, entry.name)}</div></li>'
+    )
+
+
+# -- what can be done
+
+
+def save(act: Act) -> Done:
+    """Keeps what the forms describe, unless the name is taken: then it asks."""
+    recipe = _made(act)
+    typed = str((act.extra[0] if act.extra else "") or "")
+    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, recipe), "save")
+
+
+def library(act: Act) -> Done:
+    """Everything that the list of saved recipes can do."""
+    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
+    if what in recipe_compare.SIDES:
+        return Done(place={what: act.text("value")})
+    if what == "delete":
+        return confirm.deleted(act, WHAT, act.desk.store.recipes.delete)
+    try:
+        if what == "open":
+            return _opened(act, form_values.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")
+        if what == "duplicate":
+            return Done(place=confirm.calm(WHAT), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
+        if what == "replace":
+            shelf.keep_recipe(name, _made(act), replace=True)
+            return Done(place=confirm.calm(WHAT), toast=f"“{name}” is replaced.")
+    except FormError:
+        raise
+    except SettingsError as error:
+        raise FormError("save", str(error)) from error
+    return Done(place=confirm.calm(WHAT))
+
+
+def open_file(act: Act) -> Done:
+    """The forms are filled from a recipe that was chosen on the reader's own machine."""
+    if not act.extra or not act.extra[0]:
+        return Done()
+    path = Path(str(act.extra[0]))
+    try:
+        filled, more = from_file(path)
+    except SettingsError as error:
+        message = str(error)
+        raise FormError("open", message if path.name in message else f"{path.name}: {message}") from error
+    return _opened(act, filled, f"The forms are as {path.name} says. {more}".strip())
+
+
+def _opened(act: Act, filled: form_values.Filled, message: str) -> Done:
+    state = {**confirm.calm(WHAT), "panel": ""}
+    return Done(fill={**act.filled, **filled}, place=state, toast=f"{message} What stood there before is replaced.")
+
+
+def _made(act: Act) -> Recipe:
+    try:
+        return act.desk.recipe(act.filled)
+    except FormError as error:
+        raise FormError("save", f"It can't be saved yet. {error.place.capitalize()}: {error}") from error
+    except OSError as error:
+        raise FormError("save", f"It can't be saved yet: {error.strerror}.") from error

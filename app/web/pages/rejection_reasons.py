@@ -1,0 +1,54 @@
+"""Why rows were rejected, on Insights: the reasons that reviewers ticked, each with a way to its rows."""
+
+from app.errors import PageError
+from app.store.row_search import Reason
+from app.web import stats_tables
+from app.web.html import fragments, plots
+from app.web.html.fragments import attrs, count, t
+from app.web.page_builder import Act, Done
+from app.web.pages.review import filters
+from app.web.state import Look
+
+TITLE = "Why rows were rejected"
+
+
+def panel(look: Look) -> str:
+    """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
+    assert look.run is not None
+    browse = look.desk.store.browse
+    ticked = browse.reasons(look.run.id)
+    rejections, rows, with_reason = browse.rejections(look.run.id)
+    if not rejections:
+        return fragments.panel(TITLE, "reasons that reviewers ticked", fragments.note("Nobody has rejected a row yet."))
+    line = f"{count(rejections, 'rejection')} of {count(rows, 'row')}, {with_reason:,} with a reason"
+    against = [reason for reason in ticked if reason.decision == "reject"]
+    others = [reason for reason in ticked if reason.decision != "reject"]
+    top = max((reason.rows for reason in ticked), default=1)
+    body = _bars(against, top) or fragments.note("No reason was ticked with them.")
+    if others:
+        body += f'<h3 class="sub">Ticked with other decisions</h3>{_bars(others, top, named=True)}'
+    note = "Of what each reviewer said last. A row counts once for a reason, however many ticked it; several reasons can be ticked."
+    return plots.plot(TITLE, line, body, stats_tables.of_reasons(ticked), look.run, "reasons", note)
+
+
+def _bars(ticked: list[Reason], top: int, *, named: bool = False) -> str:
+    items = "".join(_bar(reason, top, filters.reason_label(reason) if named else reason.reason) for reason in ticked)
+    return f'<ul class="reason-bars">{items}</ul>' if items else ""
+
+
+def _bar(reason: Reason, top: int, name: str) -> str:
+    times = f" ({count(reason.verdicts, 'time')})" if reason.verdicts != reason.rows else ""
+    return (
+        f'<li><button type="button" {attrs(act="reason", reason=reason.name)}><span>{t(name)}</span>'
+        f'<i aria-hidden="true" style="--f:{reason.rows / top:.3f}"></i><b>{count(reason.rows, "row")}{times}</b></button></li>'
+    )
+
+
+def act_on(act: Act) -> Done | None:
+    """The rows of a reason, on Review; None for a click on something else. Raises PageError."""
+    if act.word != "reason":
+        return None
+    name = act.text("reason")
+    if name not in [reason.name for reason in act.desk.store.browse.reasons(act.run_id)]:
+        raise PageError
+    return filters.lead_to(act, {"reason": name})

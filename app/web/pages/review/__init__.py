@@ -1,0 +1,1 @@
+"""The page Review: its rows, filters and actions, and what reviewers said."""

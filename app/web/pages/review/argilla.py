@@ -1,0 +1,210 @@
+"""Which Argilla rows go to: the embedded one or another, the dataset there, the way in, how far people are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from app.review import argilla
+from app.review.pull import came
+from app.review.push_plan import shortened
+from app.web.html import fragments
+from app.web.html.fragments import count, t
+from app.web.page_builder import Act, Board, Done
+from app.web.state import Look, person_name
+from feedback.argilla.push import review_address
+from feedback.types import Verdict
+from tasks.errors import SettingsError
+
+MOST_PEOPLE = 3
+
+
+def build(board: Board) -> None:
+    """The fields for another Argilla than the one of the environment."""
+    with gr.Accordion("Which Argilla", open=False, elem_classes=["more", "card", "how"]):
+        board.part(which)
+        board.form.add(
+            "argilla.url",
+            gr.Textbox(
+                "", label="Address of another one", placeholder="https://argilla.example.org", interactive=True,
+                elem_id="argilla-url",
+            ),
+        )  # fmt: skip
+        key = gr.Textbox(
+            "", label="Key", type="password", interactive=True, placeholder="of an owner or admin", elem_id="argilla-key",
+            info="It stays in this process, until Claywright ends.",
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )  # fmt: skip
+        with gr.Row():
+            use = gr.Button("Use it", scale=0, min_width=90, elem_id="use-argilla")
+            board.button(
+                lambda look: "Back to the one before" if look.desk.chose_argilla else "", leave, min_width=160,
+                elem_id="leave-argilla",
+            )  # fmt: skip
+        board.problem("argilla")
+    board.act(use.click, use_other, forms=True, extra=[key])
+
+
+def which(look: Look) -> str:
+    """Where rows go now."""
+    standing, settings = look.desk.standby.argilla, look.desk.settings
+    name = settings.argilla_url or "the embedded Argilla on this machine"
+    status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
+    return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(status)}</p>'
+
+
+def use_other(act: Act) -> Done:
+    address, key = str(act.filled.get("argilla.url") or "").strip(), str(act.extra[0] or "").strip()
+    if not address or not key:
+        raise SettingsError("Another Argilla needs its address and the key of an owner or admin.")
+    act.desk.use_argilla(address, key)
+    return Done(toast=f"Rows go to {address} from now on.")
+
+
+def leave(act: Act) -> Done:
+    act.desk.use_argilla("", "")
+    return Done(toast="Rows go where they went before.")
+
+
+def state(look: Look) -> str:
+    """Where the rows are: the dataset in Argilla, the way in, who said what."""
+    return f'<section class="panel slim">{_dataset(look)}</section>' if pushes(look) else ""
+
+
+def progress(look: Look) -> str:
+    """How far a push or a pull is; and what is to be known once it has ended."""
+    job = look.job
+    if job is None or job.what not in ("push", "pull"):
+        return ""
+    if job.trouble:
+        return fragments.notice(job.trouble, "warn")
+    if job.state == "working":
+        done = job.pushed.sent + job.pushed.unchanged
+        if job.what == "push" and job.total:
+            speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
+            return (
+                f'<section class="panel slim"><p class="big"><b>{done:,}</b> of {count(job.total, "row")} sent'
+                f' <span class="note">{speed}</span></p>{fragments.track(done, job.total, "Rows sent")}</section>'
+            )
+        return fragments.notice(
+            job.saying or ("Sending." if job.what == "push" else "Asking Argilla what people said.")
+        )
+    if job.what == "push" and job.sent is not None:
+        refused = "".join(
+            fragments.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5]
+        )
+        open_ = (
+            f"{count(job.sent.open_audits, 'audit row was', 'audit rows were')} sealed with suggestions before, and stay so."
+            if job.sent.open_audits
+            else ""
+        )
+        return fragments.notice(" ".join(filter(None, [open_, shortened(job.sent.shortened)]))) + refused
+    if job.what == "pull" and job.pulled is not None and job.pulled.missing:
+        gone = count(job.pulled.missing, "dataset was", "datasets were")
+        return fragments.notice(f"{gone} deleted there; what was pulled before is kept.", "warn")
+    return ""
+
+
+def outcome(look: Look) -> str:
+    """What the last push or pull came to, in a sentence; "" where there was none, or it is not over."""
+    job = look.job
+    if job is None or job.trouble or job.state == "working":
+        return ""
+    if job.what == "push" and job.sent is not None:
+        known = f", {count(job.pushed.unchanged, 'row was', 'rows were')} there already" if job.pushed.unchanged else ""
+        out = f", {count(job.sent.withdrawn, 'row')} taken out" if job.sent.withdrawn else ""
+        return f"{count(job.pushed.sent, 'row')} sent{known}{out}."
+    if job.what == "pull" and job.pulled is not None:
+        return f"{came(job.pulled)}." if job.pulled.by else f"{came(job.pulled)} came back."
+    return ""
+
+
+def link(look: Look) -> str:
+    """The way to the records in Argilla, the most urgent first."""
+    sent, url = pushes(look), look.desk.standby.argilla.url
+    if not sent or not url:
+        return ""
+    address = argilla.opening(look.desk.settings, review_address(url, str(sent[0]["dataset_id"])))
+    return fragments.link("Review in Argilla", address)
+
+
+def reviewers(look: Look) -> str:
+    """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
+    if look.run is None or not look.counts.reviewed:
+        return ""
+    people = look.desk.store.reviews.reviewers(look.run.id)
+    cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
+    rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
+    return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
+
+
+def pushes(look: Look) -> list[dict[str, Any]]:
+    """What was sent of the run to the Argilla of now, the newest first."""
+    if look.run is None:
+        return []
+    server = argilla.argilla_name(look.desk.settings)
+    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == server]
+
+
+def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> str:
+    """Where one row of the run is in Argilla, as its owner sees it; "" where that is not known, or it is shown to others alone.
+
+    Argilla shows a record that is done to those who answered it.
+    """
+    sent, url = pushes(look), look.desk.standby.argilla.url
+    if not sent or not url or look.run is None:
+        return ""
+    dataset = str(sent[0]["dataset_id"])
+    number = look.desk.store.reviews.number_there(look.run.id, dataset, row)
+    owner = argilla.owner(look.desk.settings)
+    own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
+    status = next(own, "") or look.desk.store.quick.status_there(row, dataset)
+    is_done = any(verdict.status == "submitted" for verdict in verdicts)
+    if not number or (owner is not None and is_done and not status):
+        return ""
+    return argilla.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
+
+
+def _dataset(look: Look) -> str:
+    sent = pushes(look)
+    if look.run is None or not sent:
+        return ""
+    last, counts = sent[0], look.counts
+    people = look.desk.store.reviews.reviewers(look.run.id)
+    who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
+    progress = fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed")
+    cells = [
+        (counts.sent, "sent"),
+        (counts.reviewed, "reviewed"),
+        (counts.approved, "approved"),
+        (counts.rejected, "rejected"),
+    ]
+    return (
+        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
+        f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
+        f"{fragments.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}</div>{progress}"
+        f"{_samples(look)}{_way_in(look)}"
+    )
+
+
+def _samples(look: Look) -> str:
+    """How far the audit and the queue are."""
+    samples = look.desk.store.reviews.samples(look.run.id) if look.run else {}
+    if "audit" not in samples:
+        return ""
+    sent, seen = samples["audit"]
+    message = f"Audit, a random sample that tells how well people and labeller agree: {seen} of {sent} reviewed."
+    if "queue" in samples:
+        sent, seen = samples["queue"]
+        message += f" Queue, the most doubtful first: {seen} of {sent}."
+    return f'<p class="note">{t(message)}</p>'
+
+
+def _way_in(look: Look) -> str:
+    owner = argilla.owner(look.desk.settings)
+    if owner is None:
+        return ""
+    return fragments.fold(
+        "How others sign in", f"Links from here open Argilla as its owner, <b>{t(owner.username)}</b>. Elsewhere that name "
+        f"is asked for, with the password in {t(owner.file)}",
+    )  # fmt: skip

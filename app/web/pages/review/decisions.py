@@ -1,0 +1,198 @@
+"""What people said of a row, a part for each reviewer under it, and how an undecided row is settled."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from app.errors import PageError, RunError
+from app.review import reviewed_rows
+from app.store.pushes import OWN
+from app.web.html import fragments
+from app.web.html.fragments import attrs, count, t
+from app.web.page_builder import Act, Done
+from app.web.pages.review import verdict
+from app.web.state import Look, person_name
+from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
+from feedback.argilla.response_order import letter
+from feedback.rating_origins import NOT_KNOWN
+from feedback.reviewed_row import Judged
+from feedback.stats.text_diff import word_changes
+from feedback.types import CORRECTION_OF, RANKING, RATED, Verdict
+
+DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
+SETTLES = {"approve": "Settle as approved", "reject": "Settle as rejected"}
+ORIGINS = {
+    "given": "given", "changed": "changed from the suggestion", "accepted": "accepted as suggested",
+    NOT_KNOWN: "given or accepted, not known which",
+}  # fmt: skip
+Letters = dict[int, str]
+"""{place of a response: the letter by which people know it}"""
+LONGEST = 20_000
+"""Characters of an answer that are shown."""
+
+
+def opinions(look: Look, judged: Judged) -> str:
+    """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
+    if not judged.verdicts:
+        return ""
+    reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
+    letters = verdict.letters(look, judged.row)
+    lines = "".join(_opinion(judged, review, letters) for review in reviews)
+    return (
+        f'<section class="opinions" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
+        f'<ul class="opinion-list">{lines}</ul></section>'
+    )
+
+
+def settled_pill(judged: Judged) -> str:
+    """How the row stands where somebody settled it; "" where nobody did."""
+    if (settled := judged.settled) is None:
+        return ""
+    word, tone = DECIDED[settled.decision]
+    return fragments.pill(f"{word} · settled by {person_name(settled.who)}", tone)
+
+
+def _outcome(judged: Judged) -> str:
+    """The outcome where reviewers are several or came to nothing, and how that was settled or can be."""
+    row, settled = judged.row.id, judged.settled
+    votes: list[str] = [review.decision for review in judged.submitted if review.decision]
+    shown = ", ".join(f"{votes.count(key)} {word}" for key, (word, _) in DECIDED.items() if votes.count(key))
+    if settled is not None:
+        word = DECIDED[settled.decision][0]
+        undo = fragments.button("Undo the settlement", act="unsettle", row=row)
+        return (
+            f'<div class="settled"><p><b>Settled as {word} by {t(person_name(settled.who))}</b>, {t(moment(settled.at))}. '
+            f"The reviewers stay as they are: {shown}.</p>{undo}</div>"
+        )
+    if judged.decision != "unsure":
+        return f'<p class="note">{count(len(votes), "reviewer")} decided: {shown}.</p>' if len(votes) > 1 else ""
+    buttons = "".join(
+        f'<button type="button" class="settle {decision}" {attrs(act="settle", row=row, decision=decision)}>{label}</button>'
+        for decision, label in SETTLES.items()
+    )
+    return (
+        f'<div class="settled open"><p><b>Undecided</b>: {shown}. Whoever settles it is named with the row; what the reviewers '
+        f'said stays as it is.</p><div role="group" aria-label="Settle the row">{buttons}</div></div>'
+    )
+
+
+def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
+    if review.status == "submitted":
+        pill = fragments.pill(*DECIDED[review.decision]) if review.decision else fragments.pill("no decision")
+    else:
+        pill = fragments.pill(review.status)
+    where = "in the app" if review.reviewer_id.startswith(OWN) else "in Argilla"
+    blind = ", without the labeller's ratings in sight" if review.blind else ""
+    when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
+    lines = "".join(
+        f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review, letters)
+    )
+    body = f"<dl>{lines}</dl>" if lines else ""
+    return f"<li><header><b>{t(person_name(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
+
+
+def _answers(judged: Judged, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:
+    """(what was answered, the answer as HTML) of everything but the decision."""
+    if ratings := [_rating(review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
+        yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
+    if review.ranking:
+        yield "Ranking", f"{t(_ranking(review.ranking, letters))} {_origin(review, RANKING)}"
+    if review.reasons:
+        yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in review.reasons)
+    for question, answer in review.answers.items():
+        if (
+            isinstance(answer, str)
+            and question not in (DECISION, CORRECTION_OF)
+            and answer.strip()
+            and not _as_shown(judged, review, question)
+        ):
+            yield _asked(judged, review, question, letters), _text(judged, review, question, answer)
+
+
+def _rating(review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> str:
+    letter = letters.get(index, "") if len(letters) > 1 else ""
+    named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
+    origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
+    return f'<span>{t(named)} <b class="{fragments.tone(value)}">{value}</b> {origin}</span>'
+
+
+def _origin(review: Verdict, question: str) -> str:
+    return f'<span class="note">{t(ORIGINS[review.origin(question) or NOT_KNOWN])}</span>'
+
+
+def _ranking(ranks: dict[int, int], letters: Letters) -> str:
+    """Responses from best to worst: B, A = C."""
+    levels: dict[int, list[str]] = {}
+    for index, rank in sorted(ranks.items()):
+        levels.setdefault(rank, []).append(letters.get(index, letter(index)))
+    return ", ".join(" = ".join(levels[rank]) for rank in sorted(levels))
+
+
+def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
+    """True where a text is as it stood there: the labeller's reasons, or what was to be corrected."""
+    known = [review.shown.get(question)]
+    if question == CORRECTED_INSTRUCTION:
+        known.append(judged.row.instruction)
+    if question == CORRECTED_RESPONSE:
+        known += [response.text for response in judged.row.responses]
+    return review.answers[question] in known
+
+
+def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> str:
+    """The name of a question on the page."""
+    if question == CORRECTED_INSTRUCTION:
+        return "Instruction, corrected"
+    if question == CORRECTED_RESPONSE:
+        suffix = f" {letters.get(judged.corrected_by(review), '')}" if len(letters) > 1 else ""
+        return f"Response{suffix}, corrected"
+    numbered = RATED.fullmatch(question)
+    if numbered is not None and numbered[1] == "rationale":
+        return f"On {letters.get(int(numbered[2]) - 1, numbered[2])}"
+    return fragments.sentence(question.replace("-", " "))
+
+
+def _text(judged: Judged, review: Verdict, question: str, answer: str) -> str:
+    """A text as it is; a correction with what it took away and what it put there."""
+    before, of = review.shown.get(question), review.correction_of
+    if question == CORRECTED_INSTRUCTION and before is None:
+        before = judged.row.instruction
+    if question == CORRECTED_RESPONSE and of is not None and of < len(judged.row.responses):
+        before = judged.row.responses[of].text  # another one may have stood there
+    if before is None or question not in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
+        return f'<div class="text">{t(answer[:LONGEST])}</div>'
+    tags = {"same": "{}", "gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
+    pieces = "".join(tags[kind].format(t(text)) for kind, text in word_changes(before[:LONGEST], answer[:LONGEST]))
+    return f'<div class="text diff">{pieces}</div>'
+
+
+def moment(at: str) -> str:
+    """A time as people write it, in UTC."""
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    return f"{time.day} {time:%b %Y, %H:%M} UTC"
+
+
+# -- what can be done
+
+
+def act_on(act: Act) -> Done | None:
+    """Settles a row, or undoes that; None for a click on something else. Raises PageError, RunError."""
+    if act.word not in ("settle", "unsettle"):
+        return None
+    look, row = act.look, act.row().id
+    if look.run is None or verdict.hidden(look, [row]):
+        raise RunError("This row is of the blind audit: judge it yourself first.")
+    judged = reviewed_rows.judged_of(act.desk.store, look.run, [row])[row]
+    if act.word == "unsettle":
+        undone = act.desk.store.settlements.undo(row)
+        return Done(place={"row": row}, toast="Settlement undone." if undone else "")
+    decision = act.text("decision")
+    if decision not in SETTLES:
+        raise PageError
+    if judged.settled is None and judged.decision != "unsure":
+        raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
+    if not (who := act.desk.reviewer(act.browser, deciding=True)):
+        return Done(place={"row": row, "naming": dict(act.data)})
+    act.desk.store.settlements.settle(row, decision, who)
+    return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")

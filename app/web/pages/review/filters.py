@@ -1,0 +1,255 @@
+"""Which rows the page Review shows: search, filters and order, as fields over the rows."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import gradio as gr
+
+from app.store.pushes import OWN
+from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
+from app.web.html import fragments
+from app.web.html.fragments import count
+from app.web.page_builder import Act, Board, Done
+from app.web.state import Look
+from tasks.response_flags import MEANINGS
+
+Choices = list[tuple[str, str]]
+STATUS: Choices = [
+    ("Any status", ""), ("Waiting for people", "waiting"), ("Approved", "approve"), ("Corrected", "corrected"),
+    ("Rejected", "reject"), ("Undecided", "unsure"), ("Settled by somebody", "settled"), ("Not sent", "unsent"),
+]  # fmt: skip
+RATING: Choices = [
+    ("Any rating", ""), ("Lowest under 2.5", "low"), ("Lowest 2.5 to 3.5", "middle"), ("Lowest 3.5 and more", "high"),
+    ("Ratings missing", "missing"),
+]  # fmt: skip
+VALUE: Choices = [("Any single rating", ""), *((f"Some response rated {value}", value) for value in VALUES)]
+WIDE: Choices = [
+    ("Any spread", ""), ("Responses 1 or more apart", "apart"), ("Responses 2 or more apart", "far"),
+    ("Asked again, rated otherwise", "repeats"),
+]  # fmt: skip
+MARK: Choices = [("Any mark", ""), *((fragments.sentence(mark), mark) for mark in MEANINGS)]
+SAMPLE: Choices = [("Audit and queue", ""), ("Audit", "audit"), ("Queue", "queue")]
+OWN_ORDER, QUEUE_ORDER = "own", "queue"
+RATED_ORDERS: Choices = [
+    ("Lowest rated first", "lowest"), ("Highest rated first", "highest"), ("Responses widest apart first", "apart"),
+    ("Least sure first", "spread"),
+]  # fmt: skip
+DECIDED = {"approve": "Approved", "reject": "Rejected", "unsure": "Unsure"}
+FIRST: dict[str, tuple[str, Choices]] = {
+    "status": ("Status", STATUS), "rating": ("Rating", RATING), "model": ("Model", [("Any model", "")]),
+    "order": ("Order", [("In their order", ""), *RATED_ORDERS]),
+}  # fmt: skip
+MORE: dict[str, tuple[str, Choices]] = {
+    "aspect": ("Aspect", [("All aspects", "")]), "value": ("Single rating", VALUE), "spread": ("Spread", WIDE),
+    "mark": ("Mark", MARK), "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]),
+    "reason": ("Reason", [("Any reason", "")]),
+}  # fmt: skip
+LABELS = {name: label for name, (label, _) in {**FIRST, **MORE}.items()}
+
+
+def build(board: Board) -> None:
+    form = board.form
+    with gr.Row(elem_classes="filters", elem_id="filters") as bar:
+        text = gr.Textbox(
+            "", label="Search prompts and responses", placeholder="Search prompts and responses", show_label=False,
+            container=False, interactive=True, scale=3, min_width=180, elem_id="search",
+        )  # fmt: skip
+        form.add("browse.text", text)
+        board.act(text.submit, asked, forms=True)
+        _fields(board, FIRST)
+        board.button(more_label, more, min_width=136, elem_id="more-filters")
+        board.button(
+            lambda look: "Clear filters" if chosen(look) else "", clear, min_width=110, elem_id="clear-filters"
+        )
+    with gr.Row(elem_classes="filters", elem_id="filters-more", visible=False) as second:
+        _fields(board, MORE)
+    for name in FILTERS:
+        board.changes(f"browse.{name}", asked)
+    board.dress(bar, lambda look: gr.update(visible=bool(look.counts.answered)))
+    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.place.get("filters"))))
+    board.part(left_out)
+
+
+def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
+    choosing = {
+        "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
+    }  # fmt: skip
+    for name, (label, choices) in named.items():
+        field = gr.Dropdown(
+            cast(Any, choices), value="", label=label, show_label=False, container=False, interactive=True, scale=1,
+            min_width=110, filterable=False,
+        )  # fmt: skip
+        board.form.add(f"browse.{name}", field)
+        if name in choosing:
+            board.dress(field, choosing[name])
+
+
+def asked(act: Act) -> Done:
+    """Something else is looked for: from the first row on, but for one whose correction is being written."""
+    return Done(place={"offset": 0} if act.place.get("correcting") else {"offset": 0, "row": ""})
+
+
+def more(act: Act) -> Done:
+    """Shows the filters of the second line, or takes them away; what is chosen there stays."""
+    return Done(place={"filters": not act.place.get("filters")})
+
+
+def more_label(look: Look) -> str:
+    if look.place.get("filters"):
+        return "Fewer filters"
+    number = sum(name in MORE for name in chosen(look))
+    return f"More filters ({number})" if number else "More filters"
+
+
+def clear(act: Act) -> Done:
+    """Everything is shown again, in the order that is chosen."""
+    order = str(act.filled.get("browse.order") or "")
+    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0})
+
+
+def act_on(act: Act) -> Done | None:
+    """Does what a button among the rows asks of the filters; None for one that is not about them."""
+    return clear(act) if act.word == "clear-filters" else None
+
+
+def lead_to(act: Act, fields: Mapping[str, str]) -> Done:
+    """The page Review with these filters and no others."""
+    fill = {**act.filled, **nothing(), **{f"browse.{name}": value for name, value in fields.items()}}
+    return Done(fill=fill, place={"row": "", "offset": 0, "filters": True}, page="review")
+
+
+def nothing() -> dict[str, str]:
+    """The fields where nothing is looked for."""
+    return {f"browse.{name}": "" for name in FILTERS}
+
+
+def by_majority(look: Look) -> bool:
+    """True where the majority of reviewers decides a row."""
+    return look.recipe is None or look.recipe.merge.decision == "majority"
+
+
+# -- what there is to choose
+
+
+def aspects(look: Look) -> Any:
+    names = look.desk.store.browse.aspects(look.run.id) if look.run else []
+    return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
+
+
+def models(look: Look) -> Any:
+    names = look.desk.store.browse.models(look.run.id) if look.run else []
+    return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
+
+
+def orders(look: Look) -> Any:
+    """The usual order first: that of the queue, once rows were sent to people."""
+    default_orders: Choices = [("In their order", "")]
+    if look.counts.sent:
+        default_orders = [("As in the queue", ""), ("In their order", OWN_ORDER)]
+    return gr.update(choices=[*default_orders, *RATED_ORDERS])
+
+
+def reviewers(look: Look) -> Any:
+    names = look.desk.store.browse.reviewers(look.run.id) if look.run else []
+    return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
+
+
+def reasons(look: Look) -> Any:
+    names = look.desk.store.browse.reasons(look.run.id) if look.run else []
+    return gr.update(
+        choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
+        visible=bool(names),
+    )
+
+
+def reason_label(reason: Reason) -> str:
+    return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
+
+
+def samples(look: Look) -> Any:
+    return gr.update(visible=bool(look.counts.sent))
+
+
+# -- what is asked for
+
+
+def wanted(look: Look) -> Wanted:
+    """What the fields ask for; what the run does not have counts for nothing."""
+    fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
+    browse, run = look.desk.store.browse, look.run
+    known: dict[str, Collection[str]] = {
+        "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
+        "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
+    }  # fmt: skip
+    if run is not None:
+        for name, find in (("aspect", browse.aspects), ("model", browse.models), ("reviewer", browse.reviewers)):
+            known[name] = find(run.id) if fields[name] else []
+        known["reason"] = [item.name for item in browse.reasons(run.id)] if fields["reason"] else []
+    for name, values in known.items():
+        fields[name] = fields[name] if fields[name] in values else ""
+    if not fields["order"] and look.counts.sent:
+        fields["order"] = QUEUE_ORDER
+    fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
+    return Wanted(**cast(Any, fields), person=person(look))
+
+
+def person(look: Look) -> str:
+    """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
+    return OWN + look.desk.reviewer(look.browser)
+
+
+def chosen(look: Look) -> list[str]:
+    """The names of what is looked for, without the order."""
+    return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
+
+
+def left_out(look: Look) -> str:
+    """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
+    if look.run is None or not look.counts.answered:
+        return ""
+    filters = wanted(look)
+    by_ratings = filters.order in [value for _, value in RATED_ORDERS]
+    if not filters.tells and not by_ratings:
+        return ""
+    number = look.desk.store.browse.covered(look.run.id, person(look))
+    if not number:
+        return ""
+    rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
+    if filters.tells:
+        what = f"{'is' if number == 1 else 'are'} left out: the filter would tell what the labeller or others said of them."
+    else:
+        what = f"{'comes' if number == 1 else 'come'} last: their ratings are covered until you have decided them."
+    return fragments.note(f"{rows} {what}")
+
+
+def none_fits(look: Look) -> str:
+    """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
+    assert look.run is not None
+    looked_for, browse = wanted(look), look.desk.store.browse
+    names = chosen(look)
+    labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
+    if len(names) < 2:
+        return f"Nothing is found by {next(iter(labels.values()), 'that')}. Choose something else, or clear it."
+    counts = {}
+    for name in names:
+        if looked_for.text and name != "text":
+            continue  # texts would be read anew for each
+        fits = browse.count(look.run.id, looked_for.without(name), majority=by_majority(look))
+        if fits:
+            counts[name] = fits
+    sentence = f"No row has all of this: {'; '.join(labels.values())}."
+    if not counts:
+        return f"{sentence} Clear some of it."
+    best = sorted(counts, key=lambda name: -counts[name])[:3]
+    return f"{sentence} " + " ".join(f"Without {labels[name]}: {count(counts[name], 'row')}." for name in best)
+
+
+def _described(look: Look, name: str, value: str) -> str:
+    """A filter as it is named on the page."""
+    if name == "text":
+        return f"the text “{value.strip()[:80]}”"
+    choices = {**FIRST, **MORE}[name][1]
+    label = next((label for label, known in choices if known == value), value)
+    if name == "reason" and look.run is not None:
+        label = next(reason_label(item) for item in look.desk.store.browse.reasons(look.run.id) if item.name == value)
+    return f"{LABELS[name].lower()} “{label}”"

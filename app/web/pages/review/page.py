@@ -1,0 +1,313 @@
+"""Review: what will be sent to Argilla and how, one click that sends it, how far people are, and the rows to read."""
+
+import contextlib
+from dataclasses import fields, replace
+
+import gradio as gr
+
+from app.errors import PageError
+from app.review import argilla as review_argilla
+from app.runs.run_recipes import amend
+from app.store.pushes import audit_of
+from app.web import form_values
+from app.web.form_fields import add_fields
+from app.web.form_values import FormError
+from app.web.html import fragments
+from app.web.html.fragments import attrs, count, t
+from app.web.page_builder import Act, Board, Done, stop
+from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
+from app.web.pages.review.rows import beside, rows
+from app.web.state import Look
+from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
+from feedback.reviewed_row import Merging
+
+MOST_ROWS = 10**9
+SETTINGS = {"review", "merge", "embedder", "argilla", "reviewers"}
+"""What the settings are about, as problems name it."""
+
+
+def build(board: Board) -> None:
+    with gr.Row(elem_classes="page-bar"):
+        board.part(head)
+        board.part(argilla.reviewers, elem_classes="bar-part")
+        board.part(ways, turn, elem_id="ways", elem_classes="bar-part")
+        board.button(
+            lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
+        )
+        board.button(
+            lambda look: "Pull verdicts" if not look.busy and argilla.pushes(look) else "",
+            pull,
+            min_width=110,
+            elem_id="pull",
+        )
+        board.button(take_out_words, take_out, min_width=130, elem_id="take-out")
+        board.button(rename_words, send_renamed, min_width=130, elem_id="send-renamed")
+        board.button(send_words, send, primary=True, min_width=120, elem_id="send")
+    board.problem("review", "merge", "embedder")
+    board.part(argilla.progress)
+    board.part(advice)
+    with gr.Column(visible=False, elem_classes="settings", elem_id="review-settings") as settings:
+        board.part(argilla.state)
+        with gr.Row(elem_classes="hows"):
+            with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
+                _audit(board)
+                _similar(board)
+                board.part(shape)
+            with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
+                add_fields(board.form, "merge", Merging)
+                for name in ("merge.decision", "merge.text"):
+                    board.changes(name, merge)
+            reviewers.build(board)
+            argilla.build(board)
+    board.dress(settings, lambda look: gr.update(visible=_shows_settings(look)))
+    filters.build(board)
+    verdict.build_name(board, pressed)
+    board.part(bulk_actions.bar, pressed, elem_id="selected")
+    board.part(rows, browse, often=True, elem_id="browse")
+    verdict.build(board)
+
+
+def _audit(board: Board) -> None:
+    """Whether the audit goes without suggestions, and what that comes to for this run."""
+    choices = [
+        (f"Without suggestions from {BLIND_FROM} rows on", "auto"),
+        ("Without suggestions", "blind"),
+        ("With suggestions", "open"),
+    ]
+    info = (
+        "A fifth of the rows, drawn at random. Where ratings are chosen already, people tend to leave them as they are."
+    )
+    board.form.add(
+        "review.blind_audit", gr.Radio(choices, value="auto", label="The audit goes", info=info, interactive=True)
+    )
+    board.part(audit)
+
+
+def _similar(board: Board) -> None:
+    """The model that makes vectors for "find similar" in Argilla."""
+    texts = {
+        "model": ("Model for “find similar”", "An embedding model; empty makes no vectors.", ""),
+        "url": ("Its address", "Of an OpenAI-compatible endpoint.", "http://localhost:8000/v1"),
+        "key_env": ("Its key's variable", "The environment variable that holds its key; empty for none.", ""),
+    }
+    for name, (label, info, example) in texts.items():
+        board.form.add(
+            f"embedder.{name}", gr.Textbox("", label=label, info=info, placeholder=example, interactive=True)
+        )
+
+
+def _sending(look: Look) -> bool:
+    return look.working and look.job is not None and look.job.what == "push"
+
+
+def _shows_settings(look: Look) -> bool:
+    """True where somebody wants them, or where something is wrong with what they hold."""
+    is_wrong = SETTINGS & look.place.get("problems", {}).keys()
+    return bool((look.place.get("settings") or is_wrong) and look.counts.answered)
+
+
+def head(look: Look) -> str:
+    return fragments.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
+
+
+def ways(look: Look) -> str:
+    """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
+    if not look.counts.answered:
+        return ""
+    opened = str(_shows_settings(look)).lower()
+    button = f'<button type="button" aria-expanded="{opened}" {attrs(act="settings")}>Settings</button>'
+    return f'<div class="ways">{argilla.link(look)}{button}</div>'
+
+
+def _line(look: Look) -> str:
+    counts = look.counts
+    if not counts.answered:
+        return "People read, correct, approve or reject in Argilla. What they say comes back here."
+    waiting = _waiting(look)
+    if not counts.sent:
+        return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
+    line = f"{counts.reviewed} of {count(counts.sent, 'row')} sent are reviewed."
+    return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
+
+
+def _waiting(look: Look) -> int:
+    """Rows that a push would send; asked for once a glance."""
+    if "waiting" not in look.noted:
+        look.noted["waiting"] = _counted_waiting(look)
+    return look.noted["waiting"]
+
+
+def _counted_waiting(look: Look) -> int:
+    if look.run is None:
+        return 0
+    pulled = look.job.pulled if look.job is not None else None
+    if pulled is not None and pulled.missing:
+        return look.counts.answered
+    try:
+        name = review_argilla.dataset_of(look.desk.store, look.run, form_values.review_of(look.filled))
+    except FormError:
+        return look.counts.answered
+    return look.desk.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.desk.settings), name)
+
+
+def send_words(look: Look) -> str:
+    waiting = 0 if look.busy else _waiting(look)
+    return f"Send {count(waiting, 'row')}" if waiting else ""
+
+
+def rename_words(look: Look) -> str:
+    free = look.job.free_name if look.job is not None and not look.busy else ""
+    return f"Send as {free}" if free else ""
+
+
+def take_out_words(look: Look) -> str:
+    sent = look.job.sent if look.job is not None and not look.busy else None
+    return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
+
+
+def advice(look: Look) -> str:
+    """What to do about records of rows that are no more."""
+    notice = ""
+    sent = look.job.sent if look.job is not None and not look.busy else None
+    if sent is not None and sent.dropped:
+        notice += fragments.notice(
+            f"{count(sent.dropped, 'record')} in Argilla {'is' if sent.dropped == 1 else 'are'} of rows that the run does not "
+            "have any more. Taking them out deletes what people said of them there; what was pulled stays here."
+        )
+    return notice
+
+
+def audit(look: Look) -> str:
+    """What the choice of how the audit goes comes to for this run, and why."""
+    rows = look.counts.answered
+    if look.run is None or not rows:
+        return ""
+    try:
+        review = form_values.review_of(look.filled)
+    except FormError:
+        return ""
+    sealed = look.desk.store.reviews.sealed_blind(look.run.id)
+    blind = review.is_blind(rows, sealed)
+    size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
+    if blind:
+        message = f"{size} without ratings and reasons, so that people judge on their own."
+    elif review.blind_audit != "auto":
+        message = f"{size} with ratings and reasons; what people leave as suggested is not counted as their rating."
+    else:
+        message = (
+            f"{size} with ratings and reasons: of so few rows it is a large part, and suggestions save people work."
+        )
+    if sealed is not None and review.blind_audit == "auto":
+        sealed_as = "without" if sealed else "with"
+        message = f"{size} {sealed_as} ratings and reasons, as it was sealed when the first rows were sent."
+    elif sealed is not None and sealed != blind:
+        message += f" What was sent before was sealed {'without' if sealed else 'with'} them and stays so."
+    return fragments.note(message)
+
+
+def shape(look: Look) -> str:
+    """What a record will hold, in words."""
+    if look.run is None or look.recipe is None:
+        return ""
+    seen = look.desk.store.rows.page(look.run.id, 0, 50)
+    if not seen:
+        return ""
+    recipe = look.recipe
+    with contextlib.suppress(FormError):
+        recipe = replace(recipe, review=form_values.review_of(look.filled))
+    description = review_argilla.described(
+        shape_of(seen), review_argilla.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
+    )
+    fields, questions = (
+        "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
+    )
+    guide = fragments.fold(
+        "Guidelines that reviewers read", t(look.filled.get("review.guidelines") or description.guidelines)
+    )
+    lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"
+    return f'<div class="sent-as">{lists}</div>{guide}'
+
+
+# -- what can be done
+
+
+def pressed(act: Act) -> Done | None:
+    """Does what a button of a row, or of several, asks for; None for any other."""
+    if (done := bulk_actions.act_on(act) or filters.act_on(act)) is not None:
+        return done
+    done = verdict.say(act) or decisions.act_on(act)
+    return replace(done, place={**done.place, "undo": None}) if done is not None else None
+
+
+def turn(act: Act) -> Done:
+    """The settings are shown, or put away again."""
+    if act.word != "settings":
+        raise PageError
+    return Done(place={"settings": not _shows_settings(act.look)})
+
+
+def browse(act: Act) -> Done:
+    onward = act.word == "say" and act.data.get("onward") is True
+    following = (
+        beside(act.look, act.row().id, 1) if onward else ""
+    )  # before the verdict, by which a row may leave the list
+    drafts = verdict.written(act)
+    done = pressed(act) or _turned(act)
+    moves = {"row": following} if following and "naming" not in done.place else {}
+    messages = [done.toast]
+    if onward and not following and "naming" not in done.place:
+        messages.append("That was the last row of the list.")
+    if drafts and act.word == "say":
+        messages.append("What you wrote is kept: Correct brings it back.")
+    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, messages)))
+
+
+def _turned(act: Act) -> Done:
+    """Another row or page, or the same row as it is or as it reads."""
+    match act.word:
+        case "page":
+            return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+        case "open":
+            return Done(place={"row": act.row().id, "correcting": ""})
+        case "step":
+            by = -1 if act.text("by") == "-1" else 1
+            return Done(place={"row": beside(act.look, act.row().id, by) or act.row().id, "correcting": ""})
+        case "raw":
+            row = act.row().id
+            return Done(place={"raw": "" if act.place.get("raw") == row else row, "row": row})
+    raise PageError
+
+
+def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
+    """Sends the rows, as the fields here say."""
+    run = act.desk.store.runs.get(act.run_id)
+    changed = amend(
+        act.desk.store, run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
+        embedder=form_values.embedder_of(act.filled),
+    )  # fmt: skip
+    act.desk.jobs.push(changed, act.desk.keys(act.browser), name, withdraw=withdraw)
+    return Done()
+
+
+def send_renamed(act: Act) -> Done:
+    """Sends them to a dataset of a name that nothing has."""
+    free = act.look.job.free_name if act.look.job is not None else ""
+    return send(act, free)
+
+
+def take_out(act: Act) -> Done:
+    """Takes records out of Argilla whose rows the run does not have any more."""
+    return send(act, withdraw=True)
+
+
+def merge(act: Act) -> Done:
+    """The run's verdicts are merged by the rule that was chosen, at once."""
+    if act.run_id:
+        amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=form_values.merging_of(act.filled))
+    return Done()
+
+
+def pull(act: Act) -> Done:
+    act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
+    return Done()

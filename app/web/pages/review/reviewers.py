@@ -1,0 +1,97 @@
+"""Who reviews in Argilla, and one more: a name, and a link to send."""
+
+import gradio as gr
+
+from app.review.argilla import Invited
+from app.web.form_values import FormError
+from app.web.html import fragments
+from app.web.html.fragments import attrs, t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages.review import argilla
+from app.web.state import Look
+from feedback.argilla.push import review_path
+from feedback.argilla.reviewers import LONGEST_NAME
+from tasks.errors import ClaywrightError
+
+PLACE = "reviewers"
+
+
+def build(board: Board) -> None:
+    with gr.Accordion("Who reviews", open=False, elem_classes=["more", "card", "how"]):
+        board.part(reviewers, again)
+        with gr.Row():
+            name = gr.Textbox(
+                "", label="One more reviewer", placeholder="Ada", interactive=True, max_lines=1, max_length=LONGEST_NAME,
+                elem_id="reviewer-to-add", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            )  # fmt: skip
+            add = gr.Button("Add", scale=0, min_width=90, elem_id="add-reviewer")
+        board.problem(PLACE)
+        board.part(invited)
+    for event in (add.click, name.submit):
+        board.act(event, invite, extra=[name])
+
+
+def _workspace(look: Look) -> str:
+    sent = argilla.pushes(look)
+    return str(sent[0]["workspace"]) if sent else look.desk.settings.argilla_workspace or ""
+
+
+def reviewers(look: Look) -> str:
+    """Who may review where the rows are, or will be."""
+    if look.desk.standby.argilla.state != "ready":
+        return fragments.note("Reviewers can be added once Argilla runs.")
+    names = look.desk.reviewers(_workspace(look))
+    own = not look.desk.settings.argilla_url
+    lines = "".join(
+        f"<li><b>{t(name)}</b>"
+        + (f'<button type="button" {attrs(act="again", name=name)}>New link</button>' if own else "")
+        + "</li>"
+        for name in names
+    )
+    listed = f'<ul class="reviewers">{lines}</ul>' if lines else fragments.note("Nobody but you so far.")
+    each = look.recipe.review.min_submitted if look.recipe is not None else 1
+    more = f" Each record waits for {each} of them (“Reviewers per record”)." if each > 1 else ""
+    return listed + fragments.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
+
+
+def invited(look: Look) -> str:
+    """The link for whoever was added last, with what to do with it."""
+    invitation = look.place.get("invited")
+    if not isinstance(invitation, Invited):
+        return ""
+    how = (
+        f"Send this link to {invitation.name}. It signs them in once, within a week, in their own browser on this machine."
+        if invitation.signs_in
+        else f"{invitation.name} can review here, after signing in to Argilla."
+    )
+    password = (
+        f'<p class="note">Or they sign in as <b>{t(invitation.name)}</b> with the password '
+        f"<code>{t(invitation.password)}</code>, which is shown this once.</p>"
+        if invitation.password
+        else ""
+    )
+    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
+    well = f'<div class="well" id="invitation"><pre tabindex="0">{t(invitation.link)}</pre><div class="acts">{copy}</div></div>'
+    return fragments.notice(how, "ok") + well + password
+
+
+def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
+    look = act.look
+    sent = argilla.pushes(look)
+    to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
+    try:
+        invitation = act.desk.invite(name, _workspace(look), to, anew=anew)
+    except ClaywrightError as error:
+        raise FormError(PLACE, str(error)) from error
+    toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."
+    return Done(place={"invited": invitation}, toast=toast)
+
+
+def invite(act: Act) -> Done:
+    """Adds the reviewer of that name."""
+    return _invite(act, str((act.extra[0] if act.extra else "") or ""))
+
+
+def again(act: Act) -> Done:
+    """Makes a new link for one who is there already; the one before is good no longer."""
+    return _invite(act, act.text("name"), anew=True)

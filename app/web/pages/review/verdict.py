@@ -1,0 +1,399 @@
+"""A verdict in the app itself, for a curator without reviewers: decide, rate, correct. It goes to Argilla with the next push."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from app.errors import PageError, RunError
+from app.review import reviewed_rows
+from app.web.form_values import FormError
+from app.web.html import fragments
+from app.web.html.fragments import attrs, t
+from app.web.page_builder import Act, Board, Do, Done
+from app.web.saved import LONGEST_NAME, named
+from app.web.state import Look, person_name
+from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
+from feedback.argilla.records import clean
+from feedback.argilla.response_order import letter, slots
+from feedback.rating_summary import best_response, opinion, rounded
+from feedback.reviewed_row import Judged
+from feedback.types import CORRECTION_OF
+from tasks.errors import SettingsError
+from tasks.types import Row
+
+HIDDEN = "model hidden"
+MOST_DRAFTS, LONGEST_DRAFT = 20, 400_000
+"""Corrections that a tab remembers though they were left, and how many characters of each."""
+DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
+KEYS = (
+    ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"),
+    ("1 to 5", "rate the response, and on to the next unrated one"),
+    ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("o", "all of each text"),
+    ("m", "raw texts"), ("/", "search"),
+)  # fmt: skip
+
+
+def build_name(board: Board, pressed: Do) -> None:
+    """The field for a name, while that is asked for. `pressed` does what a button of the row says, once there is one."""
+    with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
+        board.part(
+            lambda look: fragments.card_head(
+                "Who decides here?", "Your name is kept with each verdict of this browser."
+            )
+        )
+        with gr.Row():
+            name = gr.Textbox(
+                "", label="Your name", interactive=True, max_lines=1, max_length=LONGEST_NAME, elem_id="reviewer-name",
+                html_attributes=gr.InputHTMLAttributes(autocomplete="name"),
+            )  # fmt: skip
+            me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
+        board.problem("name")
+    board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
+    for event in (me.click, name.submit):
+        board.act(event, partial(be, do=pressed), extra=[name])
+
+
+def build(board: Board) -> None:
+    """The fields for a correction, while one is written."""
+    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+        board.part(
+            lambda look: fragments.card_head("Correct this row", "What you write is what goes into the dataset.")
+        )
+        radio = gr.Radio(
+            [],
+            label="Response to correct",
+            visible=False,
+            interactive=True,
+            elem_classes="inline",
+            elem_id="correct-which",
+        )
+        instruction = gr.Textbox(
+            "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
+        )
+        response = gr.Textbox("", label="Response", lines=4, max_lines=24, interactive=True, elem_id="correct-response")
+        board.part(lambda look: fragments.notice(meanwhile(look), "warn"), elem_id="meanwhile")
+        with gr.Row():
+            keep = gr.Button(
+                "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
+            )
+            anyway = gr.Button(
+                "Approve with mine", variant="primary", scale=0, min_width=150, visible=False, elem_id="keep-anyway"
+            )
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
+    board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
+    board.dress(radio, _choice)
+    board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
+    board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
+    fields = [radio, instruction, response]
+    board.dress(keep, lambda look: gr.update(visible=not meanwhile(look)))
+    board.dress(anyway, lambda look: gr.update(visible=bool(meanwhile(look))))
+    board.act(radio.input, switch, extra=fields, keeps=True)
+    board.act(keep.click, correct, extra=fields, keeps=True)
+    board.act(anyway.click, lambda act: correct(act, anyway=True), extra=fields, keeps=True)
+    board.act(leave.click, leave_it, extra=fields)
+
+
+def name_of(look: Look) -> str:
+    """The reviewer's name of what is decided here; "" where that is not known yet."""
+    return look.desk.reviewer(look.browser)
+
+
+def correcting(look: Look) -> str:
+    """The row that is being corrected; "" for none."""
+    row = str(look.place.get("correcting") or "")
+    return row if row and row == look.place.get("row") else ""
+
+
+def hidden(look: Look, row_ids: Sequence[str]) -> set[str]:
+    """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
+    blind = look.desk.store.reviews.blind_of(row_ids)
+    return blind - look.desk.store.quick.decided(blind, name_of(look)) if blind else blind
+
+
+def covered(judged: Judged) -> Judged:
+    """A row without what the labeller and other people said of it, and without who wrote its responses."""
+    responses = tuple(replace(r, model=HIDDEN, principle="") for r in judged.row.responses)
+    return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
+
+
+def letters(look: Look, row: Row) -> dict[int, str]:
+    """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
+    order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
+    return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
+
+
+def letter_of(look: Look, row_id: str, index: int) -> str:
+    """The letter of one response, where the row itself is not at hand."""
+    order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
+    return letter(order.index(index) if index in order else index)
+
+
+def corrected(look: Look, judged: Judged) -> int:
+    """The place of the response that is being corrected."""
+    of = look.place.get("of")
+    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+
+
+def _judged(look: Look, row_id: str) -> Judged | None:
+    by_id = reviewed_rows.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+    judged = by_id.get(row_id)
+    return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
+
+
+def _begun(look: Look) -> tuple[str, str]:
+    """What the fields hold when a correction begins; what is typed there since is nobody else's."""
+    return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
+
+
+def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
+    """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
+    that the labeller rated best."""
+    verdicts = look.desk.store.reviews.verdicts([judged.row.id])[judged.row.id]
+    own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
+    best = own.best(len(judged.row.responses)) if own is not None else []
+    if best:
+        return focus if focus in best else min(best)
+    return best_response(judged.row, judged.ratings) if focus is None else focus
+
+
+def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
+    """The decision and the texts of each reviewer of a row; of a row that is covered this browser's own alone."""
+    own = name_of(look) if hidden(look, [row_id]) else ""
+    return {
+        verdict.reviewer: tuple(
+            str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
+        )
+        for verdict in look.desk.store.reviews.verdicts([row_id])[row_id]
+        if verdict.status == "submitted" and (not own or verdict.reviewer == own)
+    }
+
+
+def meanwhile(look: Look) -> str:
+    """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
+    row = correcting(look)
+    before, now = look.place.get("before", {}), _decided(look, row) if row else {}
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)] if row else []
+    if not changed:
+        return ""
+    what = {"approve": "approved it", "reject": "rejected it", "unsure": "was unsure", "": "took the verdict back"}
+    who = [f"{name} {what.get(now.get(name, ('',))[0], 'decided')}" for name in changed]
+    stands = (
+        "Approving with yours replaces that."
+        if name_of(look) in changed
+        else "Approving with yours stands beside that."
+    )
+    return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
+
+
+def written(act: Act) -> dict[str, Any]:
+    """A correction that is left for something else, as the tab remembers it: coming back to the row brings it back."""
+    row, texts = correcting(act.look), act.data.get("written")
+    if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
+        return {}
+    if tuple(texts) == _begun(act.look) or sum(map(len, texts)) > LONGEST_DRAFT:
+        return {}
+    drafts = {name: kept for name, kept in act.place.get("drafts", {}).items() if name != row}
+    newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
+    return {"drafts": {**newest, row: (act.place.get("of"), (texts[0], texts[1]))}}
+
+
+def _without_draft(act: Act) -> dict[str, Any]:
+    """The place once a correction is over."""
+    row, drafts = correcting(act.look), act.place.get("drafts", {})
+    return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
+
+
+def _choice(look: Look) -> Any:
+    """The choice of the response to correct, where there are several."""
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None or len(judged.row.responses) < 2:
+        return gr.update(visible=False)
+    choices = [(f"{label} · {judged.row.responses[k].model}", str(k)) for k, label in letters(look, judged.row).items()]
+    return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
+
+
+def _name_of(look: Look) -> str:
+    """What the field of the correction is called."""
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    if judged is None or not judged.row.responses:
+        return "Response"
+    of = corrected(look, judged)
+    suffix = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
+    return f"Response{suffix}, {judged.row.responses[of].model}"
+
+
+def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
+    """(the instruction, the response at `of`) as they stand, with what was corrected before."""
+    corrected = judged.corrected_response()
+    own = corrected[0] if corrected is not None and corrected[1] == of else _texts(judged, of)[1]
+    return judged.corrected_instruction() or judged.row.instruction, own
+
+
+def _texts(judged: Judged, of: int) -> tuple[str, str]:
+    """(the instruction, the response at `of`) as the row has them."""
+    responses = judged.row.responses
+    return clean(judged.row.instruction), clean(responses[of].text) if responses else ""
+
+
+def bar(look: Look, judged: Judged) -> str:
+    """The buttons under a row, with their keys; what was decided here is pressed."""
+    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
+    buttons = "".join(
+        f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
+        f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
+        for word, title, key in DECISIONS
+    )
+    fix = f'<button type="button" class="say" data-key="e" {attrs(act="correct", row=judged.row.id)}>Correct <kbd>e</kbd></button>'
+    back = ""
+    if answers.get(DECISION) or _rated(answers):
+        back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
+    who = name_of(look)
+    as_whom = (
+        f'<span class="note whose">as {t(person_name(who))} {fragments.button("Change", act="rename")}</span>'
+        if who
+        else ""
+    )
+    keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(label)}</li>" for key, label in KEYS)
+    help_ = (
+        f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
+        f"{_switch('keys', 'Single keys do this')}</div></details>"
+    )
+    onward = _switch("onward", "Next row by itself")
+    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{help_}</div>'
+
+
+def _switch(name: str, label: str) -> str:
+    """A switch that the browser remembers, on where it remembers nothing (keys.js)."""
+    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
+
+
+def stars(look: Look, judged: Judged, index: int) -> str:
+    """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
+    aspect = aspect_of(look)
+    rating = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
+    buttons = "".join(
+        f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
+        f' tabindex="{0 if value == (rating or 1) else -1}"'
+        f" {attrs(act='rate', row=judged.row.id, place=index, value=value)}>{value}</button>"
+        for value in range(1, 6)
+    )
+    title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
+    group = f'<div class="stars" role="toolbar" aria-label="{t(title)}">{buttons}</div>'
+    return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
+
+
+def aspect_of(look: Look) -> str:
+    """What a rating here is about: the first aspect that people rate in Argilla."""
+    recipe = look.recipe
+    return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
+
+
+def _rated(answers: Any) -> bool:
+    return any(isinstance(value, int) for value in answers.values())
+
+
+# -- what can be done
+
+
+def say(act: Act) -> Done | None:
+    """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
+    if act.word == "rename":
+        return Done(place={"naming": {}})
+    if act.word not in ("say", "rate", "unsay", "correct"):
+        return None
+    look, quick, pressed = act.look, act.desk.store.quick, act.row()
+    row, decides = pressed.id, act.word != "unsay"
+    who = act.desk.reviewer(act.browser, deciding=decides)
+    if not who and decides:
+        return Done(place={"row": row, "naming": dict(act.data)})
+    blind = bool(hidden(look, [row]))
+    match act.word:
+        case "say":
+            decision = act.text("said")
+            if decision not in [word for word, _, _ in DECISIONS]:
+                raise PageError
+            quick.say(row, who, {DECISION: decision}, {}, blind=blind)
+            return Done(place={"row": row, "correcting": ""})
+        case "rate":
+            index = act.number("place", 0, len(pressed.responses) - 1)
+            question = rating_question(aspect_of(look), index)
+            value = act.number("value", 1, 5)
+            again = quick.of(row, who).get(question) == value
+            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], index, aspect_of(look))
+            in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
+            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            return Done(place={"row": row})
+        case "unsay":
+            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded", blind=blind)
+            return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
+        case "correct":
+            if correcting(look) == row:
+                return Done(place={"correcting": ""})
+            if (judged := _judged(look, row)) is None:
+                return Done(place={"row": row})
+            correction = {"row": row, "correcting": row, "before": _decided(look, row)}
+            if draft := look.place.get("drafts", {}).get(row):
+                return Done(
+                    place={**correction, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
+                )
+            slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
+            focus = None if slot is None else [*letters(look, pressed)][slot]
+            of = _to_correct(look, judged, focus)
+            return Done(place={**correction, "of": of, "corrected": _as_corrected(judged, of)})
+    return None
+
+
+def be(act: Act, do: Do = say) -> Done:
+    """This browser decides under that name from now on; what was pressed before it was asked for is done."""
+    typed = str((act.extra[0] if act.extra else "") or "")
+    try:
+        act.desk.keep(act.browser, {"reviewer.name": named(typed)})
+    except SettingsError as error:
+        raise FormError("name", str(error)) from error
+    pressed = act.place.get("naming") or {}
+    state = {name: value for name, value in act.place.items() if name != "naming"}
+    done = None
+    with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
+        done = do(replace(act, data=pressed, extra=(), place=state)) if pressed else None
+    return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
+
+
+def switch(act: Act) -> Done:
+    """Another response is to be corrected; what was written already stays."""
+    look = act.look
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
+    if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
+        return Done()
+    is_untouched = response.strip() in {
+        text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
+    }
+    text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
+    return Done(place={"of": int(chosen), "corrected": (instruction, text)})
+
+
+def leave_it(act: Act) -> Done:
+    return Done(place=_without_draft(act))
+
+
+def correct(act: Act, *, anyway: bool = False) -> Done:
+    """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
+    look = act.look
+    judged = _judged(look, correcting(look)) if correcting(look) else None
+    who = act.desk.reviewer(act.browser, deciding=True)
+    if judged is None or not who:
+        return Done(place={"correcting": ""})
+    if meanwhile(look) and not anyway:
+        return Done()
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
+    written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
+    changes = {name: text if text and text != was[name] else None for name, text in written.items()}
+    if len(judged.row.responses) > 1:
+        changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
+    blind = bool(hidden(look, [judged.row.id]))
+    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
+    return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")

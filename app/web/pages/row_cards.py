@@ -1,0 +1,247 @@
+"""Rows and progress as cards, on more than one page."""
+
+import time
+from collections import Counter
+from typing import Any
+
+from app.web import stats
+from app.web.form_values import WITHOUT_ADDRESS
+from app.web.html import fragments
+from app.web.html.fragments import count, t
+from app.web.state import PREVIEW_ROWS, Look
+from tasks.columns.conversations import readable
+from tasks.response_flags import MEANINGS, marks
+from tasks.types import Message, Response, Row
+
+
+def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
+    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons."""
+    nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
+    *before, last = row.messages or nothing
+    conversation = "".join(fragments.bubble(m["role"], readable(m)) for m in before)
+    conversation = f'<div class="talk">{conversation}</div>' if conversation else ""
+    answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
+    if not row.responses:
+        answers = '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
+    tokens = sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses)
+    cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
+    return (
+        f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
+        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{conversation}'
+        f'<div class="pair">{fragments.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
+    )
+
+
+def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
+    """A row that is being written: what `speaker`, the user or the assistant, says so far."""
+    instruction, answer = (text, "") if speaker == "user" else ("", text)
+    return (
+        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><b class="no">{number}</b>'
+        '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
+        f"{fragments.bubble('user', instruction, raw=True)}{fragments.bubble('assistant', answer, raw=True)}</div></article>"
+    )
+
+
+def being_written(look: Look) -> list[tuple[str, str]]:
+    """(who speaks, what was said so far) of each answer that is on its way, the oldest first."""
+    execution = look.job.execution if look.job is not None else None
+    if execution is None:
+        return []
+    calls = list(execution.engine.writing.values())
+    return [("user" if kind == "complete" else "assistant", _without_json(text)) for kind, text in calls]
+
+
+def _without_json(text: str) -> str:
+    """Of an answer that is written as JSON, as far as it goes, its texts."""
+    if not text.lstrip().startswith("{"):
+        return text
+    import jiter
+
+    try:
+        parsed = jiter.from_json(text.encode("utf-8", "replace"), partial_mode="trailing-strings")
+    except ValueError:
+        return ""
+    return "\n".join(_texts(parsed))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in items for text in _texts(item)]
+
+
+def _answer(response: Response, named: bool) -> str:
+    thinking = ""
+    if response.reasoning:
+        thinking = fragments.fold(
+            "Thinking", t(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
+        )
+    note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
+    return fragments.bubble("assistant", response.text, note, thinking)
+
+
+def _named(row: Row) -> str:
+    """The id that a row had where it comes from."""
+    return f'<span class="note">id {t(row.origin["id"])}</span>' if row.origin.get("id") not in (None, "") else ""
+
+
+def _source(row: Row) -> str:
+    """Where a row comes from: its document, its seed, its examples or its system prompt, folded."""
+    origin = row.origin
+    if passage := origin.get("passage"):
+        facts = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
+        note = ", ".join([*facts, count(len(str(passage)), "character")])
+        return fragments.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
+    if seed := origin.get("seed"):
+        return fragments.fold(f"From the seed: {fragments.clipped(str(seed), 60)}", t(seed), kind="source")
+    if examples := origin.get("examples"):
+        return fragments.fold(
+            f"From {count(len(examples), 'example')}", t("\n".join(map(str, examples))), kind="source"
+        )
+    if system := origin.get("system_prompt"):
+        return fragments.fold("System prompt", t(system), str(origin.get("system_prompt_key") or ""), "source")
+    return ""
+
+
+def progress_card(look: Look) -> str:
+    """How far a run is, how fast, what failed and why."""
+    run, counts, job = look.run, look.counts, look.job
+    assert run is not None
+    doing = job.what if look.working and job is not None else ""
+    done, total = counts.answered, look.total
+    of = f"of {total:,} rows" if total else "row" if done == 1 else "rows"
+    if doing == "preview":
+        total = min(total or PREVIEW_ROWS, PREVIEW_ROWS)
+        of = f"of {count(total, 'row')}"
+    elif doing == "rate" and job is not None:
+        done, total = job.execution.progress.rated if job.execution else 0, counts.answered
+        of = f"of {count(total, 'row')} rated"
+    end, facts = _pace(look) if doing else ("", [])
+    lost = fragments.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn") if look.waiting else ""
+    rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
+    if rates or (counts.rated and doing != "rate"):
+        facts.append((f"{counts.rated:,}", "rated"))
+    trouble = ""
+    if not look.busy:
+        failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
+        trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
+    warning = fragments.notice(trouble, "warn", lead(look) if trouble else "")
+    row = fragments.facts(facts, "Progress") if facts else ""
+    return (
+        f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
+        f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
+        f"{fragments.track(done, total, 'Rows made', counts.failed)}{warning}{row}{_losses(look)}{marked(look)}</section>"
+    )
+
+
+def lead(look: Look) -> str:
+    """A button that goes to where the trouble of the last job is mended: a page, and the field there."""
+    job = look.job
+    page = job.mended_on if job is not None and job.trouble else ""
+    if job is None or not page:
+        return ""
+    role, words = _role(look, job.stage), f"Open {page.capitalize()}"
+    if not role:
+        return fragments.button(words, "lead", act="place", page=page)
+    name = f"{role}.{job.setting}"
+    has_address = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    if name not in look.filled or (job.setting in ("url", "model", "key_env") and not has_address):
+        name = f"{role}.preset"
+    return fragments.button(f"{words} → {role.capitalize()}", "lead", act="place", page=page, field=name)
+
+
+def _role(look: Look, stage: str) -> str:
+    """The part of the page Models that has the model of a stage; "" where that is no single one."""
+    if stage == "answer":
+        return "" if look.recipe is not None and look.recipe.responders else "generator"
+    return {"generate": "generator", "rate": "labeller"}.get(stage, "")
+
+
+def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
+    """(how long still, numbers of the work)"""
+    job = look.job
+    if job is None or job.execution is None:
+        return (job.saying if job else "") or "Starting", []
+    tally = job.execution.engine.tally
+    seconds = max(time.time() - job.began, 0.001)
+    rate = job.what == "rate" or (look.total is not None and look.counts.answered >= look.total)
+    rows_done = job.execution.progress.rated if rate else look.counts.answered - job.before.answered
+    facts: list[tuple[object, str]] = [
+        (f"{rows_done / seconds * 60:.1f}" if rows_done else "–", "rows a minute"),
+        (f"{tally.sent:,}", "calls"),
+        (f"{tally.prompt_tokens + tally.completion_tokens:,}", "tokens"),
+    ]
+    if tally.recalled:
+        facts.append((f"{tally.recalled:,}", "remembered"))
+    if job.stopping:
+        return "Stopping: waiting for what was sent", facts
+    if look.waiting:
+        return "Waiting for an answer", facts
+    seconds_left = _left(look, seconds)
+    if seconds_left is None:
+        return job.saying if not rows_done else "", facts
+    return f"about {fragments.duration(seconds_left)} left" if seconds_left > 0 else "Nearly there", facts
+
+
+def _left(look: Look, seconds: float) -> float | None:
+    """Seconds until the job's rows are made and rated, by what both took so far; None before there is anything to go by."""
+    job, recipe = look.job, look.recipe
+    assert job is not None and job.execution is not None
+    if job.what == "preview" and look.total is not None:
+        return _of(
+            seconds,
+            look.counts.answered - job.before.answered,
+            min(look.total, PREVIEW_ROWS) - look.counts.answered,
+        )
+    rates = job.execution.judge is not None
+    answered = look.counts.answered - job.before.answered
+    to_make = max((look.total or 0) - look.counts.answered, 0) if job.what == "work" else 0
+    rated = job.execution.progress.rated if rates else 0
+    to_rate = look.counts.answered - (rated if job.what == "rate" else look.counts.rated) + to_make if rates else 0
+    if not rates or recipe is None:
+        return _of(seconds, answered, to_make)
+    tallies = job.execution.engine.tallies.items()
+    of_rating = sum((tally.seconds for (stage, _), tally in tallies if stage == "rate"), 0.0)
+    of_making = sum((tally.seconds for (stage, _), tally in tallies if stage != "rate"), 0.0)
+    a_row = of_making / answered if answered else 0.0
+    if not rated and not answered:
+        return None
+    a_rating = of_rating / rated if rated else a_row
+    done, left = of_making + of_rating, to_make * a_row + to_rate * a_rating
+    return seconds * left / done if done > 0 else _of(seconds, answered + rated, to_make + to_rate)
+
+
+def _of(seconds: float, done: int, left: int) -> float | None:
+    return seconds * max(left, 0) / done if done > 0 else None
+
+
+def marked(look: Look) -> str:
+    """How many responses have a mark, and what that means; counted where nothing is being written."""
+    if look.run is None or look.busy:
+        return ""
+    counts = look.counted(stats.marked) or {}
+    return "".join(
+        fragments.note(f"{count(n, 'response')} marked “{mark}”: {MEANINGS[mark]}.") for mark, n in counts.items()
+    )
+
+
+def _losses(look: Look) -> str:
+    """What failed or was dropped, by reason, with a button for what can be tried again."""
+    run = look.run
+    assert run is not None
+    failures = Counter(why for _, why in look.desk.store.rows.failures(run.id))
+    drops = look.desk.store.runs.drop_reasons(run.id)
+    if not failures and not drops:
+        return ""
+    again = "" if look.busy else "<span class=note>can be tried again</span>"
+    items = "".join(f"<li><span>{t(why)}</span><b>{n}</b>{again}</li>" for why, n in failures.most_common(8))
+    items += "".join(
+        f"<li><span>{t(why)}</span><b>{n}</b><span class=note>dropped</span></li>" for why, n in list(drops.items())[:8]
+    )
+    button = ""
+    if failures and not look.busy:
+        label = f"Try the {failures.total()} that failed again"
+        rest = look.standing in ("paused", "stopped", "interrupted")
+        button = fragments.button(f"Resume, and t{label[1:]}" if rest else label, act="retry")
+    return f'<div class="fails"><h3>Failed or dropped</h3><ul>{items}</ul>{button}</div>'

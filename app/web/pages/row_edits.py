@@ -1,0 +1,157 @@
+"""What a curator can do to one row on the page Generate: drop it, keep it after all, edit it, have it drawn anew."""
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from app.errors import PageError
+from app.runs import row_edits
+from app.web.html import fragments
+from app.web.html.fragments import t
+from app.web.page_builder import Act, Board, Done
+from app.web.pages.row_cards import row_card, waiting_card
+from app.web.state import Look
+from tasks.types import Row
+
+
+def build(board: Board) -> None:
+    """The fields for an edit; they show while one is written."""
+    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+        board.part(
+            lambda look: fragments.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
+        )
+        instruction = gr.Textbox("", label="User", lines=2, max_lines=12, interactive=True, elem_id="edit-instruction")
+        which = gr.Radio(
+            [],
+            value=None,
+            label="Which answer",
+            visible=False,
+            interactive=True,
+            elem_id="edit-which",
+            elem_classes="inline",
+        )
+        response = gr.Textbox("", label="Assistant", lines=4, max_lines=24, interactive=True, elem_id="edit-response")
+        with gr.Row():
+            save = gr.Button("Save the row", variant="primary", scale=0, min_width=130, elem_id="save-edit")
+            leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
+    board.dress(box, lambda look: gr.update(visible=_editing(look) is not None))
+    board.dress(instruction, lambda look: gr.update(value=_texts(look)[0]))
+    board.dress(which, _choice)
+    board.dress(response, lambda look: gr.update(value=_texts(look)[1], label=_name(look)))
+    fields = [which, instruction, response]
+    board.act(which.input, switch, extra=fields, keeps=True)
+    board.act(save.click, save_edit, extra=fields, keeps=True)
+    board.act(leave.click, lambda act: Done(place={"editing": ""}), extra=fields)
+
+
+def card(look: Look, row: Row, number: int, dropped: bool) -> str:
+    """A row with its buttons; one that is being drawn anew is waited for."""
+    working = look.working and look.job is not None
+    if working and look.job is not None and look.job.what == "again" and look.place.get("again") == row.id:
+        return waiting_card(number)
+    if dropped:
+        acts = fragments.button("Keep", act="keep", row=row.id)
+        return row_card(row, str(number), f'<span class="note">dropped</span>{acts}', "dropped")
+    raw = fragments.fold("Raw", f"<pre>{t(_raw(row))}</pre>", kind="raw")
+    if look.busy:
+        return row_card(row, str(number), raw)
+    actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
+    acts = "".join(fragments.button(word, act=what, row=row.id) for word, what in actions)
+    return row_card(row, str(number), acts + raw)
+
+
+def _raw(row: Row) -> str:
+    """What is kept of a row, for those who want to see all of it."""
+    responses = [
+        {"text": r.text, "model": r.model, "reasoning": r.reasoning, "finish_reason": r.finish_reason}
+        for r in row.responses
+    ]
+    return json.dumps(
+        {"messages": list(row.messages), "responses": responses, "origin": dict(row.origin)}, indent=2, ensure_ascii=False,
+        default=str,
+    )  # fmt: skip
+
+
+def _editing(look: Look) -> Row | None:
+    """The row that is being edited."""
+    row_id = str(look.place.get("editing") or "")
+    if not row_id or look.run is None:
+        return None
+    rows = look.desk.store.rows.of([row_id])
+    return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
+
+
+def _texts(look: Look) -> tuple[str, str]:
+    """What the fields hold when an edit, or that of another answer, begins; what is typed there since is nobody else's."""
+    if _editing(look) is None:
+        return "", ""
+    instruction, responses = look.place.get("edited", ("", ()))
+    return instruction, responses[_edited(look)] if responses else ""
+
+
+def _edited(look: Look) -> int:
+    """The place of the answer whose text is in the field."""
+    _, responses = look.place.get("edited", ("", ()))
+    place = look.place.get("edited_answer")
+    return place if isinstance(place, int) and 0 <= place < len(responses) else 0
+
+
+def _choice(look: Look) -> Any:
+    """The choice of the answer to edit, where there are several."""
+    row = _editing(look)
+    if row is None or len(row.responses) < 2:
+        return gr.update(visible=False)
+    choices = [(f"{k + 1} · {response.model}", str(k)) for k, response in enumerate(row.responses)]
+    return gr.update(visible=True, choices=choices, value=str(_edited(look)))
+
+
+def _name(look: Look) -> str:
+    """What the field of the answer is called."""
+    row = _editing(look)
+    return f"Assistant, answer {_edited(look) + 1}" if row is not None and len(row.responses) > 1 else "Assistant"
+
+
+def change(act: Act) -> Done:
+    """What a click on a row's buttons means. Raises RunError where people have the row already, PageError."""
+    row, store = act.row().id, act.desk.store
+    match act.word:
+        case "drop":
+            row_edits.drop(store, row)
+            return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
+        case "keep":
+            row_edits.keep(store, row)
+            return Done(toast="Kept.")
+        case "edit":
+            now = row_edits.open_row(store, row)
+            texts = now.instruction, tuple(response.text for response in now.responses)
+            return Done(place={"editing": row, "edited": texts, "edited_answer": 0})
+        case "again":
+            row_edits.open_row(store, row)
+            act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
+            return Done(place={"again": row, "editing": ""})
+    raise PageError
+
+
+def _written(act: Act) -> tuple[str, tuple[str, ...]]:
+    """(the instruction, the answers) as they are written by now: the one in the field, and those that were there before it."""
+    _, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
+    _, responses = act.place.get("edited", ("", ()))
+    here = _edited(act.look)
+    return instruction, tuple(response if k == here else text for k, text in enumerate(responses))
+
+
+def switch(act: Act) -> Done:
+    """The text of another answer comes into the field; what was written in it is kept until the row is saved."""
+    place = str(act.extra[0] if act.extra else "")
+    if _editing(act.look) is None or not place.isdecimal():
+        return Done()
+    return Done(place={"edited": _written(act), "edited_answer": int(place)})
+
+
+def save_edit(act: Act) -> Done:
+    row = _editing(act.look)
+    if row is None:
+        return Done(place={"editing": ""})
+    row_edits.edit(act.desk.store, row.id, *_written(act), act.desk.settings.owner)
+    return Done(place={"editing": ""}, toast="Saved.")

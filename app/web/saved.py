@@ -1,0 +1,139 @@
+"""What people keep under a name for another time: recipes, and sets of models."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.api_keys import variable_for
+from app.file_locks import exists, expanded, read_regular
+from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
+from app.store.library import Kept, Library
+from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import ROLES, TYPED, Filled, FormError
+from tasks.errors import SettingsError
+from tasks.models.spec import ModelSpec
+from tasks.settings import build
+
+LONGEST_NAME = 100
+FILES = (".toml", ".json")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The recipes and sets of models of a data folder. What is wrong is a SettingsError, with a sentence."""
+
+    store: Store
+
+    def keep_recipe(self, name: str, recipe: Recipe, *, replace: bool = False) -> bool:
+        """False, and nothing changed, if there is one of that name and it is not to be replaced."""
+        return self.store.recipes.keep(named(name), recipe.dump(), replace=replace)
+
+    def recipe(self, name: str) -> Recipe:
+        return read(_found(self.store.recipes, name, "recipe"))
+
+    def duplicate_recipe(self, name: str) -> str:
+        """The same once more, under a name that nothing has, which is returned; also one that can't be read here."""
+        kept, number = _found(self.store.recipes, name, "recipe"), 2
+        while not self.store.recipes.keep(again := _numbered(name, number), kept.content):
+            number += 1
+        return again
+
+    def keep_models(self, name: str, filled: Filled, *, replace: bool = False) -> bool:
+        """The generator, the response models and the labeller that the forms describe, under a name."""
+        return self.store.model_sets.keep(named(name), models_of(filled), replace=replace)
+
+    def models(self, name: str) -> Filled:
+        """What the forms hold for that set."""
+        return fill_models(_found(self.store.model_sets, name, "set of models"))
+
+
+def named(name: str) -> str:
+    """A name as it is kept: one line, no characters that nobody sees."""
+    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cs") else " " for c in name)
+    line = unicodedata.normalize("NFC", " ".join(shown.split()))
+    if not line:
+        raise SettingsError("Give it a name first.")
+    if len(line) > LONGEST_NAME:
+        raise SettingsError(f"A name has at most {LONGEST_NAME} characters, this one has {len(line)}.")
+    return line
+
+
+def read(kept: Kept) -> Recipe:
+    """The recipe that was kept, if this version knows all of it."""
+    try:
+        return parse(kept.content)
+    except SettingsError as error:
+        raise SettingsError(
+            f"'{kept.name}' was saved by another version of Claywright, which this one does not understand: {error} "
+            "It stays as it is."
+        ) from error
+
+
+def file_name(name: str) -> str:
+    """A file's name for a recipe of that name."""
+    return (re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "recipe") + ".toml"
+
+
+def from_file(path: Path) -> tuple[Filled, str]:
+    """What the forms hold for a recipe in a file, and a sentence about an input that is not here."""
+    if path.suffix.lower() not in FILES:
+        raise SettingsError(f"{path.name} is no recipe: its name should end in {' or '.join(FILES)}.")
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise SettingsError(f"{path.name} is too big for a recipe: those have at most 1 MB.")
+        data = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
+    recipe = decoded(data, path.name, as_json=path.suffix.lower() == ".json")
+    filled, input_path = form_values.fill(recipe), recipe.inputs.path
+    if not input_path or (expanded(input_path).is_absolute() and exists(input_path)):
+        return filled, ""
+    return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
+
+
+def models_of(filled: Filled) -> dict[str, Any]:
+    """The models that the forms describe. Raises FormError."""
+    specs = {role: changed(form_values.model_of(form_values.part(filled, role), role)) for role in ROLES}
+    others = form_values.responders_of(filled)
+    return {**specs, "responders": [changed(spec) for spec in others], "by": filled.get("answers.by")}
+
+
+def typed_keys(filled: Filled) -> bool:
+    """True if a model of the forms works with a key that was typed, which nothing keeps."""
+    if any(filled.get(f"{role}.key_env") == TYPED for role in ROLES):
+        return True
+    try:
+        return any(spec.url and spec.key_env == variable_for(spec.url) for spec in form_values.responders_of(filled))
+    except FormError:
+        return False
+
+
+def fill_models(kept: Kept) -> Filled:
+    """The roles as the forms hold them for a set."""
+    filled: Filled = {}
+    try:
+        for role in ROLES:
+            filled.update(
+                form_values.prefixed(role, form_values.fill_model(build(ModelSpec, kept.content[role], role)))
+            )
+        listed = [build(ModelSpec, values, "responders") for values in kept.content["responders"]]
+    except (KeyError, TypeError, SettingsError) as error:
+        raise SettingsError(
+            f"'{kept.name}' was saved by another version of Claywright, which this one does not understand. It stays as it is."
+        ) from error
+    by = "others" if listed or kept.content.get("by") == "others" else "generator"
+    return {**filled, "responders": [changed(spec) for spec in listed], "answers.by": by}
+
+
+def _found(library: Library, name: str, what: str) -> Kept:
+    if (kept := library.get(name)) is None:
+        raise SettingsError(f"There is no {what} named '{name}' any more.")
+    return kept
+
+
+def _numbered(name: str, number: int) -> str:
+    ending = f" ({number})"
+    return re.sub(r" \(\d+\)$", "", name)[: LONGEST_NAME - len(ending)].rstrip() + ending

@@ -1,0 +1,1 @@
+"""Who gets in, over which connections, and with what values."""

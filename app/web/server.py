@@ -1,0 +1,259 @@
+"""The app as a server on this machine: FastAPI that carries the Gradio page, with the jobs and services behind it.
+
+Only loopback, only by its own names; who gets in is decided in security/access.py. No request of the page leaves for another host.
+"""
+
+import contextlib
+import html
+import json
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from app import services
+from app.config import Settings
+from app.errors import DocumentationError, ServiceError
+from app.file_locks import held, only_one, write_private
+from app.review.argilla import OPEN, signed_in
+from app.services import Say
+from app.store.store import Store
+from app.web import stats_tables
+from app.web.auto_pull import Ear, Listening
+from app.web.html import fragments
+from app.web.jobs import Jobs
+from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
+from app.web.service_monitor import Standby
+from app.web.state import Desk
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+HOST = "127.0.0.1"
+PORT = 7860
+HOSTS = ["127.0.0.1", "localhost"]
+STATIC = Path(__file__).parent / "static"
+LARGEST_UPLOAD = "2gb"
+EXPORT = re.compile(r"\w[\w.-]{0,150}")
+RECORD, LOCK = "app.json", "app.lock"
+"""In the data folder: where the running app is, and what it holds while it runs."""
+MOST_SESSIONS = 50
+"""Open pages whose state Gradio keeps, 0.85 MB each; one that was forgotten is given a new one when it asks again."""
+
+
+def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -> None:
+    """Serves the app until it is told to end. Raises ServiceError if it runs already, or if the port is taken."""
+    record = settings.data / RECORD
+    with only_one(settings.data / LOCK) as alone:
+        if not alone:
+            raise ServiceError(
+                f"Claywright runs already{_where(record)}. Open that, or name another data folder with --data."
+            )
+        with _listening(port) as listener, services.stopping(settings), Store(settings.data) as store:
+            url = f"http://{HOST}:{listener.getsockname()[1]}"
+            access = Access(settings.data)
+            address = access.address(url)
+            standby = Standby(settings, say)
+            jobs = Jobs(store, settings)
+            desk = Desk(store, settings, jobs, standby)
+            listening = Listening(store, lambda: desk.settings)
+
+            def then() -> None:
+                standby.start()
+                listening.start()
+                if browse and has_desktop():
+                    browse_to(address, settings)
+
+            write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
+            try:
+                _run(create(desk, access, listening), listener, address, say, then)
+            finally:
+                listening.close()
+                standby.close()
+                jobs.close()
+                store.db.interrupt()
+                desk.beside.close()
+                record.unlink(missing_ok=True)
+
+
+def _where(record: Path) -> str:
+    try:
+        return f" at {json.loads(record.read_text(encoding='utf-8'))['url']}"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """A socket on this machine: on `port`, or on the usual port, or on a free one."""
+    with socket.socket() as listener:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for candidate in (port,) if port else (PORT, 0):
+            try:
+                listener.bind((HOST, candidate))
+                listener.listen()  # now, as two may bind, and only one of them listen
+                break
+            except OSError as error:
+                if candidate == port or not candidate:
+                    raise ServiceError(
+                        f"The port {candidate} can't be used: {error.strerror}. Name another one with --port."
+                    ) from error
+        yield listener
+
+
+def running_app(settings: Settings) -> tuple[str, Access]:
+    """(the URL of the app that runs on this data folder, its secret). Raises ServiceError where none runs."""
+    record = settings.data / RECORD
+    if held(settings.data / LOCK):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return str(json.loads(record.read_text(encoding="utf-8"))["url"]), Access(settings.data)
+    raise ServiceError(f"Claywright does not run on the data folder {settings.data}. Start it with: claywright")
+
+
+def browse_to(address: str, settings: Settings) -> None:
+    """Opens the address in this person's browser, by way of a private file: other users see what a command is called with."""
+    file = settings.data / "open.html"
+    write_private(file, f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    webbrowser.open(file.as_uri())
+
+
+def _run(app: Application, listener: socket.socket, address: str, say: Say, then: Callable[[], None]) -> None:
+    """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
+    import uvicorn
+
+    from app.web.security.connections import MOST_STRANGERS, BoundedConnection
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=BoundedConnection,
+            backlog=MOST_STRANGERS,  # so many are accepted before any of them can be refused
+            log_level="error",  # what strangers send that is no HTTP is nothing to tell the owner of
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,
+            proxy_headers=False,
+        )
+    )
+
+    # the open streams of pages that are still there are cut at the end, which is no fault to tell anybody of
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
+
+    def tell() -> None:
+        while not server.started:
+            if server.should_exit:
+                return
+            time.sleep(0.05)
+        say(f"Claywright is at {address}   (Ctrl-C ends it)")
+        then()
+
+    threading.Thread(target=tell, daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def has_desktop() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+    """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
+    return gated(routes(desk), desk, access, listening)
+
+
+def gated(app: Application, desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+    """`app` for those who may use it."""
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    sign_in = (STATIC / "sign_in.html").read_text(encoding="utf-8")
+    gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, desk.uploads), access, sign_in), allowed_hosts=HOSTS)
+    return Headers(Ear(gate, listening) if listening else gate)
+
+
+def routes(desk: Desk) -> "FastAPI":
+    """The app without its gate."""
+    from fastapi import FastAPI
+    from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+
+    _quiet_gradio(desk.settings)
+    import gradio as gr
+
+    from app.web.html.theme import css, theme
+    from app.web.layout import build
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get(HEALTH)
+    def healthz() -> JSONResponse:
+        return JSONResponse({"ok": True, "jobs": len(desk.jobs.working())})
+
+    @app.get("/exports/{run}/{name}")
+    def exported(run: str, name: str) -> Response:
+        path = desk.settings.data / "exports" / run / name
+        if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
+            return JSONResponse({"error": "There is no such file."}, status_code=404)
+        return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+    @app.get(OPEN)
+    def argilla(to: str = "/") -> Response:
+        address = signed_in(desk.settings, to) if to.startswith("/") and not to.startswith("//") else ""
+        if not address:
+            return JSONResponse({"error": "Argilla does not run. Look at the page Models."}, status_code=404)
+        return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
+
+    @app.get("/numbers/{run}/{name}.{kind}")
+    def counted(run: str, name: str, kind: str) -> Response:
+        if (file := stats_tables.download(desk, run, name, kind)) is None:
+            return JSONResponse({"error": "There are no such numbers."}, status_code=404)
+        content, media_type = file
+        called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.{kind}', safe='')}"
+        return Response(
+            content, media_type=media_type, headers={"Content-Disposition": called, "Cache-Control": "no-store"}
+        )
+
+    @app.get("/help/{topic}")
+    def document(topic: str) -> Response:
+        try:
+            return HTMLResponse(fragments.help_panel(topic), headers={"Cache-Control": "no-cache"})
+        except DocumentationError as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+
+    demo = build(desk)
+    demo.state_session_capacity = MOST_SESSIONS
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    mounted: FastAPI = gr.mount_gradio_app(
+        app, demo, path="/", theme=theme(), css=css(), js=scripts(), footer_links=[],
+        run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
+        favicon_path=str(STATIC / "favicon.svg"), pwa=False,
+    )  # fmt: skip
+    # a mounted app counts as not launched yet, and then Gradio takes any path for one of its own uploads
+    demo.has_launched = demo.is_running = True
+    return mounted
+
+
+def scripts() -> str:
+    """What runs in the page when it is there, as one function."""
+    texts = [
+        (STATIC / name).read_text(encoding="utf-8").strip()
+        for name in ("keys.js", "list.js", "fields.js", "switcher.js", "help.js")
+    ]
+    return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
+
+
+def _quiet_gradio(settings: Settings) -> None:
+    """Set before Gradio is imported: nothing is reported to anybody, uploads stay in the data folder."""
+    uploads = settings.data / "browser"
+    uploads.mkdir(mode=0o700, exist_ok=True)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)

@@ -1,0 +1,461 @@
+"""What the pages act through and look at: the store, the jobs, the services, and what each browser has in hand.
+
+A `Look` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
+"""
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app import config, dataset_import
+from app.api_keys import KeyRing, TypedKeys, is_variable
+from app.config import Settings
+from app.errors import RunError
+from app.file_locks import read_regular
+from app.inputs import pasted, uploads
+from app.inputs.files import within
+from app.inputs.inputs import Inputs
+from app.recipe import Recipe, example
+from app.review import argilla, reviewed_rows
+from app.review.argilla import Invited
+from app.review.reviewed_rows import Foreseen
+from app.runs import permissions
+from app.runs.model_check import Trial
+from app.runs.permissions import Need, Permissions
+from app.runs.run_recipes import recipe_of, recipe_text, same_rows
+from app.runs.starts import draft_run
+from app.runs.units import most_rows, number_of_units
+from app.services import Say
+from app.store.lease import at_work, standing
+from app.store.runs import Run, RunCounts
+from app.store.store import Store
+from app.web import form_values
+from app.web.form_values import TYPED, Filled, FormError
+from app.web.jobs import Job, Jobs
+from app.web.saved import Shelf
+from app.web.security.access import Uploads
+from app.web.service_monitor import Standby, Standing
+from app.web.slow_queries import Beside
+from app.web.stats import Find, T
+from app.workspace import Workspace
+from feedback.argilla.client import Server
+from feedback.argilla.urls import tidy
+from feedback.exports.selection import Export
+from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.models.spec import ModelSpec
+
+IN_THE_APP = " (in the app)"
+"""Behind the name of whoever decides in the app, so that nobody takes them for an account of Argilla."""
+PREVIEW_ROWS = 3
+BELIEVED = 10
+"""Times as long as it took to foresee an export, it is not foreseen anew."""
+COUNT_FOR = 60.0
+"""Seconds after which the rows of an input are counted no further."""
+REVIEWERS_BELIEVED = 60.0
+"""Seconds for which it is not asked again who reviews."""
+COUNT_WITHIN = 0.2
+"""Seconds that a glance waits for how many rows an input holds."""
+
+
+@dataclass
+class Desk:
+    """One for the process. Everything that belongs to one browser is kept under that browser's name."""
+
+    store: Store
+    settings: Settings
+    jobs: Jobs
+    standby: Standby
+    ring: KeyRing = field(default_factory=KeyRing)
+    trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
+    """By browser, endpoint and the key's variable."""
+    stops: dict[tuple[str, str, str], Callable[[], None]] = field(default_factory=dict)
+    """What ends a trial that goes on."""
+    models: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    """The names of the models at an address, by browser, address and the key's variable."""
+    listing: set[object] = field(default_factory=set)
+    """One for each list of models that is asked for."""
+    chose_argilla: bool = False
+    """True while rows go to an Argilla that was typed into the page."""
+    beside: Beside = field(default_factory=Beside)
+    uploads: Uploads = field(default_factory=Uploads)
+    _filled: dict[str, Filled] = field(default_factory=dict)
+    _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
+    _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
+    """By run and settings: until when the answer is believed, the answer."""
+    _reviewers: dict[tuple[str | None, str], tuple[float, list[str]]] = field(default_factory=dict)
+    """By Argilla and workspace: until when the names are believed, the names."""
+    _starting: threading.Lock = field(default_factory=threading.Lock)
+    _filling: threading.RLock = field(default_factory=threading.RLock)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    # -- what a browser has in its forms
+
+    @cached_property
+    def usual(self) -> Filled:
+        """What the forms hold at the beginning: as for the built-in example, and nobody's name."""
+        return {**form_values.fill(example()), "reviewer.name": ""}
+
+    def filled(self, browser: str) -> Filled:
+        """What the browser's forms hold: as they were left, else as for the built-in example."""
+        with self._filling:
+            if browser not in self._filled:
+                defaults = self.usual
+                self._filled[browser] = {**defaults, **form_values.kept(self.store.forms.get(browser), defaults)}
+            return self._filled[browser]
+
+    def keep(self, browser: str, changes: Filled) -> None:
+        """Keeps what was changed in the forms. A key that was pasted where a variable's name belongs counts as typed."""
+        with self._filling:
+            before = self.filled(browser)
+            filled = {**before, **form_values.kept(changes, self.usual)}
+            filled["argilla.url"] = re.sub(r"//[^/@]*@", "//", str(filled.get("argilla.url") or ""))  # never a password
+            for name in [name for name in changes if name.endswith(".key_env")]:
+                if (stray := str(filled[name] or "").strip()) and stray != TYPED and not is_variable(stray):
+                    filled[name] = TYPED
+                    role = name.partition(".")[0]
+                    with contextlib.suppress(FormError):
+                        self.keys(browser).type(form_values.model_of(form_values.part(filled, role), role), stray)
+            if filled != before:
+                self._filled[browser] = filled
+                # what is looked for on Review lasts as long as the app
+                lasting = {name: value for name, value in filled.items() if not name.startswith("browse.")}
+                if form_values.differing(lasting, before):
+                    self.store.forms.keep(browser, lasting)
+
+    def forget(self, browser: str, names: Collection[str]) -> None:
+        """These fields are as at the beginning again, for they can't be shown as they were left."""
+        defaults = self.usual
+        self.keep(browser, {name: defaults[name] for name in names if name in defaults})
+
+    def reviewer(self, browser: str, *, deciding: bool = False) -> str:
+        """Under which name this browser's verdicts are kept; "" for one that has to be asked for it.
+
+        The first browser of a data folder that is `deciding` is its owner's, who is known.
+        """
+        with self._filling:
+            name = str(self.filled(browser).get("reviewer.name") or "")
+            if not name and not self.store.forms.reviewers():
+                name = self.settings.owner
+                if deciding:
+                    self.keep(browser, {"reviewer.name": name})
+        return name + IN_THE_APP if name else ""
+
+    def keys(self, browser: str) -> TypedKeys:
+        return self.ring.of(browser)
+
+    def recipe(self, filled: Filled) -> Recipe:
+        """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
+        described = form_values.recipe_from(self.with_input(filled))
+        self.check_paths(described.inputs, permissions.models_of(described))
+        return described
+
+    def check_paths(self, inputs: Inputs, specs: Sequence[ModelSpec] = ()) -> None:
+        """Raises FormError for a file that a recipe from elsewhere names, and that nobody allowed it to read."""
+        needs = (self.permissions.needed_path(path, None) for path in permissions.read_by(inputs, specs))
+        if need := next(filter(None, needs), None):
+            raise FormError("inputs", f"This {need.sentence}. Allow it above, or upload the file.")
+
+    @property
+    def permissions(self) -> Permissions:
+        return Permissions(self.settings.data)
+
+    def needs(self, browser: str, filled: Filled) -> list[Need]:
+        """What the forms would send or read, as a recipe from elsewhere can fill them, and that nobody allowed yet."""
+        roles = ("generator", "labeller", "embedder")
+        described = form_values.parts_from(filled, [*roles, "responders", "inputs"])
+        specs = [described[role] for role in roles if described.get(role)]
+        specs += described.get("responders", ())
+        needs = [self.permissions.needed_key(spec, self.keys(browser)) for spec in specs]
+        paths = permissions.read_by(described.get("inputs", Inputs()), specs)
+        needs += [self.permissions.needed_path(path, None) for path in paths]
+        return list(dict.fromkeys(filter(None, needs)))
+
+    def with_input(self, filled: Filled) -> Filled:
+        """The same with pasted text kept as a file, where it counts. Raises FormError."""
+        task = form_values.task_of(filled)
+        if task.draws or filled["inputs.source"] != "paste":
+            return filled
+        try:
+            text, separator = (str(filled[f"inputs.{name}"] or "") for name in ("text", "separator"))
+            path = uploads.keep_text(text, task.required_columns()[:2], self.settings, separator)
+        except InputError as error:
+            raise form_values.of_input(filled, error) from error
+        return {**filled, "inputs.path": str(path)}
+
+    def as_pasted(self, filled: Filled) -> Filled:
+        """The forms of a run, with pasted text where it was pasted rather than as the file that it is kept in."""
+        path = Path(str(filled.get("inputs.path") or ""))
+        if (
+            filled.get("inputs.source") != "upload"
+            or path.stem != "pasted"
+            or path.parent.parent != self.settings.data / "inputs"
+        ):
+            return filled
+        try:
+            content = read_regular(path, form_values.MOST_CHARACTERS).decode("utf-8").rstrip("\n")
+            texts = [text for text in (pasted.as_lines(content), content) if text]
+            for text in texts:  # as it was typed if that comes to the same rows, else as it is kept
+                again = {**filled, "inputs.source": "paste", "inputs.text": text}
+                if self.with_input(again)["inputs.path"] == str(path):
+                    return again
+        except (OSError, UnicodeDecodeError, ClaywrightError):
+            pass
+        return filled
+
+    def use_argilla(self, url: str, key: str) -> None:
+        """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
+        it is again what the environment says. Raises ArgillaError."""
+        named = config.settings(self.settings.data)
+        chosen = replace(named, argilla_url=tidy(url), argilla_key=key.strip(), argilla_workspace="") if url else named
+        if url:
+            with Server(chosen.argilla_url, chosen.argilla_key or ""):
+                pass
+        self.settings = self.jobs.settings = self.standby.settings = chosen
+        self.chose_argilla = bool(url)
+        self.standby.argilla = Standing("starting")
+
+    def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
+        """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
+        invited = argilla.invite(self.settings, name, workspace, to, anew=anew)
+        until, names = self._reviewers.get(at := (self.settings.argilla_url, workspace), (0.0, []))
+        self._reviewers[at] = until, sorted({*names, invited.name})
+        return invited
+
+    def reviewers(self, workspace: str) -> list[str]:
+        """Who may review in a workspace of Argilla, as was told within the last minute; [] while it is not known."""
+        until, names = self._reviewers.get((self.settings.argilla_url, workspace), (0.0, []))
+        if time.monotonic() < until:
+            return names
+
+        def find() -> list[str]:
+            names = argilla.reviewers_of(self.settings, workspace)
+            self._reviewers[self.settings.argilla_url, workspace] = time.monotonic() + REVIEWERS_BELIEVED, names
+            return names
+
+        return self.beside.ask(f"reviewers of {workspace} at {self.settings.argilla_url}", find, COUNT_WITHIN) or names
+
+    def with_records(self, filled: Filled, say: Say) -> Filled:
+        """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
+        name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
+        try:
+            where = argilla.argilla(self.settings, lambda message: None)
+            path = dataset_import.snapshot(where, name, workspace, self.settings, say)
+        except ClaywrightError as error:
+            raise form_values.of_input(filled, error) from error
+        return {**filled, "inputs.snapshot": str(path)}
+
+    @property
+    def shelf(self) -> Shelf:
+        """What is kept under a name."""
+        return Shelf(self.store)
+
+    def with_run(self, filled: Filled) -> Filled:
+        """The same with the rows of another run kept as a file, as they are now. Raises FormError."""
+        try:
+            run = self.store.runs.get(str(filled["inputs.run"]))
+            return {**filled, "inputs.snapshot": str(dataset_import.rows_of(self.store, run, self.settings))}
+        except ClaywrightError as error:
+            raise form_values.of_input(filled, error) from error
+
+    # -- runs
+
+    def newest(self) -> Run | None:
+        runs = self.store.runs.all()
+        return runs[0] if runs else None
+
+    def begin(self, filled: Filled, run_id: str) -> tuple[Run, Recipe]:
+        """The run to work for what the forms say: the draft that is there if it makes the same rows, else a new one.
+
+        Raises FormError, InputError and their kinds.
+        """
+        with self._starting:
+            if run_id and (job := self.jobs.of(run_id)) is not None and job.state == "working":
+                raise RunError("This run is being worked on. Stop that first, or wait for it.")
+            recipe = self.recipe(filled)
+            try:
+                old = self.store.runs.get(run_id) if run_id else None
+                taken = {
+                    run.name for run in self.store.runs.all() if old is None or old.state != "draft" or run.id != old.id
+                }
+                recipe = replace(recipe, name=form_values.fresh_name(recipe.name, taken))
+                return draft_run(Workspace(self.settings, self.store, inputs=self.jobs.inputs), recipe, old), recipe
+            except FormError:
+                raise
+            except InputError as error:
+                raise form_values.of_input(filled, error) from error
+
+    def expected(self, recipe: Recipe) -> int | None:
+        """How many rows a recipe gives at most. Its input is read once, and not waited for for long."""
+        if recipe.task.draws or recipe.task.endless or not recipe.inputs.given:
+            return recipe.rows
+        known = recipe_text(Recipe(task=recipe.task, inputs=recipe.inputs))
+        with self._counting:
+            if known not in self._expected:
+                self._expected[known] = Future()
+                threading.Thread(target=_count, args=(recipe, self._expected[known]), daemon=True).start()
+        try:
+            most = self._expected[known].result(COUNT_WITHIN)
+        except TimeoutError:
+            return recipe.rows
+        return recipe.rows if most is None else most if recipe.rows is None else min(most, recipe.rows)
+
+    @property
+    def counting(self) -> bool:
+        """True while an input or what is in the store is being counted."""
+        return self.beside.busy or any(not counted.done() for counted in list(self._expected.values()))
+
+    @property
+    def trying(self) -> bool:
+        """True while a model is tried out."""
+        return bool(self.listing) or any(trial.asking for trial in list(self.trials.values()))
+
+    def foreseen(self, run: Run, to: Export) -> Foreseen:
+        """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
+        request, began = (run.id, to), time.monotonic()
+        until, preview = self._foreseen.get(request, (0.0, None))
+        if preview is None or began > until:
+            preview = reviewed_rows.foresee(self.store, run, to)
+            ended = time.monotonic()
+            known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
+            self._foreseen = {**known, request: (ended + BELIEVED * (ended - began), preview)}
+        return preview
+
+    def counted(self, run: Run, find: Find[T], wait: float | None = None) -> T | None:
+        """What `find` tells of a run, found out beside the glances, and anew only where something was written."""
+        name = f"{find.__name__} of {run.id}"
+        return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
+
+    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "Look":
+        try:
+            run = self.store.runs.get(run_id) if run_id else None
+        except RunError:
+            run = None
+        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
+
+
+def person_name(reviewer: str) -> str:
+    """A reviewer's name, without where they decided."""
+    return reviewer.removesuffix(IN_THE_APP)
+
+
+def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
+    """Reads the input of a recipe to its end; None where that fails."""
+    number = None
+    try:
+        recipe = replace(recipe, rows=None)
+        number = most_rows(recipe, number_of_units(recipe, still=within(COUNT_FOR)))
+    except (ClaywrightError, OSError):
+        pass
+    finally:
+        counted.set_result(number)
+
+
+@dataclass
+class Look:
+    """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
+
+    desk: Desk
+    browser: str
+    filled: Filled
+    run: Run | None
+    job: Job | None
+    place: dict[str, Any]
+    noted: dict[str, int] = field(default_factory=dict)
+    """What pages counted in this glance, by name."""
+    until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)
+    """How long this glance waits for what is found out beside it."""
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """What the run is made from; None for a new one, and for one that this version can't read."""
+        try:
+            return recipe_of(self.run) if self.run else None
+        except SettingsError:
+            return None
+
+    @cached_property
+    def counts(self) -> RunCounts:
+        return self.desk.store.runs.counts(self.run.id) if self.run else RunCounts()
+
+    def counted(self, find: Find[T]) -> T | None:
+        """What `find` tells of the run; what it told before where that takes long, None where it never did."""
+        return self.desk.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
+
+    @cached_property
+    def standing(self) -> str:
+        """draft, running, paused, stopped, interrupted or done; "new" without a run."""
+        return standing(self.run) if self.run else "new"
+
+    @property
+    def working(self) -> bool:
+        """True while a job of this process works on the run."""
+        return self.job is not None and self.job.state == "working"
+
+    @property
+    def waiting(self) -> str:
+        """What the job waits for, in a sentence; "" while answers come."""
+        running = self.working and self.job is not None and self.job.execution is not None and not self.job.stopping
+        return self.job.execution.engine.waiting if running and self.job and self.job.execution else ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """True while another process works on it."""
+        return self.run is not None and not self.working and at_work(self.run)
+
+    @property
+    def busy(self) -> bool:
+        return self.working or self.elsewhere
+
+    @cached_property
+    def total(self) -> int | None:
+        """How many rows the run is to have; None if that can't be told."""
+        return self.desk.expected(self.recipe) if self.recipe else None
+
+    @cached_property
+    def wanted(self) -> Recipe | None:
+        """What the forms describe; None if that can't be run."""
+        try:
+            return self.desk.recipe(self.filled)
+        except (ClaywrightError, OSError):
+            return None
+
+    @cached_property
+    def same(self) -> bool:
+        """True if the forms describe a run that begins with the rows of this one."""
+        return self.recipe is not None and self.wanted is not None and same_rows(self.recipe, self.wanted)
+
+    @cached_property
+    def foreseen(self) -> Foreseen:
+        """What an export would hold, as the forms say. Raises FormError."""
+        if self.run is None or self.recipe is None:
+            return Foreseen([], 0, 0)
+        return self.desk.foreseen(self.run, form_values.export_of(self.filled))
+
+    def model(self, role: str) -> ModelSpec | None:
+        """The generator or labeller that works, or the one that the forms describe; None if that can't be."""
+        if self.working and self.recipe is not None:
+            return self.recipe.generator if role == "generator" else self.recipe.labeller
+        return self.described(role)
+
+    def described(self, role: str) -> ModelSpec | None:
+        """The model that a part of the forms describes; None if that can't be."""
+        try:
+            return form_values.model_of(form_values.part(self.filled, role), role)
+        except FormError:
+            return None
+
+    def trial(self, spec: ModelSpec) -> Trial | None:
+        """What came of this browser's last trial of that model."""
+        return self.desk.trials.get((self.browser, spec.identity, spec.key_variable))
+
+
+def named_model(spec: ModelSpec) -> str:
+    """A model as people know it."""
+    return "built-in model" if spec.preset == "local" else spec.model or spec.preset or spec.address

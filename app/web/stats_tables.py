@@ -1,0 +1,234 @@
+"""The numbers behind the plots of Insights, as DataFrames: shown in a fold, and handed out as CSV, Excel or Parquet."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from app.errors import RunError
+from app.review.dataframes import of_columns
+from app.runs import pricing
+from app.runs.pricing import Price
+from app.runs.run_recipes import recipe_of
+from app.store.row_search import Reason
+from app.store.runs import Run
+from app.web import stats as web_stats
+from app.web.state import Desk
+from feedback.exports.writers import protected
+from feedback.stats.agreement import DECISION, Agreement
+from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model
+from feedback.stats.length_bias import ByLength
+from feedback.stats.measures import Measure
+from tasks.engine.retries import Tally
+from tasks.errors import SettingsError
+from tasks.response_flags import MEANINGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = str | int | float | None
+ALL = "all aspects"
+SCALE = ("1", "2", "3", "4", "5", "mean", "rated", "does not apply", "unrated")
+DOLLARS = "US dollars"
+SPENT = (
+    "for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "remembered tokens", "seconds of all calls",
+    DOLLARS,
+)  # fmt: skip
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> "pd.DataFrame":
+    """Rows under the names of their columns. Numbers are numbers; None is what can't be said."""
+    return of_columns({name: [row[k] for row in rows] for k, name in enumerate(names)})
+
+
+def cells(numbers: "pd.DataFrame") -> list[list[Cell]]:
+    """The rows again, as values of Python."""
+    import pandas as pd
+
+    return [[None if value is pd.NA else value for value in row] for row in numbers.to_dict("split")["data"]]
+
+
+def shown(numbers: "pd.DataFrame") -> list[list[str]]:
+    """The rows in words: two decimals, thousands, a real minus sign; money to a hundredth of a cent."""
+    return [
+        [
+            f"{value:,.4f}" if name == DOLLARS and value is not None else in_words(value)
+            for name, value in zip(numbers, row, strict=True)
+        ]
+        for row in cells(numbers)
+    ]
+
+
+def in_words(value: Cell) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{round(value, 2) + 0.0:,.2f}".replace("-", "−")
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def as_csv(numbers: "pd.DataFrame") -> bytes:
+    """RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    rows = numbers.round(6).map(protected).rename(columns=protected)
+    return rows.to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def as_excel(numbers: "pd.DataFrame") -> bytes:
+    """One sheet; texts are never formulas or links."""
+    file = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False}
+    numbers.to_excel(file, index=False, engine="xlsxwriter", engine_kwargs={"options": options})
+    return file.getvalue()
+
+
+def as_parquet(numbers: "pd.DataFrame") -> bytes:
+    file = io.BytesIO()
+    numbers.to_parquet(file, index=False)
+    return file.getvalue()
+
+
+FILES: dict[str, tuple[str, str, Callable[["pd.DataFrame"], bytes]]] = {
+    "csv": ("CSV", "text/csv; charset=utf-8", as_csv),
+    "xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_excel),
+    "parquet": ("Parquet", "application/vnd.apache.parquet", as_parquet),
+}
+"""Kinds of downloads by their ending: what people call it, its media type, how it is written."""
+
+
+def of_aspects(scales: Mapping[str, Scale]) -> "pd.DataFrame":
+    return table(("aspect", *SCALE), [(aspect, *_scale(scale)) for aspect, scale in scales.items()])
+
+
+def of_models(rating_counts: Sequence[Said]) -> "pd.DataFrame":
+    """For each model all aspects together, then each."""
+    each, together = by_both(rating_counts), by_model(rating_counts)
+    aspects = list(by_aspect(rating_counts))
+    rows: list[Sequence[Cell]] = []
+    for model, scale in together.items():
+        if len(aspects) > 1:
+            rows.append((model, ALL, *_scale(scale)))
+        rows += [(model, aspect, *_scale(each[model, aspect])) for aspect in aspects if (model, aspect) in each]
+    return table(("model", "aspect", *SCALE), rows)
+
+
+def _scale(scale: Scale) -> tuple[Cell, ...]:
+    return (*scale.five, scale.mean, scale.n, scale.not_applicable, scale.unrated)
+
+
+def of_lengths(lengths: Mapping[str, ByLength]) -> "pd.DataFrame":
+    """For each aspect its bands, and the rank correlation of length and rating."""
+    rows: list[Sequence[Cell]] = []
+    for aspect, stats in lengths.items():
+        name = aspect or ALL
+        rows += [(name, band.name, band.n, band.mean, band.low, band.high, None) for band in stats.bands]
+        mean = sum(band.mean * band.n for band in stats.bands) / stats.n if stats.n else None
+        rows.append((name, "all lengths", stats.n, mean, None, None, stats.correlation))
+    return table(
+        ("aspect", "words", "responses", "mean rating", "95% from", "95% to", "rank correlation with length"), rows
+    )
+
+
+def of_people(agreement: Agreement) -> "pd.DataFrame":
+    """The measures of people and labeller, for each aspect."""
+    rows = [
+        (aspect, *_measure(measure), 0 if measure.name == DECISION else agreement.accepted.get(aspect, 0))
+        for aspect, measures in agreement.labeller.items()
+        for measure in measures
+    ]
+    return table(
+        ("aspect", "measure", "value", "95% from", "95% to", "reviews or ratings", "note", "only accepted"), rows
+    )
+
+
+def of_reviewers(agreement: Agreement) -> "pd.DataFrame":
+    """Krippendorff's alpha of the decision and of each aspect."""
+    rows = [_measure(measure) for measure in agreement.reviewers]
+    return table(("alpha of", "value", "95% from", "95% to", "judged by two or more", "note"), rows)
+
+
+def _measure(measure: Measure) -> tuple[Cell, ...]:
+    note = measure.shown if measure.missing else measure.note
+    return (measure.name, measure.value, measure.low, measure.high, measure.n, note)
+
+
+def of_tables(agreement: Agreement) -> "pd.DataFrame":
+    """People's rating by the labeller's, for each aspect."""
+    rows: list[Sequence[Cell]] = []
+    for aspect, counts in agreement.tables.items():
+        rows += [(aspect, value, *line) for value, line in enumerate(counts, 1)]
+    return table(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
+
+
+def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> "pd.DataFrame":
+    """What each stage and model took, and all of it; in money where the `known` prices tell."""
+    costs = [pricing.cost(known, model, tally) for _, model, tally in lines]
+    rows = [(stage, model, *_tally(tally), cost) for (stage, model, tally), cost in zip(lines, costs, strict=True)]
+    if len(lines) > 1:
+        rows.append(("all", "", *_tally(web_stats.added(*(tally for _, _, tally in lines))), pricing.total(costs)))
+    return table(SPENT, rows)
+
+
+def _tally(tally: Tally) -> tuple[Cell, ...]:
+    return (
+        tally.sent, tally.recalled, tally.prompt_tokens, tally.completion_tokens, tally.remembered_tokens, float(tally.seconds),
+    )  # fmt: skip
+
+
+def of_drops(drops: Mapping[str, int]) -> "pd.DataFrame":
+    return table(("reason", "answers"), list(drops.items()))
+
+
+def of_reasons(ticked: Sequence[Reason]) -> "pd.DataFrame":
+    """The reasons that reviewers ticked, by the decision that they came with."""
+    return table(
+        ("decision", "reason", "reviews", "rows"),
+        [(reason.decision, reason.reason, reason.verdicts, reason.rows) for reason in ticked],
+    )
+
+
+def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
+    return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
+
+
+def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
+    """What the run took until now, the job at work included."""
+    job = desk.jobs.of(run.id)
+    at_work = job.execution if job is not None and job.state == "working" else None
+    return web_stats.spent(desk.store, run, at_work.engine.tallies if at_work else None)
+
+
+def _prices(run: Run) -> dict[str, Price]:
+    try:
+        return pricing.prices(recipe_of(run))
+    except SettingsError:  # of another version
+        return {}
+
+
+def _agreement(desk: Desk, run: Run) -> Agreement:
+    return desk.counted(run, web_stats.agreement) or Agreement()
+
+
+TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
+    "ratings-by-aspect": lambda desk, run: of_aspects(by_aspect(desk.counted(run, web_stats.ratings) or [])),
+    "ratings-by-model": lambda desk, run: of_models(desk.counted(run, web_stats.ratings) or []),
+    "ratings-by-length": lambda desk, run: of_lengths(desk.counted(run, web_stats.lengths) or {}),
+    "people-and-labeller": lambda desk, run: of_people(_agreement(desk, run)),
+    "people-by-labeller": lambda desk, run: of_tables(_agreement(desk, run)),
+    "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
+    "cost": lambda desk, run: of_cost(spent(desk, run), _prices(run)),
+    "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
+    "reasons": lambda desk, run: of_reasons(desk.store.browse.reasons(run.id)),
+    "marked": lambda desk, run: of_marks(desk.counted(run, web_stats.marked) or {}),
+}
+"""By the name that a download has."""
+
+
+def download(desk: Desk, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
+    """(one of the tables as a file, its media type); None where there is no such run, table or kind."""
+    try:
+        run = desk.store.runs.get(run_id)
+    except RunError:
+        return None
+    if run.id != run_id or name not in TABLES or kind not in FILES:
+        return None
+    _, media_type, write = FILES[kind]
+    return write(TABLES[name](desk, run)), media_type
