@@ -1,5 +1,5 @@
 """`python -m app` in a checkout; installed, the command is `claywright`."""
 
-from app.cli import main
+from app.cli.main import main
 
 main()

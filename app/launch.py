@@ -140,6 +140,6 @@ def main() -> None:
     import gc
 
     gc.set_threshold(20_000, 50, 50)  # what is imported is no garbage: looking through it takes 3 % of a run of one row
-    from app.cli import main as command
+    from app.cli.main import main as command
 
     command()

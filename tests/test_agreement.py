@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app import api, workflow
+from app.cli.output import agreement as in_words
 from app.config import Settings
 from app.inputs.inputs import Inputs
 from app.recipe import example
@@ -19,7 +20,6 @@ from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import recipe_of, recipe_text
 from app.store.rows import content_hash
 from app.store.store import Store
-from app.terminal import agreement as in_words
 from app.web import stats
 from app.web.jobs import Jobs
 from app.web.pages.insights import agreement as panels

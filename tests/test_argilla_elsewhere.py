@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from app import config, workflow
+from app.cli.doctor import examine
 from app.config import Settings
 from app.dataset_import import snapshot
-from app.doctor import examine
 from app.inputs.inputs import Inputs
 from app.review.argilla import Argilla
 from app.store.store import Store

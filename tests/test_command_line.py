@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from app import recipe, workflow
-from app.cli import app as command_line
+from app.cli.main import app as command_line
 from app.config import Settings, settings, usual_data
 from app.recipe import Recipe
 from app.store.runs import Run

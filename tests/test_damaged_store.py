@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from app import workflow
-from app.cli import app as command_line
+from app.cli.doctor import examine
+from app.cli.main import app as command_line
 from app.config import Settings
-from app.doctor import examine
 from app.errors import StoreError
 from app.store import maintenance, migrations
 from app.store.migrations import STEPS

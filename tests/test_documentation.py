@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from app import docs, recipe
-from app.cli import app as command_line
+from app.cli.main import app as command_line
 from app.errors import DocumentationError
 from app.web.html import fragments, markdown
 from app.web.html.markdown import anchor

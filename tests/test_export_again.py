@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app import api, recipe, terminal, workflow
+from app import api, recipe, workflow
+from app.cli import output
 from app.config import Settings
 from app.store.runs import Run
 from app.store.store import Store
@@ -157,7 +158,7 @@ def test_files_beyond_the_last_that_somebody_changed_stay_and_are_named(
     names, kept = several(store, run, tmp_path, 3)
     assert names == ["out-00001.csv", "out-00002.csv", "out-00004.csv", "out-00006.csv"]
     assert kept == (tmp_path / "out-00004.csv", theirs)
-    told = terminal.exported(Exported(tmp_path / "out-00001.csv", 5, files=(tmp_path / "out-00001.csv",), kept=kept))
+    told = output.exported(Exported(tmp_path / "out-00001.csv", 5, files=(tmp_path / "out-00001.csv",), kept=kept))
     assert f"{theirs} is of an earlier export and was changed since" in told and told.count("stays there") == 2
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
-from app import terminal
+from app.cli import output
 from feedback.errors import ExportError, HubDown, HubRefused
 from feedback.exports.dataset_card import Facts
 from feedback.exports.formats import FORMATS
@@ -232,7 +232,7 @@ def test_rows_that_were_rejected_since_are_counted(hub: FakeHub) -> None:
     changed = [replace(one, verdicts=(verdict("reject"),)) if k < 2 else one for k, one in enumerate(rows(0, 5))]
     done = send(changed)
     assert (done.added, done.there, done.changed, done.gone) == (1, 2, 0, 2)
-    assert "2 rows of the run are there and would not go out now" in terminal.published(done)
+    assert "2 rows of the run are there and would not go out now" in output.published(done)
 
 
 @pytest.mark.parametrize(

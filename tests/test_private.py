@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.doctor import examine
 from app.config import settings, shared
-from app.doctor import examine
 from app.store.store import Store
 from tests.conftest import ROOT, Command
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from app import cli, recipe, workflow
+from app import recipe, workflow
+from app.cli import main
 from app.inputs import files
 from app.inputs.known_inputs import KnownInputs
 from app.review.argilla import Argilla
@@ -69,7 +70,7 @@ def test_a_run_reads_its_input_twice_and_its_recipe_once(
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("sys.argv", ["claywright", "run", "recipe.toml", "--rows", "20", "--no-push"])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
     assert not ended.value.code
     assert before["parse"] == 1 and before["bytes"] <= 2.1 * size, (before, size)
 

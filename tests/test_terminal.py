@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import terminal
+from app.cli import output
 from app.store.store import Store
 from tests.conftest import Command
 
@@ -28,15 +28,15 @@ def controls(text: str) -> list[str]:
 
 @given(st.text())
 def test_any_text_is_shown_without_controls_and_nothing_else_changes(text: str) -> None:
-    shown = terminal.visible(text)
+    shown = output.visible(text)
     assert not controls(shown)
-    if not terminal.CONTROLS.search(text):
+    if not output.CONTROLS.search(text):
         assert shown == text
 
 
 def test_what_is_written_out_can_be_read() -> None:
-    assert terminal.visible("a\x1b[2J\tb\n\u202ec\x9b") == "a\\x1b[2J\tb\n\\u202ec\\x9b"
-    assert terminal.visible("名 é 🌊 שלום \u00a0x") == "名 é 🌊 שלום \u00a0x"
+    assert output.visible("a\x1b[2J\tb\n\u202ec\x9b") == "a\\x1b[2J\tb\n\\u202ec\\x9b"
+    assert output.visible("名 é 🌊 שלום \u00a0x") == "名 é 🌊 שלום \u00a0x"
 
 
 def test_what_the_store_holds_is_repeated_without_controls(command: Command, tmp_path: Path) -> None:
@@ -61,5 +61,5 @@ def test_names_of_files_and_runs_are_repeated_without_controls(command: Command,
 
 def test_what_is_logged_is_shown_without_controls(capsys: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("claywright", logging.WARNING, "", 1, "said %s", (HOSTILE,), None)
-    shown = terminal.Visible().format(record)
+    shown = output.Visible().format(record)
     assert shown.startswith("said \\x1b]0;T\\x07") and not controls(shown)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import terminal, workflow
-from app.commands import AllowKey, AsJson, RunId, app, opened, permit
+from app import workflow
+from app.cli import output
+from app.cli.options import AllowKey, AsJson, RunId, app, opened, permit
 from app.review import argilla
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend, recipe_of
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 def push_rows(
     workspace: Workspace, run: Run, dataset: str, argilla_workspace: str, *, withdraw: bool = False
 ) -> dict[str, Any]:
-    where = argilla.argilla(workspace.settings, terminal.say)
-    with terminal.sending() as watch:
+    where = argilla.argilla(workspace.settings, output.say)
+    with output.sending() as watch:
         sent = workflow.push(
             workspace, run, where, watch, dataset=dataset, argilla_workspace=argilla_workspace, withdraw=withdraw
         )
@@ -85,9 +86,9 @@ def push(
         permit(workspace, recipe_of(run), None, allow_key, None)
         sent = push_rows(workspace, run, dataset, argilla_workspace, withdraw=withdraw)
         if as_json:
-            terminal.show_json(sent)
+            output.show_json(sent)
         else:
-            terminal.show(sent_words(sent))
+            output.show(sent_words(sent))
 
 
 @app.command()
@@ -102,18 +103,18 @@ def pull(
     """Bring back what people said in Argilla."""
     with opened() as workspace:
         store = workspace.store
-        run, where = store.runs.get(run_id), argilla.argilla(workspace.settings, terminal.say)
+        run, where = store.runs.get(run_id), argilla.argilla(workspace.settings, output.say)
         while True:
             try:
                 done = workflow.pull(workspace, run, where)
                 if as_json:
-                    terminal.show_json(asdict(done))
+                    output.show_json(asdict(done))
                 else:
-                    terminal.show(_pulled_words(done))
+                    output.show(_pulled_words(done))
             except ArgillaDown as error:
                 if not watch:
                     raise
-                terminal.say(f"{error} It is asked again in {watch} seconds.")
+                output.say(f"{error} It is asked again in {watch} seconds.")
             if not watch:
                 return
             time.sleep(watch)
@@ -143,10 +144,10 @@ def agreement(run_id: RunId, as_json: AsJson = False) -> None:
         store = workspace.store
         agreement = agreement_of(store, store.runs.get(run_id))
         if as_json:
-            terminal.show_json(agreement.plain())
+            output.show_json(agreement.plain())
         else:
-            for line in terminal.agreement(agreement):
-                terminal.show(line)
+            for line in output.agreement(agreement):
+                output.show(line)
 
 
 @app.command()
@@ -199,16 +200,16 @@ def export(
         if to is not None or not (chosen.hub or chosen.argilla):
             done = workflow.export(workspace, run, chosen, overwrite=force)
             result.update(asdict(done))
-            messages.append(terminal.exported(done))
+            messages.append(output.exported(done))
         if hub or (chosen.hub and to is None):
             sent = workflow.publish(workspace, run, chosen)
             result["hub"] = asdict(sent)
-            messages.append(terminal.published(sent))
+            messages.append(output.published(sent))
         if into_argilla or (chosen.argilla and to is None):
-            finished = workflow.archive(workspace, run, chosen, argilla.argilla(workspace.settings, terminal.say))
+            finished = workflow.archive(workspace, run, chosen, argilla.argilla(workspace.settings, output.say))
             result["argilla"] = asdict(finished)
-            messages.append(terminal.finished(finished))
+            messages.append(output.finished(finished))
         if as_json:
-            terminal.show_json(result)
+            output.show_json(result)
         else:
-            terminal.show("\n".join(messages))
+            output.show("\n".join(messages))

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from app import docs as documents
-from app import services, terminal
-from app.commands import DATA, AsJson, app, opened
+from app import services
+from app.cli import output
+from app.cli.options import DATA, AsJson, app, opened
 from app.config import settings
 from tasks.response_flags import MEANINGS
 
@@ -30,22 +31,22 @@ def runs(
             listed[0]["dropped_because"] = store.runs.drop_reasons(selected[0].id)
             listed[0]["marked"] = store.rows.marked(selected[0].id)
         if as_json:
-            terminal.show_json({"runs": listed})
+            output.show_json({"runs": listed})
             return
         if not listed:
-            terminal.show("There are no runs yet. Make one: claywright run")
+            output.show("There are no runs yet. Make one: claywright run")
         for entry in listed:
-            terminal.show(
+            output.show(
                 f"{entry['run']}  {entry['state']}  {entry['answered']} rows, {entry['rated']} rated, {entry['sent']} sent"
                 + (f", {entry['failed']} failed" if entry["failed"] else "")
                 + (f"  {entry['reason']}" if entry["reason"] else "")
             )
         for reason, number in listed[0].get("dropped_because", {}).items() if run_id else ():
-            terminal.show(f"  dropped {number}: {reason}")
+            output.show(f"  dropped {number}: {reason}")
         for mark, number in listed[0].get("marked", {}).items() if run_id else ():
-            terminal.show(f"  marked {number}: {mark}, {MEANINGS[mark]}")
+            output.show(f"  marked {number}: {mark}, {MEANINGS[mark]}")
         for failure in listed[0].get("failures", []) if run_id else ():
-            terminal.show(f"  failed {failure['what']}: {failure['why']}")
+            output.show(f"  failed {failure['what']}: {failure['why']}")
 
 
 @app.command("open")
@@ -65,9 +66,9 @@ def open_app(
         access.renew()
     address = access.address(url)
     if as_json:
-        terminal.show_json({"address": address})
+        output.show_json({"address": address})
     else:
-        terminal.show(address)
+        output.show(address)
     if browser and server.has_desktop():
         server.browse_to(address, app_settings)
 
@@ -80,29 +81,29 @@ def docs(
     """Print a document of the documentation, as Markdown."""
     if topic:
         page = {"topic": topic, "title": documents.title(topic), "text": documents.text(topic)}
-        terminal.show_json(page) if as_json else terminal.show(page["text"].rstrip())
+        output.show_json(page) if as_json else output.show(page["text"].rstrip())
         return
     titles = {name: documents.title(name) for name in documents.TOPICS}
     if as_json:
-        terminal.show_json({"topics": [{"topic": name, "title": named} for name, named in titles.items()]})
+        output.show_json({"topics": [{"topic": name, "title": named} for name, named in titles.items()]})
     else:
         width = max(map(len, titles))
-        terminal.show("\n".join(f"{name:{width}}  {named}" for name, named in titles.items()))
-        terminal.show("To read one: claywright docs TOPIC")
+        output.show("\n".join(f"{name:{width}}  {named}" for name, named in titles.items()))
+        output.show("To read one: claywright docs TOPIC")
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what works, and what to do about what doesn't."""
-    from app.doctor import examine
+    from app.cli.doctor import examine
 
     app_settings = settings(DATA["folder"])
     findings = list(examine(app_settings))
     if as_json:
-        terminal.show_json({"findings": [asdict(finding) for finding in findings]})
+        output.show_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            terminal.show(f"{'ok  ' if finding.ok else 'NOT '} {finding.what}: {finding.words}")
+            output.show(f"{'ok  ' if finding.ok else 'NOT '} {finding.what}: {finding.words}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -114,15 +115,15 @@ def argilla(
     """Keep Argilla up, and print the way in."""
     app_settings = settings(DATA["folder"])
     if app_settings.argilla_url:
-        terminal.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
+        output.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
         return
     with services.stopping(app_settings):
-        running = services.ensure(services.ARGILLA, app_settings, terminal.say, port)
+        running = services.ensure(services.ARGILLA, app_settings, output.say, port)
         credentials = running.details["credentials"]
         if as_json:
-            terminal.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
+            output.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
         else:
-            terminal.show(
+            output.show(
                 f"Argilla is at {running.url}\nSign in as '{running.details['username']}'; the password is in {credentials}"
             )
         _stay(running)
@@ -135,19 +136,19 @@ def model(
     """Keep the built-in model up, and print its address."""
     app_settings = settings(DATA["folder"])
     with services.stopping(app_settings):
-        running = services.ensure(services.MODEL, app_settings, terminal.say, port)
+        running = services.ensure(services.MODEL, app_settings, output.say, port)
         key = app_settings.services / "model.json"
         if as_json:
-            terminal.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
+            output.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
         else:
-            terminal.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
+            output.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
         _stay(running)
 
 
 def _stay(running: services.Running) -> None:
     """Waits for Ctrl-C where this process started the service; one that was found running needs nobody to wait."""
     if running.own:
-        terminal.say("Ctrl-C stops it.")
+        output.say("Ctrl-C stops it.")
         services.wait_while_running(running)
     else:
-        terminal.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")
+        output.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")

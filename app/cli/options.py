@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from app import services, terminal
+from app import services
 from app.api_keys import Keys
+from app.cli import output
 from app.config import settings
 from app.recipe import Recipe
 from app.runs.permissions import NotAllowed, Permissions, from_options
@@ -39,7 +40,7 @@ def _version(requested: bool) -> None:
     if requested:
         from importlib.metadata import version
 
-        terminal.show(f"claywright {version('claywright')}")
+        output.show(f"claywright {version('claywright')}")
         raise typer.Exit
 
 
@@ -60,7 +61,7 @@ def everywhere(
     if context.invoked_subcommand is None:
         from app.web.server import serve
 
-        serve(settings(data), terminal.say, port=port, browse=browser)
+        serve(settings(data), output.say, port=port, browse=browser)
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def opened() -> Iterator[Workspace]:
     """The workspace of this command; services that it starts are stopped at its end."""
     chosen = settings(DATA["folder"])
     with services.stopping(chosen), Store(chosen.data) as store:
-        yield Workspace(chosen, store, report=terminal.say)
+        yield Workspace(chosen, store, report=output.say)
 
 
 def permit(
@@ -82,7 +83,7 @@ def permit(
     permissions.allow(from_options(keys or (), paths or ()))
     needs = permissions.needs(recipe, Keys(), folder, of_paths=folder is not None)
     if needs and sys.stdin.isatty():
-        terminal.say("This recipe\n" + "\n".join(f"  {need.sentence}" for need in needs))
+        output.say("This recipe\n" + "\n".join(f"  {need.sentence}" for need in needs))
         if not typer.confirm("Allow that, now and from now on?", err=True):
             raise NotAllowed("Nothing was sent, read or written.")
         permissions.allow(needs)

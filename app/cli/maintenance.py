@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app import terminal
-from app.commands import AsJson, RunId, app, opened
+from app.cli import output
+from app.cli.options import AsJson, RunId, app, opened
 from app.errors import RunError
 from app.store import maintenance
 
@@ -23,9 +23,9 @@ def backup(
         path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
         size = maintenance.backup(store, path)
         if as_json:
-            terminal.show_json({"file": str(path), "bytes": size})
+            output.show_json({"file": str(path), "bytes": size})
         else:
-            terminal.show(
+            output.show(
                 f"{path}: {maintenance.readable(size)}. To use it: put it in a data folder of its own, named claywright.db, and"
                 " name that folder with --data."
             )
@@ -38,9 +38,9 @@ def compact(as_json: AsJson = False) -> None:
         store = workspace.store
         before, after = maintenance.compact(store)
         if as_json:
-            terminal.show_json({"before": before, "after": after})
+            output.show_json({"before": before, "after": after})
         else:
-            terminal.show(f"The store takes {maintenance.readable(after)}; it took {maintenance.readable(before)}.")
+            output.show(f"The store takes {maintenance.readable(after)}; it took {maintenance.readable(before)}.")
 
 
 @app.command()
@@ -60,14 +60,14 @@ def delete(
         if not yes:
             summary = f"{counts.answered:,} rows, {counts.ratings:,} ratings, {counts.reviewed:,} of them reviewed"
             try:
-                typer.confirm(terminal.visible(f"Delete {run.id} ({summary}) for good?"), abort=True, err=True)
+                typer.confirm(output.visible(f"Delete {run.id} ({summary}) for good?"), abort=True, err=True)
             except typer.Abort:
                 raise RunError("Nothing was deleted.", terminal="To delete without being asked: --yes") from None
         gone = maintenance.delete(store, run, forget=forget)
         if as_json:
-            terminal.show_json({"run": run.id, "rows": counts.answered, "forgotten": gone})
+            output.show_json({"run": run.id, "rows": counts.answered, "forgotten": gone})
             return
-        terminal.show(f"Deleted {run.id}." + (f" {gone:,} answers were forgotten." if forget else ""))
+        output.show(f"Deleted {run.id}." + (f" {gone:,} answers were forgotten." if forget else ""))
         if counts.sent:
-            terminal.show("What was sent to Argilla is still there.")
-        terminal.show("To give back the room that it took on the disk: claywright compact")
+            output.show("What was sent to Argilla is still there.")
+        output.show("To give back the room that it took on the disk: claywright compact")

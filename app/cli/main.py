@@ -1,15 +1,15 @@
-"""The entry of the command `claywright`; its parts are in app/commands."""
+"""The entry of the command `claywright`; its parts are the modules beside it."""
 
 import logging
 import os
 import sys
 
-from app import terminal
-from app.commands import app, look, making, review, upkeep
+from app.cli import generate, maintenance, output, review, status
+from app.cli.options import app
 from tasks.errors import ClaywrightError
 
 __all__ = ["app", "main"]
-PARTS = (making, review, look, upkeep)
+PARTS = (generate, review, status, maintenance)
 """Importing them makes their commands known."""
 
 
@@ -18,19 +18,19 @@ def main() -> None:
     import signal
 
     if logging.lastResort is not None:
-        logging.lastResort.setFormatter(terminal.Visible())
+        logging.lastResort.setFormatter(output.Visible())
     os.umask(0o077)  # what it writes, and what it starts, is for this user alone
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except ClaywrightError as error:
         message = f"{error}\n{error.terminal}".strip()
-        terminal.say(f"Error: {message}")
+        output.say(f"Error: {message}")
         if "--json" in sys.argv:
-            terminal.show_json({"error": message, "kind": type(error).__name__})
+            output.show_json({"error": message, "kind": type(error).__name__})
         sys.exit(1)
     except KeyboardInterrupt:
-        terminal.say("Stopped.")
+        output.say("Stopped.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from app import terminal, workflow
-from app.commands import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
-from app.commands.review import push_rows, sent_words
+from app import workflow
+from app.cli import output
+from app.cli.options import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
+from app.cli.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import Recipe, example, load
@@ -55,14 +56,14 @@ def run(
         more, recipe = changed if changed != recipe or old is None else None, changed
         permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path)
         current_run = old or workflow.start(workspace, recipe)
-        terminal.say(f"Run {current_run.id}")
-        watched = terminal.Watched(store, current_run)
+        output.say(f"Run {current_run.id}")
+        watched = output.Watched(store, current_run)
         done = _generate(workspace, current_run, watched, more, retry_failed)
         result = _result(store, done, watched)
         result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":
             _report(result, as_json)
-            terminal.say(f"Stopped. To go on: claywright run --resume {done.id}")
+            output.say(f"Stopped. To go on: claywright run --resume {done.id}")
             raise typer.Exit(130)
         if no_push or not result["counts"]["answered"]:
             _report(result, as_json)
@@ -77,8 +78,8 @@ def run(
         result["seconds"] = round(time.monotonic() - began, 2)
         _report(result, as_json)
         if not as_json:
-            terminal.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
-            terminal.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
+            output.show("To review: claywright argilla   (keeps Argilla up and prints the way in)")
+            output.show(f"Afterwards: claywright pull {done.id} and claywright export {done.id}")
         _end(result, strict)
 
 
@@ -123,8 +124,8 @@ def import_rows(
     with opened() as workspace:
         store = workspace.store
         if argilla:
-            where = review_argilla.argilla(workspace.settings, terminal.say)
-            path = dataset_import.snapshot(where, argilla, argilla_workspace, workspace.settings, terminal.say)
+            where = review_argilla.argilla(workspace.settings, output.say)
+            path = dataset_import.snapshot(where, argilla, argilla_workspace, workspace.settings, output.say)
             inputs = dataset_import.inputs_of(str(path), column or ())
         else:
             inputs = dataset_import.inputs_of(
@@ -139,9 +140,9 @@ def import_rows(
                 error.terminal = "Say which column is which: --column instruction=THEIRS, --column response=THEIRS."
             raise
         if layout := dataset_import.layout(inputs):
-            terminal.say(layout)
-        terminal.say(f"Run {new_run.id}")
-        watched = terminal.Watched(store, new_run)
+            output.say(layout)
+        output.say(f"Run {new_run.id}")
+        watched = output.Watched(store, new_run)
         done = _generate(workspace, new_run, watched, recipe, False)
         ids, left_out = dataset_import.brought_along(store, done)
         result = {**_result(store, done, watched), "ids": asdict(ids), "left_out": left_out, "layout": layout}
@@ -149,22 +150,22 @@ def import_rows(
         _report(result, as_json)
         if not as_json:
             for name_of_column, rows in left_out.items():
-                terminal.show(f"Left out: column {name_of_column} of {rows} rows, which holds no text, number or list")
+                output.show(f"Left out: column {name_of_column} of {rows} rows, which holds no text, number or list")
             again = (
                 f"; {ids.repeated} of them at more than one row, which stay rows of their own" if ids.repeated else ""
             )
-            terminal.show(f"{ids.kept} ids kept{again}")
-            terminal.show(f"Next: claywright rate {done.id} and claywright push {done.id}")
+            output.show(f"{ids.kept} ids kept{again}")
+            output.show(f"Next: claywright rate {done.id} and claywright push {done.id}")
         _end(result, strict)
 
 
 def _generate(
-    workspace: Workspace, run: Run, watched: terminal.Watched, recipe: Recipe | None, retry_failed: bool
+    workspace: Workspace, run: Run, watched: output.Watched, recipe: Recipe | None, retry_failed: bool
 ) -> Run:
     """Works the run; an error says how to go on, if there is something to go on with."""
     work = workflow.generate(workspace, run, watched, recipe=recipe, retry_failed=retry_failed)
     try:
-        return terminal.work(work, watched)
+        return output.work(work, watched)
     except ClaywrightError as error:
         if workspace.store.runs.get(run.id).state not in ("paused", "stopped"):
             raise
@@ -195,7 +196,7 @@ def _also(error: ClaywrightError, hint: str) -> str:
     return f"{error.terminal}\n{hint}".strip()
 
 
-def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]:
+def _result(store: Store, run: Run, watched: output.Watched) -> dict[str, Any]:
     tally = asdict(watched.execution.engine.tally) if watched.execution else {}
     return {
         "run": run.id,
@@ -212,33 +213,33 @@ def _result(store: Store, run: Run, watched: terminal.Watched) -> dict[str, Any]
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        terminal.show_json(result)
+        output.show_json(result)
         return
     counts = RunCounts(**result["counts"])
-    terminal.show(
+    output.show(
         f"{counts.answered} rows in {result.get('seconds_making', result.get('seconds', 0)):.1f} s"
         f" ({result['calls'].get('sent', 0)} calls, {result['calls'].get('recalled', 0)} remembered)"
     )
     if counts.ratings:
         if result["for_trying"]:
-            terminal.show("The built-in model rated: its ratings are for trying only, they are close to chance")
-        terminal.show(
+            output.show("The built-in model rated: its ratings are for trying only, they are close to chance")
+        output.show(
             f"{counts.ratings - counts.unrated - counts.failed_ratings} of {counts.ratings} ratings can be read"
         )
     for reason, number in result["dropped"].items():
-        terminal.show(f"dropped {number}: {reason}")
+        output.show(f"dropped {number}: {reason}")
     for mark, number in result["marked"].items():
-        terminal.show(f"marked {number}: {mark}, {MEANINGS[mark]}")
+        output.show(f"marked {number}: {mark}, {MEANINGS[mark]}")
     for failure in result["failures"][:10]:
-        terminal.show(f"failed {failure['what']}: {failure['why']}")
+        output.show(f"failed {failure['what']}: {failure['why']}")
     if len(result["failures"]) > 10:
-        terminal.show(f"and {len(result['failures']) - 10} more failures: claywright runs {result['run']}")
+        output.show(f"and {len(result['failures']) - 10} more failures: claywright runs {result['run']}")
     if result["failures"]:
-        terminal.show(f"To try what failed again: claywright run --resume {result['run']} --retry-failed")
+        output.show(f"To try what failed again: claywright run --resume {result['run']} --retry-failed")
     if result["reason"]:
-        terminal.show(result["reason"])
+        output.show(result["reason"])
     if "sent" in result:
-        terminal.show(sent_words(result["sent"]))
+        output.show(sent_words(result["sent"]))
 
 
 @app.command()
@@ -265,8 +266,8 @@ def rate(
             repeats=repeats or old.repeats,
         )
         permit(workspace, recipe_of(run), None, allow_key, None)
-        watched = terminal.Watched(store, run)
-        done = terminal.work(workflow.rate(workspace, run, watched, rating=judge), watched)
+        watched = output.Watched(store, run)
+        done = output.work(workflow.rate(workspace, run, watched, rating=judge), watched)
         result = _result(store, done, watched)
         _report(result, as_json)
         _end(result, strict)
