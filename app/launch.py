@@ -1,13 +1,13 @@
 """Claywright: datasets made by models and trusted by humans.
 
 This file is `claywright/__init__.py` once installed. It holds the entry point of the command and hands out the public
-Python API, which lives in `app/api.py` and is imported when a name is first asked for.
+Python API, which lives in `app/api/functions.py` and is imported when a name is first asked for.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from app.api import (
+    from app.api.functions import (
         LLM,
         Answers,
         CustomDataset,
@@ -110,10 +110,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'claywright' has no attribute {name!r}")
     try:
-        from app import api
+        from app.api import functions
     except ImportError as error:
         raise hidden(error) from error
-    return getattr(api, name)
+    return getattr(functions, name)
 
 
 def __dir__() -> list[str]:

@@ -13,9 +13,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from app import api, docs
-from app.python.steps import Step
-from app.python.task import Task as AskingStep
+from app import docs
+from app.api import functions
+from app.api.steps import Step
+from app.api.task_step import Task as AskingStep
 
 PYTHON = docs.FOLDER / "python.md"
 TITLE = "## Reference"
@@ -96,13 +97,13 @@ EXAMPLE = re.compile(r"^>>> .*?(?=\n\s*\n(?!>>>)|\Z)", re.DOTALL | re.MULTILINE)
 def reference() -> str:
     """The whole reference, as Markdown. Raises AssertionError for a public name that is in no group, or in two."""
     listed = [name for names in GROUPS.values() for name in names]
-    assert sorted(listed) == sorted(api.__all__), sorted(set(listed) ^ set(api.__all__))
+    assert sorted(listed) == sorted(functions.__all__), sorted(set(listed) ^ set(functions.__all__))
     parts = [TITLE, BEGIN]
     for title, names in GROUPS.items():
         parts.append(f"### {title}")
         if title in NOTES:
             parts.append(NOTES[title])
-        parts += [entry(name, getattr(api, name)) for name in names]
+        parts += [entry(name, getattr(functions, name)) for name in names]
     return "\n\n".join(parts) + "\n"
 
 

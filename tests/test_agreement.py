@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import api, workflow
+from app import workflow
+from app.api import functions
 from app.cli.output import agreement as in_words
 from app.config import Settings
 from app.inputs.inputs import Inputs
@@ -228,7 +229,7 @@ def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: 
     assert (same.n, same.value) == (40, 0.75)  # all approve; the labeller would keep the 15 that it rates 4
     assert between(found, "decision").shown == "not defined: everybody said the same"
     assert between(found, "honesty").value == pytest.approx(1)
-    assert api.agreement(reviewed, data=here.data) == found
+    assert functions.agreement(reviewed, data=here.data) == found
     ended = command("agreement", "last", "--json", data=here.data)
     assert ended.code == 0 and ended.json == found.plain()
     words = list(in_words(found))

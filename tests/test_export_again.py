@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app import api, recipe, workflow
+from app import recipe, workflow
+from app.api import functions
 from app.cli import output
 from app.config import Settings
 from app.store.runs import Run
@@ -212,8 +213,8 @@ def test_the_page_replaces_what_lies_in_the_data_folder(here: Settings, store: S
 def test_from_python_it_has_to_be_said(here: Settings, store: Store, run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_text("mine\n")
     with pytest.raises(ExportError, match="is there already"):
-        api.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True)
-    done = api.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True, overwrite=True)
+        functions.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True)
+    done = functions.export(run.id, tmp_path / "out.jsonl", data=here.data, unreviewed=True, overwrite=True)
     assert done.written == 2
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from app import api, docs, recipe, workflow
+from app import docs, recipe, workflow
+from app.api import functions
 from app.config import Settings
 from app.review.card_facts import facts
 from app.runs.run_recipes import recipe_of, recipe_text
@@ -361,11 +362,11 @@ def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settin
 
 
 def test_from_python(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
-    done = api.export("r", tmp_path / "out.jsonl", data=desk.settings.data, format="kto", decision="rejected")
+    done = functions.export("r", tmp_path / "out.jsonl", data=desk.settings.data, format="kto", decision="rejected")
     assert done.written == 2
     with pytest.raises(SettingsError, match=r"export has no setting 'fromat'. Did you mean 'format'"):
-        api.export("r", tmp_path / "out.jsonl", data=desk.settings.data, fromat="kto")
-    assert api.publish("r", NAME, data=desk.settings.data).added == 4
+        functions.export("r", tmp_path / "out.jsonl", data=desk.settings.data, fromat="kto")
+    assert functions.publish("r", NAME, data=desk.settings.data).added == 4
 
 
 def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.api import EvolInstruct, ScriptedLLM, SelfInstruct, TextGeneration
+from app.api.functions import EvolInstruct, ScriptedLLM, SelfInstruct, TextGeneration
 from app.inputs.inputs import Inputs, rows
 from tasks import ExistingRows
 from tasks.base import listed, plain, text

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import app.api as claywright
+import app.api.functions as claywright
 from app import recipe
 from app.api_keys import Keys, TypedKeys
 from app.config import Settings

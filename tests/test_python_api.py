@@ -29,7 +29,7 @@ from claywright import (
     run,
 )
 
-from app import api
+from app.api import functions
 from app.errors import RunError
 from app.runs.run_recipes import recipe_of
 from app.store.store import Store
@@ -44,10 +44,7 @@ pytestmark = pytest.mark.usefixtures("data")
 
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = [
-    "app.api",
-    *sorted(f"app.python.{path.stem}" for path in (ROOT / "app/python").glob("*.py") if path.stem != "__init__"),
-]
+MODULES = sorted(f"app.api.{path.stem}" for path in (ROOT / "app/api").glob("*.py") if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -67,7 +64,7 @@ def test_every_public_name_is_documented_with_an_example() -> None:
         docstring = getattr(claywright, name).__doc__ or ""
         assert len(docstring) > 40, name
         assert ">>>" in docstring or f"{name}(" in examples or name in ("Distiset", "Answers"), name
-    assert list(claywright.__all__) == list(api.__all__)
+    assert list(claywright.__all__) == list(functions.__all__)
 
 
 def test_the_examples_of_the_documents_run(

@@ -18,8 +18,8 @@ from claywright import (
 )
 from claywright import Prompt as ClaywrightPrompt
 
+from app.api import stored_dataset
 from app.config import settings
-from app.python import keeping
 from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError, SettingsError, Unsupported
@@ -140,8 +140,8 @@ def test_a_datasets_own_columns_do_not_move_ratings(data: Path, own: str) -> Non
     given = [{"input": f"q{k}", "generations": ["good", "bad"], own: values.get(own, "mine")} for k in range(3)]
     made = Pipeline(labeller=judge).generate(given)
     with Store(data) as store:
-        run_ = asyncio.run(keeping.kept(Workspace(settings(), store), made, "mine"))
-        again = asyncio.run(keeping.kept(Workspace(settings(), store), made, "mine"))
+        run_ = asyncio.run(stored_dataset.kept(Workspace(settings(), store), made, "mine"))
+        again = asyncio.run(stored_dataset.kept(Workspace(settings(), store), made, "mine"))
         assert again.id == run_.id
         for row, said in zip(store.rows.page(run_.id, 0, 10), made, strict=True):
             assert (row.instruction, [r.text for r in row.responses]) == (said["input"], ["good", "bad"])
@@ -156,7 +156,7 @@ def test_texts_that_no_file_can_hold_are_mended(data: Path) -> None:
     made = Pipeline(generator=pen, labeller=judge).generate([{"input": "q"}])
     assert made[0]["generations"][0].startswith("one ") and made[0]["generations"][0].endswith(" two")
     with Store(data) as store:
-        run = asyncio.run(keeping.kept(Workspace(settings(), store), made, "mine"))
+        run = asyncio.run(stored_dataset.kept(Workspace(settings(), store), made, "mine"))
         (row,) = store.rows.page(run.id, 0, 10)
         assert row.responses[0].text.endswith(" two") and store.ratings.of([row.id])[row.id]
 

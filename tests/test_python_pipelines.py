@@ -13,7 +13,7 @@ from claywright import (
     UltraFeedback,
 )
 
-from app.python import pictures, steps
+from app.api import pipeline_diagram, steps
 from tasks.errors import InputError, SettingsError
 from tests.python import answered, chain, sent
 
@@ -94,5 +94,5 @@ def test_a_picture_of_the_steps(tmp_path: Path) -> None:
     assert Path(made.draw(tmp_path / "steps.png", top_to_bottom=True)).read_bytes().startswith(b"\x89PNG")
     said = Path(made.draw(tmp_path / "steps.svg")).read_text(encoding="utf-8")
     assert said.count("<rect") == 5 and said.count("<line") == 4 and "grouped_generation" in said
-    boxes = pictures.places(made.edges, list(made.steps), top_to_bottom=False)
+    boxes = pipeline_diagram.places(made.edges, list(made.steps), top_to_bottom=False)
     assert boxes["x"][0] == boxes["y"][0] > boxes["load_data_from_dicts_0"][0]

@@ -24,7 +24,7 @@ from claywright import (
     UltraFeedback,
 )
 
-from app.python import steps
+from app.api import steps
 from tasks.errors import EndpointRefused, InputError, SettingsError, Unsupported
 from tests.python import answered, poisoned, sent
 from tests.servers import FakeOpenAI

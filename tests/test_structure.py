@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app import api, launch
+from app import launch
+from app.api import functions
 from tasks import TASKS
 from tests.conftest import ROOT
 
@@ -25,7 +26,7 @@ HEAVY = {
 }  # fmt: skip
 
 
-LATE = {"app/python/custom.py": {"datasets"}}
+LATE = {"app/api/custom_dataset.py": {"datasets"}}
 """Modules that are themselves imported when they are needed, as they name a class of a heavy library."""
 
 
@@ -121,9 +122,9 @@ def test_rules_for_narrow_pages_name_no_container_of_gradios() -> None:
 
 
 def test_the_public_names_are_those_of_the_api() -> None:
-    assert launch.__all__ == api.__all__
-    for name in api.__all__:
-        assert getattr(api, name).__doc__, name
+    assert launch.__all__ == functions.__all__
+    for name in functions.__all__:
+        assert getattr(functions, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = launch.Nothing
 

@@ -52,7 +52,7 @@ def test_a_users_own_packages_of_the_same_names_keep_working(installed: Path, tm
     ours = (
         "import claywright\nfrom claywright import Magpie, Recipe, UltraFeedback\n"
         "assert 'site-packages' in claywright.__file__, claywright.__file__\n"
-        "assert Magpie.__module__ == 'claywright.app.python.tasks'\n"
+        "assert Magpie.__module__ == 'claywright.app.api.tasks'\n"
     )
     done = python(installed, tmp_path, ours + theirs if order == "ours first" else theirs + ours + theirs)
     assert done.returncode == 0, done.stderr

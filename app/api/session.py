@@ -19,7 +19,7 @@ from tasks.errors import Stopped
 from tasks.models.base import Endpoint
 
 if TYPE_CHECKING:
-    from app.python.llms import LLM
+    from app.api.llms import LLM
 
 T = TypeVar("T")
 LOG = logging.getLogger("claywright")

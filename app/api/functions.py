@@ -1,7 +1,7 @@
 """The public Python API, as `from claywright import ...` hands it out.
 
 The loop by a recipe: `Recipe`, then `run`, `rate`, `push`, `pull`, `agreement`, `export`, `publish`. And the classes that
-people know from elsewhere (app/python): models, tasks by themselves, pipelines.
+people know from elsewhere (the modules beside this one): models, tasks by themselves, pipelines.
 
 >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
 >>> export(made.id, "rows.jsonl", unreviewed=True).written
@@ -14,13 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import recipe, workflow
-from app.config import Settings, settings
-from app.errors import RunError
-from app.inputs.inputs import Inputs, fingerprint
-from app.inputs.inputs import rows as input_rows
-from app.python.checkpoints import DatasetCheckpoint
-from app.python.labelling import ProcessLLM, TextGenerationTask, UltraFeedbackTask
-from app.python.llms import (
+from app.api.checkpoints import DatasetCheckpoint
+from app.api.legacy_tasks import ProcessLLM, TextGenerationTask, UltraFeedbackTask
+from app.api.llms import (
     LLM,
     GivenKeys,
     InferenceEndpointsLLM,
@@ -30,21 +26,18 @@ from app.python.llms import (
     ScriptedLLM,
     TransformersLLM,
 )
-from app.python.pipelines import Distiset, InstructionResponsePipeline, Pipeline, pipeline
-from app.python.progress import Progress, follow, told
-from app.python.prompts import Prompt
-from app.python.rating import UltraFeedback
-from app.python.sessions import LOG, Hand, awaited
-from app.python.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
-from app.python.task import Task as AskingStep
-from app.python.tasks import (
-    EvolInstruct,
-    Genstruct,
-    Magpie,
-    MagpieGenerator,
-    SelfInstruct,
-    TextGeneration,
-)
+from app.api.pipeline import Distiset, InstructionResponsePipeline, Pipeline, pipeline
+from app.api.progress import Progress, follow, told
+from app.api.prompt import Prompt
+from app.api.session import LOG, Hand, awaited
+from app.api.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
+from app.api.task_step import Task as AskingStep
+from app.api.tasks import EvolInstruct, Genstruct, Magpie, MagpieGenerator, SelfInstruct, TextGeneration
+from app.api.ultrafeedback import UltraFeedback
+from app.config import Settings, settings
+from app.errors import RunError
+from app.inputs.inputs import Inputs, fingerprint
+from app.inputs.inputs import rows as input_rows
 from app.recipe import BUILT_IN, load
 from app.review import argilla, dataframes
 from app.review.pull import Pulled
@@ -81,7 +74,7 @@ __all__ = [
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.python.custom import CustomDataset
+    from app.api.custom_dataset import CustomDataset
 
 MakesRows = TextGeneration | Magpie | SelfInstruct | Genstruct | EvolInstruct
 Model = ModelSpec | LLM
@@ -89,7 +82,7 @@ Model = ModelSpec | LLM
 
 def __getattr__(name: str) -> Any:
     if name == "CustomDataset":  # a class of a heavy library's kind
-        from app.python.custom import CustomDataset
+        from app.api.custom_dataset import CustomDataset
 
         return CustomDataset
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

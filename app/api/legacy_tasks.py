@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.python.llms import LLM, LLMPool, OpenAILLM
-from app.python.prompts import Prompt
+from app.api.llms import LLM, LLMPool, OpenAILLM
+from app.api.prompt import Prompt
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from tasks.errors import SettingsError, Unsupported
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.python.llms import LLM
-from app.python.models import Noted
-from app.python.sessions import Hand, Session, all_of, awaited, session
-from app.python.steps import METADATA, Place, Rows, Step, behind, rows_of
+from app.api.llms import LLM
+from app.api.recording_model import Noted
+from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.steps import METADATA, Place, Rows, Step, behind, rows_of
 from app.runs.runner import PAUSES, failure_text
 from tasks.errors import InputError, SettingsError
 from tasks.types import Dropped, Row

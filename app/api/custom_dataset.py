@@ -6,10 +6,10 @@ from typing import Any
 from datasets import Dataset
 
 from app import workflow
+from app.api import stored_dataset
+from app.api.progress import Progress, told
+from app.api.session import LOG, Hand, awaited
 from app.config import settings
-from app.python import keeping
-from app.python.progress import Progress, told
-from app.python.sessions import LOG, Hand, awaited
 from app.review import argilla
 from app.store.runs import Run
 from app.store.store import Store
@@ -62,7 +62,7 @@ class ForArgilla:
 
         async def work(hand: Hand) -> Run:
             with Store(app_settings.data) as store:
-                return await keeping.kept(Workspace(app_settings, store, report=LOG.info), self.dataset, name)
+                return await stored_dataset.kept(Workspace(app_settings, store, report=LOG.info), self.dataset, name)
 
         run = awaited(work)
         self.run = run.id

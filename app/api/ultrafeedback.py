@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from app.python.models import Noted
-from app.python.steps import texts_of
-from app.python.task import Made, Task
+from app.api.recording_model import Noted
+from app.api.steps import texts_of
+from app.api.task_step import Made, Task
 from app.store.rows import content_hash
 from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge

@@ -8,22 +8,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from app.python import generating, labelling, pictures
-from app.python.checkpoints import DatasetCheckpoint, dataset_of
-from app.python.llms import LLM, LLMPool, LocalLLM
-from app.python.models import FIRST
-from app.python.progress import Progress, told
-from app.python.sessions import LOG, Hand, Session, all_of, awaited, session
-from app.python.steps import OPEN, GroupColumns, KeepColumns, Source, Step, rows_of, snake
-from app.python.task import Task
-from app.python.tasks import MagpieGenerator
+from app.api import legacy_generate, legacy_tasks, pipeline_diagram
+from app.api.checkpoints import DatasetCheckpoint, dataset_of
+from app.api.llms import LLM, LLMPool, LocalLLM
+from app.api.progress import Progress, told
+from app.api.recording_model import FIRST
+from app.api.session import LOG, Hand, Session, all_of, awaited, session
+from app.api.steps import OPEN, GroupColumns, KeepColumns, Source, Step, rows_of, snake
+from app.api.task_step import Task
+from app.api.tasks import MagpieGenerator
 from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-    from app.python.custom import CustomDataset
+    from app.api.custom_dataset import CustomDataset
 
 Row = dict[str, Any]
 Some = asyncio.Future[list[Row]]
@@ -74,7 +74,7 @@ class Pipeline:
         self.generator, self.labeller = generator, labeller
         self.steps: dict[str, Step] = {}
         self.edges: list[tuple[str, str]] = []
-        labelling.check(generator, labeller)
+        legacy_tasks.check(generator, labeller)
 
     def __enter__(self) -> "Pipeline":
         self._before = OPEN.set(self)
@@ -238,7 +238,7 @@ class Pipeline:
         """
         if not self.steps:
             raise SettingsError("The pipeline has no steps to draw.")
-        return pictures.draw(self.steps, self.edges, self._order(), Path(path), top_to_bottom=top_to_bottom)
+        return pipeline_diagram.draw(self.steps, self.edges, self._order(), Path(path), top_to_bottom=top_to_bottom)
 
     # -- generator and labeller
 
@@ -262,7 +262,7 @@ class Pipeline:
         anew = enable_checkpoints is False or checkpoint_strategy is False
         if not skip_dry_run:
             self.dry_run(dataset)
-        generated, _ = generating.generate(
+        generated, _ = legacy_generate.generate(
             self.generator, self.labeller, dataset, num_generations, shuffle=shuffle_before_labelling,
             draw=secrets.token_hex(8) if anew else FIRST, progress=display_progress_bar,
         )  # fmt: skip
@@ -273,7 +273,7 @@ class Pipeline:
     def dry_run(self, dataset: "Dataset | Sequence[Mapping[str, Any]]") -> "CustomDataset":
         """Tries the first row, with one generation. Raises ClaywrightError with the reason where it fails."""
         first = dataset.select(range(min(1, len(dataset)))) if hasattr(dataset, "select") else rows_of(dataset)[:1]
-        tried, fatal = generating.generate(self.generator, self.labeller, first, 1, shuffle=False)
+        tried, fatal = legacy_generate.generate(self.generator, self.labeller, first, 1, shuffle=False)
         if fatal:
             raise InputError(
                 f"The first row of the dataset fails: {fatal[0]} To work all rows anyhow: skip_dry_run=True."
@@ -330,7 +330,7 @@ def pipeline(
     OpenAILLM('gpt-3.5-turbo')
     """
     return Pipeline(
-        generator=generator, labeller=labeller or labelling.labeller_for(task, subtask, openai_model, settings)
+        generator=generator, labeller=labeller or legacy_tasks.labeller_for(task, subtask, openai_model, settings)
     )
 
 

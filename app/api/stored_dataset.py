@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app import workflow
+from app.api.legacy_generate import FAILURES, FROM_GENERATOR, FROM_LABELLER
+from app.api.legacy_tasks import UltraFeedbackTask
+from app.api.steps import texts_of
 from app.inputs import inputs, uploads
 from app.inputs.inputs import Inputs
-from app.python.generating import FAILURES, FROM_GENERATOR, FROM_LABELLER
-from app.python.labelling import UltraFeedbackTask
-from app.python.steps import texts_of
 from app.recipe import BUILT_IN, Recipe
 from app.runs.run_recipes import keep
 from app.store.columns import clean
@@ -26,7 +26,7 @@ from tasks.errors import InputError
 from tasks.types import Row
 
 if TYPE_CHECKING:
-    from app.python.custom import CustomDataset
+    from app.api.custom_dataset import CustomDataset
 
 KNOWN = ("instruction", "input", "system_prompt", "messages", "response", "responses")
 """Columns that a run of existing rows gives a meaning; a dataset's own of these names are kept as dataset_<name>."""

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.python.checkpoints import dataset_of
-from app.python.labelling import UltraFeedbackTask
-from app.python.llms import LLM, LLMPool
-from app.python.models import FIRST, Noted
-from app.python.progress import Progress, told
-from app.python.prompts import Prompt
-from app.python.sessions import Hand, Session, all_of, awaited, session
-from app.python.steps import rows_of, texts_of
+from app.api.checkpoints import dataset_of
+from app.api.legacy_tasks import UltraFeedbackTask
+from app.api.llms import LLM, LLMPool
+from app.api.progress import Progress, told
+from app.api.prompt import Prompt
+from app.api.recording_model import FIRST, Noted
+from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.steps import rows_of, texts_of
 from app.runs.runner import PAUSES, failure_text
 from app.store.rows import content_hash
 from tasks.base import text
@@ -24,7 +24,7 @@ from tasks.principles import choose, weights
 from tasks.types import Message, Response, Row
 
 if TYPE_CHECKING:
-    from app.python.custom import CustomDataset
+    from app.api.custom_dataset import CustomDataset
 
 FROM_GENERATOR = ("generation_model", "generation_prompt", "raw_generation_responses")
 FROM_LABELLER = ("labelling_model", "labelling_prompt", "raw_labelling_response", "rating", "rationale")
@@ -79,7 +79,7 @@ def generate(
                 return await all_of((work_on(k, row) for k, row in enumerate(rows)), open_session)
 
     results = awaited(work)
-    from app.python.custom import custom
+    from app.api.custom_dataset import custom
 
     named = dataset_of(
         *_in_order(results, have, task if generator is not None else None, number, labelled=labeller is not None)

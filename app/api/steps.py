@@ -7,13 +7,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from app.python.sessions import Session
+from app.api.session import Session
 from tasks.base import text
 from tasks.columns.missing_values import python_value
 from tasks.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from app.python.pipelines import Pipeline
+    from app.api.pipeline import Pipeline
 
 Place = tuple[int, ...]
 """Where a row stands: its number at the beginning, then among those that came of it, step by step."""

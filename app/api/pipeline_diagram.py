@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.python.steps import Step
+from app.api.steps import Step
 from tasks.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from app.python.models import Noted
-from app.python.sessions import Hand, Session, all_of, awaited, session
-from app.python.steps import METADATA, Rows, Source
-from app.python.task import FAILURE, Made, Task, reason
+from app.api.recording_model import Noted
+from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.steps import METADATA, Rows, Source
+from app.api.task_step import FAILURE, Made, Task, reason
 from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
 from tasks.base import text
 from tasks.errors import CallFailed, CallRefused, SettingsError
