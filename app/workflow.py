@@ -5,7 +5,7 @@
 Each verb works on a run, which is a recipe and what was made by it, all of it in the store; it can be called again after any
 kind of end, and goes on where it stopped. Where a step's work is done is what its verb imports:
 
-    runs/     starts, run_work     units of the input become rows, rows get responses, responses get ratings
+    runs/     new_runs, run_work   units of the input become rows, rows get responses, responses get ratings
     review/   push_plan, pull      which rows people see, in which order, and what they said
     review/   exporting            files, the Hub, Argilla
 """
@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.recipe import Recipe
-from app.runs import run_work, starts
+from app.runs import new_runs, run_work
 from app.runs.run_recipes import recipe_of
 from app.runs.run_work import Watch
 from app.store.runs import Run
@@ -41,7 +41,7 @@ def start(workspace: Workspace, recipe: Recipe) -> Run:
 
     Raises SettingsError or InputError.
     """
-    return starts.new_run(workspace, recipe)
+    return new_runs.new_run(workspace, recipe)
 
 
 async def preview(workspace: Workspace, run: Run, watch: Watch, *, rows: int) -> Run:

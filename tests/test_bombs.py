@@ -110,7 +110,7 @@ def test_a_document_that_takes_long_can_be_used_all_the_same(tmp_path: Path, mon
 def test_a_run_that_reads_its_input_is_stopped(
     here: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.runs.starts.CHECKED_WITHIN", 0.1)
+    monkeypatch.setattr("app.runs.new_runs.CHECKED_WITHIN", 0.1)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(endless(tmp_path))}}
     run = workflow.start(Workspace(here, store), recipe.parse(given))
 
@@ -127,7 +127,7 @@ def test_a_fault_behind_good_rows_costs_none_of_them(
 ) -> None:
     (tmp_path / "a.jsonl").write_text('{"instruction": "Name a river.", "response": "The Loire."}\n' * 3)
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(tmp_path / "a.jsonl")}}
-    monkeypatch.setattr("app.runs.starts.CHECKED_WITHIN", -1.0)
+    monkeypatch.setattr("app.runs.new_runs.CHECKED_WITHIN", -1.0)
     with (tmp_path / "a.jsonl").open("a") as file:
         file.write("nonsense\n")
     run = workflow.start(Workspace(here, store), recipe.parse(given))

@@ -9,7 +9,7 @@ from app.config import Settings
 from app.errors import RunError
 from app.review import reviewed_rows
 from app.runs import row_edits
-from app.runs.starts import draft_run
+from app.runs.new_runs import draft_run
 from app.store.store import Store
 from app.web.jobs import Jobs
 from app.workspace import Workspace

@@ -9,7 +9,7 @@ from app import recipe
 from app.config import Settings
 from app.recipe import Recipe
 from app.runs import prompt_preview
-from app.runs.starts import draft_run
+from app.runs.new_runs import draft_run
 from app.store.store import Store
 from app.web.jobs import Jobs
 from app.workspace import Workspace

@@ -28,9 +28,9 @@ from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
 from app.runs import permissions
 from app.runs.model_check import Trial
+from app.runs.new_runs import draft_run
 from app.runs.permissions import Need, Permissions
 from app.runs.run_recipes import recipe_of, recipe_text, same_rows
-from app.runs.starts import draft_run
 from app.runs.units import most_rows, number_of_units
 from app.services import Say
 from app.store.lease import at_work, standing
