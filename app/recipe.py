@@ -21,7 +21,8 @@ from typing import Any
 
 from app.file_locks import expanded, read_regular
 from app.inputs.inputs import MOST_ROWS, Inputs
-from app.store.columns import clean
+from app.store.columns import dumps
+from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -32,6 +33,7 @@ from tasks.engine.budget import Budget
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec, bare
 from tasks.settings import build
+from tasks.types import without_surrogates
 
 LARGEST_FILE = 1_000_000
 """Bytes of a file that can be a recipe."""
@@ -236,6 +238,16 @@ def read(text: str) -> Recipe:
     return parse(values)
 
 
+def recipe_of(run: Run) -> Recipe:
+    """Raises SettingsError for one that this version can't read."""
+    return read(run.recipe)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """As the store keeps it: JSON, the same for the same recipe."""
+    return dumps(recipe.dump())
+
+
 def _table(values: dict[str, Any], key: str, *, required: bool = False) -> dict[str, Any]:
     table = values.pop(key, None)
     if table is None and required:
@@ -282,7 +294,9 @@ def to_toml(plain: Mapping[str, Any]) -> str:
     left: list[str] = []
     values = _sayable(plain, "", left)
     text = tomli_w.dumps(values, multiline_strings=not _returns(values))
-    return (f"# left out, as TOML knows no empty value: {clean(', '.join(left))!r}\n" if left else "") + text
+    return (
+        f"# left out, as TOML knows no empty value: {without_surrogates(', '.join(left))!r}\n" if left else ""
+    ) + text
 
 
 def _sayable(value: Any, place: str, left: list[str]) -> Any:
@@ -291,14 +305,14 @@ def _sayable(value: Any, place: str, left: list[str]) -> Any:
         names = {str(name): f"{place}.{name}".lstrip(".") for name in value}
         left.extend(names[str(name)] for name, inner in value.items() if inner is None)
         return {
-            clean(str(name)): _sayable(inner, names[str(name)], left)
+            without_surrogates(str(name)): _sayable(inner, names[str(name)], left)
             for name, inner in value.items()
             if inner is not None
         }
     if isinstance(value, (list, tuple)):
         left.extend(place for inner in value if inner is None)
         return [_sayable(inner, place, left) for inner in value if inner is not None]
-    return clean(value) if isinstance(value, str) else value
+    return without_surrogates(value) if isinstance(value, str) else value
 
 
 def _returns(value: Any) -> bool:

@@ -16,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_of
 from app.runs import new_runs, run_work
-from app.runs.run_recipes import recipe_of
 from app.runs.run_work import Watch
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -100,9 +99,18 @@ def push(
     how many rows. Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
     from app.review.push_plan import push_run
+    from app.runs.embeddings import vectors_for
 
+    vectors = vectors_for(workspace, recipe_of(run).embedder)
     return push_run(
-        workspace, run, argilla, watch, dataset=dataset, argilla_workspace=argilla_workspace, withdraw=withdraw
+        workspace,
+        run,
+        argilla,
+        watch,
+        vectors=vectors,
+        dataset=dataset,
+        argilla_workspace=argilla_workspace,
+        withdraw=withdraw,
     )
 
 

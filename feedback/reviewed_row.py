@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
 
-from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE
-from feedback.argilla.records import clean
 from feedback.rating_summary import best_response
-from feedback.types import Decision, Rating, Verdict
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Decision, Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Message, Row
@@ -104,12 +102,12 @@ class Judged:
 
     def corrected_instruction(self) -> str | None:
         """The correction of the instruction that counts; None if it stands."""
-        original = clean(self.row.instruction)
+        original = sendable(self.row.instruction)
         return next((text for text, _ in self.changes(CORRECTED_INSTRUCTION) if text != original), None)
 
     def corrected_response(self) -> tuple[str, int] | None:
         """(the correction of a response that counts, the index of what it corrects); None if all stand."""
-        texts = [clean(response.text) for response in self.row.responses]
+        texts = [sendable(response.text) for response in self.row.responses]
         for text, verdict in self.changes(CORRECTED_RESPONSE):
             if texts and text not in texts:
                 return text, self.corrected_by(verdict)
@@ -118,7 +116,7 @@ class Judged:
     def corrected_by(self, verdict: Verdict) -> int:
         """The index of the response that a verdict corrects: as the person said, else the one whose text stood there, else
         the one that the person rated or ranked best, else the labeller's best."""
-        texts = [clean(response.text) for response in self.row.responses]
+        texts = [sendable(response.text) for response in self.row.responses]
         shown = verdict.shown.get(CORRECTED_RESPONSE)
         if (named := verdict.correction_of) is not None and named < len(texts):
             return named

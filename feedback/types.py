@@ -18,6 +18,7 @@ Decision = Literal["approve", "reject", "unsure"]
 RATED = re.compile(r"([a-z-]+)-(\d+)")
 """Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1."""
 RANKING = "ranking"
+CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
 CORRECTION_OF = "correction-of"
 """The question which response a correction is of."""
 NAMED_RESPONSE = re.compile(r"response-([1-9]\d{0,2})")
@@ -198,3 +199,12 @@ def judgements(answers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         rated = isinstance(answer, int) and RATED.fullmatch(question)
         if rated or (question == RANKING and isinstance(answer, list)):
             yield question, answer
+
+
+def sendable(value: Any) -> Any:
+    """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: sendable(inner) for name, inner in value.items()}
+    return [sendable(inner) for inner in value] if isinstance(value, list) else value

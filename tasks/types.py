@@ -79,3 +79,8 @@ class Dropped:
 
     reason: str
     raw: str = ""
+
+
+def without_surrogates(text: str) -> str:
+    """A text as UTF-8 can hold it: halves of characters, as broken JSON and file names have them, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,9 +8,8 @@ from typing import Any
 
 from tasks.engine.budget import Account, Budget
 from tasks.engine.engine import Call, Engine
-from tasks.engine.rate_limits import Limits
 from tasks.errors import ModelError
-from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, Limits
 from tasks.types import Message
 
 Talk = Callable[[Mapping[str, Any], int, int], Awaitable[str]]

@@ -16,9 +16,9 @@ import pandas
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from feedback.argilla.records import clean
 from feedback.exports.record_formats import Line
 from feedback.exports.writers import FOLDER, LARGEST_INTEGER, WRITERS, cell, write
+from feedback.types import sendable
 
 KINDS = [*WRITERS, FOLDER]
 ODD = (
@@ -42,7 +42,7 @@ ODD = (
 NO_CHARACTERS = ("\ufffe", "\uffff")
 """Code points that are none, which XML can't hold: Excel writes them out."""
 texts = st.sampled_from(ODD) | st.text(max_size=20).map(
-    lambda text: clean("".join(character for character in text if character not in NO_CHARACTERS))
+    lambda text: sendable("".join(character for character in text if character not in NO_CHARACTERS))
 )
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: texts,

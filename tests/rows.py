@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 
 from app import recipe
-from app.recipe import Recipe
-from app.runs.run_recipes import recipe_text
+from app.recipe import Recipe, recipe_text
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store

@@ -15,10 +15,9 @@ from app.api import functions
 from app.cli.output import agreement as in_words
 from app.config import Settings
 from app.inputs.inputs import Inputs
-from app.recipe import example
+from app.recipe import example, recipe_of, recipe_text
 from app.review.argilla import Argilla
 from app.review.reviewed_rows import agreement_of
-from app.runs.run_recipes import recipe_of, recipe_text
 from app.store.rows import content_hash
 from app.store.store import Store
 from app.web import stats

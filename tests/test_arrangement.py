@@ -13,7 +13,7 @@ from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.argilla.response_order import arranged, letter, order_of, slots, to_places, to_slots
+from feedback.response_order import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
 from tests.judging import ROW
 from tests.make_workspace import make_workspace

@@ -10,8 +10,8 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
+from app.recipe import recipe_of
 from app.review import reviewed_rows
-from app.runs.run_recipes import recipe_of
 from app.runs.runner import ReadAhead
 from app.store.runs import Run
 from app.store.store import Store

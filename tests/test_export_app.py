@@ -17,8 +17,8 @@ from huggingface_hub import constants
 from app import docs, recipe, workflow
 from app.api import functions
 from app.config import Settings
+from app.recipe import recipe_of, recipe_text
 from app.review.card_facts import facts
-from app.runs.run_recipes import recipe_of, recipe_text
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import ARGILLA, HUB, Filled, FormError

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.argilla.records import clean
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import EARLY, Spool, without
 from feedback.exports.formats import FORMATS
@@ -25,6 +24,7 @@ from feedback.exports.selection import Export, Passed, export, lines
 from feedback.exports.train_test_split import TEST, TRAIN, Sides
 from feedback.exports.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
 from feedback.reviewed_row import Judged
+from feedback.types import sendable
 from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
 from tests.judging import RATINGS, ROW, judged, made_of, verdict
@@ -63,7 +63,7 @@ def rows(number: int, **answers: Any) -> list[Judged]:
 
 
 def wanted(found: list[Judged], form: str) -> list[dict[str, Any]]:
-    return [clean(line) for one in found for line in made_of(FORMATS[form].lines, one)]
+    return [sendable(line) for one in found for line in made_of(FORMATS[form].lines, one)]
 
 
 def loaded(kind: str, files: Any, tmp_path: Path) -> Any:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.argilla.records import clean
 from feedback.errors import ExportError
 from feedback.exports.formats import FORMATS
 from feedback.exports.record_formats import plain, preference, ranking, raw, sft
@@ -20,7 +19,7 @@ from feedback.exports.selection import Export, Exported, Passed, export
 from feedback.exports.selection import lines as lines_of
 from feedback.exports.writers import cell
 from feedback.reviewed_row import Judged, Merging
-from feedback.types import Rating, Verdict
+from feedback.types import Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.types import Response
 from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, all_of, fits, judged, line, made_of, some, verdict
@@ -306,7 +305,7 @@ def test_an_export_is_what_was_approved_row_by_row(said: list[list[tuple[str, di
         if votes.count("approve") > votes.count("reject"):
             approved.append(one)
     taken = list(lines_of(found, Export(), "run", "Task", Passed()))
-    assert [made for _, made in taken] == [[clean(line) for line in made_of(sft, one)] for one in approved]
+    assert [made for _, made in taken] == [[sendable(line) for line in made_of(sft, one)] for one in approved]
     for one, (made,) in zip(approved, (made for _, made in taken), strict=True):
         assert made["row_id"] == one.row.id and made["reviewed"] and made["decision"] == "approve"
         assert made["reviewers"] == sorted({v.reviewer for v in one.verdicts if v.status == "submitted"})
@@ -323,16 +322,16 @@ def test_files_can_be_read_back(tmp_path: Path, form: str, ending: str) -> None:
     assert done == Exported(path, len(lines), 0, 0, (path,), {"train": len(lines)})
     if ending == "jsonl":
         found = [json.loads(text) for text in path.read_text(encoding="utf-8").split("\n")[:-1]]
-        assert found == [clean(line) for line in lines]
+        assert found == [sendable(line) for line in lines]
     elif ending == "csv":
         with path.open(encoding="utf-8", newline="") as file:
             found = list(csv.DictReader(file))
         assert list(found[0]) == list(FORMATS[form].columns)
-        said = [[cell(clean(value)) for value in line.values()] for line in lines]
+        said = [[cell(sendable(value)) for value in line.values()] for line in lines]
         assert [list(line.values()) for line in found] == [["" if v is None else str(v) for v in line] for line in said]
     else:
         found = pq.read_table(path).to_pylist()
-        assert found == [clean(line) for line in lines]
+        assert found == [sendable(line) for line in lines]
     assert list(dict.fromkeys(one["row_id"] for one in found)) == ["r-1-0", "r-2-0", "r-0-0"]
     assert [path.name for path in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o600

@@ -19,9 +19,8 @@ from starlette.testclient import TestClient
 from app import recipe, workflow
 from app.config import Settings
 from app.errors import PageError
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_text
 from app.runs.pricing import Price
-from app.runs.run_recipes import recipe_text
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store

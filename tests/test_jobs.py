@@ -14,9 +14,9 @@ from app import recipe, workflow
 from app.api_keys import Keys, TypedKeys, variable_for
 from app.config import Settings
 from app.errors import RunError
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_of
 from app.runs.new_runs import draft_run
-from app.runs.run_recipes import recipe_of, same_rows
+from app.runs.run_recipes import same_rows
 from app.store.runs import Run
 from app.store.store import Store
 from app.web.jobs import Job, Jobs

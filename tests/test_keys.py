@@ -11,8 +11,8 @@ import pytest
 from app import recipe, workflow
 from app.api_keys import KeyRing, Keys, TypedKeys, variable_for
 from app.config import Settings
+from app.recipe import recipe_of
 from app.runs.model_check import Trial, try_out
-from app.runs.run_recipes import recipe_of
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import OWN_ADDRESS, TYPED, Filled, fill

@@ -15,8 +15,8 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
+from app.recipe import recipe_of
 from app.runs.dedup_pool import Pool
-from app.runs.run_recipes import recipe_of
 from app.runs.runner import Execution
 from app.runs.unit_order import Turns
 from app.runs.units import most_rows, number_of_units

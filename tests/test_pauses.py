@@ -13,7 +13,7 @@ import pytest
 
 from app import recipe
 from app.errors import StoreError
-from app.runs.run_recipes import recipe_of
+from app.recipe import recipe_of
 from app.store.disk_reserve import Reserve
 from app.store.runs import Run
 from app.store.store import Store

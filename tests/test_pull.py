@@ -9,10 +9,10 @@ import argilla as rg
 import pytest
 
 from app import workflow
+from app.recipe import recipe_text
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.review.pull import Pulled
-from app.runs.run_recipes import recipe_text
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server

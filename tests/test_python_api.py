@@ -31,7 +31,7 @@ from claywright import (
 
 from app.api import functions
 from app.errors import RunError
-from app.runs.run_recipes import recipe_of
+from app.recipe import recipe_of
 from app.store.store import Store
 from tasks.errors import EndpointRefused, SettingsError
 from tests import documents

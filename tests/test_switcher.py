@@ -9,8 +9,7 @@ import pytest
 
 from app.config import Settings
 from app.errors import PageError, RunError
-from app.recipe import LONGEST_NAME
-from app.runs.run_recipes import recipe_of
+from app.recipe import LONGEST_NAME, recipe_of
 from app.store import maintenance
 from app.store.lease import working_on
 from app.store.store import Store

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.store.columns import clean
 from feedback.errors import ExportError
 from tasks.errors import InputError, SettingsError
+from tasks.types import without_surrogates
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,7 +32,7 @@ def dataset_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -
 def _writable(value: Any) -> Any:
     """A cell without the halves of characters that a model may answer and no file can hold."""
     if isinstance(value, str):
-        return clean(value)
+        return without_surrogates(value)
     if isinstance(value, (list, tuple)):
         return [_writable(item) for item in value]
     return {key: _writable(item) for key, item in value.items()} if isinstance(value, Mapping) else value

@@ -80,7 +80,9 @@ class ForArgilla:
 
 def custom(dataset: Dataset, task: Any, labeller: ModelSpec | None) -> CustomDataset:
     """The same dataset, knowing what made it."""
-    dataset.__class__ = CustomDataset
-    assert isinstance(dataset, CustomDataset)
-    dataset.task, dataset.labeller = task, labeller
-    return dataset
+    custom_dataset = CustomDataset(
+        dataset._data, info=dataset.info, split=dataset.split, indices_table=dataset._indices,
+        fingerprint=dataset._fingerprint,
+    )  # fmt: skip
+    custom_dataset.task, custom_dataset.labeller = task, labeller
+    return custom_dataset

@@ -38,12 +38,11 @@ from app.config import Settings, settings
 from app.errors import RunError
 from app.inputs.inputs import Inputs, fingerprint
 from app.inputs.inputs import rows as input_rows
-from app.recipe import BUILT_IN, load
+from app.recipe import BUILT_IN, load, recipe_text
 from app.review import argilla, dataframes
 from app.review.pull import Pulled
 from app.review.reviewed_rows import agreement_of
 from app.runs.permissions import Permissions, from_options
-from app.runs.run_recipes import recipe_text
 from app.runs.run_work import Watch
 from app.runs.runner import Execution
 from app.store import maintenance, runs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from app.api.checkpoints import dataset_of
-from app.api.legacy_tasks import UltraFeedbackTask
+from app.api.legacy_tasks import FAILURES, FROM_GENERATOR, FROM_LABELLER, UltraFeedbackTask
 from app.api.llms import LLM, LLMPool
 from app.api.progress import Progress, told
 from app.api.prompt import Prompt
@@ -25,11 +25,6 @@ from tasks.types import Message, Response, Row
 
 if TYPE_CHECKING:
     from app.api.custom_dataset import CustomDataset
-
-FROM_GENERATOR = ("generation_model", "generation_prompt", "raw_generation_responses")
-FROM_LABELLER = ("labelling_model", "labelling_prompt", "raw_labelling_response", "rating", "rationale")
-FAILURES = "failures"
-"""The column that says what could not be had, where something could not."""
 
 
 @dataclass(frozen=True, slots=True)

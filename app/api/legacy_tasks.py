@@ -9,6 +9,11 @@ from app.api.prompt import Prompt
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
 from tasks.errors import SettingsError, Unsupported
 
+FROM_GENERATOR = ("generation_model", "generation_prompt", "raw_generation_responses")
+FROM_LABELLER = ("labelling_model", "labelling_prompt", "raw_labelling_response", "rating", "rationale")
+FAILURES = "failures"
+"""The column that says what could not be had, where something could not."""
+"""Columns that a generator and a labeller give, and that of what failed."""
 SUBTASKS = {
     "text-quality": "text-quality", "overall-quality": "text-quality", "helpfulness": "helpfulness",
     "truthfulness": "truthfulness", "honesty": "honesty", "instruction-following": "instruction-following",

@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app import workflow
-from app.api.legacy_generate import FAILURES, FROM_GENERATOR, FROM_LABELLER
-from app.api.legacy_tasks import UltraFeedbackTask
+from app.api.legacy_tasks import FAILURES, FROM_GENERATOR, FROM_LABELLER, UltraFeedbackTask
 from app.api.steps import texts_of
 from app.inputs import inputs, uploads
 from app.inputs.inputs import Inputs
 from app.recipe import BUILT_IN, Recipe
 from app.runs.run_recipes import keep
-from app.store.columns import clean
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -23,7 +21,7 @@ from feedback.types import Rating
 from tasks import ExistingRows
 from tasks.base import plain, text
 from tasks.errors import InputError
-from tasks.types import Row
+from tasks.types import Row, without_surrogates
 
 if TYPE_CHECKING:
     from app.api.custom_dataset import CustomDataset
@@ -50,7 +48,10 @@ async def kept(workspace: Workspace, dataset: "CustomDataset", name: str) -> Run
         labeller=dataset.labeller or BUILT_IN,
     )  # fmt: skip
     known = inputs.fingerprint(recipe.inputs)
-    run = next((stored for stored in store.runs.all() if (stored.name, stored.inputs) == (clean(name), known)), None)
+    run = next(
+        (stored for stored in store.runs.all() if (stored.name, stored.inputs) == (without_surrogates(name), known)),
+        None,
+    )
     run = run or workflow.start(workspace, recipe)
     unrated = replace(recipe, rating=None)
     run = await workflow.generate(workspace, run, lambda execution, total: None, recipe=unrated)
@@ -78,7 +79,7 @@ def _ratings(columns: Mapping[str, Any], row: Row, judge: Judge | None, model: s
         return []
     texts = texts_of(columns["generations"])
     there = [k for k, content in enumerate(texts) if content]
-    assert [response.text for response in row.responses] == [clean(texts[k]) for k in there]
+    assert [response.text for response in row.responses] == [without_surrogates(texts[k]) for k in there]
     reasons = columns.get("rationale") or [None] * len(columns["rating"])
     ratings = []
     for index, k in enumerate(there):

@@ -13,9 +13,8 @@ from app.cli.options import AllowKey, AllowPath, AsJson, RunId, Strict, app, ope
 from app.cli.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
-from app.recipe import Recipe, example, load
+from app.recipe import Recipe, example, load, recipe_of
 from app.review import argilla as review_argilla
-from app.runs.run_recipes import recipe_of
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace

@@ -10,9 +10,10 @@ import typer
 from app import workflow
 from app.cli import output
 from app.cli.options import AllowKey, AsJson, RunId, app, opened, permit
+from app.recipe import recipe_of
 from app.review import argilla
 from app.review.reviewed_rows import agreement_of
-from app.runs.run_recipes import amend, recipe_of
+from app.runs.run_recipes import amend
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ArgillaDown

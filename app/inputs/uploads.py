@@ -23,6 +23,7 @@ from app.inputs.table import SheetsSaid
 from tasks.columns.conversations import NotHeld, conversation, is_conversation, readable
 from tasks.columns.missing_values import cell_text
 from tasks.errors import InputError
+from tasks.types import without_surrogates
 
 LOOKED_AT = 20
 LOOKED_FOR = 10.0
@@ -171,7 +172,7 @@ def keep_text(text: str, columns: Sequence[str], settings: Settings, separator: 
     name, content = as_file(text.strip("\r\n ").strip("\ufeff"), tuple(columns) or ("instruction",), separator)
     if not content.strip():
         raise InputError("Nothing was pasted yet. Paste lines, a table, JSON Lines or CSV; or upload a file.")
-    content = content.encode("utf-8", "replace").decode("utf-8")
+    content = without_surrogates(content)
     named = hashlib.sha256(content.encode()).hexdigest()[:16]
     try:
         return _kept(settings, named, name, lambda part: _write(part, content))

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.file_locks import expanded, is_store
+from app.recipe import recipe_of
 from app.review.argilla import Argilla
 from app.review.reviewed_rows import gives, judged_rows
-from app.runs.run_recipes import recipe_of
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ExportError

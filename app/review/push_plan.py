@@ -3,15 +3,14 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 from app.errors import RunError
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_of
 from app.review.argilla import Argilla, dataset_of, guidelines_of, with_audit
 from app.review.reviewed_rows import judged_of, judged_rows
-from app.runs.embeddings import Vectors
-from app.runs.run_recipes import recipe_of
 from app.store.columns import now
 from app.store.pushes import Push
 from app.store.runs import Run
@@ -22,10 +21,21 @@ from feedback.argilla.client import Server
 from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.argilla.dataset_settings import settings as dataset_settings
 from feedback.argilla.push import Pushed, Target, target
-from feedback.argilla.records import About, Place, clean, item
-from feedback.argilla.response_order import to_slots
+from feedback.argilla.records import About, Place, item
 from feedback.rating_summary import MOST_RESPONSES, priority
+from feedback.response_order import to_slots
+from feedback.types import sendable
 from tasks.types import Row
+
+
+class VectorsOf(Protocol):
+    """An embedding model."""
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def of(self, texts: Mapping[str, str]) -> dict[str, list[float]]:
+        """{name: vector} of {name: text}."""
 
 
 @dataclass
@@ -62,11 +72,14 @@ def push_run(
     argilla: Argilla,
     watch: Callable[[Pushed, int], None],
     *,
+    vectors: VectorsOf | None,
     dataset: str,
     argilla_workspace: str,
     withdraw: bool,
 ) -> Sent:
     """Sends the answered rows of a run to a dataset of Argilla, which is made where it is not there.
+
+    `vectors` are those of instructions, for "find similar" there.
 
     Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
     """
@@ -87,9 +100,8 @@ def push_run(
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
-    shape, vectors = shape_of(rows()), None
-    if recipe.embedder is not None:
-        vectors = Vectors(workspace, recipe.embedder)
+    shape = shape_of(rows())
+    if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     name = dataset or dataset_of(store, run, recipe.review)
     with Server(argilla.url, argilla.key) as server:  # which the settings need as well
@@ -116,7 +128,7 @@ class _Push:
     shape: Shape
     server: Server
     to: Target
-    vectors: Vectors | None
+    vectors: VectorsOf | None
 
     def send(
         self, server_name: str, priorities: dict[str, float], watch: Callable[[Pushed], None], *, withdraw: bool
@@ -179,7 +191,7 @@ def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int
         if quick.row not in records:
             continue
         by_slots = to_slots(quick.answers, store.reviews.arrangement(push, quick.row))
-        answers = clean({name: answer for name, answer in by_slots.items() if name in to.questions})
+        answers = sendable({name: answer for name, answer in by_slots.items() if name in to.questions})
         record, known = records[quick.row], quick.response if quick.record == records[quick.row] else ""
         response = server.respond(record, known, quick.status, answers)
         store.quick.told(quick, to.id, record, response)

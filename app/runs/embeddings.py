@@ -71,6 +71,11 @@ class Vectors:
         return computed
 
 
+def vectors_for(workspace: Workspace, spec: ModelSpec | None) -> Vectors | None:
+    """What makes the vectors of texts by the embedding model of a recipe; None where it names none. Raises SettingsError."""
+    return None if spec is None else Vectors(workspace, spec)
+
+
 async def _patiently(model: Embedder, texts: list[str]) -> list[list[float]]:
     """What may pass is tried again, a few times, after a longer and longer while."""
     for number in range(1, TRIES):

@@ -7,15 +7,15 @@ from datetime import datetime
 
 from app.inputs import inputs
 from app.inputs.files import OutOfTime, within
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_of, recipe_text
 from app.runs import row_edits
 from app.runs.permissions import Permissions, models_of
-from app.runs.run_recipes import keep, recipe_of, recipe_text, same_rows
+from app.runs.run_recipes import keep, same_rows
 from app.runs.units import number_of_units
-from app.store.columns import clean
 from app.store.lease import at_work
 from app.store.runs import Run
 from app.workspace import Workspace
+from tasks.types import without_surrogates
 
 SEEDS = 2**31
 CHECKED_WITHIN = 10.0
@@ -36,7 +36,9 @@ def new_run(workspace: Workspace, recipe: Recipe) -> Run:
     # who starts a run was asked before, or wrote the program: what it reads may be read when it is looked at again
     Permissions(workspace.settings.data).allow_inputs(recipe.inputs, models_of(recipe))
     content = inputs.fingerprint(recipe.inputs, known=known)
-    return store.runs.create(run_id, clean(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content)
+    return store.runs.create(
+        run_id, without_surrogates(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content
+    )
 
 
 def draft_run(workspace: Workspace, recipe: Recipe, old: Run | None) -> Run:

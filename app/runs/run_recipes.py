@@ -1,23 +1,12 @@
-"""The recipe that a run keeps: read, written, and changed where that decides nothing about its rows."""
+"""The recipe that a run keeps, changed where that decides nothing about its rows."""
 
 from dataclasses import replace
 from typing import Any
 
-from app import recipe as recipes
-from app.recipe import Recipe
-from app.store.columns import clean, dumps
+from app.recipe import Recipe, recipe_of, recipe_text
 from app.store.runs import Run
 from app.store.store import Store
-
-
-def recipe_of(run: Run) -> Recipe:
-    """Raises SettingsError for one that this version can't read."""
-    return recipes.read(run.recipe)
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """As the store keeps it: JSON, the same for the same recipe."""
-    return dumps(recipe.dump())
+from tasks.types import without_surrogates
 
 
 def amend(store: Store, run: Run, **parts: Any) -> Run:
@@ -33,7 +22,7 @@ def keep(store: Store, run: Run, recipe: Recipe) -> Run:
 
 def rename(store: Store, run: Run, name: str) -> Run:
     """The run under another name. Its id, and so what is in Argilla and on the Hub, stays."""
-    store.runs.set(run.id, name=clean(name), recipe=recipe_text(replace(recipe_of(run), name=name)))
+    store.runs.set(run.id, name=without_surrogates(name), recipe=recipe_text(replace(recipe_of(run), name=name)))
     return store.runs.get(run.id)
 
 

@@ -5,9 +5,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.recipe import Recipe
+from app.recipe import Recipe, recipe_of, recipe_text
 from app.runs import row_edits
-from app.runs.run_recipes import recipe_of, recipe_text
 from app.runs.runner import Execution
 from app.runs.session import outcome, worked, writes
 from app.runs.units import most_rows, number_of_units, those_worked, units_of

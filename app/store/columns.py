@@ -19,10 +19,5 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
-def clean(text: str) -> str:
-    """A text as SQLite can hold it: lone surrogates become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))

@@ -11,8 +11,8 @@ from typing import Any
 
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from feedback.argilla.response_order import order_of, to_places
 from feedback.rating_origins import Origin, origin
+from feedback.response_order import order_of, to_places
 from feedback.types import RATED, Verdict, judgements
 
 PAGE = 500

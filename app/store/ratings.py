@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.store import rating_index
-from app.store.columns import clean, dumps, marks, now
+from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.rating_index import LAST_JUDGE
 from feedback.types import Rating
+from tasks.types import without_surrogates
 
 PAGE = 500
 COUNTS = f"(judge=rows.rated_by OR judge={LAST_JUDGE})"
@@ -60,13 +61,34 @@ class Ratings:
                     " logprobs, lengths, revision, types, types_rationale, asked, created)"
                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?,?,?,?)",
                     (
-                        row_id, said_of, r.response, r.aspect, r.repeat, judge, r.status, r.value, clean(r.rationale),
-                        clean(r.note), clean(r.raw), dumps(r.order), r.model, r.prompt, r.prompt_hash, r.temperature,
-                        r.prompt_tokens, r.completion_tokens, r.latency,
-                        None if r.logprobs is None else dumps(r.logprobs), dumps(r.lengths), r.revision,
-                        None if r.types is None else dumps(r.types), clean(r.types_rationale), r.asked, now(),
+                        row_id,
+                        said_of,
+                        r.response,
+                        r.aspect,
+                        r.repeat,
+                        judge,
+                        r.status,
+                        r.value,
+                        without_surrogates(r.rationale),
+                        without_surrogates(r.note),
+                        without_surrogates(r.raw),
+                        dumps(r.order),
+                        r.model,
+                        r.prompt,
+                        r.prompt_hash,
+                        r.temperature,
+                        r.prompt_tokens,
+                        r.completion_tokens,
+                        r.latency,
+                        None if r.logprobs is None else dumps(r.logprobs),
+                        dumps(r.lengths),
+                        r.revision,
+                        None if r.types is None else dumps(r.types),
+                        without_surrogates(r.types_rationale),
+                        r.asked,
+                        now(),
                     ),
-                )  # fmt: skip
+                )
             if last:
                 _rated(c, row_id, judge)
             rating_index.keep(c, row_id)

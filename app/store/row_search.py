@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from app.store.columns import clean, dumps, marks
+from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.pushes import COUNTS_AS, DECIDED, NEWEST
 from app.store.ratings import COUNTS
+from tasks.types import without_surrogates
 
 Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
 ORDERS: tuple[Order, ...] = ("", "queue", "lowest", "highest", "apart", "spread")
@@ -504,7 +505,7 @@ def _found(text: str, run_id: str) -> tuple[str, dict[str, Any]]:
     spellings = dict.fromkeys([text] if text.isascii() else [text, text.lower(), text.upper(), text.capitalize()])
     conditions, values = [], {"first": f"{run_id}-", "last": f"{run_id}."}  # the character behind "-"
     for k, spelling in enumerate(spellings):
-        values[f"said{k}"] = f"%{_plain(clean(spelling))}%"
+        values[f"said{k}"] = f"%{_plain(without_surrogates(spelling))}%"
         values[f"told{k}"] = f"%{_plain(json.dumps(spelling)[1:-1])}%"  # as messages are kept
         conditions.append(
             f"rows.messages LIKE :told{k} ESCAPE '!' OR rows.id IN (SELECT row FROM responses WHERE row>:first AND row<:last"

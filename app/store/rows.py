@@ -10,13 +10,13 @@ from typing import Any
 
 from app.errors import RunError
 from app.store import rating_index
-from app.store.columns import clean, dumps, marks, now
+from app.store.columns import dumps, marks, now
 from app.store.database import Database, Line
-from feedback.argilla.response_order import letter
+from feedback.response_order import letter
 from feedback.stats.length_bias import words
 from tasks.response_flags import MEANINGS
 from tasks.response_flags import marks as marks_of
-from tasks.types import Dropped, Response, Row
+from tasks.types import Dropped, Response, Row, without_surrogates
 
 PAGE = 500
 ANSWERED = "state='kept' AND stage='answered'"
@@ -36,7 +36,7 @@ AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 def content_hash(row: Row) -> str:
     """Names what a row says, so that a rating or a push of older words can be told."""
-    content = [list(row.messages), [[clean(r.text), clean(r.model)] for r in row.responses]]
+    content = [list(row.messages), [[without_surrogates(r.text), without_surrogates(r.model)] for r in row.responses]]
     return hashlib.sha256(dumps(content).encode()).hexdigest()[:16]
 
 
@@ -51,7 +51,10 @@ class Rows:
 
         lines = [Line(_UNIT, (run_id, unit, "done", len(rows), "", now()))]
         lines += [
-            Line("INSERT OR REPLACE INTO drops", (run_id, unit, index, clean(drop.reason), clean(drop.raw)))
+            Line(
+                "INSERT OR REPLACE INTO drops",
+                (run_id, unit, index, without_surrogates(drop.reason), without_surrogates(drop.raw)),
+            )
             for index, drop in enumerate(drops)
         ]
         for row in rows:
@@ -64,7 +67,7 @@ class Rows:
         await self.db.add_async(*lines)
 
     async def fail_unit(self, run_id: str, unit: int, reason: str) -> None:
-        await self.db.add_async(Line(_UNIT, (run_id, unit, "failed", 0, clean(reason), now())))
+        await self.db.add_async(Line(_UNIT, (run_id, unit, "failed", 0, without_surrogates(reason), now())))
 
     async def keep_response(self, row_id: str, index: int, response: Response) -> None:
         await self.db.add_async(_response(row_id, index, response))
@@ -80,13 +83,14 @@ class Rows:
     async def set_state(self, row_id: str, state: str, reason: str = "") -> None:
         await self.db.write_async(
             lambda c: c.execute(
-                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?", (state, clean(reason), now(), row_id)
+                "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?",
+                (state, without_surrogates(reason), now(), row_id),
             )
         )
 
     def mark(self, row_id: str, before: str, state: str, reason: str) -> None:
         """A person's change of a row's state; nothing where it is not as it was."""
-        values = (state, clean(reason), now(), row_id, before)
+        values = (state, without_surrogates(reason), now(), row_id, before)
         self.db.write(
             lambda c: c.execute("UPDATE rows SET state=?, reason=?, updated=? WHERE id=? AND state=?", values)
         )
@@ -103,7 +107,7 @@ class Rows:
             done = [(r["id"], at, r["updated"]) for r in rows if r is not None]
             c.executemany(
                 "UPDATE rows SET state=?, reason=?, updated=? WHERE id=?",
-                [(state, clean(reason), at, row) for row, _, _ in done],
+                [(state, without_surrogates(reason), at, row) for row, _, _ in done],
             )
             return done
 
@@ -338,11 +342,25 @@ class Rows:
 
 
 def _response(row_id: str, index: int, r: Response, revision: int = 0) -> Line:
-    reasoning = None if r.reasoning is None else clean(r.reasoning)
-    return Line(_RESPONSE, (
-        row_id, index, revision, clean(r.text), clean(r.model), reasoning, r.finish_reason, r.prompt_tokens,
-        r.completion_tokens, now(), r.principle, words(r.text), "\n".join(marks_of(r)),
-    ))  # fmt: skip
+    reasoning = None if r.reasoning is None else without_surrogates(r.reasoning)
+    return Line(
+        _RESPONSE,
+        (
+            row_id,
+            index,
+            revision,
+            without_surrogates(r.text),
+            without_surrogates(r.model),
+            reasoning,
+            r.finish_reason,
+            r.prompt_tokens,
+            r.completion_tokens,
+            now(),
+            r.principle,
+            words(r.text),
+            "\n".join(marks_of(r)),
+        ),
+    )
 
 
 def _responses(c: sqlite3.Connection, row_ids: Sequence[str]) -> dict[str, list[Response]]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from app.errors import RunError
-from app.store.columns import clean, marks, now
+from app.store.columns import marks, now
 from app.store.database import Database
 from feedback.reviewed_row import Settlement
+from tasks.types import without_surrogates
 
 PAGE = 500
 
@@ -16,7 +17,7 @@ class Settlements:
 
     def settle(self, row_id: str, decision: str, who: str) -> None:
         """The row counts as that from now on, whatever its reviewers said. Raises RunError where somebody settled it already."""
-        values = (row_id, decision, clean(who), now())
+        values = (row_id, decision, without_surrogates(who), now())
         added = self.db.write(
             lambda c: (
                 c.execute(

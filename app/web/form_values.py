@@ -30,6 +30,7 @@ from tasks.engine.budget import Budget
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
+from tasks.types import without_surrogates
 
 T = TypeVar("T")
 Filled = dict[str, Any]
@@ -123,7 +124,7 @@ def checked(name: str, value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > MOST_CHARACTERS:
             raise FormError(name, f"is longer than {MOST_CHARACTERS:,} characters. Upload it as a file.")
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return without_surrogates(value)
     if isinstance(value, int | float) and not abs(value) < LARGEST:  # not a number is not below either
         raise FormError(name, "must be a smaller number.")
     if isinstance(value, list | tuple):

@@ -11,6 +11,7 @@ from gradio.state_holder import SessionState
 from app.errors import PageError
 from app.web.security.access import Uploads, browser_of
 from app.web.security.event_values import fits, fits_event
+from tasks.types import without_surrogates
 
 
 class LeanBlocks(gr.Blocks):
@@ -58,7 +59,7 @@ def _sendable(value: Any) -> Any:
     One of them would keep the whole page back. Iterators and the like, which are no JSON, stay as they are.
     """
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+        return value if value.isascii() else without_surrogates(value)
     if isinstance(value, dict):
         return {name: _sendable(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -22,7 +22,7 @@ from app.file_locks import read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
-from app.recipe import Recipe, example
+from app.recipe import Recipe, example, recipe_of, recipe_text
 from app.review import argilla, reviewed_rows
 from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
@@ -30,7 +30,7 @@ from app.runs import permissions
 from app.runs.model_check import Trial
 from app.runs.new_runs import draft_run
 from app.runs.permissions import Need, Permissions
-from app.runs.run_recipes import recipe_of, recipe_text, same_rows
+from app.runs.run_recipes import same_rows
 from app.runs.units import most_rows, number_of_units
 from app.services import Say
 from app.store.lease import at_work, standing

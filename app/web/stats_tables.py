@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.errors import RunError
+from app.recipe import recipe_of
 from app.review.dataframes import of_columns
 from app.runs import pricing
 from app.runs.pricing import Price
-from app.runs.run_recipes import recipe_of
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.web import stats as web_stats

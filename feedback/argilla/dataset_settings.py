@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.argilla.markdown import shown
-from feedback.argilla.response_order import letter
 from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import MOST_RESPONSES
-from feedback.types import CORRECTION_OF, RANKING
+from feedback.response_order import letter
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Row
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 DECISION, REASONS = "decision", "reasons"
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
-CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
 DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
 REASONS_TO_CHOOSE = (
     "wrong or made up", "does not follow the instruction", "instruction unclear or unusable", "unhelpful or too thin",

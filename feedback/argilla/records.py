@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.argilla.dataset_settings import (
-    CORRECTED_INSTRUCTION,
-    CORRECTED_RESPONSE,
     RANKED_FROM,
     VECTOR,
     Shape,
@@ -19,10 +17,10 @@ from feedback.argilla.dataset_settings import (
     rationale_name,
 )
 from feedback.argilla.markdown import shown
-from feedback.argilla.response_order import arranged
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import best_response, means, opinion, reasons, rounded, spread
-from feedback.types import CORRECTION_OF, RANKING, Rating
+from feedback.response_order import arranged
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, Rating, sendable
 from tasks.columns.conversations import readable
 from tasks.types import Row
 
@@ -72,7 +70,7 @@ def item(
     }
     if vector is not None:
         record["vectors"] = {VECTOR: vector}
-    return {name: clean(value) for name, value in record.items()}
+    return {name: sendable(value) for name, value in record.items()}
 
 
 def _fields(row: Row, shape: Shape) -> dict[str, Any]:
@@ -168,12 +166,3 @@ def agent_of(model: str) -> str:
         return model
     name = NO_AGENT.sub("-", model[:LONGEST_AGENT]).strip("- ")[: LONGEST_AGENT - 9] or "model"
     return f"{name} {hashlib.sha256(model.encode('utf-8', 'replace')).hexdigest()[:8]}"
-
-
-def clean(value: Any) -> Any:
-    """Texts as JSON over HTTP can carry them: no lone surrogates, no NUL."""
-    if isinstance(value, str):
-        return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {name: clean(inner) for name, inner in value.items()}
-    return [clean(inner) for inner in value] if isinstance(value, list) else value

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from feedback.argilla.records import clean
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
 from feedback.exports.formats import FORMATS, TOOLS, Format
@@ -35,6 +34,7 @@ from feedback.exports.writers import (
     write,
 )
 from feedback.reviewed_row import Judged
+from feedback.types import sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.text.near_duplicates import Novelty
@@ -194,7 +194,7 @@ def lines(
         if not to.takes(judged):
             continue
         try:
-            row_lines = [clean({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+            row_lines = [sendable({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
         except NotWritten as error:
             passed.reasons[str(error)] += 1
             row_lines = []

@@ -14,8 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
-from feedback.argilla.response_order import letter
 from feedback.aspects import ASPECTS
+from feedback.response_order import letter
 from feedback.types import Rating
 from tasks.base import text
 from tasks.columns.conversations import readable

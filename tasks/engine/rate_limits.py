@@ -14,20 +14,6 @@ LOOK_AGAIN = 1.0
 """Seconds after which one who waits looks again whether that is over: others may have used fewer tokens, or been answered."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an endpoint takes.
-
-    `address` names the server: models at one address share what it bears. `concurrency` is the most calls at the same time.
-    Requests and tokens a minute are for one model; 0 where nobody gave them.
-    """
-
-    address: str
-    concurrency: int
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
-
-
 @dataclass
 class Lane:
     """Those who wait for a place and have one, of one stage and model. `most` have one at the same time."""

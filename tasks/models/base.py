@@ -9,9 +9,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from tasks.engine.rate_limits import Limits
 from tasks.types import Message
 
+CONNECTING = 10.0
+"""Seconds in which an endpoint has to take a connection."""
 Kind = Literal["chat", "complete"]
 OPEN_TURN: Mapping[str, bool] = {"add_generation_prompt": False, "continue_final_message": True}
 """Fields of a chat request that leave the last message open, where Capabilities.continues_turns."""
@@ -61,6 +62,20 @@ def is_fault(finish_reason: str) -> bool:
 
 def is_known(finish_reason: str) -> bool:
     return _reason(finish_reason) in FINISHED | CUT_OFF | FILTERED | FAULTS
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an endpoint takes.
+
+    `address` names the server: models at one address share what it bears. `concurrency` is the most calls at the same time.
+    Requests and tokens a minute are for one model; 0 where nobody gave them.
+    """
+
+    address: str
+    concurrency: int
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import CallRefused, SettingsError
 from tasks.models.answers import Joined, is_events
-from tasks.models.base import Kind
+from tasks.models.base import CONNECTING, Kind
 from tasks.models.body import Unread
 from tasks.models.proxy import proxy_for
 
@@ -30,7 +30,6 @@ def client_for(endpoint: "OpenAIEndpoint", most: int, *, at_once: bool) -> "open
     `most` bytes of an answer: `at_once`, or as they come. Raises SettingsError for a proxy that can't be used."""
     import openai
 
-    from tasks.models.openai import CONNECTING
     from tasks.models.transport import BoundedTransport
 
     try:

@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.errors import ServerFault
 from tasks.models.client import client_for, translating
-from tasks.models.openai import OpenAIEndpoint, sendable
+from tasks.models.openai import OpenAIEndpoint
+from tasks.types import without_surrogates
 
 AT_ONCE = 64
 """Texts in one request; some endpoints take no more."""
@@ -40,7 +41,7 @@ class Embedder:
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """A vector for each of at most `AT_ONCE` texts, all of one length. Raises ModelError and its kinds."""
-        answer = await self._answer([sendable(text)[:LONGEST] or " " for text in texts])
+        answer = await self._answer([without_surrogates(text)[:LONGEST] or " " for text in texts])
         try:
             vectors = [
                 [float(x) for x in entry["embedding"]]
@@ -65,7 +66,7 @@ class Embedder:
         with translating(self.endpoint):
             async with asyncio.timeout(self.endpoint.timeout):
                 answer = await self._client.embeddings.with_raw_response.create(
-                    model=sendable(spec.model) or "default",
+                    model=without_surrogates(spec.model) or "default",
                     input=texts,
                     encoding_format="float",
                     extra_body=spec.extra,

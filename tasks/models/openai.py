@@ -21,7 +21,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-from tasks.engine.rate_limits import Limits
 from tasks.errors import (
     CallFailed,
     CallRefused,
@@ -35,7 +34,17 @@ from tasks.errors import (
     Unreachable,
 )
 from tasks.models.answers import MOST_PARTS, EndedByFault, NotTheProtocol, completion, is_events, joined
-from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, count_request, is_filtered
+from tasks.models.base import (
+    CONNECTING,
+    Capabilities,
+    Completion,
+    DialectMemo,
+    Endpoint,
+    Kind,
+    Limits,
+    count_request,
+    is_filtered,
+)
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
 from tasks.models.presets import PRESETS
@@ -43,7 +52,7 @@ from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_fo
 from tasks.models.refusals import KEY, Refusal, error_inside, from_json, names_field, parse_refusal
 from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host, bare
-from tasks.types import Message
+from tasks.types import Message, without_surrogates
 
 if TYPE_CHECKING:
     import ssl
@@ -58,8 +67,6 @@ PATHS: dict[Kind, str] = {"chat": "/chat/completions", "complete": "/completions
 MOST_RECEIVED = 8 * 2**20
 """Bytes of an answer: what is longer is not read to its end."""
 LONGEST_WAIT = 30 * 86_400.0
-CONNECTING = 10.0
-"""Seconds in which an endpoint has to take a connection."""
 MOST_ADAPTED = 12
 """Refusals of fields that one call is sent again after: each leaves out or renames another one."""
 LONGEST_WORDS = 300
@@ -202,12 +209,12 @@ class OpenAIEndpoint:
             parameters.pop("seed", None)
         body: dict[str, Any] = {"model": self.spec.model or "default"}
         if isinstance(content, str):
-            body["prompt"] = sendable(content)
+            body["prompt"] = without_surrogates(content)
         else:
             body["messages"] = [
                 {
                     "role": m["role"],
-                    "content": sendable(m["content"]),
+                    "content": without_surrogates(m["content"]),
                     **{name: m[name] for name in OF_TOOLS if name in m},
                 }
                 for m in content
@@ -716,8 +723,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
-
-
-def sendable(text: str) -> str:
-    """A text as JSON over HTTP can carry it: lone surrogates become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -12,8 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.engine.rate_limits import Limits
-from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind
+from tasks.models.base import Capabilities, Completion, DialectMemo, Endpoint, Kind, Limits
 from tasks.types import Message
 
 TEMPLATE = (

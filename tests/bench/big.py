@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.runs.run_recipes import recipe_text
+from app.recipe import recipe_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from app import recipe

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from app.errors import RunError
+from app.recipe import recipe_of, recipe_text
 from app.runs import forecast, pricing
 from app.runs import prompt_preview as peeking
-from app.runs.run_recipes import recipe_of, recipe_text
 from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count

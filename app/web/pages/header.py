@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from app.errors import PageError
-from app.runs.run_recipes import recipe_of
+from app.recipe import recipe_of
 from app.web import form_values
 from app.web.html import fragments
 from app.web.html.fragments import t

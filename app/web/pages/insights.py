@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import gradio as gr
 
 from app.errors import PageError
+from app.recipe import recipe_text
 from app.runs import pricing
-from app.runs.run_recipes import recipe_text
 from app.web import stats as web_stats
 from app.web import stats_tables
 from app.web.html import fragments, plots

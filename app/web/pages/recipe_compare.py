@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from app.runs.run_recipes import recipe_of
+from app.recipe import recipe_of
 from app.store.library import Kept
 from app.web import form_values
 from app.web.html import fragments

@@ -11,12 +11,12 @@ from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import verdict
 from app.web.state import Look, person_name
-from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION
-from feedback.argilla.response_order import letter
+from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
+from feedback.response_order import letter
 from feedback.reviewed_row import Judged
 from feedback.stats.text_diff import word_changes
-from feedback.types import CORRECTION_OF, RANKING, RATED, Verdict
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, RATED, Verdict
 
 DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
 SETTLES = {"approve": "Settle as approved", "reject": "Settle as rejected"}

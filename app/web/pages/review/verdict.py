@@ -16,12 +16,11 @@ from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Do, Done
 from app.web.saved import LONGEST_NAME, named
 from app.web.state import Look, person_name
-from feedback.argilla.dataset_settings import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, DECISION, rating_question
-from feedback.argilla.records import clean
-from feedback.argilla.response_order import letter, slots
+from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
+from feedback.response_order import letter, slots
 from feedback.reviewed_row import Judged
-from feedback.types import CORRECTION_OF
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, sendable
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -236,7 +235,7 @@ def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
 def _texts(judged: Judged, of: int) -> tuple[str, str]:
     """(the instruction, the response at `of`) as the row has them."""
     responses = judged.row.responses
-    return clean(judged.row.instruction), clean(responses[of].text) if responses else ""
+    return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
 def bar(look: Look, judged: Judged) -> str:
@@ -390,7 +389,7 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     if meanwhile(look) and not anyway:
         return Done()
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
-    written = dict(zip(was, (clean(str(text or "").strip()) for text in act.extra[1:]), strict=True))
+    written = dict(zip(was, (sendable(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     if len(judged.row.responses) > 1:
         changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
