@@ -53,6 +53,109 @@ def test_imports_go_one_way(package: str) -> None:
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
 
 
+ROOMS = (
+    ("app.web", "app.cli", "app.api"),
+    ("app.workflow",),
+    ("app.runs", "app.review"),
+    ("app.recipe",),
+    ("app.inputs",),
+    ("app.store",),
+    ("feedback.exports", "feedback.stats"),
+    ("feedback.argilla",),
+    ("feedback.labeller",),
+    ("feedback",),
+    ("tasks",),
+)
+"""Who may import whom: only what stands further down, and not what stands beside it. The first that a name begins with counts."""
+WITHIN_TASKS = (
+    ("tasks.engine",),
+    ("tasks.models",),
+    ("tasks.templates", "tasks.text", "tasks.columns"),
+)
+"""The rooms of tasks/. Of the modules above them they import `FOUNDATION` alone; the tasks themselves may import all rooms."""
+FOUNDATION = {"tasks.base", "tasks.errors", "tasks.settings", "tasks.types"}
+SHARED = {
+    "app.api_keys", "app.build_hook", "app.config", "app.dataset_import", "app.docs", "app.errors", "app.file_locks",
+    "app.launch", "app.services", "app.workspace", "app.__main__", "app",
+}  # fmt: skip
+"""Modules at the top of app/ that several rooms use, or that start everything. They are in no circle either."""
+STARTS_THE_APP = {("app.cli.options", "app.web.server"), ("app.cli.status", "app.web.server")}
+"""The command without a name, and `claywright open`."""
+MOST_MODULES = {"app": 14, "feedback": 8, "tasks": 18}
+MOST_IN_A_ROOM = 20
+
+
+def graph() -> dict[str, set[str]]:
+    """What each module imports of ours, late or at once, what is only for types left out."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for top in FORBIDDEN for path in modules(top)}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    services = {"tasks.local", "feedback.local"}
+
+    def imported(nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                parts = {f"{node.module}.{alias.name}" for alias in node.names}
+                yield from parts & names.keys() or {node.module} - {
+                    part.rpartition(".")[0] for part in parts & services
+                }
+            yield from imported(list(ast.iter_child_nodes(node)))
+
+    return {
+        name: {other for other in imported([ast.parse(path.read_text(encoding="utf-8"))]) if other in names} - {name}
+        for name, path in names.items()
+    }
+
+
+def room(name: str, rooms: tuple[tuple[str, ...], ...]) -> tuple[int, str]:
+    """(how far down a module stands, its room); (-1, "") for one that is in none."""
+    for level, beside in enumerate(rooms):
+        for begins in beside:
+            if name == begins or name.startswith(f"{begins}."):
+                return level, begins
+    return -1, ""
+
+
+def test_arrows_between_rooms_go_down() -> None:
+    for name, imported in graph().items():
+        for other in imported:
+            if SHARED & {name, other} or (name, other) in STARTS_THE_APP:
+                continue
+            level, own = room(name, ROOMS)
+            below, theirs = room(other, ROOMS)
+            assert level >= 0 and below >= 0, f"{name} or {other} is in no room"
+            assert own == theirs or below > level, f"{name} imports {other}"
+
+
+def test_arrows_between_the_rooms_of_tasks_go_down() -> None:
+    for name, imported in graph().items():
+        level, own = room(name, WITHIN_TASKS)
+        for other in imported if own else ():
+            below, theirs = room(other, WITHIN_TASKS)
+            assert own == theirs or below > level or other in FOUNDATION, f"{name} imports {other}"
+    for name in FOUNDATION:
+        assert graph()[name] <= FOUNDATION | {other for other in graph() if room(other, WITHIN_TASKS)[1]}, name
+
+
+def test_no_module_is_in_a_circle() -> None:
+    left = graph()
+    while ends := {name for name, imported in left.items() if not imported & left.keys()}:
+        left = {name: imported for name, imported in left.items() if name not in ends}
+    assert not left, f"in circles, or before one: {sorted(left)}"
+
+
+def test_no_room_is_overfull() -> None:
+    folders = [ROOT / top for top in FORBIDDEN]
+    folders += [path for top in folders for path in top.rglob("*") if path.is_dir() and any(path.glob("*.py"))]
+    for folder in folders:
+        own = [path for path in folder.iterdir() if path.suffix == ".py" or path.name == "py.typed"]
+        most = MOST_MODULES.get(str(folder.relative_to(ROOT)), MOST_IN_A_ROOM + 1)  # with the __init__ of a package
+        assert len(own) <= most, f"{folder.relative_to(ROOT)}/ has {len(own)} files"
+
+
 def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
     for package in FORBIDDEN:
         for path in modules(package):

@@ -348,7 +348,7 @@ def _without_tags(text: str) -> str:
     begins = text.lstrip()[:20].lower()
     if not begins.startswith(("<!doctype", "<html", "<head", "<body", "<center", "<h1", "<?xml")):
         return text
-    from tasks.models.html_pages import headings_or_text
+    from tasks.text.html_pages import headings_or_text
 
     return headings_or_text(text[:LONGEST_PAGE])
 
