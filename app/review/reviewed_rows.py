@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app import recipe
-from app.store.columns import dumps
-from app.store.rows import AMONG
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.selection import Export, Passed
@@ -85,7 +83,7 @@ def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> 
     """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
     merging = recipe.read(run.recipe).merge
-    for row in store.rows.walk(run.id) if only is None else store.rows.walk(run.id, AMONG, dumps(sorted(only))):
+    for row in store.rows.walk(run.id) if only is None else store.rows.walk_among(run.id, only):
         page.append(row)
         if len(page) == PAGE:
             yield from _judged(store, page, merging)

@@ -202,7 +202,7 @@ class Execution:
 
     async def work_open_rows(self, unit: Unit) -> None:
         """What is left to do for the rows of a unit that was worked before."""
-        open_rows = list(self.store.rows.walk(self.run.id, "state='kept' AND unit=?", unit.index))
+        open_rows = list(self.store.rows.walk_open(self.run.id, unit.index))
         await together(self.finish(row) for row in open_rows)
 
     async def again(self, unit: Unit, row: Row) -> Row:

@@ -31,7 +31,6 @@ _SUBMITTED = (
     " WHERE newer.row=verdicts.row AND newer.reviewer_id=verdicts.reviewer_id AND newer.gone IS NULL AND newer.id>verdicts.id)"
 )
 """True of a row about which somebody decided and did not take it back."""
-AMONG = f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))"
 
 
 def content_hash(row: Row) -> str:
@@ -189,8 +188,19 @@ class Rows:
             raise RunError(f"There is no row '{row_id}'.")
         return _row(rows[0], _responses(self.db.reader, [row_id])[row_id])
 
-    def walk(self, run_id: str, where: str = ANSWERED, *values: Any) -> Iterator[Row]:
-        """Rows in unit order, read in pages: rows may change while they are walked."""
+    def walk(self, run_id: str) -> Iterator[Row]:
+        """The answered rows in unit order, read in pages: rows may change while they are walked."""
+        return self._walk(run_id, ANSWERED)
+
+    def walk_among(self, run_id: str, ids: Collection[str]) -> Iterator[Row]:
+        """Those of the answered rows that have these ids."""
+        return self._walk(run_id, f"{ANSWERED} AND id IN (SELECT value FROM json_each(?))", dumps(sorted(ids)))
+
+    def walk_open(self, run_id: str, unit: int) -> Iterator[Row]:
+        """The rows of one unit that the run has, answered or not."""
+        return self._walk(run_id, "state='kept' AND unit=?", unit)
+
+    def _walk(self, run_id: str, where: str, *values: Any) -> Iterator[Row]:
         unit, position = -1, -1
         while True:
             page = self.db.all(

@@ -116,7 +116,18 @@ class Runs:
     def all(self) -> list[Run]:
         return [Run(**dict(r)) for r in self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC")]
 
-    def set(self, run_id: str, **values: Any) -> None:
+    def set(
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        recipe: str | None = None,
+        state: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Changes what is given of a run."""
+        given = {"name": name, "recipe": recipe, "state": state, "reason": reason}
+        values = {column: value for column, value in given.items() if value is not None}
         names = ", ".join(f"{name}=?" for name in values)
         self.db.write(
             lambda c: c.execute(f"UPDATE runs SET {names}, updated=? WHERE id=?", (*values.values(), now(), run_id))
