@@ -11,28 +11,28 @@ from app.web.form_values import Filled
 from app.web.jobs import Jobs
 from app.web.page_builder import Act
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 
 SOMEBODY = "somebody"
 
 
 @contextlib.contextmanager
-def at_desk(store: Store, here: Settings) -> Iterator[Desk]:
+def at_desk(store: Store, here: Settings) -> Iterator[AppState]:
     jobs = Jobs(store, here)
     try:
-        yield Desk(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, Standby(here, lambda words: None))
     finally:
         jobs.close()
 
 
-def until_tried(desk: Desk) -> None:
+def until_tried(desk: AppState) -> None:
     """Waits until no model is until_tried any more."""
     while desk.trying:
         time.sleep(0.01)
 
 
 def act(
-    desk: Desk,
+    desk: AppState,
     data: dict[str, Any] | None = None,
     *,
     extra: Sequence[Any] = (),

@@ -24,7 +24,7 @@ from app.web import stats
 from app.web.jobs import Jobs
 from app.web.pages.insights import agreement as panels
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -253,7 +253,7 @@ def test_what_can_not_come_is_not_waited_for() -> None:
 
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     run, other = store.runs.get(reviewed), workflow.start(Workspace(here, store), example())
     for one in (run, other):
         desk.counted(one, stats.agreement)  # a page does not wait for it for long
@@ -294,7 +294,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
     assert (found.accepted, found.unknown, found.left_out("honesty")) == ({"honesty": 10}, {"honesty": 1}, sentence)
     ended = command("agreement", "last", data=here.data)
     assert ended.out.count(sentence) == 2  # of the labeller and people, and of people with each other
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     desk.counted(store.runs.get(reviewed), stats.agreement)
     html = panels(desk.look("somebody", reviewed, {}))
     assert html.count(f'<p class="finding">{sentence}</p>') == 2

@@ -20,7 +20,7 @@ from app.web.pages.review import verdict
 from app.web.pages.review.page import audit
 from app.web.pages.review.rows import JUDGE_FIRST, rows
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
 from tests.desks import at_desk
@@ -103,7 +103,7 @@ def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: Arg
 
 
 def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     run = with_run(store, 320)
 
     def says(run: Run, **filled: Any) -> str:
@@ -126,7 +126,7 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
 # -- in the app
 
 
-def press(desk: Desk, run: Run, row: str, **data: Any) -> None:
+def press(desk: AppState, run: Run, row: str, **data: Any) -> None:
     assert verdict.say(Act(desk, "first", run.id, desk.filled("first"), {}, {"row": row, **data})) is not None
 
 

@@ -15,7 +15,7 @@ from app.web.page_builder import Act
 from app.web.pages.review import bulk_actions, filters, verdict
 from app.web.pages.review import page as review_page
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.types import Verdict
 from tests.desks import at_desk
 from tests.rows import edit, with_run
@@ -25,7 +25,7 @@ TABLES = ("rows", "verdicts", "told", "settlements", "scores", "counted")
 
 
 @pytest.fixture
-def desk(store: Store, here: Settings) -> Iterator[Desk]:
+def desk(store: Store, here: Settings) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
@@ -33,7 +33,7 @@ def desk(store: Store, here: Settings) -> Iterator[Desk]:
 class Tab:
     """What one page of a browser does with the rows of a run."""
 
-    def __init__(self, desk: Desk, run: Run, browser: str = "first") -> None:
+    def __init__(self, desk: AppState, run: Run, browser: str = "first") -> None:
         self.desk, self.run, self.browser = desk, run, browser
         self.place: dict[str, Any] = {}
         self.ids = [row.id for row in desk.store.rows.page(run.id, 0, 100)]
@@ -75,7 +75,7 @@ def decisions(store: Store, tab: Tab) -> dict[int, str]:
     }
 
 
-def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) -> None:
+def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 30))
     assert tab.bar == ""
     tab.select(3, 5, 3, 5, 5)
@@ -96,7 +96,7 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) ->
 
 
 @pytest.mark.parametrize("narrow", [{"browse.text": "number 1"}, {"browse.mark": "cut off"}, {"browse.rating": "low"}])
-def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[str, str]) -> None:
+def test_what_a_filter_hides_is_left_out(store: Store, desk: AppState, narrow: dict[str, str]) -> None:
     tab = Tab(desk, with_run(store, 20, responses=2))
     rows_of = store.rows.page(tab.run.id, 0, 20)
     store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
@@ -119,7 +119,7 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[
     assert "selected" not in tab.bar
 
 
-def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_are_selected_than_is_sensible(store: Store, desk: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_actions, "MOST", 3)
     tab = Tab(desk, with_run(store, 6))
     tab.select(0, 1, 2)
@@ -135,7 +135,7 @@ def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeyp
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
-def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
+def test_it_is_undone_exactly(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 6, responses=2))
     store.quick.say(tab.ids[1], ME, {"decision": "unsure", "helpfulness-1": 3}, {})
     store.quick.say(tab.ids[2], ME, {"helpfulness-1": 2}, {})
@@ -158,7 +158,7 @@ def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
     assert everything(store) == before
 
 
-def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None:
+def test_what_somebody_changed_meanwhile_stays(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 7, responses=2))
     tab.select(0, 1, 2, 3, 4, 5)
     tab.press("bulk", word="approve")
@@ -181,7 +181,7 @@ def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None
     assert store.runs.counts(tab.run.id).made == 7
 
 
-def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None:
+def test_argilla_learns_of_what_was_taken_back(store: Store, desk: AppState) -> None:
     """Where it was told meanwhile, what was before is said anew, and goes there with the next push."""
     tab = Tab(desk, with_run(store, 2))
     store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
@@ -197,7 +197,7 @@ def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None
     assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
 
 
-def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: Desk) -> None:
+def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: AppState) -> None:
     """A push of another process read what was said, and is done with it only after that was undone here."""
     tab = Tab(desk, with_run(store, 4))
     store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
@@ -222,7 +222,7 @@ def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: 
     assert decisions(store, tab)[1] == "approve" and len(store.quick.untold(tab.ids, "d")) == 1
 
 
-def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk) -> None:
+def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 2))
     tab.select(0, 1)
     tab.press("bulk", word="approve")
@@ -236,7 +236,7 @@ def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk)
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
-def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str) -> None:
+def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 4))
     push = store.reviews.begin_push(tab.run.id, "here", "d", "d", "w", 1, "")
     store.reviews.plan(push, {tab.ids[0]: 0.0, tab.ids[1]: 0.0}, blind_audit=True)
@@ -255,7 +255,7 @@ def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str)
     )
 
 
-def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> None:
+def test_the_button_stays_until_the_next_action(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 3))
     tab.select(0)
     tab.press("bulk", word="approve")
@@ -270,7 +270,7 @@ def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> Non
     assert "1 row approved. 1 row was approved by you already." in tab.bar
 
 
-def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> None:
+def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: AppState) -> None:
     desk.reviewer("first", deciding=True)
     tab = Tab(desk, with_run(store, 2), "second")
     tab.select(0, 1)
@@ -283,7 +283,7 @@ def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> 
     assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
 
 
-def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
+def test_what_a_browser_sends_is_checked(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 2))
     other = with_run(store, 1, name="lakes-1")
     with pytest.raises(PageError):

@@ -8,14 +8,14 @@ from app.store.runs import Run
 from app.store.store import Store
 from app.web.page_builder import Act
 from app.web.pages.review import filters, page, verdict
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.desks import SOMEBODY, at_desk
 from tests.rows import with_run
 
 ME = "tester (in the app)"
 
 
-def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> dict[str, Any]:
+def pressed(desk: AppState, run: Run, place: dict[str, Any], **data: Any) -> dict[str, Any]:
     """The place after a click on one of the row's buttons."""
     done = page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
     return {**place, **done.place}

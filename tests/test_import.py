@@ -25,7 +25,7 @@ from app.web.page_builder import Act
 from app.web.pages import inputs as page
 from app.web.pages.row_cards import row_card
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from app.workspace import Workspace
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server
@@ -380,7 +380,7 @@ def test_the_page_takes_a_dataset_of_argilla(
     ])  # fmt: skip
     there = Settings(here.data, "me", argilla_url=argilla.url, argilla_key=argilla.api_key)
     jobs = Jobs(store, there)
-    desk = Desk(store, there, jobs, Standby(there, lambda words: None))
+    desk = AppState(store, there, jobs, Standby(there, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "argilla", "inputs.argilla": dataset.name})
     look = desk.look("me", "", {})
     assert look.wanted is None  # nothing is read before it is asked for

@@ -16,7 +16,7 @@ from app.store.runs import Run
 from app.store.store import Store
 from app.web import form_values, stats_tables
 from app.web.pages import insights, models, rate
-from app.web.state import Desk
+from app.web.state import AppState
 from app.workspace import Workspace
 from tasks import Magpie, local
 from tasks.engine.retries import Tally
@@ -31,7 +31,7 @@ UNKNOWN = replace(PEN, model="judge", completion_price=None)
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as made:
         yield made
 
@@ -101,7 +101,7 @@ def test_a_price_that_is_none(price: float) -> None:
         ModelSpec(preset="openai", model="m", prompt_price=price)
 
 
-def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_what_a_run_cost(desk: AppState, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
     look = desk.look(SOMEBODY, run.id, {"page": "insights"})
     table = stats_tables.of_cost(stats_tables.spent(desk, run), pricing.prices(made))
@@ -116,7 +116,9 @@ def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Pat
     assert head.endswith("US dollars") and not first.endswith(",")
 
 
-def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_prices_that_come_later_are_taken_by_a_click(
+    desk: AppState, store: Store, here: Settings, tmp_path: Path
+) -> None:
     run, made = worked(store, here, tmp_path)
     desk.permissions.allow_inputs(made.inputs)
     desk.keep(SOMEBODY, form_values.fill(made))
@@ -136,7 +138,7 @@ def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, h
     assert file is not None and file[0] != stats_tables.as_csv(stats_tables.of_cost(stats_tables.spent(desk, run), {}))
 
 
-def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_rate_says_what_it_will_cost(desk: AppState, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path)
     desk.keep(SOMEBODY, {**form_values.fill(made), "rating.aspects": ["honesty"]})
     assert "prices under Models" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
@@ -144,7 +146,7 @@ def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, t
     assert "less than $0.01" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
 
 
-def test_another_provider_has_other_prices(desk: Desk) -> None:
+def test_another_provider_has_other_prices(desk: AppState) -> None:
     filled = {**desk.filled(SOMEBODY), "generator.preset": "openai", "generator.prompt_price": 3.0}
     done = models.preset_chosen(act(desk, filled=filled), "generator")
     assert done.fill is not None and done.fill["generator.prompt_price"] is None
@@ -159,7 +161,7 @@ def test_another_provider_has_other_prices(desk: Desk) -> None:
     )
 
 
-def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: Desk) -> None:
+def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: AppState) -> None:
     whole = desk.filled(SOMEBODY)
     for role in ("generator", "labeller"):
         chosen = replace(act(desk, filled={**whole, f"{role}.preset": "openai", f"{role}.top_p": 0.9}), was="local")

@@ -20,7 +20,7 @@ from app.store.store import Store
 from app.web.page_builder import Act, Done
 from app.web.pages.review import decisions
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.selection import Export
 from feedback.reviewed_row import Judged, Merging
@@ -60,7 +60,7 @@ def judged(store: Store, run: Run, row: str) -> Judged:
     return reviewed_rows.judged_of(store, run, [row])[row]
 
 
-def press(desk: Desk, run: Run, row: str, word: str, **data: Any) -> Done:
+def press(desk: AppState, run: Run, row: str, word: str, **data: Any) -> Done:
     done = decisions.act_on(Act(desk, "first", run.id, desk.filled("first"), {}, {"act": word, "row": row, **data}))
     assert done is not None
     return done

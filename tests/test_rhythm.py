@@ -8,12 +8,12 @@ from app.store.store import Store
 from app.web.page_builder import Act, Done
 from app.web.pages.review import page
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.desks import SOMEBODY, at_desk
 from tests.rows import with_run
 
 
-def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> Done:
+def pressed(desk: AppState, run: Run, place: dict[str, Any], **data: Any) -> Done:
     return page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
 
 

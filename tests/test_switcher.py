@@ -17,7 +17,7 @@ from app.web import form_values
 from app.web.html import fragments
 from app.web.page_builder import Done
 from app.web.pages import generate, header, run_switcher
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
 
@@ -25,22 +25,22 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
 
-def shown(desk: Desk, run: str = "", **place: object) -> str:
+def shown(desk: AppState, run: str = "", **place: object) -> str:
     return run_switcher.menu(desk.look(SOMEBODY, run, {"page": "generate", **place}), "")
 
 
-def sure(desk: Desk, run: str, place: dict[str, object] | None = None) -> Done:
+def sure(desk: AppState, run: str, place: dict[str, object] | None = None) -> Done:
     """A second click on Delete, long enough after the first one."""
     asked = {"run to delete": (run, time.monotonic() - 1), **(place or {})}
     return header.choose(act(desk, {"act": "delete", "id": run}, run=run, place=asked))
 
 
-def test_the_list_says_size_age_and_state(desk: Desk, store: Store) -> None:
+def test_the_list_says_size_age_and_state(desk: AppState, store: Store) -> None:
     with_run(store, 3, made_of(name=HOSTILE), name="rivers-1")
     with_run(store, 1, name="lakes-1")
     listed = shown(desk, "rivers-1")
@@ -55,7 +55,7 @@ def test_the_list_says_size_age_and_state(desk: Desk, store: Store) -> None:
     assert ">in review<" in header.header(desk.look(SOMEBODY, "rivers-1", {"page": "generate"}))
 
 
-def test_runs_can_be_found_where_there_are_many(desk: Desk, store: Store) -> None:
+def test_runs_can_be_found_where_there_are_many(desk: AppState, store: Store) -> None:
     for number in range(run_switcher.FINDABLE - 1):
         with_run(store, 0, name=f"rivers-{number}")
     assert "Find a run" not in shown(desk)
@@ -76,7 +76,7 @@ def test_no_two_runs_have_one_name(name: str, taken: tuple[str, ...], fresh: str
     assert len(form_values.fresh_name(longest, (longest,))) == LONGEST_NAME
 
 
-def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: Settings) -> None:
+def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: AppState, here: Settings) -> None:
     filled = {"generator.preset": "scripted", "labeller.preset": "scripted", "rating.on": False, "rows": 3.0}
     first = generate.preview(act(desk, filled=filled))
     assert first.fill is not None and first.fill["name"] == "example"
@@ -86,7 +86,7 @@ def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: 
     assert other.fill is not None and other.fill["name"] == "example 2" != desk.store.runs.get(first.run or "").name
 
 
-def test_a_run_gets_another_name_and_keeps_its_id(desk: Desk, store: Store) -> None:
+def test_a_run_gets_another_name_and_keeps_its_id(desk: AppState, store: Store) -> None:
     with_run(store, 1, name="rivers-1")
     place = header.choose(act(desk, {"act": "name", "id": "rivers-1"}, run="rivers-1")).place
     assert 'aria-label="Name of the run"' in shown(desk, "rivers-1", **place)
@@ -101,7 +101,7 @@ def test_a_run_gets_another_name_and_keeps_its_id(desk: Desk, store: Store) -> N
     assert HOSTILE not in shown(desk, "rivers-1") and "onerror" in shown(desk, "rivers-1")
 
 
-def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: Desk, store: Store) -> None:
+def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: AppState, store: Store) -> None:
     with_run(store, 3, name="rivers-1")
     with_run(store, 1, name="lakes-1")
     first = header.choose(act(desk, {"act": "delete", "id": "rivers-1"}, run="rivers-1"))
@@ -117,7 +117,7 @@ def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: Desk, store: Stor
         header.choose(act(desk, {"act": "delete", "id": 7}))
 
 
-def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> None:
+def test_a_run_that_is_worked_on_is_not_deleted(desk: AppState, store: Store) -> None:
     run = with_run(store, 1, name="rivers-1")
 
     async def worked_on() -> None:
@@ -141,7 +141,7 @@ def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> Non
         '{"instruction": "a", "x": 1}\n{"instruction": "b"}',
     ],
 )
-def test_pasted_text_comes_back_into_its_field(desk: Desk, text: str) -> None:
+def test_pasted_text_comes_back_into_its_field(desk: AppState, text: str) -> None:
     forms = {
         "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": None,
         "generator.preset": "scripted", "labeller.preset": "scripted",
@@ -153,7 +153,7 @@ def test_pasted_text_comes_back_into_its_field(desk: Desk, text: str) -> None:
     assert desk.look(SOMEBODY, run, {}).same
 
 
-def test_an_uploaded_file_stays_one(desk: Desk, tmp_path: Path) -> None:
+def test_an_uploaded_file_stays_one(desk: AppState, tmp_path: Path) -> None:
     (tmp_path / "pasted.jsonl").write_text('{"instruction": "a"}\n')
     forms = {**desk.usual, "inputs.source": "upload", "inputs.path": str(tmp_path / "pasted.jsonl")}
     assert desk.as_pasted(forms) == forms

@@ -15,7 +15,7 @@ from app.web.jobs import Jobs
 from app.web.layout import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
 from app.web.page_builder import Act, Action, Board, Done
 from app.web.service_monitor import Standby, Standing
-from app.web.state import Desk
+from app.web.state import AppState
 from app.web.tab_sync import Tab
 
 BROWSER = "somebody"
@@ -76,7 +76,7 @@ class Page:
 @pytest.fixture
 def wires(here: Settings, store: Store) -> Iterator[Wires]:
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
 
     async def made() -> Wires:
         board = Board()

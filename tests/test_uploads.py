@@ -18,7 +18,7 @@ from app.inputs.table import LONGEST_LINE
 from app.store.store import Store
 from app.web.jobs import Jobs
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")
@@ -168,7 +168,7 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     for name, content in (("a.md", "# A\n\nText."), ("b.pdf", "x"), ("<c>.png", "x")):
         (tmp_path / name).write_text(content)
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
     look = desk.look("me", "", {})
     assert page.found(look) == ""
@@ -315,7 +315,7 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     from app.web.pages import inputs as page
 
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
     look = desk.look("me", "", {})
     assert page._options(look) == ()

@@ -22,7 +22,7 @@ from app.web.pages import export, generate, header, insights, models, rate
 from app.web.pages.review import page as review_page
 from app.web.security.access import browser_of
 from app.web.security.event_values import fits
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
 from app.web.tab_sync import HOME, REMEMBERED, Tab, Tabs
 from tasks.errors import ClaywrightError
 
@@ -51,7 +51,7 @@ process may do something."""
 JUST_AFTER = 2.0
 
 
-def build(desk: Desk) -> gr.Blocks:
+def build(desk: AppState) -> gr.Blocks:
     """The Gradio app."""
     board = Board()
     with LeanBlocks(
@@ -78,7 +78,7 @@ def build(desk: Desk) -> gr.Blocks:
 class Wires:
     """Everything between the board and Gradio's events."""
 
-    desk: Desk
+    desk: AppState
     board: Board
     run: gr.Textbox
     page: gr.Textbox
@@ -163,13 +163,13 @@ class Wires:
         values = {self.board.form.fields[name]: value for name, value in new.items()}
         return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
 
-    def _shown(self, look: Look, page: str) -> dict[int, Any]:
+    def _shown(self, look: RunView, page: str) -> dict[int, Any]:
         """What the header and a page show of a look, by the parts' numbers."""
         return {
             number: show(look) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, "top")
         }
 
-    def _odd(self, look: Look, page: str) -> list[str]:
+    def _odd(self, look: RunView, page: str) -> list[str]:
         """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
         defaults, odd = self.desk.usual, []
         for name in form_values.differing(look.filled, defaults):
@@ -180,7 +180,7 @@ class Wires:
                 odd.append(name)
         return odd
 
-    def every(self, tab: Tab, look: Look) -> float:
+    def every(self, tab: Tab, look: RunView) -> float:
         """Seconds until the tab is to look again."""
         starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
         if not (look.busy or self.desk.counting or self.desk.trying or starting or tab.mixed):

@@ -18,10 +18,10 @@ from app.web import form_values
 from app.web.form_fields import Form
 from app.web.form_values import Filled
 from app.web.html import fragments
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
 from tasks.types import Row
 
-Show = Callable[[Look], Any]
+Show = Callable[[RunView], Any]
 LONGEST_TEXT = 1_000
 """Characters of a text that a button says: an id or a name."""
 NUMBER = re.compile(r"[0-9]{1,12}")
@@ -32,7 +32,7 @@ CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="ut
 class Act:
     """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
 
-    desk: Desk
+    desk: AppState
     browser: str
     run_id: str
     filled: Filled
@@ -43,7 +43,7 @@ class Act:
     """What the field held before, where the action is that field's own."""
 
     @property
-    def look(self) -> Look:
+    def look(self) -> RunView:
         return self.desk.look(self.browser, self.run_id, self.place)
 
     # -- what the button said; the browser sends it, so that it may be anything
@@ -148,7 +148,7 @@ class Board:
     def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
         """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
 
-        def shown(look: Look) -> Any:
+        def shown(look: RunView) -> Any:
             value = show(look)
             return gr.update(value=value, visible=bool(value))
 
@@ -166,7 +166,7 @@ class Board:
     def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
         """A button whose words come from a look; without words it is not there."""
 
-        def shown(look: Look) -> Any:
+        def shown(look: RunView) -> Any:
             label = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
             return gr.update(value=label, visible=True) if label else gr.update(visible=False)
 
@@ -198,7 +198,7 @@ class Board:
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""
 
-        def show(look: Look) -> str:
+        def show(look: RunView) -> str:
             problems, leads = look.place.get("problems", {}), look.place.get("leads", {})
             listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
             return "".join(fragments.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
@@ -218,7 +218,7 @@ class Board:
         label = " → ".join(filter(None, [page.capitalize(), title]))
         return fragments.button(f"Open {label}", "lead", act="place", page=page, field=name)
 
-    def wrong(self, look: Look) -> str:
+    def wrong(self, look: RunView) -> str:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
         page, problems = str(look.place.get("page", "")), look.place.get("problems", {})
         form, focus = self.form, look.place.get("focus", ("", 0.0))

@@ -32,7 +32,7 @@ from app.web.html import fragments
 from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -63,7 +63,7 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             address = access.address(url)
             standby = Standby(settings, say)
             jobs = Jobs(store, settings)
-            desk = Desk(store, settings, jobs, standby)
+            desk = AppState(store, settings, jobs, standby)
             listening = Listening(store, lambda: desk.settings)
 
             def then() -> None:
@@ -164,12 +164,12 @@ def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+def create(desk: AppState, access: Access, listening: Listening | None = None) -> Application:
     """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
     return gated(routes(desk), desk, access, listening)
 
 
-def gated(app: Application, desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+def gated(app: Application, desk: AppState, access: Access, listening: Listening | None = None) -> Application:
     """`app` for those who may use it."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -178,7 +178,7 @@ def gated(app: Application, desk: Desk, access: Access, listening: Listening | N
     return Headers(Ear(gate, listening) if listening else gate)
 
 
-def routes(desk: Desk) -> "FastAPI":
+def routes(desk: AppState) -> "FastAPI":
     """The app without its gate."""
     from fastapi import FastAPI
     from fastapi.middleware.cors import CORSMiddleware

@@ -1,6 +1,6 @@
 """What the pages act through and look at: the store, the jobs, the services, and what each browser has in hand.
 
-A `Look` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
+A `RunView` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ COUNT_WITHIN = 0.2
 
 
 @dataclass
-class Desk:
+class AppState:
     """One for the process. Everything that belongs to one browser is kept under that browser's name."""
 
     store: Store
@@ -332,12 +332,12 @@ class Desk:
         name = f"{find.__name__} of {run.id}"
         return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
 
-    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "Look":
+    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "RunView":
         try:
             run = self.store.runs.get(run_id) if run_id else None
         except RunError:
             run = None
-        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
+        return RunView(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
 
 
 def person_name(reviewer: str) -> str:
@@ -358,10 +358,10 @@ def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
 
 
 @dataclass
-class Look:
+class RunView:
     """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
 
-    desk: Desk
+    desk: AppState
     browser: str
     filled: Filled
     run: Run | None

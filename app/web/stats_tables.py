@@ -12,7 +12,7 @@ from app.runs.pricing import Price
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.web import stats as web_stats
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.exports.writers import protected
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model
@@ -189,7 +189,7 @@ def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
     return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
 
-def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
+def spent(desk: AppState, run: Run) -> list[tuple[str, str, Tally]]:
     """What the run took until now, the job at work included."""
     job = desk.jobs.of(run.id)
     at_work = job.execution if job is not None and job.state == "working" else None
@@ -203,11 +203,11 @@ def _prices(run: Run) -> dict[str, Price]:
         return {}
 
 
-def _agreement(desk: Desk, run: Run) -> Agreement:
+def _agreement(desk: AppState, run: Run) -> Agreement:
     return desk.counted(run, web_stats.agreement) or Agreement()
 
 
-TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
+TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "ratings-by-aspect": lambda desk, run: of_aspects(by_aspect(desk.counted(run, web_stats.ratings) or [])),
     "ratings-by-model": lambda desk, run: of_models(desk.counted(run, web_stats.ratings) or []),
     "ratings-by-length": lambda desk, run: of_lengths(desk.counted(run, web_stats.lengths) or {}),
@@ -222,7 +222,7 @@ TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
 """By the name that a download has."""
 
 
-def download(desk: Desk, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
+def download(desk: AppState, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
     """(one of the tables as a file, its media type); None where there is no such run, table or kind."""
     try:
         run = desk.store.runs.get(run_id)

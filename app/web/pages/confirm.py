@@ -9,7 +9,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Done
 from app.web.saved import named
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.errors import SettingsError
 
 TWICE = 0.6
@@ -21,7 +21,7 @@ def calm(what: str) -> dict[str, Any]:
     return {f"{what} to replace": "", f"{what} to delete": ("", 0.0)}
 
 
-def question(look: Look, what: str) -> str:
+def question(look: RunView, what: str) -> str:
     """Whether the one that has that name already is to go."""
     name = str(look.place.get(f"{what} to replace") or "")
     if not name:
@@ -35,7 +35,7 @@ def question(look: Look, what: str) -> str:
     )
 
 
-def delete_button(look: Look, what: str, name: str) -> str:
+def delete_button(look: RunView, what: str, name: str) -> str:
     """Asked in two steps."""
     sure = look.place.get(f"{what} to delete", ("", 0.0))[0] == name
     return fragments.button("Delete for good?" if sure else "Delete", "sure" if sure else "", act="delete", name=name)

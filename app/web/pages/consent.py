@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.runs.permissions import Need
 from app.web.html.fragments import button, sentence, t
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look
+from app.web.state import RunView
 
 
 def build(board: Board) -> None:
@@ -14,7 +14,7 @@ def build(board: Board) -> None:
     board.part(question, allow)
 
 
-def question(look: Look) -> str:
+def question(look: RunView) -> str:
     needs = look.desk.needs(look.browser, look.filled)
     if not needs:
         return ""

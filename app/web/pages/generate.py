@@ -16,7 +16,7 @@ from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
-from app.web.state import PREVIEW_ROWS, Look
+from app.web.state import PREVIEW_ROWS, RunView
 from tasks import TASKS
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -116,18 +116,18 @@ def _settings(board: Board) -> None:
     board.part(prompt)
 
 
-def _only_for(kind: str) -> Callable[[Look], Any]:
+def _only_for(kind: str) -> Callable[[RunView], Any]:
     return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
 
 
 # -- what the page says
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     return fragments.page_head("Generate", _line(look))
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     answered = look.counts.answered
     if look.working and look.job is not None:
         if look.job.what == "preview":
@@ -163,7 +163,7 @@ def _line(look: Look) -> str:
     return f"Try {count(first, 'row')}, look at {'it' if first == 1 else 'them'}, {then}"
 
 
-def _rows(look: Look) -> int | None:
+def _rows(look: RunView) -> int | None:
     """How many rows the forms give at most; None where that can't be told."""
     if look.wanted is None:
         return None
@@ -171,12 +171,12 @@ def _rows(look: Look) -> int | None:
     return min((rows for rows in known if rows), default=None)
 
 
-def first_rows(look: Look) -> int:
+def first_rows(look: RunView) -> int:
     """How many rows a preview writes: no more than there are to be."""
     return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
 
 
-def facts(look: Look) -> str:
+def facts(look: RunView) -> str:
     """The forecast, once there is something to tell it from."""
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
@@ -215,11 +215,11 @@ def _time(seconds: float, spread: float | None) -> str:
     return f"{low}–{high} {other}" if unit.rstrip("s") == other.rstrip("s") else f"{least} to {most}"
 
 
-def stop_words(look: Look) -> str:
+def stop_words(look: RunView) -> str:
     return "Stop" if look.working and look.job is not None and look.job.what != "pull" else ""
 
 
-def preview_words(look: Look) -> str:
+def preview_words(look: RunView) -> str:
     if look.busy:
         return ""
     if look.standing in RESUMABLE:
@@ -229,12 +229,12 @@ def preview_words(look: Look) -> str:
     return f"Preview {count(first_rows(look), 'row')}"
 
 
-def again_words(look: Look) -> str:
+def again_words(look: RunView) -> str:
     ended = look.standing in RESUMABLE or (look.standing == "done" and look.same)
     return "New run" if ended and not look.busy else ""
 
 
-def resume_words(look: Look) -> str:
+def resume_words(look: RunView) -> str:
     """A run that was cut off goes on as the same run, whatever the forms say by now."""
     if look.busy or look.standing not in RESUMABLE:
         return ""
@@ -242,7 +242,7 @@ def resume_words(look: Look) -> str:
     return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
 
 
-def run_words(look: Look) -> str:
+def run_words(look: RunView) -> str:
     """The primary action, with its number."""
     if look.busy or look.standing in RESUMABLE:
         return ""
@@ -254,7 +254,7 @@ def run_words(look: Look) -> str:
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
 
-def next_step(look: Look) -> tuple[str, str]:
+def next_step(look: RunView) -> tuple[str, str]:
     """(what is to be done with the rows of a run that is done, the page where); nothing for any other run."""
     if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
         return "", ""
@@ -267,7 +267,7 @@ def next_step(look: Look) -> tuple[str, str]:
     return (f"Export {count(counts.approved, 'row')}", "export") if counts.approved else ("", "")
 
 
-def next_words(look: Look) -> str:
+def next_words(look: RunView) -> str:
     return next_step(look)[0]
 
 
@@ -275,7 +275,7 @@ def go_on(act: Act) -> Done:
     return Done(page=next_step(act.look)[1])
 
 
-def progress(look: Look) -> str:
+def progress(look: RunView) -> str:
     if look.run is None:
         return ""
     if look.working and look.job is not None and look.job.what == "again":
@@ -287,7 +287,7 @@ def progress(look: Look) -> str:
     return progress_card(look)
 
 
-def cards(look: Look) -> str:
+def cards(look: RunView) -> str:
     """Rows of the run: the first ones, or those that came last while it runs."""
     store = look.desk.store
     if look.run is None:
@@ -318,11 +318,11 @@ def cards(look: Look) -> str:
     return f'<h3 class="between">{title}</h3>{shown}'
 
 
-def previewing(look: Look) -> bool:
+def previewing(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "preview"
 
 
-def _nothing(look: Look) -> str:
+def _nothing(look: RunView) -> str:
     task = TASKS[look.filled["task.kind"]]
     source = "from nothing but the model" if task.draws else "from your input"
     local = look.filled["generator.preset"] == "local"
@@ -336,7 +336,7 @@ def _nothing(look: Look) -> str:
     )
 
 
-def prompt(look: Look) -> str:
+def prompt(look: RunView) -> str:
     """The prompt that was asked for, while the settings are those that it was made from."""
     messages, of = look.place.get("prompt"), look.place.get("prompt_of")
     if messages is None or look.wanted is None or recipe_text(look.wanted) != of:

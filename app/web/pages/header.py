@@ -10,7 +10,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import recipes, run_switcher
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
@@ -53,13 +53,13 @@ def choose(act: Act) -> Done:
     raise PageError
 
 
-def toast(look: Look) -> str:
+def toast(look: RunView) -> str:
     """A word about what was just done; it goes by itself."""
     message, when = look.place.get("toast", ("", 0.0))
     return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
 
 
-def header(look: Look) -> str:
+def header(look: RunView) -> str:
     name = look.run.name if look.run else "New run"
     word = run_switcher.standing_word(look)
     pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
@@ -82,7 +82,7 @@ def header(look: Look) -> str:
     )
 
 
-def _skip(look: Look) -> str:
+def _skip(look: RunView) -> str:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
     shows_row = look.place.get("page") == "review" and look.counts.answered
     return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
@@ -95,7 +95,7 @@ def _step(word: str, number: int, total: int) -> str:
     )
 
 
-def connections(look: Look) -> list[tuple[str, str, str, str]]:
+def connections(look: RunView) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
     models = [_model(look, role) for role in ("generator", "labeller")]
     argilla = look.desk.standby.argilla
@@ -105,7 +105,7 @@ def connections(look: Look) -> list[tuple[str, str, str, str]]:
     return [*models, ("Argilla", word, tone, argilla.words or argilla.url)]
 
 
-def _model(look: Look, role: str) -> tuple[str, str, str, str]:
+def _model(look: RunView, role: str) -> tuple[str, str, str, str]:
     title = role.capitalize()
     spec = look.model(role)
     if spec is None:

@@ -18,7 +18,7 @@ from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
 from app.web.security.event_values import upload_button
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
 
@@ -140,18 +140,18 @@ def build(board: Board) -> None:
     board.changes("inputs.run", take_run)
 
 
-def _task(look: Look) -> Task | None:
+def _task(look: RunView) -> Task | None:
     try:
         return form_values.task_of(look.filled)
     except FormError:
         return None
 
 
-def _from(look: Look, source: str) -> bool:
+def _from(look: RunView, source: str) -> bool:
     return bool(look.filled["inputs.source"] == source)
 
 
-def _paste_hint(look: Look) -> str:
+def _paste_hint(look: RunView) -> str:
     task = _task(look)
     needed = task.required_columns()[:2] if task else ()
     if len(needed) < 2:
@@ -159,14 +159,14 @@ def _paste_hint(look: Look) -> str:
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or a table, CSV, JSON."
 
 
-def _endings(look: Look) -> str:
+def _endings(look: RunView) -> str:
     """What can be uploaded, where nothing is yet."""
     if not _from(look, "upload") or look.filled["inputs.path"]:
         return ""
     return f'<p class="note">Files that end in {", ".join([*KNOWN, ".zip"])}</p>'
 
 
-def _runs(look: Look) -> Any:
+def _runs(look: RunView) -> Any:
     """The runs that have rows, the newest first."""
     if not _from(look, "run"):
         return gr.update(visible=False)
@@ -176,7 +176,7 @@ def _runs(look: Look) -> Any:
     return gr.update(visible=True, choices=choices)
 
 
-def _options(look: Look) -> tuple[str, ...]:
+def _options(look: RunView) -> tuple[str, ...]:
     """What can be said of how the input is read, where it is a table or could be one."""
     if _from(look, "paste"):
         known = (look.filled.get("inputs.found") or {}).get("columns")
@@ -192,7 +192,7 @@ def _of_upload(filled: form_values.Filled) -> tuple[str, ...]:
     return ("separator", "header", "encoding") if of in DELIMITED else ("encoding",) if of in TEXTS else ()
 
 
-def _option(name: str, look: Look) -> Any:
+def _option(name: str, look: RunView) -> Any:
     visible = name in _options(look)
     if name != "sheet" or not visible:
         return gr.update(visible=visible)
@@ -202,7 +202,7 @@ def _option(name: str, look: Look) -> Any:
     return gr.update(visible=True, choices=[("the first", ""), *((name, name) for name in names)])
 
 
-def found(look: Look) -> str:
+def found(look: RunView) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     contents, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
     if contents.get("error"):  # said at the field
@@ -222,7 +222,7 @@ def found(look: Look) -> str:
     return f'<p class="note">{fragments.t(contents["name"])}: {rows}, columns {columns}</p>{layout}{notes}{_first_rows(contents)}'
 
 
-def most_rows(look: Look, task: Task) -> int | None:
+def most_rows(look: RunView, task: Task) -> int | None:
     """How many rows the input that was looked at gives at most; None where that can't be told."""
     contents = look.filled.get("inputs.found") or {}
     if task.draws or task.endless or not contents.get("rows") or contents.get("more"):
@@ -230,7 +230,7 @@ def most_rows(look: Look, task: Task) -> int | None:
     return int(contents["rows"]) * task.rows_per_unit
 
 
-def _own_columns(look: Look) -> tuple[str, ...]:
+def _own_columns(look: RunView) -> tuple[str, ...]:
     task = _task(look)
     return form_values.columns_of(task) if task else ()
 
@@ -247,7 +247,7 @@ def _first_rows(contents: Mapping[str, Any]) -> str:
     )
 
 
-def _column(k: int, look: Look) -> Any:
+def _column(k: int, look: RunView) -> Any:
     """The choice of the input's column for the k-th of the task's."""
     task, contents = _task(look), look.filled.get("inputs.found") or {}
     names = form_values.columns_of(task)[:SLOTS] if task else ()

@@ -9,7 +9,7 @@ from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm
 from app.web.saved import LONGEST_NAME, fill_models, typed_keys
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build as built
@@ -33,17 +33,17 @@ def build(board: Board) -> None:
         board.act(event, save, forms=True, extra=[name])
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     line = "Who writes, answers and rates, to use again. A key is not kept, only the name of its variable."
     return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
 
 
-def listed(look: Look) -> str:
+def listed(look: RunView) -> str:
     items = "".join(_entry(model_set, look) for model_set in look.desk.store.model_sets.all())
     return confirm.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
 
 
-def _entry(model_set: Kept, look: Look) -> str:
+def _entry(model_set: Kept, look: RunView) -> str:
     trouble = ""
     try:
         fill_models(model_set)

@@ -23,7 +23,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import consent, model_sets
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 
@@ -196,8 +196,8 @@ def _responders(board: Board) -> None:
 # -- fields as they should look
 
 
-def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
-    """Names of variables; a key that is pasted here by mistake counts as typed (Desk.keep)."""
+def _key_choices(look: RunView, role: str) -> list[tuple[str, str]]:
+    """Names of variables; a key that is pasted here by mistake counts as typed (AppState.keep)."""
     preset, chosen = PRESETS.get(look.filled[f"{role}.preset"]), look.filled[f"{role}.key_env"]
     names = dict.fromkeys([preset.key_env if preset else None, chosen if chosen != TYPED else None, *key_variables()])
     return [
@@ -206,25 +206,25 @@ def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _key_field(look: Look, role: str) -> Any:
+def _key_field(look: RunView, role: str) -> Any:
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, choices=_key_choices(look, role))
 
 
-def _address_field(look: Look, role: str) -> Any:
+def _address_field(look: RunView, role: str) -> Any:
     preset = PRESETS.get(look.filled[f"{role}.preset"])
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, placeholder=(preset.url if preset else "") or "http://localhost:8000/v1")
 
 
-def _model_field(look: Look, role: str) -> Any:
+def _model_field(look: RunView, role: str) -> Any:
     spec = look.described(role)
     models = list(look.desk.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, choices=models)
 
 
-def _typed_field(look: Look, role: str) -> Any:
+def _typed_field(look: RunView, role: str) -> Any:
     spec = look.described(role)
     has_key = spec is not None and look.desk.keys(look.browser).holds(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
@@ -254,7 +254,7 @@ def address_typed(act: Act, role: str) -> Done:
     return Done()
 
 
-def _is_alike(look: Look, role: str) -> bool:
+def _is_alike(look: RunView, role: str) -> bool:
     return all(look.filled[f"{role}.{name}"] == look.filled[f"generator.{name}"] for name in _shared(role))
 
 
@@ -301,7 +301,7 @@ def key_chosen(act: Act, role: str) -> Done:
 # -- keys and trials
 
 
-def _trial(look: Look, role: str) -> Trial | None:
+def _trial(look: RunView, role: str) -> Trial | None:
     spec = look.described(role)
     return look.trial(spec) if spec else None
 
@@ -347,12 +347,12 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None
         loop.call_soon_threadsafe(task.cancel)
 
 
-def _asking(look: Look, role: str) -> bool:
+def _asking(look: RunView, role: str) -> bool:
     trial = _trial(look, role)
     return trial is not None and trial.asking
 
 
-def _testing(look: Look) -> bool:
+def _testing(look: RunView) -> bool:
     """True while something that this browser asked goes on."""
     return any(trial.asking for (browser, *_), trial in list(look.desk.trials.items()) if browser == look.browser)
 
@@ -453,7 +453,7 @@ def drop_responder(act: Act) -> Done:
 # -- what the page says
 
 
-def _pill(look: Look, role: str) -> str:
+def _pill(look: RunView, role: str) -> str:
     spec = look.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
@@ -468,14 +468,14 @@ def _pill(look: Look, role: str) -> str:
     return fragments.pill("ready", "ok") if trial.ok else fragments.pill("off", "bad")
 
 
-def _responders_pill(look: Look) -> str:
+def _responders_pill(look: RunView) -> str:
     if look.filled["answers.by"] == "generator":
         return fragments.pill("not needed")
     number = len(look.filled["responders"])
     return fragments.pill(fragments.count(number, "model"), "ok" if number else "warn")
 
 
-def responders(look: Look) -> str:
+def responders(look: RunView) -> str:
     """The response models by name, each with a button that takes it away."""
     if look.filled["answers.by"] != "others":
         return (
@@ -501,7 +501,7 @@ def responders(look: Look) -> str:
     )
 
 
-def _probe(look: Look, role: str) -> str:
+def _probe(look: RunView, role: str) -> str:
     spec = look.described(role)
     trial = look.trial(spec) if spec else None
     if spec is not None and spec.preset == "local" and look.desk.standby.model.state == "off":
@@ -547,7 +547,7 @@ def _seconds(trial: Trial) -> str:
     return f"{time.monotonic() - trial.began:.0f} s"
 
 
-def argilla(look: Look) -> str:
+def argilla(look: RunView) -> str:
     """Where people review, and whether it is there."""
     state = look.desk.standby.argilla
     own = not look.desk.settings.argilla_url

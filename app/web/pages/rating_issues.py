@@ -7,14 +7,14 @@ from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.pages.review.verdict import letter_of
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.types import Rating
 
 UNREADABLE = 6
 COVERED = "people judge them before they see what the labeller said."
 
 
-def first(look: Look) -> str:
+def first(look: RunView) -> str:
     """The unreadable ones, then the widest, each with why and a way to its row."""
     if look.run is None:
         return ""
@@ -46,7 +46,7 @@ def open_row(act: Act) -> Done:
     return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
 
 
-def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
+def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> str:
     why = (
         f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
     )
@@ -56,7 +56,7 @@ def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
     )
 
 
-def _wide(look: Look, issue: Wide) -> str:
+def _wide(look: RunView, issue: Wide) -> str:
     name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
     return _item(
         fragments.pill(name, "warn"),
@@ -67,7 +67,7 @@ def _wide(look: Look, issue: Wide) -> str:
     )
 
 
-def _why(look: Look, issue: Wide) -> str:
+def _why(look: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
         return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."

@@ -19,7 +19,7 @@ from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm, recipe_compare
 from app.web.saved import LONGEST_NAME, file_name, from_file, read
 from app.web.security.event_values import upload_button
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.errors import ClaywrightError, SettingsError
 
 RECIPE, COMMAND = "recipe", "command"
@@ -52,7 +52,7 @@ def build(board: Board) -> None:
     board.act(upload.upload, open_file, forms=True, extra=[upload])
 
 
-def tools(look: Look) -> str:
+def tools(look: RunView) -> str:
     """The two buttons that open the drawer."""
     return "".join(
         f'<button type="button" {fragments.attrs(act=panel)} aria-expanded="{"true" if _panel(look) == panel else "false"}">'
@@ -68,14 +68,14 @@ def turn(act: Act) -> Done:
     return Done(place={"panel": opened, **confirm.calm(WHAT)})
 
 
-def _panel(look: Look) -> str:
+def _panel(look: RunView) -> str:
     return str(look.place.get("panel", ""))
 
 
 # -- what it says
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     panel = _panel(look)
     if panel not in TITLES:
         return ""
@@ -83,13 +83,13 @@ def head(look: Look) -> str:
     return f'<div class="drawer-head edged">{title}{fragments.button("Close", act="close")}</div>'
 
 
-def shown(look: Look) -> str:
+def shown(look: RunView) -> str:
     """The recipe, or the command."""
     panel = _panel(look)
     return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else ""
 
 
-def _recipe(look: Look) -> str:
+def _recipe(look: RunView) -> str:
     """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
     recipe, trouble = look.wanted, ""
     if recipe is None:
@@ -100,7 +100,7 @@ def _recipe(look: Look) -> str:
     return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")
 
 
-def _missing(look: Look) -> str:
+def _missing(look: RunView) -> str:
     try:
         look.desk.recipe(look.filled)
     except FormError as error:
@@ -119,7 +119,7 @@ def _well(text: str, label: str, more: str = "") -> str:
     )
 
 
-def _command(look: Look) -> str:
+def _command(look: RunView) -> str:
     snippet = way(look, str(look.place.get("page", "")))
     notes = [*snippet.notes]
     if snippet.file:
@@ -131,7 +131,7 @@ def _command(look: Look) -> str:
     return f"{_well(snippet.command, 'The command')}{remarks}{python}"
 
 
-def kept(look: Look) -> str:
+def kept(look: RunView) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
@@ -142,7 +142,7 @@ def kept(look: Look) -> str:
     return f"{confirm.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
 
 
-def _entry(entry: Kept, look: Look) -> str:
+def _entry(entry: Kept, look: RunView) -> str:
     trouble = ""
     try:
         recipe = read(entry)

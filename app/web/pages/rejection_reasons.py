@@ -7,12 +7,12 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
-from app.web.state import Look
+from app.web.state import RunView
 
 TITLE = "Why rows were rejected"
 
 
-def panel(look: Look) -> str:
+def panel(look: RunView) -> str:
     """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
     assert look.run is not None
     browse = look.desk.store.browse

@@ -11,7 +11,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.row_cards import row_card, waiting_card
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.types import Row
 
 
@@ -45,7 +45,7 @@ def build(board: Board) -> None:
     board.act(leave.click, lambda act: Done(place={"editing": ""}), extra=fields)
 
 
-def card(look: Look, row: Row, number: int, dropped: bool) -> str:
+def card(look: RunView, row: Row, number: int, dropped: bool) -> str:
     """A row with its buttons; one that is being drawn anew is waited for."""
     working = look.working and look.job is not None
     if working and look.job is not None and look.job.what == "again" and look.place.get("again") == row.id:
@@ -73,7 +73,7 @@ def _raw(row: Row) -> str:
     )  # fmt: skip
 
 
-def _editing(look: Look) -> Row | None:
+def _editing(look: RunView) -> Row | None:
     """The row that is being edited."""
     row_id = str(look.place.get("editing") or "")
     if not row_id or look.run is None:
@@ -82,7 +82,7 @@ def _editing(look: Look) -> Row | None:
     return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
 
 
-def _texts(look: Look) -> tuple[str, str]:
+def _texts(look: RunView) -> tuple[str, str]:
     """What the fields hold when an edit, or that of another answer, begins; what is typed there since is nobody else's."""
     if _editing(look) is None:
         return "", ""
@@ -90,14 +90,14 @@ def _texts(look: Look) -> tuple[str, str]:
     return instruction, responses[_edited(look)] if responses else ""
 
 
-def _edited(look: Look) -> int:
+def _edited(look: RunView) -> int:
     """The place of the answer whose text is in the field."""
     _, responses = look.place.get("edited", ("", ()))
     place = look.place.get("edited_answer")
     return place if isinstance(place, int) and 0 <= place < len(responses) else 0
 
 
-def _choice(look: Look) -> Any:
+def _choice(look: RunView) -> Any:
     """The choice of the answer to edit, where there are several."""
     row = _editing(look)
     if row is None or len(row.responses) < 2:
@@ -106,7 +106,7 @@ def _choice(look: Look) -> Any:
     return gr.update(visible=True, choices=choices, value=str(_edited(look)))
 
 
-def _name(look: Look) -> str:
+def _name(look: RunView) -> str:
     """What the field of the answer is called."""
     row = _editing(look)
     return f"Assistant, answer {_edited(look) + 1}" if row is not None and len(row.responses) > 1 else "Assistant"

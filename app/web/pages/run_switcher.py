@@ -14,7 +14,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.saved import named
-from app.web.state import Look
+from app.web.state import RunView
 from tasks import TASKS
 from tasks.errors import SettingsError
 
@@ -32,7 +32,7 @@ BEGINNING = {"offset": 0, "row": "", **CALM}
 """The place in a run that was just chosen."""
 
 
-def standing_word(look: Look) -> str:
+def standing_word(look: RunView) -> str:
     if look.busy and look.waiting:
         return "waiting"
     return state_word(look.standing, bool(look.counts.sent), look.busy)
@@ -43,7 +43,7 @@ def state_word(standing: str, sent: bool, busy: bool) -> str:
     return "running" if busy else "in review" if standing == "done" and sent else standing
 
 
-def menu(look: Look, tools: str) -> str:
+def menu(look: RunView, tools: str) -> str:
     """The list under the switcher. `tools` is HTML that stands beside it where there is room."""
     store = look.desk.store
     runs, listed = store.runs.all(), store.runs.listed()
@@ -65,7 +65,7 @@ def menu(look: Look, tools: str) -> str:
     )
 
 
-def _name(look: Look) -> str:
+def _name(look: RunView) -> str:
     """The field for another name of the run that is shown."""
     if look.run is None or look.place.get("run to name") != look.run.id:
         return ""
@@ -76,7 +76,7 @@ def _name(look: Look) -> str:
     )
 
 
-def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
+def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     kind = json.loads(run.recipe)["task"]["kind"]
     title = TASKS[kind].title if kind in TASKS else kind
     known = listed.get(run.id, Listed(0, False))
@@ -97,12 +97,12 @@ def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
     )
 
 
-def _busy(look: Look, run: Run) -> bool:
+def _busy(look: RunView, run: Run) -> bool:
     job = look.desk.jobs.of(run.id)
     return (job is not None and job.state == "working") or at_work(run)
 
 
-def _question(look: Look, run: Run) -> str:
+def _question(look: RunView, run: Run) -> str:
     """What is lost with a run, before it is."""
     counts = look.desk.store.runs.counts(run.id)
     lost = [count(counts.answered, "row")]

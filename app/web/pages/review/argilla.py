@@ -11,7 +11,7 @@ from app.review.push_plan import shortened
 from app.web.html import fragments
 from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.argilla.push import review_address
 from feedback.types import Verdict
 from tasks.errors import SettingsError
@@ -45,7 +45,7 @@ def build(board: Board) -> None:
     board.act(use.click, use_other, forms=True, extra=[key])
 
 
-def which(look: Look) -> str:
+def which(look: RunView) -> str:
     """Where rows go now."""
     standing, settings = look.desk.standby.argilla, look.desk.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
@@ -66,12 +66,12 @@ def leave(act: Act) -> Done:
     return Done(toast="Rows go where they went before.")
 
 
-def state(look: Look) -> str:
+def state(look: RunView) -> str:
     """Where the rows are: the dataset in Argilla, the way in, who said what."""
     return f'<section class="panel slim">{_dataset(look)}</section>' if pushes(look) else ""
 
 
-def progress(look: Look) -> str:
+def progress(look: RunView) -> str:
     """How far a push or a pull is; and what is to be known once it has ended."""
     job = look.job
     if job is None or job.what not in ("push", "pull"):
@@ -105,7 +105,7 @@ def progress(look: Look) -> str:
     return ""
 
 
-def outcome(look: Look) -> str:
+def outcome(look: RunView) -> str:
     """What the last push or pull came to, in a sentence; "" where there was none, or it is not over."""
     job = look.job
     if job is None or job.trouble or job.state == "working":
@@ -119,7 +119,7 @@ def outcome(look: Look) -> str:
     return ""
 
 
-def link(look: Look) -> str:
+def link(look: RunView) -> str:
     """The way to the records in Argilla, the most urgent first."""
     sent, url = pushes(look), look.desk.standby.argilla.url
     if not sent or not url:
@@ -128,7 +128,7 @@ def link(look: Look) -> str:
     return fragments.link("Review in Argilla", address)
 
 
-def reviewers(look: Look) -> str:
+def reviewers(look: RunView) -> str:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
     if look.run is None or not look.counts.reviewed:
         return ""
@@ -138,7 +138,7 @@ def reviewers(look: Look) -> str:
     return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 
 
-def pushes(look: Look) -> list[dict[str, Any]]:
+def pushes(look: RunView) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
@@ -146,7 +146,7 @@ def pushes(look: Look) -> list[dict[str, Any]]:
     return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == server]
 
 
-def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> str:
+def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) -> str:
     """Where one row of the run is in Argilla, as its owner sees it; "" where that is not known, or it is shown to others alone.
 
     Argilla shows a record that is done to those who answered it.
@@ -165,7 +165,7 @@ def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> st
     return argilla.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
 
 
-def _dataset(look: Look) -> str:
+def _dataset(look: RunView) -> str:
     sent = pushes(look)
     if look.run is None or not sent:
         return ""
@@ -187,7 +187,7 @@ def _dataset(look: Look) -> str:
     )
 
 
-def _samples(look: Look) -> str:
+def _samples(look: RunView) -> str:
     """How far the audit and the queue are."""
     samples = look.desk.store.reviews.samples(look.run.id) if look.run else {}
     if "audit" not in samples:
@@ -200,7 +200,7 @@ def _samples(look: Look) -> str:
     return f'<p class="note">{t(message)}</p>'
 
 
-def _way_in(look: Look) -> str:
+def _way_in(look: RunView) -> str:
     owner = argilla.owner(look.desk.settings)
     if owner is None:
         return ""

@@ -9,7 +9,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
-from app.web.state import Look
+from app.web.state import RunView
 
 MOST = 1_000
 """Rows that are chosen at once."""
@@ -30,7 +30,7 @@ class Undo:
         return len(self.added) + len(self.dropped)
 
 
-def selected(look: Look) -> list[str]:
+def selected(look: RunView) -> list[str]:
     """The ids of the rows of the run that are chosen and listed: what a filter hides is not acted upon unseen."""
     chosen = _chosen(look)
     wanted = filters.wanted(look) if chosen else None
@@ -40,13 +40,13 @@ def selected(look: Look) -> list[str]:
     return [row for row in chosen if row in listed]
 
 
-def _chosen(look: Look) -> list[str]:
+def _chosen(look: RunView) -> list[str]:
     """The ids of the rows of the run that were chosen, listed or not."""
     chosen = look.place.get("selected") or ()
     return [row for row in chosen if look.run is not None and row.startswith(f"{look.run.id}-")]
 
 
-def pick(look: Look, row: str, name: str, *, here: bool) -> str:
+def pick(look: RunView, row: str, name: str, *, here: bool) -> str:
     """The box that chooses a row of the list."""
     is_chosen = str(row in (look.place.get("selected") or ())).lower()
     key = 'data-key="x"' if here else ""
@@ -56,7 +56,7 @@ def pick(look: Look, row: str, name: str, *, here: bool) -> str:
     )
 
 
-def bar(look: Look) -> str:
+def bar(look: RunView) -> str:
     """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
     if look.run is None:
         return ""
@@ -138,7 +138,7 @@ def _select_all(act: Act) -> Done:
     return Done(place={"selected": tuple(listed), "anchor": ""})
 
 
-def _between(look: Look, row_id: str, until: str) -> list[str]:
+def _between(look: RunView, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
     assert look.run is not None
     browse, query, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)

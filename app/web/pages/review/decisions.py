@@ -10,7 +10,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import verdict
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
 from feedback.response_order import letter
@@ -30,7 +30,7 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def opinions(look: Look, judged: Judged) -> str:
+def opinions(look: RunView, judged: Judged) -> str:
     """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
         return ""

@@ -10,7 +10,7 @@ from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason,
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.response_flags import MEANINGS
 
 Choices = list[tuple[str, str]]
@@ -94,7 +94,7 @@ def more(act: Act) -> Done:
     return Done(place={"filters": not act.place.get("filters")})
 
 
-def more_label(look: Look) -> str:
+def more_label(look: RunView) -> str:
     if look.place.get("filters"):
         return "Fewer filters"
     number = sum(name in MORE for name in chosen(look))
@@ -123,7 +123,7 @@ def nothing() -> dict[str, str]:
     return {f"browse.{name}": "" for name in FILTERS}
 
 
-def by_majority(look: Look) -> bool:
+def by_majority(look: RunView) -> bool:
     """True where the majority of reviewers decides a row."""
     return look.recipe is None or look.recipe.merge.decision == "majority"
 
@@ -131,17 +131,17 @@ def by_majority(look: Look) -> bool:
 # -- what there is to choose
 
 
-def aspects(look: Look) -> Any:
+def aspects(look: RunView) -> Any:
     names = look.desk.store.browse.aspects(look.run.id) if look.run else []
     return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
 
 
-def models(look: Look) -> Any:
+def models(look: RunView) -> Any:
     names = look.desk.store.browse.models(look.run.id) if look.run else []
     return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
-def orders(look: Look) -> Any:
+def orders(look: RunView) -> Any:
     """The usual order first: that of the queue, once rows were sent to people."""
     default_orders: Choices = [("In their order", "")]
     if look.counts.sent:
@@ -149,12 +149,12 @@ def orders(look: Look) -> Any:
     return gr.update(choices=[*default_orders, *RATED_ORDERS])
 
 
-def reviewers(look: Look) -> Any:
+def reviewers(look: RunView) -> Any:
     names = look.desk.store.browse.reviewers(look.run.id) if look.run else []
     return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
-def reasons(look: Look) -> Any:
+def reasons(look: RunView) -> Any:
     names = look.desk.store.browse.reasons(look.run.id) if look.run else []
     return gr.update(
         choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
@@ -166,14 +166,14 @@ def reason_label(reason: Reason) -> str:
     return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
 
 
-def samples(look: Look) -> Any:
+def samples(look: RunView) -> Any:
     return gr.update(visible=bool(look.counts.sent))
 
 
 # -- what is asked for
 
 
-def wanted(look: Look) -> Wanted:
+def wanted(look: RunView) -> Wanted:
     """What the fields ask for; what the run does not have counts for nothing."""
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
     browse, run = look.desk.store.browse, look.run
@@ -193,17 +193,17 @@ def wanted(look: Look) -> Wanted:
     return Wanted(**cast(Any, fields), person=person(look))
 
 
-def person(look: Look) -> str:
+def person(look: RunView) -> str:
     """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
     return OWN + look.desk.reviewer(look.browser)
 
 
-def chosen(look: Look) -> list[str]:
+def chosen(look: RunView) -> list[str]:
     """The names of what is looked for, without the order."""
     return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
 
 
-def left_out(look: Look) -> str:
+def left_out(look: RunView) -> str:
     """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
     if look.run is None or not look.counts.answered:
         return ""
@@ -222,7 +222,7 @@ def left_out(look: Look) -> str:
     return fragments.note(f"{rows} {what}")
 
 
-def none_fits(look: Look) -> str:
+def none_fits(look: RunView) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
     assert look.run is not None
     looked_for, browse = wanted(look), look.desk.store.browse
@@ -244,7 +244,7 @@ def none_fits(look: Look) -> str:
     return f"{sentence} " + " ".join(f"Without {labels[name]}: {count(counts[name], 'row')}." for name in best)
 
 
-def _described(look: Look, name: str, value: str) -> str:
+def _described(look: RunView, name: str, value: str) -> str:
     """A filter as it is named on the page."""
     if name == "text":
         return f"the text “{value.strip()[:80]}”"

@@ -17,7 +17,7 @@ from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
 from feedback.reviewed_row import Merging
 
@@ -97,21 +97,21 @@ def _similar(board: Board) -> None:
         )
 
 
-def _sending(look: Look) -> bool:
+def _sending(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "push"
 
 
-def _shows_settings(look: Look) -> bool:
+def _shows_settings(look: RunView) -> bool:
     """True where somebody wants them, or where something is wrong with what they hold."""
     is_wrong = SETTINGS & look.place.get("problems", {}).keys()
     return bool((look.place.get("settings") or is_wrong) and look.counts.answered)
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     return fragments.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
 
 
-def ways(look: Look) -> str:
+def ways(look: RunView) -> str:
     """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
     if not look.counts.answered:
         return ""
@@ -120,7 +120,7 @@ def ways(look: Look) -> str:
     return f'<div class="ways">{argilla.link(look)}{button}</div>'
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     counts = look.counts
     if not counts.answered:
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
@@ -131,14 +131,14 @@ def _line(look: Look) -> str:
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
-def _waiting(look: Look) -> int:
+def _waiting(look: RunView) -> int:
     """Rows that a push would send; asked for once a glance."""
     if "waiting" not in look.noted:
         look.noted["waiting"] = _counted_waiting(look)
     return look.noted["waiting"]
 
 
-def _counted_waiting(look: Look) -> int:
+def _counted_waiting(look: RunView) -> int:
     if look.run is None:
         return 0
     pulled = look.job.pulled if look.job is not None else None
@@ -151,22 +151,22 @@ def _counted_waiting(look: Look) -> int:
     return look.desk.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.desk.settings), name)
 
 
-def send_words(look: Look) -> str:
+def send_words(look: RunView) -> str:
     waiting = 0 if look.busy else _waiting(look)
     return f"Send {count(waiting, 'row')}" if waiting else ""
 
 
-def rename_words(look: Look) -> str:
+def rename_words(look: RunView) -> str:
     free = look.job.free_name if look.job is not None and not look.busy else ""
     return f"Send as {free}" if free else ""
 
 
-def take_out_words(look: Look) -> str:
+def take_out_words(look: RunView) -> str:
     sent = look.job.sent if look.job is not None and not look.busy else None
     return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
 
 
-def advice(look: Look) -> str:
+def advice(look: RunView) -> str:
     """What to do about records of rows that are no more."""
     notice = ""
     sent = look.job.sent if look.job is not None and not look.busy else None
@@ -178,7 +178,7 @@ def advice(look: Look) -> str:
     return notice
 
 
-def audit(look: Look) -> str:
+def audit(look: RunView) -> str:
     """What the choice of how the audit goes comes to for this run, and why."""
     rows = look.counts.answered
     if look.run is None or not rows:
@@ -206,7 +206,7 @@ def audit(look: Look) -> str:
     return fragments.note(message)
 
 
-def shape(look: Look) -> str:
+def shape(look: RunView) -> str:
     """What a record will hold, in words."""
     if look.run is None or look.recipe is None:
         return ""

@@ -8,7 +8,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.review import argilla
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.argilla.push import review_path
 from feedback.argilla.reviewers import LONGEST_NAME
 from tasks.errors import ClaywrightError
@@ -31,12 +31,12 @@ def build(board: Board) -> None:
         board.act(event, invite, extra=[name])
 
 
-def _workspace(look: Look) -> str:
+def _workspace(look: RunView) -> str:
     sent = argilla.pushes(look)
     return str(sent[0]["workspace"]) if sent else look.desk.settings.argilla_workspace or ""
 
 
-def reviewers(look: Look) -> str:
+def reviewers(look: RunView) -> str:
     """Who may review where the rows are, or will be."""
     if look.desk.standby.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
@@ -54,7 +54,7 @@ def reviewers(look: Look) -> str:
     return listed + fragments.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
 
 
-def invited(look: Look) -> str:
+def invited(look: RunView) -> str:
     """The link for whoever was added last, with what to do with it."""
     invitation = look.place.get("invited")
     if not isinstance(invitation, Invited):

@@ -11,7 +11,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.reviewed_row import Judged
 from feedback.types import Rating
 from tasks.columns.conversations import readable
@@ -21,7 +21,7 @@ PAGE = 10
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
-def rows(look: Look) -> str:
+def rows(look: RunView) -> str:
     """The rows of the run that are asked for, a page of them, and one in full."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
@@ -37,7 +37,7 @@ def rows(look: Look) -> str:
     return f'<div class="split">{_list(look, page, chosen, offset, total, numbers)}{detail}</div>'
 
 
-def beside(look: Look, row_id: str, by: int) -> str:
+def beside(look: RunView, row_id: str, by: int) -> str:
     """The id of the row before (-1) or after (1) that one in what is listed; "" where there is none.
 
     From a row that is no longer listed it leads to the first row of the page that is open.
@@ -55,7 +55,7 @@ def beside(look: Look, row_id: str, by: int) -> str:
     return ids[0] if ids else ""
 
 
-def shown(look: Look) -> tuple[list[Judged], int, int]:
+def shown(look: RunView) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
     assert look.run is not None
     store, query, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
@@ -78,7 +78,7 @@ def shown(look: Look) -> tuple[list[Judged], int, int]:
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
-def _chosen(look: Look, page: list[Judged]) -> Judged | None:
+def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
     assert look.run is not None
     row = str(look.place.get("row") or "")
@@ -88,7 +88,7 @@ def _chosen(look: Look, page: list[Judged]) -> Judged | None:
     return chosen or (page[0] if page else None)
 
 
-def _place(look: Look, row: str) -> int | None:
+def _place(look: RunView, row: str) -> int | None:
     try:
         stored = look.desk.store.rows.get(row)
     except RunError:
@@ -98,7 +98,9 @@ def _place(look: Look, row: str) -> int | None:
     return look.desk.store.rows.place(stored)
 
 
-def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]) -> str:
+def _list(
+    look: RunView, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]
+) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
@@ -129,7 +131,7 @@ def _means(judged: Judged) -> list[float | None]:
     return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
-def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
+def _entry(look: RunView, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{fragments.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
@@ -167,7 +169,7 @@ def _status(judged: Judged, sent: bool) -> str:
     return fragments.pill("waiting", "info") if sent else fragments.pill("not sent")
 
 
-def _detail(look: Look, judged: Judged, number: int, turns: str) -> str:
+def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.place.get("raw") == judged.row.id

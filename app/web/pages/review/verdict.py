@@ -15,7 +15,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Do, Done
 from app.web.saved import LONGEST_NAME, named
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
 from feedback.response_order import letter, slots
@@ -96,18 +96,18 @@ def build(board: Board) -> None:
     board.act(leave.click, leave_it, extra=fields)
 
 
-def name_of(look: Look) -> str:
+def name_of(look: RunView) -> str:
     """The reviewer's name of what is decided here; "" where that is not known yet."""
     return look.desk.reviewer(look.browser)
 
 
-def correcting(look: Look) -> str:
+def correcting(look: RunView) -> str:
     """The row that is being corrected; "" for none."""
     row = str(look.place.get("correcting") or "")
     return row if row and row == look.place.get("row") else ""
 
 
-def hidden(look: Look, row_ids: Sequence[str]) -> set[str]:
+def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
     """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
     blind = look.desk.store.reviews.blind_of(row_ids)
     return blind - look.desk.store.quick.decided(blind, name_of(look)) if blind else blind
@@ -119,36 +119,36 @@ def covered(judged: Judged) -> Judged:
     return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
 
 
-def letters(look: Look, row: Row) -> dict[int, str]:
+def letters(look: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
     order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
-def letter_of(look: Look, row_id: str, index: int) -> str:
+def letter_of(look: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
     order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
     return letter(order.index(index) if index in order else index)
 
 
-def corrected(look: Look, judged: Judged) -> int:
+def corrected(look: RunView, judged: Judged) -> int:
     """The place of the response that is being corrected."""
     of = look.place.get("of")
     return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
 
 
-def _judged(look: Look, row_id: str) -> Judged | None:
+def _judged(look: RunView, row_id: str) -> Judged | None:
     by_id = reviewed_rows.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
 
-def _begun(look: Look) -> tuple[str, str]:
+def _begun(look: RunView) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
     return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
 
 
-def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
+def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
     verdicts = look.desk.store.reviews.verdicts([judged.row.id])[judged.row.id]
@@ -159,7 +159,7 @@ def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
     return best_response(judged.row, judged.ratings) if focus is None else focus
 
 
-def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
+def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
     """The decision and the texts of each reviewer of a row; of a row that is covered this browser's own alone."""
     own = name_of(look) if hidden(look, [row_id]) else ""
     return {
@@ -171,7 +171,7 @@ def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def meanwhile(look: Look) -> str:
+def meanwhile(look: RunView) -> str:
     """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
     row = correcting(look)
     before, now = look.place.get("before", {}), _decided(look, row) if row else {}
@@ -206,7 +206,7 @@ def _without_draft(act: Act) -> dict[str, Any]:
     return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
 
 
-def _choice(look: Look) -> Any:
+def _choice(look: RunView) -> Any:
     """The choice of the response to correct, where there are several."""
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
@@ -215,7 +215,7 @@ def _choice(look: Look) -> Any:
     return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
-def _name_of(look: Look) -> str:
+def _name_of(look: RunView) -> str:
     """What the field of the correction is called."""
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or not judged.row.responses:
@@ -238,7 +238,7 @@ def _texts(judged: Judged, of: int) -> tuple[str, str]:
     return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
-def bar(look: Look, judged: Judged) -> str:
+def bar(look: RunView, judged: Judged) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
     answers = look.desk.store.quick.of(judged.row.id, name_of(look))
     buttons = "".join(
@@ -270,7 +270,7 @@ def _switch(name: str, label: str) -> str:
     return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
 
 
-def stars(look: Look, judged: Judged, index: int) -> str:
+def stars(look: RunView, judged: Judged, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
     rating = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
@@ -285,7 +285,7 @@ def stars(look: Look, judged: Judged, index: int) -> str:
     return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
 
 
-def aspect_of(look: Look) -> str:
+def aspect_of(look: RunView) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
     recipe = look.recipe
     return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
