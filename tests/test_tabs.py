@@ -108,7 +108,7 @@ def test_what_one_tab_changes_the_other_shows_and_keeps(wires: Wires) -> None:
     assert other.change(rows=20) == {"name": "mine"}
     assert one.glance() == {"rows": 20} and one.glance() == {}
     assert one.fields == other.fields == {"name": "mine", "rows": 20}
-    kept = wires.desk.filled(BROWSER)
+    kept = wires.state.filled(BROWSER)
     assert (kept["name"], kept["rows"]) == ("mine", 20)
 
 
@@ -119,7 +119,7 @@ def test_an_answer_on_its_way_takes_nothing_back(wires: Wires) -> None:
     tab.apply(late)
     assert tab.apply(answer) == {}
     assert tab.glance() == {"name": "second"}  # once more, to be sure
-    assert tab.glance() == {} and tab.fields["name"] == wires.desk.filled(BROWSER)["name"] == "second"
+    assert tab.glance() == {} and tab.fields["name"] == wires.state.filled(BROWSER)["name"] == "second"
 
 
 def test_answers_that_overtake_one_another_end_with_what_is_kept(wires: Wires) -> None:
@@ -139,7 +139,7 @@ def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(wires
     wires.open.close(tab.request)
     assert tab.glance() == {}
     assert tab.change(name="typed meanwhile") == {} and tab.change(rows=5) == {}
-    assert wires.desk.filled(BROWSER)["name"] == "typed meanwhile"
+    assert wires.state.filled(BROWSER)["name"] == "typed meanwhile"
 
 
 def test_told_is_what_differs_from_what_the_tab_had() -> None:
@@ -210,7 +210,7 @@ def test_a_field_that_two_answers_were_about_ends_as_it_is_kept(wires: Wires) ->
     answer = one.send(name="mine")
     one.apply(glance)
     one.apply(answer)
-    assert one.fields["name"] == "theirs" and wires.desk.filled(BROWSER)["name"] == "mine"
+    assert one.fields["name"] == "theirs" and wires.state.filled(BROWSER)["name"] == "mine"
     one.glance()
     one.glance()
     assert one.fields["name"] == "mine"
@@ -229,12 +229,12 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(wires: Wire
 
 def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:
     tab = wires.open.of(page(wires, "1").request)
-    look = wires.desk.look(BROWSER, "", {})
-    wires.desk.standby.model = wires.desk.standby.argilla = Standing("ready")
+    look = wires.state.look(BROWSER, "", {})
+    wires.state.standby.model = wires.state.standby.argilla = Standing("ready")
     assert wires.every(tab, look) == LOOK_WHEN_IDLE
     with tab.asking():
         assert wires.every(tab, look) == LOOK_WHEN_IDLE
-    wires.desk.standby.model = Standing("starting")
+    wires.state.standby.model = Standing("starting")
     assert wires.every(tab, look) == LOOK_SOON
     tab.moved -= JUST_AFTER
     assert wires.every(tab, look) == LOOK_EVERY
@@ -249,6 +249,6 @@ def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
 
 def test_a_page_that_does_not_show_anything_yet_changes_nothing(wires: Wires) -> None:
     tab = page(wires, "1")
-    before = dict(wires.desk.filled(BROWSER))
+    before = dict(wires.state.filled(BROWSER))
     tab.wires.changed("?", "generate", 0, tab.request, {"name": "built", "rows": 1})
-    assert wires.desk.filled(BROWSER) == before
+    assert wires.state.filled(BROWSER) == before

@@ -48,7 +48,7 @@ class Way:
 
 def way(look: RunView, page: str) -> Way:
     """The command of a page, as the forms are now."""
-    folder = look.desk.settings.data
+    folder = look.state.settings.data
     data = None if folder == usual_data() else folder
     if page == "models":
         return Way(

@@ -51,13 +51,13 @@ process may do something."""
 JUST_AFTER = 2.0
 
 
-def build(desk: AppState) -> gr.Blocks:
+def build(state: AppState) -> gr.Blocks:
     """The Gradio app."""
     board = Board()
     with LeanBlocks(
         title="Claywright", analytics_enabled=False, fill_width=True, delete_cache=(3600, 24 * 3600)
     ) as demo:
-        demo.uploads = desk.uploads
+        demo.uploads = state.uploads
         run = gr.Textbox(NOT_YET, visible=False, label="run")
         page = gr.Textbox(HOME, visible=False, label="page")
         seen = gr.Number(0, visible=False, label="seen", precision=0)
@@ -69,7 +69,7 @@ def build(desk: AppState) -> gr.Blocks:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}") as opened[name]:
                     make(board)
         timer = gr.Timer(LOOK_WHEN_IDLE, active=False)
-        Wires(desk, board, run, page, seen, tabs, timer).connect(demo, opened)
+        Wires(state, board, run, page, seen, tabs, timer).connect(demo, opened)
     blocks: gr.Blocks = demo
     return blocks
 
@@ -78,7 +78,7 @@ def build(desk: AppState) -> gr.Blocks:
 class Wires:
     """Everything between the board and Gradio's events."""
 
-    desk: AppState
+    state: AppState
     board: Board
     run: gr.Textbox
     page: gr.Textbox
@@ -117,10 +117,10 @@ class Wires:
         `base`: what its fields held, where the glance `seen` is too long ago.
         """
         held = tab.held.get(int(seen), base)
-        look = self.desk.look(browser, tab.run, {**tab.place, "page": tab.page})
+        look = self.state.look(browser, tab.run, {**tab.place, "page": tab.page})
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
-        fields, defaults = self.board.form.fields, self.desk.usual
+        fields, defaults = self.board.form.fields, self.state.usual
         odd = [
             n for n, field in fields.items() if look.filled[n] != defaults.get(n) and not fits(field, look.filled[n])
         ]
@@ -130,7 +130,7 @@ class Wires:
             if not (odd := self._odd(look, tab.page)):
                 raise
         if odd:
-            self.desk.forget(browser, odd)
+            self.state.forget(browser, odd)
             labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
             message = f"What {labels} held can't be shown. It begins anew."
             tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: message}}
@@ -171,7 +171,7 @@ class Wires:
 
     def _odd(self, look: RunView, page: str) -> list[str]:
         """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
-        defaults, odd = self.desk.usual, []
+        defaults, odd = self.state.usual, []
         for name in form_values.differing(look.filled, defaults):
             alone = replace(look, filled={**defaults, name: look.filled[name]})
             try:
@@ -182,8 +182,8 @@ class Wires:
 
     def every(self, tab: Tab, look: RunView) -> float:
         """Seconds until the tab is to look again."""
-        starting = "starting" in (self.desk.standby.model.state, self.desk.standby.argilla.state)
-        if not (look.busy or self.desk.counting or self.desk.trying or starting or tab.mixed):
+        starting = "starting" in (self.state.standby.model.state, self.state.standby.argilla.state)
+        if not (look.busy or self.state.counting or self.state.trying or starting or tab.mixed):
             return LOOK_WHEN_IDLE
         return LOOK_SOON if time.monotonic() - tab.moved < JUST_AFTER else LOOK_EVERY
 
@@ -191,12 +191,12 @@ class Wires:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
         browser = browser_of(request)
         query = request.query_params
-        newest = self.desk.newest()
+        newest = self.state.newest()
         run_id = str(query.get("run") or (newest.id if newest else ""))
-        run = self.desk.look(browser, "" if run_id == NEW else run_id, {}).run
-        recipe = self.desk.look(browser, run.id, {}).recipe if run else None
-        if recipe is not None and not self.desk.store.forms.get(browser):
-            self.desk.keep(browser, self.desk.as_pasted({**self.desk.usual, **form_values.fill(recipe)}))
+        run = self.state.look(browser, "" if run_id == NEW else run_id, {}).run
+        recipe = self.state.look(browser, run.id, {}).recipe if run else None
+        if recipe is not None and not self.state.store.forms.get(browser):
+            self.state.keep(browser, self.state.as_pasted({**self.state.usual, **form_values.fill(recipe)}))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
@@ -269,7 +269,7 @@ class Wires:
                     tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
                 changes, problems = self.checked(tab, changes, seen)
                 tab.place = {**tab.place, "problems": problems}
-                self.desk.keep(browser, changes)
+                self.state.keep(browser, changes)
             return self.show(tab, browser, seen)
 
     def checked(self, tab: Tab, changes: form_values.Filled, seen: float) -> tuple[form_values.Filled, dict[str, str]]:
@@ -288,7 +288,7 @@ class Wires:
 
     def _known(self, tab: Tab, browser: str, seen: float) -> None:
         """Where it was not told what the fields hold (it was open before this process began), they hold what was kept."""
-        tab.held.setdefault(int(seen), dict(self.desk.filled(browser)))
+        tab.held.setdefault(int(seen), dict(self.state.filled(browser)))
 
     # -- what a tab can do
 
@@ -333,9 +333,9 @@ class Wires:
         """Does it with what the tab's fields hold, of which `shown` came along; what is to be shown then."""
         with tab.lock:
             self._known(tab, browser, seen)
-            before = self.desk.filled(browser)
+            before = self.state.filled(browser)
             changes, wrong = self.checked(tab, tab.typed(shown, seen), seen)
-            self.desk.keep(browser, changes)
+            self.state.keep(browser, changes)
             if wrong:
                 tab.place = {**tab.place, "problems": wrong}
                 return self.show(tab, browser, seen)
@@ -346,15 +346,15 @@ class Wires:
                     return self.show(tab, browser, seen)
             tab.begun += 1
             turn, base = tab.begun, tab.held[int(seen)]
-        kept = self.desk.filled(browser)
+        kept = self.state.filled(browser)
         filled = {**kept, **(base if action.forms else {})}
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
-        act = Act(self.desk, browser, tab.run, filled, tab.place, data, extra, was)
+        act = Act(self.state, browser, tab.run, filled, tab.place, data, extra, was)
         done, problems, leads = self._done(action, act, tab.page)
         with tab.lock:
             if done.fill is not None:
-                self.desk.keep(browser, form_values.differing(done.fill, filled))
+                self.state.keep(browser, form_values.differing(done.fill, filled))
             tab.run = tab.run if done.run is None else done.run
             tab.page = done.page or tab.page
             toast = {"toast": (done.toast, time.monotonic())} if done.toast else {}

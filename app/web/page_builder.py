@@ -32,7 +32,7 @@ CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="ut
 class Act:
     """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
 
-    desk: AppState
+    state: AppState
     browser: str
     run_id: str
     filled: Filled
@@ -44,7 +44,7 @@ class Act:
 
     @property
     def look(self) -> RunView:
-        return self.desk.look(self.browser, self.run_id, self.place)
+        return self.state.look(self.browser, self.run_id, self.place)
 
     # -- what the button said; the browser sends it, so that it may be anything
 
@@ -71,7 +71,7 @@ class Act:
 
     def row(self) -> Row:
         """The row of the run that the button belongs to. Raises PageError, and RunError for one that is not there."""
-        row = self.desk.store.rows.get(self.text("row"))
+        row = self.state.store.rows.get(self.text("row"))
         if not row.id.startswith(f"{self.run_id}-"):
             raise RunError(f"There is no row '{row.id}' in this run.")
         return row
@@ -94,8 +94,8 @@ class Done:
 
 def stop(act: Act) -> Done:
     """Ends the job of the run that is shown."""
-    job = act.desk.jobs.of(act.run_id)
-    act.desk.jobs.stop(act.run_id)
+    job = act.state.jobs.of(act.run_id)
+    act.state.jobs.stop(act.run_id)
     messages = {
         "push": "Stopping after the batch that is on its way.",
         "file": "Stopping before the file is there, if there is time.",

@@ -361,7 +361,7 @@ def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
 class RunView:
     """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
 
-    desk: AppState
+    state: AppState
     browser: str
     filled: Filled
     run: Run | None
@@ -382,11 +382,11 @@ class RunView:
 
     @cached_property
     def counts(self) -> RunCounts:
-        return self.desk.store.runs.counts(self.run.id) if self.run else RunCounts()
+        return self.state.store.runs.counts(self.run.id) if self.run else RunCounts()
 
     def counted(self, find: Find[T]) -> T | None:
         """What `find` tells of the run; what it told before where that takes long, None where it never did."""
-        return self.desk.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
+        return self.state.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
 
     @cached_property
     def standing(self) -> str:
@@ -416,13 +416,13 @@ class RunView:
     @cached_property
     def total(self) -> int | None:
         """How many rows the run is to have; None if that can't be told."""
-        return self.desk.expected(self.recipe) if self.recipe else None
+        return self.state.expected(self.recipe) if self.recipe else None
 
     @cached_property
     def wanted(self) -> Recipe | None:
         """What the forms describe; None if that can't be run."""
         try:
-            return self.desk.recipe(self.filled)
+            return self.state.recipe(self.filled)
         except (ClaywrightError, OSError):
             return None
 
@@ -436,7 +436,7 @@ class RunView:
         """What an export would hold, as the forms say. Raises FormError."""
         if self.run is None or self.recipe is None:
             return Foreseen([], 0, 0)
-        return self.desk.foreseen(self.run, form_values.export_of(self.filled))
+        return self.state.foreseen(self.run, form_values.export_of(self.filled))
 
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""
@@ -453,7 +453,7 @@ class RunView:
 
     def trial(self, spec: ModelSpec) -> Trial | None:
         """What came of this browser's last trial of that model."""
-        return self.desk.trials.get((self.browser, spec.identity, spec.key_variable))
+        return self.state.trials.get((self.browser, spec.identity, spec.key_variable))
 
 
 def named_model(spec: ModelSpec) -> str:

@@ -15,7 +15,7 @@ def build(board: Board) -> None:
 
 
 def question(look: RunView) -> str:
-    needs = look.desk.needs(look.browser, look.filled)
+    needs = look.state.needs(look.browser, look.filled)
     if not needs:
         return ""
     listed = "".join(f"<li>{t(sentence(need.sentence))}</li>" for need in needs)
@@ -33,8 +33,8 @@ def _digest(needs: Sequence[Need]) -> str:
 
 def allow(act: Act) -> Done:
     """Allows what was asked, unless the forms say something else by now: then that is asked."""
-    needs = act.desk.needs(act.browser, act.desk.filled(act.browser))
+    needs = act.state.needs(act.browser, act.state.filled(act.browser))
     if act.text("needs") != _digest(needs):
         return Done(toast="The forms were changed meanwhile. Read once more what is asked.")
-    act.desk.permissions.allow(needs)
+    act.state.permissions.allow(needs)
     return Done(toast="Allowed, on this machine and for this data folder.")

@@ -167,7 +167,7 @@ def _rows(look: RunView) -> int | None:
     """How many rows the forms give at most; None where that can't be told."""
     if look.wanted is None:
         return None
-    known = (look.desk.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
+    known = (look.state.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
     return min((rows for rows in known if rows), default=None)
 
 
@@ -180,8 +180,8 @@ def facts(look: RunView) -> str:
     """The forecast, once there is something to tell it from."""
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
-    rows = look.desk.expected(look.wanted)
-    estimate = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    rows = look.state.expected(look.wanted)
+    estimate = forecast.forecast(look.state.store, look.run, look.wanted, rows, look.recipe) if rows else None
     if estimate is None or not estimate.calls:
         return ""
     items = [count(estimate.calls, "call")]
@@ -248,7 +248,7 @@ def run_words(look: RunView) -> str:
         return ""
     answered = look.counts.answered
     if look.standing == "done" and look.same:
-        rows = look.desk.expected(look.wanted) if look.wanted else None
+        rows = look.state.expected(look.wanted) if look.wanted else None
         return f"Make {count(rows - answered, 'more row', 'more rows')}" if rows and rows > answered else ""
     rows = _rows(look)
     return f"Run {count(rows, 'row')}" if rows else "Run"
@@ -289,7 +289,7 @@ def progress(look: RunView) -> str:
 
 def cards(look: RunView) -> str:
     """Rows of the run: the first ones, or those that came last while it runs."""
-    store = look.desk.store
+    store = look.state.store
     if look.run is None:
         return _nothing(look)
     first = previewing(look)
@@ -356,13 +356,13 @@ def on_cards(act: Act) -> Done:
 
 def peek(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
-    recipe = act.desk.recipe(act.filled)
+    recipe = act.state.recipe(act.filled)
     serialized = recipe_text(recipe)
     if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
         return Done(place={"prompt": None})
     try:
         first_prompt = peeking.prompt(
-            act.desk.store, act.desk.settings, recipe, lambda message: None, act.desk.keys(act.browser)
+            act.state.store, act.state.settings, recipe, lambda message: None, act.state.keys(act.browser)
         )
     except TimeoutError:
         raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
@@ -370,8 +370,8 @@ def peek(act: Act) -> Done:
 
 
 def preview(act: Act) -> Done:
-    started, recipe = act.desk.begin({**act.filled}, act.run_id)
-    act.desk.jobs.preview(started, act.desk.keys(act.browser), PREVIEW_ROWS)
+    started, recipe = act.state.begin({**act.filled}, act.run_id)
+    act.state.jobs.preview(started, act.state.keys(act.browser), PREVIEW_ROWS)
     return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
 
 
@@ -379,7 +379,7 @@ def resume(act: Act) -> Done:
     """Goes on with the run that is shown: with more rows or another labeller, if the forms say so, else as it was."""
     look = act.look
     if look.run is not None:
-        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted if look.same else look.recipe)
+        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted if look.same else look.recipe)
     return Done()
 
 
@@ -387,18 +387,18 @@ def run(act: Act) -> Done:
     """Runs what the forms describe; more of the run that is shown, if that is the same."""
     look = act.look
     if look.run is not None and look.standing != "draft" and look.same:
-        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
+        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted)
         return Done(run=look.run.id)
-    started, recipe = act.desk.begin(act.filled, act.run_id)
-    act.desk.jobs.work(started, act.desk.keys(act.browser), recipe)
+    started, recipe = act.state.begin(act.filled, act.run_id)
+    act.state.jobs.work(started, act.state.keys(act.browser), recipe)
     return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
 
 
 def retry(act: Act) -> Done:
     """Works what failed again; of a run that is not done, the rest as well."""
-    run = act.desk.store.runs.get(act.run_id)
+    run = act.state.store.runs.get(act.run_id)
     if run.state == "draft":
-        act.desk.jobs.preview(run, act.desk.keys(act.browser), PREVIEW_ROWS)
+        act.state.jobs.preview(run, act.state.keys(act.browser), PREVIEW_ROWS)
         return Done()
-    act.desk.jobs.work(run, act.desk.keys(act.browser), recipe_of(run), retry_failed=True)
+    act.state.jobs.work(run, act.state.keys(act.browser), recipe_of(run), retry_failed=True)
     return Done()

@@ -32,8 +32,8 @@ def choose(act: Act) -> Done:
     if act.word in recipes.TITLES:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
-        run = act.desk.store.runs.get(act.text("id"))
-        filled = act.desk.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
+        run = act.state.store.runs.get(act.text("id"))
+        filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
         if act.word == "run":
             return Done(run=run.id, fill=filled, place=run_switcher.BEGINNING)
         message = f"A new run with the settings of {run.name}. Nothing is made yet."
@@ -98,7 +98,7 @@ def _step(word: str, number: int, total: int) -> str:
 def connections(look: RunView) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
     models = [_model(look, role) for role in ("generator", "labeller")]
-    argilla = look.desk.standby.argilla
+    argilla = look.state.standby.argilla
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
     if look.working and look.job is not None and look.job.what in ("push", "pull"):
         word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
@@ -126,7 +126,7 @@ def _model(look: RunView, role: str) -> tuple[str, str, str, str]:
         if role == "labeller" and recipe.rating is not None:
             return title, "rating", "busy", named_model(spec)
     if spec.preset == "local":
-        model = look.desk.standby.model
+        model = look.state.standby.model
         word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
         return title, word, tone, model.words or "built-in model, for trying only"
     trial = look.trial(spec)

@@ -170,8 +170,8 @@ def _runs(look: RunView) -> Any:
     """The runs that have rows, the newest first."""
     if not _from(look, "run"):
         return gr.update(visible=False)
-    counts = look.desk.store.runs.counts
-    runs = [run for run in look.desk.store.runs.all()[:MOST_RUNS] if counts(run.id).answered]
+    counts = look.state.store.runs.counts
+    runs = [run for run in look.state.store.runs.all()[:MOST_RUNS] if counts(run.id).answered]
     choices = [("", ""), *((f"{run.name}, {fragments.ago(run.created)}", run.id) for run in runs)]
     return gr.update(visible=True, choices=choices)
 
@@ -272,7 +272,7 @@ def take_files(act: Act) -> Done:
     as_found_out = {"inputs.separator": "", "inputs.sheet": "", "inputs.encoding": "", "inputs.header": True}
     filled = {**act.filled, **new, **as_found_out}  # how the file before it was read says nothing of it
     try:
-        kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
+        kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.state.settings)
         return _examined(act, {**filled, "inputs.path": str(kept)})
     except ClaywrightError as error:
         rest = f" {Path(before).name} is no longer the input." if before else ""
@@ -285,13 +285,13 @@ def take_records(act: Act) -> Done:
     if not str(filled["inputs.argilla"] or "").strip():
         return Done(fill=filled)
     left: list[str] = []
-    return _examined(act, act.desk.with_records(filled, left.append), left)
+    return _examined(act, act.state.with_records(filled, left.append), left)
 
 
 def take_run(act: Act) -> Done:
     """The run that was chosen becomes the input: its rows as they are now."""
     filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
-    return _examined(act, act.desk.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
+    return _examined(act, act.state.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
 
 
 def examine(act: Act) -> Done:
@@ -303,14 +303,14 @@ def examine(act: Act) -> Done:
     named = filled[f"inputs.{field}"]
     if task.draws or not str(named or "").strip():
         return Done(fill=filled)
-    return _examined(act, act.desk.with_input(filled))
+    return _examined(act, act.state.with_input(filled))
 
 
 def _examined(act: Act, filled: form_values.Filled, left: Sequence[str] = ()) -> Done:
     task = form_values.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     source = form_values.inputs_of({**filled, **blank}, task)
-    act.desk.check_paths(source)
+    act.state.check_paths(source)
     try:
         seen = uploads.look(source, task.required_columns(), task.recognised)
     except ClaywrightError as error:

@@ -64,7 +64,7 @@ def rated(act: Act) -> Done | None:
     if act.word != "rated":
         return None
     of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
-    known = act.desk.store.browse.aspects(act.run_id) if of == "aspect" else act.desk.store.browse.models(act.run_id)
+    known = act.state.store.browse.aspects(act.run_id) if of == "aspect" else act.state.store.browse.models(act.run_id)
     if of not in ("aspect", "model") or name not in known:
         raise PageError
     return filters.lead_to(act, {of: name, "value": value})
@@ -118,7 +118,7 @@ def _agreeing(look: RunView) -> tuple[str, str, str]:
 def _spending(look: RunView) -> tuple[str, str, str]:
     """The cost of the run's calls, or how many there were."""
     assert look.run is not None
-    lines = stats_tables.spent(look.desk, look.run)
+    lines = stats_tables.spent(look.state, look.run)
     tally = web_stats.added(*(tally for _, _, tally in lines))
     known = pricing.prices(look.recipe) if look.recipe else {}
     dollars = pricing.total([pricing.cost(known, model, each) for _, model, each in lines])
@@ -282,7 +282,7 @@ def _reviewers(look: RunView, agreement: Agreement) -> str:
 def cost(look: RunView) -> str:
     """Calls, tokens, time and money of each stage and model."""
     assert look.run is not None
-    lines = stats_tables.spent(look.desk, look.run)
+    lines = stats_tables.spent(look.state, look.run)
     if not lines:
         return fragments.panel(
             "What it took", "", fragments.note("Nothing yet." if not look.busy else "It is being worked.")
@@ -328,7 +328,7 @@ def take_prices(act: Act) -> Done | None:
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
-        act.desk.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
+        act.state.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
     return None
 
 
@@ -339,7 +339,7 @@ def _number(value: stats_tables.Cell) -> float:
 def lost(look: RunView) -> str:
     """Answers that could not be used, by reason."""
     assert look.run is not None
-    drops = look.desk.store.runs.drop_reasons(look.run.id)
+    drops = look.state.store.runs.drop_reasons(look.run.id)
     if not drops:
         return fragments.panel("Dropped", "answers that could not be used", fragments.note("None."))
     shown = fragments.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])

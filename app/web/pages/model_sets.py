@@ -39,7 +39,7 @@ def _line(look: RunView) -> str:
 
 
 def listed(look: RunView) -> str:
-    items = "".join(_entry(model_set, look) for model_set in look.desk.store.model_sets.all())
+    items = "".join(_entry(model_set, look) for model_set in look.state.store.model_sets.all())
     return confirm.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
 
 
@@ -68,14 +68,14 @@ def _described(model_set: Kept) -> str:
 def save(act: Act) -> Done:
     """Keeps the models that the forms describe, unless the name is taken: then it asks."""
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_models(name, act.filled), "sets")
+    return confirm.kept(WHAT, typed, lambda name: act.state.shelf.keep_models(name, act.filled), "sets")
 
 
 def choose(act: Act) -> Done:
     """Everything that the list can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.desk.store.model_sets.delete)
+        return confirm.deleted(act, WHAT, act.state.store.model_sets.delete)
     try:
         if what == "use":
             message = f"The models are those of “{name}”."

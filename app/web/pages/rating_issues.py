@@ -22,14 +22,14 @@ def first(look: RunView) -> str:
     wide, far = look.counted(stats.wide) or ([], 0)
     if not bad and not far:
         return ""
-    unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
+    unreadable = look.state.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
     items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
     reasons = []
     if bad:
         reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         reasons.append(f"{count(far, 'row')} with ratings far apart")
-    covered = look.desk.store.browse.blind(look.run.id)
+    covered = look.state.store.browse.blind(look.run.id)
     if items and (bad > len(unreadable) or far > len(wide)):
         reasons.append("the first are here")
     items = f'<ul class="looks firsts">{items}</ul>' if items else ""
@@ -73,7 +73,7 @@ def _why(look: RunView, issue: Wide) -> str:
         return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
     ratings = [
         r
-        for r in look.desk.store.ratings.of([issue.row])[issue.row]
+        for r in look.state.store.ratings.of([issue.row])[issue.row]
         if r.response == issue.response and r.value is not None
     ]
     if issue.why == "repeats":

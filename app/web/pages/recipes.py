@@ -102,7 +102,7 @@ def _recipe(look: RunView) -> str:
 
 def _missing(look: RunView) -> str:
     try:
-        look.desk.recipe(look.filled)
+        look.state.recipe(look.filled)
     except FormError as error:
         return f"{error.place.capitalize()}: {error}"
     except (ClaywrightError, OSError) as error:
@@ -135,7 +135,7 @@ def kept(look: RunView) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
-    saved = look.desk.store.recipes.all()
+    saved = look.state.store.recipes.all()
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
@@ -165,16 +165,16 @@ def save(act: Act) -> Done:
     """Keeps what the forms describe, unless the name is taken: then it asks."""
     recipe = _made(act)
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, recipe), "save")
+    return confirm.kept(WHAT, typed, lambda name: act.state.shelf.keep_recipe(name, recipe), "save")
 
 
 def library(act: Act) -> Done:
     """Everything that the list of saved recipes can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
     if what in recipe_compare.SIDES:
         return Done(place={what: act.text("value")})
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.desk.store.recipes.delete)
+        return confirm.deleted(act, WHAT, act.state.store.recipes.delete)
     try:
         if what == "open":
             return _opened(act, form_values.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")
@@ -210,7 +210,7 @@ def _opened(act: Act, filled: form_values.Filled, message: str) -> Done:
 
 def _made(act: Act) -> Recipe:
     try:
-        return act.desk.recipe(act.filled)
+        return act.state.recipe(act.filled)
     except FormError as error:
         raise FormError("save", f"It can't be saved yet. {error.place.capitalize()}: {error}") from error
     except OSError as error:

@@ -15,7 +15,7 @@ TITLE = "Why rows were rejected"
 def panel(look: RunView) -> str:
     """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
     assert look.run is not None
-    browse = look.desk.store.browse
+    browse = look.state.store.browse
     ticked = browse.reasons(look.run.id)
     rejections, rows, with_reason = browse.rejections(look.run.id)
     if not rejections:
@@ -49,6 +49,6 @@ def act_on(act: Act) -> Done | None:
     if act.word != "reason":
         return None
     name = act.text("reason")
-    if name not in [reason.name for reason in act.desk.store.browse.reasons(act.run_id)]:
+    if name not in [reason.name for reason in act.state.store.browse.reasons(act.run_id)]:
         raise PageError
     return filters.lead_to(act, {"reason": name})

@@ -78,7 +78,7 @@ def _editing(look: RunView) -> Row | None:
     row_id = str(look.place.get("editing") or "")
     if not row_id or look.run is None:
         return None
-    rows = look.desk.store.rows.of([row_id])
+    rows = look.state.store.rows.of([row_id])
     return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
 
 
@@ -114,7 +114,7 @@ def _name(look: RunView) -> str:
 
 def change(act: Act) -> Done:
     """What a click on a row's buttons means. Raises RunError where people have the row already, PageError."""
-    row, store = act.row().id, act.desk.store
+    row, store = act.row().id, act.state.store
     match act.word:
         case "drop":
             row_edits.drop(store, row)
@@ -128,7 +128,7 @@ def change(act: Act) -> Done:
             return Done(place={"editing": row, "edited": texts, "edited_answer": 0})
         case "again":
             row_edits.open_row(store, row)
-            act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
+            act.state.jobs.again(store.runs.get(act.run_id), act.state.keys(act.browser), row)
             return Done(place={"again": row, "editing": ""})
     raise PageError
 
@@ -153,5 +153,5 @@ def save_edit(act: Act) -> Done:
     row = _editing(act.look)
     if row is None:
         return Done(place={"editing": ""})
-    row_edits.edit(act.desk.store, row.id, *_written(act), act.desk.settings.owner)
+    row_edits.edit(act.state.store, row.id, *_written(act), act.state.settings.owner)
     return Done(place={"editing": ""}, toast="Saved.")

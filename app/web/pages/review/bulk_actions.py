@@ -36,7 +36,7 @@ def selected(look: RunView) -> list[str]:
     wanted = filters.wanted(look) if chosen else None
     if look.run is None or wanted is None or wanted.narrowed.everything:
         return chosen
-    listed = look.desk.store.browse.among(look.run.id, wanted, chosen, majority=filters.by_majority(look))
+    listed = look.state.store.browse.among(look.run.id, wanted, chosen, majority=filters.by_majority(look))
     return [row for row in chosen if row in listed]
 
 
@@ -82,7 +82,7 @@ def bar(look: RunView) -> str:
         f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
-    total = look.desk.store.browse.count(look.run.id, filters.wanted(look), majority=filters.by_majority(look))
+    total = look.state.store.browse.count(look.run.id, filters.wanted(look), majority=filters.by_majority(look))
     every = fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else ""
     clear = every + fragments.button("Select none", act="select-none")
     return (
@@ -130,7 +130,7 @@ def _select_all(act: Act) -> Done:
     look = act.look
     if look.run is None:
         return Done()
-    listed = look.desk.store.browse.page(
+    listed = look.state.store.browse.page(
         look.run.id, filters.wanted(look), 0, MOST + 1, majority=filters.by_majority(look)
     )
     if len(listed) > MOST:
@@ -141,7 +141,7 @@ def _select_all(act: Act) -> Done:
 def _between(look: RunView, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
     assert look.run is not None
-    browse, query, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
+    browse, query, majority = look.state.store.browse, filters.wanted(look), filters.by_majority(look)
     positions = [browse.place(look.run.id, query, row, majority=majority) for row in (row_id, until)]
     known = sorted(position for position in positions if position is not None)
     if len(known) < 2:
@@ -153,7 +153,7 @@ def _between(look: RunView, row_id: str, until: str) -> list[str]:
 
 def _bulk(act: Act) -> Done:
     """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
-    word, look, store = act.text("word"), act.look, act.desk.store
+    word, look, store = act.text("word"), act.look, act.state.store
     if word not in PAST:
         raise PageError
     if not (chosen := selected(look)) or look.run is None:
@@ -164,7 +164,7 @@ def _bulk(act: Act) -> Done:
         dropped, kept = row_edits.drop_all(store, look.run, rows)
         undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
-        if rows and not (who := act.desk.reviewer(act.browser, deciding=True)):
+        if rows and not (who := act.state.reviewer(act.browser, deciding=True)):
             return Done(place={"naming": dict(act.data)})
         added = store.quick.decide_all(rows, who, word) if rows else []
         undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
@@ -191,10 +191,10 @@ def _was(number: int) -> str:
 def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
     was told of them is not known until then."""
-    undo, store = act.place.get("undo"), act.desk.store
+    undo, store = act.place.get("undo"), act.state.store
     if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
         return Done()
-    job = act.desk.jobs.of(undo.run)
+    job = act.state.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
     number = store.quick.take_back(undo.added) if undo.added else row_edits.keep_all(store, undo.dropped)

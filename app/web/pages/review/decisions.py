@@ -183,16 +183,16 @@ def act_on(act: Act) -> Done | None:
     look, row = act.look, act.row().id
     if look.run is None or verdict.hidden(look, [row]):
         raise RunError("This row is of the blind audit: judge it yourself first.")
-    judged = reviewed_rows.judged_of(act.desk.store, look.run, [row])[row]
+    judged = reviewed_rows.judged_of(act.state.store, look.run, [row])[row]
     if act.word == "unsettle":
-        undone = act.desk.store.settlements.undo(row)
+        undone = act.state.store.settlements.undo(row)
         return Done(place={"row": row}, toast="Settlement undone." if undone else "")
     decision = act.text("decision")
     if decision not in SETTLES:
         raise PageError
     if judged.settled is None and judged.decision != "unsure":
         raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
-    if not (who := act.desk.reviewer(act.browser, deciding=True)):
+    if not (who := act.state.reviewer(act.browser, deciding=True)):
         return Done(place={"row": row, "naming": dict(act.data)})
-    act.desk.store.settlements.settle(row, decision, who)
+    act.state.store.settlements.settle(row, decision, who)
     return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")

@@ -132,12 +132,12 @@ def by_majority(look: RunView) -> bool:
 
 
 def aspects(look: RunView) -> Any:
-    names = look.desk.store.browse.aspects(look.run.id) if look.run else []
+    names = look.state.store.browse.aspects(look.run.id) if look.run else []
     return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
 
 
 def models(look: RunView) -> Any:
-    names = look.desk.store.browse.models(look.run.id) if look.run else []
+    names = look.state.store.browse.models(look.run.id) if look.run else []
     return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
@@ -150,12 +150,12 @@ def orders(look: RunView) -> Any:
 
 
 def reviewers(look: RunView) -> Any:
-    names = look.desk.store.browse.reviewers(look.run.id) if look.run else []
+    names = look.state.store.browse.reviewers(look.run.id) if look.run else []
     return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
 def reasons(look: RunView) -> Any:
-    names = look.desk.store.browse.reasons(look.run.id) if look.run else []
+    names = look.state.store.browse.reasons(look.run.id) if look.run else []
     return gr.update(
         choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
         visible=bool(names),
@@ -176,7 +176,7 @@ def samples(look: RunView) -> Any:
 def wanted(look: RunView) -> Wanted:
     """What the fields ask for; what the run does not have counts for nothing."""
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
-    browse, run = look.desk.store.browse, look.run
+    browse, run = look.state.store.browse, look.run
     known: dict[str, Collection[str]] = {
         "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
         "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
@@ -195,7 +195,7 @@ def wanted(look: RunView) -> Wanted:
 
 def person(look: RunView) -> str:
     """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
-    return OWN + look.desk.reviewer(look.browser)
+    return OWN + look.state.reviewer(look.browser)
 
 
 def chosen(look: RunView) -> list[str]:
@@ -211,7 +211,7 @@ def left_out(look: RunView) -> str:
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]
     if not filters.tells and not by_ratings:
         return ""
-    number = look.desk.store.browse.covered(look.run.id, person(look))
+    number = look.state.store.browse.covered(look.run.id, person(look))
     if not number:
         return ""
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
@@ -225,7 +225,7 @@ def left_out(look: RunView) -> str:
 def none_fits(look: RunView) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
     assert look.run is not None
-    looked_for, browse = wanted(look), look.desk.store.browse
+    looked_for, browse = wanted(look), look.state.store.browse
     names = chosen(look)
     labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
     if len(names) < 2:
@@ -251,5 +251,5 @@ def _described(look: RunView, name: str, value: str) -> str:
     choices = {**FIRST, **MORE}[name][1]
     label = next((label for label, known in choices if known == value), value)
     if name == "reason" and look.run is not None:
-        label = next(reason_label(item) for item in look.desk.store.browse.reasons(look.run.id) if item.name == value)
+        label = next(reason_label(item) for item in look.state.store.browse.reasons(look.run.id) if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

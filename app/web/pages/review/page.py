@@ -145,10 +145,10 @@ def _counted_waiting(look: RunView) -> int:
     if pulled is not None and pulled.missing:
         return look.counts.answered
     try:
-        name = review_argilla.dataset_of(look.desk.store, look.run, form_values.review_of(look.filled))
+        name = review_argilla.dataset_of(look.state.store, look.run, form_values.review_of(look.filled))
     except FormError:
         return look.counts.answered
-    return look.desk.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.desk.settings), name)
+    return look.state.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.state.settings), name)
 
 
 def send_words(look: RunView) -> str:
@@ -187,7 +187,7 @@ def audit(look: RunView) -> str:
         review = form_values.review_of(look.filled)
     except FormError:
         return ""
-    sealed = look.desk.store.reviews.sealed_blind(look.run.id)
+    sealed = look.state.store.reviews.sealed_blind(look.run.id)
     blind = review.is_blind(rows, sealed)
     size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
     if blind:
@@ -210,14 +210,14 @@ def shape(look: RunView) -> str:
     """What a record will hold, in words."""
     if look.run is None or look.recipe is None:
         return ""
-    seen = look.desk.store.rows.page(look.run.id, 0, 50)
+    seen = look.state.store.rows.page(look.run.id, 0, 50)
     if not seen:
         return ""
     recipe = look.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=form_values.review_of(look.filled))
     description = review_argilla.described(
-        shape_of(seen), review_argilla.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
+        shape_of(seen), review_argilla.with_audit(look.state.store, look.run, recipe, look.counts.answered)
     )
     fields, questions = (
         "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
@@ -281,12 +281,12 @@ def _turned(act: Act) -> Done:
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
-    run = act.desk.store.runs.get(act.run_id)
+    run = act.state.store.runs.get(act.run_id)
     changed = amend(
-        act.desk.store, run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
+        act.state.store, run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
         embedder=form_values.embedder_of(act.filled),
     )  # fmt: skip
-    act.desk.jobs.push(changed, act.desk.keys(act.browser), name, withdraw=withdraw)
+    act.state.jobs.push(changed, act.state.keys(act.browser), name, withdraw=withdraw)
     return Done()
 
 
@@ -304,10 +304,10 @@ def take_out(act: Act) -> Done:
 def merge(act: Act) -> Done:
     """The run's verdicts are merged by the rule that was chosen, at once."""
     if act.run_id:
-        amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=form_values.merging_of(act.filled))
+        amend(act.state.store, act.state.store.runs.get(act.run_id), merge=form_values.merging_of(act.filled))
     return Done()
 
 
 def pull(act: Act) -> Done:
-    act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
+    act.state.jobs.pull(act.state.store.runs.get(act.run_id))
     return Done()

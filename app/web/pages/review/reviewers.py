@@ -33,15 +33,15 @@ def build(board: Board) -> None:
 
 def _workspace(look: RunView) -> str:
     sent = argilla.pushes(look)
-    return str(sent[0]["workspace"]) if sent else look.desk.settings.argilla_workspace or ""
+    return str(sent[0]["workspace"]) if sent else look.state.settings.argilla_workspace or ""
 
 
 def reviewers(look: RunView) -> str:
     """Who may review where the rows are, or will be."""
-    if look.desk.standby.argilla.state != "ready":
+    if look.state.standby.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
-    names = look.desk.reviewers(_workspace(look))
-    own = not look.desk.settings.argilla_url
+    names = look.state.reviewers(_workspace(look))
+    own = not look.state.settings.argilla_url
     lines = "".join(
         f"<li><b>{t(name)}</b>"
         + (f'<button type="button" {attrs(act="again", name=name)}>New link</button>' if own else "")
@@ -80,7 +80,7 @@ def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
     sent = argilla.pushes(look)
     to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
     try:
-        invitation = act.desk.invite(name, _workspace(look), to, anew=anew)
+        invitation = act.state.invite(name, _workspace(look), to, anew=anew)
     except ClaywrightError as error:
         raise FormError(PLACE, str(error)) from error
     toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."

@@ -30,7 +30,7 @@ def rows(look: RunView) -> str:
     if chosen is None:
         clear = fragments.button("Clear filters", "press", act="clear-filters")
         return fragments.empty("No row fits", filters.none_fits(look), press=clear)
-    numbers = look.desk.store.rows.numbers(look.run.id, [judged.row.id for judged in [*page, chosen]])
+    numbers = look.state.store.rows.numbers(look.run.id, [judged.row.id for judged in [*page, chosen]])
     at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
     turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
     detail = _detail(look, chosen, numbers[chosen.row.id], turns)
@@ -43,7 +43,7 @@ def beside(look: RunView, row_id: str, by: int) -> str:
     From a row that is no longer listed it leads to the first row of the page that is open.
     """
     assert look.run is not None
-    store, query = look.desk.store, filters.wanted(look)
+    store, query = look.state.store, filters.wanted(look)
     if query.everything:
         index = _place(look, row_id)
         page = store.rows.page(look.run.id, index + by, 1) if index is not None and index + by >= 0 else []
@@ -58,7 +58,7 @@ def beside(look: RunView, row_id: str, by: int) -> str:
 def shown(look: RunView) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
     assert look.run is not None
-    store, query, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
+    store, query, row = look.state.store, filters.wanted(look), str(look.place.get("row") or "")
     offset = int(look.place.get("offset") or 0)
     if query.everything:
         total = look.counts.made
@@ -84,25 +84,25 @@ def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
     row = str(look.place.get("row") or "")
     chosen = next((judged for judged in page if judged.row.id == row), None)
     if chosen is None and row and _place(look, row) is not None:
-        chosen = reviewed_rows.judged_of(look.desk.store, look.run, [row]).get(row)
+        chosen = reviewed_rows.judged_of(look.state.store, look.run, [row]).get(row)
     return chosen or (page[0] if page else None)
 
 
 def _place(look: RunView, row: str) -> int | None:
     try:
-        stored = look.desk.store.rows.get(row)
+        stored = look.state.store.rows.get(row)
     except RunError:
         return None
     if look.run is None or not stored.id.startswith(f"{look.run.id}-"):
         return None
-    return look.desk.store.rows.place(stored)
+    return look.state.store.rows.place(stored)
 
 
 def _list(
     look: RunView, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]
 ) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
-    sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
+    sent, hidden = look.state.store.reviews.were_sent(ids), verdict.hidden(look, ids)
     items = "".join(
         _entry(
             look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
@@ -173,7 +173,7 @@ def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.place.get("raw") == judged.row.id
-    sent = look.desk.store.reviews.were_sent([row.id])
+    sent = look.state.store.reviews.were_sent([row.id])
     conversation = "".join(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)

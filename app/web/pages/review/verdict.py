@@ -98,7 +98,7 @@ def build(board: Board) -> None:
 
 def name_of(look: RunView) -> str:
     """The reviewer's name of what is decided here; "" where that is not known yet."""
-    return look.desk.reviewer(look.browser)
+    return look.state.reviewer(look.browser)
 
 
 def correcting(look: RunView) -> str:
@@ -109,8 +109,8 @@ def correcting(look: RunView) -> str:
 
 def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
     """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
-    blind = look.desk.store.reviews.blind_of(row_ids)
-    return blind - look.desk.store.quick.decided(blind, name_of(look)) if blind else blind
+    blind = look.state.store.reviews.blind_of(row_ids)
+    return blind - look.state.store.quick.decided(blind, name_of(look)) if blind else blind
 
 
 def covered(judged: Judged) -> Judged:
@@ -121,13 +121,13 @@ def covered(judged: Judged) -> Judged:
 
 def letters(look: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
-    order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
+    order = look.state.store.reviews.arrangements([row.id]).get(row.id, [])
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
 def letter_of(look: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
-    order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
+    order = look.state.store.reviews.arrangements([row_id]).get(row_id, [])
     return letter(order.index(index) if index in order else index)
 
 
@@ -138,7 +138,7 @@ def corrected(look: RunView, judged: Judged) -> int:
 
 
 def _judged(look: RunView, row_id: str) -> Judged | None:
-    by_id = reviewed_rows.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+    by_id = reviewed_rows.judged_of(look.state.store, look.run, [row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
@@ -151,7 +151,7 @@ def _begun(look: RunView) -> tuple[str, str]:
 def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
-    verdicts = look.desk.store.reviews.verdicts([judged.row.id])[judged.row.id]
+    verdicts = look.state.store.reviews.verdicts([judged.row.id])[judged.row.id]
     own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
@@ -166,7 +166,7 @@ def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
         verdict.reviewer: tuple(
             str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
         )
-        for verdict in look.desk.store.reviews.verdicts([row_id])[row_id]
+        for verdict in look.state.store.reviews.verdicts([row_id])[row_id]
         if verdict.status == "submitted" and (not own or verdict.reviewer == own)
     }
 
@@ -240,7 +240,7 @@ def _texts(judged: Judged, of: int) -> tuple[str, str]:
 
 def bar(look: RunView, judged: Judged) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
-    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
+    answers = look.state.store.quick.of(judged.row.id, name_of(look))
     buttons = "".join(
         f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
         f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
@@ -273,7 +273,7 @@ def _switch(name: str, label: str) -> str:
 def stars(look: RunView, judged: Judged, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
-    rating = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
+    rating = look.state.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
     buttons = "".join(
         f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
         f' tabindex="{0 if value == (rating or 1) else -1}"'
@@ -304,9 +304,9 @@ def say(act: Act) -> Done | None:
         return Done(place={"naming": {}})
     if act.word not in ("say", "rate", "unsay", "correct"):
         return None
-    look, quick, pressed = act.look, act.desk.store.quick, act.row()
+    look, quick, pressed = act.look, act.state.store.quick, act.row()
     row, decides = pressed.id, act.word != "unsay"
-    who = act.desk.reviewer(act.browser, deciding=decides)
+    who = act.state.reviewer(act.browser, deciding=decides)
     if not who and decides:
         return Done(place={"row": row, "naming": dict(act.data)})
     blind = bool(hidden(look, [row]))
@@ -322,7 +322,7 @@ def say(act: Act) -> Done | None:
             question = rating_question(aspect_of(look), index)
             value = act.number("value", 1, 5)
             again = quick.of(row, who).get(question) == value
-            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], index, aspect_of(look))
+            suggested = None if blind else opinion(look.state.store.ratings.of([row])[row], index, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
             quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(place={"row": row})
@@ -350,7 +350,7 @@ def be(act: Act, do: Do = say) -> Done:
     """This browser decides under that name from now on; what was pressed before it was asked for is done."""
     typed = str((act.extra[0] if act.extra else "") or "")
     try:
-        act.desk.keep(act.browser, {"reviewer.name": named(typed)})
+        act.state.keep(act.browser, {"reviewer.name": named(typed)})
     except SettingsError as error:
         raise FormError("name", str(error)) from error
     pressed = act.place.get("naming") or {}
@@ -383,7 +383,7 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
     look = act.look
     judged = _judged(look, correcting(look)) if correcting(look) else None
-    who = act.desk.reviewer(act.browser, deciding=True)
+    who = act.state.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(place={"correcting": ""})
     if meanwhile(look) and not anyway:
@@ -394,5 +394,5 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     if len(judged.row.responses) > 1:
         changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
-    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
+    act.state.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
     return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
