@@ -208,6 +208,33 @@ def test_pages_know_no_store_no_argilla_and_no_model() -> None:
         assert not imports(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) & wrong, path
 
 
+STORED = {
+    "library": {"Kept"},
+    "local_verdicts": {"Added"},
+    "ratings": {"Wide"},
+    "row_search": {"FILTERS", "ORDERS", "RATED", "SPREAD", "VALUES", "Reason", "Wanted"},
+    "runs": {"Listed", "Run"},
+}
+"""Values that the store gives and takes, by their module: dataclasses, and what the fields of a search may hold."""
+
+
+def test_pages_hold_no_store() -> None:
+    """They read a view of the run, and change things by its methods and those of the app's state."""
+    for path in [*modules("app/web/pages"), *modules("app/web/html"), ROOT / "app" / "web" / "page_builder.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = path.relative_to(ROOT)
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("store", "_store"), f"{name}:{node.lineno} uses a store"
+            if isinstance(node, ast.Import):
+                assert not [alias for alias in node.names if alias.name.startswith("app.store")], name
+            if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith("app.store."):
+                allowed = STORED.get(node.module.removeprefix("app.store").removeprefix("."), set())
+                names = {alias.name for alias in node.names}
+                assert names <= allowed, f"{name} imports {names - allowed} of {node.module}"
+            if isinstance(node, ast.ImportFrom) and node.module == "app":
+                assert "store" not in {alias.name for alias in node.names}, name
+
+
 def test_a_new_task_adds_no_code_to_the_pages() -> None:
     for path in [*filter(page, modules("app")), ROOT / "app" / "web" / "form_values.py"]:
         text = path.read_text(encoding="utf-8")

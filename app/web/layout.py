@@ -195,7 +195,7 @@ class Wires:
         run_id = str(query.get("run") or (newest.id if newest else ""))
         run = self.state.look(browser, "" if run_id == NEW else run_id, {}).run
         recipe = self.state.look(browser, run.id, {}).recipe if run else None
-        if recipe is not None and not self.state.store.forms.get(browser):
+        if recipe is not None and not self.state.knows(browser):
             self.state.keep(browser, self.state.as_pasted({**self.state.usual, **form_values.fill(recipe)}))
         tab = self.open.of(request)
         with tab.lock:

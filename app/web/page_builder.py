@@ -13,7 +13,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.errors import PageError, RunError
+from app.errors import PageError
+from app.store.runs import Run
 from app.web import form_values
 from app.web.form_fields import Form
 from app.web.form_values import Filled
@@ -71,10 +72,12 @@ class Act:
 
     def row(self) -> Row:
         """The row of the run that the button belongs to. Raises PageError, and RunError for one that is not there."""
-        row = self.state.store.rows.get(self.text("row"))
-        if not row.id.startswith(f"{self.run_id}-"):
-            raise RunError(f"There is no row '{row.id}' in this run.")
-        return row
+        return self.state.row(self.run_id, self.text("row"))
+
+    @property
+    def run(self) -> Run:
+        """The run that the tab shows. Raises RunError where there is none."""
+        return self.state.run(self.run_id)
 
 
 @dataclass(frozen=True)

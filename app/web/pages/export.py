@@ -188,7 +188,7 @@ def preview(look: RunView) -> str:
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
-    numbers = look.state.store.rows.numbers(look.run.id, [str(values.get("row_id")) for values in seen.first])
+    numbers = look.rows.numbers([str(values.get("row_id")) for values in seen.first])
     number = count(seen.lines, _one(look.filled["export.format"]))
     line = f"first {len(seen.first)} of {number}" if few else number
     body = "".join(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
@@ -256,7 +256,7 @@ def published(look: RunView) -> str:
 def made(look: RunView) -> str:
     """The files that were made last, to take away: one, one for training and one for testing, or the numbered ones of each."""
     writing = _publishing(look) and look.job is not None and look.job.into == "file"
-    last = look.state.store.runs.last_export(look.run.id) if look.run and not writing else None
+    last = look.last_export if not writing else None
     path = Path(str(last["path"])) if last else None
     if last is None or path is None or not path.is_file() or path.parent.parent != look.state.settings.data / "exports":
         return ""
@@ -298,7 +298,7 @@ def _exported(path: Path) -> dict[str, Path]:
 
 def export(act: Act) -> Done:
     """Starts the job: the file in the data folder, from where the page hands it out; or the rows to the Hub or Argilla."""
-    run = act.state.store.runs.get(act.run_id)
+    run = act.run
     to = form_values.export_of(act.filled)
     kind = act.filled["export.kind"]
     if kind == HUB:

@@ -8,8 +8,7 @@ import gradio as gr
 
 from app.errors import RunError
 from app.recipe import recipe_of, recipe_text
-from app.runs import forecast, pricing
-from app.runs import prompt_preview as peeking
+from app.runs import pricing
 from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count
@@ -181,7 +180,7 @@ def facts(look: RunView) -> str:
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
     rows = look.state.expected(look.wanted)
-    estimate = forecast.forecast(look.state.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    estimate = look.forecast(look.wanted, rows) if rows else None
     if estimate is None or not estimate.calls:
         return ""
     items = [count(estimate.calls, "call")]
@@ -289,19 +288,18 @@ def progress(look: RunView) -> str:
 
 def cards(look: RunView) -> str:
     """Rows of the run: the first ones, or those that came last while it runs."""
-    store = look.state.store
     if look.run is None:
         return _nothing(look)
     first = previewing(look)
     if look.busy and not first and look.job is not None and look.job.what != "again":
-        rows = store.rows.latest(look.run.id, LATEST)
-        numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
+        rows = look.rows.latest(LATEST)
+        numbers = look.rows.numbers([row.id for row in rows])
         latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
-    first_rows = store.rows.first(look.run.id, PREVIEW_ROWS)
+    first_rows = look.rows.first(PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = ""
-    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in first_rows])
+    numbers = look.rows.numbers([row.id for row, _ in first_rows])
     for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
@@ -361,9 +359,7 @@ def peek(act: Act) -> Done:
     if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
         return Done(place={"prompt": None})
     try:
-        first_prompt = peeking.prompt(
-            act.state.store, act.state.settings, recipe, lambda message: None, act.state.keys(act.browser)
-        )
+        first_prompt = act.state.first_prompt(recipe, act.browser)
     except TimeoutError:
         raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
     return Done(place={"prompt": first_prompt.said if first_prompt else [], "prompt_of": serialized})
@@ -396,7 +392,7 @@ def run(act: Act) -> Done:
 
 def retry(act: Act) -> Done:
     """Works what failed again; of a run that is not done, the rest as well."""
-    run = act.state.store.runs.get(act.run_id)
+    run = act.run
     if run.state == "draft":
         act.state.jobs.preview(run, act.state.keys(act.browser), PREVIEW_ROWS)
         return Done()

@@ -32,7 +32,7 @@ def choose(act: Act) -> Done:
     if act.word in recipes.TITLES:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
-        run = act.state.store.runs.get(act.text("id"))
+        run = act.state.run(act.text("id"))
         filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
         if act.word == "run":
             return Done(run=run.id, fill=filled, place=run_switcher.BEGINNING)

@@ -170,8 +170,7 @@ def _runs(look: RunView) -> Any:
     """The runs that have rows, the newest first."""
     if not _from(look, "run"):
         return gr.update(visible=False)
-    counts = look.state.store.runs.counts
-    runs = [run for run in look.state.store.runs.all()[:MOST_RUNS] if counts(run.id).answered]
+    runs = [run for run in look.state.runs()[:MOST_RUNS] if look.state.counts(run).answered]
     choices = [("", ""), *((f"{run.name}, {fragments.ago(run.created)}", run.id) for run in runs)]
     return gr.update(visible=True, choices=choices)
 

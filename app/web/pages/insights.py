@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import gradio as gr
 
 from app.errors import PageError
-from app.recipe import recipe_text
 from app.runs import pricing
 from app.web import stats as web_stats
 from app.web import stats_tables
@@ -64,7 +63,7 @@ def rated(act: Act) -> Done | None:
     if act.word != "rated":
         return None
     of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
-    known = act.state.store.browse.aspects(act.run_id) if of == "aspect" else act.state.store.browse.models(act.run_id)
+    known = act.look.rows.aspects() if of == "aspect" else act.look.rows.models()
     if of not in ("aspect", "model") or name not in known:
         raise PageError
     return filters.lead_to(act, {of: name, "value": value})
@@ -328,7 +327,7 @@ def take_prices(act: Act) -> Done | None:
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
-        act.state.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
+        look.keep_prices(look.wanted)
     return None
 
 
@@ -339,7 +338,7 @@ def _number(value: stats_tables.Cell) -> float:
 def lost(look: RunView) -> str:
     """Answers that could not be used, by reason."""
     assert look.run is not None
-    drops = look.state.store.runs.drop_reasons(look.run.id)
+    drops = look.rows.drop_reasons()
     if not drops:
         return fragments.panel("Dropped", "answers that could not be used", fragments.note("None."))
     shown = fragments.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])

@@ -39,7 +39,7 @@ def _line(look: RunView) -> str:
 
 
 def listed(look: RunView) -> str:
-    items = "".join(_entry(model_set, look) for model_set in look.state.store.model_sets.all())
+    items = "".join(_entry(model_set, look) for model_set in look.state.shelf.model_sets())
     return confirm.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
 
 
@@ -75,7 +75,7 @@ def choose(act: Act) -> Done:
     """Everything that the list can do."""
     what, name, shelf = act.word, act.text("name", ""), act.state.shelf
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.state.store.model_sets.delete)
+        return confirm.deleted(act, WHAT, shelf.delete_models)
     try:
         if what == "use":
             message = f"The models are those of “{name}”."

@@ -15,7 +15,7 @@ import gradio as gr
 from app import recipe
 from app.api_keys import key_variables
 from app.review import argilla as review_argilla
-from app.runs.model_check import Trial, list_models, try_out
+from app.runs.model_check import Trial, list_models
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
@@ -390,7 +390,7 @@ def test_all(act: Act) -> Done:
 
 def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     """Asks them beside the page, which shows what comes; what comes at once is waited for."""
-    state, keys = act.state, act.state.keys(act.browser)
+    state = act.state
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
     pending = {trial_key: Trial(asking=True) for trial_key in different}
@@ -404,7 +404,7 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
         assert task is not None
         state.stops[trial_key] = partial(_cancel, loop, task)
         try:
-            came = await try_out(spec, state.store, state.settings, lambda sentence: None, keys, heard)
+            came = await state.try_out(spec, act.browser, heard)
         except asyncio.CancelledError:  # somebody pressed Stop, and was told so
             return
         finally:

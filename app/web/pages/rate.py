@@ -120,7 +120,7 @@ def cost(look: RunView) -> str:
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
         return ""
-    seen = look.state.store.rows.page(look.run.id, 0, 3)
+    seen = look.rows.page(0, 3)
     if not seen:
         return ""
     labeller = look.described("labeller")
@@ -192,6 +192,5 @@ def ratings(look: RunView) -> str:
 def rate(act: Act) -> Done:
     labeller = form_values.model_of(form_values.part(act.filled, "labeller"), "labeller")
     judge = form_values.rating_of(act.filled)
-    run = act.state.store.runs.get(act.run_id)
-    act.state.jobs.rate(run, act.state.keys(act.browser), judge, labeller)
+    act.state.jobs.rate(act.run, act.state.keys(act.browser), judge, labeller)
     return Done()

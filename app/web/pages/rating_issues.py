@@ -22,14 +22,14 @@ def first(look: RunView) -> str:
     wide, far = look.counted(stats.wide) or ([], 0)
     if not bad and not far:
         return ""
-    unreadable = look.state.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
+    unreadable = look.rows.unreadable(UNREADABLE) if bad else []
     items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
     reasons = []
     if bad:
         reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         reasons.append(f"{count(far, 'row')} with ratings far apart")
-    covered = look.state.store.browse.blind(look.run.id)
+    covered = look.reviews.number_blind()
     if items and (bad > len(unreadable) or far > len(wide)):
         reasons.append("the first are here")
     items = f'<ul class="looks firsts">{items}</ul>' if items else ""
@@ -71,11 +71,7 @@ def _why(look: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
         return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
-    ratings = [
-        r
-        for r in look.state.store.ratings.of([issue.row])[issue.row]
-        if r.response == issue.response and r.value is not None
-    ]
+    ratings = [r for r in look.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
         return f"asked {len(values)} times for {issue.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."

@@ -36,7 +36,7 @@ def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> str:
     def group(title: str, choices: Sequence[tuple[str, str]]) -> str:
         return f'<optgroup label="{title}">{options(choices)}</optgroup>' if choices else ""
 
-    runs = look.state.store.runs.all()[:MOST_RUNS]
+    runs = look.state.runs()[:MOST_RUNS]
     none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
     return (
         f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
@@ -74,7 +74,7 @@ def _settings(look: RunView, saved: Sequence[Kept], choice: str) -> dict[str, st
         if recipe is None:
             raise SettingsError(f"There is no recipe named '{choice.removeprefix(SAVED)}' any more.")
         return settings_of(parts_of(read(recipe)))
-    run = next((run for run in look.state.store.runs.all() if run.id == choice.removeprefix(RUN)), None)
+    run = next((run for run in look.state.runs() if run.id == choice.removeprefix(RUN)), None)
     if run is None:
         raise SettingsError("That run is not there any more.")
     try:

@@ -135,7 +135,7 @@ def kept(look: RunView) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
-    saved = look.state.store.recipes.all()
+    saved = look.state.shelf.recipes()
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
@@ -174,7 +174,7 @@ def library(act: Act) -> Done:
     if what in recipe_compare.SIDES:
         return Done(place={what: act.text("value")})
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.state.store.recipes.delete)
+        return confirm.deleted(act, WHAT, shelf.delete_recipe)
     try:
         if what == "open":
             return _opened(act, form_values.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")

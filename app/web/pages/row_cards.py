@@ -230,8 +230,8 @@ def _losses(look: RunView) -> str:
     """What failed or was dropped, by reason, with a button for what can be tried again."""
     run = look.run
     assert run is not None
-    failures = Counter(why for _, why in look.state.store.rows.failures(run.id))
-    drops = look.state.store.runs.drop_reasons(run.id)
+    failures = Counter(why for _, why in look.rows.failures())
+    drops = look.rows.drop_reasons()
     if not failures and not drops:
         return ""
     again = "" if look.busy else "<span class=note>can be tried again</span>"

@@ -6,7 +6,6 @@ from typing import Any
 import gradio as gr
 
 from app.errors import PageError
-from app.runs import row_edits
 from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
@@ -78,8 +77,7 @@ def _editing(look: RunView) -> Row | None:
     row_id = str(look.place.get("editing") or "")
     if not row_id or look.run is None:
         return None
-    rows = look.state.store.rows.of([row_id])
-    return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
+    return look.rows.get(row_id)
 
 
 def _texts(look: RunView) -> tuple[str, str]:
@@ -114,21 +112,21 @@ def _name(look: RunView) -> str:
 
 def change(act: Act) -> Done:
     """What a click on a row's buttons means. Raises RunError where people have the row already, PageError."""
-    row, store = act.row().id, act.state.store
+    row, rows = act.row().id, act.look.rows
     match act.word:
         case "drop":
-            row_edits.drop(store, row)
+            rows.drop(row)
             return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
         case "keep":
-            row_edits.keep(store, row)
+            rows.keep(row)
             return Done(toast="Kept.")
         case "edit":
-            now = row_edits.open_row(store, row)
+            now = rows.open(row)
             texts = now.instruction, tuple(response.text for response in now.responses)
             return Done(place={"editing": row, "edited": texts, "edited_answer": 0})
         case "again":
-            row_edits.open_row(store, row)
-            act.state.jobs.again(store.runs.get(act.run_id), act.state.keys(act.browser), row)
+            rows.open(row)
+            act.state.jobs.again(act.run, act.state.keys(act.browser), row)
             return Done(place={"again": row, "editing": ""})
     raise PageError
 
@@ -153,5 +151,5 @@ def save_edit(act: Act) -> Done:
     row = _editing(act.look)
     if row is None:
         return Done(place={"editing": ""})
-    row_edits.edit(act.state.store, row.id, *_written(act), act.state.settings.owner)
+    act.look.rows.edit(row.id, *_written(act), act.state.settings.owner)
     return Done(place={"editing": ""}, toast="Saved.")

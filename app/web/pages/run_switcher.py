@@ -5,9 +5,6 @@ import time
 from collections.abc import Mapping
 
 from app.errors import RunError
-from app.runs import run_recipes
-from app.store import maintenance
-from app.store.lease import at_work, standing
 from app.store.runs import Listed, Run
 from app.web import form_values
 from app.web.html import fragments
@@ -45,8 +42,7 @@ def state_word(standing: str, sent: bool, busy: bool) -> str:
 
 def menu(look: RunView, tools: str) -> str:
     """The list under the switcher. `tools` is HTML that stands beside it where there is room."""
-    store = look.state.store
-    runs, listed = store.runs.all(), store.runs.listed()
+    runs, listed = look.state.runs(), look.state.listed_runs()
     items = "".join(_entry(run, look, listed) for run in runs[:MOST_RUNS])
     more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
     find = (
@@ -81,8 +77,8 @@ def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     title = TASKS[kind].title if kind in TASKS else kind
     known = listed.get(run.id, Listed(0, False))
     here = look.run is not None and run.id == look.run.id
-    busy = look.busy if here else _busy(look, run)
-    word = standing_word(look) if here else state_word(standing(run), known.sent, busy)
+    busy = look.busy if here else look.state.busy(run)
+    word = standing_word(look) if here else state_word(look.state.standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
     if look.place.get("run to delete", ("", 0.0))[0] == run.id:
         return f"<li>{_question(look, run)}</li>"
@@ -97,14 +93,9 @@ def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     )
 
 
-def _busy(look: RunView, run: Run) -> bool:
-    job = look.state.jobs.of(run.id)
-    return (job is not None and job.state == "working") or at_work(run)
-
-
 def _question(look: RunView, run: Run) -> str:
     """What is lost with a run, before it is."""
-    counts = look.state.store.runs.counts(run.id)
+    counts = look.state.counts(run)
     lost = [count(counts.answered, "row")]
     lost += [count(counts.ratings, "rating")] if counts.ratings else []
     lost += [f"what people said of {count(counts.seen, 'row')}"] if counts.seen else []
@@ -125,21 +116,19 @@ def _question(look: RunView, run: Run) -> str:
 
 def new_run(act: Act) -> Done:
     """Leads to Generate, where a new run begins with the settings as they are, under a name that no run has yet."""
-    names = {run.name for run in act.state.store.runs.all()}
+    names = {run.name for run in act.state.runs()}
     filled = {**act.filled, "name": form_values.fresh_name(str(act.filled["name"] or ""), names)}
     return Done(run="", fill=filled, place=BEGINNING, page="generate")
 
 
 def end(act: Act) -> Done:
     """The first click asks, a second one deletes; never while something works on the run."""
-    store, run = act.state.store, act.state.store.runs.get(act.text("id"))
+    run = act.state.run(act.text("id"))
     pending, when = act.place.get("run to delete", ("", 0.0))
     if pending != run.id or time.monotonic() - when < TWICE:
         return Done(place={**CALM, "run to delete": (run.id, time.monotonic() if pending != run.id else when)})
     try:
-        if (job := act.state.jobs.of(run.id)) is not None and job.state == "working":
-            raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
-        maintenance.delete(store, run)
+        act.state.delete_run(run)
     except RunError as error:
         return Done(problems={"run end": str(error)})
     here = {"run": "", **BEGINNING} if act.run_id == run.id else CALM
@@ -148,11 +137,11 @@ def end(act: Act) -> Done:
 
 
 def rename(act: Act) -> Done:
-    run = act.state.store.runs.get(act.text("id"))
+    run = act.state.run(act.text("id"))
     try:
         name = named(act.text("value", ""))
     except SettingsError as error:
         return Done(problems={"run name": str(error)})
-    run_recipes.rename(act.state.store, run, name)
+    act.state.rename_run(run, name)
     fill = {**act.filled, "name": name} if run.id == act.run_id else None
     return Done(fill=fill, place=CALM, toast=f"The run is called “{name}” now.")

@@ -132,7 +132,7 @@ def reviewers(look: RunView) -> str:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
     if look.run is None or not look.counts.reviewed:
         return ""
-    people = look.state.store.reviews.reviewers(look.run.id)
+    people = look.reviews.rows_by_reviewer()
     cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
     rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
     return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
@@ -142,8 +142,7 @@ def pushes(look: RunView) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
-    server = argilla.argilla_name(look.state.settings)
-    return [push for push in look.state.store.reviews.pushes(look.run.id) if push["server"] == server]
+    return look.reviews.pushes()
 
 
 def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) -> str:
@@ -155,10 +154,10 @@ def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) ->
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
-    number = look.state.store.reviews.number_there(look.run.id, dataset, row)
+    number = look.reviews.number_there(dataset, row)
     owner = argilla.owner(look.state.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
-    status = next(own, "") or look.state.store.quick.status_there(row, dataset)
+    status = next(own, "") or look.reviews.status_there(dataset, row)
     is_done = any(verdict.status == "submitted" for verdict in verdicts)
     if not number or (owner is not None and is_done and not status):
         return ""
@@ -170,7 +169,7 @@ def _dataset(look: RunView) -> str:
     if look.run is None or not sent:
         return ""
     last, counts = sent[0], look.counts
-    people = look.state.store.reviews.reviewers(look.run.id)
+    people = look.reviews.rows_by_reviewer()
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
     progress = fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed")
     cells = [
@@ -189,7 +188,7 @@ def _dataset(look: RunView) -> str:
 
 def _samples(look: RunView) -> str:
     """How far the audit and the queue are."""
-    samples = look.state.store.reviews.samples(look.run.id) if look.run else {}
+    samples = look.reviews.samples() if look.run else {}
     if "audit" not in samples:
         return ""
     sent, seen = samples["audit"]

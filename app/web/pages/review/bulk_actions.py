@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.errors import PageError, RunError
-from app.runs import row_edits
+from app.runs.row_edits import Dropped
 from app.store.local_verdicts import Added
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
@@ -23,7 +23,7 @@ class Undo:
     run: str
     sentence: str
     added: tuple[Added, ...] = ()
-    dropped: tuple[row_edits.Dropped, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def number(self) -> int:
@@ -36,7 +36,7 @@ def selected(look: RunView) -> list[str]:
     wanted = filters.wanted(look) if chosen else None
     if look.run is None or wanted is None or wanted.narrowed.everything:
         return chosen
-    listed = look.state.store.browse.among(look.run.id, wanted, chosen, majority=filters.by_majority(look))
+    listed = look.rows.fitting(wanted, chosen)
     return [row for row in chosen if row in listed]
 
 
@@ -82,7 +82,7 @@ def bar(look: RunView) -> str:
         f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
-    total = look.state.store.browse.count(look.run.id, filters.wanted(look), majority=filters.by_majority(look))
+    total = look.rows.count(filters.wanted(look))
     every = fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else ""
     clear = every + fragments.button("Select none", act="select-none")
     return (
@@ -130,9 +130,7 @@ def _select_all(act: Act) -> Done:
     look = act.look
     if look.run is None:
         return Done()
-    listed = look.state.store.browse.page(
-        look.run.id, filters.wanted(look), 0, MOST + 1, majority=filters.by_majority(look)
-    )
+    listed = look.rows.search(filters.wanted(look), 0, MOST + 1)
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
     return Done(place={"selected": tuple(listed), "anchor": ""})
@@ -140,33 +138,32 @@ def _select_all(act: Act) -> Done:
 
 def _between(look: RunView, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
-    assert look.run is not None
-    browse, query, majority = look.state.store.browse, filters.wanted(look), filters.by_majority(look)
-    positions = [browse.place(look.run.id, query, row, majority=majority) for row in (row_id, until)]
+    query = filters.wanted(look)
+    positions = [look.rows.index_in(query, row) for row in (row_id, until)]
     known = sorted(position for position in positions if position is not None)
     if len(known) < 2:
         return [until]
     if known[1] - known[0] >= MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
-    return browse.page(look.run.id, query, known[0], known[1] - known[0] + 1, majority=majority)
+    return look.rows.search(query, known[0], known[1] - known[0] + 1)
 
 
 def _bulk(act: Act) -> Done:
     """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
-    word, look, store = act.text("word"), act.look, act.state.store
+    word, look = act.text("word"), act.look
     if word not in PAST:
         raise PageError
     if not (chosen := selected(look)) or look.run is None:
         return Done()
-    blind = store.reviews.blind_of(chosen)
+    blind = look.reviews.blind(chosen)
     rows = [row for row in chosen if row not in blind]
     if word == "drop":
-        dropped, kept = row_edits.drop_all(store, look.run, rows)
+        dropped, kept = look.rows.drop_all(rows)
         undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
         if rows and not (who := act.state.reviewer(act.browser, deciding=True)):
             return Done(place={"naming": dict(act.data)})
-        added = store.quick.decide_all(rows, who, word) if rows else []
+        added = look.reviews.decide_all(rows, who, word) if rows else []
         undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
     return Done(place={"undo": undo, "selected": (), "anchor": ""})
 
@@ -191,13 +188,13 @@ def _was(number: int) -> str:
 def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
     was told of them is not known until then."""
-    undo, store = act.place.get("undo"), act.state.store
+    undo, look = act.place.get("undo"), act.look
     if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
         return Done()
     job = act.state.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
-    number = store.quick.take_back(undo.added) if undo.added else row_edits.keep_all(store, undo.dropped)
+    number = look.reviews.take_back(undo.added) if undo.added else look.rows.keep_all(undo.dropped)
     left = undo.number - number
     message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:

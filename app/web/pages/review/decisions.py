@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from app.errors import PageError, RunError
-from app.review import reviewed_rows
-from app.store.pushes import OWN
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import verdict
+from app.web.run_reviews import given_in_app
 from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
@@ -80,7 +79,7 @@ def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
         pill = fragments.pill(*DECIDED[review.decision]) if review.decision else fragments.pill("no decision")
     else:
         pill = fragments.pill(review.status)
-    where = "in the app" if review.reviewer_id.startswith(OWN) else "in Argilla"
+    where = "in the app" if given_in_app(review) else "in Argilla"
     blind = ", without the labeller's ratings in sight" if review.blind else ""
     when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
     lines = "".join(
@@ -183,9 +182,9 @@ def act_on(act: Act) -> Done | None:
     look, row = act.look, act.row().id
     if look.run is None or verdict.hidden(look, [row]):
         raise RunError("This row is of the blind audit: judge it yourself first.")
-    judged = reviewed_rows.judged_of(act.state.store, look.run, [row])[row]
+    judged = look.rows.reviewed([row])[row]
     if act.word == "unsettle":
-        undone = act.state.store.settlements.undo(row)
+        undone = look.reviews.unsettle(row)
         return Done(place={"row": row}, toast="Settlement undone." if undone else "")
     decision = act.text("decision")
     if decision not in SETTLES:
@@ -194,5 +193,5 @@ def act_on(act: Act) -> Done | None:
         raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
     if not (who := act.state.reviewer(act.browser, deciding=True)):
         return Done(place={"row": row, "naming": dict(act.data)})
-    act.state.store.settlements.settle(row, decision, who)
+    look.reviews.settle(row, decision, who)
     return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")

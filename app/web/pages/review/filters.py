@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import gradio as gr
 
-from app.store.pushes import OWN
 from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
 from app.web.html import fragments
 from app.web.html.fragments import count
@@ -123,21 +122,16 @@ def nothing() -> dict[str, str]:
     return {f"browse.{name}": "" for name in FILTERS}
 
 
-def by_majority(look: RunView) -> bool:
-    """True where the majority of reviewers decides a row."""
-    return look.recipe is None or look.recipe.merge.decision == "majority"
-
-
 # -- what there is to choose
 
 
 def aspects(look: RunView) -> Any:
-    names = look.state.store.browse.aspects(look.run.id) if look.run else []
+    names = look.rows.aspects() if look.run else []
     return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
 
 
 def models(look: RunView) -> Any:
-    names = look.state.store.browse.models(look.run.id) if look.run else []
+    names = look.rows.models() if look.run else []
     return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
@@ -150,12 +144,12 @@ def orders(look: RunView) -> Any:
 
 
 def reviewers(look: RunView) -> Any:
-    names = look.state.store.browse.reviewers(look.run.id) if look.run else []
+    names = look.reviews.reviewers() if look.run else []
     return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
 def reasons(look: RunView) -> Any:
-    names = look.state.store.browse.reasons(look.run.id) if look.run else []
+    names = look.reviews.reasons() if look.run else []
     return gr.update(
         choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
         visible=bool(names),
@@ -176,26 +170,21 @@ def samples(look: RunView) -> Any:
 def wanted(look: RunView) -> Wanted:
     """What the fields ask for; what the run does not have counts for nothing."""
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
-    browse, run = look.state.store.browse, look.run
     known: dict[str, Collection[str]] = {
         "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
         "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
     }  # fmt: skip
-    if run is not None:
-        for name, find in (("aspect", browse.aspects), ("model", browse.models), ("reviewer", browse.reviewers)):
-            known[name] = find(run.id) if fields[name] else []
-        known["reason"] = [item.name for item in browse.reasons(run.id)] if fields["reason"] else []
+    if look.run is not None:
+        finds = (("aspect", look.rows.aspects), ("model", look.rows.models), ("reviewer", look.reviews.reviewers))
+        for name, find in finds:
+            known[name] = find() if fields[name] else []
+        known["reason"] = [item.name for item in look.reviews.reasons()] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
     if not fields["order"] and look.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
-    return Wanted(**cast(Any, fields), person=person(look))
-
-
-def person(look: RunView) -> str:
-    """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
-    return OWN + look.state.reviewer(look.browser)
+    return Wanted(**cast(Any, fields), person=look.person)
 
 
 def chosen(look: RunView) -> list[str]:
@@ -211,7 +200,7 @@ def left_out(look: RunView) -> str:
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]
     if not filters.tells and not by_ratings:
         return ""
-    number = look.state.store.browse.covered(look.run.id, person(look))
+    number = look.reviews.number_covered(look.person)
     if not number:
         return ""
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
@@ -224,8 +213,7 @@ def left_out(look: RunView) -> str:
 
 def none_fits(look: RunView) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
-    assert look.run is not None
-    looked_for, browse = wanted(look), look.state.store.browse
+    looked_for = wanted(look)
     names = chosen(look)
     labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
     if len(names) < 2:
@@ -234,7 +222,7 @@ def none_fits(look: RunView) -> str:
     for name in names:
         if looked_for.text and name != "text":
             continue  # texts would be read anew for each
-        fits = browse.count(look.run.id, looked_for.without(name), majority=by_majority(look))
+        fits = look.rows.count(looked_for.without(name))
         if fits:
             counts[name] = fits
     sentence = f"No row has all of this: {'; '.join(labels.values())}."
@@ -251,5 +239,5 @@ def _described(look: RunView, name: str, value: str) -> str:
     choices = {**FIRST, **MORE}[name][1]
     label = next((label for label, known in choices if known == value), value)
     if name == "reason" and look.run is not None:
-        label = next(reason_label(item) for item in look.state.store.browse.reasons(look.run.id) if item.name == value)
+        label = next(reason_label(item) for item in look.reviews.reasons() if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

@@ -7,8 +7,6 @@ import gradio as gr
 
 from app.errors import PageError
 from app.review import argilla as review_argilla
-from app.runs.run_recipes import amend
-from app.store.pushes import audit_of
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
@@ -145,10 +143,9 @@ def _counted_waiting(look: RunView) -> int:
     if pulled is not None and pulled.missing:
         return look.counts.answered
     try:
-        name = review_argilla.dataset_of(look.state.store, look.run, form_values.review_of(look.filled))
+        return look.reviews.waiting(form_values.review_of(look.filled))
     except FormError:
         return look.counts.answered
-    return look.state.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.state.settings), name)
 
 
 def send_words(look: RunView) -> str:
@@ -187,9 +184,9 @@ def audit(look: RunView) -> str:
         review = form_values.review_of(look.filled)
     except FormError:
         return ""
-    sealed = look.state.store.reviews.sealed_blind(look.run.id)
+    sealed = look.reviews.sealed_blind()
     blind = review.is_blind(rows, sealed)
-    size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
+    size = f"{count(rows, 'row')}: the audit ({look.reviews.audit_size(rows):,} of them) goes"
     if blind:
         message = f"{size} without ratings and reasons, so that people judge on their own."
     elif review.blind_audit != "auto":
@@ -210,15 +207,13 @@ def shape(look: RunView) -> str:
     """What a record will hold, in words."""
     if look.run is None or look.recipe is None:
         return ""
-    seen = look.state.store.rows.page(look.run.id, 0, 50)
+    seen = look.rows.page(0, 50)
     if not seen:
         return ""
     recipe = look.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=form_values.review_of(look.filled))
-    description = review_argilla.described(
-        shape_of(seen), review_argilla.with_audit(look.state.store, look.run, recipe, look.counts.answered)
-    )
+    description = review_argilla.described(shape_of(seen), look.reviews.with_audit(recipe, look.counts.answered))
     fields, questions = (
         "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
     )
@@ -281,9 +276,8 @@ def _turned(act: Act) -> Done:
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
-    run = act.state.store.runs.get(act.run_id)
-    changed = amend(
-        act.state.store, run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
+    changed = act.state.amend(
+        act.run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
         embedder=form_values.embedder_of(act.filled),
     )  # fmt: skip
     act.state.jobs.push(changed, act.state.keys(act.browser), name, withdraw=withdraw)
@@ -304,10 +298,10 @@ def take_out(act: Act) -> Done:
 def merge(act: Act) -> Done:
     """The run's verdicts are merged by the rule that was chosen, at once."""
     if act.run_id:
-        amend(act.state.store, act.state.store.runs.get(act.run_id), merge=form_values.merging_of(act.filled))
+        act.state.amend(act.run, merge=form_values.merging_of(act.filled))
     return Done()
 
 
 def pull(act: Act) -> Done:
-    act.state.jobs.pull(act.state.store.runs.get(act.run_id))
+    act.state.jobs.pull(act.run)
     return Done()

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from app.errors import RunError
-from app.review import reviewed_rows
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.html.search_hits import excerpt, marked
@@ -30,7 +28,7 @@ def rows(look: RunView) -> str:
     if chosen is None:
         clear = fragments.button("Clear filters", "press", act="clear-filters")
         return fragments.empty("No row fits", filters.none_fits(look), press=clear)
-    numbers = look.state.store.rows.numbers(look.run.id, [judged.row.id for judged in [*page, chosen]])
+    numbers = look.rows.numbers([judged.row.id for judged in [*page, chosen]])
     at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
     turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
     detail = _detail(look, chosen, numbers[chosen.row.id], turns)
@@ -42,67 +40,52 @@ def beside(look: RunView, row_id: str, by: int) -> str:
 
     From a row that is no longer listed it leads to the first row of the page that is open.
     """
-    assert look.run is not None
-    store, query = look.state.store, filters.wanted(look)
+    query = filters.wanted(look)
     if query.everything:
-        index = _place(look, row_id)
-        page = store.rows.page(look.run.id, index + by, 1) if index is not None and index + by >= 0 else []
+        index = look.rows.index(row_id)
+        page = look.rows.page(index + by, 1) if index is not None and index + by >= 0 else []
         return page[0].id if page else ""
-    majority = look.recipe is None or look.recipe.merge.decision == "majority"
-    index = store.browse.place(look.run.id, query, row_id, majority=majority)
+    index = look.rows.index_in(query, row_id)
     to = int(look.place.get("offset") or 0) if index is None else index + by
-    ids = store.browse.page(look.run.id, query, to, 1, majority=majority) if to >= 0 else []
+    ids = look.rows.search(query, to, 1) if to >= 0 else []
     return ids[0] if ids else ""
 
 
 def shown(look: RunView) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
-    assert look.run is not None
-    store, query, row = look.state.store, filters.wanted(look), str(look.place.get("row") or "")
+    query, row = filters.wanted(look), str(look.place.get("row") or "")
     offset = int(look.place.get("offset") or 0)
     if query.everything:
         total = look.counts.made
-        if row and (index := _place(look, row)) is not None:
+        if row and (index := look.rows.index(row)) is not None:
             offset = index // PAGE * PAGE
         offset = offset if offset < total else 0
-        return reviewed_rows.judged_page(store, look.run, offset, PAGE), offset, total
-    majority = filters.by_majority(look)
-    if not (total := store.browse.count(look.run.id, query, majority=majority)):
+        return look.rows.reviewed_page(offset, PAGE), offset, total
+    if not (total := look.rows.count(query)):
         return [], 0, 0
-    ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
+    ids = look.rows.search(query, offset, PAGE)
     if not ids or (row and row not in ids):
-        index = store.browse.place(look.run.id, query, row, majority=majority)
+        index = look.rows.index_in(query, row)
         offset = offset if index is None and offset < total else (index or 0) // PAGE * PAGE
-        ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
-    judged = reviewed_rows.judged_of(store, look.run, ids)
+        ids = look.rows.search(query, offset, PAGE)
+    judged = look.rows.reviewed(ids)
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
 def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
-    assert look.run is not None
     row = str(look.place.get("row") or "")
     chosen = next((judged for judged in page if judged.row.id == row), None)
-    if chosen is None and row and _place(look, row) is not None:
-        chosen = reviewed_rows.judged_of(look.state.store, look.run, [row]).get(row)
+    if chosen is None and row and look.rows.index(row) is not None:
+        chosen = look.rows.reviewed([row]).get(row)
     return chosen or (page[0] if page else None)
-
-
-def _place(look: RunView, row: str) -> int | None:
-    try:
-        stored = look.state.store.rows.get(row)
-    except RunError:
-        return None
-    if look.run is None or not stored.id.startswith(f"{look.run.id}-"):
-        return None
-    return look.state.store.rows.place(stored)
 
 
 def _list(
     look: RunView, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]
 ) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
-    sent, hidden = look.state.store.reviews.were_sent(ids), verdict.hidden(look, ids)
+    sent, hidden = look.reviews.sent(ids), verdict.hidden(look, ids)
     items = "".join(
         _entry(
             look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
@@ -173,7 +156,7 @@ def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.place.get("raw") == judged.row.id
-    sent = look.state.store.reviews.were_sent([row.id])
+    sent = look.reviews.sent([row.id])
     conversation = "".join(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from app.errors import PageError, RunError
-from app.review import reviewed_rows
 from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
@@ -98,7 +97,7 @@ def build(board: Board) -> None:
 
 def name_of(look: RunView) -> str:
     """The reviewer's name of what is decided here; "" where that is not known yet."""
-    return look.state.reviewer(look.browser)
+    return look.reviewer
 
 
 def correcting(look: RunView) -> str:
@@ -109,8 +108,8 @@ def correcting(look: RunView) -> str:
 
 def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
     """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
-    blind = look.state.store.reviews.blind_of(row_ids)
-    return blind - look.state.store.quick.decided(blind, name_of(look)) if blind else blind
+    blind = look.reviews.blind(row_ids)
+    return blind - look.reviews.decided(blind, name_of(look)) if blind else blind
 
 
 def covered(judged: Judged) -> Judged:
@@ -121,13 +120,13 @@ def covered(judged: Judged) -> Judged:
 
 def letters(look: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
-    order = look.state.store.reviews.arrangements([row.id]).get(row.id, [])
+    order = look.reviews.order(row.id)
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
 def letter_of(look: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
-    order = look.state.store.reviews.arrangements([row_id]).get(row_id, [])
+    order = look.reviews.order(row_id)
     return letter(order.index(index) if index in order else index)
 
 
@@ -138,7 +137,7 @@ def corrected(look: RunView, judged: Judged) -> int:
 
 
 def _judged(look: RunView, row_id: str) -> Judged | None:
-    by_id = reviewed_rows.judged_of(look.state.store, look.run, [row_id]) if look.run is not None else {}
+    by_id = look.rows.reviewed([row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
@@ -151,7 +150,7 @@ def _begun(look: RunView) -> tuple[str, str]:
 def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
-    verdicts = look.state.store.reviews.verdicts([judged.row.id])[judged.row.id]
+    verdicts = look.reviews.verdicts(judged.row.id)
     own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
@@ -166,7 +165,7 @@ def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
         verdict.reviewer: tuple(
             str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
         )
-        for verdict in look.state.store.reviews.verdicts([row_id])[row_id]
+        for verdict in look.reviews.verdicts(row_id)
         if verdict.status == "submitted" and (not own or verdict.reviewer == own)
     }
 
@@ -240,7 +239,7 @@ def _texts(judged: Judged, of: int) -> tuple[str, str]:
 
 def bar(look: RunView, judged: Judged) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
-    answers = look.state.store.quick.of(judged.row.id, name_of(look))
+    answers = look.reviews.answers(judged.row.id, name_of(look))
     buttons = "".join(
         f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
         f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
@@ -273,7 +272,7 @@ def _switch(name: str, label: str) -> str:
 def stars(look: RunView, judged: Judged, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
-    rating = look.state.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
+    rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
     buttons = "".join(
         f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
         f' tabindex="{0 if value == (rating or 1) else -1}"'
@@ -304,7 +303,7 @@ def say(act: Act) -> Done | None:
         return Done(place={"naming": {}})
     if act.word not in ("say", "rate", "unsay", "correct"):
         return None
-    look, quick, pressed = act.look, act.state.store.quick, act.row()
+    look, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
     who = act.state.reviewer(act.browser, deciding=decides)
     if not who and decides:
@@ -315,19 +314,21 @@ def say(act: Act) -> Done | None:
             decision = act.text("said")
             if decision not in [word for word, _, _ in DECISIONS]:
                 raise PageError
-            quick.say(row, who, {DECISION: decision}, {}, blind=blind)
+            look.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
             return Done(place={"row": row, "correcting": ""})
         case "rate":
             index = act.number("place", 0, len(pressed.responses) - 1)
             question = rating_question(aspect_of(look), index)
             value = act.number("value", 1, 5)
-            again = quick.of(row, who).get(question) == value
-            suggested = None if blind else opinion(look.state.store.ratings.of([row])[row], index, aspect_of(look))
+            again = look.reviews.answers(row, who).get(question) == value
+            suggested = None if blind else opinion(look.rows.ratings(row), index, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
-            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(place={"row": row})
         case "unsay":
-            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded", blind=blind)
+            look.reviews.answer(
+                row, who, dict.fromkeys(look.reviews.answers(row, who)), {}, status="discarded", blind=blind
+            )
             return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
         case "correct":
             if correcting(look) == row:
@@ -394,5 +395,5 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     if len(judged.row.responses) > 1:
         changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
-    act.state.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
+    look.reviews.answer(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
     return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
