@@ -16,8 +16,9 @@ from app.web.pages.review import bulk_actions, filters, verdict
 from app.web.pages.review import page as review_page
 from app.web.pages.review.rows import rows
 from app.web.state import AppState
+from app.web.tab_state import ReviewPart, TabState, Undo
 from feedback.types import Verdict
-from tests.desks import at_desk
+from tests.desks import after, at_desk
 from tests.rows import edit, with_run
 
 ME = "tester (in the app)"
@@ -35,17 +36,17 @@ class Tab:
 
     def __init__(self, desk: AppState, run: Run, browser: str = "first") -> None:
         self.desk, self.run, self.browser = desk, run, browser
-        self.place: dict[str, Any] = {}
+        self.state = TabState()
         self.ids = [row.id for row in desk.store.rows.page(run.id, 0, 100)]
 
     def press(self, act: str, row: int | None = None, **data: Any) -> None:
         about = {} if row is None else {"row": self.ids[row]}
         filled = self.desk.filled(self.browser)
         done = review_page.pressed(
-            Act(self.desk, self.browser, self.run.id, filled, self.place, {"act": act, **about, **data})
+            Act(self.desk, self.browser, self.run.id, filled, self.state, {"act": act, **about, **data})
         )
         assert done is not None
-        self.place |= done.place
+        self.state = after(done, self.state)
 
     def select(self, *numbers: int) -> None:
         for number in numbers:
@@ -53,11 +54,11 @@ class Tab:
 
     @property
     def bar(self) -> str:
-        return bulk_actions.bar(self.desk.look(self.browser, self.run.id, self.place))
+        return bulk_actions.bar(self.desk.look(self.browser, self.run.id, self.state))
 
     @property
     def chosen(self) -> list[int]:
-        look = self.desk.look(self.browser, self.run.id, self.place)
+        look = self.desk.look(self.browser, self.run.id, self.state)
         return sorted(self.ids.index(row) for row in bulk_actions.selected(look))
 
 
@@ -82,7 +83,7 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: AppState
     assert tab.chosen == [5] and "<b>1 row selected</b>" in tab.bar
     tab.press("select", 21, shift="yes")  # over three pages of the list
     assert tab.chosen == list(range(5, 22)) and "<b>17 rows selected</b>" in tab.bar
-    page = rows(desk.look("first", tab.run.id, tab.place))
+    page = rows(desk.look("first", tab.run.id, tab.state))
     assert page.count('aria-checked="true"') == 5 and page.count('data-key="x"') == 1
     desk.keep("first", {"browse.text": "number 2", "browse.rating": ""})
     tab.press("select-none")
@@ -102,7 +103,7 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: AppState, narrow: d
     store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
     tab.press("select-all")
     desk.keep("first", narrow)
-    look = desk.look("first", tab.run.id, tab.place)
+    look = desk.look("first", tab.run.id, tab.state)
     listed = store.browse.page(tab.run.id, filters.wanted(look), 0, 50)
     assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
     left = 20 - len(listed)
@@ -275,10 +276,10 @@ def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: AppState)
     tab = Tab(desk, with_run(store, 2), "second")
     tab.select(0, 1)
     tab.press("bulk", word="reject")
-    assert tab.place["naming"] == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
+    assert tab.state.review.pending == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
     assert store.runs.counts(tab.run.id).reviewed == 0
-    act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.place, {}, ["Ada"])
-    tab.place |= verdict.be(act, do=review_page.pressed).place
+    act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.state, {}, ["Ada"])
+    tab.state = after(verdict.be(act, do=review_page.pressed), tab.state)
     assert "2 rows rejected." in tab.bar
     assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
 
@@ -291,9 +292,9 @@ def test_what_a_browser_sends_is_checked(store: Store, desk: AppState) -> None:
     tab.ids.append(f"{other.id}-000000-0")
     with pytest.raises(RunError, match="There is no row"):
         tab.press("select", 2)
-    tab.place["selected"] = (f"{other.id}-000000-0",)
+    tab.state = replace(tab.state, review=ReviewPart(selected=(f"{other.id}-000000-0",)))
     tab.press("bulk", word="approve")
     assert store.runs.counts(other.id).reviewed == 0
-    tab.place["undo"] = replace(bulk_actions.Undo(other.id, "x"), added=())
+    tab.state = replace(tab.state, review=ReviewPart(undo=Undo(other.id, "x")))
     tab.press("undo")
     assert tab.bar == ""

@@ -19,6 +19,7 @@ from app.web import form_values
 from app.web.cli_snippets import Way, way
 from app.web.pages import recipes
 from app.web.state import AppState
+from app.web.tab_state import DrawerPart, TabState
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -56,7 +57,7 @@ def understood(found: Way) -> dict[str, Any]:
 
 def of(desk: AppState, page: str, run: Run | None = None, **filled: Any) -> Way:
     desk.keep(SOMEBODY, {name.replace("__", "."): value for name, value in filled.items()})
-    return way(desk.look(SOMEBODY, run.id if run else "", {}), page)
+    return way(desk.look(SOMEBODY, run.id if run else ""), page)
 
 
 @pytest.mark.parametrize("page", ["models", "generate", "rate", "review", "insights", "export"])
@@ -77,7 +78,8 @@ def test_every_page_has_one_that_is_understood(desk: AppState, run: Run, page: s
     assert command["command"] == (ones[page] if with_run or page == "models" else "run")
     if with_run and page not in ("models", "generate"):
         assert command["run_id"] == run.id
-    shown = recipes.shown(desk.look(SOMEBODY, run.id if with_run else "", {"panel": "command", "page": page}))
+    tab = TabState(page, drawer=DrawerPart(panel="command"))
+    shown = recipes.shown(desk.look(SOMEBODY, run.id if with_run else "", tab))
     assert "claywright" in shown and ("Download the recipe first" in shown) == bool(found.file)
 
 

@@ -29,6 +29,7 @@ from app.web.pages import export as page
 from app.web.pages import generate
 from app.web.service_monitor import Standby
 from app.web.state import AppState
+from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
 from feedback.exports.dataset_card import Held, Summary
 from feedback.exports.dataset_card import part as card_part
@@ -86,7 +87,7 @@ def forms(**changes: Any) -> Filled:
 
 def act(desk: AppState, **changes: Any) -> Act:
     desk.keep("ann", forms(**changes))
-    return Act(desk, "ann", "r", desk.filled("ann"), {})
+    return Act(desk, "ann", "r", desk.filled("ann"), NEW_TAB)
 
 
 def done(desk: AppState) -> Job:

@@ -28,6 +28,7 @@ from app.web.pages import generate, header
 from app.web.pages import inputs as inputs_page
 from app.web.pages.row_cards import lead
 from app.web.state import AppState
+from app.web.tab_state import TabState
 from feedback import reviewed_row
 from feedback.argilla import dataset_settings
 from feedback.exports import selection
@@ -110,19 +111,19 @@ def test_what_is_only_missing_is_not_wrong_before_it_is_needed() -> None:
 
 
 def test_a_field_says_what_is_wrong_with_it_on_its_page_alone(board: Board, desk: AppState) -> None:
-    look = act(desk, filled={"generator.top_p": "<b>"}, place={"page": "models"}).look
+    look = act(desk, filled={"generator.top_p": "<b>"}, tab=TabState("models")).look
     look.filled = {**look.filled, "generator.top_p": "<b>"}
     shown = board.wrong(look)
     assert 'data-at="generator-top_p"' in shown and 'data-fold="fold-' in shown and "<b>" not in shown
-    look.place["page"] = "rate"
+    look.tab = TabState("rate")
     assert board.wrong(look) == ""
 
 
 def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, desk: AppState) -> None:
     assert board.lead("models", "generator.url", "Generator").count("Open Models → Generator") == 1
     said = {"generator.url": "The address is missing.", "generate": "Generator: The address is missing."}
-    place = {"problems": said, "leads": {"generate": ("models", "generator.url", "Generator")}}
-    done = board.follow(act(desk, {"page": "models", "field": "generator.url"}, place=place))
+    tab = TabState(problems=said, leads={"generate": ("models", "generator.url", "Generator")})
+    done = board.follow(act(desk, {"page": "models", "field": "generator.url"}, tab=tab))
     assert (done.page, done.field, dict(done.problems)) == (
         "models",
         "generator.url",
@@ -130,7 +131,7 @@ def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, de
     )
     for odd in ({"page": "nowhere"}, {"page": "models", "field": "nothing"}, {}):
         with pytest.raises(PageError):
-            board.follow(act(desk, odd, place=place))
+            board.follow(act(desk, odd, tab=tab))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_preview_is_of_no_more_rows_than_there_are(
     desk: AppState, text: str, asked: int | None, button: str, line: str
 ) -> None:
     desk.keep(SOMEBODY, {"task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": asked})
-    look = desk.look(SOMEBODY, "", {})
+    look = desk.look(SOMEBODY, "")
     assert generate.preview_words(look) == button
     assert line in generate.head(look) and f"writes {button.removeprefix('Preview ')}" in generate.cards(look)
 

@@ -32,6 +32,7 @@ from app.web.pages.review import filters
 from app.web.security.access import Access
 from app.web.service_monitor import Standby
 from app.web.state import AppState, RunView
+from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
 from feedback.stats.agreement import Agreement
 from feedback.types import Rating
@@ -84,7 +85,7 @@ def seen(desk: AppState, run: Run) -> RunView:
     """A look for which everything is counted already: a page does not wait for long."""
     for find in (stats.ratings, stats.lengths, stats.wide, stats.agreement):
         desk.counted(run, find)
-    return desk.look(BROWSER, run.id, {})
+    return desk.look(BROWSER, run.id)
 
 
 def both(look: RunView) -> str:
@@ -146,10 +147,10 @@ def test_runs_with_little_to_tell(
 
 
 def test_nothing_at_all(desk: AppState, store: Store) -> None:
-    look = desk.look(BROWSER, "", {})
+    look = desk.look(BROWSER, "")
     assert insights.panels(look) == "" == rating_issues.first(look) and "Nothing to rate yet" in rate.ratings(look)
     bare = store.runs.create("bare", "bare", "me", recipe_text(made_of()), 7, "")
-    assert insights.panels(desk.look(BROWSER, bare.id, {})) == ""
+    assert insights.panels(desk.look(BROWSER, bare.id)) == ""
 
 
 def test_ratings_by_length_are_of_responses(store: Store, desk: AppState) -> None:
@@ -208,7 +209,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
 
 
 def test_people_who_gave_decisions_only_are_told_apart(desk: AppState, store: Store) -> None:
-    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id, {})
+    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id)
     assert "People gave no ratings in these reviews, only decisions" in insights._crossed(look, Agreement(rows=1))
 
 
@@ -299,9 +300,9 @@ def test_what_to_look_at_first(store: Store, desk: AppState) -> None:
     )
     assert [html.index(one) for one in words] == sorted(html.index(one) for one in words)
     assert "Question &lt;12&gt;?" in html and "<12>" not in html
-    act = Act(desk, BROWSER, run.id, {}, {}, {"act": "open", "row": "r-012-0"})
+    act = Act(desk, BROWSER, run.id, {}, NEW_TAB, {"act": "open", "row": "r-012-0"})
     done = rating_issues.open_row(act)
-    assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": 0})
+    assert (done.page, done.row, done.offset) == ("review", "r-012-0", 0)
 
 
 def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: AppState) -> None:
@@ -382,9 +383,9 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: AppState, clien
     answers = [Response("The", "a", finish_reason="MAX_TOKENS"), Response("A.", "a", finish_reason="odd"), refused]
     run = run_of(store, [(answers, []), ([Response("A.", "a")], [])])
     assert stats.marked(store, run) == {"cut off": 1, "unknown end": 2, "refusal": 1}
-    html = insights.marked(desk.look(BROWSER, run.id, {}))
+    html = insights.marked(desk.look(BROWSER, run.id))
     assert "ended for a reason that is not known, so that something may be missing" in html
-    note = generate.progress(desk.look(BROWSER, run.id, {}))
+    note = generate.progress(desk.look(BROWSER, run.id))
     assert "2 responses marked “unknown end”: ended for a reason that is not known" in note
     assert "1 response marked “refusal”: declines in the first words." in note
     assert client.get(Access(desk.settings.data).address("")).status_code == 200
@@ -394,7 +395,7 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: AppState, clien
         "refusal,declines in the first words,1",
     ]
     bare = run_of(store, [([Response("A.", "a")], [])], name="bare")
-    assert stats.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id, {}))
+    assert stats.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id))
 
 
 def test_numbers_below_zero_stay_numbers() -> None:
@@ -411,9 +412,9 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
     )
 
     def leads(**data: Any) -> list[int]:
-        done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, data))
+        done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, data))
         assert done is not None and done.page == "review" and done.fill is not None
-        look = RunView(desk, BROWSER, done.fill, run, None, {})
+        look = RunView(desk, BROWSER, done.fill, run, None, NEW_TAB)
         return [store.rows.get(row).unit for row in store.browse.page(run.id, filters.wanted(look), 0, 50)]
 
     five = [n for n in range(10) if 5 in (n % 5 + 1, (n + 1) % 5 + 1)]
@@ -425,4 +426,4 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
     asked: dict[str, Any] = {"act": "rated", "of": "aspect", "name": "honesty", "value": 1}
     for wrong in ({"of": "row"}, {"name": "x"}, {"value": 9}, {"value": "1'"}, {"act": "marked", "mark": "x"}):
         with pytest.raises(PageError):
-            insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, {**asked, **wrong}))
+            insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, {**asked, **wrong}))

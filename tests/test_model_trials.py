@@ -10,6 +10,7 @@ from app.web import form_values
 from app.web.form_values import OWN_ADDRESS, TYPED
 from app.web.pages import models
 from app.web.state import AppState, RunView
+from app.web.tab_state import TabState
 from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, Fault
 
@@ -29,7 +30,7 @@ def at(desk: AppState, url: str, **more: object) -> None:
 
 
 def glance(desk: AppState) -> RunView:
-    return desk.look(SOMEBODY, "", {"page": "models"})
+    return desk.look(SOMEBODY, "", TabState("models"))
 
 
 def test_a_test_that_goes_on_is_shown_and_can_be_stopped(desk: AppState) -> None:

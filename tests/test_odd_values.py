@@ -22,6 +22,7 @@ from app.web import form_values
 from app.web.form_values import FormError
 from app.web.pages import recipes
 from app.web.state import AppState
+from app.web.tab_state import Confirmation, DrawerPart, TabState
 from tasks.errors import SettingsError
 from tasks.types import Row
 from tests.desks import act, at_desk
@@ -204,9 +205,9 @@ def test_what_no_button_says_is_a_sentence(browser: Browser, desk: AppState, kep
 
 
 def test_what_is_deleted_must_be_there(desk: AppState, kept: tuple[str, Row]) -> None:
-    asked = {"recipe to delete": ("no such", 0.0)}
+    asked = TabState(drawer=DrawerPart(confirmation=Confirmation(deleting="no such")))
     with pytest.raises(SettingsError, match="There is no recipe named 'no such' any more"):
-        recipes.library(act(desk, {"act": "delete", "name": "no such"}, place=asked))
+        recipes.library(act(desk, {"act": "delete", "name": "no such"}, tab=asked))
 
 
 def test_what_a_button_says_is_read_or_refused(desk: AppState, kept: tuple[str, Row]) -> None:

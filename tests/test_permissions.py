@@ -284,13 +284,13 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
     with FakeOpenAI() as server:
         made = recipe.load(written(downloads, server.url, diary))
         desk.keep(SOMEBODY, form_values.fill(made))
-        asked = consent.question(desk.look(SOMEBODY, "", {}))
+        asked = consent.question(desk.look(SOMEBODY, ""))
         assert f"Sends OPENAI_API_KEY to {host_of(server.url)}" in asked and f"Reads {diary}" in asked
         models.test(act(desk, extra=[""]), "generator")
         until_tried(desk)
-        spec = desk.look(SOMEBODY, "", {}).described("generator")
+        spec = desk.look(SOMEBODY, "").described("generator")
         assert spec is not None
-        trial = desk.look(SOMEBODY, "", {}).trial(spec)
+        trial = desk.look(SOMEBODY, "").trial(spec)
         assert trial is not None and "Allow it on the page Models" in trial.trouble and server.calls == []
         with pytest.raises(FormError, match=f"This reads {diary}"):
             desk.recipe(desk.filled(SOMEBODY))
@@ -299,9 +299,9 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
         assert desk.store.runs.all() == []
         (digest,) = re.findall(r'data-needs="(\w+)"', asked)
         consent.allow(act(desk, {"act": "allow", "needs": "of other forms"}))
-        assert consent.question(desk.look(SOMEBODY, "", {})) == asked  # only what was read is allowed
+        assert consent.question(desk.look(SOMEBODY, "")) == asked  # only what was read is allowed
         consent.allow(act(desk, {"act": "allow", "needs": digest}))
-        assert consent.question(desk.look(SOMEBODY, "", {})) == ""
+        assert consent.question(desk.look(SOMEBODY, "")) == ""
         assert desk.recipe(desk.filled(SOMEBODY)).inputs.path == str(diary)
         models.test(act(desk, extra=[""]), "generator")
         until_tried(desk)

@@ -13,6 +13,7 @@ from app.store.store import Store
 from app.web.form_values import OWN_ADDRESS
 from app.web.pages import generate, header, row_cards, run_switcher
 from app.web.state import AppState, RunView
+from app.web.tab_state import TabState
 from tasks.engine import retries
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
@@ -29,7 +30,7 @@ def desk(here: Settings, store: Store) -> Iterator[AppState]:
 
 def until(desk: AppState, run: str, true: Callable[[RunView], bool]) -> RunView:
     """A glance at the run as soon as that is true of it."""
-    while not true(look := desk.look(SOMEBODY, run, {"page": "generate"})):
+    while not true(look := desk.look(SOMEBODY, run, TabState("generate"))):
         time.sleep(0.02)
     return look
 
@@ -94,7 +95,7 @@ def test_a_preview_under_other_settings_says_so(desk: AppState) -> None:
         look = until(desk, run, lambda look: not look.busy)
         assert "not paid for again" in generate.head(look) and "other settings" not in generate.cards(look)
         desk.keep(SOMEBODY, {"generator.temperature": 0.5})
-        look = desk.look(SOMEBODY, run, {"page": "generate"})
+        look = desk.look(SOMEBODY, run, TabState("generate"))
         assert "preview again to see what these give" in generate.head(look) and "not paid for" not in generate.head(
             look
         )
@@ -104,15 +105,15 @@ def test_a_preview_under_other_settings_says_so(desk: AppState) -> None:
 def test_a_run_that_is_done_leads_on(desk: AppState, store: Store) -> None:
     made = replace(made_of(), rows=3)
     with_run(store, 3, made, name="rivers-1", rate=lambda number, responses: ())
-    look = desk.look(SOMEBODY, "rivers-1", {"page": "generate"})
+    look = desk.look(SOMEBODY, "rivers-1", TabState("generate"))
     look.wanted = look.recipe
     assert generate.next_step(look) == ("Rate 3 rows", "rate")
     with_run(store, 3, made, name="rivers-2")
-    look = desk.look(SOMEBODY, "rivers-2", {"page": "generate"})
+    look = desk.look(SOMEBODY, "rivers-2", TabState("generate"))
     look.wanted = look.recipe
     assert generate.next_step(look) == ("Review 3 rows", "review") and generate.run_words(look) == ""
     look.counts = replace(look.counts, reviewed=3, approved=2)
     assert generate.next_step(look) == ("Export 2 rows", "export")
     look.counts = replace(look.counts, approved=0)
     assert generate.next_step(look) == ("", "") and generate.next_words(look) == ""
-    assert generate.next_step(desk.look(SOMEBODY, "", {})) == ("", "")
+    assert generate.next_step(desk.look(SOMEBODY, "")) == ("", "")

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 from app import launch
 from app.api import functions
+from app.web.tab_state import NEW_TAB, TabState
 from tasks import TASKS
 from tests.conftest import ROOT
 
@@ -233,6 +235,41 @@ def test_pages_hold_no_store() -> None:
                 assert names <= allowed, f"{name} imports {names - allowed} of {node.module}"
             if isinstance(node, ast.ImportFrom) and node.module == "app":
                 assert "store" not in {alias.name for alias in node.names}, name
+
+
+OWNERS = {
+    "switcher": ("header.py", "run_switcher.py"),
+    "drawer": ("recipes.py", "recipe_compare.py"),
+    "models": ("models.py", "model_sets.py"),
+    "generate": ("generate.py", "row_edits.py"),
+    "review": ("review/",),
+}
+"""Who reads each part of a tab's state that is not shared, below app/web/pages."""
+
+
+def test_a_page_reads_only_its_own_part_of_a_tab() -> None:
+    parts = {f.name for f in fields(TabState) if is_dataclass(getattr(NEW_TAB, f.name))}
+    assert parts == OWNERS.keys()
+    for path in modules("app/web/pages"):
+        name = str(path.relative_to(ROOT / "app/web/pages"))
+        nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+        fields_of_tab = [node for node in nodes if isinstance(node, ast.Attribute) and _is_tab(node.value)]
+        copies = [node for node in nodes if isinstance(node, ast.Call) and node.args and _is_tab(node.args[0])]
+        named = [(node.attr, node.lineno) for node in fields_of_tab]
+        named += [(keyword.arg or "", node.lineno) for node in copies for keyword in node.keywords]
+        for part, line in named:
+            assert part not in parts or name.startswith(OWNERS[part]), f"{name}:{line} uses {part}"
+        known = [node.value for node in fields_of_tab] + [node.args[0] for node in copies if _is_replace(node)]
+        for tab in filter(_is_tab, nodes):  # nor under another name
+            assert tab in known, f"{name}: a tab is handed on"
+
+
+def _is_replace(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "replace"
+
+
+def _is_tab(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "tab"
 
 
 def test_a_new_task_adds_no_code_to_the_pages() -> None:

@@ -16,6 +16,7 @@ from app.web.layout import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wi
 from app.web.page_builder import Act, Action, Board, Done
 from app.web.service_monitor import Standby, Standing
 from app.web.state import AppState
+from app.web.tab_state import TabState
 from app.web.tab_sync import Tab
 
 BROWSER = "somebody"
@@ -183,9 +184,10 @@ def test_an_action_works_with_what_its_tab_shows(wires: Wires) -> None:
 
 def test_an_action_can_open_another_page_at_its_place(wires: Wires) -> None:
     tab = page(wires, "1")
-    opened = tab.answer(Action(None, lambda act: Done(place={"row": "r"}, page="review"), False, []))  # type: ignore[arg-type]
+    opened = tab.answer(Action(None, lambda act: Done(row="r", page="review"), False, []))  # type: ignore[arg-type]
     assert opened[wires.page] == "review" and opened[wires.tabs].selected == "review"
-    assert wires.open.of(tab.request).place["row"] == "r" and wires.open.of(tab.request).page == "review"
+    state = wires.open.of(tab.request).state
+    assert (state.row, state.page) == ("r", "review")
     stays = tab.answer(Action(None, lambda act: Done(), False, []))  # type: ignore[arg-type]
     assert wires.tabs not in stays
 
@@ -229,7 +231,7 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(wires: Wire
 
 def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:
     tab = wires.open.of(page(wires, "1").request)
-    look = wires.state.look(BROWSER, "", {})
+    look = wires.state.look(BROWSER, "")
     wires.state.standby.model = wires.state.standby.argilla = Standing("ready")
     assert wires.every(tab, look) == LOOK_WHEN_IDLE
     with tab.asking():
@@ -241,7 +243,7 @@ def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
-    tab = Tab(place={"problems": {"inputs": "Nothing was pasted yet."}}, said=2)
+    tab = Tab(state=TabState(problems={"inputs": "Nothing was pasted yet."}), said=2)
     assert tab.problems(1, {}) == {"inputs": "Nothing was pasted yet."}
     assert tab.problems(1, {"models": "No."}) == {"inputs": "Nothing was pasted yet.", "models": "No."}
     assert tab.problems(3, {}) == {}

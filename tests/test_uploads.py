@@ -19,6 +19,7 @@ from app.store.store import Store
 from app.web.jobs import Jobs
 from app.web.service_monitor import Standby
 from app.web.state import AppState
+from app.web.tab_state import NEW_TAB
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")
@@ -170,13 +171,13 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     jobs = Jobs(store, here)
     desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     assert page.found(look) == ""
     files = [str(path) for path in sorted(tmp_path.iterdir()) if path.is_file()]
-    done = page.take_files(Act(desk, "me", "", look.filled, {}, extra=[files]))
+    done = page.take_files(Act(desk, "me", "", look.filled, NEW_TAB, extra=[files]))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     said = page.found(look)
     for words in (
         "3 files: 1 row, columns title, content, file",
@@ -317,12 +318,12 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     jobs = Jobs(store, here)
     desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     assert page._options(look) == ()
-    done = page.examine(Act(desk, "me", "", look.filled, {}))
+    done = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     shown = page.found(look)
     assert "pasted: 3 rows, columns question, answer" in shown and "<td>The Loire.</td>" in shown
     assert "<td>&lt;b&gt;</td>" in shown and "<b>" not in shown

@@ -23,7 +23,8 @@ from app.web.pages.review import page as review_page
 from app.web.security.access import browser_of
 from app.web.security.event_values import fits
 from app.web.state import AppState, RunView
-from app.web.tab_sync import HOME, REMEMBERED, Tab, Tabs
+from app.web.tab_state import HOME, TabState
+from app.web.tab_sync import REMEMBERED, Tab, Tabs
 from tasks.errors import ClaywrightError
 
 PAGES: dict[str, Callable[[Board], None]] = {
@@ -117,7 +118,7 @@ class Wires:
         `base`: what its fields held, where the glance `seen` is too long ago.
         """
         held = tab.held.get(int(seen), base)
-        look = self.state.look(browser, tab.run, {**tab.place, "page": tab.page})
+        look = self.state.look(browser, tab.run, tab.state)
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
         fields, defaults = self.board.form.fields, self.state.usual
@@ -125,15 +126,15 @@ class Wires:
             n for n, field in fields.items() if look.filled[n] != defaults.get(n) and not fits(field, look.filled[n])
         ]
         try:
-            shown = {} if odd else self._shown(look, tab.page)
+            shown = {} if odd else self._shown(look, tab.state.page)
         except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
-            if not (odd := self._odd(look, tab.page)):
+            if not (odd := self._odd(look, tab.state.page)):
                 raise
         if odd:
             self.state.forget(browser, odd)
             labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
             message = f"What {labels} held can't be shown. It begins anew."
-            tab.place = {**tab.place, "problems": {**tab.place.get("problems", {}), tab.page: message}}
+            tab.state = replace(tab.state, problems={**tab.state.problems, tab.state.page: message})
             return self.show(tab, browser, seen, base)
         for number, show in shown.items():
             component = self.board.shows[number][1]
@@ -150,7 +151,7 @@ class Wires:
         if out or new:
             tab.mixed |= tab.unanswered > 1 or 0 < seen != tab.glances
             tab.unsure |= new.keys() if tab.mixed else set()
-        state = tab.run, tab.page, self.every(tab, look)
+        state = tab.run, tab.state.page, self.every(tab, look)
         if not out and not new and state == tab.told and seen >= 0:
             return {self.page: gr.skip()}
         tab.glances += 1
@@ -161,7 +162,7 @@ class Wires:
             out[self.timer] = gr.Timer(state[2], active=True)
         tab.told = state
         values = {self.board.form.fields[name]: value for name, value in new.items()}
-        return {**_both(values, out), self.run: tab.run, self.page: tab.page, self.seen: tab.glances}
+        return {**_both(values, out), self.run: tab.run, self.page: tab.state.page, self.seen: tab.glances}
 
     def _shown(self, look: RunView, page: str) -> dict[int, Any]:
         """What the header and a page show of a look, by the parts' numbers."""
@@ -193,16 +194,16 @@ class Wires:
         query = request.query_params
         newest = self.state.newest()
         run_id = str(query.get("run") or (newest.id if newest else ""))
-        run = self.state.look(browser, "" if run_id == NEW else run_id, {}).run
-        recipe = self.state.look(browser, run.id, {}).recipe if run else None
+        run = self.state.look(browser, "" if run_id == NEW else run_id).run
+        recipe = self.state.look(browser, run.id).recipe if run else None
         if recipe is not None and not self.state.knows(browser):
             self.state.keep(browser, self.state.as_pasted({**self.state.usual, **form_values.fill(recipe)}))
         tab = self.open.of(request)
         with tab.lock:
             tab.run = run.id if run else ""
-            tab.page = str(query.get("show")) if query.get("show") in PAGES else HOME
-            tab.place, tab.held, tab.shown, tab.told = {}, {}, {}, ()
-            return {self.tabs: gr.Tabs(selected=tab.page), **self.show(tab, browser, -1, {})}
+            tab.state = TabState(str(query.get("show")) if query.get("show") in PAGES else HOME)
+            tab.held, tab.shown, tab.told = {}, {}, ()
+            return {self.tabs: gr.Tabs(selected=tab.state.page), **self.show(tab, browser, -1, {})}
 
     def glance(self, run: str, page: str, seen: float, request: gr.Request) -> dict[Any, Any]:
         if run == NOT_YET:
@@ -243,7 +244,7 @@ class Wires:
                 return {self.page: gr.skip()}
             tab = self.open.of(request, run, page)
             with tab.asking(), tab.lock:
-                tab.page = name
+                tab.state = replace(tab.state, page=name)
                 return self.show(tab, browser_of(request), seen)
 
         return opens
@@ -268,7 +269,7 @@ class Wires:
                 if tab.unanswered > 1 or 0 < seen != tab.glances:
                     tab.mixed, tab.unsure = True, tab.unsure | changes.keys()
                 changes, problems = self.checked(tab, changes, seen)
-                tab.place = {**tab.place, "problems": problems}
+                tab.state = replace(tab.state, problems=problems)
                 self.state.keep(browser, changes)
             return self.show(tab, browser, seen)
 
@@ -314,7 +315,7 @@ class Wires:
                     data = form_values.checked("data", event._data or {})
                 except FormError as error:
                     with tab.lock:
-                        tab.place = {**tab.place, "problems": {page: f"What was typed {error}"}}
+                        tab.state = replace(tab.state, problems={page: f"What was typed {error}"})
                         return self.show(tab, browser, seen)
                 return self._act(action, tab, browser, seen, shown, extra, data)
 
@@ -337,7 +338,7 @@ class Wires:
             changes, wrong = self.checked(tab, tab.typed(shown, seen), seen)
             self.state.keep(browser, changes)
             if wrong:
-                tab.place = {**tab.place, "problems": wrong}
+                tab.state = replace(tab.state, problems=wrong)
                 return self.show(tab, browser, seen)
             if action.field:
                 before = {**before, **tab.acted}
@@ -350,23 +351,28 @@ class Wires:
         filled = {**kept, **(base if action.forms else {})}
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
-        act = Act(self.state, browser, tab.run, filled, tab.place, data, extra, was)
-        done, problems, leads = self._done(action, act, tab.page)
+        act = Act(self.state, browser, tab.run, filled, tab.state, data, extra, was)
+        done, problems, leads = self._done(action, act, tab.state.page)
         with tab.lock:
             if done.fill is not None:
                 self.state.keep(browser, form_values.differing(done.fill, filled))
             tab.run = tab.run if done.run is None else done.run
-            tab.page = done.page or tab.page
-            toast = {"toast": (done.toast, time.monotonic())} if done.toast else {}
             at = done.field or next((name for name in problems if name in self.board.form.pages and action.pressed), "")
-            focus = {"focus": (at, time.monotonic())} if at else {}
-            current_problems = tab.problems(turn, {**done.problems, **problems})
-            tab.place = {**tab.place, **done.place, **toast, **focus, "problems": current_problems, "leads": leads}
+            state = done.applied(tab.state, act.tab)
+            tab.state = replace(
+                state,
+                toast=(done.toast, time.monotonic()) if done.toast else state.toast,
+                focus=(at, time.monotonic()) if at else state.focus,
+                problems=tab.problems(turn, {**done.problems, **problems}),
+                leads=leads,
+            )
             emptied: dict[Any, Any] = {} if problems or action.keeps else dict.fromkeys(action.extra)
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.show(tab, browser, seen, base)), **turned}
 
-    def _done(self, action: Action, act: Act, page: str) -> tuple[Done, dict[str, str], dict[str, tuple[str, ...]]]:
+    def _done(
+        self, action: Action, act: Act, page: str
+    ) -> tuple[Done, dict[str, str], dict[str, tuple[str, str, str]]]:
         """What the action did; what was wrong, by field or place; where that is mended, if it is elsewhere."""
         try:
             return action.do(act) or Done(), {}, {}

@@ -6,7 +6,7 @@ an action is a sentence at the place that it names.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.web.form_fields import Form
 from app.web.form_values import Filled
 from app.web.html import fragments
 from app.web.state import AppState, RunView
+from app.web.tab_state import Part, TabState
 from tasks.types import Row
 
 Show = Callable[[RunView], Any]
@@ -31,13 +32,14 @@ CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="ut
 
 @dataclass(frozen=True)
 class Act:
-    """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
+    """What an action is given: who pressed, on which run, what the forms held, how the tab stood, what the button said,
+    extra fields."""
 
     state: AppState
     browser: str
     run_id: str
     filled: Filled
-    place: dict[str, Any]
+    tab: TabState
     data: Mapping[str, Any] = field(default_factory=dict)
     extra: Sequence[Any] = ()
     was: Any = None
@@ -45,7 +47,7 @@ class Act:
 
     @property
     def look(self) -> RunView:
-        return self.state.look(self.browser, self.run_id, self.place)
+        return self.state.look(self.browser, self.run_id, self.tab)
 
     # -- what the button said; the browser sends it, so that it may be anything
 
@@ -82,17 +84,25 @@ class Act:
 
 @dataclass(frozen=True)
 class Done:
-    """What an action changed: the run shown, the forms' fields, the place in the run, the page; a word about it."""
+    """What an action changed: the run, row and page shown, the forms' fields, its page's own part; a word about it."""
 
     run: str | None = None
-    fill: Filled | None = None
-    place: Mapping[str, Any] = field(default_factory=dict)
+    row: str | None = None
+    offset: int | None = None
     page: str = ""
+    fill: Filled | None = None
+    own: Part | None = None
+    """The part of the action's page as it is to be, made from the one that the action was given."""
     toast: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     """What is wrong all the same, by field or place."""
     field: str = ""
     """The form's field that is to have the focus."""
+
+    def applied(self, now: TabState, before: TabState) -> TabState:
+        """The tab as it stands then; `before` is how it stood when the action began."""
+        row, offset = now.row if self.row is None else self.row, now.offset if self.offset is None else self.offset
+        return replace(now.with_part(self.own, before), row=row, offset=offset, page=self.page or now.page)
 
 
 def stop(act: Act) -> Done:
@@ -202,7 +212,7 @@ class Board:
         """Where what is wrong with `places` is said."""
 
         def show(look: RunView) -> str:
-            problems, leads = look.place.get("problems", {}), look.place.get("leads", {})
+            problems, leads = look.tab.problems, look.tab.leads
             listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
             return "".join(fragments.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
 
@@ -210,10 +220,10 @@ class Board:
 
     def follow(self, act: Act) -> Done:
         """Goes to where something is mended: another page, and a field there. What is wrong there stays said."""
-        page, name, led = act.text("page"), act.text("field", ""), act.place.get("leads", {})
+        page, name, led = act.text("page"), act.text("field", ""), act.tab.leads
         if page not in self.form.pages.values() or (name and name not in self.form.pages):
             raise PageError
-        problems = {key: message for key, message in act.place.get("problems", {}).items() if key not in led}
+        problems = {key: message for key, message in act.tab.problems.items() if key not in led}
         return Done(page=page, problems=problems, field=name)
 
     def lead(self, page: str, name: str = "", title: str = "") -> str:
@@ -223,8 +233,8 @@ class Board:
 
     def wrong(self, look: RunView) -> str:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
-        page, problems = str(look.place.get("page", "")), look.place.get("problems", {})
-        form, focus = self.form, look.place.get("focus", ("", 0.0))
+        page, problems = look.tab.page, look.tab.problems
+        form, focus = self.form, look.tab.focus
         names = {name for name, where in form.pages.items() if where in (page, "top")}
         if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
             self.looked_at = look.filled, form_values.unusable(look.filled)

@@ -49,6 +49,7 @@ from app.web.security.access import Uploads
 from app.web.service_monitor import Standby, Standing
 from app.web.slow_queries import Beside
 from app.web.stats import Find, T
+from app.web.tab_state import NEW_TAB, TabState
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy
@@ -395,12 +396,13 @@ class AppState:
         name = f"{find.__name__} of {run.id}"
         return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
 
-    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "RunView":
+    def look(self, browser: str, run_id: str, tab: TabState = NEW_TAB) -> "RunView":
+        """The view of a run ("": of a new one) by a browser whose tab stands like that."""
         try:
             run = self.store.runs.get(run_id) if run_id else None
         except RunError:
             run = None
-        return RunView(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
+        return RunView(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, tab)
 
 
 def person_name(reviewer: str) -> str:
@@ -422,14 +424,14 @@ def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
 
 @dataclass
 class RunView:
-    """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
+    """A glance at one run (None: a new one) by one browser, for a tab that stands like `tab`."""
 
     state: AppState
     browser: str
     filled: Filled
     run: Run | None
     job: Job | None
-    place: dict[str, Any]
+    tab: TabState
     noted: dict[str, int] = field(default_factory=dict)
     """What pages counted in this glance, by name."""
     until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)

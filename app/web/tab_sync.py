@@ -12,8 +12,8 @@ import gradio as gr
 
 from app.web import form_values
 from app.web.security.access import browser_of
+from app.web.tab_state import HOME, NEW_TAB, TabState
 
-HOME = "generate"
 REMEMBERED = 60
 """Glances back that a tab's question may be: what its fields held then is remembered."""
 
@@ -34,8 +34,7 @@ class Tab:
 
     run: str = ""
     glances: int = 0
-    page: str = HOME
-    place: dict[str, Any] = field(default_factory=dict)
+    state: TabState = NEW_TAB
     shown: dict[int, dict[str, str]] = field(default_factory=dict)
     told: tuple[Any, ...] = ()
     """The run, the page and the seconds between two glances as the browser was last told."""
@@ -90,7 +89,7 @@ class Tab:
     def problems(self, turn: int, problems: dict[str, str]) -> dict[str, str]:
         """What is to be said once the action of that number has ended: one that began later is not talked over."""
         if turn < self.said:
-            return {**problems, **self.place.get("problems", {})}
+            return {**problems, **self.state.problems}
         self.said = turn
         return problems
 
@@ -105,7 +104,7 @@ class Tabs:
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
         key = browser_of(request), str(request.session_hash)
         with self._lock:
-            tab = self._tabs.pop(key, None) or Tab(run, page=page)
+            tab = self._tabs.pop(key, None) or Tab(run, state=TabState(page))
             self._tabs[key] = tab
             while len(self._tabs) > MOST_TABS:
                 del self._tabs[next(iter(self._tabs))]

@@ -16,6 +16,7 @@ from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
 from app.web.state import PREVIEW_ROWS, RunView
+from app.web.tab_state import FirstPrompt
 from tasks import TASKS
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -336,12 +337,12 @@ def _nothing(look: RunView) -> str:
 
 def prompt(look: RunView) -> str:
     """The prompt that was asked for, while the settings are those that it was made from."""
-    messages, of = look.place.get("prompt"), look.place.get("prompt_of")
-    if messages is None or look.wanted is None or recipe_text(look.wanted) != of:
+    shown = look.tab.generate.prompt
+    if shown is None or look.wanted is None or recipe_text(look.wanted) != shown.recipe:
         return ""
-    if not messages:
+    if not shown.messages:
         return fragments.note("No model is asked: the rows are taken as they are.")
-    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in messages)
+    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in shown.messages)
     return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{conversation}</div>'
 
 
@@ -356,19 +357,21 @@ def peek(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
     recipe = act.state.recipe(act.filled)
     serialized = recipe_text(recipe)
-    if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
-        return Done(place={"prompt": None})
+    shown = act.tab.generate.prompt
+    if shown is not None and shown.recipe == serialized:
+        return Done(own=replace(act.tab.generate, prompt=None))
     try:
         first_prompt = act.state.first_prompt(recipe, act.browser)
     except TimeoutError:
         raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
-    return Done(place={"prompt": first_prompt.said if first_prompt else [], "prompt_of": serialized})
+    messages = tuple(first_prompt.said) if first_prompt else ()
+    return Done(own=replace(act.tab.generate, prompt=FirstPrompt(messages, serialized)))
 
 
 def preview(act: Act) -> Done:
     started, recipe = act.state.begin({**act.filled}, act.run_id)
     act.state.jobs.preview(started, act.state.keys(act.browser), PREVIEW_ROWS)
-    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+    return Done(run=started.id, row="", offset=0, fill={**act.filled, "name": recipe.name})
 
 
 def resume(act: Act) -> Done:
@@ -387,7 +390,7 @@ def run(act: Act) -> Done:
         return Done(run=look.run.id)
     started, recipe = act.state.begin(act.filled, act.run_id)
     act.state.jobs.work(started, act.state.keys(act.browser), recipe)
-    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+    return Done(run=started.id, row="", offset=0, fill={**act.filled, "name": recipe.name})
 
 
 def retry(act: Act) -> Done:

@@ -11,6 +11,7 @@ from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import recipes, run_switcher
 from app.web.state import RunView, named_model
+from app.web.tab_state import SwitcherPart
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
@@ -35,7 +36,7 @@ def choose(act: Act) -> Done:
         run = act.state.run(act.text("id"))
         filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
         if act.word == "run":
-            return Done(run=run.id, fill=filled, place=run_switcher.BEGINNING)
+            return Done(run=run.id, row="", offset=0, fill=filled, own=run_switcher.CALM)
         message = f"A new run with the settings of {run.name}. Nothing is made yet."
         return replace(run_switcher.new_run(replace(act, filled=filled)), toast=message)
     match act.word:
@@ -44,18 +45,18 @@ def choose(act: Act) -> Done:
         case "delete":
             return run_switcher.end(act)
         case "name":
-            again = act.place.get("run to name") == act.text("id")
-            return Done(place={**run_switcher.CALM, "run to name": "" if again else act.text("id")})
+            again = act.tab.switcher.naming == act.text("id")
+            return Done(own=SwitcherPart(naming="" if again else act.text("id")))
         case "named":
             return run_switcher.rename(act)
         case "keep":
-            return Done(place=run_switcher.CALM)
+            return Done(own=run_switcher.CALM)
     raise PageError
 
 
 def toast(look: RunView) -> str:
     """A word about what was just done; it goes by itself."""
-    message, when = look.place.get("toast", ("", 0.0))
+    message, when = look.tab.toast
     return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
 
 
@@ -84,7 +85,7 @@ def header(look: RunView) -> str:
 
 def _skip(look: RunView) -> str:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
-    shows_row = look.place.get("page") == "review" and look.counts.answered
+    shows_row = look.tab.page == "review" and look.counts.answered
     return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
 
 

@@ -43,7 +43,7 @@ def first(look: RunView) -> str:
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
     row = act.row()
-    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
+    return Done(row=row.id, offset=0, fill={**act.filled, **filters.nothing()}, page="review")
 
 
 def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> str:

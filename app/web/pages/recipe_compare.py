@@ -20,8 +20,8 @@ MOST_RUNS = 200
 
 def comparison(look: RunView, saved: Sequence[Kept]) -> str:
     """Two lists to choose from, and what differs."""
-    defaults = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
-    chosen = {side: str(look.place.get(side) or defaults[side]) for side in SIDES}
+    shown = f"{RUN}{look.run.id}" if look.run else ""
+    chosen = {"left": look.tab.drawer.left or FORMS, "right": look.tab.drawer.right or shown}
     lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
     return fragments.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
 

@@ -3,6 +3,7 @@
 The recipe of what the forms describe, to copy, save, open; two of them side by side; the command that does the same.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,12 +65,12 @@ def tools(look: RunView) -> str:
 def turn(act: Act) -> Done:
     """Opens one side of the drawer, or closes it."""
     panel = act.word
-    opened = panel if panel in TITLES and panel != act.place.get("panel") else ""
-    return Done(place={"panel": opened, **confirm.calm(WHAT)})
+    opened = panel if panel in TITLES and panel != act.tab.drawer.panel else ""
+    return Done(own=replace(act.tab.drawer, panel=opened, confirmation=confirm.CALM))
 
 
 def _panel(look: RunView) -> str:
-    return str(look.place.get("panel", ""))
+    return look.tab.drawer.panel
 
 
 # -- what it says
@@ -120,7 +121,7 @@ def _well(text: str, label: str, more: str = "") -> str:
 
 
 def _command(look: RunView) -> str:
-    snippet = way(look, str(look.place.get("page", "")))
+    snippet = way(look, look.tab.page)
     notes = [*snippet.notes]
     if snippet.file:
         notes.insert(
@@ -139,7 +140,8 @@ def kept(look: RunView) -> str:
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
-    return f"{confirm.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
+    asked = confirm.question(look.tab.drawer.confirmation, WHAT)
+    return f"{asked}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
 
 
 def _entry(entry: Kept, look: RunView) -> str:
@@ -154,40 +156,46 @@ def _entry(entry: Kept, look: RunView) -> str:
     again = fragments.button("Duplicate", act="duplicate", name=entry.name)
     return (
         f"<li><div><b>{t(entry.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{opens}{again}{confirm.delete_button(look, WHAT, entry.name)}</div></li>'
+        f'<div class="acts">{opens}{again}{confirm.delete_button(look.tab.drawer.confirmation, entry.name)}</div></li>'
     )
 
 
 # -- what can be done
 
 
+def _own(act: Act) -> confirm.Own:
+    return lambda confirmation: replace(act.tab.drawer, confirmation=confirmation)
+
+
 def save(act: Act) -> Done:
     """Keeps what the forms describe, unless the name is taken: then it asks."""
     recipe = _made(act)
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(WHAT, typed, lambda name: act.state.shelf.keep_recipe(name, recipe), "save")
+    return confirm.kept(_own(act), typed, lambda name: act.state.shelf.keep_recipe(name, recipe), "save")
 
 
 def library(act: Act) -> Done:
     """Everything that the list of saved recipes can do."""
     what, name, shelf = act.word, act.text("name", ""), act.state.shelf
-    if what in recipe_compare.SIDES:
-        return Done(place={what: act.text("value")})
+    if what == "left":
+        return Done(own=replace(act.tab.drawer, left=act.text("value")))
+    if what == "right":
+        return Done(own=replace(act.tab.drawer, right=act.text("value")))
     if what == "delete":
-        return confirm.deleted(act, WHAT, shelf.delete_recipe)
+        return confirm.deleted(act.text("name"), WHAT, act.tab.drawer.confirmation, _own(act), shelf.delete_recipe)
     try:
         if what == "open":
             return _opened(act, form_values.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")
         if what == "duplicate":
-            return Done(place=confirm.calm(WHAT), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
+            return Done(own=_own(act)(confirm.CALM), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
         if what == "replace":
             shelf.keep_recipe(name, _made(act), replace=True)
-            return Done(place=confirm.calm(WHAT), toast=f"“{name}” is replaced.")
+            return Done(own=_own(act)(confirm.CALM), toast=f"“{name}” is replaced.")
     except FormError:
         raise
     except SettingsError as error:
         raise FormError("save", str(error)) from error
-    return Done(place=confirm.calm(WHAT))
+    return Done(own=_own(act)(confirm.CALM))
 
 
 def open_file(act: Act) -> Done:
@@ -204,8 +212,8 @@ def open_file(act: Act) -> Done:
 
 
 def _opened(act: Act, filled: form_values.Filled, message: str) -> Done:
-    state = {**confirm.calm(WHAT), "panel": ""}
-    return Done(fill={**act.filled, **filled}, place=state, toast=f"{message} What stood there before is replaced.")
+    own = replace(act.tab.drawer, panel="", confirmation=confirm.CALM)
+    return Done(fill={**act.filled, **filled}, own=own, toast=f"{message} What stood there before is replaced.")
 
 
 def _made(act: Act) -> Recipe:

@@ -12,6 +12,7 @@ from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.saved import named
 from app.web.state import RunView
+from app.web.tab_state import SwitcherPart
 from tasks import TASKS
 from tasks.errors import SettingsError
 
@@ -24,9 +25,7 @@ FINDABLE = 6
 """From so many runs on there is a field to find one by."""
 TWICE = 0.6
 """Seconds within which a second click was meant as the first: nothing is deleted by a double click."""
-CALM = {"run to name": "", "run to delete": ("", 0.0)}
-BEGINNING = {"offset": 0, "row": "", **CALM}
-"""The place in a run that was just chosen."""
+CALM = SwitcherPart()
 
 
 def standing_word(look: RunView) -> str:
@@ -63,9 +62,9 @@ def menu(look: RunView, tools: str) -> str:
 
 def _name(look: RunView) -> str:
     """The field for another name of the run that is shown."""
-    if look.run is None or look.place.get("run to name") != look.run.id:
+    if look.run is None or look.tab.switcher.naming != look.run.id:
         return ""
-    trouble = fragments.problem(str(look.place.get("problems", {}).get("run name", "")))
+    trouble = fragments.problem(look.tab.problems.get("run name", ""))
     return (
         f'<div class="name edged" data-form><input type="text" value="{t(look.run.name)}" aria-label="Name of the run"'
         f' maxlength="100" autocomplete="off">{fragments.button("Save", act="named", id=look.run.id, stay="")}{trouble}</div>'
@@ -80,7 +79,7 @@ def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     busy = look.busy if here else look.state.busy(run)
     word = standing_word(look) if here else state_word(look.state.standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
-    if look.place.get("run to delete", ("", 0.0))[0] == run.id:
+    if look.tab.switcher.deleting == run.id:
         return f"<li>{_question(look, run)}</li>"
     end = fragments.button("Delete", "end", act="delete", id=run.id, stay="") if not busy else ""
     end = end.replace("<button", f'<button aria-label="Delete {t(run.name)}"', 1)
@@ -102,7 +101,7 @@ def _question(look: RunView, run: Run) -> str:
     stays = " What was sent to Argilla stays there." if counts.sent else ""
     stays += " Files that were exported stay." if counts.exported else ""
     listed = f"{', '.join(lost[:-1])} and {lost[-1]}" if len(lost) > 1 else lost[0]
-    trouble = fragments.problem(str(look.place.get("problems", {}).get("run end", "")))
+    trouble = fragments.problem(look.tab.problems.get("run end", ""))
     buttons = fragments.button("Delete for good", "sure", act="delete", id=run.id, stay="")
     buttons += fragments.button("Keep it", act="keep", stay="")
     return (
@@ -118,22 +117,24 @@ def new_run(act: Act) -> Done:
     """Leads to Generate, where a new run begins with the settings as they are, under a name that no run has yet."""
     names = {run.name for run in act.state.runs()}
     filled = {**act.filled, "name": form_values.fresh_name(str(act.filled["name"] or ""), names)}
-    return Done(run="", fill=filled, place=BEGINNING, page="generate")
+    return Done(run="", row="", offset=0, page="generate", fill=filled, own=CALM)
 
 
 def end(act: Act) -> Done:
     """The first click asks, a second one deletes; never while something works on the run."""
     run = act.state.run(act.text("id"))
-    pending, when = act.place.get("run to delete", ("", 0.0))
-    if pending != run.id or time.monotonic() - when < TWICE:
-        return Done(place={**CALM, "run to delete": (run.id, time.monotonic() if pending != run.id else when)})
+    asked = act.tab.switcher
+    if asked.deleting != run.id or time.monotonic() - asked.since < TWICE:
+        since = time.monotonic() if asked.deleting != run.id else asked.since
+        return Done(own=SwitcherPart(deleting=run.id, since=since))
     try:
         act.state.delete_run(run)
     except RunError as error:
         return Done(problems={"run end": str(error)})
-    here = {"run": "", **BEGINNING} if act.run_id == run.id else CALM
-    state = {name: value for name, value in here.items() if name != "run"}
-    return Done(run="" if act.run_id == run.id else None, place=state, toast=f"“{run.name}” is deleted.")
+    toast = f"“{run.name}” is deleted."
+    if act.run_id == run.id:
+        return Done(run="", row="", offset=0, own=CALM, toast=toast)
+    return Done(own=CALM, toast=toast)
 
 
 def rename(act: Act) -> Done:
@@ -144,4 +145,4 @@ def rename(act: Act) -> Done:
         return Done(problems={"run name": str(error)})
     act.state.rename_run(run, name)
     fill = {**act.filled, "name": name} if run.id == act.run_id else None
-    return Done(fill=fill, place=CALM, toast=f"The run is called “{name}” now.")
+    return Done(fill=fill, own=CALM, toast=f"The run is called “{name}” now.")

@@ -1,33 +1,18 @@
 """Several rows at once: chosen in the list, then approved, rejected or dropped in one go, with one button that undoes it."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from app.errors import PageError, RunError
-from app.runs.row_edits import Dropped
-from app.store.local_verdicts import Added
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.state import RunView
+from app.web.tab_state import Undo
 
 MOST = 1_000
 """Rows that are chosen at once."""
 PAST = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
-
-
-@dataclass(frozen=True)
-class Undo:
-    """The last thing done with several rows of a run, in words, with the versions that undo it; none once it was undone."""
-
-    run: str
-    sentence: str
-    added: tuple[Added, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
-
-    @property
-    def number(self) -> int:
-        return len(self.added) + len(self.dropped)
 
 
 def selected(look: RunView) -> list[str]:
@@ -42,13 +27,12 @@ def selected(look: RunView) -> list[str]:
 
 def _chosen(look: RunView) -> list[str]:
     """The ids of the rows of the run that were chosen, listed or not."""
-    chosen = look.place.get("selected") or ()
-    return [row for row in chosen if look.run is not None and row.startswith(f"{look.run.id}-")]
+    return [row for row in look.tab.review.selected if look.run is not None and row.startswith(f"{look.run.id}-")]
 
 
 def pick(look: RunView, row: str, name: str, *, here: bool) -> str:
     """The box that chooses a row of the list."""
-    is_chosen = str(row in (look.place.get("selected") or ())).lower()
+    is_chosen = str(row in look.tab.review.selected).lower()
     key = 'data-key="x"' if here else ""
     return (
         f'<button type="button" role="checkbox" aria-checked="{is_chosen}" class="pick" aria-label="Select: {t(name)}"'
@@ -60,10 +44,10 @@ def bar(look: RunView) -> str:
     """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
     if look.run is None:
         return ""
-    chosen, undo = selected(look), look.place.get("undo")
+    chosen, undo = selected(look), look.tab.review.undo
     hidden = len(_chosen(look)) - len(chosen)
     done = ""
-    if isinstance(undo, Undo) and undo.run == look.run.id:
+    if undo is not None and undo.run == look.run.id:
         button = fragments.button("Undo", act="undo") if undo.number else ""
         done = f'<div class="done" role="status"><p>{t(undo.sentence)}</p>{button}</div>'
     unlisted = (
@@ -102,7 +86,7 @@ def act_on(act: Act) -> Done | None:
         case "select-all":
             return _select_all(act)
         case "select-none":
-            return Done(place={"selected": (), "anchor": ""})
+            return Done(own=replace(act.tab.review, selected=(), anchor=""))
         case "bulk":
             return _bulk(act)
         case "undo":
@@ -113,7 +97,7 @@ def act_on(act: Act) -> Done | None:
 def _select(act: Act) -> Done:
     """Chooses a row, or leaves it; with shift, all from the one that was chosen before it as well."""
     look, row = act.look, act.row().id
-    chosen, anchor = selected(look), str(act.place.get("anchor") or "")
+    chosen, anchor = selected(look), act.tab.review.anchor
     if act.text("shift", "") and anchor and anchor != row:
         listed = dict.fromkeys([*chosen, *_between(look, anchor, row)])
     elif row in chosen:
@@ -122,7 +106,7 @@ def _select(act: Act) -> Done:
         listed = dict.fromkeys([*chosen, row])
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Do something with these first.")
-    return Done(place={"selected": tuple(listed), "anchor": row})
+    return Done(own=replace(act.tab.review, selected=tuple(listed), anchor=row))
 
 
 def _select_all(act: Act) -> Done:
@@ -133,7 +117,7 @@ def _select_all(act: Act) -> Done:
     listed = look.rows.search(filters.wanted(look), 0, MOST + 1)
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
-    return Done(place={"selected": tuple(listed), "anchor": ""})
+    return Done(own=replace(act.tab.review, selected=tuple(listed), anchor=""))
 
 
 def _between(look: RunView, row_id: str, until: str) -> list[str]:
@@ -162,10 +146,10 @@ def _bulk(act: Act) -> Done:
         undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
         if rows and not (who := act.state.reviewer(act.browser, deciding=True)):
-            return Done(place={"naming": dict(act.data)})
+            return Done(own=replace(act.tab.review, pending=dict(act.data)))
         added = look.reviews.decide_all(rows, who, word) if rows else []
         undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
-    return Done(place={"undo": undo, "selected": (), "anchor": ""})
+    return Done(own=replace(act.tab.review, undo=undo, selected=(), anchor=""))
 
 
 def _sentence(word: str, number: int, blind: int, kept: int) -> str:
@@ -188,8 +172,8 @@ def _was(number: int) -> str:
 def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
     was told of them is not known until then."""
-    undo, look = act.place.get("undo"), act.look
-    if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
+    undo, look = act.tab.review.undo, act.look
+    if undo is None or undo.run != act.run_id or not undo.number:
         return Done()
     job = act.state.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
@@ -199,4 +183,4 @@ def _undo(act: Act) -> Done:
     message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:
         message += f" {count(left, 'row')} {_was(left)} changed meanwhile and {'stays' if left == 1 else 'stay'} so."
-    return Done(place={"undo": Undo(undo.run, message)})
+    return Done(own=replace(act.tab.review, undo=Undo(undo.run, message)))

@@ -1,6 +1,7 @@
 """What people said of a row, a part for each reviewer under it, and how an undecided row is settled."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from app.errors import PageError, RunError
@@ -185,13 +186,13 @@ def act_on(act: Act) -> Done | None:
     judged = look.rows.reviewed([row])[row]
     if act.word == "unsettle":
         undone = look.reviews.unsettle(row)
-        return Done(place={"row": row}, toast="Settlement undone." if undone else "")
+        return Done(row=row, toast="Settlement undone." if undone else "")
     decision = act.text("decision")
     if decision not in SETTLES:
         raise PageError
     if judged.settled is None and judged.decision != "unsure":
         raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
     if not (who := act.state.reviewer(act.browser, deciding=True)):
-        return Done(place={"row": row, "naming": dict(act.data)})
+        return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
     look.reviews.settle(row, decision, who)
-    return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")
+    return Done(row=row, toast=f"Settled as {DECIDED[decision][0]}.")

@@ -1,6 +1,7 @@
 """Which rows the page Review shows: search, filters and order, as fields over the rows."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import gradio as gr
@@ -65,7 +66,7 @@ def build(board: Board) -> None:
     for name in FILTERS:
         board.changes(f"browse.{name}", asked)
     board.dress(bar, lambda look: gr.update(visible=bool(look.counts.answered)))
-    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.place.get("filters"))))
+    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.tab.review.filters)))
     board.part(left_out)
 
 
@@ -85,16 +86,16 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
 
 def asked(act: Act) -> Done:
     """Something else is looked for: from the first row on, but for one whose correction is being written."""
-    return Done(place={"offset": 0} if act.place.get("correcting") else {"offset": 0, "row": ""})
+    return Done(row=None if act.tab.review.correcting else "", offset=0)
 
 
 def more(act: Act) -> Done:
     """Shows the filters of the second line, or takes them away; what is chosen there stays."""
-    return Done(place={"filters": not act.place.get("filters")})
+    return Done(own=replace(act.tab.review, filters=not act.tab.review.filters))
 
 
 def more_label(look: RunView) -> str:
-    if look.place.get("filters"):
+    if look.tab.review.filters:
         return "Fewer filters"
     number = sum(name in MORE for name in chosen(look))
     return f"More filters ({number})" if number else "More filters"
@@ -103,7 +104,7 @@ def more_label(look: RunView) -> str:
 def clear(act: Act) -> Done:
     """Everything is shown again, in the order that is chosen."""
     order = str(act.filled.get("browse.order") or "")
-    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0})
+    return Done(fill={**act.filled, **nothing(), "browse.order": order}, offset=0)
 
 
 def act_on(act: Act) -> Done | None:
@@ -114,7 +115,7 @@ def act_on(act: Act) -> Done | None:
 def lead_to(act: Act, fields: Mapping[str, str]) -> Done:
     """The page Review with these filters and no others."""
     fill = {**act.filled, **nothing(), **{f"browse.{name}": value for name, value in fields.items()}}
-    return Done(fill=fill, place={"row": "", "offset": 0, "filters": True}, page="review")
+    return Done(row="", offset=0, page="review", fill=fill, own=replace(act.tab.review, filters=True))
 
 
 def nothing() -> dict[str, str]:

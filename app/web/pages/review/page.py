@@ -16,6 +16,7 @@ from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
 from app.web.state import RunView
+from app.web.tab_state import ReviewPart
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
 from feedback.reviewed_row import Merging
 
@@ -101,8 +102,8 @@ def _sending(look: RunView) -> bool:
 
 def _shows_settings(look: RunView) -> bool:
     """True where somebody wants them, or where something is wrong with what they hold."""
-    is_wrong = SETTINGS & look.place.get("problems", {}).keys()
-    return bool((look.place.get("settings") or is_wrong) and look.counts.answered)
+    is_wrong = SETTINGS & look.tab.problems.keys()
+    return bool((look.tab.review.settings or is_wrong) and look.counts.answered)
 
 
 def head(look: RunView) -> str:
@@ -232,14 +233,19 @@ def pressed(act: Act) -> Done | None:
     if (done := bulk_actions.act_on(act) or filters.act_on(act)) is not None:
         return done
     done = verdict.say(act) or decisions.act_on(act)
-    return replace(done, place={**done.place, "undo": None}) if done is not None else None
+    return replace(done, own=replace(_own(act, done), undo=None)) if done is not None else None
+
+
+def _own(act: Act, done: Done) -> ReviewPart:
+    """The part of this page, once that is done."""
+    return done.own if isinstance(done.own, ReviewPart) else act.tab.review
 
 
 def turn(act: Act) -> Done:
     """The settings are shown, or put away again."""
     if act.word != "settings":
         raise PageError
-    return Done(place={"settings": not _shows_settings(act.look)})
+    return Done(own=replace(act.tab.review, settings=not _shows_settings(act.look)))
 
 
 def browse(act: Act) -> Done:
@@ -249,28 +255,34 @@ def browse(act: Act) -> Done:
     )  # before the verdict, by which a row may leave the list
     drafts = verdict.written(act)
     done = pressed(act) or _turned(act)
-    moves = {"row": following} if following and "naming" not in done.place else {}
+    own = _own(act, done)
+    decided = own.pending is act.tab.review.pending  # and the reviewer's name is not asked for first
     messages = [done.toast]
-    if onward and not following and "naming" not in done.place:
+    if onward and not following and decided:
         messages.append("That was the last row of the list.")
-    if drafts and act.word == "say":
+    if drafts is not None and act.word == "say":
         messages.append("What you wrote is kept: Correct brings it back.")
-    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, messages)))
+    if drafts is not None:
+        own = replace(own, drafts=drafts)
+    row = following if following and decided else done.row
+    return replace(done, row=row, own=own, toast=" ".join(filter(None, messages)))
 
 
 def _turned(act: Act) -> Done:
     """Another row or page, or the same row as it is or as it reads."""
     match act.word:
         case "page":
-            return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+            return Done(row="", offset=act.number("offset", 0, MOST_ROWS))
         case "open":
-            return Done(place={"row": act.row().id, "correcting": ""})
+            return Done(row=act.row().id, own=replace(act.tab.review, correcting=None))
         case "step":
             by = -1 if act.text("by") == "-1" else 1
-            return Done(place={"row": beside(act.look, act.row().id, by) or act.row().id, "correcting": ""})
+            return Done(
+                row=beside(act.look, act.row().id, by) or act.row().id, own=replace(act.tab.review, correcting=None)
+            )
         case "raw":
             row = act.row().id
-            return Done(place={"raw": "" if act.place.get("raw") == row else row, "row": row})
+            return Done(row=row, own=replace(act.tab.review, raw="" if act.tab.review.raw == row else row))
     raise PageError
 
 

@@ -1,8 +1,9 @@
 """Who reviews in Argilla, and one more: a name, and a link to send."""
 
+from dataclasses import replace
+
 import gradio as gr
 
-from app.review.argilla import Invited
 from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
@@ -56,8 +57,8 @@ def reviewers(look: RunView) -> str:
 
 def invited(look: RunView) -> str:
     """The link for whoever was added last, with what to do with it."""
-    invitation = look.place.get("invited")
-    if not isinstance(invitation, Invited):
+    invitation = look.tab.review.invited
+    if invitation is None:
         return ""
     how = (
         f"Send this link to {invitation.name}. It signs them in once, within a week, in their own browser on this machine."
@@ -84,7 +85,7 @@ def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
     except ClaywrightError as error:
         raise FormError(PLACE, str(error)) from error
     toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."
-    return Done(place={"invited": invitation}, toast=toast)
+    return Done(own=replace(act.tab.review, invited=invitation), toast=toast)
 
 
 def invite(act: Act) -> Done:

@@ -46,15 +46,15 @@ def beside(look: RunView, row_id: str, by: int) -> str:
         page = look.rows.page(index + by, 1) if index is not None and index + by >= 0 else []
         return page[0].id if page else ""
     index = look.rows.index_in(query, row_id)
-    to = int(look.place.get("offset") or 0) if index is None else index + by
+    to = look.tab.offset if index is None else index + by
     ids = look.rows.search(query, to, 1) if to >= 0 else []
     return ids[0] if ids else ""
 
 
 def shown(look: RunView) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
-    query, row = filters.wanted(look), str(look.place.get("row") or "")
-    offset = int(look.place.get("offset") or 0)
+    query, row = filters.wanted(look), look.tab.row
+    offset = look.tab.offset
     if query.everything:
         total = look.counts.made
         if row and (index := look.rows.index(row)) is not None:
@@ -74,7 +74,7 @@ def shown(look: RunView) -> tuple[list[Judged], int, int]:
 
 def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
-    row = str(look.place.get("row") or "")
+    row = look.tab.row
     chosen = next((judged for judged in page if judged.row.id == row), None)
     if chosen is None and row and look.rows.index(row) is not None:
         chosen = look.rows.reviewed([row]).get(row)
@@ -155,7 +155,7 @@ def _status(judged: Judged, sent: bool) -> str:
 def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
-    row, raw = judged.row, look.place.get("raw") == judged.row.id
+    row, raw = judged.row, look.tab.review.raw == judged.row.id
     sent = look.reviews.sent([row.id])
     conversation = "".join(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:

@@ -15,6 +15,7 @@ from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Do, Done
 from app.web.saved import LONGEST_NAME, named
 from app.web.state import RunView, person_name
+from app.web.tab_state import Correction, Draft, ReviewPart
 from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
 from feedback.response_order import letter, slots
@@ -50,7 +51,7 @@ def build_name(board: Board, pressed: Do) -> None:
             )  # fmt: skip
             me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
         board.problem("name")
-    board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
+    board.dress(who, lambda look: gr.update(visible=look.tab.review.pending is not None))
     for event in (me.click, name.submit):
         board.act(event, partial(be, do=pressed), extra=[name])
 
@@ -100,10 +101,16 @@ def name_of(look: RunView) -> str:
     return look.reviewer
 
 
+def _correction(look: RunView) -> Correction | None:
+    """The correction that is being written; None where there is none of the row that is open."""
+    correction = look.tab.review.correcting
+    return correction if correction is not None and correction.row == look.tab.row else None
+
+
 def correcting(look: RunView) -> str:
     """The row that is being corrected; "" for none."""
-    row = str(look.place.get("correcting") or "")
-    return row if row and row == look.place.get("row") else ""
+    correction = _correction(look)
+    return correction.row if correction is not None else ""
 
 
 def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
@@ -131,9 +138,9 @@ def letter_of(look: RunView, row_id: str, index: int) -> str:
 
 
 def corrected(look: RunView, judged: Judged) -> int:
-    """The place of the response that is being corrected."""
-    of = look.place.get("of")
-    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+    """Which response is being corrected."""
+    correction = look.tab.review.correcting
+    return correction.index if correction is not None and 0 <= correction.index < len(judged.row.responses) else 0
 
 
 def _judged(look: RunView, row_id: str) -> Judged | None:
@@ -144,7 +151,8 @@ def _judged(look: RunView, row_id: str) -> Judged | None:
 
 def _begun(look: RunView) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
-    return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
+    correction = _correction(look)
+    return (correction.instruction, correction.response) if correction is not None else ("", "")
 
 
 def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
@@ -172,9 +180,11 @@ def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
 
 def meanwhile(look: RunView) -> str:
     """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
-    row = correcting(look)
-    before, now = look.place.get("before", {}), _decided(look, row) if row else {}
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)] if row else []
+    correction = _correction(look)
+    if correction is None:
+        return ""
+    before, now = correction.decided, _decided(look, correction.row)
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if not changed:
         return ""
     what = {"approve": "approved it", "reject": "rejected it", "unsure": "was unsure", "": "took the verdict back"}
@@ -187,22 +197,34 @@ def meanwhile(look: RunView) -> str:
     return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
 
 
-def written(act: Act) -> dict[str, Any]:
-    """A correction that is left for something else, as the tab remembers it: coming back to the row brings it back."""
-    row, texts = correcting(act.look), act.data.get("written")
-    if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
-        return {}
-    if tuple(texts) == _begun(act.look) or sum(map(len, texts)) > LONGEST_DRAFT:
-        return {}
-    drafts = {name: kept for name, kept in act.place.get("drafts", {}).items() if name != row}
+def written(act: Act) -> dict[str, Draft] | None:
+    """The drafts with a correction that is left for something else: coming back to the row brings it back. None where
+    nothing was written."""
+    look, texts = act.look, act.data.get("written")
+    correction = _correction(look)
+    if (
+        correction is None
+        or not isinstance(texts, list)
+        or len(texts) != 2
+        or not all(isinstance(x, str) for x in texts)
+    ):
+        return None
+    if tuple(texts) == _begun(look) or sum(map(len, texts)) > LONGEST_DRAFT:
+        return None
+    drafts = {row: draft for row, draft in act.tab.review.drafts.items() if row != correction.row}
     newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
-    return {"drafts": {**newest, row: (act.place.get("of"), (texts[0], texts[1]))}}
+    return {**newest, correction.row: Draft(correction.index, texts[0], texts[1])}
 
 
-def _without_draft(act: Act) -> dict[str, Any]:
-    """The place once a correction is over."""
-    row, drafts = correcting(act.look), act.place.get("drafts", {})
-    return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
+def _without_draft(act: Act) -> ReviewPart:
+    """The page's part once a correction is over."""
+    over = correcting(act.look)
+    drafts = {row: draft for row, draft in act.tab.review.drafts.items() if row != over}
+    return replace(act.tab.review, correcting=None, drafts=drafts)
+
+
+def _without_correction(act: Act) -> ReviewPart:
+    return replace(act.tab.review, correcting=None)
 
 
 def _choice(look: RunView) -> Any:
@@ -300,14 +322,14 @@ def _rated(answers: Any) -> bool:
 def say(act: Act) -> Done | None:
     """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
     if act.word == "rename":
-        return Done(place={"naming": {}})
+        return Done(own=replace(act.tab.review, pending={}))
     if act.word not in ("say", "rate", "unsay", "correct"):
         return None
     look, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
     who = act.state.reviewer(act.browser, deciding=decides)
     if not who and decides:
-        return Done(place={"row": row, "naming": dict(act.data)})
+        return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
     blind = bool(hidden(look, [row]))
     match act.word:
         case "say":
@@ -315,7 +337,7 @@ def say(act: Act) -> Done | None:
             if decision not in [word for word, _, _ in DECISIONS]:
                 raise PageError
             look.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
-            return Done(place={"row": row, "correcting": ""})
+            return Done(row=row, own=_without_correction(act))
         case "rate":
             index = act.number("place", 0, len(pressed.responses) - 1)
             question = rating_question(aspect_of(look), index)
@@ -324,26 +346,27 @@ def say(act: Act) -> Done | None:
             suggested = None if blind else opinion(look.rows.ratings(row), index, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
             look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
-            return Done(place={"row": row})
+            return Done(row=row)
         case "unsay":
             look.reviews.answer(
                 row, who, dict.fromkeys(look.reviews.answers(row, who)), {}, status="discarded", blind=blind
             )
-            return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
+            return Done(row=row, own=_without_correction(act), toast="Taken back.")
         case "correct":
             if correcting(look) == row:
-                return Done(place={"correcting": ""})
+                return Done(own=_without_correction(act))
             if (judged := _judged(look, row)) is None:
-                return Done(place={"row": row})
-            correction = {"row": row, "correcting": row, "before": _decided(look, row)}
-            if draft := look.place.get("drafts", {}).get(row):
-                return Done(
-                    place={**correction, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
-                )
+                return Done(row=row)
+            decided = _decided(look, row)
+            if draft := act.tab.review.drafts.get(row):
+                correction = Correction(row, draft.index, draft.instruction, draft.response, decided)
+                own = replace(act.tab.review, correcting=correction)
+                return Done(row=row, own=own, toast="What you wrote is here again.")
             slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
             focus = None if slot is None else [*letters(look, pressed)][slot]
             of = _to_correct(look, judged, focus)
-            return Done(place={**correction, "of": of, "corrected": _as_corrected(judged, of)})
+            correction = Correction(row, of, *_as_corrected(judged, of), decided)
+            return Done(row=row, own=replace(act.tab.review, correcting=correction))
     return None
 
 
@@ -354,30 +377,33 @@ def be(act: Act, do: Do = say) -> Done:
         act.state.keep(act.browser, {"reviewer.name": named(typed)})
     except SettingsError as error:
         raise FormError("name", str(error)) from error
-    pressed = act.place.get("naming") or {}
-    state = {name: value for name, value in act.place.items() if name != "naming"}
-    done = None
-    with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
-        done = do(replace(act, data=pressed, extra=(), place=state)) if pressed else None
-    return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
+    named_now = replace(act.tab.review, pending=None)
+    done = Done(own=named_now)
+    if pressed := act.tab.review.pending:
+        with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
+            done = do(replace(act, data=pressed, extra=(), tab=replace(act.tab, review=named_now))) or done
+    own = done.own if isinstance(done.own, ReviewPart) else named_now
+    return replace(done, own=replace(own, pending=None))
 
 
 def switch(act: Act) -> Done:
     """Another response is to be corrected; what was written already stays."""
     look = act.look
-    judged = _judged(look, correcting(look)) if correcting(look) else None
+    correction = _correction(look)
+    judged = _judged(look, correction.row) if correction is not None else None
     chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
-    if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
+    if correction is None or judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
         return Done()
     is_untouched = response.strip() in {
         text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
     }
     text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
-    return Done(place={"of": int(chosen), "corrected": (instruction, text)})
+    correction = replace(correction, index=int(chosen), instruction=instruction, response=text)
+    return Done(own=replace(act.tab.review, correcting=correction))
 
 
 def leave_it(act: Act) -> Done:
-    return Done(place=_without_draft(act))
+    return Done(own=_without_draft(act))
 
 
 def correct(act: Act, *, anyway: bool = False) -> Done:
@@ -386,7 +412,7 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     judged = _judged(look, correcting(look)) if correcting(look) else None
     who = act.state.reviewer(act.browser, deciding=True)
     if judged is None or not who:
-        return Done(place={"correcting": ""})
+        return Done(own=_without_correction(act))
     if meanwhile(look) and not anyway:
         return Done()
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
@@ -396,4 +422,4 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
         changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
     look.reviews.answer(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
-    return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
+    return Done(own=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
