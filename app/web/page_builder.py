@@ -1,4 +1,4 @@
-"""What pages are built on: fields, parts that show a look, and actions. app/web/layout.py connects them with Gradio.
+"""What pages are built on: fields, parts that show a look, and actions. app/web/tab_sync.py connects them with Gradio.
 
 A part is a piece of HTML made anew from each look; an action is one function of ours behind a button. What goes wrong in
 an action is a sentence at the place that it names.
