@@ -318,6 +318,7 @@ class AppState:
         return run_recipes.amend(self.store, run, **parts)
 
     def rename_run(self, run: Run, name: str) -> None:
+        """Gives a run another name; its id stays."""
         run_recipes.rename(self.store, run, name)
 
     def delete_run(self, run: Run) -> None:
