@@ -47,6 +47,7 @@ class Act:
 
     @property
     def look(self) -> RunView:
+        """The run as it stands now, each time it is asked for."""
         return self.state.look(self.browser, self.run_id, self.tab)
 
     # -- what the button said; the browser sends it, so that it may be anything

@@ -148,6 +148,7 @@ class OpenTabs:
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request, run: str = "", page: str = HOME) -> Tab:
+        """The tab that a request came from; a new one, which shows that run and page, where it is not known."""
         key = browser_of(request), str(request.session_hash)
         with self._lock:
             tab = self._tabs.pop(key, None) or Tab(run, state=TabState(page))
@@ -157,7 +158,7 @@ class OpenTabs:
             return tab
 
     def close(self, request: gr.Request) -> None:
-        """Its jobs go on."""
+        """Forgets a tab."""
         with self._lock:
             for key in [key for key in self._tabs if key[1] == str(request.session_hash)]:
                 del self._tabs[key]
@@ -178,6 +179,7 @@ class TabSync:
     open_tabs: OpenTabs = field(default_factory=OpenTabs)
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
+        """Hangs the handlers below on the events of the page."""
         fields = self.board.form.fields
         tab_state = [self.run, self.page, self.base_version]
         parts = [component for _, component, _ in self.board.shows]
@@ -299,6 +301,7 @@ class TabSync:
             return {self.tabs: gr.Tabs(selected=tab.state.page), **self.update(tab, browser, -1, {})}
 
     def poll(self, run: str, page: str, base_version: float, request: gr.Request) -> dict[Any, Any]:
+        """What is different by now, though nobody did anything in this tab."""
         if run == NOT_YET:
             return {self.page: gr.skip()}
         browser, tab = browser_of(request), self.open_tabs.of(request, run, page)
@@ -317,8 +320,9 @@ class TabSync:
             return self.update(tab, browser, base_version)
 
     def on_close(self, demo: gr.Blocks) -> Callable[..., Any]:
+        """The handler of a tab that is closed: what was kept for it is given back. Its jobs go on."""
+
         def closes(request: gr.Request) -> None:
-            """A tab was closed: what was kept for it is given back. Its jobs go on."""
             self.open_tabs.close(request)
             demo.state_holder.session_data.pop(str(request.session_hash), None)
             demo.state_holder.time_last_used.pop(str(request.session_hash), None)
@@ -332,6 +336,8 @@ class TabSync:
         return {number for number, (_, component, _) in enumerate(self.board.shows) if component in extra}
 
     def on_open(self, name: str) -> Callable[..., Any]:
+        """The handler of a click on another page's tab."""
+
         def opens(run: str, page: str, base_version: float, request: gr.Request) -> dict[Any, Any]:
             if run == NOT_YET:  # Gradio opens the first tab by itself, before the page is there
                 return {self.page: gr.skip()}
@@ -343,6 +349,8 @@ class TabSync:
         return opens
 
     def on_change(self, name: str) -> Callable[..., Any]:
+        """The handler of a field that a person changed."""
+
         def changed(run: str, page: str, base_version: float, value: Any, request: gr.Request) -> dict[Any, Any]:
             return self.change(run, page, base_version, request, {name: value})
 
@@ -394,6 +402,7 @@ class TabSync:
         return [name for name in form.fields if action.forms and action.page in (form.pages[name], "top")]
 
     def on_action(self, action: Action) -> Callable[..., Any]:
+        """The handler of an action's event."""
         taken = self.fields_taken(action)
 
         def act_on(
