@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from app.web import server
 from app.web.pages import recipe_compare, recipes
 from app.web.security.access import Access
-from app.web.state import Desk
+from app.web.state import AppState
 from tasks.types import Row
 
 NOBODY = "http://127.0.0.1:9"
@@ -59,7 +59,7 @@ class Browser:
     tabs: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def at(cls, desk: Desk) -> "Browser":
+    def at(cls, desk: AppState) -> "Browser":
         async def made() -> tuple[Any, Any, Access]:
             access = Access(desk.settings.data)
             routes = server.routes(desk)

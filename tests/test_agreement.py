@@ -24,7 +24,7 @@ from app.web import stats
 from app.web.jobs import Jobs
 from app.web.pages.insights import agreement as panels
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -253,11 +253,11 @@ def test_what_can_not_come_is_not_waited_for() -> None:
 
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     run, other = store.runs.get(reviewed), workflow.start(Workspace(here, store), example())
     for one in (run, other):
         desk.counted(one, stats.agreement)  # a page does not wait for it for long
-    html = panels(desk.look("somebody", reviewed, {}))
+    html = panels(desk.look("somebody", reviewed))
     assert "20 of 20 audit rows reviewed" in html and "Only the audit sample counts" in html
     assert "<td>75%</td><td>60% to 86%</td><td>40 reviews</td>" in html
     assert "<td>needs 50 ratings, more than these rows give</td>" in html
@@ -265,7 +265,7 @@ def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings
     assert "<td>honesty</td><td>20</td><td>0</td>" in html  # two ratings of each response, the same
     assert "People&#x27;s ratings by the labeller&#x27;s" in html and '<th scope="row">5</th>' in html
     assert '<td class=same style="--v:0.875">14</td>' in html  # 4 by both: seven rows, two people; 3 on 4: 16
-    nothing = panels(desk.look("somebody", other.id, {}))
+    nothing = panels(desk.look("somebody", other.id))
     assert "no row of this run was sent to Argilla as part of an audit sample" in nothing
 
 
@@ -294,9 +294,9 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
     assert (found.accepted, found.unknown, found.left_out("honesty")) == ({"honesty": 10}, {"honesty": 1}, sentence)
     ended = command("agreement", "last", data=here.data)
     assert ended.out.count(sentence) == 2  # of the labeller and people, and of people with each other
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     desk.counted(store.runs.get(reviewed), stats.agreement)
-    html = panels(desk.look("somebody", reviewed, {}))
+    html = panels(desk.look("somebody", reviewed))
     assert html.count(f'<p class="finding">{sentence}</p>') == 2
     assert '<p class="finding">0 of 50 reviews without the labeller' in html
 

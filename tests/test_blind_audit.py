@@ -20,10 +20,11 @@ from app.web.pages.review import verdict
 from app.web.pages.review.page import audit
 from app.web.pages.review.rows import JUDGE_FIRST, rows
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB, TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
-from tests.desks import at_desk
+from tests.desks import after, at_desk
 from tests.make_workspace import make_workspace
 from tests.rows import Reviewer, add_rows, made_of, with_run
 
@@ -103,12 +104,12 @@ def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: Arg
 
 
 def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
-    desk = Desk(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
     run = with_run(store, 320)
 
     def says(run: Run, **filled: Any) -> str:
         desk.keep("somebody", {f"review.{name}": value for name, value in filled.items()})
-        return audit(desk.look("somebody", run.id, {}))
+        return audit(desk.look("somebody", run.id))
 
     blind = "320 rows: the audit (64 of them) goes without ratings and reasons, so that people judge on their own."
     assert blind in says(run, blind_audit="auto") and blind in says(run, blind_audit="blind")
@@ -126,8 +127,8 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
 # -- in the app
 
 
-def press(desk: Desk, run: Run, row: str, **data: Any) -> None:
-    assert verdict.say(Act(desk, "first", run.id, desk.filled("first"), {}, {"row": row, **data})) is not None
+def press(desk: AppState, run: Run, row: str, **data: Any) -> None:
+    assert verdict.say(Act(desk, "first", run.id, desk.filled("first"), NEW_TAB, {"row": row, **data})) is not None
 
 
 def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Settings) -> None:
@@ -138,19 +139,19 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
     store.reviews.plan(push, {row: 0.0}, blind_audit=True)
     store.quick.say(row, "another", {"decision": "reject", "helpfulness-1": 2}, {})
     with at_desk(store, here) as desk:
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
         chosen = page[page.index("<article") :]
         for told in ("model-0", "model-1", "Help 1.", "Fair.", "rejected", "people:", 'class="score', "data-aspect"):
             assert told not in chosen, told
         assert JUDGE_FIRST.replace("'", "&#x27;") in chosen and "River 0, said by 1." in chosen
         assert page.count("hidden until you judge") == 1
-        other = rows(desk.look("first", run.id, {"row": beside}))
+        other = rows(desk.look("first", run.id, TabState(row=beside)))
         assert "model-0" in other and "Help 3." in other and "judge first" not in other
 
         press(desk, run, row, act="rate", place=0, value=4)
-        assert JUDGE_FIRST.replace("'", "&#x27;") in rows(desk.look("first", run.id, {"row": row}))
+        assert JUDGE_FIRST.replace("'", "&#x27;") in rows(desk.look("first", run.id, TabState(row=row)))
         press(desk, run, row, act="say", said="approve")
-        shown = rows(desk.look("first", run.id, {"row": row}))
+        shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "model-0" in shown and "Help 1." in shown and "judge first" not in shown
         mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
         assert mine.blind and mine.origins == {"helpfulness-1": "given"} and mine.own_ratings == {("helpfulness", 0): 4}
@@ -160,7 +161,7 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
         mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
         assert not mine.blind and mine.origins == {"helpfulness-1": "changed", "helpfulness-2": "given"}
         press(desk, run, row, act="unsay")
-        assert "model-0" in rows(desk.look("first", run.id, {"row": row}))  # it was seen, and stays so
+        assert "model-0" in rows(desk.look("first", run.id, TabState(row=row)))  # it was seen, and stays so
 
 
 def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Store, here: Settings) -> None:
@@ -169,12 +170,14 @@ def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Sto
     push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
     store.reviews.plan(push, {row: 0.0}, blind_audit=True)
     with at_desk(store, here) as desk:
-        act = Act(desk, "first", run.id, desk.filled("first"), {"row": row}, {"row": row, "act": "correct"})
+        act = Act(desk, "first", run.id, desk.filled("first"), TabState(row=row), {"row": row, "act": "correct"})
         done = verdict.say(act)
-        assert (
-            done is not None and done.place["corrected"][1] == "River 0, said by 0."
-        )  # the labeller's best is the second
-        verdict.correct(replace(act, place={**done.place}, data={}, extra=["0", done.place["corrected"][0], "Mine."]))
+        assert done is not None
+        tab = after(done, act.tab)
+        correction = tab.review.correcting
+        assert correction is not None
+        assert correction.response == "River 0, said by 0."  # the labeller's best is the second
+        verdict.correct(replace(act, tab=tab, data={}, extra=["0", correction.instruction, "Mine."]))
     (mine,) = store.reviews.verdicts([row])[row]
     assert mine.blind and mine.answers["corrected-response"] == "Mine."
     assert mine.shown["corrected-response"] == "River 0, said by 0."

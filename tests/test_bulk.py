@@ -15,9 +15,10 @@ from app.web.page_builder import Act
 from app.web.pages.review import bulk_actions, filters, verdict
 from app.web.pages.review import page as review_page
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import ReviewPart, TabState, Undo
 from feedback.types import Verdict
-from tests.desks import at_desk
+from tests.desks import after, at_desk
 from tests.rows import edit, with_run
 
 ME = "tester (in the app)"
@@ -25,7 +26,7 @@ TABLES = ("rows", "verdicts", "told", "settlements", "scores", "counted")
 
 
 @pytest.fixture
-def desk(store: Store, here: Settings) -> Iterator[Desk]:
+def desk(store: Store, here: Settings) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
@@ -33,19 +34,19 @@ def desk(store: Store, here: Settings) -> Iterator[Desk]:
 class Tab:
     """What one page of a browser does with the rows of a run."""
 
-    def __init__(self, desk: Desk, run: Run, browser: str = "first") -> None:
+    def __init__(self, desk: AppState, run: Run, browser: str = "first") -> None:
         self.desk, self.run, self.browser = desk, run, browser
-        self.place: dict[str, Any] = {}
+        self.state = TabState()
         self.ids = [row.id for row in desk.store.rows.page(run.id, 0, 100)]
 
     def press(self, act: str, row: int | None = None, **data: Any) -> None:
         about = {} if row is None else {"row": self.ids[row]}
         filled = self.desk.filled(self.browser)
         done = review_page.pressed(
-            Act(self.desk, self.browser, self.run.id, filled, self.place, {"act": act, **about, **data})
+            Act(self.desk, self.browser, self.run.id, filled, self.state, {"act": act, **about, **data})
         )
         assert done is not None
-        self.place |= done.place
+        self.state = after(done, self.state)
 
     def select(self, *numbers: int) -> None:
         for number in numbers:
@@ -53,11 +54,11 @@ class Tab:
 
     @property
     def bar(self) -> str:
-        return bulk_actions.bar(self.desk.look(self.browser, self.run.id, self.place))
+        return bulk_actions.bar(self.desk.look(self.browser, self.run.id, self.state))
 
     @property
     def chosen(self) -> list[int]:
-        look = self.desk.look(self.browser, self.run.id, self.place)
+        look = self.desk.look(self.browser, self.run.id, self.state)
         return sorted(self.ids.index(row) for row in bulk_actions.selected(look))
 
 
@@ -75,14 +76,14 @@ def decisions(store: Store, tab: Tab) -> dict[int, str]:
     }
 
 
-def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) -> None:
+def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 30))
     assert tab.bar == ""
     tab.select(3, 5, 3, 5, 5)
     assert tab.chosen == [5] and "<b>1 row selected</b>" in tab.bar
     tab.press("select", 21, shift="yes")  # over three pages of the list
     assert tab.chosen == list(range(5, 22)) and "<b>17 rows selected</b>" in tab.bar
-    page = rows(desk.look("first", tab.run.id, tab.place))
+    page = rows(desk.look("first", tab.run.id, tab.state))
     assert page.count('aria-checked="true"') == 5 and page.count('data-key="x"') == 1
     desk.keep("first", {"browse.text": "number 2", "browse.rating": ""})
     tab.press("select-none")
@@ -96,13 +97,13 @@ def test_rows_are_selected_one_by_one_and_in_ranges(store: Store, desk: Desk) ->
 
 
 @pytest.mark.parametrize("narrow", [{"browse.text": "number 1"}, {"browse.mark": "cut off"}, {"browse.rating": "low"}])
-def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[str, str]) -> None:
+def test_what_a_filter_hides_is_left_out(store: Store, desk: AppState, narrow: dict[str, str]) -> None:
     tab = Tab(desk, with_run(store, 20, responses=2))
     rows_of = store.rows.page(tab.run.id, 0, 20)
     store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
     tab.press("select-all")
     desk.keep("first", narrow)
-    look = desk.look("first", tab.run.id, tab.place)
+    look = desk.look("first", tab.run.id, tab.state)
     listed = store.browse.page(tab.run.id, filters.wanted(look), 0, 50)
     assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
     left = 20 - len(listed)
@@ -119,7 +120,7 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: Desk, narrow: dict[
     assert "selected" not in tab.bar
 
 
-def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_are_selected_than_is_sensible(store: Store, desk: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_actions, "MOST", 3)
     tab = Tab(desk, with_run(store, 6))
     tab.select(0, 1, 2)
@@ -135,7 +136,7 @@ def test_no_more_are_selected_than_is_sensible(store: Store, desk: Desk, monkeyp
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
-def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
+def test_it_is_undone_exactly(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 6, responses=2))
     store.quick.say(tab.ids[1], ME, {"decision": "unsure", "helpfulness-1": 3}, {})
     store.quick.say(tab.ids[2], ME, {"helpfulness-1": 2}, {})
@@ -158,7 +159,7 @@ def test_it_is_undone_exactly(store: Store, desk: Desk, word: str) -> None:
     assert everything(store) == before
 
 
-def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None:
+def test_what_somebody_changed_meanwhile_stays(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 7, responses=2))
     tab.select(0, 1, 2, 3, 4, 5)
     tab.press("bulk", word="approve")
@@ -181,7 +182,7 @@ def test_what_somebody_changed_meanwhile_stays(store: Store, desk: Desk) -> None
     assert store.runs.counts(tab.run.id).made == 7
 
 
-def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None:
+def test_argilla_learns_of_what_was_taken_back(store: Store, desk: AppState) -> None:
     """Where it was told meanwhile, what was before is said anew, and goes there with the next push."""
     tab = Tab(desk, with_run(store, 2))
     store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
@@ -197,7 +198,7 @@ def test_argilla_learns_of_what_was_taken_back(store: Store, desk: Desk) -> None
     assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
 
 
-def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: Desk) -> None:
+def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: AppState) -> None:
     """A push of another process read what was said, and is done with it only after that was undone here."""
     tab = Tab(desk, with_run(store, 4))
     store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
@@ -222,7 +223,7 @@ def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: 
     assert decisions(store, tab)[1] == "approve" and len(store.quick.untold(tab.ids, "d")) == 1
 
 
-def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk) -> None:
+def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 2))
     tab.select(0, 1)
     tab.press("bulk", word="approve")
@@ -236,7 +237,7 @@ def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: Desk)
 
 
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
-def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str) -> None:
+def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 4))
     push = store.reviews.begin_push(tab.run.id, "here", "d", "d", "w", 1, "")
     store.reviews.plan(push, {tab.ids[0]: 0.0, tab.ids[1]: 0.0}, blind_audit=True)
@@ -255,7 +256,7 @@ def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: Desk, word: str)
     )
 
 
-def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> None:
+def test_the_button_stays_until_the_next_action(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 3))
     tab.select(0)
     tab.press("bulk", word="approve")
@@ -270,20 +271,20 @@ def test_the_button_stays_until_the_next_action(store: Store, desk: Desk) -> Non
     assert "1 row approved. 1 row was approved by you already." in tab.bar
 
 
-def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: Desk) -> None:
+def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: AppState) -> None:
     desk.reviewer("first", deciding=True)
     tab = Tab(desk, with_run(store, 2), "second")
     tab.select(0, 1)
     tab.press("bulk", word="reject")
-    assert tab.place["naming"] == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
+    assert tab.state.review.pending == {"act": "bulk", "word": "reject"} and tab.chosen == [0, 1]
     assert store.runs.counts(tab.run.id).reviewed == 0
-    act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.place, {}, ["Ada"])
-    tab.place |= verdict.be(act, do=review_page.pressed).place
+    act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.state, {}, ["Ada"])
+    tab.state = after(verdict.be(act, do=review_page.pressed), tab.state)
     assert "2 rows rejected." in tab.bar
     assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
 
 
-def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
+def test_what_a_browser_sends_is_checked(store: Store, desk: AppState) -> None:
     tab = Tab(desk, with_run(store, 2))
     other = with_run(store, 1, name="lakes-1")
     with pytest.raises(PageError):
@@ -291,9 +292,9 @@ def test_what_a_browser_sends_is_checked(store: Store, desk: Desk) -> None:
     tab.ids.append(f"{other.id}-000000-0")
     with pytest.raises(RunError, match="There is no row"):
         tab.press("select", 2)
-    tab.place["selected"] = (f"{other.id}-000000-0",)
+    tab.state = replace(tab.state, review=ReviewPart(selected=(f"{other.id}-000000-0",)))
     tab.press("bulk", word="approve")
     assert store.runs.counts(other.id).reviewed == 0
-    tab.place["undo"] = replace(bulk_actions.Undo(other.id, "x"), added=())
+    tab.state = replace(tab.state, review=ReviewPart(undo=Undo(other.id, "x")))
     tab.press("undo")
     assert tab.bar == ""

@@ -18,7 +18,8 @@ from app.store.store import Store
 from app.web import form_values
 from app.web.cli_snippets import Way, way
 from app.web.pages import recipes
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import DrawerPart, TabState
 from app.workspace import Workspace
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -30,13 +31,13 @@ TIDES = Recipe(task=Magpie(), name="tides", rows=20, rating=UltraFeedback(aspect
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as made:
         yield made
 
 
 @pytest.fixture
-def run(desk: Desk, here: Settings) -> Run:
+def run(desk: AppState, here: Settings) -> Run:
     desk.keep(SOMEBODY, form_values.fill(TIDES))
     return workflow.start(Workspace(here, desk.store), TIDES)
 
@@ -54,14 +55,14 @@ def understood(found: Way) -> dict[str, Any]:
         return {"command": words[0], **context.params}
 
 
-def of(desk: Desk, page: str, run: Run | None = None, **filled: Any) -> Way:
+def of(desk: AppState, page: str, run: Run | None = None, **filled: Any) -> Way:
     desk.keep(SOMEBODY, {name.replace("__", "."): value for name, value in filled.items()})
-    return way(desk.look(SOMEBODY, run.id if run else "", {}), page)
+    return way(desk.look(SOMEBODY, run.id if run else ""), page)
 
 
 @pytest.mark.parametrize("page", ["models", "generate", "rate", "review", "insights", "export"])
 @pytest.mark.parametrize("with_run", [True, False])
-def test_every_page_has_one_that_is_understood(desk: Desk, run: Run, page: str, with_run: bool) -> None:
+def test_every_page_has_one_that_is_understood(desk: AppState, run: Run, page: str, with_run: bool) -> None:
     found = of(desk, page, run if with_run else None)
     command = understood(found)
     if found.python:
@@ -77,18 +78,19 @@ def test_every_page_has_one_that_is_understood(desk: Desk, run: Run, page: str, 
     assert command["command"] == (ones[page] if with_run or page == "models" else "run")
     if with_run and page not in ("models", "generate"):
         assert command["run_id"] == run.id
-    shown = recipes.shown(desk.look(SOMEBODY, run.id if with_run else "", {"panel": "command", "page": page}))
+    tab = TabState(page, drawer=DrawerPart(panel="command"))
+    shown = recipes.shown(desk.look(SOMEBODY, run.id if with_run else "", tab))
     assert "claywright" in shown and ("Download the recipe first" in shown) == bool(found.file)
 
 
-def test_the_forms_are_run_from_a_file(desk: Desk) -> None:
+def test_the_forms_are_run_from_a_file(desk: AppState) -> None:
     found = of(desk, "generate", name="a 'b' $(c) 🌊", generator__preset="openai")
     assert understood(found)["file"] == Path(found.file) == Path("a-b-c.toml") and understood(found)["no_push"]
     assert found.notes == ("It takes its key from the environment: OPENAI_API_KEY.",)
     assert 'made = run("a-b-c.toml", data=Path(' in found.python
 
 
-def test_a_run_goes_on_where_the_forms_say_the_same(desk: Desk, run: Run) -> None:
+def test_a_run_goes_on_where_the_forms_say_the_same(desk: AppState, run: Run) -> None:
     assert understood(of(desk, "generate", run))["resume"] == run.id
     more = understood(of(desk, "generate", run, rows=50))
     assert (more["resume"], more["rows"]) == (run.id, 50)
@@ -101,7 +103,7 @@ def test_a_run_goes_on_where_the_forms_say_the_same(desk: Desk, run: Run) -> Non
     assert understood(of(desk, "generate", run))["resume"] == run.id
 
 
-def test_a_data_folder_of_ones_own_is_named(desk: Desk, run: Run, here: Settings) -> None:
+def test_a_data_folder_of_ones_own_is_named(desk: AppState, run: Run, here: Settings) -> None:
     assert shlex.split(of(desk, "rate", run).command)[1:3] == ["--data", str(here.data)]
     desk.settings = settings(environment={})
     assert desk.settings.data == usual_data()
@@ -109,7 +111,7 @@ def test_a_data_folder_of_ones_own_is_named(desk: Desk, run: Run, here: Settings
     assert found.command == f"claywright rate {run.id}" and "Path" not in found.python
 
 
-def test_what_differs_from_the_runs_recipe_is_given(desk: Desk, run: Run) -> None:
+def test_what_differs_from_the_runs_recipe_is_given(desk: AppState, run: Run) -> None:
     found = of(desk, "rate", run, rating__aspects=["honesty", "helpfulness"], rating__together=False, rating__repeats=3)
     rated = understood(found)
     assert (rated["aspect"], rated["together"], rated["repeats"]) == (["honesty", "helpfulness"], False, 3)
@@ -139,7 +141,7 @@ EXPORTS = [
 
 @pytest.mark.parametrize("to", EXPORTS)
 @pytest.mark.parametrize("old", EXPORTS)
-def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to: Export, old: Export) -> None:
+def test_the_command_exports_what_the_page_would(desk: AppState, here: Settings, to: Export, old: Export) -> None:
     run = workflow.start(Workspace(here, desk.store), replace(TIDES, export=old))
     desk.keep(SOMEBODY, form_values.fill(replace(TIDES, export=to)))
     found = of(desk, "export", run)
@@ -165,7 +167,7 @@ def test_the_command_exports_what_the_page_would(desk: Desk, here: Settings, to:
         assert Export(**called) == to
 
 
-def test_forms_that_can_not_be_used_are_said(desk: Desk, run: Run) -> None:
+def test_forms_that_can_not_be_used_are_said(desk: AppState, run: Run) -> None:
     for page, wrong in (
         ("rate", {"rating.aspects": []}),
         ("review", {"review.min_submitted": 0}),
@@ -177,14 +179,14 @@ def test_forms_that_can_not_be_used_are_said(desk: Desk, run: Run) -> None:
     assert understood(of(desk, "generate", run))["command"] == "run"
 
 
-def test_a_run_of_another_version_and_one_that_is_no_more(desk: Desk, run: Run) -> None:
+def test_a_run_of_another_version_and_one_that_is_no_more(desk: AppState, run: Run) -> None:
     desk.store.runs.set(run.id, recipe='{"task": {"kind": "of tomorrow"}}')
     assert understood(of(desk, "export", run))["command"] == "run"
     desk.store.runs.delete(run.id)
     assert understood(of(desk, "export", run))["command"] == "run"
 
 
-def test_keys_are_named_once(desk: Desk) -> None:
+def test_keys_are_named_once(desk: AppState) -> None:
     made = replace(
         TIDES, generator=ModelSpec(preset="openai", model="a"), labeller=ModelSpec(preset="openai", model="b"),
         responders=(ModelSpec(preset="groq", model="c"),),

@@ -28,7 +28,8 @@ from app.web.page_builder import Act, stop
 from app.web.pages import export as page
 from app.web.pages import generate
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
 from feedback.exports.dataset_card import Held, Summary
 from feedback.exports.dataset_card import part as card_part
@@ -59,7 +60,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def desk(store: Store, here: Settings) -> Iterator[Desk]:
+def desk(store: Store, here: Settings) -> Iterator[AppState]:
     """A run of six rows, of which four are approved and one rejected."""
     store.runs.create("r", "rivers", "me", RECIPE, 7, "")
     rows = [
@@ -76,7 +77,7 @@ def desk(store: Store, here: Settings) -> Iterator[Desk]:
     said = ["approve"] * 4 + ["reject"]
     all_said(store, "d", [verdict(row, one) for row, one in zip(rows, said, strict=False)])
     jobs = Jobs(store, here)
-    yield Desk(store, here, jobs, Standby(here, lambda words: None))
+    yield AppState(store, here, jobs, Standby(here, lambda words: None))
     jobs.close()
 
 
@@ -84,18 +85,18 @@ def forms(**changes: Any) -> Filled:
     return {**form_values.fill(recipe.example()), **{f"export.{name}": value for name, value in changes.items()}}
 
 
-def act(desk: Desk, **changes: Any) -> Act:
+def act(desk: AppState, **changes: Any) -> Act:
     desk.keep("ann", forms(**changes))
-    return Act(desk, "ann", "r", desk.filled("ann"), {})
+    return Act(desk, "ann", "r", desk.filled("ann"), NEW_TAB)
 
 
-def done(desk: Desk) -> Job:
+def done(desk: AppState) -> Job:
     job = desk.jobs.of("r")
     assert job is not None
     return ended(job)
 
 
-def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
+def test_the_page_hands_out_one_file_or_two(desk: AppState) -> None:
     first = act(desk, kind="parquet")
     assert page.button_label(first.look) == "Export 4 rows" and page.made(first.look) == ""
     page.export(first)
@@ -121,7 +122,9 @@ def test_the_page_hands_out_one_file_or_two(desk: Desk) -> None:
     assert "Download train 1<" in shown and "Download test 1<" in shown and "Download 1<" not in shown
 
 
-def test_the_page_and_the_command_say_which_texts_are_formulas(desk: Desk, command: Command, tmp_path: Path) -> None:
+def test_the_page_and_the_command_say_which_texts_are_formulas(
+    desk: AppState, command: Command, tmp_path: Path
+) -> None:
     first = next(desk.store.rows.walk("r"))
     desk.store.rows.edit(replace(first, responses=(replace(first.responses[0], text="=1+1"),)), "ann")
     asks = act(desk, kind="csv", format="plain", unreviewed=form_values.ROWS[True])
@@ -139,7 +142,7 @@ def test_the_page_and_the_command_say_which_texts_are_formulas(desk: Desk, comma
     assert told.code == 0 and "formula" not in told.out
 
 
-def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
+def test_every_format_is_chosen_previewed_and_described(desk: AppState) -> None:
     for name, form in FORMATS.items():
         look = act(desk, format=name).look
         assert form.help[1:] in page.described(look)
@@ -147,7 +150,7 @@ def test_every_format_is_chosen_previewed_and_described(desk: Desk) -> None:
         assert "As it will be" in shown or (form.needs and fragments.t(form.needs) in shown), name
 
 
-def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
+def test_what_took_long_to_foresee_is_believed_for_a_while(desk: AppState) -> None:
     """Whatever the counts do meanwhile; each setting for itself."""
     run, to = desk.store.runs.get("r"), Export()
     first = desk.foreseen(run, to)
@@ -163,7 +166,7 @@ def test_what_took_long_to_foresee_is_believed_for_a_while(desk: Desk) -> None:
 
 
 @contextmanager
-def before_it_begins(desk: Desk) -> Iterator[None]:
+def before_it_begins(desk: AppState) -> Iterator[None]:
     """Jobs that are started in here begin when it ends."""
     go_on = threading.Event()
     desk.jobs._loop.call_soon_threadsafe(go_on.wait, 30)
@@ -171,7 +174,7 @@ def before_it_begins(desk: Desk) -> Iterator[None]:
     go_on.set()
 
 
-def test_a_file_is_written_in_a_job_that_can_be_stopped(desk: Desk) -> None:
+def test_a_file_is_written_in_a_job_that_can_be_stopped(desk: AppState) -> None:
     asks = act(desk, kind="jsonl")
     page.export(asks)
     before = done(desk).exported
@@ -207,13 +210,13 @@ def test_an_export_says_how_far_it_is_and_can_be_ended_anywhere(tmp_path: Path) 
         assert (tmp_path / "out.jsonl").read_bytes() == before
 
 
-def test_what_goes_wrong_with_a_file_is_said(desk: Desk) -> None:
+def test_what_goes_wrong_with_a_file_is_said(desk: AppState) -> None:
     (desk.settings.data / "exports").write_text("in the way")
     page.export(act(desk, kind="jsonl"))
     assert done(desk).state == "failed" and "be written: " in page.published(act(desk).look)
 
 
-def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
+def test_words_while_rows_are_finished_into_argilla(desk: AppState) -> None:
     sent = act(desk, kind=ARGILLA, argilla="x", format="kto")
     assert page.button_label(sent.look) == "Write 6 lines into Argilla"
     with before_it_begins(desk):
@@ -227,7 +230,7 @@ def test_words_while_rows_are_finished_into_argilla(desk: Desk) -> None:
     assert done(desk).state == "stopped" and "until then is in Argilla" in page.published(sent.look)
 
 
-def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
+def test_what_can_not_be_used_is_said_beside_its_field(desk: AppState) -> None:
     wrong = act(desk, margin=9).look
     assert (
         form_values.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
@@ -242,7 +245,7 @@ def test_what_can_not_be_used_is_said_beside_its_field(desk: Desk) -> None:
     assert caught.value.place == "hub"
 
 
-def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
+def test_a_job_sends_rows_to_the_hub(desk: AppState, hub: FakeHub) -> None:
     sent = act(desk, kind=HUB, hub=NAME, private=True)
     assert page.button_label(sent.look) == "Add 4 rows to the Hub"
     page.export(sent)
@@ -260,7 +263,7 @@ def test_a_job_sends_rows_to_the_hub(desk: Desk, hub: FakeHub) -> None:
     assert "may not write to them/rivers" in page.published(sent.look)
 
 
-def test_a_job_that_is_stopped_in_time_sends_nothing(desk: Desk, hub: FakeHub) -> None:
+def test_a_job_that_is_stopped_in_time_sends_nothing(desk: AppState, hub: FakeHub) -> None:
     asked, go_on = threading.Event(), threading.Event()
 
     def wait(method: str, path: str, times: int) -> None:
@@ -361,7 +364,7 @@ def test_the_card_names_neither_folders_nor_reviewers(store: Store, here: Settin
     assert "ann-smith" not in text and "decided so by one chosen reviewer" in text
 
 
-def test_from_python(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
+def test_from_python(desk: AppState, hub: FakeHub, tmp_path: Path) -> None:
     done = functions.export("r", tmp_path / "out.jsonl", data=desk.settings.data, format="kto", decision="rejected")
     assert done.written == 2
     with pytest.raises(SettingsError, match=r"export has no setting 'fromat'. Did you mean 'format'"):
@@ -369,7 +372,7 @@ def test_from_python(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
     assert functions.publish("r", NAME, data=desk.settings.data).added == 4
 
 
-def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command) -> None:
+def test_the_command(desk: AppState, hub: FakeHub, tmp_path: Path, command: Command) -> None:
     data = desk.settings.data
     to = tmp_path / "out.csv"
     found = command("export", "r", "--to", to, "--test-share", "0.5", "--shuffle", "--json", data=data).json
@@ -387,7 +390,7 @@ def test_the_command(desk: Desk, hub: FakeHub, tmp_path: Path, command: Command)
     assert wrong.code == 1 and "Known: sft, prompt-completion" in wrong.err
 
 
-def test_a_recipe_says_where_to(desk: Desk, hub: FakeHub, tmp_path: Path) -> None:
+def test_a_recipe_says_where_to(desk: AppState, hub: FakeHub, tmp_path: Path) -> None:
     to = Export(hub=NAME, private=False)
     run = desk.store.runs.get("r")
     desk.store.runs.set("r", recipe=recipe_text(replace(recipe_of(run), export=to)))

@@ -27,7 +27,8 @@ from app.web.page_builder import Board
 from app.web.pages import generate, header
 from app.web.pages import inputs as inputs_page
 from app.web.pages.row_cards import lead
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import TabState
 from feedback import reviewed_row
 from feedback.argilla import dataset_settings
 from feedback.exports import selection
@@ -48,7 +49,7 @@ CLASSES = {
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
@@ -109,20 +110,20 @@ def test_what_is_only_missing_is_not_wrong_before_it_is_needed() -> None:
     assert form_values.unusable({**filled(), **empty}) == {}
 
 
-def test_a_field_says_what_is_wrong_with_it_on_its_page_alone(board: Board, desk: Desk) -> None:
-    look = act(desk, filled={"generator.top_p": "<b>"}, place={"page": "models"}).look
+def test_a_field_says_what_is_wrong_with_it_on_its_page_alone(board: Board, desk: AppState) -> None:
+    look = act(desk, filled={"generator.top_p": "<b>"}, tab=TabState("models")).look
     look.filled = {**look.filled, "generator.top_p": "<b>"}
     shown = board.wrong(look)
     assert 'data-at="generator-top_p"' in shown and 'data-fold="fold-' in shown and "<b>" not in shown
-    look.place["page"] = "rate"
+    look.tab = TabState("rate")
     assert board.wrong(look) == ""
 
 
-def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, desk: Desk) -> None:
+def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, desk: AppState) -> None:
     assert board.lead("models", "generator.url", "Generator").count("Open Models → Generator") == 1
     said = {"generator.url": "The address is missing.", "generate": "Generator: The address is missing."}
-    place = {"problems": said, "leads": {"generate": ("models", "generator.url", "Generator")}}
-    done = board.follow(act(desk, {"page": "models", "field": "generator.url"}, place=place))
+    tab = TabState(problems=said, leads={"generate": ("models", "generator.url", "Generator")})
+    done = board.follow(act(desk, {"page": "models", "field": "generator.url"}, tab=tab))
     assert (done.page, done.field, dict(done.problems)) == (
         "models",
         "generator.url",
@@ -130,7 +131,7 @@ def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, de
     )
     for odd in ({"page": "nowhere"}, {"page": "models", "field": "nothing"}, {}):
         with pytest.raises(PageError):
-            board.follow(act(desk, odd, place=place))
+            board.follow(act(desk, odd, tab=tab))
 
 
 @pytest.mark.parametrize(
@@ -144,10 +145,10 @@ def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, de
     ],
 )
 def test_a_preview_is_of_no_more_rows_than_there_are(
-    desk: Desk, text: str, asked: int | None, button: str, line: str
+    desk: AppState, text: str, asked: int | None, button: str, line: str
 ) -> None:
     desk.keep(SOMEBODY, {"task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": asked})
-    look = desk.look(SOMEBODY, "", {})
+    look = desk.look(SOMEBODY, "")
     assert generate.preview_words(look) == button
     assert line in generate.head(look) and f"writes {button.removeprefix('Preview ')}" in generate.cards(look)
 
@@ -155,7 +156,7 @@ def test_a_preview_is_of_no_more_rows_than_there_are(
 @pytest.mark.parametrize("preset", ["", "local"])
 @pytest.mark.parametrize(("stage", "role"), [("generate", "generator"), ("answer", "generator"), ("rate", "labeller")])
 def test_what_made_a_job_fail_has_a_button_to_its_field(
-    board: Board, desk: Desk, stage: str, role: str, preset: str
+    board: Board, desk: AppState, stage: str, role: str, preset: str
 ) -> None:
     look = act(desk).look
     look.filled = {**look.filled, f"{role}.preset": preset or OWN_ADDRESS}
@@ -176,7 +177,7 @@ def test_a_missing_column_is_said_where_it_is_chosen() -> None:
     assert form_values.of_input({**forms, "inputs.found": {"columns": ["a"]}}, error).field == "inputs.column0"
 
 
-def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: AppState, tmp_path: Path) -> None:
     (tmp_path / "good.jsonl").write_text('{"instruction": "Name a river."}\n')
     (tmp_path / "bad.png").write_bytes(b"PNG")
     (tmp_path / "empty.jsonl").write_bytes(b"")
@@ -195,7 +196,7 @@ def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: Desk, tm
     assert "empty.jsonl is empty" in form_values.unusable(unread)["inputs.path"]
 
 
-def test_no_more_rows_are_offered_than_the_input_gives(desk: Desk) -> None:
+def test_no_more_rows_are_offered_than_the_input_gives(desk: AppState) -> None:
     task = TASKS["text-generation"]()
     look = act(desk).look
     look.filled = {**look.filled, "inputs.found": {"rows": 1}}

@@ -19,7 +19,7 @@ from app.store.store import Store
 from app.web import server
 from app.web.security import event_values
 from app.web.security.access import Access
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.conftest import Command
 from tests.desks import at_desk
 
@@ -27,14 +27,14 @@ SESSION = "somebody"
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     here = Settings(data=tmp_path_factory.mktemp("gate"), owner="tester")
     with Store(here.data) as store, at_desk(store, here) as desk:
         yield desk
 
 
 @pytest.fixture(scope="module")
-def page(desk: Desk) -> Any:
+def page(desk: AppState) -> Any:
     """The app without its gate, to enumerate what it is made of."""
 
     async def made() -> Any:
@@ -44,7 +44,7 @@ def page(desk: Desk) -> Any:
 
 
 @pytest.fixture(scope="module")
-def app(page: Any, desk: Desk) -> Iterator[TestClient]:
+def app(page: Any, desk: AppState) -> Iterator[TestClient]:
     """The app as its port is reached: what anybody on this machine finds there."""
     gated = server.gated(page, desk, Access(desk.settings.data))
     with TestClient(gated, base_url="http://127.0.0.1:7860") as client:
@@ -52,7 +52,7 @@ def app(page: Any, desk: Desk) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def owner(app: TestClient, desk: Desk) -> TestClient:
+def owner(app: TestClient, desk: AppState) -> TestClient:
     """A browser that came with the address."""
     app.cookies.clear()
     assert app.get(Access(desk.settings.data).address("")).status_code == 200
@@ -66,7 +66,7 @@ def blocks(page: Any) -> gr.Blocks:
     return found
 
 
-def cookies(desk: Desk, tmp_path: Path) -> dict[str, dict[str, str]]:
+def cookies(desk: AppState, tmp_path: Path) -> dict[str, dict[str, str]]:
     """What somebody without the secret can send: nothing, made up, of another data folder, of ours but not for this user."""
     ours, other = Access(desk.settings.data), Access(tmp_path)
     return {
@@ -94,7 +94,7 @@ def routes(page: Any) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def test_no_route_answers_who_has_no_secret(app: TestClient, desk: Desk, page: Any, tmp_path: Path) -> None:
+def test_no_route_answers_who_has_no_secret(app: TestClient, desk: AppState, page: Any, tmp_path: Path) -> None:
     known = routes(page)
     assert len(known) > 60 and {("GET", "/exports/x/x"), ("POST", "/gradio_api/queue/join")} <= set(known)
     for name, sent in cookies(desk, tmp_path).items():
@@ -115,7 +115,9 @@ def events(blocks: gr.Blocks) -> list[Any]:
     return list(blocks.fns.values())
 
 
-def test_no_event_runs_for_who_has_no_secret(app: TestClient, desk: Desk, blocks: gr.Blocks, tmp_path: Path) -> None:
+def test_no_event_runs_for_who_has_no_secret(
+    app: TestClient, desk: AppState, blocks: gr.Blocks, tmp_path: Path
+) -> None:
     assert len(events(blocks)) > 150
     for sent in cookies(desk, tmp_path).values():
         app.cookies.clear()
@@ -143,7 +145,7 @@ FILE_VALUES = [
 
 
 def test_no_value_of_any_component_opens_a_file(
-    owner: TestClient, desk: Desk, blocks: gr.Blocks, tmp_path: Path
+    owner: TestClient, desk: AppState, blocks: gr.Blocks, tmp_path: Path
 ) -> None:
     """For every component of every event: a file that this browser did not upload is refused, whatever form it comes in."""
     secret = tmp_path / "diary.txt"
@@ -177,7 +179,7 @@ def upload_events(blocks: gr.Blocks) -> list[tuple[Any, int]]:
     ]
 
 
-def test_files_are_those_that_this_very_browser_uploaded(owner: TestClient, desk: Desk, blocks: gr.Blocks) -> None:
+def test_files_are_those_that_this_very_browser_uploaded(owner: TestClient, desk: AppState, blocks: gr.Blocks) -> None:
     sent = owner.post("/gradio_api/upload", files={"files": ("rows.jsonl", b'{"instruction": "Name a river."}\n')})
     (path,) = sent.json()
     event, place = next(found for found in upload_events(blocks) if found[0].inputs[found[1]].elem_id == "upload")
@@ -257,7 +259,7 @@ def test_what_an_opened_page_takes_is_given_back(owner: TestClient, blocks: gr.B
     assert len(sessions) == server.MOST_SESSIONS
 
 
-def test_the_address_is_printed_again(owner: TestClient, desk: Desk, command: Command) -> None:
+def test_the_address_is_printed_again(owner: TestClient, desk: AppState, command: Command) -> None:
     data = desk.settings.data
     ended = command("open", "--no-browser", data=data)
     assert ended.code == 1 and f"does not run on the data folder {data}" in ended.err
@@ -271,7 +273,7 @@ def test_the_address_is_printed_again(owner: TestClient, desk: Desk, command: Co
     assert owner.get("/").status_code == 401
 
 
-def test_what_opens_the_browser_shows_the_secret_to_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_opens_the_browser_shows_the_secret_to_nobody(desk: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other users of a machine see what a command is called with."""
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)

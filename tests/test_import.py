@@ -25,7 +25,8 @@ from app.web.page_builder import Act
 from app.web.pages import inputs as page
 from app.web.pages.row_cards import row_card
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server
@@ -380,22 +381,22 @@ def test_the_page_takes_a_dataset_of_argilla(
     ])  # fmt: skip
     there = Settings(here.data, "me", argilla_url=argilla.url, argilla_key=argilla.api_key)
     jobs = Jobs(store, there)
-    desk = Desk(store, there, jobs, Standby(there, lambda words: None))
+    desk = AppState(store, there, jobs, Standby(there, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "argilla", "inputs.argilla": dataset.name})
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     assert look.wanted is None  # nothing is read before it is asked for
-    done = page.take_records(Act(desk, "me", "", look.filled, {}))
+    done = page.take_records(Act(desk, "me", "", look.filled, NEW_TAB))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     said = page.found(look)
     assert f"{dataset.name}.jsonl: 2 rows, columns id, instruction" in said and "&#x27;photo&#x27; is left out" in said
     assert look.wanted is not None and desk.expected(look.wanted) == 2
-    again = page.examine(Act(desk, "me", "", look.filled, {}))
+    again = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
     assert again.fill is not None and again.fill["inputs.snapshot"] == look.filled["inputs.snapshot"]
     with pytest.raises(FormError, match="has no dataset 'gone'"):
-        page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": "gone"}, {}))
-    emptied = page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": " "}, {}))
+        page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": "gone"}, NEW_TAB))
+    emptied = page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": " "}, NEW_TAB))
     assert emptied.fill is not None and emptied.fill["inputs.snapshot"] == ""
     desk.keep("me", emptied.fill)
     with pytest.raises(FormError, match="Name a dataset in Argilla"):

@@ -31,7 +31,8 @@ from app.web.pages import generate, insights, rate, rating_issues
 from app.web.pages.review import filters
 from app.web.security.access import Access
 from app.web.service_monitor import Standby
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
+from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
 from feedback.stats.agreement import Agreement
 from feedback.types import Rating
@@ -47,9 +48,9 @@ BROWSER = "somebody-who-opened-the-page"
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     jobs = Jobs(store, here)
-    yield Desk(store, here, jobs, Standby(here, lambda words: None))
+    yield AppState(store, here, jobs, Standby(here, lambda words: None))
     jobs.close()
 
 
@@ -80,19 +81,19 @@ def run_of(
     return store.runs.get(run.id)
 
 
-def seen(desk: Desk, run: Run) -> Look:
+def seen(desk: AppState, run: Run) -> RunView:
     """A look for which everything is counted already: a page does not wait for long."""
     for find in (stats.ratings, stats.lengths, stats.wide, stats.agreement):
         desk.counted(run, find)
-    return desk.look(BROWSER, run.id, {})
+    return desk.look(BROWSER, run.id)
 
 
-def both(look: Look) -> str:
+def both(look: RunView) -> str:
     """Everything of the two pages that is made of ratings."""
     return insights.key_numbers(look) + insights.panels(look) + rate.ratings(look) + rating_issues.first(look)
 
 
-def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, desk: Desk) -> None:
+def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, desk: AppState) -> None:
     models = ["meta-llama/Llama-3.1-70B-Instruct", "<b>bold</b> & co"]
     answers = [Response("A river.", models[0]), Response("Two rivers.", models[1])]
     ratings = [
@@ -113,7 +114,7 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     assert stats_tables.cells(table)[4] == [models[0], "all aspects", 0, 0, 3, 0, 3, 3.75, 6, 0, 0]
 
 
-def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> None:
+def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: AppState) -> None:
     rows = [([Response("A.", f"m{k}")] * (2 if k == 33 else 1), [said(0, 3.0)]) for k in range(40)]
     run = run_of(store, [*rows, ([Response("B.", "m33")], [said(0, 5.0)])])
     html = insights.panels(seen(desk, run))
@@ -133,7 +134,9 @@ def test_of_many_models_the_first_twelve_are_drawn(store: Store, desk: Desk) -> 
     ],
     ids=["none", "one", "all unrated", "only repeats"],
 )
-def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Rating], words: Sequence[str]) -> None:
+def test_runs_with_little_to_tell(
+    store: Store, desk: AppState, ratings: Sequence[Rating], words: Sequence[str]
+) -> None:
     run = run_of(store, [([Response("A.", "a"), Response("B.", "b")], ratings)])
     html = both(seen(desk, run))
     for one in words:
@@ -143,14 +146,14 @@ def test_runs_with_little_to_tell(store: Store, desk: Desk, ratings: Sequence[Ra
             assert write(make(desk, run)), name
 
 
-def test_nothing_at_all(desk: Desk, store: Store) -> None:
-    look = desk.look(BROWSER, "", {})
+def test_nothing_at_all(desk: AppState, store: Store) -> None:
+    look = desk.look(BROWSER, "")
     assert insights.panels(look) == "" == rating_issues.first(look) and "Nothing to rate yet" in rate.ratings(look)
     bare = store.runs.create("bare", "bare", "me", recipe_text(made_of()), 7, "")
-    assert insights.panels(desk.look(BROWSER, bare.id, {})) == ""
+    assert insights.panels(desk.look(BROWSER, bare.id)) == ""
 
 
-def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
+def test_ratings_by_length_are_of_responses(store: Store, desk: AppState) -> None:
     """Thirty rows, a short response that is rated 2 and a long one of twice 4 and 5 for each aspect."""
     answers = [Response("Short one.", "a"), Response("word " * 60, "a")]
     ratings = [said(0, 2.0), said(0, 2.0, "honesty")]
@@ -172,7 +175,7 @@ def test_ratings_by_length_are_of_responses(store: Store, desk: Desk) -> None:
 
 
 def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
-    tmp_path: Path, here: Settings, store: Store, desk: Desk
+    tmp_path: Path, here: Settings, store: Store, desk: AppState
 ) -> None:
     rated, waiting = threading.Event(), threading.Event()
 
@@ -205,8 +208,8 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert store.workings.spent(run.id)["rate", "judge"].answered == 8
 
 
-def test_people_who_gave_decisions_only_are_told_apart(desk: Desk, store: Store) -> None:
-    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id, {})
+def test_people_who_gave_decisions_only_are_told_apart(desk: AppState, store: Store) -> None:
+    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id)
     assert "People gave no ratings in these reviews, only decisions" in insights._crossed(look, Agreement(rows=1))
 
 
@@ -226,7 +229,9 @@ def made_by(fake: FakeOpenAI, tmp_path: Path) -> Recipe:
     )  # fmt: skip
 
 
-def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settings, store: Store, desk: Desk) -> None:
+def test_what_a_run_took_is_told_by_stage_and_model(
+    tmp_path: Path, here: Settings, store: Store, desk: AppState
+) -> None:
     with FakeOpenAI() as fake:
         made = made_by(fake, tmp_path)
         run = workflow.start(Workspace(here, store), made)
@@ -244,7 +249,7 @@ def test_what_a_run_took_is_told_by_stage_and_model(tmp_path: Path, here: Settin
     )
 
 
-def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, desk: Desk) -> None:
+def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, desk: AppState) -> None:
     run = with_run(store, 1)
     took(store, run.id, "work", 1, 1, Tally(10, 9, 2, 1, 100, 50, 4.0))
     apart = Tally(
@@ -268,7 +273,7 @@ def test_what_was_counted_before_models_were_told_apart_stays_so(store: Store, d
 # -- what to look at first
 
 
-def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
+def test_what_to_look_at_first(store: Store, desk: AppState) -> None:
     answers = [Response("A.", "a"), Response("B.", "b")]
     calm = (answers, [said(0, 3.0), said(1, 4.0), said(0, 3.0, repeat=1)])
     rows = [calm] * 10 + [
@@ -295,12 +300,12 @@ def test_what_to_look_at_first(store: Store, desk: Desk) -> None:
     )
     assert [html.index(one) for one in words] == sorted(html.index(one) for one in words)
     assert "Question &lt;12&gt;?" in html and "<12>" not in html
-    act = Act(desk, BROWSER, run.id, {}, {}, {"act": "open", "row": "r-012-0"})
+    act = Act(desk, BROWSER, run.id, {}, NEW_TAB, {"act": "open", "row": "r-012-0"})
     done = rating_issues.open_row(act)
-    assert (done.page, dict(done.place)) == ("review", {"row": "r-012-0", "offset": 0})
+    assert (done.page, done.row, done.offset) == ("review", "r-012-0", 0)
 
 
-def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: Desk) -> None:
+def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: AppState) -> None:
     run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
     assert "1 rating of 1 row" in rate.ratings(seen(desk, run))
     row = store.rows.get("r-000-0")
@@ -313,7 +318,7 @@ def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: Des
 
 
 @pytest.fixture
-def client(desk: Desk) -> Iterator[TestClient]:
+def client(desk: AppState) -> Iterator[TestClient]:
     async def made() -> Any:
         return server.create(desk, Access(desk.settings.data))
 
@@ -322,7 +327,9 @@ def client(desk: Desk) -> Iterator[TestClient]:
         yield browser
 
 
-def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClient, desk: Desk, store: Store) -> None:
+def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(
+    client: TestClient, desk: AppState, store: Store
+) -> None:
     odd = '=HYPERLINK("http://evil.example.org"),\n"x"'
     run = run_of(store, [([Response("A, b.", odd), Response("B.", "-b")], [said(0, 4.5), said(1, None)])])
     path = f"/numbers/{run.id}/ratings-by-model.csv"
@@ -346,7 +353,7 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(client: TestClien
         assert client.get(f"/numbers/{wrong}").status_code == 404, wrong
 
 
-def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: Store) -> None:
+def test_every_table_has_its_link_and_every_link_its_table(desk: AppState, store: Store) -> None:
     run = run_of(store, [([Response("A.", "a", finish_reason="length")], [said(0, 4.0)])])
     took(store, run.id, "work", 1, 1, Tally(sent=1))
     html = insights.panels(seen(desk, run))
@@ -356,7 +363,7 @@ def test_every_table_has_its_link_and_every_link_its_table(desk: Desk, store: St
     assert html.count('class="get"') == 6 * 3
 
 
-def test_the_numbers_are_a_table_of_excel_or_parquet_as_well(client: TestClient, desk: Desk, store: Store) -> None:
+def test_the_numbers_are_a_table_of_excel_or_parquet_as_well(client: TestClient, desk: AppState, store: Store) -> None:
     run = run_of(store, [([Response("A, b.", "=1+1"), Response("B.", "https://x.org")], [said(0, 4.5), said(1, None)])])
     path = f"/numbers/{run.id}/ratings-by-model"
     assert client.get(f"{path}.xlsx").status_code == 401
@@ -371,14 +378,14 @@ def test_the_numbers_are_a_table_of_excel_or_parquet_as_well(client: TestClient,
     assert pandas.read_parquet(io.BytesIO(parquet.content)).equals(table)
 
 
-def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: TestClient) -> None:
+def test_marks_are_counted_and_said_in_words(store: Store, desk: AppState, client: TestClient) -> None:
     refused = Response("I'm sorry, but I can't help with that.", "a", finish_reason="odd")
     answers = [Response("The", "a", finish_reason="MAX_TOKENS"), Response("A.", "a", finish_reason="odd"), refused]
     run = run_of(store, [(answers, []), ([Response("A.", "a")], [])])
     assert stats.marked(store, run) == {"cut off": 1, "unknown end": 2, "refusal": 1}
-    html = insights.marked(desk.look(BROWSER, run.id, {}))
+    html = insights.marked(desk.look(BROWSER, run.id))
     assert "ended for a reason that is not known, so that something may be missing" in html
-    note = generate.progress(desk.look(BROWSER, run.id, {}))
+    note = generate.progress(desk.look(BROWSER, run.id))
     assert "2 responses marked “unknown end”: ended for a reason that is not known" in note
     assert "1 response marked “refusal”: declines in the first words." in note
     assert client.get(Access(desk.settings.data).address("")).status_code == 200
@@ -388,7 +395,7 @@ def test_marks_are_counted_and_said_in_words(store: Store, desk: Desk, client: T
         "refusal,declines in the first words,1",
     ]
     bare = run_of(store, [([Response("A.", "a")], [])], name="bare")
-    assert stats.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id, {}))
+    assert stats.marked(store, bare) == {} and "None." in insights.marked(desk.look(BROWSER, bare.id))
 
 
 def test_numbers_below_zero_stay_numbers() -> None:
@@ -397,7 +404,7 @@ def test_numbers_below_zero_stay_numbers() -> None:
     assert stats_tables.shown(table) == [["=a", "−0.31", "-5"], ["@b", "–", "–"], ["ü", "0.33", "1,234"]]
 
 
-def test_a_bar_leads_to_its_rows(store: Store, desk: Desk) -> None:
+def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
     """Ten rows of two responses: helpfulness goes round 1 to 5, honesty is always 3."""
     run = with_run(store, 10, responses=2, name="bars-1")
     assert 'data-act="rated" data-of="aspect" data-name="helpfulness" data-value="5"' in insights.panels(
@@ -405,9 +412,9 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: Desk) -> None:
     )
 
     def leads(**data: Any) -> list[int]:
-        done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, data))
+        done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, data))
         assert done is not None and done.page == "review" and done.fill is not None
-        look = Look(desk, BROWSER, done.fill, run, None, {})
+        look = RunView(desk, BROWSER, done.fill, run, None, NEW_TAB)
         return [store.rows.get(row).unit for row in store.browse.page(run.id, filters.wanted(look), 0, 50)]
 
     five = [n for n in range(10) if 5 in (n % 5 + 1, (n + 1) % 5 + 1)]
@@ -419,4 +426,4 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: Desk) -> None:
     asked: dict[str, Any] = {"act": "rated", "of": "aspect", "name": "honesty", "value": 1}
     for wrong in ({"of": "row"}, {"name": "x"}, {"value": 9}, {"value": "1'"}, {"act": "marked", "mark": "x"}):
         with pytest.raises(PageError):
-            insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), {}, {**asked, **wrong}))
+            insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, {**asked, **wrong}))

@@ -18,7 +18,7 @@ from app.web import form_values
 from app.web.form_values import OWN_ADDRESS, TYPED, Filled, fill
 from app.web.jobs import Job, Jobs
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tests.make_workspace import make_workspace
@@ -29,11 +29,11 @@ KEY, OTHER = "sk-" + "Zq7" * 11, "sk-" + "Xw3" * 11
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[AppState]:
     here = Settings(data=tmp_path / "data", owner="tester")
     with Store(here.data) as store:
         jobs = Jobs(store, here)
-        yield Desk(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, Standby(here, lambda words: None))
         jobs.close()
 
 
@@ -58,7 +58,7 @@ def written(folder: Path) -> list[Path]:
     ]
 
 
-def worked(desk: Desk, filled: Filled, browser: str = "ann") -> Job:
+def worked(desk: AppState, filled: Filled, browser: str = "ann") -> Job:
     """What the forms say, previewed and run."""
     desk.keep(browser, filled)
     run, made = desk.begin(filled, "")
@@ -67,11 +67,11 @@ def worked(desk: Desk, filled: Filled, browser: str = "ann") -> Job:
     return ended(desk.jobs.work(run, desk.keys(browser), made))
 
 
-def tried(desk: Desk, spec: ModelSpec, keys: Keys) -> Trial:
+def tried(desk: AppState, spec: ModelSpec, keys: Keys) -> Trial:
     return asyncio.run(try_out(spec, desk.store, desk.settings, lambda words: None, keys))
 
 
-def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: Desk) -> None:
+def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: AppState) -> None:
     with FakeOpenAI() as generator, FakeOpenAI() as labeller:
         filled = forms(generator.url, labeller.url)
         spec = form_values.model_of(form_values.part(filled, "generator"), "generator")
@@ -85,7 +85,7 @@ def test_a_key_typed_for_one_address_is_not_sent_to_another(desk: Desk) -> None:
         assert {call["authorization"] for call in labeller.calls} == {f"Bearer {OTHER}"}
 
 
-def test_rating_what_is_answered_needs_no_generator(desk: Desk) -> None:
+def test_rating_what_is_answered_needs_no_generator(desk: AppState) -> None:
     with FakeOpenAI() as generator, FakeOpenAI() as labeller:
         filled = {**forms(generator.url, labeller.url), "rating.on": False}
         spec = form_values.model_of(form_values.part(filled, "generator"), "generator")
@@ -100,7 +100,7 @@ def test_rating_what_is_answered_needs_no_generator(desk: Desk) -> None:
         assert labeller.calls and len(generator.calls) == sent
 
 
-def test_a_typed_key_does_not_follow_a_redirect_to_another_address(desk: Desk) -> None:
+def test_a_typed_key_does_not_follow_a_redirect_to_another_address(desk: AppState) -> None:
     with FakeOpenAI() as other:
 
         def away(body: dict[str, Any], number: int) -> Fault:
@@ -115,7 +115,7 @@ def test_a_typed_key_does_not_follow_a_redirect_to_another_address(desk: Desk) -
         assert all(KEY not in call["authorization"] for call in other.calls)
 
 
-def test_a_typed_key_is_written_nowhere(desk: Desk) -> None:
+def test_a_typed_key_is_written_nowhere(desk: AppState) -> None:
     refused = True
 
     def fault(body: dict[str, Any], number: int) -> Fault:

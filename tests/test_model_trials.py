@@ -9,18 +9,19 @@ from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import OWN_ADDRESS, TYPED
 from app.web.pages import models
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
+from app.web.tab_state import TabState
 from tests.desks import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, Fault
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
 
-def at(desk: Desk, url: str, **more: object) -> None:
+def at(desk: AppState, url: str, **more: object) -> None:
     """The generator is at that address, without a model's name."""
     desk.keep(
         SOMEBODY,
@@ -28,11 +29,11 @@ def at(desk: Desk, url: str, **more: object) -> None:
     )
 
 
-def glance(desk: Desk) -> Look:
-    return desk.look(SOMEBODY, "", {"page": "models"})
+def glance(desk: AppState) -> RunView:
+    return desk.look(SOMEBODY, "", TabState("models"))
 
 
-def test_a_test_that_goes_on_is_shown_and_can_be_stopped(desk: Desk) -> None:
+def test_a_test_that_goes_on_is_shown_and_can_be_stopped(desk: AppState) -> None:
     with FakeOpenAI(holds_from=0) as server:
         at(desk, server.url)
         models.test(act(desk, extra=[""]), "generator")
@@ -52,7 +53,7 @@ def test_a_test_that_goes_on_is_shown_and_can_be_stopped(desk: Desk) -> None:
         assert models._pill(glance(desk), "generator").count("ready") == 1
 
 
-def test_models_are_listed_before_anything_is_tested(desk: Desk) -> None:
+def test_models_are_listed_before_anything_is_tested(desk: AppState) -> None:
     with FakeOpenAI(model="rivers-7b") as server:
         at(desk, server.url)
         models.address_typed(act(desk), "generator")
@@ -64,7 +65,7 @@ def test_models_are_listed_before_anything_is_tested(desk: Desk) -> None:
         assert models._model_field(glance(desk), "generator")["choices"] == []
 
 
-def test_a_refused_key_is_not_said_to_be_there(desk: Desk) -> None:
+def test_a_refused_key_is_not_said_to_be_there(desk: AppState) -> None:
     no: Fault = 401, {}, {"error": {"message": "Incorrect key"}}
     with FakeOpenAI(faults=lambda body, number: no) as server:
         at(desk, server.url, key_env=TYPED, model="m")
@@ -77,7 +78,7 @@ def test_a_refused_key_is_not_said_to_be_there(desk: Desk) -> None:
         assert "typed ✓" in models._typed_field(glance(desk), "generator")["placeholder"]
 
 
-def test_one_click_serves_another_model_as_the_generator(desk: Desk) -> None:
+def test_one_click_serves_another_model_as_the_generator(desk: AppState) -> None:
     at(
         desk,
         "http://models.example.org/v1",

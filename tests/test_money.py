@@ -16,7 +16,8 @@ from app.store.runs import Run
 from app.store.store import Store
 from app.web import form_values, stats_tables
 from app.web.pages import insights, models, rate
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import TabState
 from app.workspace import Workspace
 from tasks import Magpie, local
 from tasks.engine.retries import Tally
@@ -31,7 +32,7 @@ UNKNOWN = replace(PEN, model="judge", completion_price=None)
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as made:
         yield made
 
@@ -101,9 +102,9 @@ def test_a_price_that_is_none(price: float) -> None:
         ModelSpec(preset="openai", model="m", prompt_price=price)
 
 
-def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_what_a_run_cost(desk: AppState, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
-    look = desk.look(SOMEBODY, run.id, {"page": "insights"})
+    look = desk.look(SOMEBODY, run.id, TabState("insights"))
     table = stats_tables.of_cost(stats_tables.spent(desk, run), pricing.prices(made))
     for row in stats_tables.cells(table):
         prompts, answers = (int(str(tokens)) for tokens in row[4:6])
@@ -116,35 +117,37 @@ def test_what_a_run_cost(desk: Desk, store: Store, here: Settings, tmp_path: Pat
     assert head.endswith("US dollars") and not first.endswith(",")
 
 
-def test_prices_that_come_later_are_taken_by_a_click(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_prices_that_come_later_are_taken_by_a_click(
+    desk: AppState, store: Store, here: Settings, tmp_path: Path
+) -> None:
     run, made = worked(store, here, tmp_path)
     desk.permissions.allow_inputs(made.inputs)
     desk.keep(SOMEBODY, form_values.fill(made))
-    place = {"page": "insights"}
-    html = insights.cost(desk.look(SOMEBODY, run.id, place))
+    tab = TabState("insights")
+    html = insights.cost(desk.look(SOMEBODY, run.id, tab))
     assert "prices in their settings" in html and 'data-act="prices"' not in html
     prices = {f"{role}.{name}": 3.0 for role in form_values.ROLES for name in models.PRICES}
     desk.keep(SOMEBODY, prices)
-    look = desk.look(SOMEBODY, run.id, place)
+    look = desk.look(SOMEBODY, run.id, tab)
     assert look.same and 'data-act="prices"' in insights.cost(look)
     insights.take_prices(act(desk, {"act": "other"}, run=run.id, filled=prices))
     assert recipe_of(store.runs.get(run.id)) == made
     insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))
-    html = insights.cost(desk.look(SOMEBODY, run.id, place))
+    html = insights.cost(desk.look(SOMEBODY, run.id, tab))
     assert "less than $0.01" in html and 'data-act="prices"' not in html
     file = stats_tables.download(desk, run.id, "cost", "csv")
     assert file is not None and file[0] != stats_tables.as_csv(stats_tables.of_cost(stats_tables.spent(desk, run), {}))
 
 
-def test_rate_says_what_it_will_cost(desk: Desk, store: Store, here: Settings, tmp_path: Path) -> None:
+def test_rate_says_what_it_will_cost(desk: AppState, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path)
     desk.keep(SOMEBODY, {**form_values.fill(made), "rating.aspects": ["honesty"]})
-    assert "prices under Models" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
+    assert "prices under Models" in rate.cost(desk.look(SOMEBODY, run.id, TabState("rate")))
     desk.keep(SOMEBODY, {f"labeller.{name}": 3.0 for name in models.PRICES})
-    assert "less than $0.01" in rate.cost(desk.look(SOMEBODY, run.id, {"page": "rate"}))
+    assert "less than $0.01" in rate.cost(desk.look(SOMEBODY, run.id, TabState("rate")))
 
 
-def test_another_provider_has_other_prices(desk: Desk) -> None:
+def test_another_provider_has_other_prices(desk: AppState) -> None:
     filled = {**desk.filled(SOMEBODY), "generator.preset": "openai", "generator.prompt_price": 3.0}
     done = models.preset_chosen(act(desk, filled=filled), "generator")
     assert done.fill is not None and done.fill["generator.prompt_price"] is None
@@ -159,7 +162,7 @@ def test_another_provider_has_other_prices(desk: Desk) -> None:
     )
 
 
-def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: Desk) -> None:
+def test_how_the_built_in_model_samples_is_nothing_for_another_provider(desk: AppState) -> None:
     whole = desk.filled(SOMEBODY)
     for role in ("generator", "labeller"):
         chosen = replace(act(desk, filled={**whole, f"{role}.preset": "openai", f"{role}.top_p": 0.9}), was="local")

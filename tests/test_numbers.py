@@ -16,6 +16,7 @@ from app.store.store import Store
 from app.web.pages import export
 from app.web.pages.review.rows import rows
 from app.web.pages.review.verdict import letter_of
+from app.web.tab_state import TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.exports.selection import Export
 from tests.desks import SOMEBODY, at_desk
@@ -41,9 +42,9 @@ def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) 
     store.quick.say(row, "me (in the app)", {"decision": "approve"}, {})
     with at_desk(store, here) as desk:
         desk.keep(SOMEBODY, {"browse.status": "approve"})
-        page = rows(desk.look(SOMEBODY, run.id, {}))
+        page = rows(desk.look(SOMEBODY, run.id))
         assert re.findall(r'<span class="no">([0-9]+)', page) == ["9"] and "<h2>Row 9</h2>" in page
-        look = desk.look(SOMEBODY, run.id, {})
+        look = desk.look(SOMEBODY, run.id)
         assert reviewed_rows.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(look)
 
 
@@ -70,11 +71,11 @@ def test_a_blind_audit_row_has_the_same_letters_here_and_in_argilla(
     with at_desk(store, here) as desk:
         for row, record in records.items():
             there = [record["fields"][f"response-{k}"] for k in (1, 2, 3)]
-            assert letters(desk.look(SOMEBODY, run.id, {"row": row}), row) == there
+            assert letters(desk.look(SOMEBODY, run.id, TabState(row=row)), row) == there
             moved += there != sorted(there)
             store.quick.say(row, "tester (in the app)", {"decision": "approve"}, {})
             desk.reviewer(SOMEBODY, deciding=True)
-            look = desk.look(SOMEBODY, run.id, {"row": row})
+            look = desk.look(SOMEBODY, run.id, TabState(row=row))
             assert "model-0" in rows(look) and letters(look, row) == there  # also once it is answered
             for place, text in enumerate(["said by 0.", "said by 1.", "said by 2."]):
                 assert there["ABC".index(letter_of(look, row, place))].endswith(text)

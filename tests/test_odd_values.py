@@ -21,7 +21,8 @@ from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import FormError
 from app.web.pages import recipes
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import Confirmation, DrawerPart, TabState
 from tasks.errors import SettingsError
 from tasks.types import Row
 from tests.desks import act, at_desk
@@ -33,7 +34,7 @@ SHARE = 2
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[AppState]:
     here = Settings(data=tmp_path / "data", owner="tester", argilla_url=NOBODY, argilla_key="key")
     # a press may test the built-in model, which then starts
     with services.stopping(here), Store(here.data) as store, at_desk(store, here) as desk:
@@ -41,7 +42,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def browser(desk: Desk) -> Iterator[Browser]:
+def browser(desk: AppState) -> Iterator[Browser]:
     browser = Browser.at(desk)
     with browser.client:
         browser.arrive()
@@ -73,7 +74,7 @@ def test_nothing_in_any_field_is_no_traceback(browser: Browser, capfd: pytest.Ca
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_a_number_that_no_browser_shows_exactly_is_refused_at_its_field(browser: Browser, desk: Desk) -> None:
+def test_a_number_that_no_browser_shows_exactly_is_refused_at_its_field(browser: Browser, desk: AppState) -> None:
     event, component, place = next(found for found in browser.fields if found[1].elem_id == "generator-concurrency")
     for value in (99999999999999999999999, 2**64, 1e308, -(10**30)):
         assert browser.change(event, place, 7)[0] == browser.change(event, place, 8)[0] == 200
@@ -84,7 +85,7 @@ def test_a_number_that_no_browser_shows_exactly_is_refused_at_its_field(browser:
     assert all(filled["generator.concurrency"] == 8 for filled in desk._filled.values())
 
 
-def test_half_a_character_becomes_a_question_mark(browser: Browser, desk: Desk) -> None:
+def test_half_a_character_becomes_a_question_mark(browser: Browser, desk: AppState) -> None:
     event, _, place = next(found for found in browser.fields if found[1].elem_id == "generator-model")
     assert browser.change(event, place, "half \ud83d of one")[0] == 200
     assert [filled["generator.model"] for filled in desk._filled.values()] == ["half ? of one"]
@@ -94,7 +95,7 @@ def _keep(connection: sqlite3.Connection, browser: str, filled: str) -> None:
     connection.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (browser, filled, now()))
 
 
-def test_forms_that_were_kept_before_are_shown_without_what_no_field_can_hold(browser: Browser, desk: Desk) -> None:
+def test_forms_that_were_kept_before_are_shown_without_what_no_field_can_hold(browser: Browser, desk: AppState) -> None:
     """As a version before kept them, or another one, or a disk that was damaged."""
     (kept,) = desk._filled
     odd = {
@@ -108,7 +109,7 @@ def test_forms_that_were_kept_before_are_shown_without_what_no_field_can_hold(br
     assert set(desk.usual) == set(desk.filled(kept))
 
 
-def test_a_page_that_can_not_be_shown_is_shown_without_the_field_and_says_so(browser: Browser, desk: Desk) -> None:
+def test_a_page_that_can_not_be_shown_is_shown_without_the_field_and_says_so(browser: Browser, desk: AppState) -> None:
     (name,) = desk._filled
     desk._filled[name] |= {"inputs.source": "paste", "task.kind": "genstruct"}
     desk._filled[name]["inputs.found"] = {"rows": 3}  # the page tells its columns too
@@ -120,7 +121,7 @@ def test_a_page_that_can_not_be_shown_is_shown_without_the_field_and_says_so(bro
     assert desk.filled(name)["inputs.found"] == {} and desk.filled(name)["task.kind"] == "genstruct"
 
 
-def test_what_a_field_can_not_hold_is_said(desk: Desk) -> None:
+def test_what_a_field_can_not_hold_is_said(desk: AppState) -> None:
     for value in (
         2**53,
         -(2**53),
@@ -138,7 +139,7 @@ def test_what_a_field_can_not_hold_is_said(desk: Desk) -> None:
 
 
 @pytest.fixture
-def kept(desk: Desk) -> tuple[str, Row]:
+def kept(desk: AppState) -> tuple[str, Row]:
     """A run with rows, of which one was dropped, and its first row; a recipe and a set of models with a name."""
     run = with_run(desk.store, 3, responses=2)
     first, _, last = desk.store.rows.page(run.id, 0, 3)
@@ -149,7 +150,7 @@ def kept(desk: Desk) -> tuple[str, Row]:
 
 
 def test_no_odd_word_of_any_button_is_a_traceback_or_stays(
-    browser: Browser, desk: Desk, kept: tuple[str, Row], capfd: pytest.CaptureFixture[str]
+    browser: Browser, desk: AppState, kept: tuple[str, Row], capfd: pytest.CaptureFixture[str]
 ) -> None:
     run, row = kept
     words, said = words_of_buttons(), said_by(row, run)
@@ -194,7 +195,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
 """(the part, what its button says, the sentence)"""
 
 
-def test_what_no_button_says_is_a_sentence(browser: Browser, desk: Desk, kept: tuple[str, Row]) -> None:
+def test_what_no_button_says_is_a_sentence(browser: Browser, desk: AppState, kept: tuple[str, Row]) -> None:
     run, row = kept
     by_part = {browser.blocks.blocks[event.targets[0][0]].elem_id: event for event in browser.buttons}
     for part, said, words in IMPOSSIBLE:
@@ -203,18 +204,18 @@ def test_what_no_button_says_is_a_sentence(browser: Browser, desk: Desk, kept: t
     assert not desk.store.quick.of(row.id, "tester (in the app)")
 
 
-def test_what_is_deleted_must_be_there(desk: Desk, kept: tuple[str, Row]) -> None:
-    asked = {"recipe to delete": ("no such", 0.0)}
+def test_what_is_deleted_must_be_there(desk: AppState, kept: tuple[str, Row]) -> None:
+    asked = TabState(drawer=DrawerPart(confirmation=Confirmation(deleting="no such")))
     with pytest.raises(SettingsError, match="There is no recipe named 'no such' any more"):
-        recipes.library(act(desk, {"act": "delete", "name": "no such"}, place=asked))
+        recipes.library(act(desk, {"act": "delete", "name": "no such"}, tab=asked))
 
 
-def test_what_a_button_says_is_read_or_refused(desk: Desk, kept: tuple[str, Row]) -> None:
+def test_what_a_button_says_is_read_or_refused(desk: AppState, kept: tuple[str, Row]) -> None:
     for value in ODD_SAID:
         _is_read_or_refused(desk, kept[0], value)
 
 
-def _is_read_or_refused(desk: Desk, run: str, value: Any) -> None:
+def _is_read_or_refused(desk: AppState, run: str, value: Any) -> None:
     said = act(desk, dict.fromkeys(("act", "place", "row"), value), run=run)
     with contextlib.suppress(FormError, PageError):
         said = replace(said, data=form_values.checked("data", said.data))  # as the page does

@@ -20,13 +20,14 @@ from app.store.store import Store
 from app.web.page_builder import Act, Done
 from app.web.pages.review import decisions
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB, TabState
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.selection import Export
 from feedback.reviewed_row import Judged, Merging
 from feedback.types import Verdict
 from tasks.types import Response
-from tests.desks import at_desk
+from tests.desks import after, at_desk
 from tests.rows import all_said, before_outcomes, edit, with_run
 
 BAD = '<img src="http://evil.example/x.png" onerror="hack()"><script>hack()</script>'
@@ -60,8 +61,10 @@ def judged(store: Store, run: Run, row: str) -> Judged:
     return reviewed_rows.judged_of(store, run, [row])[row]
 
 
-def press(desk: Desk, run: Run, row: str, word: str, **data: Any) -> Done:
-    done = decisions.act_on(Act(desk, "first", run.id, desk.filled("first"), {}, {"act": word, "row": row, **data}))
+def press(desk: AppState, run: Run, row: str, word: str, **data: Any) -> Done:
+    done = decisions.act_on(
+        Act(desk, "first", run.id, desk.filled("first"), NEW_TAB, {"act": word, "row": row, **data})
+    )
     assert done is not None
     return done
 
@@ -81,7 +84,7 @@ def test_each_reviewer_is_read_under_the_row(store: Store, here: Settings) -> No
     all_said(store, "d", [ann, ben])
     store.quick.say(row, "me (in the app)", {"decision": "unsure"}, {})
     with at_desk(store, here) as desk:
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
     part = page[page.index('class="opinions"') : page.index('class="verdict"')]
     assert "<img" not in page and "<script" not in page and part.count("&lt;img") == 4
     assert part.index("ann &lt;img") < part.index("<b>ben</b>") < part.index("<b>me</b>")  # as they came
@@ -105,7 +108,7 @@ def test_a_correction_is_compared_with_the_response_that_it_corrects(store: Stor
     said = {"corrected-response": f"{texts[1]} Indeed.", "correction-of": "response-2"}
     all_said(store, "d", [verdict(row, "ann", "approve", answers=said, shown={"corrected-response": texts[0]})])
     with at_desk(store, here) as desk:
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
     assert "Response B, corrected" in page and f"{texts[1]}<ins> Indeed.</ins>" in page and "<del>" not in page
 
 
@@ -116,14 +119,14 @@ def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: St
     store.reviews.plan(push, {row: 0.0}, blind_audit=True)
     disagree(store, row)
     with at_desk(store, here) as desk:
-        covered = rows(desk.look("first", run.id, {"row": row}))
+        covered = rows(desk.look("first", run.id, TabState(row=row)))
         assert 'class="opinions"' not in covered and "ann" not in covered and "ndecided" not in covered
         for word, data in (("settle", {"decision": "approve"}), ("unsettle", {})):
             with pytest.raises(RunError, match="judge it yourself first"):
                 press(desk, run, row, word, **data)
         store.quick.say(row, "tester (in the app)", {"decision": "unsure"}, {}, blind=True)
         desk.reviewer("first", deciding=True)
-        shown = rows(desk.look("first", run.id, {"row": row}))
+        shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "<b>ann</b>" in shown and "without the labeller&#x27;s ratings in sight" in shown
         press(desk, run, row, "settle", decision="approve")
     assert judged(store, run, row).decision == "approve"
@@ -138,7 +141,7 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
     )  # fmt: skip
     before = agreement_of(store, run)
     with at_desk(store, here) as desk:
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
         assert "<b>Undecided</b>: 1 approved, 1 rejected" in page and "Settle as approved" in page
         assert press(desk, run, row, "settle", decision="reject").toast == "Settled as rejected."
         with pytest.raises(RunError, match="settled this row already"):
@@ -147,7 +150,7 @@ def test_an_undecided_row_is_settled_and_the_verdicts_stay(store: Store, here: S
             press(desk, run, other, "settle", decision="approve")
         with pytest.raises(PageError):
             press(desk, run, row, "settle", decision="unsure")
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
         assert "<b>Settled as rejected by tester</b>" in page and "rejected · settled by tester" in page
 
         counts = store.runs.counts(run.id)
@@ -185,15 +188,17 @@ def test_who_settles_is_asked_for_a_name(store: Store, here: Settings) -> None:
     with at_desk(store, here) as desk:
         desk.reviewer("first", deciding=True)
         act = Act(
-            desk, "second", run.id, desk.filled("second"), {}, {"act": "settle", "row": row, "decision": "approve"}
+            desk, "second", run.id, desk.filled("second"), NEW_TAB, {"act": "settle", "row": row, "decision": "approve"}
         )
         asked = decisions.act_on(act)
-        assert asked is not None and asked.place["naming"]["act"] == "settle"
+        assert asked is not None
+        pending = after(asked).review.pending
+        assert pending is not None and pending["act"] == "settle"
         from app.web.pages.review import page as review_page
         from app.web.pages.review import verdict as verdicts
 
-        verdicts.be(replace(act, data={}, place=dict(asked.place), extra=["Ada"]), do=review_page.pressed)
-        assert "settled by Ada" in rows(desk.look("second", run.id, {"row": row}))
+        verdicts.be(replace(act, data={}, tab=after(asked), extra=["Ada"]), do=review_page.pressed)
+        assert "settled by Ada" in rows(desk.look("second", run.id, TabState(row=row)))
 
 
 def test_a_settlement_lasts_as_long_as_there_is_something_to_settle(store: Store) -> None:
@@ -279,6 +284,6 @@ def test_answers_of_any_kind_are_read(store: Store, here: Settings) -> None:
     }
     all_said(store, "d", [verdict(row, "ann", "approve", answers=odd, updated_at="yesterday")])
     with at_desk(store, here) as desk:
-        page = rows(desk.look("first", run.id, {"row": row}))
+        page = rows(desk.look("first", run.id, TabState(row=row)))
     assert "Mind the gap." in page and "<dt>Note</dt>" in page and "yesterday" in page
     assert json.dumps(odd["other"]) not in page

@@ -22,7 +22,7 @@ from app.store.store import Store
 from app.web import form_values, saved
 from app.web.form_values import FormError
 from app.web.pages import consent, models
-from app.web.state import Desk
+from app.web.state import AppState
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests import conftest
@@ -271,26 +271,26 @@ def test_options_say_what_is_wrong_with_them() -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[AppState]:
     here = Settings(data=tmp_path / "data", owner="tester")
     with Store(here.data) as store, at_desk(store, here) as desk:
         yield desk
 
 
 def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
-    desk: Desk, diary: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppState, diary: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with FakeOpenAI() as server:
         made = recipe.load(written(downloads, server.url, diary))
         desk.keep(SOMEBODY, form_values.fill(made))
-        asked = consent.question(desk.look(SOMEBODY, "", {}))
+        asked = consent.question(desk.look(SOMEBODY, ""))
         assert f"Sends OPENAI_API_KEY to {host_of(server.url)}" in asked and f"Reads {diary}" in asked
         models.test(act(desk, extra=[""]), "generator")
         until_tried(desk)
-        spec = desk.look(SOMEBODY, "", {}).described("generator")
+        spec = desk.look(SOMEBODY, "").described("generator")
         assert spec is not None
-        trial = desk.look(SOMEBODY, "", {}).trial(spec)
+        trial = desk.look(SOMEBODY, "").trial(spec)
         assert trial is not None and "Allow it on the page Models" in trial.trouble and server.calls == []
         with pytest.raises(FormError, match=f"This reads {diary}"):
             desk.recipe(desk.filled(SOMEBODY))
@@ -299,16 +299,16 @@ def test_the_page_asks_before_it_sends_a_key_or_reads_a_file(
         assert desk.store.runs.all() == []
         (digest,) = re.findall(r'data-needs="(\w+)"', asked)
         consent.allow(act(desk, {"act": "allow", "needs": "of other forms"}))
-        assert consent.question(desk.look(SOMEBODY, "", {})) == asked  # only what was read is allowed
+        assert consent.question(desk.look(SOMEBODY, "")) == asked  # only what was read is allowed
         consent.allow(act(desk, {"act": "allow", "needs": digest}))
-        assert consent.question(desk.look(SOMEBODY, "", {})) == ""
+        assert consent.question(desk.look(SOMEBODY, "")) == ""
         assert desk.recipe(desk.filled(SOMEBODY)).inputs.path == str(diary)
         models.test(act(desk, extra=[""]), "generator")
         until_tried(desk)
         assert server.calls and KEY in server.calls[0]["authorization"]
 
 
-def test_what_was_pasted_is_not_asked_for(desk: Desk) -> None:
+def test_what_was_pasted_is_not_asked_for(desk: AppState) -> None:
     filled = {**desk.usual, "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": "Name a river."}
     assert desk.recipe({**filled, "rows": None}).inputs.path.startswith(str(desk.settings.data / "inputs"))
     assert desk.needs(SOMEBODY, filled) == []

@@ -12,7 +12,8 @@ from app.config import Settings
 from app.store.store import Store
 from app.web.form_values import OWN_ADDRESS
 from app.web.pages import generate, header, row_cards, run_switcher
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
+from app.web.tab_state import TabState
 from tasks.engine import retries
 from tests.desks import SOMEBODY, act, at_desk
 from tests.rows import made_of, with_run
@@ -22,14 +23,14 @@ ROWS = 4
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
 
-def until(desk: Desk, run: str, true: Callable[[Look], bool]) -> Look:
+def until(desk: AppState, run: str, true: Callable[[RunView], bool]) -> RunView:
     """A glance at the run as soon as that is true of it."""
-    while not true(look := desk.look(SOMEBODY, run, {"page": "generate"})):
+    while not true(look := desk.look(SOMEBODY, run, TabState("generate"))):
         time.sleep(0.02)
     return look
 
@@ -51,7 +52,7 @@ def forms(url: str, **more: Any) -> dict[str, Any]:
     return {**models, **asked, **more}
 
 
-def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "WORTH_TELLING", 0.05)
     ratings: list[int] = []
 
@@ -78,7 +79,7 @@ def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: Desk, monkeypat
     assert ">waiting<" in top and "no answer" in top
 
 
-def test_a_job_that_failed_leads_to_where_that_is_mended(desk: Desk) -> None:
+def test_a_job_that_failed_leads_to_where_that_is_mended(desk: AppState) -> None:
     no: Fault = 401, {}, {"error": {"message": "Incorrect key"}}
     with FakeOpenAI(faults=lambda body, number: no) as server:
         desk.keep(SOMEBODY, forms(server.url))
@@ -87,32 +88,32 @@ def test_a_job_that_failed_leads_to_where_that_is_mended(desk: Desk) -> None:
     assert "Open Models" in row_cards.progress_card(look) and "Open Models" in generate.progress(look)
 
 
-def test_a_preview_under_other_settings_says_so(desk: Desk) -> None:
+def test_a_preview_under_other_settings_says_so(desk: AppState) -> None:
     with FakeOpenAI() as server:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.preview(act(desk)).run or ""
         look = until(desk, run, lambda look: not look.busy)
         assert "not paid for again" in generate.head(look) and "other settings" not in generate.cards(look)
         desk.keep(SOMEBODY, {"generator.temperature": 0.5})
-        look = desk.look(SOMEBODY, run, {"page": "generate"})
+        look = desk.look(SOMEBODY, run, TabState("generate"))
         assert "preview again to see what these give" in generate.head(look) and "not paid for" not in generate.head(
             look
         )
         assert "Rows made with other settings" in generate.cards(look) and generate.facts(look) == ""
 
 
-def test_a_run_that_is_done_leads_on(desk: Desk, store: Store) -> None:
+def test_a_run_that_is_done_leads_on(desk: AppState, store: Store) -> None:
     made = replace(made_of(), rows=3)
     with_run(store, 3, made, name="rivers-1", rate=lambda number, responses: ())
-    look = desk.look(SOMEBODY, "rivers-1", {"page": "generate"})
+    look = desk.look(SOMEBODY, "rivers-1", TabState("generate"))
     look.wanted = look.recipe
     assert generate.next_step(look) == ("Rate 3 rows", "rate")
     with_run(store, 3, made, name="rivers-2")
-    look = desk.look(SOMEBODY, "rivers-2", {"page": "generate"})
+    look = desk.look(SOMEBODY, "rivers-2", TabState("generate"))
     look.wanted = look.recipe
     assert generate.next_step(look) == ("Review 3 rows", "review") and generate.run_words(look) == ""
     look.counts = replace(look.counts, reviewed=3, approved=2)
     assert generate.next_step(look) == ("Export 2 rows", "export")
     look.counts = replace(look.counts, approved=0)
     assert generate.next_step(look) == ("", "") and generate.next_words(look) == ""
-    assert generate.next_step(desk.look(SOMEBODY, "", {})) == ("", "")
+    assert generate.next_step(desk.look(SOMEBODY, "")) == ("", "")

@@ -10,8 +10,9 @@ from app.web.page_builder import Act
 from app.web.pages import insights, rating_issues, rejection_reasons
 from app.web.pages.review import filters
 from app.web.pages.review.rows import rows
+from app.web.tab_state import NEW_TAB
 from feedback.types import Rating, Verdict
-from tests.desks import at_desk
+from tests.desks import after, at_desk
 from tests.rows import all_said, with_run
 
 BAD = "<b>bad</b> & worse"
@@ -26,7 +27,7 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
         return Verdict(ids[number], name, "submitted", answers, {}, "c", f"{name}{number}", name, "2026", "2026")
 
     with at_desk(store, here) as desk:
-        look = desk.look("first", run.id, {})
+        look = desk.look("first", run.id)
         assert "Nobody has rejected a row yet." in rejection_reasons.panel(look)
         all_said(
             store, "d",
@@ -35,29 +36,29 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
                 said(2, "ann", "reject"), said(3, "ann", "approve", "very good example"),
             ],
         )  # fmt: skip
-        look = desk.look("first", run.id, {})
+        look = desk.look("first", run.id)
         page = rejection_reasons.panel(look)
         assert "4 rejections of 3 rows, 3 with a reason" in page
         assert "<b>2 rows (3 times)</b>" in page and "<b>1 row</b>" in page and "<b>bad</b>" not in page
         assert page.index("harmful") < page.index("&lt;b&gt;bad") < page.index("Ticked with other decisions")
         assert "Approved: very good example" in page and rejection_reasons.TITLE in insights.panels(look)
 
-        act = Act(desk, "first", run.id, desk.filled("first"), {}, {"act": "reason", "reason": "reject harmful"})
+        act = Act(desk, "first", run.id, desk.filled("first"), NEW_TAB, {"act": "reason", "reason": "reject harmful"})
         done = insights.pressed(act)
         assert done is not None and done.page == "review" and done.fill is not None
         desk.keep("first", dict(done.fill))
-        look = desk.look("first", run.id, dict(done.place))
+        look = desk.look("first", run.id, after(done))
         shown = rows(look)
         assert "1–2 of 2" in shown and filters.chosen(look) == ["reason"]
         desk.keep("first", {"browse.mark": "refusal"})
-        nothing = rows(desk.look("first", run.id, {}))
+        nothing = rows(desk.look("first", run.id))
         assert "No row has all of this: mark “Refusal”; reason “Rejected: harmful”." in nothing
         assert "Without mark “Refusal”: 2 rows." in nothing and 'data-act="clear-filters"' in nothing
-        cleared = filters.act_on(Act(desk, "first", run.id, desk.filled("first"), {}, {"act": "clear-filters"}))
+        cleared = filters.act_on(Act(desk, "first", run.id, desk.filled("first"), NEW_TAB, {"act": "clear-filters"}))
         assert cleared is not None and cleared.fill is not None and not cleared.fill["browse.reason"]
         with pytest.raises(PageError):
-            insights.pressed(Act(desk, "first", run.id, {}, {}, {"act": "reason", "reason": "reject no such"}))
-        assert filters.chosen(desk.look("second", run.id, {})) == []
+            insights.pressed(Act(desk, "first", run.id, {}, NEW_TAB, {"act": "reason", "reason": "reject no such"}))
+        assert filters.chosen(desk.look("second", run.id)) == []
 
 
 def test_rate_lists_no_row_of_a_blind_audit(store: Store, here: Settings) -> None:
@@ -72,12 +73,12 @@ def test_rate_lists_no_row_of_a_blind_audit(store: Store, here: Settings) -> Non
     ids = [row.id for row in store.rows.page(run.id, 0, 4)]
     with at_desk(store, here) as desk:
         desk.counted(run, stats.wide)
-        page = rating_issues.first(desk.look("first", run.id, {}))
+        page = rating_issues.first(desk.look("first", run.id))
         assert page.count("<li>") == 4 and "blind audit" not in page
         push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
         store.reviews.plan(push, dict.fromkeys(ids[2:], 0.0), blind_audit=True)
         desk.counted(run, stats.wide)
-        page = rating_issues.first(desk.look("first", run.id, {}))
+        page = rating_issues.first(desk.look("first", run.id))
         assert page.count("<li>") == 2 and ids[0] in page and ids[1] in page
         assert ids[2] not in page and ids[3] not in page and "no rating of 3" not in page
         assert "2 rows of the blind audit are not listed here: people judge them before" in page
@@ -91,7 +92,7 @@ def test_what_filters_and_orders_do_with_covered_rows_is_said(store: Store, here
 
         def says(**fields: str) -> str:
             desk.keep("first", filters.nothing() | {f"browse.{name}": value for name, value in fields.items()})
-            return filters.left_out(desk.look("first", run.id, {}))
+            return filters.left_out(desk.look("first", run.id))
 
         assert says() == "" == says(text="river")
         left = "2 rows of the blind audit that you have not decided yet are left out: the filter would tell"
@@ -109,15 +110,15 @@ def test_the_usual_order_is_the_queues_once_rows_were_sent(store: Store, here: S
     run = with_run(store, 3)
     ids = [row.id for row in store.rows.page(run.id, 0, 3)]
     with at_desk(store, here) as desk:
-        assert filters.orders(desk.look("first", run.id, {}))["choices"][0] == ("In their order", "")
-        assert filters.wanted(desk.look("first", run.id, {})).order == ""
+        assert filters.orders(desk.look("first", run.id))["choices"][0] == ("In their order", "")
+        assert filters.wanted(desk.look("first", run.id)).order == ""
         push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
         store.reviews.plan(push, {ids[2]: 1.0}, blind_audit=False)
         store.reviews.keep_sent(push, [(ids[2], "h", {})], "2026")
-        look = desk.look("first", run.id, {})
+        look = desk.look("first", run.id)
         assert filters.orders(look)["choices"][:2] == [("As in the queue", ""), ("In their order", "own")]
         assert filters.wanted(look).order == "queue"
         page = rows(look)
         assert page.index(ids[2]) < page.index(ids[0]) < page.index(ids[1])
         desk.keep("first", {"browse.order": "own"})
-        assert filters.wanted(desk.look("first", run.id, {})).everything
+        assert filters.wanted(desk.look("first", run.id)).everything

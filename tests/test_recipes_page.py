@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -19,54 +18,56 @@ from app.web import form_values
 from app.web.form_values import TYPED, FormError
 from app.web.page_builder import Done
 from app.web.pages import confirm, header, model_sets, recipe_compare, recipes
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
+from app.web.tab_state import NEW_TAB, DrawerPart, ModelsPart, TabState
 from app.workspace import Workspace
 from tasks import Magpie
-from tests.desks import SOMEBODY, act, at_desk
+from tests.desks import SOMEBODY, act, after, at_desk
 
 ODD = "“x” <b>&'\"</b> 🌊"
-OPEN = {"panel": recipes.RECIPE, "page": "generate"}
 TIDES = Recipe(task=Magpie(n_turns=2), name="tides", rows=20)
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as made:
         yield made
 
 
-def look(desk: Desk, run: str = "", **place: Any) -> Look:
-    return desk.look(SOMEBODY, run, {**OPEN, **place})
+def look(desk: AppState, run: str = "", tab: TabState = NEW_TAB, right: str = "") -> RunView:
+    """The view of a tab whose drawer is open."""
+    drawer = replace(tab.drawer, panel=recipes.RECIPE, right=right or tab.drawer.right)
+    return desk.look(SOMEBODY, run, replace(tab, drawer=drawer))
 
 
-def after(done: Done, **place: Any) -> dict[str, Any]:
-    """The place of a tab in which that was done."""
-    return {**place, **done.place}
+def earlier(tab: TabState, seconds: float) -> TabState:
+    """The same where it was asked about deleting a recipe so many seconds before."""
+    confirmation = replace(tab.drawer.confirmation, since=tab.drawer.confirmation.since - seconds)
+    return replace(tab, drawer=replace(tab.drawer, confirmation=confirmation))
 
 
-def kept(desk: Desk) -> list[str]:
+def kept(desk: AppState) -> list[str]:
     return [one.name for one in desk.store.recipes.all()]
 
 
-def saved(desk: Desk, name: str, made: Recipe = TIDES) -> None:
+def saved(desk: AppState, name: str, made: Recipe = TIDES) -> None:
     assert desk.shelf.keep_recipe(name, made)
 
 
 # -- what is shown
 
 
-def test_nothing_is_there_until_it_is_asked_for(desk: Desk) -> None:
-    closed = desk.look(SOMEBODY, "", {"page": "generate"})
+def test_nothing_is_there_until_it_is_asked_for(desk: AppState) -> None:
+    closed = desk.look(SOMEBODY, "", TabState("generate"))
     assert recipes.head(closed) == recipes.shown(closed) == recipes.kept(closed) == ""
     assert recipes.tools(closed).count('aria-expanded="false"') == 2
-    place = after(recipes.turn(act(desk, {"act": "recipe"})))
-    assert place["panel"] == "recipe" and 'aria-expanded="true"' in recipes.tools(look(desk, **place))
-    assert recipes.turn(act(desk, {"act": "command"}, place=place)).place["panel"] == "command"
-    assert recipes.turn(act(desk, {"act": "recipe"}, place=place)).place["panel"] == ""
-    assert recipes.turn(act(desk, {"act": "close"}, place=place)).place["panel"] == ""
+    tab = after(recipes.turn(act(desk, {"act": "recipe"})))
+    assert tab.drawer.panel == "recipe" and 'aria-expanded="true"' in recipes.tools(desk.look(SOMEBODY, "", tab))
+    for word, panel in (("command", "command"), ("recipe", ""), ("close", "")):
+        assert after(recipes.turn(act(desk, {"act": word}, tab=tab)), tab).drawer.panel == panel
 
 
-def test_the_recipe_is_that_of_the_forms_to_copy_and_to_take_away(desk: Desk) -> None:
+def test_the_recipe_is_that_of_the_forms_to_copy_and_to_take_away(desk: AppState) -> None:
     desk.keep(SOMEBODY, {"name": ODD, "rows": 7})
     shown = recipes.shown(look(desk))
     assert "<b>&" not in shown and "&lt;b&gt;" in shown and "data-copy" in shown
@@ -75,7 +76,7 @@ def test_the_recipe_is_that_of_the_forms_to_copy_and_to_take_away(desk: Desk) ->
     assert recipe.parse(tomllib.loads(unquote(link[2]))) == desk.recipe(desk.filled(SOMEBODY))
 
 
-def test_what_can_not_be_run_yet_says_why_and_shows_the_rest(desk: Desk) -> None:
+def test_what_can_not_be_run_yet_says_why_and_shows_the_rest(desk: AppState) -> None:
     desk.keep(SOMEBODY, {"task.kind": "self-instruct", "inputs.source": "upload"})
     shown = recipes.shown(look(desk))
     assert "This can&#x27;t be run yet. Inputs: " in shown and "Upload a file" in shown
@@ -89,7 +90,7 @@ def test_what_can_not_be_run_yet_says_why_and_shows_the_rest(desk: Desk) -> None
     assert raised.value.place == "save" and kept(desk) == []
 
 
-def test_a_key_is_never_in_it(desk: Desk) -> None:
+def test_a_key_is_never_in_it(desk: AppState) -> None:
     desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.key_env": "sk-secret-1234"})
     assert "sk-secret" not in recipes.shown(look(desk)) and desk.filled(SOMEBODY)["generator.key_env"] == TYPED
     recipes.save(act(desk, extra=["mine"]))
@@ -102,7 +103,7 @@ def test_a_key_is_never_in_it(desk: Desk) -> None:
 # -- saving and opening
 
 
-def test_saved_ones_are_listed_and_fill_the_forms(desk: Desk) -> None:
+def test_saved_ones_are_listed_and_fill_the_forms(desk: AppState) -> None:
     desk.keep(SOMEBODY, form_values.fill(TIDES))
     done = recipes.save(act(desk, extra=[f"  {ODD}\n"]))
     assert kept(desk) == [ODD] and ODD in done.toast
@@ -111,11 +112,11 @@ def test_saved_ones_are_listed_and_fill_the_forms(desk: Desk) -> None:
     desk.keep(SOMEBODY, form_values.fill(recipe.example()))
     done = recipes.library(act(desk, {"act": "open", "name": ODD}))
     assert done.fill is not None and form_values.recipe_from(done.fill) == TIDES
-    assert done.place["panel"] == "" and "is replaced" in done.toast and done.run is None
+    assert done.own == DrawerPart() and "is replaced" in done.toast and done.run is None
 
 
 @pytest.mark.parametrize("name", ["", "  \n ", "\x00", "x" * 300])
-def test_names_that_are_none_are_said_at_the_field(desk: Desk, name: str) -> None:
+def test_names_that_are_none_are_said_at_the_field(desk: AppState, name: str) -> None:
     for save in (recipes.save, model_sets.save):
         with pytest.raises(FormError, match=r"Give it a name|at most 100 characters") as raised:
             save(act(desk, extra=[name]))
@@ -123,38 +124,37 @@ def test_names_that_are_none_are_said_at_the_field(desk: Desk, name: str) -> Non
     assert kept(desk) == [] and desk.store.model_sets.all() == []
 
 
-def test_a_name_that_is_taken_is_asked_about(desk: Desk) -> None:
+def test_a_name_that_is_taken_is_asked_about(desk: AppState) -> None:
     saved(desk, ODD)
-    place = after(recipes.save(act(desk, extra=[ODD])))
-    asked = recipes.kept(look(desk, **place))
+    tab = after(recipes.save(act(desk, extra=[ODD])))
+    asked = recipes.kept(look(desk, tab=tab))
     assert "There is a recipe named" in asked and "Replace it" in asked and desk.shelf.recipe(ODD) == TIDES
-    left = recipes.library(act(desk, {"act": "leave"}, place=place))
-    assert "Replace it" not in recipes.kept(look(desk, **after(left, **place))) and desk.shelf.recipe(ODD) == TIDES
-    done = recipes.library(act(desk, {"act": "replace", "name": ODD}, place=place))
+    left = recipes.library(act(desk, {"act": "leave"}, tab=tab))
+    assert "Replace it" not in recipes.kept(look(desk, tab=after(left, tab))) and desk.shelf.recipe(ODD) == TIDES
+    done = recipes.library(act(desk, {"act": "replace", "name": ODD}, tab=tab))
     assert desk.shelf.recipe(ODD) == desk.recipe(desk.filled(SOMEBODY)) and "is replaced" in done.toast
-    assert "Replace it" not in recipes.kept(look(desk, **after(done, **place)))
+    assert "Replace it" not in recipes.kept(look(desk, tab=after(done, tab)))
 
 
-def test_deleting_is_asked_in_two_steps_and_a_double_click_is_one(desk: Desk) -> None:
+def test_deleting_is_asked_in_two_steps_and_a_double_click_is_one(desk: AppState) -> None:
     saved(desk, "a")
     saved(desk, "b")
 
-    def press(name: str, place: dict[str, Any], later: float = 0) -> dict[str, Any]:
-        asked, when = place.get("recipe to delete", ("", 0.0))
-        before = {**place, "recipe to delete": (asked, when - later)}
-        return after(recipes.library(act(desk, {"act": "delete", "name": name}, place=before)), **before)
+    def press(name: str, tab: TabState, later: float = 0) -> TabState:
+        before = earlier(tab, later)
+        return after(recipes.library(act(desk, {"act": "delete", "name": name}, tab=before)), before)
 
-    place = press("a", {})
-    assert "Delete for good?" in recipes.kept(look(desk, **place)) and sorted(kept(desk)) == ["a", "b"]
-    place = press("a", place)
+    tab = press("a", NEW_TAB)
+    assert "Delete for good?" in recipes.kept(look(desk, tab=tab)) and sorted(kept(desk)) == ["a", "b"]
+    tab = press("a", tab)
     assert sorted(kept(desk)) == ["a", "b"]
-    place = press("b", place, confirm.TWICE)
+    tab = press("b", tab, confirm.TWICE)
     assert sorted(kept(desk)) == ["a", "b"]
-    place = press("b", place, confirm.TWICE)
-    assert "Delete for good?" not in recipes.kept(look(desk, **place)) and kept(desk) == ["a"]
+    tab = press("b", tab, confirm.TWICE)
+    assert "Delete for good?" not in recipes.kept(look(desk, tab=tab)) and kept(desk) == ["a"]
 
 
-def test_what_another_tab_deleted_is_said(desk: Desk) -> None:
+def test_what_another_tab_deleted_is_said(desk: AppState) -> None:
     for what in ("open", "duplicate"):
         with pytest.raises(FormError, match="no recipe named 'gone' any more"):
             recipes.library(act(desk, {"act": what, "name": "gone"}))
@@ -162,7 +162,7 @@ def test_what_another_tab_deleted_is_said(desk: Desk) -> None:
         model_sets.choose(act(desk, {"act": "use", "name": "gone"}))
 
 
-def test_one_of_a_newer_version_is_listed_with_the_reason_and_not_opened(desk: Desk) -> None:
+def test_one_of_a_newer_version_is_listed_with_the_reason_and_not_opened(desk: AppState) -> None:
     desk.store.recipes.keep("newer", {**TIDES.dump(), "colour": "blue"})
     listed = recipes.kept(look(desk))
     assert "saved by another version" in listed and 'data-act="open"' not in listed and 'data-act="delete"' in listed
@@ -172,7 +172,7 @@ def test_one_of_a_newer_version_is_listed_with_the_reason_and_not_opened(desk: D
     assert sorted(kept(desk)) == ["newer", "newer (2)"]
 
 
-def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_fills_the_forms(desk: AppState, tmp_path: Path) -> None:
     file = tmp_path / "tides.toml"
     file.write_text('name = "tides"\nrows = 20\n[task]\nkind = "magpie"\nn_turns = 2\n')
     done = recipes.open_file(act(desk, extra=[str(file)]))
@@ -188,7 +188,7 @@ def test_a_file_fills_the_forms(desk: Desk, tmp_path: Path) -> None:
 # -- two of them
 
 
-def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
+def test_two_recipes_side_by_side(desk: AppState, here: Settings) -> None:
     desk.keep(SOMEBODY, form_values.fill(TIDES))
     run = workflow.start(Workspace(here, desk.store), recipe.example())
     saved(desk, ODD)
@@ -197,18 +197,19 @@ def test_two_recipes_side_by_side(desk: Desk, here: Settings) -> None:
     other = recipes.kept(look(desk, run.id))
     assert '<th scope="row">task › n_turns</th><td><div>2</div></td><td><div>1</div></td>' in other
     assert "Choose two recipes." in recipes.kept(look(desk))
-    chosen = recipes.library(act(desk, {"act": "right", "value": f"run:{run.id}"})).place
-    assert chosen == {"right": f"run:{run.id}"} and "task › n_turns" in recipes.kept(look(desk, **chosen))
+    chosen = after(recipes.library(act(desk, {"act": "right", "value": f"run:{run.id}"})))
+    assert chosen.drawer == DrawerPart(right=f"run:{run.id}")
+    assert "task › n_turns" in recipes.kept(look(desk, tab=chosen))
 
 
 @pytest.mark.parametrize("which", ["saved:gone", "run:gone", "saved:newer", "nonsense"])
-def test_what_can_not_be_compared_is_said(desk: Desk, which: str) -> None:
+def test_what_can_not_be_compared_is_said(desk: AppState, which: str) -> None:
     desk.store.recipes.keep("newer", {"task": {"kind": "of tomorrow"}})
     said = recipe_compare.comparison(look(desk, right=which), desk.store.recipes.all())
     assert 'class="field-error"' in said and "<table" not in said
 
 
-def test_forms_that_can_not_run_can_be_compared(desk: Desk) -> None:
+def test_forms_that_can_not_run_can_be_compared(desk: AppState) -> None:
     saved(desk, "tides")
     desk.keep(SOMEBODY, {"task.kind": "genstruct", "inputs.source": "upload"})
     assert "task › kind" in recipes.kept(look(desk, right="saved:tides"))
@@ -217,21 +218,21 @@ def test_forms_that_can_not_run_can_be_compared(desk: Desk) -> None:
 # -- in the switcher's menu
 
 
-def test_a_run_is_duplicated_into_a_new_one(desk: Desk, here: Settings) -> None:
+def test_a_run_is_duplicated_into_a_new_one(desk: AppState, here: Settings) -> None:
     run = workflow.start(Workspace(here, desk.store), TIDES)
     assert "Duplicate this one" in header.header(look(desk, run.id))
     assert "Duplicate this one" not in header.header(look(desk))
     done = header.choose(act(desk, {"act": "duplicate", "id": run.id}, run=run.id))
     assert done.run == "" and done.fill is not None and done.page == "generate"
     assert form_values.recipe_from(done.fill) == replace(TIDES, name=f"{TIDES.name} 2")
-    assert header.choose(act(desk, {"act": "recipe"})).place["panel"] == "recipe"
+    assert after(header.choose(act(desk, {"act": "recipe"}))).drawer.panel == "recipe"
     assert header.choose(act(desk, {"act": "new"})).run == ""
 
 
 # -- sets of models
 
 
-def test_a_set_is_saved_listed_used_and_deleted(desk: Desk) -> None:
+def test_a_set_is_saved_listed_used_and_deleted(desk: AppState) -> None:
     desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.model": "<i>big</i>"})
     model_sets.save(act(desk, extra=[ODD]))
     listed = model_sets.listed(look(desk))
@@ -240,18 +241,19 @@ def test_a_set_is_saved_listed_used_and_deleted(desk: Desk) -> None:
     done = model_sets.choose(act(desk, {"act": "use", "name": ODD}))
     assert done.fill is not None and done.fill["generator.model"] == "<i>big</i>"
     assert done.fill["task.kind"] == desk.filled(SOMEBODY)["task.kind"]
-    place = after(model_sets.save(act(desk, extra=[ODD])))
-    assert "There is a set of models named" in model_sets.listed(look(desk, **place))
-    model_sets.choose(act(desk, {"act": "replace", "name": ODD}, place=place))
+    tab = after(model_sets.save(act(desk, extra=[ODD])))
+    assert "There is a set of models named" in model_sets.listed(look(desk, tab=tab))
+    model_sets.choose(act(desk, {"act": "replace", "name": ODD}, tab=tab))
     assert "built-in model writes" in model_sets.listed(look(desk))
-    place = after(model_sets.choose(act(desk, {"act": "delete", "name": ODD})))
+    tab = after(model_sets.choose(act(desk, {"act": "delete", "name": ODD})))
     assert len(desk.store.model_sets.all()) == 1
-    place["set of models to delete"] = (ODD, place["set of models to delete"][1] - 1)
-    model_sets.choose(act(desk, {"act": "delete", "name": ODD}, place=place))
+    assert tab.models.confirmation.deleting == ODD
+    tab = replace(tab, models=ModelsPart(replace(tab.models.confirmation, since=tab.models.confirmation.since - 1)))
+    model_sets.choose(act(desk, {"act": "delete", "name": ODD}, tab=tab))
     assert desk.store.model_sets.all() == []
 
 
-def test_a_set_that_is_not_one_says_what_is_missing(desk: Desk) -> None:
+def test_a_set_that_is_not_one_says_what_is_missing(desk: AppState) -> None:
     with pytest.raises(FormError, match="address is missing") as raised:
         model_sets.save(act(desk, extra=["mine"], filled={"labeller.preset": "url", "labeller.url": ""}))
     assert raised.value.place == "labeller"
@@ -259,7 +261,7 @@ def test_a_set_that_is_not_one_says_what_is_missing(desk: Desk) -> None:
     assert "saved by another version" in model_sets.listed(look(desk))
 
 
-def test_that_a_typed_key_is_not_kept_is_said(desk: Desk) -> None:
+def test_that_a_typed_key_is_not_kept_is_said(desk: AppState) -> None:
     assert "typed again" not in model_sets._line(look(desk))
     desk.keep(SOMEBODY, {"generator.preset": "openai", "generator.key_env": TYPED})
     assert "has to be typed again" in model_sets._line(look(desk))

@@ -8,13 +8,14 @@ from app.store.store import Store
 from app.web.page_builder import Act, Done
 from app.web.pages.review import page
 from app.web.pages.review.rows import rows
-from app.web.state import Desk
-from tests.desks import SOMEBODY, at_desk
+from app.web.state import AppState
+from app.web.tab_state import TabState
+from tests.desks import SOMEBODY, after, at_desk
 from tests.rows import with_run
 
 
-def pressed(desk: Desk, run: Run, place: dict[str, Any], **data: Any) -> Done:
-    return page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), place, data))
+def pressed(desk: AppState, run: Run, tab: TabState, **data: Any) -> Done:
+    return page.browse(Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), tab, data))
 
 
 def test_the_next_row_comes_also_where_the_decided_one_leaves_the_list(store: Store, here: Settings) -> None:
@@ -26,27 +27,27 @@ def test_the_next_row_comes_also_where_the_decided_one_leaves_the_list(store: St
     with at_desk(store, here) as desk:
         for status in ("waiting", ""):  # of those that wait for people each is gone once it is decided
             desk.keep(SOMEBODY, {"browse.status": status, "browse.order": "own"})
-            row, listed = _shown(desk.look(SOMEBODY, run.id, {})), list[str]()
+            row, listed = _shown(desk.look(SOMEBODY, run.id)), list[str]()
             while row:
                 listed.append(row)
-                done = pressed(desk, run, {"row": row}, act="say", said="approve", row=row, onward=True)
-                row = "" if "last row" in done.toast else str(done.place["row"])
+                done = pressed(desk, run, TabState(row=row), act="say", said="approve", row=row, onward=True)
+                row = "" if "last row" in done.toast else str(done.row)
             assert listed == ids, status
-        done = pressed(desk, run, {"row": ids[0]}, act="say", said="reject", row=ids[0], onward=False)
-        assert done.place["row"] == ids[0] and done.toast == ""
+        done = pressed(desk, run, TabState(row=ids[0]), act="say", said="reject", row=ids[0], onward=False)
+        assert done.row == ids[0] and done.toast == ""
 
 
 def test_steps_go_beyond_a_page_and_stop_at_both_ends(store: Store, here: Settings) -> None:
     run = with_run(store, 13)
     ids = [row.id for row in store.rows.page(run.id, 0, 13)]
     with at_desk(store, here) as desk:
-        place, seen = {"row": ids[0]}, [ids[0]]
+        tab, seen = TabState(row=ids[0]), [ids[0]]
         for _ in range(13):
-            place = {**place, **pressed(desk, run, place, act="step", row=place["row"], by="1").place}
-            seen.append(place["row"])
+            tab = after(pressed(desk, run, tab, act="step", row=tab.row, by="1"), tab)
+            seen.append(tab.row)
         assert seen == [*ids, ids[-1]]
-        assert "11–13 of 13" in rows(desk.look(SOMEBODY, run.id, place))
-        assert pressed(desk, run, {"row": ids[0]}, act="step", row=ids[0], by="-1").place["row"] == ids[0]
+        assert "11–13 of 13" in rows(desk.look(SOMEBODY, run.id, tab))
+        assert pressed(desk, run, TabState(row=ids[0]), act="step", row=ids[0], by="-1").row == ids[0]
 
 
 def _shown(look: Any) -> str:

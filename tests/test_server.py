@@ -21,7 +21,7 @@ from app.web import server
 from app.web.jobs import Jobs
 from app.web.security.access import DAY, HEADERS, OLD_COOKIE, Access
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.conftest import Command
 
 # gradio's queue counts its events with what pandas is about to give up
@@ -40,21 +40,21 @@ def patched_time(seconds: float) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     here = Settings(data=tmp_path_factory.mktemp("served"), owner="tester")
     with Store(here.data) as store:
         jobs = Jobs(store, here)
-        yield Desk(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, Standby(here, lambda words: None))
         jobs.close()
 
 
 @pytest.fixture(scope="module")
-def access(desk: Desk) -> Access:
+def access(desk: AppState) -> Access:
     return Access(desk.settings.data)
 
 
 @pytest.fixture(scope="module")
-def served(desk: Desk, access: Access) -> Iterator[TestClient]:
+def served(desk: AppState, access: Access) -> Iterator[TestClient]:
     async def made() -> Any:
         return server.create(desk, access)
 
@@ -170,7 +170,7 @@ def test_a_cookie_is_good_for_one_user_of_the_machine(access: Access) -> None:
     assert access.browser(access.sign("a" * 32, None), 1001)[0]
 
 
-def test_a_new_secret_signs_everybody_out(client: TestClient, access: Access, desk: Desk) -> None:
+def test_a_new_secret_signs_everybody_out(client: TestClient, access: Access, desk: AppState) -> None:
     assert client.get("/").status_code == 200
     before = access.address("")
     Access(desk.settings.data).renew()  # as another process does it
@@ -276,7 +276,7 @@ def test_the_page_names_no_other_host(client: TestClient) -> None:
         assert f'src="https://{service}' not in page and f'href="https://{service}' not in page
 
 
-def test_exports_stay_in_their_folder(client: TestClient, desk: Desk) -> None:
+def test_exports_stay_in_their_folder(client: TestClient, desk: AppState) -> None:
     folder = desk.settings.data / "exports" / "run"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rows-1.jsonl").write_text("{}\n")
@@ -292,7 +292,7 @@ def test_exports_stay_in_their_folder(client: TestClient, desk: Desk) -> None:
         assert client.get(f"/exports/{path}").status_code == 404, path
 
 
-def test_the_data_folder_is_not_served(client: TestClient, desk: Desk) -> None:
+def test_the_data_folder_is_not_served(client: TestClient, desk: AppState) -> None:
     write_private(desk.settings.data / "app.json", "{}")
     for name in ("claywright.db", "app.json"):
         for path in ("file={}", "file/{}", "proxy={}"):

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 from app import launch
 from app.api import functions
+from app.web.tab_state import NEW_TAB, TabState
 from tasks import TASKS
 from tests.conftest import ROOT
 
@@ -206,6 +208,68 @@ def test_pages_know_no_store_no_argilla_and_no_model() -> None:
     wrong = {"sqlite3", "argilla", "openai", "httpx"}
     for path in filter(page, modules("app")):
         assert not imports(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) & wrong, path
+
+
+STORED = {
+    "library": {"Kept"},
+    "local_verdicts": {"Added"},
+    "ratings": {"Wide"},
+    "row_search": {"FILTERS", "ORDERS", "RATED", "SPREAD", "VALUES", "Reason", "Wanted"},
+    "runs": {"Listed", "Run"},
+}
+"""Values that the store gives and takes, by their module: dataclasses, and what the fields of a search may hold."""
+
+
+def test_pages_hold_no_store() -> None:
+    """They read a view of the run, and change things by its methods and those of the app's state."""
+    for path in [*modules("app/web/pages"), *modules("app/web/html"), ROOT / "app" / "web" / "page_builder.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = path.relative_to(ROOT)
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("store", "_store"), f"{name}:{node.lineno} uses a store"
+            if isinstance(node, ast.Import):
+                assert not [alias for alias in node.names if alias.name.startswith("app.store")], name
+            if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith("app.store."):
+                allowed = STORED.get(node.module.removeprefix("app.store").removeprefix("."), set())
+                names = {alias.name for alias in node.names}
+                assert names <= allowed, f"{name} imports {names - allowed} of {node.module}"
+            if isinstance(node, ast.ImportFrom) and node.module == "app":
+                assert "store" not in {alias.name for alias in node.names}, name
+
+
+OWNERS = {
+    "switcher": ("header.py", "run_switcher.py"),
+    "drawer": ("recipes.py", "recipe_compare.py"),
+    "models": ("models.py", "model_sets.py"),
+    "generate": ("generate.py", "row_edits.py"),
+    "review": ("review/",),
+}
+"""Who reads each part of a tab's state that is not shared, below app/web/pages."""
+
+
+def test_a_page_reads_only_its_own_part_of_a_tab() -> None:
+    parts = {f.name for f in fields(TabState) if is_dataclass(getattr(NEW_TAB, f.name))}
+    assert parts == OWNERS.keys()
+    for path in modules("app/web/pages"):
+        name = str(path.relative_to(ROOT / "app/web/pages"))
+        nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+        fields_of_tab = [node for node in nodes if isinstance(node, ast.Attribute) and _is_tab(node.value)]
+        copies = [node for node in nodes if isinstance(node, ast.Call) and node.args and _is_tab(node.args[0])]
+        named = [(node.attr, node.lineno) for node in fields_of_tab]
+        named += [(keyword.arg or "", node.lineno) for node in copies for keyword in node.keywords]
+        for part, line in named:
+            assert part not in parts or name.startswith(OWNERS[part]), f"{name}:{line} uses {part}"
+        known = [node.value for node in fields_of_tab] + [node.args[0] for node in copies if _is_replace(node)]
+        for tab in filter(_is_tab, nodes):  # nor under another name
+            assert tab in known, f"{name}: a tab is handed on"
+
+
+def _is_replace(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "replace"
+
+
+def _is_tab(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "tab"
 
 
 def test_a_new_task_adds_no_code_to_the_pages() -> None:

@@ -17,30 +17,31 @@ from app.web import form_values
 from app.web.html import fragments
 from app.web.page_builder import Done
 from app.web.pages import generate, header, run_switcher
-from app.web.state import Desk
-from tests.desks import SOMEBODY, act, at_desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB, SwitcherPart, TabState
+from tests.desks import SOMEBODY, act, after, at_desk
 from tests.rows import made_of, with_run
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def desk(here: Settings, store: Store) -> Iterator[Desk]:
+def desk(here: Settings, store: Store) -> Iterator[AppState]:
     with at_desk(store, here) as desk:
         yield desk
 
 
-def shown(desk: Desk, run: str = "", **place: object) -> str:
-    return run_switcher.menu(desk.look(SOMEBODY, run, {"page": "generate", **place}), "")
+def shown(desk: AppState, run: str = "", tab: TabState = NEW_TAB) -> str:
+    return run_switcher.menu(desk.look(SOMEBODY, run, tab), "")
 
 
-def sure(desk: Desk, run: str, place: dict[str, object] | None = None) -> Done:
+def sure(desk: AppState, run: str) -> Done:
     """A second click on Delete, long enough after the first one."""
-    asked = {"run to delete": (run, time.monotonic() - 1), **(place or {})}
-    return header.choose(act(desk, {"act": "delete", "id": run}, run=run, place=asked))
+    asked = TabState(switcher=SwitcherPart(deleting=run, since=time.monotonic() - 1))
+    return header.choose(act(desk, {"act": "delete", "id": run}, run=run, tab=asked))
 
 
-def test_the_list_says_size_age_and_state(desk: Desk, store: Store) -> None:
+def test_the_list_says_size_age_and_state(desk: AppState, store: Store) -> None:
     with_run(store, 3, made_of(name=HOSTILE), name="rivers-1")
     with_run(store, 1, name="lakes-1")
     listed = shown(desk, "rivers-1")
@@ -52,10 +53,10 @@ def test_the_list_says_size_age_and_state(desk: Desk, store: Store) -> None:
     ) and None)  # fmt: skip
     for run in ("rivers-1", "lakes-1", ""):  # the word is the same, whichever run is shown
         assert shown(desk, run).count(">in review<") == 1
-    assert ">in review<" in header.header(desk.look(SOMEBODY, "rivers-1", {"page": "generate"}))
+    assert ">in review<" in header.header(desk.look(SOMEBODY, "rivers-1", TabState("generate")))
 
 
-def test_runs_can_be_found_where_there_are_many(desk: Desk, store: Store) -> None:
+def test_runs_can_be_found_where_there_are_many(desk: AppState, store: Store) -> None:
     for number in range(run_switcher.FINDABLE - 1):
         with_run(store, 0, name=f"rivers-{number}")
     assert "Find a run" not in shown(desk)
@@ -76,7 +77,7 @@ def test_no_two_runs_have_one_name(name: str, taken: tuple[str, ...], fresh: str
     assert len(form_values.fresh_name(longest, (longest,))) == LONGEST_NAME
 
 
-def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: Settings) -> None:
+def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: AppState, here: Settings) -> None:
     filled = {"generator.preset": "scripted", "labeller.preset": "scripted", "rating.on": False, "rows": 3.0}
     first = generate.preview(act(desk, filled=filled))
     assert first.fill is not None and first.fill["name"] == "example"
@@ -86,14 +87,12 @@ def test_a_new_run_begins_on_generate_under_a_name_of_its_own(desk: Desk, here: 
     assert other.fill is not None and other.fill["name"] == "example 2" != desk.store.runs.get(first.run or "").name
 
 
-def test_a_run_gets_another_name_and_keeps_its_id(desk: Desk, store: Store) -> None:
+def test_a_run_gets_another_name_and_keeps_its_id(desk: AppState, store: Store) -> None:
     with_run(store, 1, name="rivers-1")
-    place = header.choose(act(desk, {"act": "name", "id": "rivers-1"}, run="rivers-1")).place
-    assert 'aria-label="Name of the run"' in shown(desk, "rivers-1", **place)
-    assert "Name of the run" not in shown(desk, "", **place)
-    empty = header.choose(
-        act(desk, {"act": "named", "id": "rivers-1", "value": " "}, run="rivers-1", place=dict(place))
-    )
+    tab = after(header.choose(act(desk, {"act": "name", "id": "rivers-1"}, run="rivers-1")))
+    assert 'aria-label="Name of the run"' in shown(desk, "rivers-1", tab)
+    assert "Name of the run" not in shown(desk, "", tab)
+    empty = header.choose(act(desk, {"act": "named", "id": "rivers-1", "value": " "}, run="rivers-1", tab=tab))
     assert "Give it a name" in empty.problems["run name"] and store.runs.get("rivers-1").name == "rivers"
     done = header.choose(act(desk, {"act": "named", "id": "rivers-1", "value": HOSTILE}, run="rivers-1"))
     run = store.runs.get("rivers-1")
@@ -101,15 +100,16 @@ def test_a_run_gets_another_name_and_keeps_its_id(desk: Desk, store: Store) -> N
     assert HOSTILE not in shown(desk, "rivers-1") and "onerror" in shown(desk, "rivers-1")
 
 
-def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: Desk, store: Store) -> None:
+def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: AppState, store: Store) -> None:
     with_run(store, 3, name="rivers-1")
     with_run(store, 1, name="lakes-1")
     first = header.choose(act(desk, {"act": "delete", "id": "rivers-1"}, run="rivers-1"))
-    asked = shown(desk, "rivers-1", **first.place)
+    asked = shown(desk, "rivers-1", after(first))
     assert "With it go 3 rows and 6 ratings." in asked and "Delete for good" in asked
-    twice = header.choose(act(desk, {"act": "delete", "id": "rivers-1"}, run="rivers-1", place=dict(first.place)))
+    twice = header.choose(act(desk, {"act": "delete", "id": "rivers-1"}, run="rivers-1", tab=after(first)))
     assert len(store.runs.all()) == 2 and twice.run is None  # a double click is one
-    assert header.choose(act(desk, {"act": "keep"}, place=dict(first.place))).place == run_switcher.CALM
+    calm = header.choose(act(desk, {"act": "keep"}, tab=after(first)))
+    assert after(calm, after(first)).switcher == run_switcher.CALM
     assert sure(desk, "rivers-1").run == "" and [run.id for run in store.runs.all()] == ["lakes-1"]
     with pytest.raises(RunError):
         sure(desk, "rivers-1")
@@ -117,7 +117,7 @@ def test_a_run_is_deleted_once_it_was_asked_what_is_lost(desk: Desk, store: Stor
         header.choose(act(desk, {"act": "delete", "id": 7}))
 
 
-def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> None:
+def test_a_run_that_is_worked_on_is_not_deleted(desk: AppState, store: Store) -> None:
     run = with_run(store, 1, name="rivers-1")
 
     async def worked_on() -> None:
@@ -125,7 +125,8 @@ def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> Non
             assert ">running<" in shown(desk) and "Delete" not in shown(desk)
             done = sure(desk, run.id)
             assert "is being worked on" in done.problems["run end"] and len(store.runs.all()) == 1
-            assert "is being worked on" in shown(desk, "", problems=done.problems, **{"run to delete": (run.id, 0.0)})
+            tab = TabState(problems=done.problems, switcher=SwitcherPart(deleting=run.id))
+            assert "is being worked on" in shown(desk, "", tab)
             with pytest.raises(RunError):
                 maintenance.delete(store, run)
 
@@ -141,7 +142,7 @@ def test_a_run_that_is_worked_on_is_not_deleted(desk: Desk, store: Store) -> Non
         '{"instruction": "a", "x": 1}\n{"instruction": "b"}',
     ],
 )
-def test_pasted_text_comes_back_into_its_field(desk: Desk, text: str) -> None:
+def test_pasted_text_comes_back_into_its_field(desk: AppState, text: str) -> None:
     forms = {
         "task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": None,
         "generator.preset": "scripted", "labeller.preset": "scripted",
@@ -150,10 +151,10 @@ def test_pasted_text_comes_back_into_its_field(desk: Desk, text: str) -> None:
     filled = header.choose(act(desk, {"act": "run", "id": run})).fill
     assert filled is not None and filled["inputs.source"] == "paste" and filled["inputs.text"] == text.rstrip("\n")
     desk.keep(SOMEBODY, filled)
-    assert desk.look(SOMEBODY, run, {}).same
+    assert desk.look(SOMEBODY, run).same
 
 
-def test_an_uploaded_file_stays_one(desk: Desk, tmp_path: Path) -> None:
+def test_an_uploaded_file_stays_one(desk: AppState, tmp_path: Path) -> None:
     (tmp_path / "pasted.jsonl").write_text('{"instruction": "a"}\n')
     forms = {**desk.usual, "inputs.source": "upload", "inputs.path": str(tmp_path / "pasted.jsonl")}
     assert desk.as_pasted(forms) == forms

@@ -12,11 +12,12 @@ import pytest
 from app.config import Settings
 from app.store.store import Store
 from app.web.jobs import Jobs
-from app.web.layout import JUST_AFTER, LOOK_EVERY, LOOK_SOON, LOOK_WHEN_IDLE, Wires
+from app.web.layout import PAGES
 from app.web.page_builder import Act, Action, Board, Done
 from app.web.service_monitor import Standby, Standing
-from app.web.state import Desk
-from app.web.tab_sync import Tab
+from app.web.state import AppState
+from app.web.tab_state import TabState
+from app.web.tab_sync import JUST_AFTER, POLL_BUSY, POLL_IDLE, POLL_SOON, Tab, TabSync
 
 BROWSER = "somebody"
 
@@ -25,10 +26,10 @@ BROWSER = "somebody"
 class Page:
     """A browser's side of a tab: what its fields show, and the last answer that it applied."""
 
-    wires: Wires
+    sync: TabSync
     session: str
     fields: dict[str, Any]
-    seen: float = 0
+    base_version: float = 0
 
     @property
     def request(self) -> Any:
@@ -37,14 +38,14 @@ class Page:
 
     def apply(self, answer: dict[Any, Any]) -> dict[str, Any]:
         """Shows an answer; returns the fields that it filled."""
-        names = {component: name for name, component in self.wires.board.form.fields.items()}
+        names = {component: name for name, component in self.sync.board.form.fields.items()}
         filled = {names[component]: value for component, value in answer.items() if component in names}
         self.fields.update(filled)
-        self.seen = answer.get(self.wires.seen, self.seen)
+        self.base_version = answer.get(self.sync.base_version, self.base_version)
         return filled
 
     def open(self) -> "Page":
-        self.apply(self.wires.arrive(self.request))
+        self.apply(self.sync.load(self.request))
         return self
 
     def change(self, **values: Any) -> dict[str, Any]:
@@ -54,11 +55,11 @@ class Page:
         """What the app answers to a change, not applied yet."""
         self.fields.update(values)
         ((name, value),) = values.items()
-        answer: dict[Any, Any] = self.wires._changed(name)("", "generate", self.seen, value, self.request)
+        answer: dict[Any, Any] = self.sync.on_change(name)("", "generate", self.base_version, value, self.request)
         return answer
 
-    def glance(self) -> dict[str, Any]:
-        return self.apply(self.wires.glance("", "generate", self.seen, self.request))
+    def poll(self) -> dict[str, Any]:
+        return self.apply(self.sync.poll("", "generate", self.base_version, self.request))
 
     def act(self, action: Action, **values: Any) -> dict[str, Any]:
         self.fields.update(values)
@@ -67,23 +68,23 @@ class Page:
     def answer(self, action: Action) -> dict[Any, Any]:
         """What the app answers to an action, not applied yet."""
         event = SimpleNamespace(_data={})
-        does = self.wires._does(action)
-        given = [self.fields[name] for name in self.wires.taken(action)]
-        answer: dict[Any, Any] = does("", "generate", self.seen, self.request, event, *given)
+        act_on = self.sync.on_action(action)
+        given = [self.fields[name] for name in self.sync.fields_taken(action)]
+        answer: dict[Any, Any] = act_on("", "generate", self.base_version, self.request, event, *given)
         return answer
 
 
 @pytest.fixture
-def wires(here: Settings, store: Store) -> Iterator[Wires]:
+def sync(here: Settings, store: Store) -> Iterator[TabSync]:
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
 
-    async def made() -> Wires:
+    async def made() -> TabSync:
         board = Board()
         with gr.Blocks(analytics_enabled=False):
             for name, board.form.page in (("name", "top"), ("rows", "generate")):
                 board.form.add(name, gr.Number() if name == "rows" else gr.Textbox())
-            return Wires(
+            return TabSync(
                 desk,
                 board,
                 gr.Textbox(),
@@ -91,164 +92,166 @@ def wires(here: Settings, store: Store) -> Iterator[Wires]:
                 gr.Number(),
                 gr.Tabs(),
                 gr.Timer(active=False),
+                PAGES,
             )
 
     yield asyncio.run(made())  # in a loop: without one, gradio opens loops that it never closes
     jobs.close()
 
 
-def page(wires: Wires, session: str) -> Page:
-    return Page(wires, session, {"name": None, "rows": None}).open()
+def page(sync: TabSync, session: str) -> Page:
+    return Page(sync, session, {"name": None, "rows": None}).open()
 
 
-def test_what_one_tab_changes_the_other_shows_and_keeps(wires: Wires) -> None:
-    one, other = page(wires, "1"), page(wires, "2")
+def test_what_one_tab_changes_the_other_shows_and_keeps(sync: TabSync) -> None:
+    one, other = page(sync, "1"), page(sync, "2")
     assert one.fields == other.fields
     assert one.change(name="mine") == {}
     assert other.change(rows=20) == {"name": "mine"}
-    assert one.glance() == {"rows": 20} and one.glance() == {}
+    assert one.poll() == {"rows": 20} and one.poll() == {}
     assert one.fields == other.fields == {"name": "mine", "rows": 20}
-    kept = wires.desk.filled(BROWSER)
+    kept = sync.state.filled(BROWSER)
     assert (kept["name"], kept["rows"]) == ("mine", 20)
 
 
-def test_an_answer_on_its_way_takes_nothing_back(wires: Wires) -> None:
-    tab = page(wires, "1")
+def test_an_answer_on_its_way_takes_nothing_back(sync: TabSync) -> None:
+    tab = page(sync, "1")
     late = tab.send(name="first")
     answer = tab.send(name="second")
     tab.apply(late)
     assert tab.apply(answer) == {}
-    assert tab.glance() == {"name": "second"}  # once more, to be sure
-    assert tab.glance() == {} and tab.fields["name"] == wires.desk.filled(BROWSER)["name"] == "second"
+    assert tab.poll() == {"name": "second"}  # once more, to be sure
+    assert tab.poll() == {} and tab.fields["name"] == sync.state.filled(BROWSER)["name"] == "second"
 
 
-def test_answers_that_overtake_one_another_end_with_what_is_kept(wires: Wires) -> None:
-    one, other = page(wires, "1"), page(wires, "2")
+def test_answers_that_overtake_one_another_end_with_what_is_kept(sync: TabSync) -> None:
+    one, other = page(sync, "1"), page(sync, "2")
     other.change(name="theirs")
     early = one.send(rows=3)
-    newer = one.wires.glance("", "generate", one.seen, one.request)
+    newer = one.sync.poll("", "generate", one.base_version, one.request)
     one.apply(newer)
     one.apply(early)
-    one.glance()
+    one.poll()
     assert one.fields == {"name": "theirs", "rows": 3}
 
 
-def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(wires: Wires) -> None:
-    tab = page(wires, "1")
+def test_a_page_that_outlived_the_app_fills_nothing_over_what_stands_there(sync: TabSync) -> None:
+    tab = page(sync, "1")
     tab.change(name="mine")
-    wires.open.close(tab.request)
-    assert tab.glance() == {}
+    sync.open_tabs.close(tab.request)
+    assert tab.poll() == {}
     assert tab.change(name="typed meanwhile") == {} and tab.change(rows=5) == {}
-    assert wires.desk.filled(BROWSER)["name"] == "typed meanwhile"
+    assert sync.state.filled(BROWSER)["name"] == "typed meanwhile"
 
 
 def test_told_is_what_differs_from_what_the_tab_had() -> None:
-    tab = Tab(held={4: {"a": 1, "b": 2}, 5: {"a": 1, "b": 3}})
-    assert tab.typed({"a": 9, "b": 2}, 4) == {"a": 9}
-    assert tab.held == {4: {"a": 9, "b": 2}, 5: {"a": 9, "b": 3}}
-    assert tab.typed({"a": 9, "b": 3}, 5) == {}
+    tab = Tab(sent_fields={4: {"a": 1, "b": 2}, 5: {"a": 1, "b": 3}})
+    assert tab.typed_since({"a": 9, "b": 2}, 4) == {"a": 9}
+    assert tab.sent_fields == {4: {"a": 9, "b": 2}, 5: {"a": 9, "b": 3}}
+    assert tab.typed_since({"a": 9, "b": 3}, 5) == {}
 
 
-def test_leaving_a_field_as_it_was_is_no_choice(wires: Wires) -> None:
+def test_leaving_a_field_as_it_was_is_no_choice(sync: TabSync) -> None:
     chosen: list[tuple[Any, Any]] = []
 
     def choose(act: Act) -> Done:
         chosen.append((act.was, act.filled["name"]))
         return Done(fill={**act.filled, "rows": 7})
 
-    one, other = page(wires, "1"), page(wires, "2")
+    one, other = page(sync, "1"), page(sync, "2")
     action = Action(None, choose, True, [], "name")  # type: ignore[arg-type]
     start = one.fields["name"]
     assert one.act(action) == {} and chosen == []
     assert one.act(action, name="mine") == {"rows": 7} and chosen == [(start, "mine")]
     one.change(rows=9)
     assert one.act(action) == {} and chosen == [(start, "mine")]
-    assert other.glance() == {"name": "mine", "rows": 9}
+    assert other.poll() == {"name": "mine", "rows": 9}
     assert other.act(action) == {} and len(chosen) == 1
     assert one.act(action, name=start) == {"rows": 7} and chosen[1:] == [("mine", start)]
 
 
-def test_an_action_works_with_what_its_tab_shows(wires: Wires) -> None:
+def test_an_action_works_with_what_its_tab_shows(sync: TabSync) -> None:
     worked: list[Any] = []
 
     def work(act: Act) -> None:
         worked.append(act.filled["rows"])
 
-    one, other = page(wires, "1"), page(wires, "2")
+    one, other = page(sync, "1"), page(sync, "2")
     shown = other.fields["rows"]
     one.change(rows=20)
     other.act(Action(None, work, True, []))  # type: ignore[arg-type]
     assert worked == [shown] != [20] and other.fields["rows"] == 20
 
 
-def test_an_action_can_open_another_page_at_its_place(wires: Wires) -> None:
-    tab = page(wires, "1")
-    opened = tab.answer(Action(None, lambda act: Done(place={"row": "r"}, page="review"), False, []))  # type: ignore[arg-type]
-    assert opened[wires.page] == "review" and opened[wires.tabs].selected == "review"
-    assert wires.open.of(tab.request).place["row"] == "r" and wires.open.of(tab.request).page == "review"
+def test_an_action_can_open_another_page_at_its_place(sync: TabSync) -> None:
+    tab = page(sync, "1")
+    opened = tab.answer(Action(None, lambda act: Done(row="r", page="review"), False, []))  # type: ignore[arg-type]
+    assert opened[sync.page] == "review" and opened[sync.tabs].selected == "review"
+    state = sync.open_tabs.of(tab.request).state
+    assert (state.row, state.page) == ("r", "review")
     stays = tab.answer(Action(None, lambda act: Done(), False, []))  # type: ignore[arg-type]
-    assert wires.tabs not in stays
+    assert sync.tabs not in stays
 
 
-def test_where_two_answers_may_have_met_everything_is_shown_anew(wires: Wires) -> None:
-    one, other = page(wires, "1"), page(wires, "2")
-    tab = wires.open.of(one.request)
+def test_where_two_answers_may_have_met_everything_is_shown_anew(sync: TabSync) -> None:
+    one, other = page(sync, "1"), page(sync, "2")
+    tab = sync.open_tabs.of(one.request)
     other.change(rows=20)
-    with tab.asking():  # something else of this tab is not answered yet
+    with tab.pending():  # something else of this tab is not answered yet
         answer = one.send(name="mine")
-    assert tab.mixed and answer[wires.timer].value == LOOK_SOON
+    assert tab.needs_full_refresh and answer[sync.timer].value == POLL_SOON
     one.apply(answer)
-    tab.shown = {7: {"value": "as it may have been written over"}}
-    one.glance()
-    assert tab.shown == {} and not tab.mixed
+    tab.sent_parts = {7: {"value": "as it may have been written over"}}
+    one.poll()
+    assert tab.sent_parts == {} and not tab.needs_full_refresh
 
 
-def test_a_field_that_two_answers_were_about_ends_as_it_is_kept(wires: Wires) -> None:
-    one, other = page(wires, "1"), page(wires, "2")
+def test_a_field_that_two_answers_were_about_ends_as_it_is_kept(sync: TabSync) -> None:
+    one, other = page(sync, "1"), page(sync, "2")
     other.change(name="theirs")
-    glance = wires.glance("", "generate", one.seen, one.request)
+    poll = sync.poll("", "generate", one.base_version, one.request)
     answer = one.send(name="mine")
-    one.apply(glance)
+    one.apply(poll)
     one.apply(answer)
-    assert one.fields["name"] == "theirs" and wires.desk.filled(BROWSER)["name"] == "mine"
-    one.glance()
-    one.glance()
+    assert one.fields["name"] == "theirs" and sync.state.filled(BROWSER)["name"] == "mine"
+    one.poll()
+    one.poll()
     assert one.fields["name"] == "mine"
 
 
-def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(wires: Wires) -> None:
+def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(sync: TabSync) -> None:
     worked: list[Any] = []
-    one, other = page(wires, "1"), page(wires, "2")
+    one, other = page(sync, "1"), page(sync, "2")
     one.change(name="mine")
     other.change(name="theirs")
     action = Action(None, lambda act: worked.append(dict(act.filled)), True, [], page="generate")  # type: ignore[arg-type]
-    assert wires.taken(action) == ["rows"]
+    assert sync.fields_taken(action) == ["rows"]
     one.act(action, rows=7)
     assert (worked[0]["name"], worked[0]["rows"]) == ("mine", 7)
 
 
-def test_whoever_just_did_something_is_told_again_soon(wires: Wires) -> None:
-    tab = wires.open.of(page(wires, "1").request)
-    look = wires.desk.look(BROWSER, "", {})
-    wires.desk.standby.model = wires.desk.standby.argilla = Standing("ready")
-    assert wires.every(tab, look) == LOOK_WHEN_IDLE
-    with tab.asking():
-        assert wires.every(tab, look) == LOOK_WHEN_IDLE
-    wires.desk.standby.model = Standing("starting")
-    assert wires.every(tab, look) == LOOK_SOON
-    tab.moved -= JUST_AFTER
-    assert wires.every(tab, look) == LOOK_EVERY
+def test_whoever_just_did_something_is_told_again_soon(sync: TabSync) -> None:
+    tab = sync.open_tabs.of(page(sync, "1").request)
+    look = sync.state.look(BROWSER, "")
+    sync.state.standby.model = sync.state.standby.argilla = Standing("ready")
+    assert sync.poll_interval(tab, look) == POLL_IDLE
+    with tab.pending():
+        assert sync.poll_interval(tab, look) == POLL_IDLE
+    sync.state.standby.model = Standing("starting")
+    assert sync.poll_interval(tab, look) == POLL_SOON
+    tab.last_input -= JUST_AFTER
+    assert sync.poll_interval(tab, look) == POLL_BUSY
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:
-    tab = Tab(place={"problems": {"inputs": "Nothing was pasted yet."}}, said=2)
-    assert tab.problems(1, {}) == {"inputs": "Nothing was pasted yet."}
-    assert tab.problems(1, {"models": "No."}) == {"inputs": "Nothing was pasted yet.", "models": "No."}
-    assert tab.problems(3, {}) == {}
+    tab = Tab(state=TabState(problems={"inputs": "Nothing was pasted yet."}), problems_of=2)
+    assert tab.problems_after(1, {}) == {"inputs": "Nothing was pasted yet."}
+    assert tab.problems_after(1, {"models": "No."}) == {"inputs": "Nothing was pasted yet.", "models": "No."}
+    assert tab.problems_after(3, {}) == {}
 
 
-def test_a_page_that_does_not_show_anything_yet_changes_nothing(wires: Wires) -> None:
-    tab = page(wires, "1")
-    before = dict(wires.desk.filled(BROWSER))
-    tab.wires.changed("?", "generate", 0, tab.request, {"name": "built", "rows": 1})
-    assert wires.desk.filled(BROWSER) == before
+def test_a_page_that_does_not_show_anything_yet_changes_nothing(sync: TabSync) -> None:
+    tab = page(sync, "1")
+    before = dict(sync.state.filled(BROWSER))
+    tab.sync.change("?", "generate", 0, tab.request, {"name": "built", "rows": 1})
+    assert sync.state.filled(BROWSER) == before

@@ -18,7 +18,8 @@ from app.inputs.table import LONGEST_LINE
 from app.store.store import Store
 from app.web.jobs import Jobs
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
+from app.web.tab_state import NEW_TAB
 from tasks.errors import InputError
 
 ONE, TWO = ("instruction",), ("title", "content")
@@ -168,15 +169,15 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     for name, content in (("a.md", "# A\n\nText."), ("b.pdf", "x"), ("<c>.png", "x")):
         (tmp_path / name).write_text(content)
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     assert page.found(look) == ""
     files = [str(path) for path in sorted(tmp_path.iterdir()) if path.is_file()]
-    done = page.take_files(Act(desk, "me", "", look.filled, {}, extra=[files]))
+    done = page.take_files(Act(desk, "me", "", look.filled, NEW_TAB, extra=[files]))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     said = page.found(look)
     for words in (
         "3 files: 1 row, columns title, content, file",
@@ -315,14 +316,14 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     from app.web.pages import inputs as page
 
     jobs = Jobs(store, here)
-    desk = Desk(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     assert page._options(look) == ()
-    done = page.examine(Act(desk, "me", "", look.filled, {}))
+    done = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "", {})
+    look = desk.look("me", "")
     shown = page.found(look)
     assert "pasted: 3 rows, columns question, answer" in shown and "<td>The Loire.</td>" in shown
     assert "<td>&lt;b&gt;</td>" in shown and "<b>" not in shown

@@ -13,7 +13,7 @@ from app.runs import pricing
 from app.web import form_values
 from app.web.form_values import ARGILLA, HUB, FormError
 from app.web.saved import file_name
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -46,9 +46,9 @@ class Way:
         return shlex.join(self.words)
 
 
-def way(look: Look, page: str) -> Way:
+def way(look: RunView, page: str) -> Way:
     """The command of a page, as the forms are now."""
-    folder = look.desk.settings.data
+    folder = look.state.settings.data
     data = None if folder == usual_data() else folder
     if page == "models":
         return Way(
@@ -64,7 +64,7 @@ def way(look: Look, page: str) -> Way:
     )
 
 
-def _run(look: Look, data: Path | None, page: str) -> Way:
+def _run(look: RunView, data: Path | None, page: str) -> Way:
     """A run of the recipe, or, where it can't tell a difference, more of the run that is shown. Nothing is sent to Argilla."""
     recipe, old = look.wanted, look.recipe
     notes = [NO_RUN] if page != "generate" else []
@@ -86,7 +86,7 @@ def _run(look: Look, data: Path | None, page: str) -> Way:
     )
 
 
-def _goes_on(look: Look) -> bool:
+def _goes_on(look: RunView) -> bool:
     """True if the run's own recipe, with another number of rows, is what the page would work."""
     if look.standing in RESUMABLE:
         return True
@@ -96,7 +96,7 @@ def _goes_on(look: Look) -> bool:
     return {**current, "rows": 0, "name": ""} == {**new, "rows": 0, "name": ""}
 
 
-def _rate(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
     notes = list(_keys([look.described("labeller") or recipe.labeller]))
     old, arguments, extra = recipe.rating or UltraFeedback(), ["rate", run], []
     try:
@@ -124,7 +124,7 @@ def _rate(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
     )
 
 
-def _push(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
     back = f"What people said comes back with {shlex.join(_claywright(data, 'pull', run))}"
     arguments, notes, old = ["push", run], [back], recipe.review
     try:
@@ -144,11 +144,11 @@ def _push(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
     return Way(_claywright(data, *arguments), _python("push", [json.dumps(run), *named], data), tuple(notes))
 
 
-def _agreement(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _agreement(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
     return Way(_claywright(data, "agreement", run), _python("agreement", [json.dumps(run)], data))
 
 
-def _export(look: Look, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _export(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
     arguments, old = ["export", run], recipe.export
     kind = str(look.filled.get("export.kind"))
     try:

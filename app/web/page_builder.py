@@ -1,4 +1,4 @@
-"""What pages are built on: fields, parts that show a look, and actions. app/web/layout.py connects them with Gradio.
+"""What pages are built on: fields, parts that show a look, and actions. app/web/tab_sync.py connects them with Gradio.
 
 A part is a piece of HTML made anew from each look; an action is one function of ours behind a button. What goes wrong in
 an action is a sentence at the place that it names.
@@ -6,22 +6,24 @@ an action is a sentence at the place that it names.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from app.errors import PageError, RunError
+from app.errors import PageError
+from app.store.runs import Run
 from app.web import form_values
 from app.web.form_fields import Form
 from app.web.form_values import Filled
 from app.web.html import fragments
-from app.web.state import Desk, Look
+from app.web.state import AppState, RunView
+from app.web.tab_state import Part, TabState
 from tasks.types import Row
 
-Show = Callable[[Look], Any]
+Show = Callable[[RunView], Any]
 LONGEST_TEXT = 1_000
 """Characters of a text that a button says: an id or a name."""
 NUMBER = re.compile(r"[0-9]{1,12}")
@@ -30,21 +32,23 @@ CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="ut
 
 @dataclass(frozen=True)
 class Act:
-    """What an action is given: who pressed, on which run, what the forms held, what the button said, extra fields."""
+    """What an action is given: who pressed, on which run, what the forms held, how the tab stood, what the button said,
+    extra fields."""
 
-    desk: Desk
+    state: AppState
     browser: str
     run_id: str
     filled: Filled
-    place: dict[str, Any]
+    tab: TabState
     data: Mapping[str, Any] = field(default_factory=dict)
     extra: Sequence[Any] = ()
     was: Any = None
     """What the field held before, where the action is that field's own."""
 
     @property
-    def look(self) -> Look:
-        return self.desk.look(self.browser, self.run_id, self.place)
+    def look(self) -> RunView:
+        """The run as it stands now, each time it is asked for."""
+        return self.state.look(self.browser, self.run_id, self.tab)
 
     # -- what the button said; the browser sends it, so that it may be anything
 
@@ -71,31 +75,41 @@ class Act:
 
     def row(self) -> Row:
         """The row of the run that the button belongs to. Raises PageError, and RunError for one that is not there."""
-        row = self.desk.store.rows.get(self.text("row"))
-        if not row.id.startswith(f"{self.run_id}-"):
-            raise RunError(f"There is no row '{row.id}' in this run.")
-        return row
+        return self.state.row(self.run_id, self.text("row"))
+
+    @property
+    def run(self) -> Run:
+        """The run that the tab shows. Raises RunError where there is none."""
+        return self.state.run(self.run_id)
 
 
 @dataclass(frozen=True)
 class Done:
-    """What an action changed: the run shown, the forms' fields, the place in the run, the page; a word about it."""
+    """What an action changed: the run, row and page shown, the forms' fields, its page's own part; a word about it."""
 
     run: str | None = None
-    fill: Filled | None = None
-    place: Mapping[str, Any] = field(default_factory=dict)
+    row: str | None = None
+    offset: int | None = None
     page: str = ""
+    fill: Filled | None = None
+    own: Part | None = None
+    """The part of the action's page as it is to be, made from the one that the action was given."""
     toast: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     """What is wrong all the same, by field or place."""
     field: str = ""
     """The form's field that is to have the focus."""
 
+    def applied(self, now: TabState, before: TabState) -> TabState:
+        """The tab as it stands then; `before` is how it stood when the action began."""
+        row, offset = now.row if self.row is None else self.row, now.offset if self.offset is None else self.offset
+        return replace(now.with_part(self.own, before), row=row, offset=offset, page=self.page or now.page)
+
 
 def stop(act: Act) -> Done:
     """Ends the job of the run that is shown."""
-    job = act.desk.jobs.of(act.run_id)
-    act.desk.jobs.stop(act.run_id)
+    job = act.state.jobs.of(act.run_id)
+    act.state.jobs.stop(act.run_id)
     messages = {
         "push": "Stopping after the batch that is on its way.",
         "file": "Stopping before the file is there, if there is time.",
@@ -148,7 +162,7 @@ class Board:
     def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
         """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
 
-        def shown(look: Look) -> Any:
+        def shown(look: RunView) -> Any:
             value = show(look)
             return gr.update(value=value, visible=bool(value))
 
@@ -166,7 +180,7 @@ class Board:
     def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
         """A button whose words come from a look; without words it is not there."""
 
-        def shown(look: Look) -> Any:
+        def shown(look: RunView) -> Any:
             label = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
             return gr.update(value=label, visible=True) if label else gr.update(visible=False)
 
@@ -198,8 +212,8 @@ class Board:
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""
 
-        def show(look: Look) -> str:
-            problems, leads = look.place.get("problems", {}), look.place.get("leads", {})
+        def show(look: RunView) -> str:
+            problems, leads = look.tab.problems, look.tab.leads
             listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
             return "".join(fragments.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
 
@@ -207,10 +221,10 @@ class Board:
 
     def follow(self, act: Act) -> Done:
         """Goes to where something is mended: another page, and a field there. What is wrong there stays said."""
-        page, name, led = act.text("page"), act.text("field", ""), act.place.get("leads", {})
+        page, name, led = act.text("page"), act.text("field", ""), act.tab.leads
         if page not in self.form.pages.values() or (name and name not in self.form.pages):
             raise PageError
-        problems = {key: message for key, message in act.place.get("problems", {}).items() if key not in led}
+        problems = {key: message for key, message in act.tab.problems.items() if key not in led}
         return Done(page=page, problems=problems, field=name)
 
     def lead(self, page: str, name: str = "", title: str = "") -> str:
@@ -218,10 +232,10 @@ class Board:
         label = " → ".join(filter(None, [page.capitalize(), title]))
         return fragments.button(f"Open {label}", "lead", act="place", page=page, field=name)
 
-    def wrong(self, look: Look) -> str:
+    def wrong(self, look: RunView) -> str:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
-        page, problems = str(look.place.get("page", "")), look.place.get("problems", {})
-        form, focus = self.form, look.place.get("focus", ("", 0.0))
+        page, problems = look.tab.page, look.tab.problems
+        form, focus = self.form, look.tab.focus
         names = {name for name, where in form.pages.items() if where in (page, "top")}
         if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
             self.looked_at = look.filled, form_values.unusable(look.filled)

@@ -27,6 +27,22 @@ class Shelf:
 
     store: Store
 
+    def recipes(self) -> list[Kept]:
+        """The saved recipes, what was written last first."""
+        return self.store.recipes.all()
+
+    def model_sets(self) -> list[Kept]:
+        """The saved sets of models, what was written last first."""
+        return self.store.model_sets.all()
+
+    def delete_recipe(self, name: str) -> bool:
+        """False if there was none of that name."""
+        return self.store.recipes.delete(name)
+
+    def delete_models(self, name: str) -> bool:
+        """False if there was none of that name."""
+        return self.store.model_sets.delete(name)
+
     def keep_recipe(self, name: str, recipe: Recipe, *, replace: bool = False) -> bool:
         """False, and nothing changed, if there is one of that name and it is not to be replaced."""
         return self.store.recipes.keep(named(name), recipe.dump(), replace=replace)

@@ -32,7 +32,7 @@ from app.web.html import fragments
 from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import Standby
-from app.web.state import Desk
+from app.web.state import AppState
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -63,8 +63,8 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             address = access.address(url)
             standby = Standby(settings, say)
             jobs = Jobs(store, settings)
-            desk = Desk(store, settings, jobs, standby)
-            listening = Listening(store, lambda: desk.settings)
+            state = AppState(store, settings, jobs, standby)
+            listening = Listening(store, lambda: state.settings)
 
             def then() -> None:
                 standby.start()
@@ -74,13 +74,13 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
 
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:
-                _run(create(desk, access, listening), listener, address, say, then)
+                _run(create(state, access, listening), listener, address, say, then)
             finally:
                 listening.close()
                 standby.close()
                 jobs.close()
                 store.db.interrupt()
-                desk.beside.close()
+                state.beside.close()
                 record.unlink(missing_ok=True)
 
 
@@ -164,27 +164,27 @@ def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def create(desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+def create(state: AppState, access: Access, listening: Listening | None = None) -> Application:
     """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
-    return gated(routes(desk), desk, access, listening)
+    return gated(routes(state), state, access, listening)
 
 
-def gated(app: Application, desk: Desk, access: Access, listening: Listening | None = None) -> Application:
+def gated(app: Application, state: AppState, access: Access, listening: Listening | None = None) -> Application:
     """`app` for those who may use it."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     sign_in = (STATIC / "sign_in.html").read_text(encoding="utf-8")
-    gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, desk.uploads), access, sign_in), allowed_hosts=HOSTS)
+    gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, state.uploads), access, sign_in), allowed_hosts=HOSTS)
     return Headers(Ear(gate, listening) if listening else gate)
 
 
-def routes(desk: Desk) -> "FastAPI":
+def routes(state: AppState) -> "FastAPI":
     """The app without its gate."""
     from fastapi import FastAPI
     from fastapi.middleware.cors import CORSMiddleware
     from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
-    _quiet_gradio(desk.settings)
+    _quiet_gradio(state.settings)
     import gradio as gr
 
     from app.web.html.theme import css, theme
@@ -194,25 +194,25 @@ def routes(desk: Desk) -> "FastAPI":
 
     @app.get(HEALTH)
     def healthz() -> JSONResponse:
-        return JSONResponse({"ok": True, "jobs": len(desk.jobs.working())})
+        return JSONResponse({"ok": True, "jobs": len(state.jobs.working())})
 
     @app.get("/exports/{run}/{name}")
     def exported(run: str, name: str) -> Response:
-        path = desk.settings.data / "exports" / run / name
+        path = state.settings.data / "exports" / run / name
         if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
     @app.get(OPEN)
     def argilla(to: str = "/") -> Response:
-        address = signed_in(desk.settings, to) if to.startswith("/") and not to.startswith("//") else ""
+        address = signed_in(state.settings, to) if to.startswith("/") and not to.startswith("//") else ""
         if not address:
             return JSONResponse({"error": "Argilla does not run. Look at the page Models."}, status_code=404)
         return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
 
     @app.get("/numbers/{run}/{name}.{kind}")
     def counted(run: str, name: str, kind: str) -> Response:
-        if (file := stats_tables.download(desk, run, name, kind)) is None:
+        if (file := stats_tables.download(state, run, name, kind)) is None:
             return JSONResponse({"error": "There are no such numbers."}, status_code=404)
         content, media_type = file
         called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.{kind}', safe='')}"
@@ -227,7 +227,7 @@ def routes(desk: Desk) -> "FastAPI":
         except DocumentationError as error:
             return JSONResponse({"error": str(error)}, status_code=404)
 
-    demo = build(desk)
+    demo = build(state)
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
     mounted: FastAPI = gr.mount_gradio_app(

@@ -1,6 +1,6 @@
-"""What the pages act through and look at: the store, the jobs, the services, and what each browser has in hand.
+"""What the pages act through and look at: the runs, the jobs, the services, and what each browser has in hand.
 
-A `Look` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
+A `RunView` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any
 from app import config, dataset_import
 from app.api_keys import KeyRing, TypedKeys, is_variable
 from app.config import Settings
-from app.errors import RunError
+from app.errors import PageError, RunError
 from app.file_locks import read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
@@ -26,30 +26,37 @@ from app.recipe import Recipe, example, recipe_of, recipe_text
 from app.review import argilla, reviewed_rows
 from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
-from app.runs import permissions
-from app.runs.model_check import Trial
+from app.runs import forecast, permissions, pricing, prompt_preview, run_recipes
+from app.runs.forecast import Forecast
+from app.runs.model_check import Trial, try_out
 from app.runs.new_runs import draft_run
 from app.runs.permissions import Need, Permissions
+from app.runs.prompt_preview import Prompt
 from app.runs.run_recipes import same_rows
 from app.runs.units import most_rows, number_of_units
 from app.services import Say
+from app.store import maintenance
 from app.store.lease import at_work, standing
-from app.store.runs import Run, RunCounts
+from app.store.runs import Listed, Run, RunCounts
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import TYPED, Filled, FormError
 from app.web.jobs import Job, Jobs
+from app.web.run_reviews import RunReviews, person_id
+from app.web.run_rows import RunRows
 from app.web.saved import Shelf
 from app.web.security.access import Uploads
 from app.web.service_monitor import Standby, Standing
 from app.web.slow_queries import Beside
 from app.web.stats import Find, T
+from app.web.tab_state import NEW_TAB, TabState
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy
 from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
+from tasks.types import Row
 
 IN_THE_APP = " (in the app)"
 """Behind the name of whoever decides in the app, so that nobody takes them for an account of Argilla."""
@@ -65,7 +72,7 @@ COUNT_WITHIN = 0.2
 
 
 @dataclass
-class Desk:
+class AppState:
     """One for the process. Everything that belongs to one browser is kept under that browser's name."""
 
     store: Store
@@ -146,6 +153,10 @@ class Desk:
                 if deciding:
                     self.keep(browser, {"reviewer.name": name})
         return name + IN_THE_APP if name else ""
+
+    def knows(self, browser: str) -> bool:
+        """True for a browser whose forms were ever changed."""
+        return bool(self.store.forms.get(browser))
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)
@@ -266,9 +277,63 @@ class Desk:
 
     # -- runs
 
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        return self.store.runs.all()
+
+    def run(self, run_id: str) -> Run:
+        """Raises RunError where there is none of that id."""
+        return self.store.runs.get(run_id)
+
+    def row(self, run_id: str, row_id: str) -> Row:
+        """A row of that run, whatever became of it. Raises RunError where there is none of that id."""
+        row = self.store.rows.get(row_id)
+        if not row.id.startswith(f"{run_id}-"):
+            raise RunError(f"There is no row '{row.id}' in this run.")
+        return row
+
     def newest(self) -> Run | None:
-        runs = self.store.runs.all()
+        runs = self.runs()
         return runs[0] if runs else None
+
+    def listed_runs(self) -> dict[str, Listed]:
+        """How many rows each run has and whether any was sent, by the run's id."""
+        return self.store.runs.listed()
+
+    def counts(self, run: Run) -> RunCounts:
+        """How many rows, ratings and verdicts a run has."""
+        return self.store.runs.counts(run.id)
+
+    def standing(self, run: Run) -> str:
+        """draft, running, paused, stopped, interrupted or done."""
+        return standing(run)
+
+    def busy(self, run: Run) -> bool:
+        """True while a job of this process or another process works on a run."""
+        job = self.jobs.of(run.id)
+        return (job is not None and job.state == "working") or at_work(run)
+
+    def amend(self, run: Run, **parts: Any) -> Run:
+        """The run with other parts of its recipe, of those that decide nothing about its rows: review, merge, embedder."""
+        return run_recipes.amend(self.store, run, **parts)
+
+    def rename_run(self, run: Run, name: str) -> None:
+        """Gives a run another name; its id stays."""
+        run_recipes.rename(self.store, run, name)
+
+    def delete_run(self, run: Run) -> None:
+        """Takes a run away with all that belongs to it. Raises RunError while something works on it."""
+        if (job := self.jobs.of(run.id)) is not None and job.state == "working":
+            raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
+        maintenance.delete(self.store, run)
+
+    def first_prompt(self, recipe: Recipe, browser: str) -> Prompt | None:
+        """The prompt that a recipe would send first; None for one that asks no model. Raises ClaywrightError, TimeoutError."""
+        return prompt_preview.prompt(self.store, self.settings, recipe, lambda message: None, self.keys(browser))
+
+    async def try_out(self, spec: ModelSpec, browser: str, heard: Callable[[str], None]) -> Trial:
+        """What a model can do, and one short answer of it, of which `heard` is given the text so far."""
+        return await try_out(spec, self.store, self.settings, lambda message: None, self.keys(browser), heard)
 
     def begin(self, filled: Filled, run_id: str) -> tuple[Run, Recipe]:
         """The run to work for what the forms say: the draft that is there if it makes the same rows, else a new one.
@@ -332,12 +397,13 @@ class Desk:
         name = f"{find.__name__} of {run.id}"
         return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
 
-    def look(self, browser: str, run_id: str, state: dict[str, Any]) -> "Look":
+    def look(self, browser: str, run_id: str, tab: TabState = NEW_TAB) -> "RunView":
+        """The view of a run ("": of a new one) by a browser whose tab stands like that."""
         try:
             run = self.store.runs.get(run_id) if run_id else None
         except RunError:
             run = None
-        return Look(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, state)
+        return RunView(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, tab)
 
 
 def person_name(reviewer: str) -> str:
@@ -358,15 +424,15 @@ def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
 
 
 @dataclass
-class Look:
-    """A glance at one run (None: a new one) by one browser. `place` is where the browser is in it: page of rows, row."""
+class RunView:
+    """A glance at one run (None: a new one) by one browser, for a tab that stands like `tab`."""
 
-    desk: Desk
+    state: AppState
     browser: str
     filled: Filled
     run: Run | None
     job: Job | None
-    place: dict[str, Any]
+    tab: TabState
     noted: dict[str, int] = field(default_factory=dict)
     """What pages counted in this glance, by name."""
     until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)
@@ -382,11 +448,51 @@ class Look:
 
     @cached_property
     def counts(self) -> RunCounts:
-        return self.desk.store.runs.counts(self.run.id) if self.run else RunCounts()
+        return self.state.counts(self.run) if self.run else RunCounts()
+
+    @cached_property
+    def rows(self) -> RunRows:
+        """The rows of the run. Raises PageError where none is shown."""
+        majority = self.recipe is None or self.recipe.merge.decision == "majority"
+        return RunRows(self.state.store, self._shown_run(), majority)
+
+    @cached_property
+    def reviews(self) -> RunReviews:
+        """What was sent of the run, and what people said of it. Raises PageError where none is shown."""
+        return RunReviews(self.state.store, self._shown_run(), self.state.settings)
+
+    def _shown_run(self) -> Run:
+        if self.run is None:
+            raise PageError
+        return self.run
+
+    @property
+    def reviewer(self) -> str:
+        """The name under which verdicts given in this browser are kept; "" where that is not known yet."""
+        return self.state.reviewer(self.browser)
+
+    @property
+    def person(self) -> str:
+        """Whoever looks, as a reviewer's id."""
+        return person_id(self.reviewer)
+
+    @cached_property
+    def last_export(self) -> dict[str, Any] | None:
+        """The newest file that was exported of the run (path, format, rows, created); None where there is none."""
+        return self.state.store.runs.last_export(self.run.id) if self.run else None
+
+    def forecast(self, recipe: Recipe, rows: int) -> Forecast | None:
+        """What it takes to give the run so many rows by a recipe; None before its first row."""
+        return forecast.forecast(self.state.store, self._shown_run(), recipe, rows, self.recipe)
+
+    def keep_prices(self, recipe: Recipe) -> None:
+        """The run's models cost what a recipe says from now on, also what they took already."""
+        if self.recipe is not None:
+            run_recipes.keep(self.state.store, self._shown_run(), pricing.priced(self.recipe, recipe))
 
     def counted(self, find: Find[T]) -> T | None:
         """What `find` tells of the run; what it told before where that takes long, None where it never did."""
-        return self.desk.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
+        return self.state.counted(self.run, find, max(0.0, self.until - time.monotonic())) if self.run else None
 
     @cached_property
     def standing(self) -> str:
@@ -416,13 +522,13 @@ class Look:
     @cached_property
     def total(self) -> int | None:
         """How many rows the run is to have; None if that can't be told."""
-        return self.desk.expected(self.recipe) if self.recipe else None
+        return self.state.expected(self.recipe) if self.recipe else None
 
     @cached_property
     def wanted(self) -> Recipe | None:
         """What the forms describe; None if that can't be run."""
         try:
-            return self.desk.recipe(self.filled)
+            return self.state.recipe(self.filled)
         except (ClaywrightError, OSError):
             return None
 
@@ -436,7 +542,7 @@ class Look:
         """What an export would hold, as the forms say. Raises FormError."""
         if self.run is None or self.recipe is None:
             return Foreseen([], 0, 0)
-        return self.desk.foreseen(self.run, form_values.export_of(self.filled))
+        return self.state.foreseen(self.run, form_values.export_of(self.filled))
 
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""
@@ -453,7 +559,7 @@ class Look:
 
     def trial(self, spec: ModelSpec) -> Trial | None:
         """What came of this browser's last trial of that model."""
-        return self.desk.trials.get((self.browser, spec.identity, spec.key_variable))
+        return self.state.trials.get((self.browser, spec.identity, spec.key_variable))
 
 
 def named_model(spec: ModelSpec) -> str:

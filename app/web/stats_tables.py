@@ -12,7 +12,7 @@ from app.runs.pricing import Price
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.web import stats as web_stats
-from app.web.state import Desk
+from app.web.state import AppState
 from feedback.exports.writers import protected
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model
@@ -189,11 +189,11 @@ def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
     return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
 
-def spent(desk: Desk, run: Run) -> list[tuple[str, str, Tally]]:
+def spent(state: AppState, run: Run) -> list[tuple[str, str, Tally]]:
     """What the run took until now, the job at work included."""
-    job = desk.jobs.of(run.id)
+    job = state.jobs.of(run.id)
     at_work = job.execution if job is not None and job.state == "working" else None
-    return web_stats.spent(desk.store, run, at_work.engine.tallies if at_work else None)
+    return web_stats.spent(state.store, run, at_work.engine.tallies if at_work else None)
 
 
 def _prices(run: Run) -> dict[str, Price]:
@@ -203,32 +203,32 @@ def _prices(run: Run) -> dict[str, Price]:
         return {}
 
 
-def _agreement(desk: Desk, run: Run) -> Agreement:
-    return desk.counted(run, web_stats.agreement) or Agreement()
+def _agreement(state: AppState, run: Run) -> Agreement:
+    return state.counted(run, web_stats.agreement) or Agreement()
 
 
-TABLES: dict[str, Callable[[Desk, Run], "pd.DataFrame"]] = {
-    "ratings-by-aspect": lambda desk, run: of_aspects(by_aspect(desk.counted(run, web_stats.ratings) or [])),
-    "ratings-by-model": lambda desk, run: of_models(desk.counted(run, web_stats.ratings) or []),
-    "ratings-by-length": lambda desk, run: of_lengths(desk.counted(run, web_stats.lengths) or {}),
-    "people-and-labeller": lambda desk, run: of_people(_agreement(desk, run)),
-    "people-by-labeller": lambda desk, run: of_tables(_agreement(desk, run)),
-    "reviewers": lambda desk, run: of_reviewers(_agreement(desk, run)),
-    "cost": lambda desk, run: of_cost(spent(desk, run), _prices(run)),
-    "dropped": lambda desk, run: of_drops(desk.store.runs.drop_reasons(run.id)),
-    "reasons": lambda desk, run: of_reasons(desk.store.browse.reasons(run.id)),
-    "marked": lambda desk, run: of_marks(desk.counted(run, web_stats.marked) or {}),
+TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
+    "ratings-by-aspect": lambda state, run: of_aspects(by_aspect(state.counted(run, web_stats.ratings) or [])),
+    "ratings-by-model": lambda state, run: of_models(state.counted(run, web_stats.ratings) or []),
+    "ratings-by-length": lambda state, run: of_lengths(state.counted(run, web_stats.lengths) or {}),
+    "people-and-labeller": lambda state, run: of_people(_agreement(state, run)),
+    "people-by-labeller": lambda state, run: of_tables(_agreement(state, run)),
+    "reviewers": lambda state, run: of_reviewers(_agreement(state, run)),
+    "cost": lambda state, run: of_cost(spent(state, run), _prices(run)),
+    "dropped": lambda state, run: of_drops(state.store.runs.drop_reasons(run.id)),
+    "reasons": lambda state, run: of_reasons(state.store.browse.reasons(run.id)),
+    "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
 }
 """By the name that a download has."""
 
 
-def download(desk: Desk, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
+def download(state: AppState, run_id: str, name: str, kind: str) -> tuple[bytes, str] | None:
     """(one of the tables as a file, its media type); None where there is no such run, table or kind."""
     try:
-        run = desk.store.runs.get(run_id)
+        run = state.store.runs.get(run_id)
     except RunError:
         return None
     if run.id != run_id or name not in TABLES or kind not in FILES:
         return None
     _, media_type, write = FILES[kind]
-    return write(TABLES[name](desk, run)), media_type
+    return write(TABLES[name](state, run)), media_type

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from app.config import Settings
 from app.runs import row_edits
 from app.store.store import Store
-from app.web.state import Desk
+from app.web.state import AppState
 from tests.desks import at_desk
 from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, words_of_buttons
 from tests.rows import made_of, with_run
@@ -60,7 +60,7 @@ def main(part: int, parts: int) -> None:
         print(f"  {field}: {value}")
 
 
-def buttons(browser: Browser, desk: Desk) -> tuple[int, list[str], str]:
+def buttons(browser: Browser, desk: AppState) -> tuple[int, list[str], str]:
     """(how many presses, those that were not answered, what the app printed meanwhile)."""
     run = with_run(desk.store, 3, responses=2)
     row, _, last = desk.store.rows.page(run.id, 0, 3)

@@ -2,28 +2,28 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import t
-from app.web.page_builder import Act, Done
+from app.web.page_builder import Done
 from app.web.saved import named
-from app.web.state import Look
+from app.web.tab_state import Confirmation, Part
 from tasks.errors import SettingsError
 
 TWICE = 0.6
 """Seconds within which a second click was meant as the first: nothing is deleted by a double click."""
 
 
-def calm(what: str) -> dict[str, Any]:
-    """The place in a run in which nothing is asked about a `what`."""
-    return {f"{what} to replace": "", f"{what} to delete": ("", 0.0)}
+CALM = Confirmation()
+"""Nothing is asked."""
+Own = Callable[[Confirmation], Part]
+"""The part of a page with another confirmation."""
 
 
-def question(look: Look, what: str) -> str:
+def question(confirmation: Confirmation, what: str) -> str:
     """Whether the one that has that name already is to go."""
-    name = str(look.place.get(f"{what} to replace") or "")
+    name = confirmation.replacing
     if not name:
         return ""
     buttons = fragments.button("Replace it", act="replace", name=name) + fragments.button(
@@ -35,31 +35,30 @@ def question(look: Look, what: str) -> str:
     )
 
 
-def delete_button(look: Look, what: str, name: str) -> str:
+def delete_button(confirmation: Confirmation, name: str) -> str:
     """Asked in two steps."""
-    sure = look.place.get(f"{what} to delete", ("", 0.0))[0] == name
+    sure = confirmation.deleting == name
     return fragments.button("Delete for good?" if sure else "Delete", "sure" if sure else "", act="delete", name=name)
 
 
-def kept(what: str, typed: str, keep: Callable[[str], bool], problem: str) -> Done:
+def kept(own: Own, typed: str, keep: Callable[[str], bool], problem: str) -> Done:
     """Keeps it by `keep` under the name that was typed; where that is taken, it is asked what to do."""
     try:
         name = named(typed)
         if keep(name):
-            return Done(place=calm(what), toast=f"Saved as “{name}”.")
+            return Done(own=own(CALM), toast=f"Saved as “{name}”.")
     except FormError:
         raise
     except SettingsError as error:
         raise FormError(problem, str(error)) from error
-    return Done(place={**calm(what), f"{what} to replace": name})
+    return Done(own=own(Confirmation(replacing=name)))
 
 
-def deleted(act: Act, what: str, delete: Callable[[str], bool]) -> Done:
+def deleted(name: str, what: str, asked: Confirmation, own: Own, delete: Callable[[str], bool]) -> Done:
     """The first click asks, a second one deletes."""
-    name = act.text("name")
-    pending, when = act.place.get(f"{what} to delete", ("", 0.0))
-    if pending != name or time.monotonic() - when < TWICE:
-        return Done(place={**calm(what), f"{what} to delete": (name, time.monotonic() if pending != name else when)})
+    if asked.deleting != name or time.monotonic() - asked.since < TWICE:
+        since = time.monotonic() if asked.deleting != name else asked.since
+        return Done(own=own(Confirmation(deleting=name, since=since)))
     if not delete(name):
         raise SettingsError(f"There is no {what} named '{name}' any more.")
-    return Done(place=calm(what), toast=f"“{name}” is deleted.")
+    return Done(own=own(CALM), toast=f"“{name}” is deleted.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.runs.permissions import Need
 from app.web.html.fragments import button, sentence, t
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look
+from app.web.state import RunView
 
 
 def build(board: Board) -> None:
@@ -14,8 +14,8 @@ def build(board: Board) -> None:
     board.part(question, allow)
 
 
-def question(look: Look) -> str:
-    needs = look.desk.needs(look.browser, look.filled)
+def question(look: RunView) -> str:
+    needs = look.state.needs(look.browser, look.filled)
     if not needs:
         return ""
     listed = "".join(f"<li>{t(sentence(need.sentence))}</li>" for need in needs)
@@ -33,8 +33,8 @@ def _digest(needs: Sequence[Need]) -> str:
 
 def allow(act: Act) -> Done:
     """Allows what was asked, unless the forms say something else by now: then that is asked."""
-    needs = act.desk.needs(act.browser, act.desk.filled(act.browser))
+    needs = act.state.needs(act.browser, act.state.filled(act.browser))
     if act.text("needs") != _digest(needs):
         return Done(toast="The forms were changed meanwhile. Read once more what is asked.")
-    act.desk.permissions.allow(needs)
+    act.state.permissions.allow(needs)
     return Done(toast="Allowed, on this machine and for this data folder.")

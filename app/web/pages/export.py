@@ -17,7 +17,7 @@ from app.web.form_values import ARGILLA, HUB, ROWS, FormError
 from app.web.html import fragments
 from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export, why_not
 from feedback.exports.train_test_split import TEST, TRAIN
@@ -120,15 +120,15 @@ def _rows(approved: int, unseen: int) -> list[tuple[str, str]]:
     ]
 
 
-def _unseen(look: Look) -> int:
+def _unseen(look: RunView) -> int:
     return look.counts.answered - look.counts.seen
 
 
-def _publishing(look: Look) -> bool:
+def _publishing(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "export"
 
 
-def _wrong(look: Look, section: str) -> str:
+def _wrong(look: RunView, section: str) -> str:
     """What can't be used of what the fields hold now, if it is about `section` and at no single field, which says it itself."""
     try:
         form_values.export_of(look.filled)
@@ -137,7 +137,7 @@ def _wrong(look: Look, section: str) -> str:
     return ""
 
 
-def _foreseen(look: Look) -> Foreseen | None:
+def _foreseen(look: RunView) -> Foreseen | None:
     """None where the fields hold what can't be used."""
     try:
         return look.foreseen
@@ -145,13 +145,13 @@ def _foreseen(look: Look) -> Foreseen | None:
         return None
 
 
-def described(look: Look) -> str:
+def described(look: RunView) -> str:
     """What a line of the format has."""
     chosen = FORMATS.get(str(look.filled["export.format"]))
     return f'<p class="note">{t(fragments.sentence(chosen.help))}.</p>' if chosen else ""
 
 
-def button_label(look: Look) -> str:
+def button_label(look: RunView) -> str:
     kind = look.filled["export.kind"]
     if look.working or (look.busy and kind in (HUB, ARGILLA)):
         return ""
@@ -168,7 +168,7 @@ def _one(form: object) -> str:
     return "line" if chosen is not None and chosen.several else "row"
 
 
-def preview(look: Look) -> str:
+def preview(look: RunView) -> str:
     """The first lines, as they will be."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
@@ -188,7 +188,7 @@ def preview(look: Look) -> str:
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
-    numbers = look.desk.store.rows.numbers(look.run.id, [str(values.get("row_id")) for values in seen.first])
+    numbers = look.rows.numbers([str(values.get("row_id")) for values in seen.first])
     number = count(seen.lines, _one(look.filled["export.format"]))
     line = f"first {len(seen.first)} of {number}" if few else number
     body = "".join(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
@@ -212,7 +212,7 @@ def _line_of(number: int, values: dict[str, Any]) -> str:
     )
 
 
-def published(look: Look) -> str:
+def published(look: RunView) -> str:
     """How far an export is on its way, or what came of it; a file that was written is shown by `made`."""
     job = look.job
     if job is None or job.what != "export":
@@ -253,12 +253,12 @@ def published(look: Look) -> str:
     return f'<section class="panel slim"><div class="argilla-line">{message}{link}</div></section>'
 
 
-def made(look: Look) -> str:
+def made(look: RunView) -> str:
     """The files that were made last, to take away: one, one for training and one for testing, or the numbered ones of each."""
     writing = _publishing(look) and look.job is not None and look.job.into == "file"
-    last = look.desk.store.runs.last_export(look.run.id) if look.run and not writing else None
+    last = look.last_export if not writing else None
     path = Path(str(last["path"])) if last else None
-    if last is None or path is None or not path.is_file() or path.parent.parent != look.desk.settings.data / "exports":
+    if last is None or path is None or not path.is_file() or path.parent.parent != look.state.settings.data / "exports":
         return ""
     files = _exported(path)
     size = sum(file.stat().st_size for file in files.values())
@@ -298,20 +298,20 @@ def _exported(path: Path) -> dict[str, Path]:
 
 def export(act: Act) -> Done:
     """Starts the job: the file in the data folder, from where the page hands it out; or the rows to the Hub or Argilla."""
-    run = act.desk.store.runs.get(act.run_id)
+    run = act.run
     to = form_values.export_of(act.filled)
     kind = act.filled["export.kind"]
     if kind == HUB:
         if not to.hub:
             raise FormError("hub", "Name the dataset on the Hub: owner/name.")
-        act.desk.jobs.publish(run, to)
+        act.state.jobs.publish(run, to)
         return Done()
     if kind == ARGILLA:
         if not to.argilla:
             raise FormError("hub", "Name the dataset in Argilla.")
-        act.desk.jobs.finish(run, to)
+        act.state.jobs.finish(run, to)
         return Done()
     ending = kind if kind in WRITERS else "jsonl"
-    path = act.desk.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"
-    act.desk.jobs.export(run, replace(to, path=str(path)))
+    path = act.state.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"
+    act.state.jobs.export(run, replace(to, path=str(path)))
     return Done()

@@ -8,15 +8,15 @@ import gradio as gr
 
 from app.errors import RunError
 from app.recipe import recipe_of, recipe_text
-from app.runs import forecast, pricing
-from app.runs import prompt_preview as peeking
+from app.runs import pricing
 from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
-from app.web.state import PREVIEW_ROWS, Look
+from app.web.state import PREVIEW_ROWS, RunView
+from app.web.tab_state import FirstPrompt
 from tasks import TASKS
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -116,18 +116,18 @@ def _settings(board: Board) -> None:
     board.part(prompt)
 
 
-def _only_for(kind: str) -> Callable[[Look], Any]:
+def _only_for(kind: str) -> Callable[[RunView], Any]:
     return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
 
 
 # -- what the page says
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     return fragments.page_head("Generate", _line(look))
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     answered = look.counts.answered
     if look.working and look.job is not None:
         if look.job.what == "preview":
@@ -163,25 +163,25 @@ def _line(look: Look) -> str:
     return f"Try {count(first, 'row')}, look at {'it' if first == 1 else 'them'}, {then}"
 
 
-def _rows(look: Look) -> int | None:
+def _rows(look: RunView) -> int | None:
     """How many rows the forms give at most; None where that can't be told."""
     if look.wanted is None:
         return None
-    known = (look.desk.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
+    known = (look.state.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
     return min((rows for rows in known if rows), default=None)
 
 
-def first_rows(look: Look) -> int:
+def first_rows(look: RunView) -> int:
     """How many rows a preview writes: no more than there are to be."""
     return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
 
 
-def facts(look: Look) -> str:
+def facts(look: RunView) -> str:
     """The forecast, once there is something to tell it from."""
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
         return ""
-    rows = look.desk.expected(look.wanted)
-    estimate = forecast.forecast(look.desk.store, look.run, look.wanted, rows, look.recipe) if rows else None
+    rows = look.state.expected(look.wanted)
+    estimate = look.forecast(look.wanted, rows) if rows else None
     if estimate is None or not estimate.calls:
         return ""
     items = [count(estimate.calls, "call")]
@@ -215,11 +215,11 @@ def _time(seconds: float, spread: float | None) -> str:
     return f"{low}–{high} {other}" if unit.rstrip("s") == other.rstrip("s") else f"{least} to {most}"
 
 
-def stop_words(look: Look) -> str:
+def stop_words(look: RunView) -> str:
     return "Stop" if look.working and look.job is not None and look.job.what != "pull" else ""
 
 
-def preview_words(look: Look) -> str:
+def preview_words(look: RunView) -> str:
     if look.busy:
         return ""
     if look.standing in RESUMABLE:
@@ -229,12 +229,12 @@ def preview_words(look: Look) -> str:
     return f"Preview {count(first_rows(look), 'row')}"
 
 
-def again_words(look: Look) -> str:
+def again_words(look: RunView) -> str:
     ended = look.standing in RESUMABLE or (look.standing == "done" and look.same)
     return "New run" if ended and not look.busy else ""
 
 
-def resume_words(look: Look) -> str:
+def resume_words(look: RunView) -> str:
     """A run that was cut off goes on as the same run, whatever the forms say by now."""
     if look.busy or look.standing not in RESUMABLE:
         return ""
@@ -242,19 +242,19 @@ def resume_words(look: Look) -> str:
     return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
 
 
-def run_words(look: Look) -> str:
+def run_words(look: RunView) -> str:
     """The primary action, with its number."""
     if look.busy or look.standing in RESUMABLE:
         return ""
     answered = look.counts.answered
     if look.standing == "done" and look.same:
-        rows = look.desk.expected(look.wanted) if look.wanted else None
+        rows = look.state.expected(look.wanted) if look.wanted else None
         return f"Make {count(rows - answered, 'more row', 'more rows')}" if rows and rows > answered else ""
     rows = _rows(look)
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
 
-def next_step(look: Look) -> tuple[str, str]:
+def next_step(look: RunView) -> tuple[str, str]:
     """(what is to be done with the rows of a run that is done, the page where); nothing for any other run."""
     if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
         return "", ""
@@ -267,7 +267,7 @@ def next_step(look: Look) -> tuple[str, str]:
     return (f"Export {count(counts.approved, 'row')}", "export") if counts.approved else ("", "")
 
 
-def next_words(look: Look) -> str:
+def next_words(look: RunView) -> str:
     return next_step(look)[0]
 
 
@@ -275,7 +275,7 @@ def go_on(act: Act) -> Done:
     return Done(page=next_step(act.look)[1])
 
 
-def progress(look: Look) -> str:
+def progress(look: RunView) -> str:
     if look.run is None:
         return ""
     if look.working and look.job is not None and look.job.what == "again":
@@ -287,21 +287,20 @@ def progress(look: Look) -> str:
     return progress_card(look)
 
 
-def cards(look: Look) -> str:
+def cards(look: RunView) -> str:
     """Rows of the run: the first ones, or those that came last while it runs."""
-    store = look.desk.store
     if look.run is None:
         return _nothing(look)
     first = previewing(look)
     if look.busy and not first and look.job is not None and look.job.what != "again":
-        rows = store.rows.latest(look.run.id, LATEST)
-        numbers = store.rows.numbers(look.run.id, [row.id for row in rows])
+        rows = look.rows.latest(LATEST)
+        numbers = look.rows.numbers([row.id for row in rows])
         latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
         return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
-    first_rows = store.rows.first(look.run.id, PREVIEW_ROWS)
+    first_rows = look.rows.first(PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = ""
-    numbers = store.rows.numbers(look.run.id, [row.id for row, _ in first_rows])
+    numbers = look.rows.numbers([row.id for row, _ in first_rows])
     for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
@@ -318,11 +317,11 @@ def cards(look: Look) -> str:
     return f'<h3 class="between">{title}</h3>{shown}'
 
 
-def previewing(look: Look) -> bool:
+def previewing(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "preview"
 
 
-def _nothing(look: Look) -> str:
+def _nothing(look: RunView) -> str:
     task = TASKS[look.filled["task.kind"]]
     source = "from nothing but the model" if task.draws else "from your input"
     local = look.filled["generator.preset"] == "local"
@@ -336,14 +335,14 @@ def _nothing(look: Look) -> str:
     )
 
 
-def prompt(look: Look) -> str:
+def prompt(look: RunView) -> str:
     """The prompt that was asked for, while the settings are those that it was made from."""
-    messages, of = look.place.get("prompt"), look.place.get("prompt_of")
-    if messages is None or look.wanted is None or recipe_text(look.wanted) != of:
+    shown = look.tab.generate.prompt
+    if shown is None or look.wanted is None or recipe_text(look.wanted) != shown.recipe:
         return ""
-    if not messages:
+    if not shown.messages:
         return fragments.note("No model is asked: the rows are taken as they are.")
-    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in messages)
+    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in shown.messages)
     return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{conversation}</div>'
 
 
@@ -356,30 +355,30 @@ def on_cards(act: Act) -> Done:
 
 def peek(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
-    recipe = act.desk.recipe(act.filled)
+    recipe = act.state.recipe(act.filled)
     serialized = recipe_text(recipe)
-    if act.place.get("prompt") is not None and act.place.get("prompt_of") == serialized:
-        return Done(place={"prompt": None})
+    shown = act.tab.generate.prompt
+    if shown is not None and shown.recipe == serialized:
+        return Done(own=replace(act.tab.generate, prompt=None))
     try:
-        first_prompt = peeking.prompt(
-            act.desk.store, act.desk.settings, recipe, lambda message: None, act.desk.keys(act.browser)
-        )
+        first_prompt = act.state.first_prompt(recipe, act.browser)
     except TimeoutError:
         raise RunError("The model's endpoint did not say in time what it can. Test it on the page Models.") from None
-    return Done(place={"prompt": first_prompt.said if first_prompt else [], "prompt_of": serialized})
+    messages = tuple(first_prompt.said) if first_prompt else ()
+    return Done(own=replace(act.tab.generate, prompt=FirstPrompt(messages, serialized)))
 
 
 def preview(act: Act) -> Done:
-    started, recipe = act.desk.begin({**act.filled}, act.run_id)
-    act.desk.jobs.preview(started, act.desk.keys(act.browser), PREVIEW_ROWS)
-    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+    started, recipe = act.state.begin({**act.filled}, act.run_id)
+    act.state.jobs.preview(started, act.state.keys(act.browser), PREVIEW_ROWS)
+    return Done(run=started.id, row="", offset=0, fill={**act.filled, "name": recipe.name})
 
 
 def resume(act: Act) -> Done:
     """Goes on with the run that is shown: with more rows or another labeller, if the forms say so, else as it was."""
     look = act.look
     if look.run is not None:
-        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted if look.same else look.recipe)
+        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted if look.same else look.recipe)
     return Done()
 
 
@@ -387,18 +386,18 @@ def run(act: Act) -> Done:
     """Runs what the forms describe; more of the run that is shown, if that is the same."""
     look = act.look
     if look.run is not None and look.standing != "draft" and look.same:
-        act.desk.jobs.work(look.run, act.desk.keys(act.browser), look.wanted)
+        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted)
         return Done(run=look.run.id)
-    started, recipe = act.desk.begin(act.filled, act.run_id)
-    act.desk.jobs.work(started, act.desk.keys(act.browser), recipe)
-    return Done(run=started.id, fill={**act.filled, "name": recipe.name}, place={"offset": 0, "row": ""})
+    started, recipe = act.state.begin(act.filled, act.run_id)
+    act.state.jobs.work(started, act.state.keys(act.browser), recipe)
+    return Done(run=started.id, row="", offset=0, fill={**act.filled, "name": recipe.name})
 
 
 def retry(act: Act) -> Done:
     """Works what failed again; of a run that is not done, the rest as well."""
-    run = act.desk.store.runs.get(act.run_id)
+    run = act.run
     if run.state == "draft":
-        act.desk.jobs.preview(run, act.desk.keys(act.browser), PREVIEW_ROWS)
+        act.state.jobs.preview(run, act.state.keys(act.browser), PREVIEW_ROWS)
         return Done()
-    act.desk.jobs.work(run, act.desk.keys(act.browser), recipe_of(run), retry_failed=True)
+    act.state.jobs.work(run, act.state.keys(act.browser), recipe_of(run), retry_failed=True)
     return Done()

@@ -10,7 +10,8 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import recipes, run_switcher
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
+from app.web.tab_state import SwitcherPart
 
 STEPS = (
     ("generated", "answered"), ("rated", "rated"), ("sent", "sent"), ("reviewed", "reviewed"), ("approved", "approved"),
@@ -32,10 +33,10 @@ def choose(act: Act) -> Done:
     if act.word in recipes.TITLES:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
-        run = act.desk.store.runs.get(act.text("id"))
-        filled = act.desk.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
+        run = act.state.run(act.text("id"))
+        filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
         if act.word == "run":
-            return Done(run=run.id, fill=filled, place=run_switcher.BEGINNING)
+            return Done(run=run.id, row="", offset=0, fill=filled, own=run_switcher.CALM)
         message = f"A new run with the settings of {run.name}. Nothing is made yet."
         return replace(run_switcher.new_run(replace(act, filled=filled)), toast=message)
     match act.word:
@@ -44,22 +45,22 @@ def choose(act: Act) -> Done:
         case "delete":
             return run_switcher.end(act)
         case "name":
-            again = act.place.get("run to name") == act.text("id")
-            return Done(place={**run_switcher.CALM, "run to name": "" if again else act.text("id")})
+            again = act.tab.switcher.naming == act.text("id")
+            return Done(own=SwitcherPart(naming="" if again else act.text("id")))
         case "named":
             return run_switcher.rename(act)
         case "keep":
-            return Done(place=run_switcher.CALM)
+            return Done(own=run_switcher.CALM)
     raise PageError
 
 
-def toast(look: Look) -> str:
+def toast(look: RunView) -> str:
     """A word about what was just done; it goes by itself."""
-    message, when = look.place.get("toast", ("", 0.0))
+    message, when = look.tab.toast
     return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
 
 
-def header(look: Look) -> str:
+def header(look: RunView) -> str:
     name = look.run.name if look.run else "New run"
     word = run_switcher.standing_word(look)
     pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
@@ -82,9 +83,9 @@ def header(look: Look) -> str:
     )
 
 
-def _skip(look: Look) -> str:
+def _skip(look: RunView) -> str:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
-    shows_row = look.place.get("page") == "review" and look.counts.answered
+    shows_row = look.tab.page == "review" and look.counts.answered
     return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
 
 
@@ -95,17 +96,17 @@ def _step(word: str, number: int, total: int) -> str:
     )
 
 
-def connections(look: Look) -> list[tuple[str, str, str, str]]:
+def connections(look: RunView) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
     models = [_model(look, role) for role in ("generator", "labeller")]
-    argilla = look.desk.standby.argilla
+    argilla = look.state.standby.argilla
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
     if look.working and look.job is not None and look.job.what in ("push", "pull"):
         word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
     return [*models, ("Argilla", word, tone, argilla.words or argilla.url)]
 
 
-def _model(look: Look, role: str) -> tuple[str, str, str, str]:
+def _model(look: RunView, role: str) -> tuple[str, str, str, str]:
     title = role.capitalize()
     spec = look.model(role)
     if spec is None:
@@ -126,7 +127,7 @@ def _model(look: Look, role: str) -> tuple[str, str, str, str]:
         if role == "labeller" and recipe.rating is not None:
             return title, "rating", "busy", named_model(spec)
     if spec.preset == "local":
-        model = look.desk.standby.model
+        model = look.state.standby.model
         word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
         return title, word, tone, model.words or "built-in model, for trying only"
     trial = look.trial(spec)

@@ -18,7 +18,7 @@ from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
 from app.web.security.event_values import upload_button
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.base import Task, listed
 from tasks.errors import ClaywrightError
 
@@ -140,18 +140,18 @@ def build(board: Board) -> None:
     board.changes("inputs.run", take_run)
 
 
-def _task(look: Look) -> Task | None:
+def _task(look: RunView) -> Task | None:
     try:
         return form_values.task_of(look.filled)
     except FormError:
         return None
 
 
-def _from(look: Look, source: str) -> bool:
+def _from(look: RunView, source: str) -> bool:
     return bool(look.filled["inputs.source"] == source)
 
 
-def _paste_hint(look: Look) -> str:
+def _paste_hint(look: RunView) -> str:
     task = _task(look)
     needed = task.required_columns()[:2] if task else ()
     if len(needed) < 2:
@@ -159,24 +159,23 @@ def _paste_hint(look: Look) -> str:
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or a table, CSV, JSON."
 
 
-def _endings(look: Look) -> str:
+def _endings(look: RunView) -> str:
     """What can be uploaded, where nothing is yet."""
     if not _from(look, "upload") or look.filled["inputs.path"]:
         return ""
     return f'<p class="note">Files that end in {", ".join([*KNOWN, ".zip"])}</p>'
 
 
-def _runs(look: Look) -> Any:
+def _runs(look: RunView) -> Any:
     """The runs that have rows, the newest first."""
     if not _from(look, "run"):
         return gr.update(visible=False)
-    counts = look.desk.store.runs.counts
-    runs = [run for run in look.desk.store.runs.all()[:MOST_RUNS] if counts(run.id).answered]
+    runs = [run for run in look.state.runs()[:MOST_RUNS] if look.state.counts(run).answered]
     choices = [("", ""), *((f"{run.name}, {fragments.ago(run.created)}", run.id) for run in runs)]
     return gr.update(visible=True, choices=choices)
 
 
-def _options(look: Look) -> tuple[str, ...]:
+def _options(look: RunView) -> tuple[str, ...]:
     """What can be said of how the input is read, where it is a table or could be one."""
     if _from(look, "paste"):
         known = (look.filled.get("inputs.found") or {}).get("columns")
@@ -192,7 +191,7 @@ def _of_upload(filled: form_values.Filled) -> tuple[str, ...]:
     return ("separator", "header", "encoding") if of in DELIMITED else ("encoding",) if of in TEXTS else ()
 
 
-def _option(name: str, look: Look) -> Any:
+def _option(name: str, look: RunView) -> Any:
     visible = name in _options(look)
     if name != "sheet" or not visible:
         return gr.update(visible=visible)
@@ -202,7 +201,7 @@ def _option(name: str, look: Look) -> Any:
     return gr.update(visible=True, choices=[("the first", ""), *((name, name) for name in names)])
 
 
-def found(look: Look) -> str:
+def found(look: RunView) -> str:
     """What the input holds, in a line, and what is left out of it, in others."""
     contents, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
     if contents.get("error"):  # said at the field
@@ -222,7 +221,7 @@ def found(look: Look) -> str:
     return f'<p class="note">{fragments.t(contents["name"])}: {rows}, columns {columns}</p>{layout}{notes}{_first_rows(contents)}'
 
 
-def most_rows(look: Look, task: Task) -> int | None:
+def most_rows(look: RunView, task: Task) -> int | None:
     """How many rows the input that was looked at gives at most; None where that can't be told."""
     contents = look.filled.get("inputs.found") or {}
     if task.draws or task.endless or not contents.get("rows") or contents.get("more"):
@@ -230,7 +229,7 @@ def most_rows(look: Look, task: Task) -> int | None:
     return int(contents["rows"]) * task.rows_per_unit
 
 
-def _own_columns(look: Look) -> tuple[str, ...]:
+def _own_columns(look: RunView) -> tuple[str, ...]:
     task = _task(look)
     return form_values.columns_of(task) if task else ()
 
@@ -247,7 +246,7 @@ def _first_rows(contents: Mapping[str, Any]) -> str:
     )
 
 
-def _column(k: int, look: Look) -> Any:
+def _column(k: int, look: RunView) -> Any:
     """The choice of the input's column for the k-th of the task's."""
     task, contents = _task(look), look.filled.get("inputs.found") or {}
     names = form_values.columns_of(task)[:SLOTS] if task else ()
@@ -272,7 +271,7 @@ def take_files(act: Act) -> Done:
     as_found_out = {"inputs.separator": "", "inputs.sheet": "", "inputs.encoding": "", "inputs.header": True}
     filled = {**act.filled, **new, **as_found_out}  # how the file before it was read says nothing of it
     try:
-        kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.desk.settings)
+        kept = uploads.keep_files([Path(str(path)) for path in listed(act.extra[0])], act.state.settings)
         return _examined(act, {**filled, "inputs.path": str(kept)})
     except ClaywrightError as error:
         rest = f" {Path(before).name} is no longer the input." if before else ""
@@ -285,13 +284,13 @@ def take_records(act: Act) -> Done:
     if not str(filled["inputs.argilla"] or "").strip():
         return Done(fill=filled)
     left: list[str] = []
-    return _examined(act, act.desk.with_records(filled, left.append), left)
+    return _examined(act, act.state.with_records(filled, left.append), left)
 
 
 def take_run(act: Act) -> Done:
     """The run that was chosen becomes the input: its rows as they are now."""
     filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
-    return _examined(act, act.desk.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
+    return _examined(act, act.state.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
 
 
 def examine(act: Act) -> Done:
@@ -303,14 +302,14 @@ def examine(act: Act) -> Done:
     named = filled[f"inputs.{field}"]
     if task.draws or not str(named or "").strip():
         return Done(fill=filled)
-    return _examined(act, act.desk.with_input(filled))
+    return _examined(act, act.state.with_input(filled))
 
 
 def _examined(act: Act, filled: form_values.Filled, left: Sequence[str] = ()) -> Done:
     task = form_values.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     source = form_values.inputs_of({**filled, **blank}, task)
-    act.desk.check_paths(source)
+    act.state.check_paths(source)
     try:
         seen = uploads.look(source, task.required_columns(), task.recognised)
     except ClaywrightError as error:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import gradio as gr
 
 from app.errors import PageError
-from app.recipe import recipe_text
 from app.runs import pricing
 from app.web import stats as web_stats
 from app.web import stats_tables
@@ -14,7 +13,7 @@ from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import rejection_reasons
 from app.web.pages.review import filters
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import by_aspect, by_model
@@ -64,7 +63,7 @@ def rated(act: Act) -> Done | None:
     if act.word != "rated":
         return None
     of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
-    known = act.desk.store.browse.aspects(act.run_id) if of == "aspect" else act.desk.store.browse.models(act.run_id)
+    known = act.look.rows.aspects() if of == "aspect" else act.look.rows.models()
     if of not in ("aspect", "model") or name not in known:
         raise PageError
     return filters.lead_to(act, {of: name, "value": value})
@@ -79,7 +78,7 @@ def marked_rows(act: Act) -> Done | None:
     return filters.lead_to(act, {"mark": mark})
 
 
-def key_numbers(look: Look) -> str:
+def key_numbers(look: RunView) -> str:
     """The key numbers in a row."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
@@ -102,7 +101,7 @@ def key_numbers(look: Look) -> str:
     return f'<div class="kpis">{inner}</div>'
 
 
-def _agreeing(look: Look) -> tuple[str, str, str]:
+def _agreeing(look: RunView) -> tuple[str, str, str]:
     """How often people and the labeller decide alike, with its interval; or why that is not known."""
     title = "same decision as people"
     agreement = look.counted(web_stats.agreement)
@@ -115,10 +114,10 @@ def _agreeing(look: Look) -> tuple[str, str, str]:
     return same.shown, title, f"{same.interval}, {count(same.n, same.of)}"
 
 
-def _spending(look: Look) -> tuple[str, str, str]:
+def _spending(look: RunView) -> tuple[str, str, str]:
     """The cost of the run's calls, or how many there were."""
     assert look.run is not None
-    lines = stats_tables.spent(look.desk, look.run)
+    lines = stats_tables.spent(look.state, look.run)
     tally = web_stats.added(*(tally for _, _, tally in lines))
     known = pricing.prices(look.recipe) if look.recipe else {}
     dollars = pricing.total([pricing.cost(known, model, each) for _, model, each in lines])
@@ -130,7 +129,7 @@ def _spending(look: Look) -> tuple[str, str, str]:
     return pricing.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
 
 
-def panels(look: Look) -> str:
+def panels(look: RunView) -> str:
     """Plots over the whole width, then what else is known in two columns."""
     if look.run is None or not look.counts.answered:
         return ""
@@ -139,7 +138,7 @@ def panels(look: Look) -> str:
     return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{right}</div></div></div>'
 
 
-def ratings(look: Look) -> str:
+def ratings(look: RunView) -> str:
     """Histograms by aspect and by model."""
     assert look.run is not None
     rating_counts = look.counted(web_stats.ratings)
@@ -163,7 +162,7 @@ def ratings(look: Look) -> str:
     )  # fmt: skip
 
 
-def by_length(look: Look) -> str:
+def by_length(look: RunView) -> str:
     """Mean rating in bands of length, and whether the one goes with the other."""
     assert look.run is not None
     title = "Rating by length"
@@ -197,7 +196,7 @@ def _correlation(stats: ByLength) -> str:
     return stats_tables.in_words(stats.correlation)
 
 
-def agreement(look: Look) -> str:
+def agreement(look: RunView) -> str:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
     assert look.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
@@ -247,7 +246,7 @@ def _advice(sentence: str) -> str:
     return fragments.notice(sentence, "warn") if sentence else ""
 
 
-def _crossed(look: Look, agreement: Agreement) -> str:
+def _crossed(look: RunView, agreement: Agreement) -> str:
     """The table of people's ratings by the labeller's, for each aspect, behind a click."""
     assert look.run is not None
     if not agreement.tables:
@@ -266,7 +265,7 @@ def _crossed(look: Look, agreement: Agreement) -> str:
     return fragments.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
 
 
-def _reviewers(look: Look, agreement: Agreement) -> str:
+def _reviewers(look: RunView, agreement: Agreement) -> str:
     assert look.run is not None
     rows = [
         [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
@@ -279,10 +278,10 @@ def _reviewers(look: Look, agreement: Agreement) -> str:
     return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), look.run, "reviewers")
 
 
-def cost(look: Look) -> str:
+def cost(look: RunView) -> str:
     """Calls, tokens, time and money of each stage and model."""
     assert look.run is not None
-    lines = stats_tables.spent(look.desk, look.run)
+    lines = stats_tables.spent(look.state, look.run)
     if not lines:
         return fragments.panel(
             "What it took", "", fragments.note("Nothing yet." if not look.busy else "It is being worked.")
@@ -316,7 +315,7 @@ def cost(look: Look) -> str:
     return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", note)
 
 
-def _prices_to_take(look: Look) -> bool:
+def _prices_to_take(look: RunView) -> bool:
     """Whether the forms know prices of the run's models that the run does not."""
     if look.recipe is None or look.wanted is None or look.busy:
         return False
@@ -328,7 +327,7 @@ def take_prices(act: Act) -> Done | None:
     look = act.look
     if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
         assert look.wanted is not None
-        act.desk.store.runs.set(look.run.id, recipe=recipe_text(pricing.priced(look.recipe, look.wanted)))
+        look.keep_prices(look.wanted)
     return None
 
 
@@ -336,10 +335,10 @@ def _number(value: stats_tables.Cell) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def lost(look: Look) -> str:
+def lost(look: RunView) -> str:
     """Answers that could not be used, by reason."""
     assert look.run is not None
-    drops = look.desk.store.runs.drop_reasons(look.run.id)
+    drops = look.rows.drop_reasons()
     if not drops:
         return fragments.panel("Dropped", "answers that could not be used", fragments.note("None."))
     shown = fragments.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])
@@ -349,7 +348,7 @@ def lost(look: Look) -> str:
     )
 
 
-def marked(look: Look) -> str:
+def marked(look: RunView) -> str:
     """Responses that are kept and that a curator should look at, by mark."""
     assert look.run is not None
     title, line = "Marked", "responses that are kept, to look at"

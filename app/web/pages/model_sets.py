@@ -1,5 +1,7 @@
 """Sets of models: the generator, the response models and the labeller, kept together under a name."""
 
+from dataclasses import replace
+
 import gradio as gr
 
 from app.store.library import Kept
@@ -9,7 +11,7 @@ from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm
 from app.web.saved import LONGEST_NAME, fill_models, typed_keys
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build as built
@@ -33,17 +35,19 @@ def build(board: Board) -> None:
         board.act(event, save, forms=True, extra=[name])
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     line = "Who writes, answers and rates, to use again. A key is not kept, only the name of its variable."
     return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
 
 
-def listed(look: Look) -> str:
-    items = "".join(_entry(model_set, look) for model_set in look.desk.store.model_sets.all())
-    return confirm.question(look, WHAT) + (f'<ul class="kept edged">{items}</ul>' if items else "")
+def listed(look: RunView) -> str:
+    items = "".join(_entry(model_set, look) for model_set in look.state.shelf.model_sets())
+    return confirm.question(look.tab.models.confirmation, WHAT) + (
+        f'<ul class="kept edged">{items}</ul>' if items else ""
+    )
 
 
-def _entry(model_set: Kept, look: Look) -> str:
+def _entry(model_set: Kept, look: RunView) -> str:
     trouble = ""
     try:
         fill_models(model_set)
@@ -53,7 +57,7 @@ def _entry(model_set: Kept, look: Look) -> str:
     use = "" if trouble else fragments.button("Use", act="use", name=model_set.name)
     return (
         f"<li><div><b>{t(model_set.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{use}{confirm.delete_button(look, WHAT, model_set.name)}</div></li>'
+        f'<div class="acts">{use}{confirm.delete_button(look.tab.models.confirmation, model_set.name)}</div></li>'
     )
 
 
@@ -65,26 +69,30 @@ def _described(model_set: Kept) -> str:
     return " · ".join(filter(None, [f"{names['generator']} writes", answers, f"{names['labeller']} rates"]))
 
 
+def _own(act: Act) -> confirm.Own:
+    return lambda confirmation: replace(act.tab.models, confirmation=confirmation)
+
+
 def save(act: Act) -> Done:
     """Keeps the models that the forms describe, unless the name is taken: then it asks."""
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_models(name, act.filled), "sets")
+    return confirm.kept(_own(act), typed, lambda name: act.state.shelf.keep_models(name, act.filled), "sets")
 
 
 def choose(act: Act) -> Done:
     """Everything that the list can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.desk.store.model_sets.delete)
+        return confirm.deleted(act.text("name"), WHAT, act.tab.models.confirmation, _own(act), shelf.delete_models)
     try:
         if what == "use":
             message = f"The models are those of “{name}”."
-            return Done(fill={**act.filled, **shelf.models(name)}, place=confirm.calm(WHAT), toast=message)
+            return Done(fill={**act.filled, **shelf.models(name)}, own=_own(act)(confirm.CALM), toast=message)
         if what == "replace":
             shelf.keep_models(name, act.filled, replace=True)
-            return Done(place=confirm.calm(WHAT), toast=f"“{name}” is replaced.")
+            return Done(own=_own(act)(confirm.CALM), toast=f"“{name}” is replaced.")
     except FormError:
         raise
     except SettingsError as error:
         raise FormError("sets", str(error)) from error
-    return Done(place=confirm.calm(WHAT))
+    return Done(own=_own(act)(confirm.CALM))

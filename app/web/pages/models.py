@@ -15,7 +15,7 @@ import gradio as gr
 from app import recipe
 from app.api_keys import key_variables
 from app.review import argilla as review_argilla
-from app.runs.model_check import Trial, list_models, try_out
+from app.runs.model_check import Trial, list_models
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
@@ -23,7 +23,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import consent, model_sets
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 
@@ -196,8 +196,8 @@ def _responders(board: Board) -> None:
 # -- fields as they should look
 
 
-def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
-    """Names of variables; a key that is pasted here by mistake counts as typed (Desk.keep)."""
+def _key_choices(look: RunView, role: str) -> list[tuple[str, str]]:
+    """Names of variables; a key that is pasted here by mistake counts as typed (AppState.keep)."""
     preset, chosen = PRESETS.get(look.filled[f"{role}.preset"]), look.filled[f"{role}.key_env"]
     names = dict.fromkeys([preset.key_env if preset else None, chosen if chosen != TYPED else None, *key_variables()])
     return [
@@ -206,27 +206,27 @@ def _key_choices(look: Look, role: str) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _key_field(look: Look, role: str) -> Any:
+def _key_field(look: RunView, role: str) -> Any:
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, choices=_key_choices(look, role))
 
 
-def _address_field(look: Look, role: str) -> Any:
+def _address_field(look: RunView, role: str) -> Any:
     preset = PRESETS.get(look.filled[f"{role}.preset"])
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, placeholder=(preset.url if preset else "") or "http://localhost:8000/v1")
 
 
-def _model_field(look: Look, role: str) -> Any:
+def _model_field(look: RunView, role: str) -> Any:
     spec = look.described(role)
-    models = list(look.desk.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
+    models = list(look.state.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
     visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, choices=models)
 
 
-def _typed_field(look: Look, role: str) -> Any:
+def _typed_field(look: RunView, role: str) -> Any:
     spec = look.described(role)
-    has_key = spec is not None and look.desk.keys(look.browser).holds(spec)
+    has_key = spec is not None and look.state.keys(look.browser).holds(spec)
     visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     trial = _trial(look, role)
     placeholder = "typed ✓ until Claywright ends" if has_key else "paste the key here"
@@ -254,7 +254,7 @@ def address_typed(act: Act, role: str) -> Done:
     return Done()
 
 
-def _is_alike(look: Look, role: str) -> bool:
+def _is_alike(look: RunView, role: str) -> bool:
     return all(look.filled[f"{role}.{name}"] == look.filled[f"generator.{name}"] for name in _shared(role))
 
 
@@ -294,14 +294,14 @@ def key_chosen(act: Act, role: str) -> Done:
         others = [act.look.described(other) for other in (*ROLES, "new") if act.filled[f"{other}.key_env"] == TYPED]
         others += [ModelSpec(**values) for values in act.filled["responders"]]
         if spec.address not in [other.address for other in others if other is not None]:
-            act.desk.keys(act.browser).type(spec, "")
+            act.state.keys(act.browser).type(spec, "")
     return Done(fill=dict(act.filled))
 
 
 # -- keys and trials
 
 
-def _trial(look: Look, role: str) -> Trial | None:
+def _trial(look: RunView, role: str) -> Trial | None:
     spec = look.described(role)
     return look.trial(spec) if spec else None
 
@@ -312,8 +312,8 @@ def take_key(act: Act, role: str) -> Done | None:
     if not key.strip():
         return None
     spec = form_values.model_of(form_values.part(act.filled, role), role)
-    act.desk.keys(act.browser).type(spec, key)
-    act.desk.trials.pop((act.browser, spec.identity, spec.key_variable), None)  # it is of another key
+    act.state.keys(act.browser).type(spec, key)
+    act.state.trials.pop((act.browser, spec.identity, spec.key_variable), None)  # it is of another key
     _list(act, act.filled, role)
     return Done()
 
@@ -328,17 +328,17 @@ def _list(act: Act, filled: form_values.Filled, role: str) -> None:
         spec = form_values.model_of(form_values.part(filled, role), role)
     except FormError:
         return
-    desk, keys = act.desk, act.desk.keys(act.browser)
+    state, keys = act.state, act.state.keys(act.browser)
 
     def work() -> None:
         try:
-            if names := asyncio.run(list_models(spec, desk.settings, keys)):
-                desk.models[_listed_at(act.browser, spec)] = names
+            if names := asyncio.run(list_models(spec, state.settings, keys)):
+                state.models[_listed_at(act.browser, spec)] = names
         finally:
-            desk.listing.discard(asking)
+            state.listing.discard(asking)
 
     asking = object()
-    desk.listing.add(asking)
+    state.listing.add(asking)
     threading.Thread(target=work, name="models", daemon=True).start()
 
 
@@ -347,21 +347,21 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None
         loop.call_soon_threadsafe(task.cancel)
 
 
-def _asking(look: Look, role: str) -> bool:
+def _asking(look: RunView, role: str) -> bool:
     trial = _trial(look, role)
     return trial is not None and trial.asking
 
 
-def _testing(look: Look) -> bool:
+def _testing(look: RunView) -> bool:
     """True while something that this browser asked goes on."""
-    return any(trial.asking for (browser, *_), trial in list(look.desk.trials.items()) if browser == look.browser)
+    return any(trial.asking for (browser, *_), trial in list(look.state.trials.items()) if browser == look.browser)
 
 
 def test(act: Act, role: str) -> Done:
     """Asks the model what it can do; pressed again, it stops that."""
     spec = form_values.model_of(form_values.part(act.filled, role), role)
     trial_key = (act.browser, spec.identity, spec.key_variable)
-    if (trial := act.desk.trials.get(trial_key)) is not None and trial.asking:
+    if (trial := act.state.trials.get(trial_key)) is not None and trial.asking:
         _stop(act, [trial_key])
         return Done()
     take_key(act, role)
@@ -371,14 +371,14 @@ def test(act: Act, role: str) -> Done:
 
 def _stop(act: Act, trial_keys: Sequence[tuple[str, str, str]]) -> None:
     for trial_key in trial_keys:
-        if stop := act.desk.stops.pop(trial_key, None):
+        if stop := act.state.stops.pop(trial_key, None):
             stop()
-        act.desk.trials.pop(trial_key, None)
+        act.state.trials.pop(trial_key, None)
 
 
 def test_all(act: Act) -> Done:
     if _testing(act.look):
-        trials = list(act.desk.trials.items())
+        trials = list(act.state.trials.items())
         _stop(act, [trial_key for trial_key, trial in trials if trial_key[0] == act.browser and trial.asking])
         return Done()
     specs = [form_values.model_of(form_values.part(act.filled, role), role) for role in ROLES]
@@ -390,28 +390,28 @@ def test_all(act: Act) -> Done:
 
 def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     """Asks them beside the page, which shows what comes; what comes at once is waited for."""
-    desk, keys = act.desk, act.desk.keys(act.browser)
+    state = act.state
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
     pending = {trial_key: Trial(asking=True) for trial_key in different}
 
     async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
         def heard(text: str) -> None:
-            if (now := desk.trials.get(trial_key)) is not None and now.asking:
-                desk.trials[trial_key] = replace(pending[trial_key], answer=text)
+            if (now := state.trials.get(trial_key)) is not None and now.asking:
+                state.trials[trial_key] = replace(pending[trial_key], answer=text)
 
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        desk.stops[trial_key] = partial(_cancel, loop, task)
+        state.stops[trial_key] = partial(_cancel, loop, task)
         try:
-            came = await try_out(spec, desk.store, desk.settings, lambda sentence: None, keys, heard)
+            came = await state.try_out(spec, act.browser, heard)
         except asyncio.CancelledError:  # somebody pressed Stop, and was told so
             return
         finally:
-            desk.stops.pop(trial_key, None)
-        desk.trials[trial_key] = came
+            state.stops.pop(trial_key, None)
+        state.trials[trial_key] = came
         if came.found.models:
-            desk.models[_listed_at(act.browser, spec)] = came.found.models
+            state.models[_listed_at(act.browser, spec)] = came.found.models
 
     async def try_all() -> None:
         await asyncio.gather(*(try_one(trial_key, spec) for trial_key, spec in different.items()))
@@ -421,10 +421,10 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
             asyncio.run(try_all())
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
             for trial_key in different:
-                if trial_key in desk.trials and desk.trials[trial_key].asking:
-                    desk.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
+                if trial_key in state.trials and state.trials[trial_key].asking:
+                    state.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
 
-    desk.trials.update(pending)
+    state.trials.update(pending)
     asking = threading.Thread(target=work, name="trial", daemon=True)
     asking.start()
     asking.join(AT_ONCE)
@@ -453,12 +453,12 @@ def drop_responder(act: Act) -> Done:
 # -- what the page says
 
 
-def _pill(look: Look, role: str) -> str:
+def _pill(look: RunView, role: str) -> str:
     spec = look.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
-    if spec.preset == "local" and look.desk.standby.model.state != "ready":
-        state = look.desk.standby.model.state
+    if spec.preset == "local" and look.state.standby.model.state != "ready":
+        state = look.state.standby.model.state
         return fragments.pill("starting" if state == "starting" else "off", "busy" if state == "starting" else "bad")
     trial = look.trial(spec)
     if trial is None:
@@ -468,14 +468,14 @@ def _pill(look: Look, role: str) -> str:
     return fragments.pill("ready", "ok") if trial.ok else fragments.pill("off", "bad")
 
 
-def _responders_pill(look: Look) -> str:
+def _responders_pill(look: RunView) -> str:
     if look.filled["answers.by"] == "generator":
         return fragments.pill("not needed")
     number = len(look.filled["responders"])
     return fragments.pill(fragments.count(number, "model"), "ok" if number else "warn")
 
 
-def responders(look: Look) -> str:
+def responders(look: RunView) -> str:
     """The response models by name, each with a button that takes it away."""
     if look.filled["answers.by"] != "others":
         return (
@@ -501,11 +501,11 @@ def responders(look: Look) -> str:
     )
 
 
-def _probe(look: Look, role: str) -> str:
+def _probe(look: RunView, role: str) -> str:
     spec = look.described(role)
     trial = look.trial(spec) if spec else None
-    if spec is not None and spec.preset == "local" and look.desk.standby.model.state == "off":
-        return f'<div class="probe">{fragments.problem(look.desk.standby.model.words)}</div>'
+    if spec is not None and spec.preset == "local" and look.state.standby.model.state == "off":
+        return f'<div class="probe">{fragments.problem(look.state.standby.model.words)}</div>'
     note = (
         '<p class="facts">The built-in model is for trying only.</p>'
         if spec is not None and spec.preset == "local"
@@ -547,10 +547,10 @@ def _seconds(trial: Trial) -> str:
     return f"{time.monotonic() - trial.began:.0f} s"
 
 
-def argilla(look: Look) -> str:
+def argilla(look: RunView) -> str:
     """Where people review, and whether it is there."""
-    state = look.desk.standby.argilla
-    own = not look.desk.settings.argilla_url
+    state = look.state.standby.argilla
+    own = not look.state.settings.argilla_url
     line = (
         "Where people review. This one came with Claywright and runs on this machine."
         if own
@@ -558,7 +558,7 @@ def argilla(look: Look) -> str:
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
     more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
-    address = review_argilla.opening(look.desk.settings, state.url)
+    address = review_argilla.opening(look.state.settings, state.url)
     link = fragments.link("Open Argilla", address) if address else ""
     return (
         f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'

@@ -11,7 +11,7 @@ from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import rating_issues
 from app.web.pages.row_cards import lead, progress_card
-from app.web.state import Look, named_model
+from app.web.state import RunView, named_model
 from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
 from feedback.stats.histograms import Scale, by_aspect
@@ -74,18 +74,18 @@ def build(board: Board) -> None:
             board.part(rating_issues.first, rating_issues.open_row)
 
 
-def _rating(look: Look) -> bool:
+def _rating(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "rate"
 
 
-def _judge(look: Look) -> UltraFeedback | None:
+def _judge(look: RunView) -> UltraFeedback | None:
     try:
         return form_values.rating_of(look.filled)
     except FormError:
         return None
 
 
-def trouble(look: Look) -> str:
+def trouble(look: RunView) -> str:
     """Why the last rating ended."""
     job = look.job
     if job is None or job.what != "rate" or look.busy:
@@ -93,11 +93,11 @@ def trouble(look: Look) -> str:
     return fragments.notice(job.trouble, "warn", lead(look))
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
 
 
-def button_label(look: Look) -> str:
+def button_label(look: RunView) -> str:
     """The primary action: rate what this judge has not rated."""
     if look.busy or not look.counts.answered:
         return ""
@@ -105,7 +105,7 @@ def button_label(look: Look) -> str:
     return f"Rate {count(left, 'row')}" if left else ""
 
 
-def to_rate(look: Look) -> int:
+def to_rate(look: RunView) -> int:
     """Rows that the judge as it is set up here has not rated."""
     answered = look.counts.answered
     judge, labeller, recipe = _judge(look), look.described("labeller"), look.recipe
@@ -114,13 +114,13 @@ def to_rate(look: Look) -> int:
     return forecast.to_rate(look.counts, recipe, judge, labeller)
 
 
-def cost(look: Look) -> str:
+def cost(look: RunView) -> str:
     """The calls, tokens and money that rating the rest takes, in a line beside the button; "" where nothing is left."""
     judge = _judge(look)
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
         return ""
-    seen = look.desk.store.rows.page(look.run.id, 0, 3)
+    seen = look.rows.page(0, 3)
     if not seen:
         return ""
     labeller = look.described("labeller")
@@ -139,7 +139,7 @@ def cost(look: Look) -> str:
     return f'<p class="forecast" role="status">{t(" · ".join(items))}</p>'
 
 
-def rubric(look: Look) -> str:
+def rubric(look: RunView) -> str:
     """What the numbers mean under the chosen aspects: in view where there is room, else in a fold."""
     judge = _judge(look)
     if judge is None:
@@ -160,7 +160,7 @@ def _meaning(name: str) -> str:
     return f"<h3>{t(name.replace('-', ' '))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
 
 
-def ratings(look: Look) -> str:
+def ratings(look: RunView) -> str:
     """A histogram for each aspect, as high before the first rating as after the last."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
@@ -192,6 +192,5 @@ def ratings(look: Look) -> str:
 def rate(act: Act) -> Done:
     labeller = form_values.model_of(form_values.part(act.filled, "labeller"), "labeller")
     judge = form_values.rating_of(act.filled)
-    run = act.desk.store.runs.get(act.run_id)
-    act.desk.jobs.rate(run, act.desk.keys(act.browser), judge, labeller)
+    act.state.jobs.rate(act.run, act.state.keys(act.browser), judge, labeller)
     return Done()

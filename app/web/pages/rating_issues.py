@@ -7,14 +7,14 @@ from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.pages.review.verdict import letter_of
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.types import Rating
 
 UNREADABLE = 6
 COVERED = "people judge them before they see what the labeller said."
 
 
-def first(look: Look) -> str:
+def first(look: RunView) -> str:
     """The unreadable ones, then the widest, each with why and a way to its row."""
     if look.run is None:
         return ""
@@ -22,14 +22,14 @@ def first(look: Look) -> str:
     wide, far = look.counted(stats.wide) or ([], 0)
     if not bad and not far:
         return ""
-    unreadable = look.desk.store.ratings.unreadable(look.run.id, UNREADABLE) if bad else []
+    unreadable = look.rows.unreadable(UNREADABLE) if bad else []
     items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
     reasons = []
     if bad:
         reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         reasons.append(f"{count(far, 'row')} with ratings far apart")
-    covered = look.desk.store.browse.blind(look.run.id)
+    covered = look.reviews.number_blind()
     if items and (bad > len(unreadable) or far > len(wide)):
         reasons.append("the first are here")
     items = f'<ul class="looks firsts">{items}</ul>' if items else ""
@@ -43,10 +43,10 @@ def first(look: Look) -> str:
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
     row = act.row()
-    return Done(place={"row": row.id, "offset": 0}, fill={**act.filled, **filters.nothing()}, page="review")
+    return Done(row=row.id, offset=0, fill={**act.filled, **filters.nothing()}, page="review")
 
 
-def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
+def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> str:
     why = (
         f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
     )
@@ -56,7 +56,7 @@ def _unreadable(look: Look, row: str, instruction: str, rating: Rating) -> str:
     )
 
 
-def _wide(look: Look, issue: Wide) -> str:
+def _wide(look: RunView, issue: Wide) -> str:
     name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
     return _item(
         fragments.pill(name, "warn"),
@@ -67,15 +67,11 @@ def _wide(look: Look, issue: Wide) -> str:
     )
 
 
-def _why(look: Look, issue: Wide) -> str:
+def _why(look: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
         return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
-    ratings = [
-        r
-        for r in look.desk.store.ratings.of([issue.row])[issue.row]
-        if r.response == issue.response and r.value is not None
-    ]
+    ratings = [r for r in look.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
         return f"asked {len(values)} times for {issue.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."

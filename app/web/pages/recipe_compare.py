@@ -10,7 +10,7 @@ from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.pages.recipe_diff import differing, parts_of, settings_of
 from app.web.saved import read
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.errors import SettingsError
 
 SIDES = {"left": "Left", "right": "Right"}
@@ -18,15 +18,15 @@ FORMS, SAVED, RUN = "forms", "saved:", "run:"
 MOST_RUNS = 200
 
 
-def comparison(look: Look, saved: Sequence[Kept]) -> str:
+def comparison(look: RunView, saved: Sequence[Kept]) -> str:
     """Two lists to choose from, and what differs."""
-    defaults = {"left": FORMS, "right": f"{RUN}{look.run.id}" if look.run else ""}
-    chosen = {side: str(look.place.get(side) or defaults[side]) for side in SIDES}
+    shown = f"{RUN}{look.run.id}" if look.run else ""
+    chosen = {"left": look.tab.drawer.left or FORMS, "right": look.tab.drawer.right or shown}
     lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
     return fragments.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
 
 
-def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
+def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> str:
     def options(choices: Sequence[tuple[str, str]]) -> str:
         return "".join(
             f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(label)}</option>'
@@ -36,7 +36,7 @@ def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
     def group(title: str, choices: Sequence[tuple[str, str]]) -> str:
         return f'<optgroup label="{title}">{options(choices)}</optgroup>' if choices else ""
 
-    runs = look.desk.store.runs.all()[:MOST_RUNS]
+    runs = look.state.runs()[:MOST_RUNS]
     none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
     return (
         f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
@@ -47,7 +47,7 @@ def _list(look: Look, saved: Sequence[Kept], side: str, chosen: str) -> str:
     )
 
 
-def _table(look: Look, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
+def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
     if not all(chosen.values()):
         return fragments.note("Choose two recipes.")
     try:
@@ -65,7 +65,7 @@ def _table(look: Look, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
     return f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _settings(look: Look, saved: Sequence[Kept], choice: str) -> dict[str, str]:
+def _settings(look: RunView, saved: Sequence[Kept], choice: str) -> dict[str, str]:
     """Raises SettingsError for what is no more, or can't be read here."""
     if choice == FORMS:
         return settings_of(parts_of(look.wanted) if look.wanted else form_values.parts_from(look.filled))
@@ -74,7 +74,7 @@ def _settings(look: Look, saved: Sequence[Kept], choice: str) -> dict[str, str]:
         if recipe is None:
             raise SettingsError(f"There is no recipe named '{choice.removeprefix(SAVED)}' any more.")
         return settings_of(parts_of(read(recipe)))
-    run = next((run for run in look.desk.store.runs.all() if run.id == choice.removeprefix(RUN)), None)
+    run = next((run for run in look.state.runs() if run.id == choice.removeprefix(RUN)), None)
     if run is None:
         raise SettingsError("That run is not there any more.")
     try:

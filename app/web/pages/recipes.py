@@ -3,6 +3,7 @@
 The recipe of what the forms describe, to copy, save, open; two of them side by side; the command that does the same.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm, recipe_compare
 from app.web.saved import LONGEST_NAME, file_name, from_file, read
 from app.web.security.event_values import upload_button
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.errors import ClaywrightError, SettingsError
 
 RECIPE, COMMAND = "recipe", "command"
@@ -52,7 +53,7 @@ def build(board: Board) -> None:
     board.act(upload.upload, open_file, forms=True, extra=[upload])
 
 
-def tools(look: Look) -> str:
+def tools(look: RunView) -> str:
     """The two buttons that open the drawer."""
     return "".join(
         f'<button type="button" {fragments.attrs(act=panel)} aria-expanded="{"true" if _panel(look) == panel else "false"}">'
@@ -64,18 +65,18 @@ def tools(look: Look) -> str:
 def turn(act: Act) -> Done:
     """Opens one side of the drawer, or closes it."""
     panel = act.word
-    opened = panel if panel in TITLES and panel != act.place.get("panel") else ""
-    return Done(place={"panel": opened, **confirm.calm(WHAT)})
+    opened = panel if panel in TITLES and panel != act.tab.drawer.panel else ""
+    return Done(own=replace(act.tab.drawer, panel=opened, confirmation=confirm.CALM))
 
 
-def _panel(look: Look) -> str:
-    return str(look.place.get("panel", ""))
+def _panel(look: RunView) -> str:
+    return look.tab.drawer.panel
 
 
 # -- what it says
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     panel = _panel(look)
     if panel not in TITLES:
         return ""
@@ -83,13 +84,13 @@ def head(look: Look) -> str:
     return f'<div class="drawer-head edged">{title}{fragments.button("Close", act="close")}</div>'
 
 
-def shown(look: Look) -> str:
+def shown(look: RunView) -> str:
     """The recipe, or the command."""
     panel = _panel(look)
     return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else ""
 
 
-def _recipe(look: Look) -> str:
+def _recipe(look: RunView) -> str:
     """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
     recipe, trouble = look.wanted, ""
     if recipe is None:
@@ -100,9 +101,9 @@ def _recipe(look: Look) -> str:
     return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")
 
 
-def _missing(look: Look) -> str:
+def _missing(look: RunView) -> str:
     try:
-        look.desk.recipe(look.filled)
+        look.state.recipe(look.filled)
     except FormError as error:
         return f"{error.place.capitalize()}: {error}"
     except (ClaywrightError, OSError) as error:
@@ -119,8 +120,8 @@ def _well(text: str, label: str, more: str = "") -> str:
     )
 
 
-def _command(look: Look) -> str:
-    snippet = way(look, str(look.place.get("page", "")))
+def _command(look: RunView) -> str:
+    snippet = way(look, look.tab.page)
     notes = [*snippet.notes]
     if snippet.file:
         notes.insert(
@@ -131,18 +132,19 @@ def _command(look: Look) -> str:
     return f"{_well(snippet.command, 'The command')}{remarks}{python}"
 
 
-def kept(look: Look) -> str:
+def kept(look: RunView) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
-    saved = look.desk.store.recipes.all()
+    saved = look.state.shelf.recipes()
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
-    return f"{confirm.question(look, WHAT)}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
+    asked = confirm.question(look.tab.drawer.confirmation, WHAT)
+    return f"{asked}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
 
 
-def _entry(entry: Kept, look: Look) -> str:
+def _entry(entry: Kept, look: RunView) -> str:
     trouble = ""
     try:
         recipe = read(entry)
@@ -154,40 +156,46 @@ def _entry(entry: Kept, look: Look) -> str:
     again = fragments.button("Duplicate", act="duplicate", name=entry.name)
     return (
         f"<li><div><b>{t(entry.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{opens}{again}{confirm.delete_button(look, WHAT, entry.name)}</div></li>'
+        f'<div class="acts">{opens}{again}{confirm.delete_button(look.tab.drawer.confirmation, entry.name)}</div></li>'
     )
 
 
 # -- what can be done
 
 
+def _own(act: Act) -> confirm.Own:
+    return lambda confirmation: replace(act.tab.drawer, confirmation=confirmation)
+
+
 def save(act: Act) -> Done:
     """Keeps what the forms describe, unless the name is taken: then it asks."""
     recipe = _made(act)
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(WHAT, typed, lambda name: act.desk.shelf.keep_recipe(name, recipe), "save")
+    return confirm.kept(_own(act), typed, lambda name: act.state.shelf.keep_recipe(name, recipe), "save")
 
 
 def library(act: Act) -> Done:
     """Everything that the list of saved recipes can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.desk.shelf
-    if what in recipe_compare.SIDES:
-        return Done(place={what: act.text("value")})
+    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
+    if what == "left":
+        return Done(own=replace(act.tab.drawer, left=act.text("value")))
+    if what == "right":
+        return Done(own=replace(act.tab.drawer, right=act.text("value")))
     if what == "delete":
-        return confirm.deleted(act, WHAT, act.desk.store.recipes.delete)
+        return confirm.deleted(act.text("name"), WHAT, act.tab.drawer.confirmation, _own(act), shelf.delete_recipe)
     try:
         if what == "open":
             return _opened(act, form_values.fill(shelf.recipe(name)), f"The forms are as “{name}” says.")
         if what == "duplicate":
-            return Done(place=confirm.calm(WHAT), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
+            return Done(own=_own(act)(confirm.CALM), toast=f"Saved once more, as “{shelf.duplicate_recipe(name)}”.")
         if what == "replace":
             shelf.keep_recipe(name, _made(act), replace=True)
-            return Done(place=confirm.calm(WHAT), toast=f"“{name}” is replaced.")
+            return Done(own=_own(act)(confirm.CALM), toast=f"“{name}” is replaced.")
     except FormError:
         raise
     except SettingsError as error:
         raise FormError("save", str(error)) from error
-    return Done(place=confirm.calm(WHAT))
+    return Done(own=_own(act)(confirm.CALM))
 
 
 def open_file(act: Act) -> Done:
@@ -204,13 +212,13 @@ def open_file(act: Act) -> Done:
 
 
 def _opened(act: Act, filled: form_values.Filled, message: str) -> Done:
-    state = {**confirm.calm(WHAT), "panel": ""}
-    return Done(fill={**act.filled, **filled}, place=state, toast=f"{message} What stood there before is replaced.")
+    own = replace(act.tab.drawer, panel="", confirmation=confirm.CALM)
+    return Done(fill={**act.filled, **filled}, own=own, toast=f"{message} What stood there before is replaced.")
 
 
 def _made(act: Act) -> Recipe:
     try:
-        return act.desk.recipe(act.filled)
+        return act.state.recipe(act.filled)
     except FormError as error:
         raise FormError("save", f"It can't be saved yet. {error.place.capitalize()}: {error}") from error
     except OSError as error:

@@ -7,17 +7,16 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
-from app.web.state import Look
+from app.web.state import RunView
 
 TITLE = "Why rows were rejected"
 
 
-def panel(look: Look) -> str:
+def panel(look: RunView) -> str:
     """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
     assert look.run is not None
-    browse = look.desk.store.browse
-    ticked = browse.reasons(look.run.id)
-    rejections, rows, with_reason = browse.rejections(look.run.id)
+    ticked = look.reviews.reasons()
+    rejections, rows, with_reason = look.reviews.rejections()
     if not rejections:
         return fragments.panel(TITLE, "reasons that reviewers ticked", fragments.note("Nobody has rejected a row yet."))
     line = f"{count(rejections, 'rejection')} of {count(rows, 'row')}, {with_reason:,} with a reason"
@@ -49,6 +48,6 @@ def act_on(act: Act) -> Done | None:
     if act.word != "reason":
         return None
     name = act.text("reason")
-    if name not in [reason.name for reason in act.desk.store.browse.reasons(act.run_id)]:
+    if name not in [reason.name for reason in act.look.reviews.reasons()]:
         raise PageError
     return filters.lead_to(act, {"reason": name})

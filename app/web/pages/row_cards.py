@@ -8,7 +8,7 @@ from app.web import stats
 from app.web.form_values import WITHOUT_ADDRESS
 from app.web.html import fragments
 from app.web.html.fragments import count, t
-from app.web.state import PREVIEW_ROWS, Look
+from app.web.state import PREVIEW_ROWS, RunView
 from tasks.columns.conversations import readable
 from tasks.response_flags import MEANINGS, marks
 from tasks.types import Message, Response, Row
@@ -42,7 +42,7 @@ def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
     )
 
 
-def being_written(look: Look) -> list[tuple[str, str]]:
+def being_written(look: RunView) -> list[tuple[str, str]]:
     """(who speaks, what was said so far) of each answer that is on its way, the oldest first."""
     execution = look.job.execution if look.job is not None else None
     if execution is None:
@@ -104,7 +104,7 @@ def _source(row: Row) -> str:
     return ""
 
 
-def progress_card(look: Look) -> str:
+def progress_card(look: RunView) -> str:
     """How far a run is, how fast, what failed and why."""
     run, counts, job = look.run, look.counts, look.job
     assert run is not None
@@ -135,7 +135,7 @@ def progress_card(look: Look) -> str:
     )
 
 
-def lead(look: Look) -> str:
+def lead(look: RunView) -> str:
     """A button that goes to where the trouble of the last job is mended: a page, and the field there."""
     job = look.job
     page = job.mended_on if job is not None and job.trouble else ""
@@ -151,14 +151,14 @@ def lead(look: Look) -> str:
     return fragments.button(f"{words} → {role.capitalize()}", "lead", act="place", page=page, field=name)
 
 
-def _role(look: Look, stage: str) -> str:
+def _role(look: RunView, stage: str) -> str:
     """The part of the page Models that has the model of a stage; "" where that is no single one."""
     if stage == "answer":
         return "" if look.recipe is not None and look.recipe.responders else "generator"
     return {"generate": "generator", "rate": "labeller"}.get(stage, "")
 
 
-def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
+def _pace(look: RunView) -> tuple[str, list[tuple[object, str]]]:
     """(how long still, numbers of the work)"""
     job = look.job
     if job is None or job.execution is None:
@@ -184,7 +184,7 @@ def _pace(look: Look) -> tuple[str, list[tuple[object, str]]]:
     return f"about {fragments.duration(seconds_left)} left" if seconds_left > 0 else "Nearly there", facts
 
 
-def _left(look: Look, seconds: float) -> float | None:
+def _left(look: RunView, seconds: float) -> float | None:
     """Seconds until the job's rows are made and rated, by what both took so far; None before there is anything to go by."""
     job, recipe = look.job, look.recipe
     assert job is not None and job.execution is not None
@@ -216,7 +216,7 @@ def _of(seconds: float, done: int, left: int) -> float | None:
     return seconds * max(left, 0) / done if done > 0 else None
 
 
-def marked(look: Look) -> str:
+def marked(look: RunView) -> str:
     """How many responses have a mark, and what that means; counted where nothing is being written."""
     if look.run is None or look.busy:
         return ""
@@ -226,12 +226,12 @@ def marked(look: Look) -> str:
     )
 
 
-def _losses(look: Look) -> str:
+def _losses(look: RunView) -> str:
     """What failed or was dropped, by reason, with a button for what can be tried again."""
     run = look.run
     assert run is not None
-    failures = Counter(why for _, why in look.desk.store.rows.failures(run.id))
-    drops = look.desk.store.runs.drop_reasons(run.id)
+    failures = Counter(why for _, why in look.rows.failures())
+    drops = look.rows.drop_reasons()
     if not failures and not drops:
         return ""
     again = "" if look.busy else "<span class=note>can be tried again</span>"

@@ -1,17 +1,18 @@
 """What a curator can do to one row on the page Generate: drop it, keep it after all, edit it, have it drawn anew."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from app.errors import PageError
-from app.runs import row_edits
 from app.web.html import fragments
 from app.web.html.fragments import t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.row_cards import row_card, waiting_card
-from app.web.state import Look
+from app.web.state import RunView
+from app.web.tab_state import Edit, GeneratePart
 from tasks.types import Row
 
 
@@ -42,13 +43,13 @@ def build(board: Board) -> None:
     fields = [which, instruction, response]
     board.act(which.input, switch, extra=fields, keeps=True)
     board.act(save.click, save_edit, extra=fields, keeps=True)
-    board.act(leave.click, lambda act: Done(place={"editing": ""}), extra=fields)
+    board.act(leave.click, lambda act: Done(own=_without_edit(act)), extra=fields)
 
 
-def card(look: Look, row: Row, number: int, dropped: bool) -> str:
+def card(look: RunView, row: Row, number: int, dropped: bool) -> str:
     """A row with its buttons; one that is being drawn anew is waited for."""
     working = look.working and look.job is not None
-    if working and look.job is not None and look.job.what == "again" and look.place.get("again") == row.id:
+    if working and look.job is not None and look.job.what == "again" and look.tab.generate.redrawing == row.id:
         return waiting_card(number)
     if dropped:
         acts = fragments.button("Keep", act="keep", row=row.id)
@@ -73,85 +74,87 @@ def _raw(row: Row) -> str:
     )  # fmt: skip
 
 
-def _editing(look: Look) -> Row | None:
+def _editing(look: RunView) -> Row | None:
     """The row that is being edited."""
-    row_id = str(look.place.get("editing") or "")
-    if not row_id or look.run is None:
-        return None
-    rows = look.desk.store.rows.of([row_id])
-    return rows[0] if rows and rows[0].id.startswith(f"{look.run.id}-") else None
+    edit = look.tab.generate.editing
+    return look.rows.get(edit.row) if edit is not None and look.run is not None else None
 
 
-def _texts(look: Look) -> tuple[str, str]:
+def _texts(look: RunView) -> tuple[str, str]:
     """What the fields hold when an edit, or that of another answer, begins; what is typed there since is nobody else's."""
-    if _editing(look) is None:
+    edit = look.tab.generate.editing
+    if edit is None or _editing(look) is None:
         return "", ""
-    instruction, responses = look.place.get("edited", ("", ()))
-    return instruction, responses[_edited(look)] if responses else ""
+    return edit.instruction, edit.responses[_index(edit)] if edit.responses else ""
 
 
-def _edited(look: Look) -> int:
-    """The place of the answer whose text is in the field."""
-    _, responses = look.place.get("edited", ("", ()))
-    place = look.place.get("edited_answer")
-    return place if isinstance(place, int) and 0 <= place < len(responses) else 0
+def _index(edit: Edit | None) -> int:
+    """Which answer's text is in the field."""
+    return edit.index if edit is not None and 0 <= edit.index < len(edit.responses) else 0
 
 
-def _choice(look: Look) -> Any:
+def _choice(look: RunView) -> Any:
     """The choice of the answer to edit, where there are several."""
     row = _editing(look)
     if row is None or len(row.responses) < 2:
         return gr.update(visible=False)
     choices = [(f"{k + 1} · {response.model}", str(k)) for k, response in enumerate(row.responses)]
-    return gr.update(visible=True, choices=choices, value=str(_edited(look)))
+    return gr.update(visible=True, choices=choices, value=str(_index(look.tab.generate.editing)))
 
 
-def _name(look: Look) -> str:
+def _name(look: RunView) -> str:
     """What the field of the answer is called."""
     row = _editing(look)
-    return f"Assistant, answer {_edited(look) + 1}" if row is not None and len(row.responses) > 1 else "Assistant"
+    number = _index(look.tab.generate.editing) + 1
+    return f"Assistant, answer {number}" if row is not None and len(row.responses) > 1 else "Assistant"
+
+
+def _without_edit(act: Act) -> GeneratePart:
+    return replace(act.tab.generate, editing=None)
 
 
 def change(act: Act) -> Done:
     """What a click on a row's buttons means. Raises RunError where people have the row already, PageError."""
-    row, store = act.row().id, act.desk.store
+    row, rows = act.row().id, act.look.rows
     match act.word:
         case "drop":
-            row_edits.drop(store, row)
-            return Done(place={"editing": ""}, toast="Dropped. Keep brings it back.")
+            rows.drop(row)
+            return Done(own=_without_edit(act), toast="Dropped. Keep brings it back.")
         case "keep":
-            row_edits.keep(store, row)
+            rows.keep(row)
             return Done(toast="Kept.")
         case "edit":
-            now = row_edits.open_row(store, row)
-            texts = now.instruction, tuple(response.text for response in now.responses)
-            return Done(place={"editing": row, "edited": texts, "edited_answer": 0})
+            now = rows.open(row)
+            edit = Edit(row, now.instruction, tuple(response.text for response in now.responses))
+            return Done(own=replace(act.tab.generate, editing=edit))
         case "again":
-            row_edits.open_row(store, row)
-            act.desk.jobs.again(store.runs.get(act.run_id), act.desk.keys(act.browser), row)
-            return Done(place={"again": row, "editing": ""})
+            rows.open(row)
+            act.state.jobs.again(act.run, act.state.keys(act.browser), row)
+            return Done(own=replace(act.tab.generate, editing=None, redrawing=row))
     raise PageError
 
 
 def _written(act: Act) -> tuple[str, tuple[str, ...]]:
     """(the instruction, the answers) as they are written by now: the one in the field, and those that were there before it."""
     _, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
-    _, responses = act.place.get("edited", ("", ()))
-    here = _edited(act.look)
+    edit = act.tab.generate.editing
+    here, responses = _index(edit), edit.responses if edit is not None else ()
     return instruction, tuple(response if k == here else text for k, text in enumerate(responses))
 
 
 def switch(act: Act) -> Done:
     """The text of another answer comes into the field; what was written in it is kept until the row is saved."""
-    place = str(act.extra[0] if act.extra else "")
-    if _editing(act.look) is None or not place.isdecimal():
+    edit, chosen = act.tab.generate.editing, str(act.extra[0] if act.extra else "")
+    if edit is None or _editing(act.look) is None or not chosen.isdecimal():
         return Done()
-    return Done(place={"edited": _written(act), "edited_answer": int(place)})
+    instruction, responses = _written(act)
+    edit = Edit(edit.row, instruction, responses, int(chosen))
+    return Done(own=replace(act.tab.generate, editing=edit))
 
 
 def save_edit(act: Act) -> Done:
     row = _editing(act.look)
     if row is None:
-        return Done(place={"editing": ""})
-    row_edits.edit(act.desk.store, row.id, *_written(act), act.desk.settings.owner)
-    return Done(place={"editing": ""}, toast="Saved.")
+        return Done(own=_without_edit(act))
+    act.look.rows.edit(row.id, *_written(act), act.state.settings.owner)
+    return Done(own=_without_edit(act), toast="Saved.")

@@ -5,16 +5,14 @@ import time
 from collections.abc import Mapping
 
 from app.errors import RunError
-from app.runs import run_recipes
-from app.store import maintenance
-from app.store.lease import at_work, standing
 from app.store.runs import Listed, Run
 from app.web import form_values
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.saved import named
-from app.web.state import Look
+from app.web.state import RunView
+from app.web.tab_state import SwitcherPart
 from tasks import TASKS
 from tasks.errors import SettingsError
 
@@ -27,12 +25,10 @@ FINDABLE = 6
 """From so many runs on there is a field to find one by."""
 TWICE = 0.6
 """Seconds within which a second click was meant as the first: nothing is deleted by a double click."""
-CALM = {"run to name": "", "run to delete": ("", 0.0)}
-BEGINNING = {"offset": 0, "row": "", **CALM}
-"""The place in a run that was just chosen."""
+CALM = SwitcherPart()
 
 
-def standing_word(look: Look) -> str:
+def standing_word(look: RunView) -> str:
     if look.busy and look.waiting:
         return "waiting"
     return state_word(look.standing, bool(look.counts.sent), look.busy)
@@ -43,10 +39,9 @@ def state_word(standing: str, sent: bool, busy: bool) -> str:
     return "running" if busy else "in review" if standing == "done" and sent else standing
 
 
-def menu(look: Look, tools: str) -> str:
+def menu(look: RunView, tools: str) -> str:
     """The list under the switcher. `tools` is HTML that stands beside it where there is room."""
-    store = look.desk.store
-    runs, listed = store.runs.all(), store.runs.listed()
+    runs, listed = look.state.runs(), look.state.listed_runs()
     items = "".join(_entry(run, look, listed) for run in runs[:MOST_RUNS])
     more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
     find = (
@@ -65,26 +60,26 @@ def menu(look: Look, tools: str) -> str:
     )
 
 
-def _name(look: Look) -> str:
+def _name(look: RunView) -> str:
     """The field for another name of the run that is shown."""
-    if look.run is None or look.place.get("run to name") != look.run.id:
+    if look.run is None or look.tab.switcher.naming != look.run.id:
         return ""
-    trouble = fragments.problem(str(look.place.get("problems", {}).get("run name", "")))
+    trouble = fragments.problem(look.tab.problems.get("run name", ""))
     return (
         f'<div class="name edged" data-form><input type="text" value="{t(look.run.name)}" aria-label="Name of the run"'
         f' maxlength="100" autocomplete="off">{fragments.button("Save", act="named", id=look.run.id, stay="")}{trouble}</div>'
     )
 
 
-def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
+def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     kind = json.loads(run.recipe)["task"]["kind"]
     title = TASKS[kind].title if kind in TASKS else kind
     known = listed.get(run.id, Listed(0, False))
     here = look.run is not None and run.id == look.run.id
-    busy = look.busy if here else _busy(look, run)
-    word = standing_word(look) if here else state_word(standing(run), known.sent, busy)
+    busy = look.busy if here else look.state.busy(run)
+    word = standing_word(look) if here else state_word(look.state.standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
-    if look.place.get("run to delete", ("", 0.0))[0] == run.id:
+    if look.tab.switcher.deleting == run.id:
         return f"<li>{_question(look, run)}</li>"
     end = fragments.button("Delete", "end", act="delete", id=run.id, stay="") if not busy else ""
     end = end.replace("<button", f'<button aria-label="Delete {t(run.name)}"', 1)
@@ -97,21 +92,16 @@ def _entry(run: Run, look: Look, listed: Mapping[str, Listed]) -> str:
     )
 
 
-def _busy(look: Look, run: Run) -> bool:
-    job = look.desk.jobs.of(run.id)
-    return (job is not None and job.state == "working") or at_work(run)
-
-
-def _question(look: Look, run: Run) -> str:
+def _question(look: RunView, run: Run) -> str:
     """What is lost with a run, before it is."""
-    counts = look.desk.store.runs.counts(run.id)
+    counts = look.state.counts(run)
     lost = [count(counts.answered, "row")]
     lost += [count(counts.ratings, "rating")] if counts.ratings else []
     lost += [f"what people said of {count(counts.seen, 'row')}"] if counts.seen else []
     stays = " What was sent to Argilla stays there." if counts.sent else ""
     stays += " Files that were exported stay." if counts.exported else ""
     listed = f"{', '.join(lost[:-1])} and {lost[-1]}" if len(lost) > 1 else lost[0]
-    trouble = fragments.problem(str(look.place.get("problems", {}).get("run end", "")))
+    trouble = fragments.problem(look.tab.problems.get("run end", ""))
     buttons = fragments.button("Delete for good", "sure", act="delete", id=run.id, stay="")
     buttons += fragments.button("Keep it", act="keep", stay="")
     return (
@@ -125,34 +115,34 @@ def _question(look: Look, run: Run) -> str:
 
 def new_run(act: Act) -> Done:
     """Leads to Generate, where a new run begins with the settings as they are, under a name that no run has yet."""
-    names = {run.name for run in act.desk.store.runs.all()}
+    names = {run.name for run in act.state.runs()}
     filled = {**act.filled, "name": form_values.fresh_name(str(act.filled["name"] or ""), names)}
-    return Done(run="", fill=filled, place=BEGINNING, page="generate")
+    return Done(run="", row="", offset=0, page="generate", fill=filled, own=CALM)
 
 
 def end(act: Act) -> Done:
     """The first click asks, a second one deletes; never while something works on the run."""
-    store, run = act.desk.store, act.desk.store.runs.get(act.text("id"))
-    pending, when = act.place.get("run to delete", ("", 0.0))
-    if pending != run.id or time.monotonic() - when < TWICE:
-        return Done(place={**CALM, "run to delete": (run.id, time.monotonic() if pending != run.id else when)})
+    run = act.state.run(act.text("id"))
+    asked = act.tab.switcher
+    if asked.deleting != run.id or time.monotonic() - asked.since < TWICE:
+        since = time.monotonic() if asked.deleting != run.id else asked.since
+        return Done(own=SwitcherPart(deleting=run.id, since=since))
     try:
-        if (job := act.desk.jobs.of(run.id)) is not None and job.state == "working":
-            raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
-        maintenance.delete(store, run)
+        act.state.delete_run(run)
     except RunError as error:
         return Done(problems={"run end": str(error)})
-    here = {"run": "", **BEGINNING} if act.run_id == run.id else CALM
-    state = {name: value for name, value in here.items() if name != "run"}
-    return Done(run="" if act.run_id == run.id else None, place=state, toast=f"“{run.name}” is deleted.")
+    toast = f"“{run.name}” is deleted."
+    if act.run_id == run.id:
+        return Done(run="", row="", offset=0, own=CALM, toast=toast)
+    return Done(own=CALM, toast=toast)
 
 
 def rename(act: Act) -> Done:
-    run = act.desk.store.runs.get(act.text("id"))
+    run = act.state.run(act.text("id"))
     try:
         name = named(act.text("value", ""))
     except SettingsError as error:
         return Done(problems={"run name": str(error)})
-    run_recipes.rename(act.desk.store, run, name)
+    act.state.rename_run(run, name)
     fill = {**act.filled, "name": name} if run.id == act.run_id else None
-    return Done(fill=fill, place=CALM, toast=f"The run is called “{name}” now.")
+    return Done(fill=fill, own=CALM, toast=f"The run is called “{name}” now.")

@@ -11,7 +11,7 @@ from app.review.push_plan import shortened
 from app.web.html import fragments
 from app.web.html.fragments import count, t
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.argilla.push import review_address
 from feedback.types import Verdict
 from tasks.errors import SettingsError
@@ -38,16 +38,16 @@ def build(board: Board) -> None:
         with gr.Row():
             use = gr.Button("Use it", scale=0, min_width=90, elem_id="use-argilla")
             board.button(
-                lambda look: "Back to the one before" if look.desk.chose_argilla else "", leave, min_width=160,
+                lambda look: "Back to the one before" if look.state.chose_argilla else "", leave, min_width=160,
                 elem_id="leave-argilla",
             )  # fmt: skip
         board.problem("argilla")
     board.act(use.click, use_other, forms=True, extra=[key])
 
 
-def which(look: Look) -> str:
+def which(look: RunView) -> str:
     """Where rows go now."""
-    standing, settings = look.desk.standby.argilla, look.desk.settings
+    standing, settings = look.state.standby.argilla, look.state.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
     status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
     return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(status)}</p>'
@@ -57,21 +57,21 @@ def use_other(act: Act) -> Done:
     address, key = str(act.filled.get("argilla.url") or "").strip(), str(act.extra[0] or "").strip()
     if not address or not key:
         raise SettingsError("Another Argilla needs its address and the key of an owner or admin.")
-    act.desk.use_argilla(address, key)
+    act.state.use_argilla(address, key)
     return Done(toast=f"Rows go to {address} from now on.")
 
 
 def leave(act: Act) -> Done:
-    act.desk.use_argilla("", "")
+    act.state.use_argilla("", "")
     return Done(toast="Rows go where they went before.")
 
 
-def state(look: Look) -> str:
+def state(look: RunView) -> str:
     """Where the rows are: the dataset in Argilla, the way in, who said what."""
     return f'<section class="panel slim">{_dataset(look)}</section>' if pushes(look) else ""
 
 
-def progress(look: Look) -> str:
+def progress(look: RunView) -> str:
     """How far a push or a pull is; and what is to be known once it has ended."""
     job = look.job
     if job is None or job.what not in ("push", "pull"):
@@ -105,7 +105,7 @@ def progress(look: Look) -> str:
     return ""
 
 
-def outcome(look: Look) -> str:
+def outcome(look: RunView) -> str:
     """What the last push or pull came to, in a sentence; "" where there was none, or it is not over."""
     job = look.job
     if job is None or job.trouble or job.state == "working":
@@ -119,58 +119,57 @@ def outcome(look: Look) -> str:
     return ""
 
 
-def link(look: Look) -> str:
+def link(look: RunView) -> str:
     """The way to the records in Argilla, the most urgent first."""
-    sent, url = pushes(look), look.desk.standby.argilla.url
+    sent, url = pushes(look), look.state.standby.argilla.url
     if not sent or not url:
         return ""
-    address = argilla.opening(look.desk.settings, review_address(url, str(sent[0]["dataset_id"])))
+    address = argilla.opening(look.state.settings, review_address(url, str(sent[0]["dataset_id"])))
     return fragments.link("Review in Argilla", address)
 
 
-def reviewers(look: Look) -> str:
+def reviewers(look: RunView) -> str:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
     if look.run is None or not look.counts.reviewed:
         return ""
-    people = look.desk.store.reviews.reviewers(look.run.id)
+    people = look.reviews.rows_by_reviewer()
     cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
     rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
     return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 
 
-def pushes(look: Look) -> list[dict[str, Any]]:
+def pushes(look: RunView) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
     if look.run is None:
         return []
-    server = argilla.argilla_name(look.desk.settings)
-    return [push for push in look.desk.store.reviews.pushes(look.run.id) if push["server"] == server]
+    return look.reviews.pushes()
 
 
-def record_address(look: Look, row: str, verdicts: Sequence[Verdict] = ()) -> str:
+def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) -> str:
     """Where one row of the run is in Argilla, as its owner sees it; "" where that is not known, or it is shown to others alone.
 
     Argilla shows a record that is done to those who answered it.
     """
-    sent, url = pushes(look), look.desk.standby.argilla.url
+    sent, url = pushes(look), look.state.standby.argilla.url
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
-    number = look.desk.store.reviews.number_there(look.run.id, dataset, row)
-    owner = argilla.owner(look.desk.settings)
+    number = look.reviews.number_there(dataset, row)
+    owner = argilla.owner(look.state.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
-    status = next(own, "") or look.desk.store.quick.status_there(row, dataset)
+    status = next(own, "") or look.reviews.status_there(dataset, row)
     is_done = any(verdict.status == "submitted" for verdict in verdicts)
     if not number or (owner is not None and is_done and not status):
         return ""
-    return argilla.opening(look.desk.settings, review_address(url, dataset, look.run.id, number, status))
+    return argilla.opening(look.state.settings, review_address(url, dataset, look.run.id, number, status))
 
 
-def _dataset(look: Look) -> str:
+def _dataset(look: RunView) -> str:
     sent = pushes(look)
     if look.run is None or not sent:
         return ""
     last, counts = sent[0], look.counts
-    people = look.desk.store.reviews.reviewers(look.run.id)
+    people = look.reviews.rows_by_reviewer()
     who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
     progress = fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed")
     cells = [
@@ -187,9 +186,9 @@ def _dataset(look: Look) -> str:
     )
 
 
-def _samples(look: Look) -> str:
+def _samples(look: RunView) -> str:
     """How far the audit and the queue are."""
-    samples = look.desk.store.reviews.samples(look.run.id) if look.run else {}
+    samples = look.reviews.samples() if look.run else {}
     if "audit" not in samples:
         return ""
     sent, seen = samples["audit"]
@@ -200,8 +199,8 @@ def _samples(look: Look) -> str:
     return f'<p class="note">{t(message)}</p>'
 
 
-def _way_in(look: Look) -> str:
-    owner = argilla.owner(look.desk.settings)
+def _way_in(look: RunView) -> str:
+    owner = argilla.owner(look.state.settings)
     if owner is None:
         return ""
     return fragments.fold(

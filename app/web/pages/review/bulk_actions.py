@@ -1,54 +1,38 @@
 """Several rows at once: chosen in the list, then approved, rejected or dropped in one go, with one button that undoes it."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from app.errors import PageError, RunError
-from app.runs import row_edits
-from app.store.local_verdicts import Added
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
-from app.web.state import Look
+from app.web.state import RunView
+from app.web.tab_state import Undo
 
 MOST = 1_000
 """Rows that are chosen at once."""
 PAST = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
 
 
-@dataclass(frozen=True)
-class Undo:
-    """The last thing done with several rows of a run, in words, with the versions that undo it; none once it was undone."""
-
-    run: str
-    sentence: str
-    added: tuple[Added, ...] = ()
-    dropped: tuple[row_edits.Dropped, ...] = ()
-
-    @property
-    def number(self) -> int:
-        return len(self.added) + len(self.dropped)
-
-
-def selected(look: Look) -> list[str]:
+def selected(look: RunView) -> list[str]:
     """The ids of the rows of the run that are chosen and listed: what a filter hides is not acted upon unseen."""
     chosen = _chosen(look)
     wanted = filters.wanted(look) if chosen else None
     if look.run is None or wanted is None or wanted.narrowed.everything:
         return chosen
-    listed = look.desk.store.browse.among(look.run.id, wanted, chosen, majority=filters.by_majority(look))
+    listed = look.rows.fitting(wanted, chosen)
     return [row for row in chosen if row in listed]
 
 
-def _chosen(look: Look) -> list[str]:
+def _chosen(look: RunView) -> list[str]:
     """The ids of the rows of the run that were chosen, listed or not."""
-    chosen = look.place.get("selected") or ()
-    return [row for row in chosen if look.run is not None and row.startswith(f"{look.run.id}-")]
+    return [row for row in look.tab.review.selected if look.run is not None and row.startswith(f"{look.run.id}-")]
 
 
-def pick(look: Look, row: str, name: str, *, here: bool) -> str:
+def pick(look: RunView, row: str, name: str, *, here: bool) -> str:
     """The box that chooses a row of the list."""
-    is_chosen = str(row in (look.place.get("selected") or ())).lower()
+    is_chosen = str(row in look.tab.review.selected).lower()
     key = 'data-key="x"' if here else ""
     return (
         f'<button type="button" role="checkbox" aria-checked="{is_chosen}" class="pick" aria-label="Select: {t(name)}"'
@@ -56,14 +40,14 @@ def pick(look: Look, row: str, name: str, *, here: bool) -> str:
     )
 
 
-def bar(look: Look) -> str:
+def bar(look: RunView) -> str:
     """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
     if look.run is None:
         return ""
-    chosen, undo = selected(look), look.place.get("undo")
+    chosen, undo = selected(look), look.tab.review.undo
     hidden = len(_chosen(look)) - len(chosen)
     done = ""
-    if isinstance(undo, Undo) and undo.run == look.run.id:
+    if undo is not None and undo.run == look.run.id:
         button = fragments.button("Undo", act="undo") if undo.number else ""
         done = f'<div class="done" role="status"><p>{t(undo.sentence)}</p>{button}</div>'
     unlisted = (
@@ -82,7 +66,7 @@ def bar(look: Look) -> str:
         f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
-    total = look.desk.store.browse.count(look.run.id, filters.wanted(look), majority=filters.by_majority(look))
+    total = look.rows.count(filters.wanted(look))
     every = fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else ""
     clear = every + fragments.button("Select none", act="select-none")
     return (
@@ -102,7 +86,7 @@ def act_on(act: Act) -> Done | None:
         case "select-all":
             return _select_all(act)
         case "select-none":
-            return Done(place={"selected": (), "anchor": ""})
+            return Done(own=replace(act.tab.review, selected=(), anchor=""))
         case "bulk":
             return _bulk(act)
         case "undo":
@@ -113,7 +97,7 @@ def act_on(act: Act) -> Done | None:
 def _select(act: Act) -> Done:
     """Chooses a row, or leaves it; with shift, all from the one that was chosen before it as well."""
     look, row = act.look, act.row().id
-    chosen, anchor = selected(look), str(act.place.get("anchor") or "")
+    chosen, anchor = selected(look), act.tab.review.anchor
     if act.text("shift", "") and anchor and anchor != row:
         listed = dict.fromkeys([*chosen, *_between(look, anchor, row)])
     elif row in chosen:
@@ -122,7 +106,7 @@ def _select(act: Act) -> Done:
         listed = dict.fromkeys([*chosen, row])
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Do something with these first.")
-    return Done(place={"selected": tuple(listed), "anchor": row})
+    return Done(own=replace(act.tab.review, selected=tuple(listed), anchor=row))
 
 
 def _select_all(act: Act) -> Done:
@@ -130,45 +114,42 @@ def _select_all(act: Act) -> Done:
     look = act.look
     if look.run is None:
         return Done()
-    listed = look.desk.store.browse.page(
-        look.run.id, filters.wanted(look), 0, MOST + 1, majority=filters.by_majority(look)
-    )
+    listed = look.rows.search(filters.wanted(look), 0, MOST + 1)
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
-    return Done(place={"selected": tuple(listed), "anchor": ""})
+    return Done(own=replace(act.tab.review, selected=tuple(listed), anchor=""))
 
 
-def _between(look: Look, row_id: str, until: str) -> list[str]:
+def _between(look: RunView, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
-    assert look.run is not None
-    browse, query, majority = look.desk.store.browse, filters.wanted(look), filters.by_majority(look)
-    positions = [browse.place(look.run.id, query, row, majority=majority) for row in (row_id, until)]
+    query = filters.wanted(look)
+    positions = [look.rows.index_in(query, row) for row in (row_id, until)]
     known = sorted(position for position in positions if position is not None)
     if len(known) < 2:
         return [until]
     if known[1] - known[0] >= MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
-    return browse.page(look.run.id, query, known[0], known[1] - known[0] + 1, majority=majority)
+    return look.rows.search(query, known[0], known[1] - known[0] + 1)
 
 
 def _bulk(act: Act) -> Done:
     """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
-    word, look, store = act.text("word"), act.look, act.desk.store
+    word, look = act.text("word"), act.look
     if word not in PAST:
         raise PageError
     if not (chosen := selected(look)) or look.run is None:
         return Done()
-    blind = store.reviews.blind_of(chosen)
+    blind = look.reviews.blind(chosen)
     rows = [row for row in chosen if row not in blind]
     if word == "drop":
-        dropped, kept = row_edits.drop_all(store, look.run, rows)
+        dropped, kept = look.rows.drop_all(rows)
         undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
-        if rows and not (who := act.desk.reviewer(act.browser, deciding=True)):
-            return Done(place={"naming": dict(act.data)})
-        added = store.quick.decide_all(rows, who, word) if rows else []
+        if rows and not (who := act.state.reviewer(act.browser, deciding=True)):
+            return Done(own=replace(act.tab.review, pending=dict(act.data)))
+        added = look.reviews.decide_all(rows, who, word) if rows else []
         undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
-    return Done(place={"undo": undo, "selected": (), "anchor": ""})
+    return Done(own=replace(act.tab.review, undo=undo, selected=(), anchor=""))
 
 
 def _sentence(word: str, number: int, blind: int, kept: int) -> str:
@@ -191,15 +172,15 @@ def _was(number: int) -> str:
 def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
     was told of them is not known until then."""
-    undo, store = act.place.get("undo"), act.desk.store
-    if not isinstance(undo, Undo) or undo.run != act.run_id or not undo.number:
+    undo, look = act.tab.review.undo, act.look
+    if undo is None or undo.run != act.run_id or not undo.number:
         return Done()
-    job = act.desk.jobs.of(undo.run)
+    job = act.state.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
-    number = store.quick.take_back(undo.added) if undo.added else row_edits.keep_all(store, undo.dropped)
+    number = look.reviews.take_back(undo.added) if undo.added else look.rows.keep_all(undo.dropped)
     left = undo.number - number
     message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:
         message += f" {count(left, 'row')} {_was(left)} changed meanwhile and {'stays' if left == 1 else 'stay'} so."
-    return Done(place={"undo": Undo(undo.run, message)})
+    return Done(own=replace(act.tab.review, undo=Undo(undo.run, message)))

@@ -1,16 +1,16 @@
 """What people said of a row, a part for each reviewer under it, and how an undecided row is settled."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from app.errors import PageError, RunError
-from app.review import reviewed_rows
-from app.store.pushes import OWN
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Done
 from app.web.pages.review import verdict
-from app.web.state import Look, person_name
+from app.web.run_reviews import given_in_app
+from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
 from feedback.response_order import letter
@@ -30,7 +30,7 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def opinions(look: Look, judged: Judged) -> str:
+def opinions(look: RunView, judged: Judged) -> str:
     """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
         return ""
@@ -80,7 +80,7 @@ def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
         pill = fragments.pill(*DECIDED[review.decision]) if review.decision else fragments.pill("no decision")
     else:
         pill = fragments.pill(review.status)
-    where = "in the app" if review.reviewer_id.startswith(OWN) else "in Argilla"
+    where = "in the app" if given_in_app(review) else "in Argilla"
     blind = ", without the labeller's ratings in sight" if review.blind else ""
     when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
     lines = "".join(
@@ -183,16 +183,16 @@ def act_on(act: Act) -> Done | None:
     look, row = act.look, act.row().id
     if look.run is None or verdict.hidden(look, [row]):
         raise RunError("This row is of the blind audit: judge it yourself first.")
-    judged = reviewed_rows.judged_of(act.desk.store, look.run, [row])[row]
+    judged = look.rows.reviewed([row])[row]
     if act.word == "unsettle":
-        undone = act.desk.store.settlements.undo(row)
-        return Done(place={"row": row}, toast="Settlement undone." if undone else "")
+        undone = look.reviews.unsettle(row)
+        return Done(row=row, toast="Settlement undone." if undone else "")
     decision = act.text("decision")
     if decision not in SETTLES:
         raise PageError
     if judged.settled is None and judged.decision != "unsure":
         raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
-    if not (who := act.desk.reviewer(act.browser, deciding=True)):
-        return Done(place={"row": row, "naming": dict(act.data)})
-    act.desk.store.settlements.settle(row, decision, who)
-    return Done(place={"row": row}, toast=f"Settled as {DECIDED[decision][0]}.")
+    if not (who := act.state.reviewer(act.browser, deciding=True)):
+        return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
+    look.reviews.settle(row, decision, who)
+    return Done(row=row, toast=f"Settled as {DECIDED[decision][0]}.")

@@ -1,16 +1,16 @@
 """Which rows the page Review shows: search, filters and order, as fields over the rows."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import gradio as gr
 
-from app.store.pushes import OWN
 from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
-from app.web.state import Look
+from app.web.state import RunView
 from tasks.response_flags import MEANINGS
 
 Choices = list[tuple[str, str]]
@@ -66,7 +66,7 @@ def build(board: Board) -> None:
     for name in FILTERS:
         board.changes(f"browse.{name}", asked)
     board.dress(bar, lambda look: gr.update(visible=bool(look.counts.answered)))
-    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.place.get("filters"))))
+    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.tab.review.filters)))
     board.part(left_out)
 
 
@@ -86,16 +86,16 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
 
 def asked(act: Act) -> Done:
     """Something else is looked for: from the first row on, but for one whose correction is being written."""
-    return Done(place={"offset": 0} if act.place.get("correcting") else {"offset": 0, "row": ""})
+    return Done(row=None if act.tab.review.correcting else "", offset=0)
 
 
 def more(act: Act) -> Done:
     """Shows the filters of the second line, or takes them away; what is chosen there stays."""
-    return Done(place={"filters": not act.place.get("filters")})
+    return Done(own=replace(act.tab.review, filters=not act.tab.review.filters))
 
 
-def more_label(look: Look) -> str:
-    if look.place.get("filters"):
+def more_label(look: RunView) -> str:
+    if look.tab.review.filters:
         return "Fewer filters"
     number = sum(name in MORE for name in chosen(look))
     return f"More filters ({number})" if number else "More filters"
@@ -104,7 +104,7 @@ def more_label(look: Look) -> str:
 def clear(act: Act) -> Done:
     """Everything is shown again, in the order that is chosen."""
     order = str(act.filled.get("browse.order") or "")
-    return Done(fill={**act.filled, **nothing(), "browse.order": order}, place={"offset": 0})
+    return Done(fill={**act.filled, **nothing(), "browse.order": order}, offset=0)
 
 
 def act_on(act: Act) -> Done | None:
@@ -115,7 +115,7 @@ def act_on(act: Act) -> Done | None:
 def lead_to(act: Act, fields: Mapping[str, str]) -> Done:
     """The page Review with these filters and no others."""
     fill = {**act.filled, **nothing(), **{f"browse.{name}": value for name, value in fields.items()}}
-    return Done(fill=fill, place={"row": "", "offset": 0, "filters": True}, page="review")
+    return Done(row="", offset=0, page="review", fill=fill, own=replace(act.tab.review, filters=True))
 
 
 def nothing() -> dict[str, str]:
@@ -123,25 +123,20 @@ def nothing() -> dict[str, str]:
     return {f"browse.{name}": "" for name in FILTERS}
 
 
-def by_majority(look: Look) -> bool:
-    """True where the majority of reviewers decides a row."""
-    return look.recipe is None or look.recipe.merge.decision == "majority"
-
-
 # -- what there is to choose
 
 
-def aspects(look: Look) -> Any:
-    names = look.desk.store.browse.aspects(look.run.id) if look.run else []
+def aspects(look: RunView) -> Any:
+    names = look.rows.aspects() if look.run else []
     return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
 
 
-def models(look: Look) -> Any:
-    names = look.desk.store.browse.models(look.run.id) if look.run else []
+def models(look: RunView) -> Any:
+    names = look.rows.models() if look.run else []
     return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
-def orders(look: Look) -> Any:
+def orders(look: RunView) -> Any:
     """The usual order first: that of the queue, once rows were sent to people."""
     default_orders: Choices = [("In their order", "")]
     if look.counts.sent:
@@ -149,13 +144,13 @@ def orders(look: Look) -> Any:
     return gr.update(choices=[*default_orders, *RATED_ORDERS])
 
 
-def reviewers(look: Look) -> Any:
-    names = look.desk.store.browse.reviewers(look.run.id) if look.run else []
+def reviewers(look: RunView) -> Any:
+    names = look.reviews.reviewers() if look.run else []
     return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
-def reasons(look: Look) -> Any:
-    names = look.desk.store.browse.reasons(look.run.id) if look.run else []
+def reasons(look: RunView) -> Any:
+    names = look.reviews.reasons() if look.run else []
     return gr.update(
         choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
         visible=bool(names),
@@ -166,44 +161,39 @@ def reason_label(reason: Reason) -> str:
     return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
 
 
-def samples(look: Look) -> Any:
+def samples(look: RunView) -> Any:
     return gr.update(visible=bool(look.counts.sent))
 
 
 # -- what is asked for
 
 
-def wanted(look: Look) -> Wanted:
+def wanted(look: RunView) -> Wanted:
     """What the fields ask for; what the run does not have counts for nothing."""
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
-    browse, run = look.desk.store.browse, look.run
     known: dict[str, Collection[str]] = {
         "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
         "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
     }  # fmt: skip
-    if run is not None:
-        for name, find in (("aspect", browse.aspects), ("model", browse.models), ("reviewer", browse.reviewers)):
-            known[name] = find(run.id) if fields[name] else []
-        known["reason"] = [item.name for item in browse.reasons(run.id)] if fields["reason"] else []
+    if look.run is not None:
+        finds = (("aspect", look.rows.aspects), ("model", look.rows.models), ("reviewer", look.reviews.reviewers))
+        for name, find in finds:
+            known[name] = find() if fields[name] else []
+        known["reason"] = [item.name for item in look.reviews.reasons()] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
     if not fields["order"] and look.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
-    return Wanted(**cast(Any, fields), person=person(look))
+    return Wanted(**cast(Any, fields), person=look.person)
 
 
-def person(look: Look) -> str:
-    """Whoever looks, as a reviewer's id: of whom rows of the blind audit are covered from."""
-    return OWN + look.desk.reviewer(look.browser)
-
-
-def chosen(look: Look) -> list[str]:
+def chosen(look: RunView) -> list[str]:
     """The names of what is looked for, without the order."""
     return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
 
 
-def left_out(look: Look) -> str:
+def left_out(look: RunView) -> str:
     """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
     if look.run is None or not look.counts.answered:
         return ""
@@ -211,7 +201,7 @@ def left_out(look: Look) -> str:
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]
     if not filters.tells and not by_ratings:
         return ""
-    number = look.desk.store.browse.covered(look.run.id, person(look))
+    number = look.reviews.number_covered(look.person)
     if not number:
         return ""
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
@@ -222,10 +212,9 @@ def left_out(look: Look) -> str:
     return fragments.note(f"{rows} {what}")
 
 
-def none_fits(look: Look) -> str:
+def none_fits(look: RunView) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
-    assert look.run is not None
-    looked_for, browse = wanted(look), look.desk.store.browse
+    looked_for = wanted(look)
     names = chosen(look)
     labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
     if len(names) < 2:
@@ -234,7 +223,7 @@ def none_fits(look: Look) -> str:
     for name in names:
         if looked_for.text and name != "text":
             continue  # texts would be read anew for each
-        fits = browse.count(look.run.id, looked_for.without(name), majority=by_majority(look))
+        fits = look.rows.count(looked_for.without(name))
         if fits:
             counts[name] = fits
     sentence = f"No row has all of this: {'; '.join(labels.values())}."
@@ -244,12 +233,12 @@ def none_fits(look: Look) -> str:
     return f"{sentence} " + " ".join(f"Without {labels[name]}: {count(counts[name], 'row')}." for name in best)
 
 
-def _described(look: Look, name: str, value: str) -> str:
+def _described(look: RunView, name: str, value: str) -> str:
     """A filter as it is named on the page."""
     if name == "text":
         return f"the text “{value.strip()[:80]}”"
     choices = {**FIRST, **MORE}[name][1]
     label = next((label for label, known in choices if known == value), value)
     if name == "reason" and look.run is not None:
-        label = next(reason_label(item) for item in look.desk.store.browse.reasons(look.run.id) if item.name == value)
+        label = next(reason_label(item) for item in look.reviews.reasons() if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

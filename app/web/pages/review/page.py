@@ -7,8 +7,6 @@ import gradio as gr
 
 from app.errors import PageError
 from app.review import argilla as review_argilla
-from app.runs.run_recipes import amend
-from app.store.pushes import audit_of
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
@@ -17,7 +15,8 @@ from app.web.html.fragments import attrs, count, t
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
-from app.web.state import Look
+from app.web.state import RunView
+from app.web.tab_state import ReviewPart
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
 from feedback.reviewed_row import Merging
 
@@ -97,21 +96,21 @@ def _similar(board: Board) -> None:
         )
 
 
-def _sending(look: Look) -> bool:
+def _sending(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "push"
 
 
-def _shows_settings(look: Look) -> bool:
+def _shows_settings(look: RunView) -> bool:
     """True where somebody wants them, or where something is wrong with what they hold."""
-    is_wrong = SETTINGS & look.place.get("problems", {}).keys()
-    return bool((look.place.get("settings") or is_wrong) and look.counts.answered)
+    is_wrong = SETTINGS & look.tab.problems.keys()
+    return bool((look.tab.review.settings or is_wrong) and look.counts.answered)
 
 
-def head(look: Look) -> str:
+def head(look: RunView) -> str:
     return fragments.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
 
 
-def ways(look: Look) -> str:
+def ways(look: RunView) -> str:
     """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
     if not look.counts.answered:
         return ""
@@ -120,7 +119,7 @@ def ways(look: Look) -> str:
     return f'<div class="ways">{argilla.link(look)}{button}</div>'
 
 
-def _line(look: Look) -> str:
+def _line(look: RunView) -> str:
     counts = look.counts
     if not counts.answered:
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
@@ -131,42 +130,41 @@ def _line(look: Look) -> str:
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
-def _waiting(look: Look) -> int:
+def _waiting(look: RunView) -> int:
     """Rows that a push would send; asked for once a glance."""
     if "waiting" not in look.noted:
         look.noted["waiting"] = _counted_waiting(look)
     return look.noted["waiting"]
 
 
-def _counted_waiting(look: Look) -> int:
+def _counted_waiting(look: RunView) -> int:
     if look.run is None:
         return 0
     pulled = look.job.pulled if look.job is not None else None
     if pulled is not None and pulled.missing:
         return look.counts.answered
     try:
-        name = review_argilla.dataset_of(look.desk.store, look.run, form_values.review_of(look.filled))
+        return look.reviews.waiting(form_values.review_of(look.filled))
     except FormError:
         return look.counts.answered
-    return look.desk.store.reviews.waiting(look.run.id, review_argilla.argilla_name(look.desk.settings), name)
 
 
-def send_words(look: Look) -> str:
+def send_words(look: RunView) -> str:
     waiting = 0 if look.busy else _waiting(look)
     return f"Send {count(waiting, 'row')}" if waiting else ""
 
 
-def rename_words(look: Look) -> str:
+def rename_words(look: RunView) -> str:
     free = look.job.free_name if look.job is not None and not look.busy else ""
     return f"Send as {free}" if free else ""
 
 
-def take_out_words(look: Look) -> str:
+def take_out_words(look: RunView) -> str:
     sent = look.job.sent if look.job is not None and not look.busy else None
     return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
 
 
-def advice(look: Look) -> str:
+def advice(look: RunView) -> str:
     """What to do about records of rows that are no more."""
     notice = ""
     sent = look.job.sent if look.job is not None and not look.busy else None
@@ -178,7 +176,7 @@ def advice(look: Look) -> str:
     return notice
 
 
-def audit(look: Look) -> str:
+def audit(look: RunView) -> str:
     """What the choice of how the audit goes comes to for this run, and why."""
     rows = look.counts.answered
     if look.run is None or not rows:
@@ -187,9 +185,9 @@ def audit(look: Look) -> str:
         review = form_values.review_of(look.filled)
     except FormError:
         return ""
-    sealed = look.desk.store.reviews.sealed_blind(look.run.id)
+    sealed = look.reviews.sealed_blind()
     blind = review.is_blind(rows, sealed)
-    size = f"{count(rows, 'row')}: the audit ({audit_of(rows):,} of them) goes"
+    size = f"{count(rows, 'row')}: the audit ({look.reviews.audit_size(rows):,} of them) goes"
     if blind:
         message = f"{size} without ratings and reasons, so that people judge on their own."
     elif review.blind_audit != "auto":
@@ -206,19 +204,17 @@ def audit(look: Look) -> str:
     return fragments.note(message)
 
 
-def shape(look: Look) -> str:
+def shape(look: RunView) -> str:
     """What a record will hold, in words."""
     if look.run is None or look.recipe is None:
         return ""
-    seen = look.desk.store.rows.page(look.run.id, 0, 50)
+    seen = look.rows.page(0, 50)
     if not seen:
         return ""
     recipe = look.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=form_values.review_of(look.filled))
-    description = review_argilla.described(
-        shape_of(seen), review_argilla.with_audit(look.desk.store, look.run, recipe, look.counts.answered)
-    )
+    description = review_argilla.described(shape_of(seen), look.reviews.with_audit(recipe, look.counts.answered))
     fields, questions = (
         "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
     )
@@ -237,14 +233,19 @@ def pressed(act: Act) -> Done | None:
     if (done := bulk_actions.act_on(act) or filters.act_on(act)) is not None:
         return done
     done = verdict.say(act) or decisions.act_on(act)
-    return replace(done, place={**done.place, "undo": None}) if done is not None else None
+    return replace(done, own=replace(_own(act, done), undo=None)) if done is not None else None
+
+
+def _own(act: Act, done: Done) -> ReviewPart:
+    """The part of this page, once that is done."""
+    return done.own if isinstance(done.own, ReviewPart) else act.tab.review
 
 
 def turn(act: Act) -> Done:
     """The settings are shown, or put away again."""
     if act.word != "settings":
         raise PageError
-    return Done(place={"settings": not _shows_settings(act.look)})
+    return Done(own=replace(act.tab.review, settings=not _shows_settings(act.look)))
 
 
 def browse(act: Act) -> Done:
@@ -254,39 +255,44 @@ def browse(act: Act) -> Done:
     )  # before the verdict, by which a row may leave the list
     drafts = verdict.written(act)
     done = pressed(act) or _turned(act)
-    moves = {"row": following} if following and "naming" not in done.place else {}
+    own = _own(act, done)
+    decided = own.pending is act.tab.review.pending  # and the reviewer's name is not asked for first
     messages = [done.toast]
-    if onward and not following and "naming" not in done.place:
+    if onward and not following and decided:
         messages.append("That was the last row of the list.")
-    if drafts and act.word == "say":
+    if drafts is not None and act.word == "say":
         messages.append("What you wrote is kept: Correct brings it back.")
-    return replace(done, place={**drafts, **done.place, **moves}, toast=" ".join(filter(None, messages)))
+    if drafts is not None:
+        own = replace(own, drafts=drafts)
+    row = following if following and decided else done.row
+    return replace(done, row=row, own=own, toast=" ".join(filter(None, messages)))
 
 
 def _turned(act: Act) -> Done:
     """Another row or page, or the same row as it is or as it reads."""
     match act.word:
         case "page":
-            return Done(place={"offset": act.number("offset", 0, MOST_ROWS), "row": ""})
+            return Done(row="", offset=act.number("offset", 0, MOST_ROWS))
         case "open":
-            return Done(place={"row": act.row().id, "correcting": ""})
+            return Done(row=act.row().id, own=replace(act.tab.review, correcting=None))
         case "step":
             by = -1 if act.text("by") == "-1" else 1
-            return Done(place={"row": beside(act.look, act.row().id, by) or act.row().id, "correcting": ""})
+            return Done(
+                row=beside(act.look, act.row().id, by) or act.row().id, own=replace(act.tab.review, correcting=None)
+            )
         case "raw":
             row = act.row().id
-            return Done(place={"raw": "" if act.place.get("raw") == row else row, "row": row})
+            return Done(row=row, own=replace(act.tab.review, raw="" if act.tab.review.raw == row else row))
     raise PageError
 
 
 def send(act: Act, name: str = "", *, withdraw: bool = False) -> Done:
     """Sends the rows, as the fields here say."""
-    run = act.desk.store.runs.get(act.run_id)
-    changed = amend(
-        act.desk.store, run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
+    changed = act.state.amend(
+        act.run, review=form_values.review_of(act.filled), merge=form_values.merging_of(act.filled),
         embedder=form_values.embedder_of(act.filled),
     )  # fmt: skip
-    act.desk.jobs.push(changed, act.desk.keys(act.browser), name, withdraw=withdraw)
+    act.state.jobs.push(changed, act.state.keys(act.browser), name, withdraw=withdraw)
     return Done()
 
 
@@ -304,10 +310,10 @@ def take_out(act: Act) -> Done:
 def merge(act: Act) -> Done:
     """The run's verdicts are merged by the rule that was chosen, at once."""
     if act.run_id:
-        amend(act.desk.store, act.desk.store.runs.get(act.run_id), merge=form_values.merging_of(act.filled))
+        act.state.amend(act.run, merge=form_values.merging_of(act.filled))
     return Done()
 
 
 def pull(act: Act) -> Done:
-    act.desk.jobs.pull(act.desk.store.runs.get(act.run_id))
+    act.state.jobs.pull(act.run)
     return Done()

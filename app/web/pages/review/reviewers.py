@@ -1,14 +1,15 @@
 """Who reviews in Argilla, and one more: a name, and a link to send."""
 
+from dataclasses import replace
+
 import gradio as gr
 
-from app.review.argilla import Invited
 from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.review import argilla
-from app.web.state import Look
+from app.web.state import RunView
 from feedback.argilla.push import review_path
 from feedback.argilla.reviewers import LONGEST_NAME
 from tasks.errors import ClaywrightError
@@ -31,17 +32,17 @@ def build(board: Board) -> None:
         board.act(event, invite, extra=[name])
 
 
-def _workspace(look: Look) -> str:
+def _workspace(look: RunView) -> str:
     sent = argilla.pushes(look)
-    return str(sent[0]["workspace"]) if sent else look.desk.settings.argilla_workspace or ""
+    return str(sent[0]["workspace"]) if sent else look.state.settings.argilla_workspace or ""
 
 
-def reviewers(look: Look) -> str:
+def reviewers(look: RunView) -> str:
     """Who may review where the rows are, or will be."""
-    if look.desk.standby.argilla.state != "ready":
+    if look.state.standby.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
-    names = look.desk.reviewers(_workspace(look))
-    own = not look.desk.settings.argilla_url
+    names = look.state.reviewers(_workspace(look))
+    own = not look.state.settings.argilla_url
     lines = "".join(
         f"<li><b>{t(name)}</b>"
         + (f'<button type="button" {attrs(act="again", name=name)}>New link</button>' if own else "")
@@ -54,10 +55,10 @@ def reviewers(look: Look) -> str:
     return listed + fragments.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
 
 
-def invited(look: Look) -> str:
+def invited(look: RunView) -> str:
     """The link for whoever was added last, with what to do with it."""
-    invitation = look.place.get("invited")
-    if not isinstance(invitation, Invited):
+    invitation = look.tab.review.invited
+    if invitation is None:
         return ""
     how = (
         f"Send this link to {invitation.name}. It signs them in once, within a week, in their own browser on this machine."
@@ -80,11 +81,11 @@ def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
     sent = argilla.pushes(look)
     to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
     try:
-        invitation = act.desk.invite(name, _workspace(look), to, anew=anew)
+        invitation = act.state.invite(name, _workspace(look), to, anew=anew)
     except ClaywrightError as error:
         raise FormError(PLACE, str(error)) from error
     toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."
-    return Done(place={"invited": invitation}, toast=toast)
+    return Done(own=replace(act.tab.review, invited=invitation), toast=toast)
 
 
 def invite(act: Act) -> Done:

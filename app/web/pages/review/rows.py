@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from app.errors import RunError
-from app.review import reviewed_rows
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
 from feedback.reviewed_row import Judged
 from feedback.types import Rating
 from tasks.columns.conversations import readable
@@ -21,7 +19,7 @@ PAGE = 10
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
-def rows(look: Look) -> str:
+def rows(look: RunView) -> str:
     """The rows of the run that are asked for, a page of them, and one in full."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
@@ -30,77 +28,64 @@ def rows(look: Look) -> str:
     if chosen is None:
         clear = fragments.button("Clear filters", "press", act="clear-filters")
         return fragments.empty("No row fits", filters.none_fits(look), press=clear)
-    numbers = look.desk.store.rows.numbers(look.run.id, [judged.row.id for judged in [*page, chosen]])
+    numbers = look.rows.numbers([judged.row.id for judged in [*page, chosen]])
     at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
     turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
     detail = _detail(look, chosen, numbers[chosen.row.id], turns)
     return f'<div class="split">{_list(look, page, chosen, offset, total, numbers)}{detail}</div>'
 
 
-def beside(look: Look, row_id: str, by: int) -> str:
+def beside(look: RunView, row_id: str, by: int) -> str:
     """The id of the row before (-1) or after (1) that one in what is listed; "" where there is none.
 
     From a row that is no longer listed it leads to the first row of the page that is open.
     """
-    assert look.run is not None
-    store, query = look.desk.store, filters.wanted(look)
+    query = filters.wanted(look)
     if query.everything:
-        index = _place(look, row_id)
-        page = store.rows.page(look.run.id, index + by, 1) if index is not None and index + by >= 0 else []
+        index = look.rows.index(row_id)
+        page = look.rows.page(index + by, 1) if index is not None and index + by >= 0 else []
         return page[0].id if page else ""
-    majority = look.recipe is None or look.recipe.merge.decision == "majority"
-    index = store.browse.place(look.run.id, query, row_id, majority=majority)
-    to = int(look.place.get("offset") or 0) if index is None else index + by
-    ids = store.browse.page(look.run.id, query, to, 1, majority=majority) if to >= 0 else []
+    index = look.rows.index_in(query, row_id)
+    to = look.tab.offset if index is None else index + by
+    ids = look.rows.search(query, to, 1) if to >= 0 else []
     return ids[0] if ids else ""
 
 
-def shown(look: Look) -> tuple[list[Judged], int, int]:
+def shown(look: RunView) -> tuple[list[Judged], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
-    assert look.run is not None
-    store, query, row = look.desk.store, filters.wanted(look), str(look.place.get("row") or "")
-    offset = int(look.place.get("offset") or 0)
+    query, row = filters.wanted(look), look.tab.row
+    offset = look.tab.offset
     if query.everything:
         total = look.counts.made
-        if row and (index := _place(look, row)) is not None:
+        if row and (index := look.rows.index(row)) is not None:
             offset = index // PAGE * PAGE
         offset = offset if offset < total else 0
-        return reviewed_rows.judged_page(store, look.run, offset, PAGE), offset, total
-    majority = filters.by_majority(look)
-    if not (total := store.browse.count(look.run.id, query, majority=majority)):
+        return look.rows.reviewed_page(offset, PAGE), offset, total
+    if not (total := look.rows.count(query)):
         return [], 0, 0
-    ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
+    ids = look.rows.search(query, offset, PAGE)
     if not ids or (row and row not in ids):
-        index = store.browse.place(look.run.id, query, row, majority=majority)
+        index = look.rows.index_in(query, row)
         offset = offset if index is None and offset < total else (index or 0) // PAGE * PAGE
-        ids = store.browse.page(look.run.id, query, offset, PAGE, majority=majority)
-    judged = reviewed_rows.judged_of(store, look.run, ids)
+        ids = look.rows.search(query, offset, PAGE)
+    judged = look.rows.reviewed(ids)
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
-def _chosen(look: Look, page: list[Judged]) -> Judged | None:
+def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
-    assert look.run is not None
-    row = str(look.place.get("row") or "")
+    row = look.tab.row
     chosen = next((judged for judged in page if judged.row.id == row), None)
-    if chosen is None and row and _place(look, row) is not None:
-        chosen = reviewed_rows.judged_of(look.desk.store, look.run, [row]).get(row)
+    if chosen is None and row and look.rows.index(row) is not None:
+        chosen = look.rows.reviewed([row]).get(row)
     return chosen or (page[0] if page else None)
 
 
-def _place(look: Look, row: str) -> int | None:
-    try:
-        stored = look.desk.store.rows.get(row)
-    except RunError:
-        return None
-    if look.run is None or not stored.id.startswith(f"{look.run.id}-"):
-        return None
-    return look.desk.store.rows.place(stored)
-
-
-def _list(look: Look, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]) -> str:
+def _list(
+    look: RunView, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]
+) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
-    sent, hidden = look.desk.store.reviews.were_sent(ids), verdict.hidden(look, ids)
+    sent, hidden = look.reviews.sent(ids), verdict.hidden(look, ids)
     items = "".join(
         _entry(
             look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
@@ -129,7 +114,7 @@ def _means(judged: Judged) -> list[float | None]:
     return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
-def _entry(look: Look, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
+def _entry(look: RunView, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{fragments.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
@@ -167,11 +152,11 @@ def _status(judged: Judged, sent: bool) -> str:
     return fragments.pill("waiting", "info") if sent else fragments.pill("not sent")
 
 
-def _detail(look: Look, judged: Judged, number: int, turns: str) -> str:
+def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
-    row, raw = judged.row, look.place.get("raw") == judged.row.id
-    sent = look.desk.store.reviews.were_sent([row.id])
+    row, raw = judged.row, look.tab.review.raw == judged.row.id
+    sent = look.reviews.sent([row.id])
     conversation = "".join(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)

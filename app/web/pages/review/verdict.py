@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from app.errors import PageError, RunError
-from app.review import reviewed_rows
 from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs, t
 from app.web.page_builder import Act, Board, Do, Done
 from app.web.saved import LONGEST_NAME, named
-from app.web.state import Look, person_name
+from app.web.state import RunView, person_name
+from app.web.tab_state import Correction, Draft, ReviewPart
 from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
 from feedback.response_order import letter, slots
@@ -51,7 +51,7 @@ def build_name(board: Board, pressed: Do) -> None:
             )  # fmt: skip
             me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
         board.problem("name")
-    board.dress(who, lambda look: gr.update(visible=look.place.get("naming") is not None))
+    board.dress(who, lambda look: gr.update(visible=look.tab.review.pending is not None))
     for event in (me.click, name.submit):
         board.act(event, partial(be, do=pressed), extra=[name])
 
@@ -96,21 +96,27 @@ def build(board: Board) -> None:
     board.act(leave.click, leave_it, extra=fields)
 
 
-def name_of(look: Look) -> str:
+def name_of(look: RunView) -> str:
     """The reviewer's name of what is decided here; "" where that is not known yet."""
-    return look.desk.reviewer(look.browser)
+    return look.reviewer
 
 
-def correcting(look: Look) -> str:
+def _correction(look: RunView) -> Correction | None:
+    """The correction that is being written; None where there is none of the row that is open."""
+    correction = look.tab.review.correcting
+    return correction if correction is not None and correction.row == look.tab.row else None
+
+
+def correcting(look: RunView) -> str:
     """The row that is being corrected; "" for none."""
-    row = str(look.place.get("correcting") or "")
-    return row if row and row == look.place.get("row") else ""
+    correction = _correction(look)
+    return correction.row if correction is not None else ""
 
 
-def hidden(look: Look, row_ids: Sequence[str]) -> set[str]:
+def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
     """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
-    blind = look.desk.store.reviews.blind_of(row_ids)
-    return blind - look.desk.store.quick.decided(blind, name_of(look)) if blind else blind
+    blind = look.reviews.blind(row_ids)
+    return blind - look.reviews.decided(blind, name_of(look)) if blind else blind
 
 
 def covered(judged: Judged) -> Judged:
@@ -119,39 +125,40 @@ def covered(judged: Judged) -> Judged:
     return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
 
 
-def letters(look: Look, row: Row) -> dict[int, str]:
+def letters(look: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
-    order = look.desk.store.reviews.arrangements([row.id]).get(row.id, [])
+    order = look.reviews.order(row.id)
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
-def letter_of(look: Look, row_id: str, index: int) -> str:
+def letter_of(look: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
-    order = look.desk.store.reviews.arrangements([row_id]).get(row_id, [])
+    order = look.reviews.order(row_id)
     return letter(order.index(index) if index in order else index)
 
 
-def corrected(look: Look, judged: Judged) -> int:
-    """The place of the response that is being corrected."""
-    of = look.place.get("of")
-    return of if isinstance(of, int) and 0 <= of < len(judged.row.responses) else 0
+def corrected(look: RunView, judged: Judged) -> int:
+    """Which response is being corrected."""
+    correction = look.tab.review.correcting
+    return correction.index if correction is not None and 0 <= correction.index < len(judged.row.responses) else 0
 
 
-def _judged(look: Look, row_id: str) -> Judged | None:
-    by_id = reviewed_rows.judged_of(look.desk.store, look.run, [row_id]) if look.run is not None else {}
+def _judged(look: RunView, row_id: str) -> Judged | None:
+    by_id = look.rows.reviewed([row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
 
 
-def _begun(look: Look) -> tuple[str, str]:
+def _begun(look: RunView) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
-    return look.place.get("corrected", ("", "")) if correcting(look) else ("", "")
+    correction = _correction(look)
+    return (correction.instruction, correction.response) if correction is not None else ("", "")
 
 
-def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
+def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
-    verdicts = look.desk.store.reviews.verdicts([judged.row.id])[judged.row.id]
+    verdicts = look.reviews.verdicts(judged.row.id)
     own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
@@ -159,23 +166,25 @@ def _to_correct(look: Look, judged: Judged, focus: int | None) -> int:
     return best_response(judged.row, judged.ratings) if focus is None else focus
 
 
-def _decided(look: Look, row_id: str) -> dict[str, tuple[str, ...]]:
+def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
     """The decision and the texts of each reviewer of a row; of a row that is covered this browser's own alone."""
     own = name_of(look) if hidden(look, [row_id]) else ""
     return {
         verdict.reviewer: tuple(
             str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
         )
-        for verdict in look.desk.store.reviews.verdicts([row_id])[row_id]
+        for verdict in look.reviews.verdicts(row_id)
         if verdict.status == "submitted" and (not own or verdict.reviewer == own)
     }
 
 
-def meanwhile(look: Look) -> str:
+def meanwhile(look: RunView) -> str:
     """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
-    row = correcting(look)
-    before, now = look.place.get("before", {}), _decided(look, row) if row else {}
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)] if row else []
+    correction = _correction(look)
+    if correction is None:
+        return ""
+    before, now = correction.decided, _decided(look, correction.row)
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if not changed:
         return ""
     what = {"approve": "approved it", "reject": "rejected it", "unsure": "was unsure", "": "took the verdict back"}
@@ -188,25 +197,37 @@ def meanwhile(look: Look) -> str:
     return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
 
 
-def written(act: Act) -> dict[str, Any]:
-    """A correction that is left for something else, as the tab remembers it: coming back to the row brings it back."""
-    row, texts = correcting(act.look), act.data.get("written")
-    if not row or not isinstance(texts, list) or len(texts) != 2 or not all(isinstance(text, str) for text in texts):
-        return {}
-    if tuple(texts) == _begun(act.look) or sum(map(len, texts)) > LONGEST_DRAFT:
-        return {}
-    drafts = {name: kept for name, kept in act.place.get("drafts", {}).items() if name != row}
+def written(act: Act) -> dict[str, Draft] | None:
+    """The drafts with a correction that is left for something else: coming back to the row brings it back. None where
+    nothing was written."""
+    look, texts = act.look, act.data.get("written")
+    correction = _correction(look)
+    if (
+        correction is None
+        or not isinstance(texts, list)
+        or len(texts) != 2
+        or not all(isinstance(x, str) for x in texts)
+    ):
+        return None
+    if tuple(texts) == _begun(look) or sum(map(len, texts)) > LONGEST_DRAFT:
+        return None
+    drafts = {row: draft for row, draft in act.tab.review.drafts.items() if row != correction.row}
     newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
-    return {"drafts": {**newest, row: (act.place.get("of"), (texts[0], texts[1]))}}
+    return {**newest, correction.row: Draft(correction.index, texts[0], texts[1])}
 
 
-def _without_draft(act: Act) -> dict[str, Any]:
-    """The place once a correction is over."""
-    row, drafts = correcting(act.look), act.place.get("drafts", {})
-    return {"correcting": "", "drafts": {name: kept for name, kept in drafts.items() if name != row}}
+def _without_draft(act: Act) -> ReviewPart:
+    """The page's part once a correction is over."""
+    over = correcting(act.look)
+    drafts = {row: draft for row, draft in act.tab.review.drafts.items() if row != over}
+    return replace(act.tab.review, correcting=None, drafts=drafts)
 
 
-def _choice(look: Look) -> Any:
+def _without_correction(act: Act) -> ReviewPart:
+    return replace(act.tab.review, correcting=None)
+
+
+def _choice(look: RunView) -> Any:
     """The choice of the response to correct, where there are several."""
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or len(judged.row.responses) < 2:
@@ -215,7 +236,7 @@ def _choice(look: Look) -> Any:
     return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
 
 
-def _name_of(look: Look) -> str:
+def _name_of(look: RunView) -> str:
     """What the field of the correction is called."""
     judged = _judged(look, correcting(look)) if correcting(look) else None
     if judged is None or not judged.row.responses:
@@ -238,9 +259,9 @@ def _texts(judged: Judged, of: int) -> tuple[str, str]:
     return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
-def bar(look: Look, judged: Judged) -> str:
+def bar(look: RunView, judged: Judged) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
-    answers = look.desk.store.quick.of(judged.row.id, name_of(look))
+    answers = look.reviews.answers(judged.row.id, name_of(look))
     buttons = "".join(
         f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
         f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
@@ -270,10 +291,10 @@ def _switch(name: str, label: str) -> str:
     return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
 
 
-def stars(look: Look, judged: Judged, index: int) -> str:
+def stars(look: RunView, judged: Judged, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
-    rating = look.desk.store.quick.of(judged.row.id, name_of(look)).get(rating_question(aspect, index))
+    rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
     buttons = "".join(
         f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
         f' tabindex="{0 if value == (rating or 1) else -1}"'
@@ -285,7 +306,7 @@ def stars(look: Look, judged: Judged, index: int) -> str:
     return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
 
 
-def aspect_of(look: Look) -> str:
+def aspect_of(look: RunView) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
     recipe = look.recipe
     return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
@@ -301,48 +322,51 @@ def _rated(answers: Any) -> bool:
 def say(act: Act) -> Done | None:
     """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
     if act.word == "rename":
-        return Done(place={"naming": {}})
+        return Done(own=replace(act.tab.review, pending={}))
     if act.word not in ("say", "rate", "unsay", "correct"):
         return None
-    look, quick, pressed = act.look, act.desk.store.quick, act.row()
+    look, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
-    who = act.desk.reviewer(act.browser, deciding=decides)
+    who = act.state.reviewer(act.browser, deciding=decides)
     if not who and decides:
-        return Done(place={"row": row, "naming": dict(act.data)})
+        return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
     blind = bool(hidden(look, [row]))
     match act.word:
         case "say":
             decision = act.text("said")
             if decision not in [word for word, _, _ in DECISIONS]:
                 raise PageError
-            quick.say(row, who, {DECISION: decision}, {}, blind=blind)
-            return Done(place={"row": row, "correcting": ""})
+            look.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
+            return Done(row=row, own=_without_correction(act))
         case "rate":
             index = act.number("place", 0, len(pressed.responses) - 1)
             question = rating_question(aspect_of(look), index)
             value = act.number("value", 1, 5)
-            again = quick.of(row, who).get(question) == value
-            suggested = None if blind else opinion(look.desk.store.ratings.of([row])[row], index, aspect_of(look))
+            again = look.reviews.answers(row, who).get(question) == value
+            suggested = None if blind else opinion(look.rows.ratings(row), index, aspect_of(look))
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
-            quick.say(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
-            return Done(place={"row": row})
+            look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            return Done(row=row)
         case "unsay":
-            quick.say(row, who, dict.fromkeys(quick.of(row, who)), {}, status="discarded", blind=blind)
-            return Done(place={"row": row, "correcting": ""}, toast="Taken back.")
+            look.reviews.answer(
+                row, who, dict.fromkeys(look.reviews.answers(row, who)), {}, status="discarded", blind=blind
+            )
+            return Done(row=row, own=_without_correction(act), toast="Taken back.")
         case "correct":
             if correcting(look) == row:
-                return Done(place={"correcting": ""})
+                return Done(own=_without_correction(act))
             if (judged := _judged(look, row)) is None:
-                return Done(place={"row": row})
-            correction = {"row": row, "correcting": row, "before": _decided(look, row)}
-            if draft := look.place.get("drafts", {}).get(row):
-                return Done(
-                    place={**correction, "of": draft[0], "corrected": draft[1]}, toast="What you wrote is here again."
-                )
+                return Done(row=row)
+            decided = _decided(look, row)
+            if draft := act.tab.review.drafts.get(row):
+                correction = Correction(row, draft.index, draft.instruction, draft.response, decided)
+                own = replace(act.tab.review, correcting=correction)
+                return Done(row=row, own=own, toast="What you wrote is here again.")
             slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
             focus = None if slot is None else [*letters(look, pressed)][slot]
             of = _to_correct(look, judged, focus)
-            return Done(place={**correction, "of": of, "corrected": _as_corrected(judged, of)})
+            correction = Correction(row, of, *_as_corrected(judged, of), decided)
+            return Done(row=row, own=replace(act.tab.review, correcting=correction))
     return None
 
 
@@ -350,42 +374,45 @@ def be(act: Act, do: Do = say) -> Done:
     """This browser decides under that name from now on; what was pressed before it was asked for is done."""
     typed = str((act.extra[0] if act.extra else "") or "")
     try:
-        act.desk.keep(act.browser, {"reviewer.name": named(typed)})
+        act.state.keep(act.browser, {"reviewer.name": named(typed)})
     except SettingsError as error:
         raise FormError("name", str(error)) from error
-    pressed = act.place.get("naming") or {}
-    state = {name: value for name, value in act.place.items() if name != "naming"}
-    done = None
-    with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
-        done = do(replace(act, data=pressed, extra=(), place=state)) if pressed else None
-    return replace(done or Done(), place={**(done.place if done else {}), "naming": None})
+    named_now = replace(act.tab.review, pending=None)
+    done = Done(own=named_now)
+    if pressed := act.tab.review.pending:
+        with contextlib.suppress(PageError, RunError):  # another run is shown by now, or the row is gone
+            done = do(replace(act, data=pressed, extra=(), tab=replace(act.tab, review=named_now))) or done
+    own = done.own if isinstance(done.own, ReviewPart) else named_now
+    return replace(done, own=replace(own, pending=None))
 
 
 def switch(act: Act) -> Done:
     """Another response is to be corrected; what was written already stays."""
     look = act.look
-    judged = _judged(look, correcting(look)) if correcting(look) else None
+    correction = _correction(look)
+    judged = _judged(look, correction.row) if correction is not None else None
     chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
-    if judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
+    if correction is None or judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
         return Done()
     is_untouched = response.strip() in {
         text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
     }
     text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
-    return Done(place={"of": int(chosen), "corrected": (instruction, text)})
+    correction = replace(correction, index=int(chosen), instruction=instruction, response=text)
+    return Done(own=replace(act.tab.review, correcting=correction))
 
 
 def leave_it(act: Act) -> Done:
-    return Done(place=_without_draft(act))
+    return Done(own=_without_draft(act))
 
 
 def correct(act: Act, *, anyway: bool = False) -> Done:
     """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
     look = act.look
     judged = _judged(look, correcting(look)) if correcting(look) else None
-    who = act.desk.reviewer(act.browser, deciding=True)
+    who = act.state.reviewer(act.browser, deciding=True)
     if judged is None or not who:
-        return Done(place={"correcting": ""})
+        return Done(own=_without_correction(act))
     if meanwhile(look) and not anyway:
         return Done()
     was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
@@ -394,5 +421,5 @@ def correct(act: Act, *, anyway: bool = False) -> Done:
     if len(judged.row.responses) > 1:
         changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
     blind = bool(hidden(look, [judged.row.id]))
-    act.desk.store.quick.say(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
-    return Done(place=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
+    look.reviews.answer(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
+    return Done(own=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
