@@ -127,9 +127,7 @@ def test_rows_are_walked_in_pages_and_in_order(tmp_path: Path) -> None:
             )
 
         asyncio.run(keep())
-        assert [(r.unit, r.position) for r in store.rows.as_made("r")] == [
-            (u, k) for u in range(400) for k in range(3)
-        ]
+        assert [(r.unit, r.position) for r in store.rows.as_made("r")] == [(u, k) for u in range(400) for k in range(3)]
         assert [unit for unit, *_ in store.rows.progress_of_units("r", "")] == list(range(400))
 
 
