@@ -8,18 +8,18 @@ import typer
 from app import docs as documents
 from app import services
 from app.cli import output
-from app.cli.options import DATA, AsJson, app, opened
-from app.config import settings
+from app.cli.options import AsJson, app, opened, settings_of
 from tasks.response_flags import MEANINGS
 
 
 @app.command()
 def runs(
+    context: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run, with everything that failed in it.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List the runs, or say how one stands."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         selected = [store.runs.get(run_id)] if run_id else store.runs.all()
         listed: list[dict[str, Any]] = [
@@ -51,6 +51,7 @@ def runs(
 
 @app.command("open")
 def open_app(
+    context: typer.Context,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     renew: Annotated[
         bool, typer.Option("--renew", help="Make a new secret: every browser must sign in again.")
@@ -60,7 +61,7 @@ def open_app(
     """Print the address that lets a browser into the running app, and open it."""
     from app.web import server
 
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     url, access = server.running_app(app_settings)
     if renew:
         access.renew()
@@ -93,11 +94,11 @@ def docs(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what works, and what to do about what doesn't."""
     from app.cli.doctor import examine
 
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     findings = list(examine(app_settings))
     if as_json:
         output.show_json({"findings": [asdict(finding) for finding in findings]})
@@ -110,10 +111,12 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def argilla(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Keep Argilla up, and print the way in."""
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     if app_settings.argilla_url:
         output.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
         return
@@ -131,10 +134,12 @@ def argilla(
 
 @app.command()
 def model(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Keep the built-in model up, and print its address."""
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     with services.stopping(app_settings):
         running = services.ensure(services.MODEL, app_settings, output.say, port)
         key = app_settings.services / "model.json"
