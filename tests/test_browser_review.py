@@ -253,14 +253,14 @@ def test_a_tab_left_open_over_a_restart_loses_nothing(
     with person(browser) as reviewer:
         page = reviewer.page
         sign_in(page, address, argilla.username, argilla.password)
-        running = services.find(services.ARGILLA, services_data)
+        running = services.local(services_data).find(services.ARGILLA)
         assert running is not None
         os.kill(running.pid, signal.SIGKILL)
         page.keyboard.press("1")
         page.keyboard.press("Enter")
         told = page.locator("#claywright-resend")
         expect(told).to_contain_text("1 answer of yours is kept in this tab")
-        assert services.ensure(services.ARGILLA, services_data, print).url == argilla.url
+        assert services.local(services_data).ensure(services.ARGILLA, print).url == argilla.url
         expect(told).to_contain_text("1 answer that it had missed was sent", timeout=SLOW)
         assert workflow.pull(make_workspace(store), run, where).submitted == 1
         reviewer.complaints.clear()  # of the browser, whose server was away

@@ -73,7 +73,7 @@ def settings_of(context: typer.Context) -> Settings:
 def opened(context: typer.Context) -> Iterator[Workspace]:
     """The workspace of this command; services that it starts are stopped at its end."""
     chosen = settings_of(context)
-    with services.stopping(chosen), Store(chosen.data) as store:
+    with services.local(chosen).stopping(), Store(chosen.data) as store:
         yield Workspace(chosen, store, report=output.say)
 
 

@@ -9,6 +9,7 @@ from app import docs as documents
 from app import services
 from app.cli import output
 from app.cli.options import AsJson, app, opened, settings_of
+from app.config import Settings
 from tasks.response_flags import MEANINGS
 
 
@@ -120,8 +121,8 @@ def argilla(
     if app_settings.argilla_url:
         output.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
         return
-    with services.stopping(app_settings):
-        running = services.ensure(services.ARGILLA, app_settings, output.say, port)
+    with services.local(app_settings).stopping():
+        running = services.local(app_settings).ensure(services.ARGILLA, output.say, port)
         credentials = running.details["credentials"]
         if as_json:
             output.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
@@ -129,7 +130,7 @@ def argilla(
             output.show(
                 f"Argilla is at {running.url}\nSign in as '{running.details['username']}'; the password is in {credentials}"
             )
-        _stay(running)
+        _stay(app_settings, running)
 
 
 @app.command()
@@ -140,20 +141,20 @@ def model(
 ) -> None:
     """Keep the built-in model up, and print its address."""
     app_settings = settings_of(context)
-    with services.stopping(app_settings):
-        running = services.ensure(services.MODEL, app_settings, output.say, port)
+    with services.local(app_settings).stopping():
+        running = services.local(app_settings).ensure(services.MODEL, output.say, port)
         key = app_settings.services / "model.json"
         if as_json:
             output.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
         else:
             output.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
-        _stay(running)
+        _stay(app_settings, running)
 
 
-def _stay(running: services.Running) -> None:
+def _stay(app_settings: Settings, running: services.Running) -> None:
     """Waits for Ctrl-C where this process started the service; one that was found running needs nobody to wait."""
     if running.own:
         output.say("Ctrl-C stops it.")
-        services.wait_while_running(running)
+        services.local(app_settings).wait_while_running(running)
     else:
         output.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")

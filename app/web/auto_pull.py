@@ -90,7 +90,7 @@ class Listening:
     def _attend(self, called: set[str]) -> None:
         """Pulls the runs in whose datasets somebody did something: those that `called`, or all that are watched."""
         settings = self.settings()
-        if self._closed.is_set() or not (settings.argilla_url or services.find(services.ARGILLA, settings)):
+        if self._closed.is_set() or not (settings.argilla_url or services.local(settings).find(services.ARGILLA)):
             return
         watched = self.store.reviews.newest_pushes(argilla.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
