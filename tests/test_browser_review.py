@@ -145,7 +145,8 @@ def test_a_hostile_record_is_shown_and_does_nothing(
         sign_in(page, address, argilla.username, argilla.password)
         expect(page.get_by_text("the end", exact=False).first).to_be_visible()
         expect(page.get_by_role("button", name="Submit")).to_be_visible()  # no style of the text's own hides the page
-        page.wait_for_timeout(1000)
+        page.wait_for_load_state("networkidle")  # whatever the texts wanted to load has begun to
+        reviewer.answered()
         assert page.evaluate("window.hacked") is None
         assert reviewer.foreign == []  # no request was even begun: the server's pages forbid it
         shown = page.locator(".markdown-render", has_text="the end").first
@@ -196,7 +197,7 @@ def test_three_people_at_once(
                 answer = submitted(tab.page, key)
                 assert answer["values"]["decision"]["value"] == KEYS[key]
                 said.setdefault(answer["record_id"], []).append(KEYS[key])
-                tab.page.wait_for_timeout(500)
+                tab.page.wait_for_timeout(500)  # Argilla's page puts up the next record, and nothing tells when it did
         assert [tab.foreign for tab in tabs] == [[], [], []]
     assert len(said) >= 2 and max(map(len, said.values())) == 3
 
