@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-sync",
 ]  # fmt: skip
 SLOW = 120_000
+MEANT = 700
+"""Milliseconds after which a second click is meant: a little more than app/web/pages/confirm.py has for a double click."""
 FAILED = Path(tempfile.gettempdir()) / "claywright-failed.png"
 """What the browser showed when a test failed."""
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -143,6 +145,11 @@ class Person:
         while calm < 4 and time.monotonic() < until:
             self.page.wait_for_timeout(50)
             calm = 0 if self.asked else calm + 1
+
+    def pause(self) -> None:
+        """Waits as long as somebody who reads a question: the app takes a click right behind another one for a double click."""
+        self.answered()
+        self.page.wait_for_timeout(MEANT)
 
     def write(self, id: str, text: str) -> None:
         """Types into a field and leaves it, once the page is calm: what is shown anew in that moment may not hear it."""

@@ -155,7 +155,7 @@ def work(here: Settings, store: Store) -> Work:
 def services_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A data folder in which the local services run, for the whole session."""
     here = Settings(data=tmp_path_factory.mktemp("services"), owner="tester")
-    with services.stopping(here):
+    with services.local(here).stopping():
         yield here
 
 
@@ -168,7 +168,7 @@ def local_model(services_data: Settings) -> services.Running:
         if os.environ.get("CI") == "true" or sys.platform != "linux":
             raise
         pytest.skip("the built-in model needs libgomp1: apt-get install libgomp1")
-    return services.ensure(services.MODEL, services_data, print)
+    return services.local(services_data).ensure(services.MODEL, print)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class ArgillaServer:
 @pytest.fixture(scope="session")
 def argilla(services_data: Settings) -> ArgillaServer:
     """The real Argilla server, running."""
-    running = services.ensure(services.ARGILLA, services_data, print)
+    running = services.local(services_data).ensure(services.ARGILLA, print)
     credentials = json.loads(Path(running.details["credentials"]).read_text(encoding="utf-8"))
     return ArgillaServer(running.url, credentials["username"], credentials["password"], credentials["api_key"])
 

@@ -110,6 +110,18 @@ def failing(times: int, error: Callable[[], ModelError]) -> Talk:
     return talk
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Waits for a state; `run` bounds how long."""
+    while not true():  # noqa: ASYNC110 - any state, not only one that somebody tells of
+        await asyncio.sleep(0.001)
+
+
+async def others_run() -> None:
+    """Every other task goes as far as it gets without the clock."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Runs it, with a bound so that a test never hangs."""
     asyncio.run(asyncio.wait_for(work, 30))

@@ -146,11 +146,12 @@ def test_libraries_read_without_our_variables(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-children")
     (tmp_path / "a.html").write_text("<p>Tides.</p>")
     pq.write_table(pa.table({"content": ["Tides."]}), tmp_path / "a.parquet")
-    sandbox._end_idle()
+    sandbox.IDLE_CHILD.end()
     reading = rows(Inputs(path=str(tmp_path / f"a.{kind}")), ("content",))
     assert next(iter(reading))["content"] == "Tides."
     assert list(reading) == []
-    (child,) = sandbox._idle
+    child = sandbox.IDLE_CHILD.child
+    assert child is not None
     if Path("/proc/self/environ").exists():
         environment = Path(f"/proc/{child.process.pid}/environ").read_text()
         assert "sk-not" not in environment and "PATH=" in environment

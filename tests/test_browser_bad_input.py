@@ -140,7 +140,7 @@ def test_extra_settings_that_are_no_json_object(app: App, browser: Browser) -> N
         curator.tab("Models")
         curator.page.get_by_role("button", name="More").first.click()
         expect(curator.page.locator("#generator-extra textarea, #generator-extra input").first).to_be_visible()
-        curator.page.wait_for_timeout(500)  # a part that is opened is filled a moment later
+        curator.answered()  # a part that is opened is filled a moment later
         for extra, expected in (
             ('{"top_k": ', "extra is not JSON"),
             ("[1, 2]", "'[1, 2]'"),

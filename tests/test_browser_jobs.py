@@ -1,6 +1,7 @@
 """Jobs outlive the page: a reload, a closed tab and a killed process lose nothing and pay for nothing twice."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import App, Person, person, running, without_services
+from tests.browser import SLOW, App, Person, person, running, without_services
 from tests.servers import FakeOpenAI
 
 ROWS = 60
@@ -118,7 +119,9 @@ def test_a_run_goes_on_while_the_tab_is_closed(app: App, browser: Browser, tmp_p
         curator.page.close()
         waiting = curator.context.new_page()
         server.go_on()
-        waiting.wait_for_timeout(5_000)
+        until = time.monotonic() + SLOW / 1000
+        while len(server.calls) <= before + 5 and time.monotonic() < until:
+            waiting.wait_for_timeout(50)
         assert len(server.calls) > before + 5
         curator.page = waiting
         curator.open(address)

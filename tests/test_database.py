@@ -16,6 +16,7 @@ from app.store.migrations import STEPS, migrate
 from app.store.store import Store
 from tasks.engine.engine import Call
 from tasks.models.base import Completion
+from tests.endpoints import others_run
 from tests.rows import with_row
 
 
@@ -172,11 +173,16 @@ def test_an_answer_is_kept_though_nobody_waits_for_it_any_more(tmp_path: Path) -
     with Store(tmp_path) as store:
 
         async def work() -> None:
-            held = threading.Event()
-            first = asyncio.create_task(store.db.write_async(lambda c: held.wait(5)))
-            await asyncio.sleep(0.05)
+            begun, held = threading.Event(), threading.Event()
+
+            def hold(connection: sqlite3.Connection) -> None:
+                begun.set()
+                held.wait(30)
+
+            first = asyncio.create_task(store.db.write_async(hold))
+            assert await asyncio.to_thread(begun.wait, 30)
             keeping = asyncio.create_task(store.calls.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
-            await asyncio.sleep(0.05)
+            await others_run()  # so that it is in line
             keeping.cancel()
             held.set()
             await first

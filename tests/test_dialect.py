@@ -20,7 +20,7 @@ from tasks.models.openai import Known, OpenAIEndpoint
 from tasks.models.probe import SCHEMA
 from tasks.models.spec import ModelSpec
 from tasks.self_instruct import schema as list_schema
-from tests.endpoints import Remembered
+from tests.endpoints import Remembered, others_run
 from tests.servers import FakeOpenAI, Fault, protocol
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
@@ -192,25 +192,23 @@ def test_nobody_waits_for_a_leader_that_is_done() -> None:
 
         async def leader() -> None:
             known.lead()
-            await asyncio.sleep(0.01)
+            await others_run()
             known.lead()  # it learned twice
-            await asyncio.sleep(0.01)
+            await others_run()
             known.follow()
             order.append("leader")
 
         async def another() -> None:
-            await asyncio.sleep(0.005)
             await known.turn()
             order.append("follower")
 
-        async def third() -> None:
-            await asyncio.sleep(0.03)
-            order.append("later")
-
-        await asyncio.gather(leader(), another(), third())
+        waiting = asyncio.gather(leader(), another())
+        await others_run()
+        assert order == []
+        await waiting
         return order
 
-    assert asyncio.run(work()) == ["leader", "follower", "later"]
+    assert asyncio.run(work()) == ["leader", "follower"]
 
 
 def test_whoever_leads_and_gets_no_answer_holds_nobody_back() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tasks.engine.engine import Call, Engine, draw_number
 from tasks.errors import CallRefused, EndpointDown, EndpointRefused, Overloaded, ServerFault, Stopped, Unreachable
 from tasks.models.base import Capabilities, Completion
-from tests.endpoints import Fake, Remembered, echo, engine, failing, run
+from tests.endpoints import Fake, Remembered, echo, engine, failing, run, until
 
 
 def test_an_answer_is_kept_before_anyone_gets_it() -> None:
@@ -104,7 +104,7 @@ def test_stop_wakes_those_who_wait_for_their_next_try() -> None:
         fake = Fake(failing(99, lambda: ServerFault("again")))
         here = Engine(Remembered(), backoff=30.0)
         asked = asyncio.create_task(here.bind(fake, "s").complete("a"))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(fake.sent) == 1 and not fake.inside)
         here.stop()
         with pytest.raises(Stopped):
             await asyncio.wait_for(asked, 5)
@@ -117,7 +117,7 @@ def test_stop_wakes_those_whom_retry_after_holds_back() -> None:
     async def work() -> None:
         fake, here = Fake(failing(99, lambda: Overloaded("later", retry_after=3600.0)), concurrency=2), engine()
         asked = [asyncio.create_task(here.bind(fake, "s").complete(f"{n}")) for n in range(6)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(fake.sent) > 0 and not fake.inside)
         here.stop()
         results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
         assert all(isinstance(result, Stopped) for result in results)
@@ -136,7 +136,7 @@ def test_stop_lets_calls_in_flight_finish() -> None:
         fake, here = Fake(talk, concurrency=1), engine(memo)
         first = asyncio.create_task(here.bind(fake, "s").complete("a"))
         second = asyncio.create_task(here.bind(fake, "s").complete("b"))
-        await asyncio.sleep(0.01)
+        await until(lambda: fake.inside == 1)
         here.stop()
         assert (await first).text == "well"
         with pytest.raises(Stopped):
@@ -157,7 +157,7 @@ def test_drain_keeps_the_answers_of_those_who_gave_up() -> None:
         memo = Remembered()
         fake, here = Fake(talk), engine(memo)
         asked = [asyncio.create_task(here.bind(fake, "s").complete(what)) for what in ("a", "b", "bad")]
-        await asyncio.sleep(0.01)
+        await until(lambda: fake.inside == 3)
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)

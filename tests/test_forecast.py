@@ -130,7 +130,13 @@ def test_a_rating_takes_its_prompt_and_an_answer_for_each_response() -> None:
 
 @pytest.mark.parametrize(
     ("took", "share"),
-    [([100], None), ([100, 100, 100], 0.0), ([90, 110], 12.71 * 0.1), ([0, 0], None), ([1] * 11, None)],
+    [
+        ([100], None),
+        ([100, 100, 100], 0.0),
+        ([0, 0], None),
+        ([90, 110], 12.7062 * 0.1),
+        ([90, 110] * 5, 2.262157 / 30),  # Student's t at 97.5 %, as tables have it
+    ],
 )
 def test_how_far_a_forecast_may_be_off(took: list[int], share: float | None) -> None:
     rows = [replace(SAID, responses=(Response("x", "a", prompt_tokens=30, completion_tokens=n - 30),)) for n in took]

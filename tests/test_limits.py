@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.engine.rate_limits import MINUTE, Limiter, Pace
 from tasks.engine.stop_event import Halt
 from tasks.errors import Stopped
-from tests.endpoints import Fake, echo, engine, run
+from tests.endpoints import Fake, echo, engine, run, until
 
 
 def test_no_more_at_a_time_than_the_endpoint_takes() -> None:
@@ -253,7 +253,7 @@ def test_stop_ends_the_wait_for_a_minute_to_pass() -> None:
     async def work() -> None:
         fake, here = Fake(echo, concurrency=4, requests_per_minute=1), engine()
         asked = [asyncio.create_task(here.bind(fake, "s").complete(f"{n}")) for n in range(3)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(fake.sent) == 1 and not fake.inside)
         here.stop()
         results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
         assert [isinstance(one, Stopped) for one in results] == [False, True, True] and len(fake.sent) == 1

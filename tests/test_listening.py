@@ -18,7 +18,7 @@ from app.config import Settings
 from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
-from app.web.auto_pull import SAID, Ear, Listening
+from app.web.auto_pull import LARGEST, SAID, Ear, Listening
 from feedback.argilla.client import Server
 from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError
@@ -115,6 +115,30 @@ def test_a_call_that_nobody_waits_for_is_not_read(store: Store, here: Settings) 
     ear = Ear(Mock(), Listening(store, lambda: here))
     asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, receive, send))
     assert answer[0]["status"] == 403
+
+
+def test_no_more_of_a_call_is_read_than_one_can_be(store: Store, here: Settings) -> None:
+    """Who is not Argilla may send for ever; one that hangs up gets no answer."""
+    parts: list[int] = []
+    answer: list[Any] = []
+
+    async def endless() -> Any:
+        parts.append(1_000_000)
+        return {"type": "http.request", "body": b"x" * parts[-1], "more_body": True}
+
+    async def hung_up() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answer.append(message)
+
+    listening = Listening(store, lambda: here)
+    listening.webhook = Webhook("w", SECRET)
+    ear = Ear(Mock(), listening)
+    asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, hung_up, send))
+    assert answer == []
+    asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, endless, send))
+    assert answer[0]["status"] == 403 and LARGEST < sum(parts) <= LARGEST + parts[-1]
 
 
 def test_an_address_has_one_webhook(argilla: ArgillaServer) -> None:

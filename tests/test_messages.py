@@ -140,12 +140,12 @@ def answered(tmp_path: Path, answer: bytes) -> list[dict[str, Any]]:
 
     (tmp_path / "answer").write_bytes(answer)
     pq.write_table(pa.table({"a": ["x"]}), tmp_path / "a.parquet")
-    sandbox._end_idle()
+    sandbox.IDLE_CHILD.end()
     ours, theirs = socket.socketpair()
     with theirs:
         words = [sys.executable, "-c", TAKEN_OVER, str(theirs.fileno()), str(tmp_path / "answer")]
         process = subprocess.Popen(words, pass_fds=[theirs.fileno()])
-    sandbox._idle.append(sandbox._Child(process, Connection(ours.detach()), time.monotonic()))
+    sandbox.IDLE_CHILD.child = sandbox._Child(process, Connection(ours.detach()), time.monotonic())
     try:
         return list(rows(Inputs(path=str(tmp_path / "a.parquet"))))
     finally:

@@ -37,7 +37,7 @@ SHARE = 2
 def desk(tmp_path: Path) -> Iterator[AppState]:
     here = Settings(data=tmp_path / "data", owner="tester", argilla_url=NOBODY, argilla_key="key")
     # a press may test the built-in model, which then starts
-    with services.stopping(here), Store(here.data) as store, at_desk(store, here) as desk:
+    with services.local(here).stopping(), Store(here.data) as store, at_desk(store, here) as desk:
         yield desk
 
 

@@ -38,7 +38,7 @@ with Store(here.data) as store:
     service = services.Service("odd", "The odd service", script, "/")
     services.private_folder(here.services)
     try:
-        services._start(service, here, Path(sys.executable), 0, print)
+        services.local(here)._start(service, Path(sys.executable), 0, print)
     except ServiceError as error:
         assert "does not start" in str(error), error
     with store.db.reserve.held():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.runs.quota import SPARE_DRAWS, Quota
 from tasks.errors import Stopped
+from tests.endpoints import others_run
 
 
 @dataclass
@@ -165,10 +166,10 @@ def test_a_row_is_decided_before_the_units_before_it_end_where_they_do_not_matte
             narrow.start()
         narrow.finish(2, 2)
         late = asyncio.create_task(narrow.wants(2, 1))
-        await asyncio.sleep(0.01)
+        await others_run()
         assert await narrow.wants(2, 0) and not late.done()
         narrow.finish(0, 2)
-        await asyncio.sleep(0.01)
+        await others_run()
         assert not late.done()
         narrow.finish(1, 2)
         assert await late is False
@@ -182,7 +183,7 @@ def test_a_unit_that_fails_makes_room_for_another() -> None:
         assert await quota.room()
         quota.start()
         waiting = asyncio.create_task(quota.room())
-        await asyncio.sleep(0.01)
+        await others_run()
         assert not waiting.done()
         quota.finish(0, 0)
         assert await waiting
@@ -200,7 +201,7 @@ def test_close_wakes_everybody() -> None:
             quota.start()
         quota.finish(1, 4)
         room, wants = asyncio.create_task(quota.room()), asyncio.create_task(quota.wants(1, 3))
-        await asyncio.sleep(0.01)
+        await others_run()
         assert not room.done() and not wants.done()
         quota.close()
         assert not await room

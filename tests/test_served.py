@@ -23,7 +23,7 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tests.endpoints import Fake, Remembered, echo, engine, failing, run
+from tests.endpoints import Fake, Remembered, echo, engine, failing, run, until
 
 
 @pytest.mark.parametrize("kind", [Overloaded, TimedOut, Unreachable, ServerFault, CallFailed])
@@ -108,14 +108,14 @@ def test_what_is_waited_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         here = engine()
         asked = asyncio.create_task(here.bind(fake, "s").complete("a"))
         assert here.waiting == ""
-        await asyncio.sleep(0.1)
+        await until(lambda: here.waiting != "")
         assert here.waiting.startswith("Too many. It asks to wait until ")
         await asked
         assert here.waiting == ""
         fake = Fake(failing(6, lambda: Overloaded("Too many.")), identity="fake|two", concurrency=1)
         here = Engine(Remembered(), backoff=0.05)
         asked = asyncio.create_task(here.bind(fake, "s").complete("a"))
-        await asyncio.sleep(0.15)
+        await until(lambda: here.waiting != "")
         said = r"No answer since \d\d:\d\d:\d\d\. Too many\. Trying again until \d\d:\d\d\."
         assert re.fullmatch(said, here.waiting)
         assert here.waits_for(fake.identity) and not here.waits_for("another")

@@ -86,7 +86,7 @@ def test_the_address_gives_a_cookie_that_no_script_reads_and_no_other_site_sends
     name, _, rest = cookie.partition("=")
     value, *said = rest.split("; ")
     assert name == access.cookie and access.browser(value, None)[0]
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(said)
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(said)
     assert not any(part.startswith("Domain") for part in said)
     page = stranger.get("/?run=new")
     assert page.status_code == 200 and "set-cookie" not in page.headers and access.token not in page.text

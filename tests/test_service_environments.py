@@ -92,48 +92,51 @@ def port(running: services.Running) -> int:
 
 def test_a_service_keeps_its_port_over_an_end_and_a_crash(here: Settings, service: Service) -> None:
     said: list[str] = []
-    with services.stopping(here):
-        first = services.ensure(service, here, said.append)
-    with services.stopping(here):
-        second = services.ensure(service, here, said.append)
+    with services.local(here).stopping():
+        first = services.local(here).ensure(service, said.append)
+    with services.local(here).stopping():
+        second = services.local(here).ensure(service, said.append)
         os.kill(second.pid, 9)
-        services._own[here.services / "small.json"].wait()
-        third = services.ensure(service, here, said.append)
+        services.local(here)._own[here.services / "small.json"].wait()
+        third = services.local(here).ensure(service, said.append)
     assert port(first) == port(second) == port(third) and first.pid != second.pid != third.pid
     assert not [words for words in said if "taken" in words]
 
 
 def test_another_program_at_its_port_is_said_and_the_port_kept_for_later(here: Settings, service: Service) -> None:
-    with services.stopping(here):
-        kept = port(services.ensure(service, here, lambda words: None))
+    with services.local(here).stopping():
+        kept = port(services.local(here).ensure(service, lambda words: None))
     said: list[str] = []
     with socket.socket() as other:
         other.bind(("127.0.0.1", kept))
         other.listen()
-        with services.stopping(here):
-            assert port(services.ensure(service, here, said.append)) != kept
+        with services.local(here).stopping():
+            assert port(services.local(here).ensure(service, said.append)) != kept
     assert f"Port {kept}, at which The small service was before, is taken" in " ".join(said)
-    with services.stopping(here):
-        assert port(services.ensure(service, here, said.append)) == kept
+    with services.local(here).stopping():
+        assert port(services.local(here).ensure(service, said.append)) == kept
 
 
 def test_a_port_that_somebody_chose_is_kept(here: Settings, service: Service) -> None:
-    with services.stopping(here):
-        kept = port(services.ensure(service, here, lambda words: None))
+    with services.local(here).stopping():
+        kept = port(services.local(here).ensure(service, lambda words: None))
         chosen = kept + 1 if services._free(kept + 1) else kept + 2
-    with services.stopping(here):
-        services.ensure(service, here, lambda words: None, port=chosen)
-    with services.stopping(here):
-        assert port(services.ensure(service, here, lambda words: None)) == chosen
+    with services.local(here).stopping():
+        services.local(here).ensure(service, lambda words: None, port=chosen)
+    with services.local(here).stopping():
+        assert port(services.local(here).ensure(service, lambda words: None)) == chosen
 
 
 def test_what_has_another_hash_is_not_installed(here: Settings, service: Service, tmp_path: Path) -> None:
     service.requirements.write_text(f"six==1.17.0 \\\n    --hash=sha256:{'0' * 64}\n")
-    with services.stopping(here), pytest.raises(ServiceError, match=r"not what it should be \(its hash differs\)"):
-        services.ensure(service, here, lambda words: None)
+    with (
+        services.local(here).stopping(),
+        pytest.raises(ServiceError, match=r"not what it should be \(its hash differs\)"),
+    ):
+        services.local(here).ensure(service, lambda words: None)
     service.requirements.write_text("six==1.17.0\n")
-    with services.stopping(here), pytest.raises(ServiceError, match="could not be installed"):
-        services.ensure(service, here, lambda words: None)
+    with services.local(here).stopping(), pytest.raises(ServiceError, match="could not be installed"):
+        services.local(here).ensure(service, lambda words: None)
     assert not list(here.services.glob("*/ready"))
 
 
@@ -150,10 +153,10 @@ def test_the_installer_gets_none_of_our_keys(
     for name in ("OPENAI_API_KEY", "HF_TOKEN", "ARGILLA_API_KEY", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret-of-ours")
     private_folder(here.services)
-    python = services.install(service, here, lambda words: None)
+    python = services.local(here).install(service, lambda words: None)
     seen: list[dict[str, Any]] = [json.loads(line) for line in noted.read_text().splitlines()]
     assert len(seen) == 2 and not [one for one in seen if "secret-of-ours" in one.values()]
     assert all("PATH" in one for one in seen)
     monkeypatch.setattr(uv, "find_uv_bin", lambda: "/nowhere")  # once is enough: later nothing is asked for
-    assert services.install(service, here, lambda words: None) == python
+    assert services.local(here).install(service, lambda words: None) == python
     assert subprocess.run([python, "-I", "-c", "pass"], check=True).returncode == 0

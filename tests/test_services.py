@@ -86,7 +86,7 @@ def test_a_service_ends_with_its_starter(start: Start, data: Path, number: signa
     os.kill(process.pid, number)
     process.wait(30)
     assert gone(served["pid"])
-    assert services.find(services.MODEL, Settings(data=data, owner="x")) is None
+    assert services.local(Settings(data=data, owner="x")).find(services.MODEL) is None
     again = start("model", "--json")
     assert ready(again)["pid"] != served["pid"]
 
@@ -117,20 +117,13 @@ def test_credentials_are_private_and_the_model_wants_its_key(
     assert httpx.get(f"{argilla.url}/api/v1/me").status_code == 401
 
 
-@pytest.fixture
-def starting_again() -> Iterator[None]:
-    """What a test gives up can be started by the next one."""
-    yield
-    services._ending.clear()
-
-
-def test_an_ending_process_waits_for_no_other_one(data: Path, starting_again: None) -> None:
+def test_an_ending_process_waits_for_no_other_one(data: Path) -> None:
     here = Settings(data=data, owner="tester")
     said: list[str] = []
 
     def wait() -> None:
         with pytest.raises(ServiceError) as caught:
-            services.ensure(services.MODEL, here, said.append)
+            services.local(here).ensure(services.MODEL, said.append)
         said.append(str(caught.value))
 
     with exclusively(here.services / "model.start"):  # another process starts it, and takes its time
@@ -138,22 +131,22 @@ def test_an_ending_process_waits_for_no_other_one(data: Path, starting_again: No
         waiting.start()
         waiting.join(0.3)
         assert waiting.is_alive() and said == []
-        services.give_up()
+        services.local(here).give_up()
         waiting.join(10)
         assert not waiting.is_alive()
     assert said == ["Claywright ended while built-in model was being made ready. Start it again."]
 
 
-def test_an_ending_process_gives_up_what_it_is_starting(data: Path, starting_again: None) -> None:
+def test_an_ending_process_gives_up_what_it_is_starting(data: Path) -> None:
     here = Settings(data=data, owner="tester")
     said: list[str] = []
-    standby = Standby(here, said.append)
-    with services.stopping(here):
+    standby, local = Standby(here, said.append), services.local(here)
+    with local.stopping():
         standby.start()
-        while not services._under_way:
+        while not local._under_way:
             time.sleep(0.01)
         standby.close()
-        assert not services._under_way and not any(thread.is_alive() for thread in standby._threads)
+        assert not local._under_way and not any(thread.is_alive() for thread in standby._threads)
     assert not any("is at" in words for words in said)
-    with services.stopping(here):  # and nothing of it is in the way of the next one
-        assert services.ensure(services.MODEL, here, said.append).own
+    with local.stopping():  # and nothing of it is in the way of the next one
+        assert local.ensure(services.MODEL, said.append).own

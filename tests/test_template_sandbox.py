@@ -251,6 +251,12 @@ print("well")
 
 
 @linux
+def used(pid: int) -> float:
+    """Seconds that a process had of the processor."""
+    times = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_it_ends_with_the_process_that_started_it(busy: bool) -> None:
     program = f"""
@@ -265,8 +271,9 @@ time.sleep(60)
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
-        if busy:
-            time.sleep(0.3)
+        before = used(pid)
+        while busy and used(pid) < before + 0.1:
+            time.sleep(0.01)
         process.kill()
     deadline = time.monotonic() + 30
     while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():

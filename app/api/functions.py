@@ -27,7 +27,7 @@ from app.api.llms import (
     TransformersLLM,
 )
 from app.api.pipeline import Distiset, InstructionResponsePipeline, Pipeline, pipeline
-from app.api.progress import Progress, follow, told
+from app.api.progress import Follower, Progress, told
 from app.api.prompt import Prompt
 from app.api.session import LOG, Hand, awaited
 from app.api.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
@@ -360,10 +360,11 @@ def _worked(
 ) -> Run:
     async def working(hand: Hand) -> Run:
         with Store(app_settings.data) as store, told(progress, "rows") as tell:
+            follower = Follower(tell)
 
             def watch(execution: Execution, total: int | None) -> None:
                 hand.gently = execution.stop
-                follow(execution, total, tell, store.runs.counts(execution.run.id))
+                follower.follow(execution, total, store.runs.counts(execution.run.id))
 
             done = await work(store, watch)
             counts = store.runs.counts(done.id)

@@ -30,24 +30,24 @@ def told(progress: Progress | bool, description: str) -> Iterator[Progress]:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
-def follow(execution: Execution, total: int | None, tell: Progress, before: RunCounts) -> None:
-    """Tells every now and then how many rows are done: rated, where they are to be. `before` are the run's counts until now.
+class Follower:
+    """Tells every now and then how many rows of a run are done. Used in the loop that works the run; ends with it."""
 
-    Ends with the loop, or where the same is followed anew, as it is known by then how many there will be.
-    """
-    what = "answered" if execution.judge is None else "rated"
+    def __init__(self, tell: Progress) -> None:
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
 
-    async def again() -> None:
+    def follow(self, execution: Execution, total: int | None, before: RunCounts) -> None:
+        """Tells of this execution from now on: rows rated, where they are to be. `before` are the run's counts until now.
+
+        Called again where it is known by then how many there will be, or where other work on the run begins.
+        """
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._keep_telling(execution, total, before))
+
+    async def _keep_telling(self, execution: Execution, total: int | None, before: RunCounts) -> None:
+        what = "answered" if execution.judge is None else "rated"
         while True:
-            tell(getattr(before, what) + getattr(execution.progress, what), total)
+            self._tell(getattr(before, what) + getattr(execution.progress, what), total)
             await asyncio.sleep(EVERY)
-
-    for earlier in _following:
-        if earlier.get_name() == execution.run.id:
-            earlier.cancel()
-    following = asyncio.get_running_loop().create_task(again(), name=execution.run.id)
-    _following.add(following)
-    following.add_done_callback(_following.discard)
-
-
-_following: set[asyncio.Task[None]] = set()

@@ -38,7 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _libgomp()
     for service in (services.MODEL, services.ARGILLA):
         yield _service(service, settings)
-    if settings.argilla_url or services.find(services.ARGILLA, settings):
+    if settings.argilla_url or services.local(settings).find(services.ARGILLA):
         yield _argilla(settings)
     keys = [name for name, preset in PRESETS.items() if preset.key_env and os.environ.get(preset.key_env)]
     yield Finding(
@@ -71,7 +71,7 @@ def _libgomp() -> Finding:
 
 
 def _service(service: services.Service, settings: Settings) -> Finding:
-    running = services.find(service, settings)
+    running = services.local(settings).find(service)
     if running:
         return Finding(service.title, True, f"runs at {running.url} (process {running.pid})")
     installed = any(settings.services.glob(f"{service.name}-*/ready"))
@@ -85,7 +85,7 @@ def _argilla(settings: Settings) -> Finding:
     what = f"Argilla at {settings.argilla_url}" if settings.argilla_url else "embedded Argilla"
     if settings.argilla_url and not settings.argilla_key:
         return Finding(what, False, "ARGILLA_API_KEY is not set")
-    running = None if settings.argilla_url else services.find(services.ARGILLA, settings)
+    running = None if settings.argilla_url else services.local(settings).find(services.ARGILLA)
     try:
         if running is not None:
             where = argilla.embedded(running, settings)

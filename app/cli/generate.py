@@ -25,6 +25,7 @@ from tasks.response_flags import MEANINGS
 
 @app.command()
 def run(
+    context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(metavar="[RECIPE]", help="A recipe (.toml or .json); without one, an example.")
     ] = None,
@@ -42,7 +43,7 @@ def run(
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
     began = time.monotonic()
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         if resume and file:
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
@@ -84,6 +85,7 @@ def run(
 
 @app.command("import")
 def import_rows(
+    context: typer.Context,
     source: Annotated[
         str, typer.Argument(metavar="[FILE|DATASET]", help="A file or folder of rows, or a dataset by its id.")
     ] = "",
@@ -120,7 +122,7 @@ def import_rows(
     from app import dataset_import
 
     began = time.monotonic()
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         if argilla:
             where = review_argilla.argilla(workspace.settings, output.say)
@@ -243,6 +245,7 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
 
 @app.command()
 def rate(
+    context: typer.Context,
     run_id: RunId,
     aspect: Annotated[list[str] | None, typer.Option(help="What to rate; may be given several times.")] = None,
     together: Annotated[
@@ -254,7 +257,7 @@ def rate(
     as_json: AsJson = False,
 ) -> None:
     """Rate the rows of a run."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
         old = recipe_of(run).rating or UltraFeedback()

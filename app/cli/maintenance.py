@@ -14,11 +14,12 @@ from app.store import maintenance
 
 @app.command()
 def backup(
+    context: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to; else a name with the date.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy the whole store into one file, also while it is worked with."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
         size = maintenance.backup(store, path)
@@ -32,9 +33,9 @@ def backup(
 
 
 @app.command()
-def compact(as_json: AsJson = False) -> None:
+def compact(context: typer.Context, as_json: AsJson = False) -> None:
     """Give back the room on the disk that deleted runs took."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         before, after = maintenance.compact(store)
         if as_json:
@@ -45,6 +46,7 @@ def compact(as_json: AsJson = False) -> None:
 
 @app.command()
 def delete(
+    context: typer.Context,
     run_id: RunId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     forget: Annotated[
@@ -53,7 +55,7 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a run: its rows, responses, ratings and what people said of them."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
         counts = store.runs.counts(run.id)

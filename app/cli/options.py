@@ -11,7 +11,7 @@ import typer
 from app import services
 from app.api_keys import Keys
 from app.cli import output
-from app.config import settings
+from app.config import Settings, settings
 from app.recipe import Recipe
 from app.runs.permissions import NotAllowed, Permissions, from_options
 from app.store.store import Store
@@ -33,7 +33,6 @@ Strict = Annotated[
     bool,
     typer.Option("--strict", help="End with code 1 where anything failed, not only where nothing was made or rated."),
 ]
-DATA: dict[str, Path | None] = {"folder": None}
 
 
 def _version(requested: bool) -> None:
@@ -57,18 +56,24 @@ def everywhere(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""
-    DATA["folder"] = data
+    context.obj = data
     if context.invoked_subcommand is None:
         from app.web.server import serve
 
         serve(settings(data), output.say, port=port, browse=browser)
 
 
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of a command; `everywhere` keeps the folder of --data in its context."""
+    folder: Path | None = context.obj
+    return settings(folder)
+
+
 @contextmanager
-def opened() -> Iterator[Workspace]:
+def opened(context: typer.Context) -> Iterator[Workspace]:
     """The workspace of this command; services that it starts are stopped at its end."""
-    chosen = settings(DATA["folder"])
-    with services.stopping(chosen), Store(chosen.data) as store:
+    chosen = settings_of(context)
+    with services.local(chosen).stopping(), Store(chosen.data) as store:
         yield Workspace(chosen, store, report=output.say)
 
 

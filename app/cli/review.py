@@ -63,6 +63,7 @@ def sent_words(sent: dict[str, Any]) -> str:
 
 @app.command()
 def push(
+    context: typer.Context,
     run_id: RunId,
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
     argilla_workspace: Annotated[str, typer.Option("--workspace", help="Workspace in Argilla.")] = "",
@@ -78,7 +79,7 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a run to Argilla; what is there already is not sent again."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
         if blind_audit is not None:
@@ -94,6 +95,7 @@ def push(
 
 @app.command()
 def pull(
+    context: typer.Context,
     run_id: RunId,
     everything: Annotated[
         bool, typer.Option(help="Kept for older scripts: a pull always asks for all answers.")
@@ -102,7 +104,7 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Bring back what people said in Argilla."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         run, where = store.runs.get(run_id), argilla.argilla(workspace.settings, output.say)
         while True:
@@ -139,9 +141,9 @@ def _help(name: str) -> str:
 
 
 @app.command()
-def agreement(run_id: RunId, as_json: AsJson = False) -> None:
+def agreement(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
     """Say how well reviewers agree with each other, and with the labeller."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         agreement = agreement_of(store, store.runs.get(run_id))
         if as_json:
@@ -153,6 +155,7 @@ def agreement(run_id: RunId, as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
+    context: typer.Context,
     run_id: RunId,
     form: Annotated[str | None, typer.Option("--format", help=_help("format"))] = None,
     to: Annotated[Path | None, typer.Option(help=_help("path"))] = None,
@@ -192,7 +195,7 @@ def export(
         "shuffle": shuffle, "seed": seed, "reasoning": reasoning,
         "max_rows": max_rows, "protect_formulas": protect_formulas,
     }  # fmt: skip
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
         chosen = replace(recipe_of(run).export, **{name: value for name, value in options.items() if value is not None})

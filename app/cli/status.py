@@ -8,18 +8,19 @@ import typer
 from app import docs as documents
 from app import services
 from app.cli import output
-from app.cli.options import DATA, AsJson, app, opened
-from app.config import settings
+from app.cli.options import AsJson, app, opened, settings_of
+from app.config import Settings
 from tasks.response_flags import MEANINGS
 
 
 @app.command()
 def runs(
+    context: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run, with everything that failed in it.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List the runs, or say how one stands."""
-    with opened() as workspace:
+    with opened(context) as workspace:
         store = workspace.store
         selected = [store.runs.get(run_id)] if run_id else store.runs.all()
         listed: list[dict[str, Any]] = [
@@ -51,6 +52,7 @@ def runs(
 
 @app.command("open")
 def open_app(
+    context: typer.Context,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     renew: Annotated[
         bool, typer.Option("--renew", help="Make a new secret: every browser must sign in again.")
@@ -60,7 +62,7 @@ def open_app(
     """Print the address that lets a browser into the running app, and open it."""
     from app.web import server
 
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     url, access = server.running_app(app_settings)
     if renew:
         access.renew()
@@ -93,11 +95,11 @@ def docs(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what works, and what to do about what doesn't."""
     from app.cli.doctor import examine
 
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     findings = list(examine(app_settings))
     if as_json:
         output.show_json({"findings": [asdict(finding) for finding in findings]})
@@ -110,15 +112,17 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def argilla(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Keep Argilla up, and print the way in."""
-    app_settings = settings(DATA["folder"])
+    app_settings = settings_of(context)
     if app_settings.argilla_url:
         output.show(f"Argilla is at {app_settings.argilla_url} (ARGILLA_API_URL).")
         return
-    with services.stopping(app_settings):
-        running = services.ensure(services.ARGILLA, app_settings, output.say, port)
+    with services.local(app_settings).stopping():
+        running = services.local(app_settings).ensure(services.ARGILLA, output.say, port)
         credentials = running.details["credentials"]
         if as_json:
             output.show_json({"url": running.url, "pid": running.pid, "credentials": credentials, "own": running.own})
@@ -126,29 +130,31 @@ def argilla(
             output.show(
                 f"Argilla is at {running.url}\nSign in as '{running.details['username']}'; the password is in {credentials}"
             )
-        _stay(running)
+        _stay(app_settings, running)
 
 
 @app.command()
 def model(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0, as_json: AsJson = False
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Keep the built-in model up, and print its address."""
-    app_settings = settings(DATA["folder"])
-    with services.stopping(app_settings):
-        running = services.ensure(services.MODEL, app_settings, output.say, port)
+    app_settings = settings_of(context)
+    with services.local(app_settings).stopping():
+        running = services.local(app_settings).ensure(services.MODEL, output.say, port)
         key = app_settings.services / "model.json"
         if as_json:
             output.show_json({"url": running.url, "pid": running.pid, "key_file": str(key), "own": running.own})
         else:
             output.show(f"The built-in model (for trying only) is at {running.url}\nIts key is in {key}")
-        _stay(running)
+        _stay(app_settings, running)
 
 
-def _stay(running: services.Running) -> None:
+def _stay(app_settings: Settings, running: services.Running) -> None:
     """Waits for Ctrl-C where this process started the service; one that was found running needs nobody to wait."""
     if running.own:
         output.say("Ctrl-C stops it.")
-        services.wait_while_running(running)
+        services.local(app_settings).wait_while_running(running)
     else:
         output.say(f"It runs already (process {running.pid}) and stays up with whoever started it.")

@@ -11,7 +11,7 @@ import re
 import threading
 import warnings
 import zipfile
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -57,12 +57,44 @@ CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 MOST_REMEMBERED = 30 * 10**6
 """Characters of documents that are kept in memory."""
-_remembered: OrderedDict[Source, tuple[str, str]] = OrderedDict()
-_held = Counter(characters=0)  # counted along: there may be 100,000 documents, too many to add up for each of them
-_remembering = threading.Lock()
 
 
 Read = Callable[[Source], tuple[str, str]]
+
+
+class DocumentCache:
+    """Documents that were read lately, (title, content) by source: at most so many characters. Safe to use from any thread."""
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self.most = most
+        self.characters = 0
+        """Of all contents, counted along: there may be 100,000 documents, too many to add up for each of them."""
+        self._documents: OrderedDict[Source, tuple[str, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def get(self, source: Source) -> tuple[str, str] | None:
+        """The document, which is then the last to be forgotten; None where it is not known."""
+        with self._lock:
+            if source in self._documents:
+                self._documents.move_to_end(source)
+            return self._documents.get(source)
+
+    def keep(self, source: Source, document: tuple[str, str]) -> None:
+        """Remembers a document, and forgets those that were asked for least lately."""
+        with self._lock:
+            if source not in self._documents:
+                self._documents[source] = document
+                self.characters += len(document[1])
+            while self.characters > self.most:
+                _, (_, forgotten) = self._documents.popitem(last=False)
+                self.characters -= len(forgotten)
+
+
+CACHE = DocumentCache()
+"""Of this process, like an `lru_cache`: a source names a file as it was, whoever reads it, and what it holds stays true."""
 
 
 def read(source: Source) -> tuple[str, str]:
@@ -70,24 +102,16 @@ def read(source: Source) -> tuple[str, str]:
     return READERS[source.suffix](source)
 
 
-def document(source: Source, by_libraries: Read = read) -> tuple[str, str]:
+def document(source: Source, by_libraries: Read = read, cache: DocumentCache = CACHE) -> tuple[str, str]:
     """(title, content). Remembered for a while: a run reads its input several times, and a page or a PDF file takes long.
 
     `by_libraries` reads what libraries are needed for. Raises InputError or OSError.
     """
-    with _remembering:
-        if source in _remembered:
-            _remembered.move_to_end(source)
-            return _remembered[source]
+    if (known := cache.get(source)) is not None:
+        return known
     title, content = by_libraries(source) if source.suffix in BY_LIBRARIES else read(source)
     result = title or PurePosixPath(source.inside or source.name).stem, content
-    with _remembering:
-        if source not in _remembered:
-            _remembered[source] = result
-            _held["characters"] += len(content)
-        while _held["characters"] > MOST_REMEMBERED:
-            _, (_, forgotten) = _remembered.popitem(last=False)
-            _held["characters"] -= len(forgotten)
+    cache.keep(source, result)
     return result
 
 

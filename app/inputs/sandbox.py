@@ -52,10 +52,6 @@ CONFINED = sys.platform != "win32"
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from importlib import import_module; import_module({!r}).serve()"
 
 
-_idle: "list[_Child]" = []
-_guard = threading.Lock()
-
-
 class Sandbox:
     """Reads for one input, in one process that starts when it is first needed. Use it as a context manager."""
 
@@ -68,7 +64,7 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
-            self._child.rest()
+            IDLE_CHILD.keep(self._child)
             self._child = None
 
     def document(self, source: Source) -> tuple[str, str]:
@@ -112,7 +108,7 @@ class Sandbox:
     ) -> tuple[list[dict[str, Any]], list[str]]:
         """(rows, sentences) that the process answers with: to a file, or to being asked for more. A document is a row."""
         try:
-            child = self._child = self._child or _Child.ready()
+            child = self._child = self._child or IDLE_CHILD.take() or _Child.started()
             child.ask(source, file, options)
             until = time.monotonic() + PATIENCE
             while not child.ends.poll(ASK_EVERY):
@@ -164,27 +160,6 @@ class _Child:
             )  # fmt: skip
         return _Child(process, Connection(own_end.detach()))
 
-    @staticmethod
-    def ready() -> "_Child":
-        """One that rests, else a new one."""
-        with _guard:
-            for child in _idle:
-                _idle.remove(child)
-                if time.monotonic() - child.rested < IDLE / 2:
-                    return child
-                child.end()
-        return _Child.started()
-
-    def rest(self) -> None:
-        """What reads one input after another needs no new process for each."""
-        with contextlib.suppress(OSError), _guard:
-            if not _idle:
-                self.ends.send_bytes(FORGET)
-                self.rested = time.monotonic()
-                _idle.append(self)
-                return
-        self.end()
-
     def ask(self, source: Source, file: IO[bytes] | None, options: TableOptions | None) -> None:
         from multiprocessing.reduction import send_handle
 
@@ -210,11 +185,43 @@ class _Child:
         self.process.wait()
 
 
-@atexit.register
-def _end_idle() -> None:
-    with _guard:
-        while _idle:
-            _idle.pop().end()
+class IdleChild:
+    """At most one process that rests: what reads one input after another needs no new one for each."""
+
+    def __init__(self) -> None:
+        self.child: _Child | None = None
+        self._lock = threading.Lock()
+
+    def take(self) -> _Child | None:
+        """The process that rests; None where there is none, or it is about to end by itself."""
+        with self._lock:
+            child, self.child = self.child, None
+            if child is not None and time.monotonic() - child.rested >= IDLE / 2:
+                child.end()
+                return None
+            return child
+
+    def keep(self, child: _Child) -> None:
+        """Lets the process rest until the next input; ends it where another one does so already."""
+        with contextlib.suppress(OSError), self._lock:
+            if self.child is None:
+                child.ends.send_bytes(FORGET)
+                child.rested = time.monotonic()
+                self.child = child
+                return
+        child.end()
+
+    def end(self) -> None:
+        """Ends the process that rests."""
+        with self._lock:
+            child, self.child = self.child, None
+            if child is not None:
+                child.end()
+
+
+IDLE_CHILD = IdleChild()
+"""The one of this process: it ends with it."""
+atexit.register(IDLE_CHILD.end)
 
 
 def _of(file: IO[bytes], source: Source) -> Source:

@@ -45,7 +45,7 @@ def argilla(settings: Settings, say: Say, port: int = 0) -> Argilla:
         if not settings.argilla_key:
             raise ClaywrightError(f"Argilla at {settings.argilla_url} needs a key: set ARGILLA_API_KEY.")
         return Argilla(settings.argilla_url, settings.argilla_key, settings.argilla_workspace)
-    running = services.ensure(services.ARGILLA, settings, say, port)
+    running = services.local(settings).ensure(services.ARGILLA, say, port)
     return embedded(running, settings)
 
 
@@ -115,7 +115,7 @@ def signed_in(settings: Settings, to: str) -> str:
     """
     import httpx
 
-    running = services.find(services.ARGILLA, settings)
+    running = services.local(settings).find(services.ARGILLA)
     if running is None:
         return ""
     try:
@@ -177,7 +177,7 @@ def reviewers_of(settings: Settings, workspace: str) -> list[str]:
     from feedback.argilla.client import Server
     from feedback.argilla.reviewers import reviewers
 
-    if not settings.argilla_url and services.find(services.ARGILLA, settings) is None:
+    if not settings.argilla_url and services.local(settings).find(services.ARGILLA) is None:
         return []
     try:
         where = argilla(settings, lambda message: None)

@@ -29,11 +29,11 @@ class LocalEndpoint(OpenAIEndpoint):
     """The built-in model, found again where the process that had started it has ended."""
 
     def __init__(self, spec: ModelSpec, settings: Settings, say: Say) -> None:
-        running = services.ensure(services.MODEL, settings, say)
+        running = services.local(settings).ensure(services.MODEL, say)
         spec = replace(spec, model=local_model.NAME, timeout=max(spec.timeout, PATIENCE))
         identity = f"local|{local_model.NAME}|{local_model.WEIGHTS_SHA256[:16]}"
         super().__init__(spec, url=running.url, key=str(running.details["key"]), identity=identity, refused=ANEW)
-        self._ensure = lambda: services.ensure(services.MODEL, settings, say)
+        self._ensure = lambda: services.local(settings).ensure(services.MODEL, say)
         self._looking = asyncio.Lock()
 
     async def answer(

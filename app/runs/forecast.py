@@ -17,8 +17,6 @@ CHARACTERS_A_TOKEN = 4
 TOKENS_OF_A_RATING = 80
 LOOKED_AT, SEEN = 10, 3
 """Rows that are looked at, and answered ones among them that are enough to tell from."""
-STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""Student's t at 97.5 % for 2, 3, ... 10 rows."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,12 @@ def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | No
 def spread(rows: Sequence[Row]) -> float | None:
     """Half of the 95 % interval of the mean tokens of a row's responses, as a share of it; None where that can't be told."""
     took = [sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses) for row in rows]
-    if not 2 <= len(took) <= len(STUDENT) + 1 or not (mean := statistics.mean(took)):
+    if len(took) < 2 or not (mean := statistics.mean(took)):
         return None
+    from scipy.special import stdtrit  # Student's t, as in scipy.stats, which takes a second to load
+
     error = statistics.stdev(took) / math.sqrt(len(took))
-    return STUDENT[len(took) - 2] * error / mean
+    return float(stdtrit(len(took) - 1, 0.975)) * error / mean
 
 
 def to_rate(counts: RunCounts, old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec) -> int:

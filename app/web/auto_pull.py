@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import services, workflow
 from app.config import Settings
@@ -23,6 +23,9 @@ from feedback.argilla.webhooks import Webhook, forget, listen
 from feedback.errors import ArgillaError, ArgillaRefused, Missing
 from tasks.errors import ClaywrightError
 
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
 ASK_EVERY = 15.0
 ASK_WHEN_CALLED = 300.0
 LOOK_THROUGH_EVERY = 600.0
@@ -34,6 +37,7 @@ WATCHED = 20
 """So many of the newest datasets are looked after."""
 SAID = "/argilla/said"
 LARGEST = 10_000_000
+"""Bytes of a call."""
 FAULTS = (ClaywrightError, OSError, ValueError, sqlite3.Error)
 
 
@@ -90,7 +94,7 @@ class Listening:
     def _attend(self, called: set[str]) -> None:
         """Pulls the runs in whose datasets somebody did something: those that `called`, or all that are watched."""
         settings = self.settings()
-        if self._closed.is_set() or not (settings.argilla_url or services.find(services.ARGILLA, settings)):
+        if self._closed.is_set() or not (settings.argilla_url or services.local(settings).find(services.ARGILLA)):
             return
         watched = self.store.reviews.newest_pushes(argilla.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
@@ -136,16 +140,25 @@ class Ear:
         if scope["type"] != "http" or scope["path"] != SAID:
             await self.app(scope, receive, send)
             return
+        from starlette.requests import ClientDisconnect, Request
+        from starlette.responses import Response
+
+        request = Request(scope, receive)
         status = 204
-        body, more = bytearray(), self.listening.webhook is not None
-        while more and len(body) <= LARGEST:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            self.listening.heard(headers, bytes(body))
+            self.listening.heard(request.headers, await self._body(request))
         except ArgillaError:
             status = 403
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        except ClientDisconnect:
+            return
+        await Response(status_code=status)(scope, receive, send)
+
+    async def _body(self, request: "Request") -> bytes:
+        """What a call says; of one that is too long the beginning, which nobody signed. Nothing is read without a webhook."""
+        body = bytearray()
+        if self.listening.webhook is not None:
+            async for part in request.stream():
+                body += part
+                if len(body) > LARGEST:
+                    break
+        return bytes(body)

@@ -57,7 +57,7 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             raise ServiceError(
                 f"Claywright runs already{_where(record)}. Open that, or name another data folder with --data."
             )
-        with _listening(port) as listener, services.stopping(settings), Store(settings.data) as store:
+        with _listening(port) as listener, services.local(settings).stopping(), Store(settings.data) as store:
             url = f"http://{HOST}:{listener.getsockname()[1]}"
             access = Access(settings.data)
             address = access.address(url)

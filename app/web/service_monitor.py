@@ -48,9 +48,10 @@ class Standby:
         """Nothing is started any more; what is being installed or started is given up."""
         self._closed.set()
         began = time.monotonic()
-        services.give_up()
+        local = services.local(self.settings)
+        local.give_up()
         while any(thread.is_alive() for thread in self._threads):
-            services.give_up(at_once=time.monotonic() - began > ASKED)
+            local.give_up(at_once=time.monotonic() - began > ASKED)
             for thread in self._threads:
                 if thread.is_alive():
                     thread.join(0.2)
@@ -84,7 +85,7 @@ class Standby:
             setattr(self, kind, Standing("starting", message))
 
         try:
-            running = services.find(service, self.settings) or services.ensure(service, self.settings, say)
+            running = services.local(self.settings).ensure(service, say)
         except ClaywrightError as error:
             return Standing("off", str(error))
         return Standing("ready", url=running.url)

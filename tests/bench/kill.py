@@ -33,8 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         here = Settings(data=Path(folder) / "services", owner="bench")
         here.data.mkdir()
-        with services.stopping(here):
-            running = services.ensure(services.ARGILLA, here, print)
+        with services.local(here).stopping():
+            running = services.local(here).ensure(services.ARGILLA, print)
             way_in = json.loads(Path(running.details["credentials"]).read_text(encoding="utf-8"))
             argilla = ArgillaServer(running.url, way_in["username"], way_in["password"], way_in["api_key"])
             for number in range(asked.times):

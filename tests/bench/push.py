@@ -109,8 +109,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         here = Settings(data=folder / "data", owner="bench")
-        with services.stopping(here), Store(here.data) as store:
-            running = services.ensure(services.ARGILLA, here, lambda words: print(words, file=sys.stderr))
+        with services.local(here).stopping(), Store(here.data) as store:
+            running = services.local(here).ensure(services.ARGILLA, lambda words: print(words, file=sys.stderr))
             way_in = json.loads(Path(running.details["credentials"]).read_text(encoding="utf-8"))
             argilla = ArgillaServer(running.url, way_in["username"], way_in["password"], way_in["api_key"])
             where = Argilla(argilla.url, argilla.api_key, own=True)

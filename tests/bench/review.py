@@ -67,8 +67,8 @@ def main(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         here = Settings(data=Path(folder), owner="tester")
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        with services.stopping(here):
-            running = services.ensure(services.ARGILLA, here, lambda words: None)
+        with services.local(here).stopping():
+            running = services.local(here).ensure(services.ARGILLA, lambda words: None)
             where: Argilla = argilla.embedded(running, here)
             for responses in (1, 5):
                 recipe = made_of(

@@ -169,8 +169,8 @@ def local_model(folder: Path, times: int) -> Iterator[Line]:
         return tokens / (time.perf_counter() - began)
 
     own, alone = [], []
-    with services.stopping(here):
-        running = services.ensure(services.MODEL, here, print)
+    with services.local(here).stopping():
+        running = services.local(here).ensure(services.MODEL, print)
         for k in range(times):
             alone.append(asyncio.run(bare(running.url, str(running.details["key"]))))
             spec = {"preset": "local", "concurrency": 8, "max_tokens": LOCAL_TOKENS, "temperature": 0.0}

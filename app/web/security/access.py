@@ -18,12 +18,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from app.errors import StoreError
 from app.file_locks import exclusively, is_private, write_private
 from app.web.security.peers import user_of_peer
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -204,7 +208,7 @@ class Gate:
                 rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != TOKEN])
                 response: Response = RedirectResponse(f"/?{rest}" if rest else "/", 303)
                 if admitted:
-                    self._set_cookie(response.headers, browser or _known_before(request.cookies), user)
+                    self._set_cookie(response, browser or _known_before(request.cookies), user)
                 await response(scope, receive, send)
                 return
         if not browser:
@@ -220,7 +224,9 @@ class Gate:
 
         async def renewed(message: MutableMapping[str, Any]) -> None:
             if visit and age > SIGNED_ANEW and message["type"] == "http.response.start":
-                self._set_cookie(MutableHeaders(scope=message), browser, user)
+                cookie = Response()
+                self._set_cookie(cookie, browser, user)
+                MutableHeaders(scope=message).append("set-cookie", cookie.headers["set-cookie"])
             await send(message)
 
         if _content_length(request.headers) > LARGEST_BODY and path != UPLOAD:
@@ -228,13 +234,11 @@ class Gate:
             return
         await self.app(scope, receive if path == UPLOAD else _bounded(receive), renewed)
 
-    def _set_cookie(self, headers: Any, browser: str, user: int | None) -> None:
+    def _set_cookie(self, response: "Response", browser: str, user: int | None) -> None:
         value = self.access.sign(browser or secrets.token_urlsafe(24), user)
-        headers.append(
-            "set-cookie", f"{self.access.cookie}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={LASTS}"
-        )
+        response.set_cookie(self.access.cookie, value, max_age=LASTS, httponly=True, samesite="strict")
 
-    def _sign_in_page(self, request: Any) -> str:
+    def _sign_in_page(self, request: "Request") -> str:
         """How to get in. Where a link of another site led here, the browser kept its cookie back: then it looks once more."""
         once_more = '<meta http-equiv="refresh" content="0">' if _led_by_another_site(request.headers) else ""
         wrong = TOKEN in request.query_params
