@@ -1,0 +1,1 @@
+"""Claywright's application: the store, the runs, the review, and three ways in."""

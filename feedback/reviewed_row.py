@@ -115,7 +115,8 @@ class Judged:
 
     def corrected_by(self, verdict: Verdict) -> int:
         """The index of the response that a verdict corrects: as the person said, else the one whose text stood there, else
-        the one that the person rated or ranked best, else the labeller's best."""
+        the one that the person rated or ranked best, else the labeller's best.
+        """
         texts = [sendable(response.text) for response in self.row.responses]
         shown = verdict.shown.get(CORRECTED_RESPONSE)
         if (named := verdict.correction_of) is not None and named < len(texts):

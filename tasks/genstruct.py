@@ -171,7 +171,7 @@ def _response(completion: Completion, content: str) -> Response:
 
 
 def schema(*, bounded: bool) -> dict[str, Any]:
-    """The JSON schema of the answer: {"question": text, "answer": text}. (Under "user", small models write user names.)"""
+    """The JSON schema of the answer: {"question": text, "answer": text}. Under "user", small models write user names."""
 
     def part(longest: int) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "maxLength": longest} if bounded else {"type": "string"}

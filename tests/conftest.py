@@ -192,7 +192,7 @@ def argilla(services_data: Settings) -> ArgillaServer:
 @pytest.fixture(scope="module")
 def owner(argilla: ArgillaServer) -> Iterator[Any]:
     """Argilla's owner, who answers records through its API."""
-    from tests.rows import Reviewer  # which imports this file
+    from tests.make_runs import Reviewer  # which imports this file
 
     with Reviewer(argilla) as owner:
         yield owner

@@ -17,6 +17,10 @@ PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 DIMENSIONS = 8
 
 
+TURNS = 5
+"""Of the loop, for what asyncio does in several steps when a connection begins or ends."""
+
+
 class FakeOpenAI:
     """`with FakeOpenAI() as server:` serves at `server.url` from a thread of its own, also to other processes.
 
@@ -61,7 +65,7 @@ class FakeOpenAI:
         self._lock = threading.Lock()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-        self._open: set[asyncio.Task[Any]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def __enter__(self) -> "FakeOpenAI":
         self._thread.start()
@@ -93,28 +97,35 @@ class FakeOpenAI:
     async def _serve(self) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
         self._going_on = asyncio.Event()
-        server = await asyncio.start_server(self._talk, "127.0.0.1", self.port, backlog=4096, limit=2**24)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=4096, limit=2**24)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         self._ready.set()
         await self._closing.wait()
+        # a server that is closed while it accepts a connection forgets that one, and its socket stays open: first no more come
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         server.close()
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        for _ in range(TURNS):  # and what was closed lets its socket go
+            await asyncio.sleep(0)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Closes the connection however its task ends: one that is cancelled before its first step closes nothing itself."""
+        task = asyncio.get_running_loop().create_task(self._talk(reader, writer))
+        self._open[task] = writer
+        task.add_done_callback(lambda done: self._open.pop(done).close())
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive until either side closes it."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
         try:
             while (line := await reader.readline()) and await self._answer(line, reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
-        finally:
-            self._open.discard(task)
-            writer.close()
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers one request; False if the connection is to be closed."""

@@ -34,10 +34,10 @@ from feedback.stats.measures import Measure
 from feedback.types import Rating, Verdict
 from tasks.types import Response, Row
 from tests.conftest import ArgillaServer, Command
-from tests.judging import all_of
+from tests.make_reviewed_rows import all_of
+from tests.make_runs import all_said
 from tests.make_workspace import make_workspace
-from tests.measuring import by_pairs, within
-from tests.rows import all_said
+from tests.plain_measures import by_pairs, within
 from tests.test_import import run_of
 
 

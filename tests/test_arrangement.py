@@ -15,9 +15,9 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.response_order import arranged, letter, order_of, slots, to_places, to_slots
 from tasks.types import Response
-from tests.judging import ROW
+from tests.make_reviewed_rows import ROW
+from tests.make_runs import Reviewer, made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, made_of, with_run
 
 names = st.builds(
     "{}-{}".format, st.sampled_from(["helpfulness", "rating", "rationale", "instruction-following"]), st.integers(1, 9)

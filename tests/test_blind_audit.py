@@ -24,9 +24,9 @@ from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
 from tests.conftest import ArgillaServer
-from tests.desks import after, at_desk
+from tests.make_runs import Reviewer, add_rows, made_of, with_run
+from tests.make_state import after, at_desk
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, add_rows, made_of, with_run
 
 
 def test_where_nothing_is_said_the_number_of_rows_decides() -> None:

@@ -12,7 +12,7 @@ from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Rating, Verdict
-from tests.rows import add_rows, all_said, edit, with_run
+from tests.make_runs import add_rows, all_said, edit, with_run
 
 ME = "me (in the app)"
 

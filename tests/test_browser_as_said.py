@@ -13,7 +13,7 @@ from app.store.runs import Run
 from app.store.store import Store
 from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
-from tests.rows import Rate, Reviewer, made_of, rated, with_run
+from tests.make_runs import Rate, Reviewer, made_of, rated, with_run
 from tests.servers import FakeOpenAI
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from app.store.store import Store
 from tests.browser import App, person
-from tests.rows import made_of, with_run
+from tests.make_runs import made_of, with_run
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PAGES = ("Models", "Generate", "Rate", "Review", "Insights", "Export")

@@ -12,7 +12,7 @@ from app import docs
 from app.store.runs import Run
 from app.store.store import Store
 from tests.browser import App, Person, person
-from tests.rows import with_run
+from tests.make_runs import with_run
 from tests.servers import FakeOpenAI
 from tests.test_browser_axe import violations
 

@@ -21,8 +21,8 @@ from feedback.argilla.push import review_address
 from feedback.types import Rating
 from tests.browser import SLOW, Person, person
 from tests.conftest import ArgillaServer
+from tests.make_runs import PASSWORD, Reviewer, another, edit, made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import PASSWORD, Reviewer, another, edit, made_of, with_run
 
 WHY = (
     "The response names the river and says where it flows, which is what was asked, but it leaves out how long it is and "

@@ -11,7 +11,7 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Verdict
 from tests.browser import SLOW, App, Person, person
-from tests.rows import all_said, with_run
+from tests.make_runs import all_said, with_run
 
 ROWS = 25
 

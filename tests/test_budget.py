@@ -11,7 +11,7 @@ from tasks.engine.budget import Account, Budget, Use
 from tasks.engine.retries import ANSWER_TOKENS, TEMPLATE_TOKENS, Asked
 from tasks.errors import BudgetSpent, ServerFault, SettingsError, TimedOut
 from tasks.models.base import Completion, Kind
-from tests.endpoints import Fake, Remembered, echo, engine, failing, run
+from tests.make_endpoints import Fake, Remembered, echo, engine, failing, run
 
 
 def account(**budget: Any) -> Account:

@@ -18,8 +18,8 @@ from app.web.pages.review.rows import rows
 from app.web.state import AppState
 from app.web.tab_state import ReviewPart, TabState, Undo
 from feedback.types import Verdict
-from tests.desks import after, at_desk
-from tests.rows import edit, with_run
+from tests.make_runs import edit, with_run
+from tests.make_state import after, at_desk
 
 ME = "tester (in the app)"
 TABLES = ("rows", "verdicts", "told", "settlements", "scores", "counted")

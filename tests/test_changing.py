@@ -13,7 +13,7 @@ from app.runs.new_runs import draft_run
 from app.store.store import Store
 from app.web.jobs import Jobs
 from app.workspace import Workspace
-from tests.rows import with_run
+from tests.make_runs import with_run
 from tests.servers import FakeOpenAI, Fault
 from tests.test_jobs import NO_KEYS, asked, ended, jobs, made_for, said
 

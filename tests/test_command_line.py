@@ -25,7 +25,7 @@ from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import Magpie
 from tasks.models.spec import ModelSpec
-from tests.desks import SOMEBODY, at_desk
+from tests.make_state import SOMEBODY, at_desk
 
 TIDES = Recipe(task=Magpie(), name="tides", rows=20, rating=UltraFeedback(aspects=("helpfulness",)))
 

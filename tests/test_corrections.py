@@ -11,8 +11,8 @@ from app.web.pages import row_edits
 from app.web.pages.review import filters, page, verdict
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, ReviewPart, TabState
-from tests.desks import SOMEBODY, after, at_desk
-from tests.rows import with_run
+from tests.make_runs import with_run
+from tests.make_state import SOMEBODY, after, at_desk
 
 ME = "tester (in the app)"
 

@@ -22,8 +22,8 @@ from app.store.store import Store
 from feedback.exports.selection import Export
 from tasks.errors import ClaywrightError
 from tests.conftest import Work
+from tests.make_runs import with_run
 from tests.make_workspace import make_workspace
-from tests.rows import with_run
 
 TRIES = 12
 COMMANDS = (

@@ -16,8 +16,8 @@ from app.store.migrations import STEPS, migrate
 from app.store.store import Store
 from tasks.engine.engine import Call
 from tasks.models.base import Completion
-from tests.endpoints import others_run
-from tests.rows import with_row
+from tests.make_endpoints import others_run
+from tests.make_runs import with_row
 
 
 def open_it(folder: str, wait: Any, said: Any) -> None:

@@ -22,8 +22,8 @@ from app.store.rows import content_hash
 from app.store.store import Store
 from feedback.types import Rating
 from tasks.errors import InputError, SettingsError
-from tests.judging import ASKED, RATINGS, ROW, SYSTEM, all_of
-from tests.rows import all_said
+from tests.make_reviewed_rows import ASKED, RATINGS, ROW, SYSTEM, all_of
+from tests.make_runs import all_said
 from tests.test_store_page import RECIPE, verdict
 
 HONEST = Rating(1, "honesty", 0, "rated", 5.0, "Sure.", model="m")

@@ -20,7 +20,7 @@ from tasks.models.openai import Known, OpenAIEndpoint
 from tasks.models.probe import SCHEMA
 from tasks.models.spec import ModelSpec
 from tasks.self_instruct import schema as list_schema
-from tests.endpoints import Remembered, others_run
+from tests.make_endpoints import Remembered, others_run
 from tests.servers import FakeOpenAI, Fault, protocol
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]

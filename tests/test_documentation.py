@@ -24,7 +24,7 @@ from tasks.models.spec import ModelSpec
 from tasks.settings import build
 from tests import api_reference, scripts
 from tests.conftest import Command
-from tests.documents import DEVELOPERS, README, ROOT, TOPICS, blocks
+from tests.documentation import DEVELOPERS, README, ROOT, TOPICS, blocks
 
 ALL = [README, ROOT / "CHANGELOG.md", *TOPICS, *DEVELOPERS]
 TABLES = {"export": Export, "embedder": ModelSpec}

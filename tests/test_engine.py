@@ -13,7 +13,7 @@ import pytest
 from tasks.engine.engine import Call, Engine, draw_number
 from tasks.errors import CallRefused, EndpointDown, EndpointRefused, Overloaded, ServerFault, Stopped, Unreachable
 from tasks.models.base import Capabilities, Completion
-from tests.endpoints import Fake, Remembered, echo, engine, failing, run, until
+from tests.make_endpoints import Fake, Remembered, echo, engine, failing, run, until
 
 
 def test_an_answer_is_kept_before_anyone_gets_it() -> None:

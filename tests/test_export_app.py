@@ -40,8 +40,8 @@ from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError, Stopped
 from tasks.settings import build
 from tests.conftest import Command
-from tests.hub import GOOD, FakeHub
-from tests.rows import all_said
+from tests.far_hub import GOOD, FakeHub
+from tests.make_runs import all_said
 from tests.test_jobs import ended
 from tests.test_store_page import RECIPE, SAID, verdict
 

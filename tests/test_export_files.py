@@ -27,7 +27,7 @@ from feedback.reviewed_row import Judged
 from feedback.types import sendable
 from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
-from tests.judging import RATINGS, ROW, judged, made_of, verdict
+from tests.make_reviewed_rows import RATINGS, ROW, judged, made_of, verdict
 
 READ_BY_DATASETS = [kind for kind in WRITERS if kind != "xlsx"]
 HOSTILE = (

@@ -22,7 +22,20 @@ from feedback.reviewed_row import Judged, Merging
 from feedback.types import Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.types import Response
-from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, SYSTEM, all_of, fits, judged, line, made_of, some, verdict
+from tests.make_reviewed_rows import (
+    ASKED,
+    PROVENANCE,
+    RATINGS,
+    ROW,
+    SYSTEM,
+    all_of,
+    fits,
+    judged,
+    line,
+    made_of,
+    some,
+    verdict,
+)
 
 
 def test_an_sft_line() -> None:

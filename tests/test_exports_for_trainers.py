@@ -26,7 +26,7 @@ from tasks.errors import SettingsError
 from tasks.models.template_families import FAMILIES
 from tasks.types import Message, Response
 from tests import trainers
-from tests.judging import ROW, judged, verdict
+from tests.make_reviewed_rows import ROW, judged, verdict
 
 CALL = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": {"city": "Lyon"}}}
 TALK: tuple[Message, ...] = (

@@ -37,7 +37,7 @@ from tasks import TASKS, answering
 from tasks.engine import budget
 from tasks.errors import InputError
 from tasks.models.spec import ModelSpec
-from tests.desks import SOMEBODY, act, at_desk
+from tests.make_state import SOMEBODY, act, at_desk
 from tests.test_draft import TROUBLES, filled
 
 CLASSES = {

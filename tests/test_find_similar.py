@@ -17,8 +17,8 @@ from feedback.errors import DatasetMismatch
 from tasks.errors import EndpointRefused, ServerFault, SettingsError
 from tasks.models.spec import ModelSpec
 from tests.conftest import ArgillaServer
+from tests.make_runs import Reviewer, edit, made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, edit, made_of, with_run
 from tests.servers import DIMENSIONS, FakeOpenAI, embedding
 
 

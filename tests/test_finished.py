@@ -16,9 +16,9 @@ from feedback.exports.to_argilla import Finished
 from feedback.types import Verdict
 from tasks.errors import SettingsError, Stopped
 from tests.conftest import ArgillaServer
-from tests.judging import all_of
+from tests.make_reviewed_rows import all_of
+from tests.make_runs import Reviewer, all_said, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, all_said, with_run
 
 
 def approved(store: Store, rows: int = 3) -> Run:

@@ -31,7 +31,7 @@ from tasks import Magpie, TextGeneration
 from tasks.engine.retries import Tally
 from tasks.models.spec import ModelSpec
 from tasks.types import Response, Row
-from tests.rows import took
+from tests.make_runs import took
 from tests.servers import FakeOpenAI
 
 MODEL = ModelSpec(preset="scripted", concurrency=4)

@@ -9,7 +9,7 @@ from feedback.exports.formats import FORMATS
 from feedback.exports.preference_pairs import Rule
 from feedback.types import Rating, Verdict
 from tasks.types import Response
-from tests.judging import ASKED, PROVENANCE, RATINGS, ROW, RULE, SYSTEM, judged, line, made_of, verdict
+from tests.make_reviewed_rows import ASKED, PROVENANCE, RATINGS, ROW, RULE, SYSTEM, judged, line, made_of, verdict
 
 ANSWERED = {
     "model": "a", "rating": 4.0, "rating_by_people": None, "rating_accepted": None, "instruction_corrected": False,

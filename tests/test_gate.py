@@ -21,7 +21,7 @@ from app.web.security import event_values
 from app.web.security.access import Access
 from app.web.state import AppState
 from tests.conftest import Command
-from tests.desks import at_desk
+from tests.make_state import at_desk
 
 SESSION = "somebody"
 

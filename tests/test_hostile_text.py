@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from tasks.types import Dropped, Row
+from tests.all_patterns import patterns, slow
 from tests.conftest import ROOT
 from tests.hostile_answers import LENGTHS, TASKS, answers, ratings_of, rows_of
-from tests.patterns import patterns, slow
 
 PUT_TOGETHER = {
     "feedback/exports/dataset_card.py: re.compile": "our own marks in a card, around escaped names; the names of a card's header",
@@ -35,7 +35,7 @@ LOOKED_AT = {
 }
 """Patterns that look slow to `slow`, and why they are not."""
 RUN = """
-from tests.patterns import patterns, use
+from tests.all_patterns import patterns, use
 TEXTS = [" ", "\\n", " \\n", "<think", "*", "* ", "7", "7.", "a", "a ", "[", '"', "- ", "| ", "```a\\n"]
 for used in patterns()[0]:
     for piece in TEXTS:

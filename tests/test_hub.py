@@ -23,8 +23,8 @@ from feedback.exports.train_test_split import TEST, TRAIN
 from feedback.reviewed_row import Judged
 from tasks.errors import SettingsError
 from tasks.types import Message
-from tests.hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository
-from tests.judging import RATINGS, ROW, judged, made_of, some, verdict
+from tests.far_hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository
+from tests.make_reviewed_rows import RATINGS, ROW, judged, made_of, some, verdict
 
 # the client's own way to send a file to LFS storage is one that its HTTP library warns of
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

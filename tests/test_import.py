@@ -36,8 +36,8 @@ from tasks.errors import InputError, SettingsError
 from tasks.existing_rows import own_id
 from tasks.types import Row
 from tests.conftest import ArgillaServer, Command
+from tests.make_runs import with_run
 from tests.make_workspace import make_workspace
-from tests.rows import with_run
 
 
 @pytest.fixture(scope="module")

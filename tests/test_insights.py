@@ -38,7 +38,7 @@ from feedback.stats.agreement import Agreement
 from feedback.types import Rating
 from tasks.engine.retries import Tally
 from tasks.types import Dropped, Message, Response, Row
-from tests.rows import made_of, took, with_run
+from tests.make_runs import made_of, took, with_run
 from tests.servers import FakeOpenAI, Fault
 
 # gradio's queue counts its events with what pandas is about to give up

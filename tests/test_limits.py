@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.engine.rate_limits import MINUTE, Limiter, Pace
 from tasks.engine.stop_event import Halt
 from tasks.errors import Stopped
-from tests.endpoints import Fake, echo, engine, run, until
+from tests.make_endpoints import Fake, echo, engine, run, until
 
 
 def test_no_more_at_a_time_than_the_endpoint_takes() -> None:

@@ -23,8 +23,8 @@ from feedback.argilla.client import Server
 from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError
 from tests.conftest import ArgillaServer
+from tests.make_runs import Reviewer, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, with_run
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -22,7 +22,7 @@ from feedback.stats.measures import (
     share,
     weighted_kappa,
 )
-from tests.measuring import by_pairs, within
+from tests.plain_measures import by_pairs, within
 
 # Krippendorff (2011), section C: four observers (rows) and twelve units (columns), 0 where somebody said nothing
 PUBLISHED = (

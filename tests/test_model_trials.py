@@ -11,7 +11,7 @@ from app.web.form_values import OWN_ADDRESS, TYPED
 from app.web.pages import models
 from app.web.state import AppState, RunView
 from app.web.tab_state import TabState
-from tests.desks import SOMEBODY, act, at_desk, until_tried
+from tests.make_state import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, Fault
 
 

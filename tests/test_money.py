@@ -23,7 +23,7 @@ from tasks import Magpie, local
 from tasks.engine.retries import Tally
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
-from tests.desks import SOMEBODY, act, at_desk
+from tests.make_state import SOMEBODY, act, at_desk
 from tests.servers import FakeOpenAI
 
 LOCAL = ModelSpec(preset="local")

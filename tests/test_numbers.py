@@ -19,9 +19,9 @@ from app.web.pages.review.verdict import letter_of
 from app.web.tab_state import TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.exports.selection import Export
-from tests.desks import SOMEBODY, at_desk
+from tests.make_runs import Reviewer, with_run
+from tests.make_state import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, with_run
 
 
 def test_a_dropped_row_changes_no_other_number(store: Store) -> None:

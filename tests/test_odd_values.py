@@ -25,9 +25,9 @@ from app.web.state import AppState
 from app.web.tab_state import Confirmation, DrawerPart, TabState
 from tasks.errors import SettingsError
 from tasks.types import Row
-from tests.desks import act, at_desk
+from tests.make_runs import made_of, with_run
+from tests.make_state import act, at_desk
 from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, values_of, words_of_buttons
-from tests.rows import made_of, with_run
 
 SHARE = 2
 """Odd values a field here; `python tests/bench/odd_values.py` tries all of them in each."""

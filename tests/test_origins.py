@@ -23,11 +23,11 @@ from feedback.reviewed_row import Judged
 from feedback.stats.agreement import DECISION, agreement
 from feedback.types import Verdict
 from tests.conftest import ArgillaServer
-from tests.judging import judged, line, made_of, verdict
+from tests.make_reviewed_rows import judged, line, made_of, verdict
+from tests.make_runs import Reviewer, another, before_outcomes, with_run
+from tests.make_runs import made_of as recipe_of
 from tests.make_workspace import make_workspace
-from tests.measuring import by_pairs
-from tests.rows import Reviewer, another, before_outcomes, with_run
-from tests.rows import made_of as recipe_of
+from tests.plain_measures import by_pairs
 from tests.test_agreement import between, of
 from tests.test_store_page import rate, rating
 

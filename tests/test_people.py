@@ -27,8 +27,8 @@ from feedback.exports.selection import Export
 from feedback.reviewed_row import Judged, Merging
 from feedback.types import Verdict
 from tasks.types import Response
-from tests.desks import after, at_desk
-from tests.rows import all_said, before_outcomes, edit, with_run
+from tests.make_runs import all_said, before_outcomes, edit, with_run
+from tests.make_state import after, at_desk
 
 BAD = '<img src="http://evil.example/x.png" onerror="hack()"><script>hack()</script>'
 RANKED = [{"value": "response-2", "rank": 1}, {"value": "response-1", "rank": 2}, {"value": "response-3", "rank": 2}]

@@ -27,7 +27,7 @@ from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tests import conftest
 from tests.conftest import Command
-from tests.desks import SOMEBODY, act, at_desk, until_tried
+from tests.make_state import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI
 
 KEY, DIARY = "sk-canary-of-the-environment", "the diary of a private person"

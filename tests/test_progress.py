@@ -15,8 +15,8 @@ from app.web.pages import generate, header, row_cards, run_switcher
 from app.web.state import AppState, RunView
 from app.web.tab_state import TabState
 from tasks.engine import retries
-from tests.desks import SOMEBODY, act, at_desk
-from tests.rows import made_of, with_run
+from tests.make_runs import made_of, with_run
+from tests.make_state import SOMEBODY, act, at_desk
 from tests.servers import FakeOpenAI, Fault
 
 ROWS = 4

@@ -15,7 +15,7 @@ from app.store.store import Store
 from app.web.html.markdown import LONGEST, plain, rendered
 from tests.browser import App, person
 from tests.conftest import ROOT
-from tests.rows import edit, with_run
+from tests.make_runs import edit, with_run
 
 RICH = r"""## Sorting
 

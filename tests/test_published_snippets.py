@@ -13,7 +13,7 @@ from claywright import ScriptedLLM
 from app import services
 from app.config import Settings
 from tests.conftest import ArgillaServer
-from tests.rows import Reviewer
+from tests.make_runs import Reviewer
 from tests.servers import FakeOpenAI
 
 METADATA = "distilabel_metadata"

@@ -17,8 +17,8 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server
 from tests.conftest import ArgillaServer
+from tests.make_runs import Reviewer, another, made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, another, made_of, with_run
 
 
 @pytest.fixture(scope="module")

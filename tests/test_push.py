@@ -26,8 +26,8 @@ from feedback.errors import DatasetMismatch
 from feedback.rating_summary import priority
 from feedback.types import Rating
 from tasks.types import Message
+from tests.make_runs import Reviewer, add_rows, edit, made_of, rated, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, add_rows, edit, made_of, rated, with_run
 
 
 @pytest.fixture

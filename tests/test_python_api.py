@@ -34,9 +34,9 @@ from app.errors import RunError
 from app.recipe import recipe_of
 from app.store.store import Store
 from tasks.errors import EndpointRefused, SettingsError
-from tests import documents
+from tests import documentation
 from tests.conftest import ArgillaServer
-from tests.python import answered, asked, chain
+from tests.python_api import answered, asked, chain
 from tests.servers import FakeOpenAI
 from tests.test_kill import kill_when, resume
 
@@ -59,7 +59,7 @@ def test_every_example_of_the_documentation_is_true(name: str) -> None:
 
 
 def test_every_public_name_is_documented_with_an_example() -> None:
-    examples = "\n".join(documents.blocks("python"))
+    examples = "\n".join(documentation.blocks("python"))
     for name in claywright.__all__:
         docstring = getattr(claywright, name).__doc__ or ""
         assert len(docstring) > 40, name
@@ -74,8 +74,8 @@ def test_the_examples_of_the_documents_run(
     monkeypatch.setenv("ARGILLA_API_URL", argilla.url)
     monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
     (tmp_path / "answers.csv").write_text("question,response\nName a river.,The Loire.\n")
-    blocks = documents.blocks("python")
-    assert len(blocks) == 5 and len(documents.blocks("python", documents.README)[0].strip().splitlines()) == 6
+    blocks = documentation.blocks("python")
+    assert len(blocks) == 5 and len(documentation.blocks("python", documentation.README)[0].strip().splitlines()) == 6
     for block in blocks:
         program = re.sub(r'\bLLM\("qwen2.5:7b", base_url="[^"]*"', "ScriptedLLM(", block)
         program = program.replace("LocalLLM()", "ScriptedLLM()").replace("(, ", "(")

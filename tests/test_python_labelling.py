@@ -23,7 +23,7 @@ from app.config import settings
 from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError, SettingsError, Unsupported
-from tests.python import answered, poisoned, sent
+from tests.python_api import answered, poisoned, sent
 from tests.servers import FakeOpenAI
 
 pytestmark = pytest.mark.usefixtures("data")

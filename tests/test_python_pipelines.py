@@ -15,7 +15,7 @@ from claywright import (
 
 from app.api import pipeline_diagram, steps
 from tasks.errors import InputError, SettingsError
-from tests.python import answered, chain, sent
+from tests.python_api import answered, chain, sent
 
 pytestmark = pytest.mark.usefixtures("data")
 

@@ -26,7 +26,7 @@ from claywright import (
 
 from app.api import steps
 from tasks.errors import EndpointRefused, InputError, SettingsError, Unsupported
-from tests.python import answered, poisoned, sent
+from tests.python_api import answered, poisoned, sent
 from tests.servers import FakeOpenAI
 
 pytestmark = pytest.mark.usefixtures("data")

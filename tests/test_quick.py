@@ -9,8 +9,8 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.reviewed_row import Judged
 from tests.conftest import ArgillaServer
+from tests.make_runs import Reviewer, another, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import Reviewer, another, with_run
 
 ME = "me (in the app)"
 

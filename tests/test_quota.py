@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.runs.quota import SPARE_DRAWS, Quota
 from tasks.errors import Stopped
-from tests.endpoints import others_run
+from tests.make_endpoints import others_run
 
 
 @dataclass

@@ -19,8 +19,8 @@ from app.runs.runner import Execution
 from app.store.rows import Rows
 from app.store.store import Store
 from tests.conftest import ArgillaServer
+from tests.make_runs import made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.rows import made_of, with_run
 from tests.servers import FakeOpenAI
 
 

@@ -12,8 +12,8 @@ from app.web.pages.review import filters
 from app.web.pages.review.rows import rows
 from app.web.tab_state import NEW_TAB
 from feedback.types import Rating, Verdict
-from tests.desks import after, at_desk
-from tests.rows import all_said, with_run
+from tests.make_runs import all_said, with_run
+from tests.make_state import after, at_desk
 
 BAD = "<b>bad</b> & worse"
 

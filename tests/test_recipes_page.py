@@ -22,7 +22,7 @@ from app.web.state import AppState, RunView
 from app.web.tab_state import NEW_TAB, DrawerPart, ModelsPart, TabState
 from app.workspace import Workspace
 from tasks import Magpie
-from tests.desks import SOMEBODY, act, after, at_desk
+from tests.make_state import SOMEBODY, act, after, at_desk
 
 ODD = "“x” <b>&'\"</b> 🌊"
 TIDES = Recipe(task=Magpie(n_turns=2), name="tides", rows=20)

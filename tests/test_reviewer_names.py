@@ -17,7 +17,7 @@ from app.web.pages.review import verdict
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, ReviewPart
 from tests.conftest import Work
-from tests.desks import after, at_desk
+from tests.make_state import after, at_desk
 
 
 @pytest.fixture

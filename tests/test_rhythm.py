@@ -10,8 +10,8 @@ from app.web.pages.review import page
 from app.web.pages.review.rows import rows
 from app.web.state import AppState
 from app.web.tab_state import TabState
-from tests.desks import SOMEBODY, after, at_desk
-from tests.rows import with_run
+from tests.make_runs import with_run
+from tests.make_state import SOMEBODY, after, at_desk
 
 
 def pressed(desk: AppState, run: Run, tab: TabState, **data: Any) -> Done:

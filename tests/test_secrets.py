@@ -25,7 +25,7 @@ from tasks.models.openai import OpenAIEndpoint
 from tasks.models.secrets import PIECE, mask, mask_whole
 from tasks.models.spec import ModelSpec, bare
 from tests.conftest import Command
-from tests.desks import SOMEBODY, act, at_desk, until_tried
+from tests.make_state import SOMEBODY, act, at_desk, until_tried
 from tests.servers import FakeOpenAI, protocol
 from tests.test_openai_endpoint import KEY, asking, hello, refusal
 

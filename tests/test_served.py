@@ -23,7 +23,7 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tests.endpoints import Fake, Remembered, echo, engine, failing, run, until
+from tests.make_endpoints import Fake, Remembered, echo, engine, failing, run, until
 
 
 @pytest.mark.parametrize("kind", [Overloaded, TimedOut, Unreachable, ServerFault, CallFailed])

@@ -20,7 +20,7 @@ from feedback.types import Rating, Verdict
 from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
 from tasks.types import Dropped, Response, Row
-from tests.rows import SAID, all_said, with_row
+from tests.make_runs import SAID, all_said, with_row
 
 
 def rate(store: Store, row: Row, value: float, judge: str = "j", status: Any = "rated") -> None:

@@ -22,8 +22,8 @@ from feedback.exports.selection import Export
 from feedback.types import Rating, Verdict
 from tasks.engine.retries import Tally
 from tasks.types import Response, Row
+from tests.make_runs import all_said, took
 from tests.make_workspace import make_workspace
-from tests.rows import all_said, took
 
 SAID = Row(({"role": "user", "content": "Name a river."},), (Response("The Loire.", "a"), Response("Rivers.", "b")))
 RECIPE = '{"name":"rivers","rows":3,"task":{"kind":"magpie"}}'

@@ -19,8 +19,8 @@ from app.web.page_builder import Done
 from app.web.pages import generate, header, run_switcher
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, SwitcherPart, TabState
-from tests.desks import SOMEBODY, act, after, at_desk
-from tests.rows import made_of, with_run
+from tests.make_runs import made_of, with_run
+from tests.make_state import SOMEBODY, act, after, at_desk
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

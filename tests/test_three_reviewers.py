@@ -20,9 +20,9 @@ from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.selection import Export
 from feedback.types import Rating
 from tests.conftest import ArgillaServer
+from tests.make_runs import Reviewer, another, made_of, with_run
 from tests.make_workspace import make_workspace
-from tests.measuring import by_pairs
-from tests.rows import Reviewer, another, made_of, with_run
+from tests.plain_measures import by_pairs
 from tests.test_agreement import between, of
 
 ROWS, IN_THE_APP = 60, 20

@@ -165,7 +165,7 @@ class Pipeline:
     async def _worked(
         self, open_session: Session, input_rows: list[Row] | None, tell: Progress
     ) -> dict[str, list[Row]]:
-        """{last step: its rows}"""
+        """{last step: its rows}."""
 
         async def run_step(step: Step, before: Some, index: int) -> list[Row]:
             batches = await all_of(

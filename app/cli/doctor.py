@@ -22,6 +22,8 @@ ROOM = 2 * 10**9
 
 @dataclass(frozen=True)
 class Finding:
+    """What was looked at, whether it is as a run needs it, and a sentence or a few words about it."""
+
     what: str
     ok: bool
     words: str

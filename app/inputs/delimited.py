@@ -121,7 +121,7 @@ def _first_cells(source: Source, number: int, record: str, separator: str) -> li
 def _separated(
     source: Source, lines: Iterator[tuple[int, str]], options: TableOptions, say: Say
 ) -> tuple[str, Iterator[tuple[int, str]]]:
-    """(the separator, the lines without one that only names it, quotes in cells written twice)"""
+    """(the separator, the lines without one that only names it, quotes in cells written twice)."""
     head = list(itertools.islice(_some(lines), SAMPLE))
     default = "\t" if source.suffix == ".tsv" else ","
     named = ""

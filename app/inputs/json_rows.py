@@ -70,7 +70,7 @@ class Outline:
             self.members[name] = member
 
     def shape(self) -> tuple[Shape, str]:
-        """(how its rows stand in it, the name of the list that holds them)"""
+        """(how its rows stand in it, the name of the list that holds them)."""
         members = self.members
         lists = {name: member for name, member in members.items() if member.kind == "list"}
         if {"columns", "data"} <= lists.keys() and lists["data"].kinds <= {"list"}:

@@ -131,7 +131,8 @@ def signed_in(settings: Settings, to: str) -> str:
 @dataclass(frozen=True)
 class Invited:
     """A reviewer who can begin. `link` signs in once where Argilla is the embedded one, else only leads there; a new account's
-    `password` is told once."""
+    `password` is told once.
+    """
 
     name: str
     link: str

@@ -105,5 +105,5 @@ def cost(known: Mapping[str, Price], model: str, tally: Tally) -> float | None:
 
 
 def format_dollars(dollars: float) -> str:
-    """ "$1,234.50", "less than $0.01"."""
+    """Dollars in words: "$1,234.50", "less than $0.01"."""
     return f"less than ${LEAST:.2f}" if 0 < dollars < LEAST else f"${dollars:,.2f}"

@@ -14,7 +14,8 @@ DROPPED = "dropped by you"
 
 def open_row(store: Store, row_id: str, *, at_work_ourselves: bool = False) -> Row:
     """The row, to be changed. Raises RunError where people have it already, so that nobody's verdict is of other words,
-    and where another hand works on its run."""
+    and where another hand works on its run.
+    """
     row = store.rows.get(row_id)
     if not at_work_ourselves and at_work(store.runs.of_row(row_id)):
         raise RunError("The run is being worked on. Wait for it, or stop it, then try again.")

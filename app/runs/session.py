@@ -89,7 +89,8 @@ async def _again_and_again(note: Callable[[], None], over: asyncio.Event) -> Non
 
 def writes(store: Store, run: Run, what: str) -> bool:
     """True for work that makes rows or answers them. To "rate" rows that all have their answers takes neither the input nor any
-    model but the labeller."""
+    model but the labeller.
+    """
     counts = store.runs.counts(run.id)
     return what != "rate" or counts.answered < counts.made
 

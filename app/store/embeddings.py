@@ -9,6 +9,8 @@ PAGE = 500
 
 
 class Vectors:
+    """Vectors of texts, by the model that made them."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

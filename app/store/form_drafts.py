@@ -8,6 +8,8 @@ from app.store.database import Database
 
 
 class Forms:
+    """What the forms of each browser held."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

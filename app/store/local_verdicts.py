@@ -51,6 +51,8 @@ class _About:
 
 
 class Quicks:
+    """Verdicts that were given in the app."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 
@@ -70,7 +72,6 @@ class Quicks:
         `shown` are the texts that stood there before, by question; `suggested` the labeller's ratings that were in sight,
         with `blind` none. What is sent to Argilla is sent again.
         """
-
         about = _About(who, status, suggested or {}, blind)
         self.db.write(lambda c: _say(c, row_id, about, changes, shown))
 

@@ -76,6 +76,8 @@ def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> se
 
 
 class Reviews:
+    """Pushes, and what people said of rows in Argilla."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

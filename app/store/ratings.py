@@ -38,6 +38,8 @@ class Wide:
 
 
 class Ratings:
+    """The judge's ratings of responses."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

@@ -303,7 +303,7 @@ class Browse:
         return [Reason(r["decision"], r["reason"], r["verdicts"], r["rows"]) for r in rows]
 
     def rejections(self, run_id: str) -> tuple[int, int, int]:
-        """(how often reviewers rejected, how many rows, how many of the rejections came with a reason)"""
+        """(how often reviewers rejected, how many rows, how many of the rejections came with a reason)."""
         return self.db.remembered(f"rejections of {run_id}", lambda: self._rejections(run_id))
 
     def _rejections(self, run_id: str) -> tuple[int, int, int]:

@@ -40,6 +40,8 @@ def content_hash(row: Row) -> str:
 
 
 class Rows:
+    """Units, rows and their responses."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 
@@ -47,7 +49,6 @@ class Rows:
         self, run_id: str, unit: int, rows: Sequence[Row], drops: Sequence[Dropped], answered: Collection[str] = ()
     ) -> None:
         """What a unit gave, in one go: a unit is there whole or not at all. `answered` are the ids of rows that lack nothing."""
-
         lines = [Line(_UNIT, (run_id, unit, "done", len(rows), "", now()))]
         lines += [
             Line(
@@ -152,7 +153,8 @@ class Rows:
 
     def edit(self, row: Row, who: str) -> Row:
         """Keeps the row's older words as a revision and puts `row`'s in their place. What was said of other words no longer
-        counts: neither the labeller's ratings nor what people began to answer. What somebody submitted stays."""
+        counts: neither the labeller's ratings nor what people began to answer. What somebody submitted stays.
+        """
 
         def write(c: sqlite3.Connection) -> None:
             old = _row(

@@ -77,6 +77,8 @@ class Listed:
 
 
 class Runs:
+    """Runs, and how many of what they hold."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

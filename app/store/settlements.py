@@ -12,6 +12,8 @@ PAGE = 500
 
 
 class Settlements:
+    """Rows on which reviewers disagreed and that somebody settled."""
+
     def __init__(self, db: Database) -> None:
         self.db = db
 

@@ -135,7 +135,8 @@ class Part:
 
 def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     """What a record shows. With a blind audit the labeller's reasons are shown and not asked about: only what is shown can be
-    missing from the records of the audit."""
+    missing from the records of the audit.
+    """
     conversation = (
         Part("chat", "conversation", "Conversation", True)
         if shape.talk

@@ -165,7 +165,8 @@ def _opening(to: Export, about: Facts) -> str:
 
 def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, added: int) -> str:
     """What the card says of one run in one format, between its marks: all that is `held`, and the `added` rows of the last
-    export."""
+    export.
+    """
     begin, end = _marks(to, about)
     recipe = json.dumps(about.recipe, indent=2, ensure_ascii=False).replace("<!--", "<\\u0021--")
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", recipe)), 3)

@@ -1,4 +1,6 @@
-"""Which response of a row is the best, and which two make a pair. The rule, in one place:
+"""Which response of a row is the best, and which two make a pair.
+
+The rule, in one place:
 
 1. A text that a reviewer corrected is better than what it corrects.
 2. Else people's ranking counts, where they ranked all responses.

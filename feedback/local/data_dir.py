@@ -53,7 +53,8 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folder and its empty temporary folder, both private; raises OSError where that cannot
-        be."""
+        be.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         if shutil.disk_usage(self.folder).free < FREE_BYTES_NEEDED:
@@ -63,7 +64,8 @@ class Home:
 
     def clear_temporary(self) -> None:
         """Remove what this or a killed server left: argilla_server copies its web pages there and never
-        cleans up."""
+        cleans up.
+        """
         shutil.rmtree(self.temporary, ignore_errors=True)
 
     def auth_secret(self) -> str:

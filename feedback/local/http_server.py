@@ -119,7 +119,8 @@ OURS = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 
 def policy(pages: Iterable[str], mark: str) -> str:
     """The policy that lets run what stands in these pages, or puts itself there with the mark, and what comes from a file of
-    the server, and nothing else."""
+    the server, and nothing else.
+    """
     hashes: dict[str, dict[str, None]] = {"script": {}, "style": {}}
     for page in pages:
         for kind, content in INLINE.findall(page):

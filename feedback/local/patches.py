@@ -48,7 +48,8 @@ def upstream(owner: str, name: str, need: str) -> Any:
 
 def tune_sqlite() -> None:
     """Open the database with a write-ahead log: readers do not wait for writers, and a commit costs one
-    write."""
+    write.
+    """
     from sqlalchemy import event
 
     need = "open its database with a write-ahead log"
@@ -70,7 +71,8 @@ def tune_sqlite() -> None:
 
 def keep_type_adapters() -> None:
     """Build each pydantic adapter once: the server makes a new one for every suggestion and metadata value
-    that it validates, which is more than half of the time of a bulk write."""
+    that it validates, which is more than half of the time of a bulk write.
+    """
     import pydantic
 
     owner = "argilla_server.models.database"
@@ -89,7 +91,8 @@ def keep_type_adapters() -> None:
 
 def skip_unheard_events() -> None:
     """Build an event only when a webhook listens: each costs seven queries, for every record and response
-    written."""
+    written.
+    """
     need = "write records without webhook cost"
     webhook = upstream("argilla_server.models", "Webhook", need)
     for owner, names in EVENTS.items():
@@ -113,7 +116,8 @@ def _when_heard(notify: Callable[..., Awaitable[list[Any]]], webhook: Any) -> Ca
 
 def run_jobs_in_one_loop() -> None:
     """Run all asynchronous RQ jobs in one event loop: RQ makes a new one per job and never closes it, while
-    the database's pool keeps connections that belong to the loop of an earlier job."""
+    the database's pool keeps connections that belong to the loop of an earlier job.
+    """
     upstream("rq.job:Job", "_execute", "run its background jobs")
     from rq.job import Job
 
@@ -136,7 +140,8 @@ def pages_of(app: Any) -> Path:
 
 def keep_unsent_answers(app: Any) -> None:
     """Let the pages keep answers that were given while the server was away, and send them once it is back: by themselves they
-    go on to the next record without a word."""
+    go on to the next record without a word.
+    """
     script = f"<script>{(Path(__file__).parent / 'resend.js').read_text(encoding='utf-8')}</script>"
     changed = 0
     for page in pages_of(app).rglob("*.html"):
@@ -150,7 +155,8 @@ def keep_unsent_answers(app: Any) -> None:
 
 def mark_own_styles(app: Any) -> str:
     """Give the styles that the pages put into themselves (the colour of what was searched for) a mark that no
-    text can know, so that styles in texts can be forbidden; returns the mark."""
+    text can know, so that styles in texts can be forbidden; returns the mark.
+    """
     need = "tell the styles of its pages from those in texts"
     mark, total = secrets.token_urlsafe(16), 0
     for script in pages_of(app).rglob("*.js"):
@@ -167,7 +173,8 @@ def mark_own_styles(app: Any) -> str:
 def stay_off_the_internet(app: Any) -> None:
     """Remove what the web pages load from elsewhere: two fonts in the style sheets, and the API's
     documentation page, whose scripts come from a content network; and what tells anybody who is not signed in
-    how the API is made, and how much memory and which versions there are."""
+    how the API is made, and how much memory and which versions there are.
+    """
     need = "serve pages that load nothing from the internet"
     removed = 0
     for sheet in pages_of(app).rglob("*.css"):

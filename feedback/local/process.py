@@ -38,7 +38,8 @@ def die_with_parent(parent: int) -> None:
 
 def claim_stdout() -> IO[str]:
     """Keep standard output for our one line; whatever a library prints goes to standard error from here
-    on."""
+    on.
+    """
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return output

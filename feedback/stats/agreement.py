@@ -189,7 +189,7 @@ def _compare(
 
 
 def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
-    """{aspect: {index of a response: everybody's own rating, counted from 0}}"""
+    """{aspect: {index of a response: everybody's own rating, counted from 0}}."""
     ratings: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for verdict in people:
         for (aspect, index), value in verdict.own_ratings.items():
@@ -211,7 +211,8 @@ def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
 
 def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
     """The measures of people and labeller; over all aspects only the decision, where nobody's rating was about all. There can
-    be so many `reviews`, and `ratings` under the aspect."""
+    be so many `reviews`, and `ratings` under the aspect.
+    """
     pairs = [pair for row in comparison.pairs for pair in row]
     decision = share(DECISION, comparison.decisions).within(reviews, "")
     if not pairs and not (aspect and ratings):

@@ -65,7 +65,7 @@ def by_model(ratings: Iterable[Said]) -> dict[str, Scale]:
 
 
 def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Scale]:
-    """{(model, aspect): its ratings}"""
+    """{(model, aspect): its ratings}."""
     scales: dict[tuple[str, str], Scale] = {}
     for aspect, model, status, value, n in ratings:
         scales.setdefault((model, aspect), Scale()).add(status, value, n)

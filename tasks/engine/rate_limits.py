@@ -143,6 +143,8 @@ class Limiter:
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """A place in the lane of a limiter."""
+
     limiter: Limiter
     lane: Lane
 

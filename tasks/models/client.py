@@ -27,7 +27,8 @@ OWN_NAMES: dict[Kind, tuple[str, str]] = {"chat": ("model", "messages"), "comple
 
 def client_for(endpoint: "OpenAIEndpoint", most: int, *, at_once: bool) -> "openai.AsyncOpenAI":
     """A client that asks once, at the endpoint's own address, within its time, with its headers and no others, and reads at most
-    `most` bytes of an answer: `at_once`, or as they come. Raises SettingsError for a proxy that can't be used."""
+    `most` bytes of an answer: `at_once`, or as they come. Raises SettingsError for a proxy that can't be used.
+    """
     import openai
 
     from tasks.models.transport import BoundedTransport

@@ -192,7 +192,8 @@ class OpenAIEndpoint:
 
     def request(self, kind: Kind, content: str | Sequence[Message], options: Mapping[str, Any]) -> dict[str, Any]:
         """Options: temperature, top_p, max_tokens, least_tokens, usual_tokens, stop, schema, logprobs, seed; others go as they
-        are."""
+        are.
+        """
         limit = max(self.spec.max_tokens, options.get("least_tokens", 0)) if self.spec.max_tokens else None
         parameters: dict[str, Any] = {
             "max_tokens": limit,

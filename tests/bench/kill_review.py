@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.store.store import Store
 from tests.conftest import ArgillaServer, claywright
-from tests.rows import Reviewer, made_of, with_run
+from tests.make_runs import Reviewer, made_of, with_run
 from tests.test_kill import kill_when, resume
 
 ROWS, ANSWERED = 1000, 100

@@ -17,9 +17,9 @@ from app.config import Settings
 from app.runs import row_edits
 from app.store.store import Store
 from app.web.state import AppState
-from tests.desks import at_desk
+from tests.make_runs import made_of, with_run
+from tests.make_state import at_desk
 from tests.odd_values import NOBODY, ODD, ODD_SAID, Browser, said_by, words_of_buttons
-from tests.rows import made_of, with_run
 
 
 def main(part: int, parts: int) -> None:

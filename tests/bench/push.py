@@ -31,7 +31,7 @@ from feedback.argilla.records import Place, item
 from feedback.rating_summary import priority
 from feedback.types import Rating
 from tests.conftest import ArgillaServer, claywright
-from tests.rows import Reviewer, made_of, with_run
+from tests.make_runs import Reviewer, made_of, with_run
 
 TEXT = "The response names what was asked for and says why it matters, but leaves out where it comes from. "
 AT_ONCE = 100

@@ -24,7 +24,7 @@ from app.review.argilla import Argilla
 from app.store.pushes import OWN
 from app.store.store import Store
 from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
-from tests.rows import made_of, with_run
+from tests.make_runs import made_of, with_run
 
 KEY = 0.15
 """Seconds between two keys."""

@@ -47,7 +47,8 @@ def counting(title: str) -> str:
 
 def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False, of: str = "") -> str:
     """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
-    of, a bar says that name and its own as it is pressed."""
+    of, a bar says that name and its own as it is pressed.
+    """
 
     def leads(name: str) -> Callable[[int], str] | None:
         return (lambda value: attrs(act="rated", of=of, name=name, value=value)) if of else None

@@ -69,7 +69,7 @@ def _follow(opened: list[tuple[str, bool, bool]], tag: str, inside: str) -> None
 
 
 def _hits(escaped: str, needle: str, most: int) -> tuple[str, int]:
-    """(a piece of text with its hits marked, how many)"""
+    """(a piece of text with its hits marked, how many)."""
     text = html.unescape(escaped)
     folded = _folded(text)
     pieces, at, number = [], 0, 0

@@ -26,6 +26,8 @@ FILTERABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SuggestionDocument:
+    """A suggestion, as the index holds it."""
+
     question: bytes
     question_name: str
     updated_at: int
@@ -34,6 +36,8 @@ class SuggestionDocument:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDocument:
+    """A reviewer's response, as the index holds it."""
+
     user: bytes
     status: str
     updated_at: int
@@ -42,6 +46,8 @@ class ResponseDocument:
 
 @dataclass(frozen=True, slots=True)
 class VectorDocument:
+    """A vector, as the index holds it."""
+
     settings: bytes
     updated_at: int
     unit: bytes
@@ -49,6 +55,8 @@ class VectorDocument:
 
 @dataclass(frozen=True, slots=True)
 class RecordDocument:
+    """A record with all that it is searched by."""
+
     uuid: bytes
     external_id: str | None
     status: str
@@ -63,7 +71,8 @@ class RecordDocument:
 
 def record_document(dataset: Dataset, record: Record) -> RecordDocument:
     """A record with everything that is loaded of it; metadata of unknown properties is left out, as
-    upstream."""
+    upstream.
+    """
     metadata = record.metadata_ or {}
     names = [known.name for known in dataset.metadata_properties if metadata.get(known.name) is not None]
     return RecordDocument(

@@ -65,7 +65,8 @@ class EmbeddedSearchEngine(SearchEngine):
 
     async def configure_metadata_property(self, dataset: Dataset, metadata_property: MetadataProperty) -> None:
         """Nothing: values need no mapping. Those logged before the property existed stay out, as with
-        Elasticsearch."""
+        Elasticsearch.
+        """
 
     async def configure_index_vectors(self, vector_settings: VectorSettings) -> None:
         """Nothing: vectors need no mapping."""

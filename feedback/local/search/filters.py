@@ -42,7 +42,8 @@ COLUMNS = {
 @dataclass
 class Selection:
     """Which records: source, conditions and their arguments; `ranked` when the source knows how well each
-    fits."""
+    fits.
+    """
 
     index: SearchDatabase
     dataset: int
@@ -62,7 +63,8 @@ class Selection:
 
 def select(index: SearchDatabase, dataset: int, query: TextQuery | str | None, filter_: Filter | None) -> Selection:
     """Records of a dataset that a text query and a filter let through; raises ValueError for an unknown
-    field."""
+    field.
+    """
     selection = Selection(index, dataset)
     if query is not None:
         _add_text(selection, TextQuery(q=query) if isinstance(query, str) else query)

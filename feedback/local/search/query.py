@@ -48,7 +48,8 @@ class Match:
 
 def segment(text: str) -> str:
     """Set each Hiragana and Han character apart, as Elasticsearch's standard analyzer does; other text is
-    unchanged."""
+    unchanged.
+    """
     return text if text.isascii() else ONE_TOKEN_EACH.sub(r" \1 ", text)
 
 

@@ -36,7 +36,8 @@ def search(
 ) -> SearchResponses:
     """One page of records. Without an order: the best matches first, or, for a person who annotates, a
     shuffle that is always the same for them and different for others, so that two people do not label the
-    same records first."""
+    same records first.
+    """
     number = index.dataset(dataset)
     if number is None:
         return SearchResponses(items=[], total=0)

@@ -40,7 +40,8 @@ class Repaired:
 
 async def repair(index: SearchDatabase) -> Repaired:
     """Make the index equal to the server's database, and the records' statuses equal to what their responses
-    say."""
+    say.
+    """
     done = Repaired()
     async with AsyncSessionLocal() as db:
         loaded = (Dataset.fields, Dataset.questions, Dataset.metadata_properties)
@@ -108,7 +109,8 @@ async def _index_again(index: SearchDatabase, db: Any, dataset: Dataset, uuids: 
 
 async def _repair_statuses(dataset: Dataset) -> int:
     """After a change of a dataset's distribution a job gives all records their status; it may have been
-    lost."""
+    lost.
+    """
     submitted = (
         select(func.count())
         .where(Response.record_id == Record.id, Response.status == ResponseStatus.submitted)

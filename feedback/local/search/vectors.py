@@ -32,7 +32,8 @@ def similar(
     threshold: float | None,
 ) -> SearchResponses:
     """The `most` records nearest to `target` (or farthest from it), with Elasticsearch's score (1 + cosine) /
-    2."""
+    2.
+    """
     number = index.dataset(dataset)
     if number is None:
         return SearchResponses(items=[], total=0)
