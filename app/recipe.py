@@ -26,7 +26,7 @@ from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
-from feedback.reviewed_row import Merging
+from feedback.reviewed_row import MergeRule
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -79,7 +79,7 @@ class Recipe:
     rating: UltraFeedback | None = None
     budget: Budget = field(default_factory=Budget)
     review: Review = field(default_factory=Review)
-    merge: Merging = field(default_factory=Merging)
+    merge: MergeRule = field(default_factory=MergeRule)
     export: Export = field(default_factory=Export)
 
     def __post_init__(self) -> None:
@@ -198,7 +198,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
         "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
-        "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": Merging, "export": Export,
+        "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
     }  # fmt: skip
     for key, cls in classes.items():
         if key in values:

@@ -16,7 +16,7 @@ RULES = ("majority", "unanimous")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Merging:
+class MergeRule:
     """How what several reviewers said of a row becomes one verdict. Ratings are always averaged."""
 
     title: ClassVar[str] = "merge"
@@ -58,13 +58,13 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReviewedRow:
     """A row with everything that was said of it."""
 
     row: Row
     ratings: Sequence[Rating]
     verdicts: Sequence[Verdict]
-    merging: Merging = field(default_factory=Merging)
+    merging: MergeRule = field(default_factory=MergeRule)
     settlement: Settlement | None = None
 
     @property

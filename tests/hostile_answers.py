@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.runs.dedup_pool import Pool
+from app.runs.dedup_pool import DedupPool
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.types import Rating
 from tasks import EvolInstruct, Genstruct, InstructionResponse, Magpie, SelfInstruct, Task, TextGeneration
@@ -147,7 +147,7 @@ async def rows_of(name: str, answer: str, *, as_json: bool) -> list[Row | Droppe
     for row in made:
         for response in row.responses if isinstance(row, Row) else ():
             marks(response)
-    return Pool(task.near_duplicate, ["Name a river.", answer], []).sieve(0, made) if task.near_duplicate else made
+    return DedupPool(task.near_duplicate, ["Name a river.", answer], []).sieve(0, made) if task.near_duplicate else made
 
 
 async def ratings_of(answer: str, *, as_json: bool, aspect: str = "helpfulness", types: bool = True) -> list[Rating]:

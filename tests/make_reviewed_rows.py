@@ -7,7 +7,7 @@ from typing import Any
 from feedback.exports.preference_pairs import Rule
 from feedback.exports.record_formats import provenance
 from feedback.rating_origins import Origin
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import Rating, Verdict, judgements
 from tasks.types import Message, Response, Row
 
@@ -53,11 +53,11 @@ def all_of(answers: Mapping[str, Any], origin: Origin | None = "given") -> dict[
     return {question: origin for question, _ in judgements(answers)} if origin else {}
 
 
-def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> Judged:
-    return Judged(row, ratings, verdicts)
+def judged(*verdicts: Verdict, row: Row = ROW, ratings: tuple[Rating, ...] = RATINGS) -> ReviewedRow:
+    return ReviewedRow(row, ratings, verdicts)
 
 
-def made_of(make: Any, found: Judged, rule: Rule = RULE) -> list[dict[str, Any]]:
+def made_of(make: Any, found: ReviewedRow, rule: Rule = RULE) -> list[dict[str, Any]]:
     """The lines that a format makes of a row."""
     return [{**line, **provenance(found, "run", "Task")} for line in make(found, rule)]
 
@@ -67,11 +67,11 @@ def line(make: Any, *verdicts: Verdict, **more: Any) -> dict[str, Any]:
     return made
 
 
-def some(number: int = 3) -> list[Judged]:
+def some(number: int = 3) -> list[ReviewedRow]:
     """Rows of which the first is rejected, the last has not been seen, the others are approved."""
     rows = [replace(ROW, id=f"r-{k}-0", unit=k) for k in range(number)]
     said: list[tuple[Verdict, ...]] = [(verdict("reject"),), *[(verdict(),)] * (number - 2), ()]
-    return [Judged(row, RATINGS, verdicts) for row, verdicts in zip(rows, said, strict=True)]
+    return [ReviewedRow(row, RATINGS, verdicts) for row, verdicts in zip(rows, said, strict=True)]
 
 
 def fits(kind: Any, value: Any) -> bool:

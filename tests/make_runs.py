@@ -115,8 +115,8 @@ def edit(store: Store, row_id: str, text: str) -> None:
 
 def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
     """What a pull of a whole dataset found: these, and nothing else any more."""
-    store.reviews.keep_verdicts(dataset, verdicts)
-    store.reviews.forget_verdicts(dataset, {verdict.response_id for verdict in verdicts}, "9999")
+    store.verdicts.keep(dataset, verdicts)
+    store.verdicts.forget(dataset, {verdict.response_id for verdict in verdicts}, "9999")
 
 
 def before_outcomes(connection: sqlite3.Connection) -> None:
@@ -198,8 +198,8 @@ def took(
     store: Store, run_id: str, what: str, rows: int, rated: int, total: Tally, apart: Tallies | None = None
 ) -> None:
     """A working that is over: what it took in all, and of that by stage and model."""
-    working = store.workings.begin(run_id, what)
-    store.workings.note(working, rows, rated, apart or {}, last=True)
+    working = store.usage.begin(run_id, what)
+    store.usage.note(working, rows, rated, apart or {}, last=True)
     values = asdict(total)
     names = [name for name in COUNTED if name not in ("failed_attempts", "remembered_tokens")]
     sums = ", ".join(f"{name}=?" for name in names)

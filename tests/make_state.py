@@ -7,10 +7,10 @@ from typing import Any
 
 from app.config import Settings
 from app.store.store import Store
-from app.web.form_values import Filled
+from app.web.form_values import FormValues
 from app.web.jobs import Jobs
 from app.web.page_builder import Act, Done
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 
@@ -21,7 +21,7 @@ SOMEBODY = "somebody"
 def at_desk(store: Store, here: Settings) -> Iterator[AppState]:
     jobs = Jobs(store, here)
     try:
-        yield AppState(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     finally:
         jobs.close()
 
@@ -37,7 +37,7 @@ def act(
     data: dict[str, Any] | None = None,
     *,
     extra: Sequence[Any] = (),
-    filled: Filled | None = None,
+    filled: FormValues | None = None,
     tab: TabState = NEW_TAB,
     run: str = "",
 ) -> Act:

@@ -23,12 +23,12 @@ from app.store.store import Store
 from app.web import stats
 from app.web.jobs import Jobs
 from app.web.pages.insights import agreement as panels
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
 from feedback.labeller.ultrafeedback import UltraFeedback
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.stats.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.stats.measures import Measure
 from feedback.types import Rating, Verdict
@@ -43,7 +43,7 @@ from tests.test_import import run_of
 
 def row_of(
     number: int, labeller: dict[str, Sequence[float]], *people: tuple[str, str | None, dict[str, int]], repeats: int = 1
-) -> Judged:
+) -> ReviewedRow:
     """A row whose labeller said those values of its responses by aspect; people said (name, decision, answers)."""
     row_id = f"r{number}"
     width = max((len(values) for values in labeller.values()), default=1)
@@ -67,7 +67,7 @@ def row_of(
         )
         for name, decision, answers in people
     ]
-    return Judged(row, ratings, verdicts)
+    return ReviewedRow(row, ratings, verdicts)
 
 
 def of(found: Agreement, aspect: str, name: str) -> Measure:
@@ -78,7 +78,7 @@ def between(found: Agreement, name: str) -> Measure:
     return next(one for one in found.reviewers if one.name == name)
 
 
-def sample() -> list[Judged]:
+def sample() -> list[ReviewedRow]:
     """Thirty rows with two responses and two reviewers; what they come to is worked out in the test below."""
     return [
         # 20 rows: the labeller's best is 5, both approve and rate (5, 2) as it does
@@ -140,7 +140,7 @@ def test_agreement_equals_what_is_computed_by_hand() -> None:
 
 def test_the_mean_over_repeats_is_rounded_half_up() -> None:
     row = row_of(1, {"honesty": [4.0]}, ("ada", "approve", {"honesty-1": 4}))
-    twice = Judged(row.row, [*row.ratings, Rating(0, "honesty", 1, "rated", 3.0)], row.verdicts)  # mean 3.5
+    twice = ReviewedRow(row.row, [*row.ratings, Rating(0, "honesty", 1, "rated", 3.0)], row.verdicts)  # mean 3.5
     found = agreement([twice] * 30)
     assert of(found, "honesty", "same decision").value == 1
     assert of(found, "honesty", "same rating").value == 1
@@ -164,11 +164,11 @@ def test_ratings_that_name_no_aspect() -> None:
 
 def test_what_the_labeller_did_not_rate_is_left_out() -> None:
     unrated = row_of(1, {}, ("ada", "approve", {"honesty-1": 4, "honesty-7": 2}))
-    failed = Judged(unrated.row, [Rating(0, "honesty", 0, "unrated", None)], unrated.verdicts)
+    failed = ReviewedRow(unrated.row, [Rating(0, "honesty", 0, "unrated", None)], unrated.verdicts)
     assert agreement([unrated, failed]).labeller == {}
     assert agreement([]) == Agreement(reviewers=agreement([]).reviewers)
     assert agreement([]).reviewers[0].shown == "needs a second reviewer of each record"
-    bare = Judged(Row(({"role": "user", "content": "x"},), (), {}, "r"), [], [])
+    bare = ReviewedRow(Row(({"role": "user", "content": "x"},), (), {}, "r"), [], [])
     assert agreement([bare] * 3).rows == 3
 
 
@@ -207,7 +207,7 @@ def reviewed(here: Settings, store: Store) -> str:
                 (row_id, kind, k),
             )
 
-    store.reviews.db.write(write)
+    store.db.write(write)
     said = [
         Verdict(
             f"{run.id}-{k}", name, "submitted", {"decision": "approve", "honesty-1": 3 + k % 2}, {}, f"c{k}", f"{name}{k}",
@@ -221,7 +221,7 @@ def reviewed(here: Settings, store: Store) -> str:
 
 
 def test_only_audit_rows_of_a_run_count(store: Store, here: Settings, reviewed: str, command: Command) -> None:
-    assert store.reviews.audit_rows(reviewed) == {f"{reviewed}-{k}" for k in range(20)}
+    assert store.pushes.audit_rows(reviewed) == {f"{reviewed}-{k}" for k in range(20)}
     found = agreement_of(store, store.runs.get(reviewed))
     assert (found.rows, found.reviewed, found.reviews) == (20, 20, 40)
     same = of(found, "honesty", "same decision")
@@ -253,7 +253,7 @@ def test_what_can_not_come_is_not_waited_for() -> None:
 
 
 def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings, reviewed: str) -> None:
-    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), ServiceMonitor(here, lambda words: None))
     run, other = store.runs.get(reviewed), workflow.start(Workspace(here, store), example())
     for one in (run, other):
         desk.counted(one, stats.agreement)  # a page does not wait for it for long
@@ -281,7 +281,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
         )
         for k in range(10)
     ]  # fmt: skip
-    store.reviews.keep_verdicts("d", eve)
+    store.verdicts.keep("d", eve)
     found = agreement_of(store, store.runs.get(reviewed))
     for name in ("same rating", "people minus labeller", "weighted kappa"):
         assert of(found, "honesty", name) == of(before, "honesty", name)
@@ -294,7 +294,7 @@ def test_what_was_only_accepted_is_said_beside_the_figures(
     assert (found.accepted, found.unknown, found.left_out("honesty")) == ({"honesty": 10}, {"honesty": 1}, sentence)
     ended = command("agreement", "last", data=here.data)
     assert ended.out.count(sentence) == 2  # of the labeller and people, and of people with each other
-    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), ServiceMonitor(here, lambda words: None))
     desk.counted(store.runs.get(reviewed), stats.agreement)
     html = panels(desk.look("somebody", reviewed))
     assert html.count(f'<p class="finding">{sentence}</p>') == 2

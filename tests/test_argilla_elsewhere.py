@@ -16,7 +16,7 @@ from app.dataset_import import snapshot
 from app.inputs.inputs import Inputs
 from app.review.argilla import Argilla
 from app.store.store import Store
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from feedback.argilla.client import Server
 from feedback.argilla.urls import checked, is_space, tidy
 from feedback.errors import ArgillaDown, ArgillaError, ArgillaRefused
@@ -336,7 +336,7 @@ def test_everything_works_under_a_base_path(
 
 def test_links_have_the_base_path_too(behind: BasePath, argilla: ArgillaServer, tmp_path: Path) -> None:
     named = config.settings(tmp_path, {"ARGILLA_API_URL": f"{behind.url}/sign-in", "ARGILLA_API_KEY": argilla.api_key})
-    standing = Standby(named, lambda words: None)._other_argilla()
+    standing = ServiceMonitor(named, lambda words: None)._other_argilla()
     assert (standing.state, standing.url) == ("ready", behind.url)
 
 

@@ -138,7 +138,7 @@ def test_what_is_decided_in_the_app_goes_to_the_right_slots(store: Store, where:
     push(store, run, where, name)
     ratings = {f"helpfulness-{place + 1}": place + 1 for place in range(4)}
     for row in rows:
-        store.quick.say(row, "me", {"decision": "approve", **ratings}, {}, blind=True)
+        store.local_verdicts.say(row, "me", {"decision": "approve", **ratings}, {}, blind=True)
     assert push(store, run, where, name).decided == 8
     for record in owner.records(name):
         (said,) = record["responses"]

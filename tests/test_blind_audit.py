@@ -19,7 +19,7 @@ from app.web.page_builder import Act
 from app.web.pages.review import verdict
 from app.web.pages.review.page import audit
 from app.web.pages.review.rows import JUDGE_FIRST, rows
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
@@ -104,7 +104,7 @@ def test_what_was_sealed_stays_and_the_run_goes_on_so(store: Store, argilla: Arg
 
 
 def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
-    desk = AppState(store, here, Jobs(store, here), Standby(here, lambda words: None))
+    desk = AppState(store, here, Jobs(store, here), ServiceMonitor(here, lambda words: None))
     run = with_run(store, 320)
 
     def says(run: Run, **filled: Any) -> str:
@@ -116,8 +116,8 @@ def test_the_page_says_what_it_comes_to(store: Store, here: Settings) -> None:
     assert "(64 of them) goes with ratings and reasons; what people leave" in says(run, blind_audit="open")
     few = with_run(store, 30, name="lakes-1")
     assert "30 rows: the audit (30 of them) goes with ratings and reasons: of so few" in says(few, blind_audit="auto")
-    push = store.reviews.begin_push(few.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {f"{few.id}-{k:06}-0": 0.0 for k in range(30)}, blind_audit=True)
+    push = store.pushes.begin_push(few.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {f"{few.id}-{k:06}-0": 0.0 for k in range(30)}, blind_audit=True)
     assert "goes without ratings and reasons, as it was sealed" in says(few, blind_audit="auto")
     assert "was sealed without them and stays so" in says(few, blind_audit="open")
     made = review_argilla.with_audit(store, few, made_of(), 30)
@@ -135,9 +135,9 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
     """The labeller says 1 of the first response and 2 of the second."""
     run = with_run(store, 3, responses=2)
     row, beside = (f"{run.id}-{k:06}-0" for k in (0, 2))
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {row: 0.0}, blind_audit=True)
-    store.quick.say(row, "another", {"decision": "reject", "helpfulness-1": 2}, {})
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {row: 0.0}, blind_audit=True)
+    store.local_verdicts.say(row, "another", {"decision": "reject", "helpfulness-1": 2}, {})
     with at_desk(store, here) as desk:
         page = rows(desk.look("first", run.id, TabState(row=row)))
         chosen = page[page.index("<article") :]
@@ -153,12 +153,12 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
         press(desk, run, row, act="say", said="approve")
         shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "model-0" in shown and "Help 1." in shown and "judge first" not in shown
-        mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
+        mine = {v.reviewer: v for v in store.verdicts.of([row])[row]}["tester (in the app)"]
         assert mine.blind and mine.origins == {"helpfulness-1": "given"} and mine.own_ratings == {("helpfulness", 0): 4}
 
         press(desk, run, row, act="rate", place=0, value=1)  # as the labeller says, now that it is seen
         press(desk, run, row, act="rate", place=1, value=2)
-        mine = {v.reviewer: v for v in store.reviews.verdicts([row])[row]}["tester (in the app)"]
+        mine = {v.reviewer: v for v in store.verdicts.of([row])[row]}["tester (in the app)"]
         assert not mine.blind and mine.origins == {"helpfulness-1": "changed", "helpfulness-2": "given"}
         press(desk, run, row, act="unsay")
         assert "model-0" in rows(desk.look("first", run.id, TabState(row=row)))  # it was seen, and stays so
@@ -167,8 +167,8 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
 def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Store, here: Settings) -> None:
     run = with_run(store, 1, responses=2)
     row = f"{run.id}-000000-0"
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {row: 0.0}, blind_audit=True)
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {row: 0.0}, blind_audit=True)
     with at_desk(store, here) as desk:
         act = Act(desk, "first", run.id, desk.filled("first"), TabState(row=row), {"row": row, "act": "correct"})
         done = verdict.say(act)
@@ -178,6 +178,6 @@ def test_a_correction_of_a_covered_row_begins_with_its_first_response(store: Sto
         assert correction is not None
         assert correction.response == "River 0, said by 0."  # the labeller's best is the second
         verdict.correct(replace(act, tab=tab, data={}, extra=["0", correction.instruction, "Mine."]))
-    (mine,) = store.reviews.verdicts([row])[row]
+    (mine,) = store.verdicts.of([row])[row]
     assert mine.blind and mine.answers["corrected-response"] == "Mine."
     assert mine.shown["corrected-response"] == "River 0, said by 0."

@@ -22,7 +22,7 @@ from app.inputs.files import OutOfTime
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.inputs.json_stream import JsonStream
 from app.inputs.uploads import Found
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store.store import Store
 from app.workspace import Workspace
 from tasks.errors import InputError
@@ -114,7 +114,7 @@ def test_a_run_that_reads_its_input_is_stopped(
     given = {"task": {"kind": "existing"}, "inputs": {"path": str(endless(tmp_path))}}
     run = workflow.start(Workspace(here, store), recipe.parse(given))
 
-    def watch(execution: Execution, total: int | None) -> None:
+    def watch(execution: RunExecutor, total: int | None) -> None:
         threading.Timer(0.3, execution.stop).start()
 
     began = time.monotonic()

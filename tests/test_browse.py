@@ -8,7 +8,7 @@ import pytest
 
 from app.review import reviewed_rows
 from app.store import row_search
-from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, Wanted
+from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, RowQuery
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Rating, Verdict
@@ -34,19 +34,19 @@ def run(store: Store) -> Run:
 
 
 def found(store: Store, run: Run, **wanted: str) -> list[int]:
-    asked = Wanted(**wanted)  # type: ignore[arg-type]  # as the fields hold them
-    ids = store.browse.page(run.id, asked, 0, 100)
-    assert [one for at in range(0, 100, 3) for one in store.browse.page(run.id, asked, at, 3)] == ids
-    assert store.browse.count(run.id, asked) == len(ids)
+    asked = RowQuery(**wanted)  # type: ignore[arg-type]  # as the fields hold them
+    ids = store.row_search.page(run.id, asked, 0, 100)
+    assert [one for at in range(0, 100, 3) for one in store.row_search.page(run.id, asked, at, 3)] == ids
+    assert store.row_search.count(run.id, asked) == len(ids)
     everybody = [row.id for row in store.rows.page(run.id, 0, 100)]
-    places = {one: store.browse.place(run.id, asked, one) for one in everybody}
+    places = {one: store.row_search.place(run.id, asked, one) for one in everybody}
     assert places == {one: ids.index(one) if one in ids else None for one in everybody}
     return [int(one.split("-")[-2]) for one in ids]
 
 
 def test_everything_in_order(store: Store, run: Run) -> None:
     assert found(store, run) == list(range(8))
-    assert Wanted(aspect="honesty").everything and not Wanted(text="a").everything
+    assert RowQuery(aspect="honesty").everything and not RowQuery(text="a").everything
 
 
 def test_by_rating(store: Store, run: Run) -> None:
@@ -80,15 +80,15 @@ def test_by_text(store: Store, run: Run) -> None:
 
 def test_by_model_and_status(store: Store, run: Run) -> None:
     ids = [row.id for row in store.rows.page(run.id, 0, 8)]
-    assert store.browse.models(run.id) == ["model-0", "model-1"]
+    assert store.row_search.models(run.id) == ["model-0", "model-1"]
     assert found(store, run, model="model-1") == list(range(8)) and found(store, run, model="nobody") == []
     for row, said in zip(ids, ("approve", "reject", "unsure"), strict=False):
-        store.quick.say(row, ME, {"decision": said}, {})
-    store.quick.say(ids[0], "another", {"decision": "reject"}, {})
+        store.local_verdicts.say(row, ME, {"decision": said}, {})
+    store.local_verdicts.say(ids[0], "another", {"decision": "reject"}, {})
     assert found(store, run, status="approve") == []
     assert found(store, run, status="unsure") == [0, 2]
     assert found(store, run, status="reject") == [1]
-    ids_ = store.browse.page(run.id, Wanted(status="reject"), 0, 9, majority=False)
+    ids_ = store.row_search.page(run.id, RowQuery(status="reject"), 0, 9, majority=False)
     assert ids_ == ids[:2]
     assert found(store, run, status="unsent") == list(range(8)) and found(store, run, status="waiting") == []
     assert found(store, run, status="reject", text="number 1", rating="low") == []
@@ -135,7 +135,7 @@ def test_by_what_people_said(store: Store, run: Run) -> None:
         ],
     )  # fmt: skip
     assert found(store, run, reviewer="ann") == [0, 1, 2, 3] and found(store, run, reviewer="ben") == [0, 4]
-    assert store.browse.reviewers(run.id) == ["ann", "ben", "cid"]
+    assert store.row_search.reviewers(run.id) == ["ann", "ben", "cid"]
     assert found(store, run, status="corrected") == [2]  # the first one is undecided
     store.settlements.settle(ids[0], "approve", "ada")
     assert found(store, run, status="corrected") == [0, 2] and found(store, run, status="settled") == [0]
@@ -143,10 +143,10 @@ def test_by_what_people_said(store: Store, run: Run) -> None:
     assert found(store, run, reason="reject harmful") == [0, 3] and found(
         store, run, reason="approve badly written"
     ) == [0]
-    assert store.browse.reasons(run.id) == [
+    assert store.row_search.reasons(run.id) == [
         Reason("reject", "harmful", 2, 2), Reason("approve", "badly written", 1, 1), Reason("reject", "badly written", 1, 1),
     ]  # fmt: skip
-    assert store.browse.rejections(run.id) == (2, 2, 2)
+    assert store.row_search.rejections(run.id) == (2, 2, 2)
     assert found(store, run, reason="reject harmful", reviewer="ben") == [0]
     judged = reviewed_rows.judged_of(store, run, ids)
     changed = [row for row in ids if judged[row].corrected_response() or judged[row].corrected_instruction()]
@@ -157,14 +157,14 @@ def test_the_order_of_the_queue(store: Store, run: Run, monkeypatch: pytest.Monk
     """The audit first, as it was drawn, then the highest priority; the rows that Argilla does not have come last."""
     ids = [row.id for row in store.rows.page(run.id, 0, 8)]
     assert found(store, run, order="queue") == list(range(8))
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 3, "")
-    store.reviews.plan(
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 3, "")
+    store.pushes.plan(
         push, {row: [0.5, -1.0, 2.5, 0.25][number % 4] for number, row in enumerate(ids[:6])}, blind_audit=False
     )
     store.db.write(lambda c: c.execute("UPDATE pushed SET kind='queue', priority=0.25 WHERE place>=3"))
     store.db.write(lambda c: c.execute("UPDATE pushed SET priority=2.5 WHERE place=5"))
     places = [r["row"] for r in store.db.all("SELECT row FROM pushed ORDER BY priority DESC, place")]
-    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids[:6]], "2026")
+    store.pushes.keep_sent(push, [(row, "h", {}) for row in ids[:6]], "2026")
     wanted = [ids.index(row) for row in places]
     assert found(store, run, order="queue") == [*wanted, 6, 7] and wanted != sorted(wanted)
     audit = wanted[:3]
@@ -183,7 +183,7 @@ def test_the_order_of_the_queue(store: Store, run: Run, monkeypatch: pytest.Monk
         n for n in [*wanted, 6, 7] if n in low
     ]
     assert found(store, run, rating="missing", order="queue") == [n for n in [*wanted, 6, 7] if n in missing]
-    store.reviews.withdrawn(push, [ids[wanted[0]]])
+    store.pushes.withdrawn(push, [ids[wanted[0]]])
     assert found(store, run, order="queue") == [*wanted[1:], *sorted([wanted[0], 6, 7])]
     store.db.write(lambda c: c.execute("DELETE FROM pushes"))
     assert found(store, run, order="queue") == list(range(8)) == found(store, run, status="unsent")
@@ -208,41 +208,41 @@ def test_no_filter_and_no_order_tells_of_covered_rows(store: Store) -> None:
     """Whoever has not decided a row of the blind audit finds it by nothing that was said of it."""
     run = with_run(store, 12, responses=2, rate=lambda number, responses: rate(number % 7, responses))
     ids = [row.id for row in store.rows.page(run.id, 0, 12)]
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, dict.fromkeys(ids[:8], 0.0), blind_audit=True)
-    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids[:8]], "2026")
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, dict.fromkeys(ids[:8], 0.0), blind_audit=True)
+    store.pushes.keep_sent(push, [(row, "h", {}) for row in ids[:8]], "2026")
     reject = {"decision": "reject", "reasons": ["harmful"], "corrected-response": "Mine."}
     said = [Verdict(row, "ann", "submitted", reject, {}, "c", f"ann{row}", "ann", "2026", "2026") for row in ids]
     all_said(store, "d", said[:4] + [replace(one, answers={**reject, "decision": "approve"}) for one in said[8:]])
-    store.quick.say(ids[0], ME, {"decision": "approve"}, {})
-    store.quick.say(ids[1], ME, {"helpfulness-1": 3}, {})  # no decision yet
+    store.local_verdicts.say(ids[0], ME, {"decision": "approve"}, {})
+    store.local_verdicts.say(ids[1], ME, {"helpfulness-1": 3}, {})  # no decision yet
 
     me = f"app:{ME}"
     covered = set(ids[1:8])
-    assert store.browse.covered(run.id, me) == 7 and store.browse.covered(run.id, "app:") == 8
-    assert store.browse.blind(run.id) == 8
+    assert store.row_search.covered(run.id, me) == 7 and store.row_search.covered(run.id, "app:") == 8
+    assert store.row_search.blind(run.id) == 8
     for asked in TELLING:
         for aspect in ("", "helpfulness"):
-            every = Wanted(aspect=aspect, **asked)  # type: ignore[arg-type]
+            every = RowQuery(aspect=aspect, **asked)  # type: ignore[arg-type]
             mine = replace(every, person=me)
             assert mine.tells
-            page = store.browse.page(run.id, mine, 0, 100)
-            assert page == [row for row in store.browse.page(run.id, every, 0, 100) if row not in covered], asked
-            assert store.browse.count(run.id, mine) == len(page)
-            assert [store.browse.place(run.id, mine, row) for row in ids] == [
+            page = store.row_search.page(run.id, mine, 0, 100)
+            assert page == [row for row in store.row_search.page(run.id, every, 0, 100) if row not in covered], asked
+            assert store.row_search.count(run.id, mine) == len(page)
+            assert [store.row_search.place(run.id, mine, row) for row in ids] == [
                 page.index(row) if row in page else None for row in ids
             ]
     for order in ORDERS:
-        every, mine = Wanted(order=order), Wanted(order=order, person=me)
-        usual = store.browse.page(run.id, every, 0, 100)
+        every, mine = RowQuery(order=order), RowQuery(order=order, person=me)
+        usual = store.row_search.page(run.id, every, 0, 100)
         last = [row for row in ids if row in covered]
-        page = store.browse.page(run.id, mine, 0, 100)
+        page = store.row_search.page(run.id, mine, 0, 100)
         assert page == (usual if order in ("", "queue") else [*(row for row in usual if row not in covered), *last])
-        assert store.browse.count(run.id, mine) == 12
-        assert [store.browse.place(run.id, mine, row) for row in page] == list(range(12))
-    waiting = Wanted(status="waiting", person=me)  # they wait for this person, whatever others said
-    assert store.browse.page(run.id, waiting, 0, 100) == ids[1:8]
-    assert store.browse.page(run.id, replace(waiting, person=None), 0, 100) == ids[4:8]
+        assert store.row_search.count(run.id, mine) == 12
+        assert [store.row_search.place(run.id, mine, row) for row in page] == list(range(12))
+    waiting = RowQuery(status="waiting", person=me)  # they wait for this person, whatever others said
+    assert store.row_search.page(run.id, waiting, 0, 100) == ids[1:8]
+    assert store.row_search.page(run.id, replace(waiting, person=None), 0, 100) == ids[4:8]
 
 
 def test_what_is_rated_or_edited_later_is_found_anew(store: Store, run: Run) -> None:
@@ -264,7 +264,7 @@ def test_filters_go_together(store: Store) -> None:
         store.rows.edit(replace(row, responses=(replace(row.responses[0], model="model-9"),)), "tester")
     add_rows(store, run, 30, 34, responses=1, rate=lambda number, responses: rate(1, responses))
     for number in (1, 8, 9, 31):
-        store.quick.say(store.rows.page(run.id, number, 1)[0].id, ME, {"decision": "approve"}, {})
+        store.local_verdicts.say(store.rows.page(run.id, number, 1)[0].id, ME, {"decision": "approve"}, {})
     store.rows.mark(ids[2], "kept", "dropped", "by hand")
     alone = {
         "text": ["", "river 1"], "status": ["", "approve", "unsent", "waiting"], "rating": ["", "low", "high", "missing"],
@@ -282,10 +282,10 @@ def test_filters_go_together(store: Store) -> None:
             chosen = dict(zip(alone, values, strict=True))
             both = set.intersection(*(fits[one] for one in chosen.items()))
             for order in ("", "lowest", "apart"):
-                asked = Wanted(aspect=aspect, order=order, **chosen)
-                page = [int(one.split("-")[-2]) for one in store.browse.page(run.id, asked, 0, 100)]
+                asked = RowQuery(aspect=aspect, order=order, **chosen)
+                page = [int(one.split("-")[-2]) for one in store.row_search.page(run.id, asked, 0, 100)]
                 assert page == [one for one in orders[order] if one in both], asked
-                assert store.browse.count(run.id, asked) == len(both)
+                assert store.row_search.count(run.id, asked) == len(both)
 
 
 def test_many_sets_of_models_are_read_together(store: Store, run: Run) -> None:
@@ -298,21 +298,31 @@ def test_many_sets_of_models_are_read_together(store: Store, run: Run) -> None:
 
 
 FILTERS = [
-    Wanted(mark="refusal"), Wanted(sample="audit"), Wanted(sample="queue", order="queue"), Wanted(order="lowest", person="app:me"),
-    Wanted(rating="low", person="app:me"), Wanted(rating="low", order="queue"),
-    Wanted(rating="low", aspect="honesty"), Wanted(rating="high"), Wanted(rating="missing"), Wanted(spread="far"),
-    Wanted(spread="repeats"), Wanted(model="model-1"), Wanted(status="unsent"), Wanted(status="waiting"),
-    *(Wanted(order=order) for order in ORDERS if order),
-]  # fmt: skip
+    RowQuery(mark="refusal"),
+    RowQuery(sample="audit"),
+    RowQuery(sample="queue", order="queue"),
+    RowQuery(order="lowest", person="app:me"),
+    RowQuery(rating="low", person="app:me"),
+    RowQuery(rating="low", order="queue"),
+    RowQuery(rating="low", aspect="honesty"),
+    RowQuery(rating="high"),
+    RowQuery(rating="missing"),
+    RowQuery(spread="far"),
+    RowQuery(spread="repeats"),
+    RowQuery(model="model-1"),
+    RowQuery(status="unsent"),
+    RowQuery(status="waiting"),
+    *(RowQuery(order=order) for order in ORDERS if order),
+]
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
-def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_filter_reads_all_rows(store: Store, run: Run, wanted: RowQuery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_search, "FEW", -1)  # few rows that fit are sorted
     asked: list[str] = []
     store.db.reader.set_trace_callback(asked.append)
-    store.browse.page(run.id, wanted, 0, 10)
-    store.browse.count(run.id, wanted)
+    store.row_search.page(run.id, wanted, 0, 10)
+    store.row_search.count(run.id, wanted)
     store.db.reader.set_trace_callback(None)
     for sql in asked:
         plan = [str(line["detail"]) for line in store.db.all(f"EXPLAIN QUERY PLAN {sql}")]

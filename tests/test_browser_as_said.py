@@ -65,7 +65,7 @@ def test_the_strip_says_what_it_rates_and_an_edit_keeps_its_own_texts(app: App, 
         expect(page.locator(".detail").get_by_label("4 of 5").first).to_have_attribute("aria-pressed", "true")
         with Store(app.data) as store:
             first, second, _ = store.rows.page(run.id, 0, 3)
-            (verdict,) = store.reviews.verdicts([first.id])[first.id]
+            (verdict,) = store.verdicts.of([first.id])[first.id]
         assert verdict.answers == {"helpfulness-1": 4}
 
         # an edit that was begun on Generate, and a correction of another row on Review
@@ -91,8 +91,10 @@ def test_what_reviewers_said_is_read_under_the_row(app: App, browser: Browser) -
     with Store(app.data) as store:
         (row, _) = store.rows.page(run.id, 0, 2)
         said: dict[str, Any] = {"decision": "reject", "reasons": ["harmful"], "helpfulness-1": 2}
-        store.quick.say(row.id, "ada (in the app)", said, {})
-        store.quick.say(row.id, "ben (in the app)", {"decision": "approve", "corrected-response": "Better."}, {})
+        store.local_verdicts.say(row.id, "ada (in the app)", said, {})
+        store.local_verdicts.say(
+            row.id, "ben (in the app)", {"decision": "approve", "corrected-response": "Better."}, {}
+        )
     with person(browser) as curator:
         opened(curator, app, run, "review")
         detail = curator.page.locator(".detail")
@@ -138,7 +140,7 @@ def test_an_untouched_suggestion_is_nobodys_rating(
 
         # one more through the API, of which Argilla's clock says nothing
         with Store(served_app.data) as store:
-            dataset = store.reviews.pushes(run.id)[0]["dataset"]
+            dataset = store.pushes.of_run(run.id)[0]["dataset"]
         left = [record for record in owner.records(dataset) if not record["responses"]]
         owner.say(left[0], decision="reject", helpfulness_1=1)
         curator.answered()

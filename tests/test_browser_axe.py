@@ -23,7 +23,9 @@ def reviewed_run(store: Store) -> str:
     for number, row in enumerate(store.rows.page(run.id, 0, 30)):
         decision = ("approve", "reject", "unsure")[number % 3]
         for who in ("ada", "ben")[: 1 + number % 2]:
-            store.quick.say(row.id, f"{who} (in the app)", {"decision": decision, "helpfulness-1": 1 + number % 5}, {})
+            store.local_verdicts.say(
+                row.id, f"{who} (in the app)", {"decision": decision, "helpfulness-1": 1 + number % 5}, {}
+            )
     return run.id
 
 

@@ -72,7 +72,7 @@ def decisions(store: Store, tab: Tab) -> dict[int, str]:
     return {
         number: str(found["decision"])
         for number, row in enumerate(tab.ids)
-        if (found := store.quick.of(row, ME)).get("decision") and found["status"] == "submitted"
+        if (found := store.local_verdicts.of(row, ME)).get("decision") and found["status"] == "submitted"
     }
 
 
@@ -104,7 +104,7 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: AppState, narrow: d
     tab.press("select-all")
     desk.keep("first", narrow)
     look = desk.look("first", tab.run.id, tab.state)
-    listed = store.browse.page(tab.run.id, filters.wanted(look), 0, 50)
+    listed = store.row_search.page(tab.run.id, filters.wanted(look), 0, 50)
     assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
     left = 20 - len(listed)
     assert f"<b>{len(listed)} row{'s' * (len(listed) > 1)} selected</b>" in tab.bar
@@ -138,8 +138,8 @@ def test_no_more_are_selected_than_is_sensible(store: Store, desk: AppState, mon
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
 def test_it_is_undone_exactly(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 6, responses=2))
-    store.quick.say(tab.ids[1], ME, {"decision": "unsure", "helpfulness-1": 3}, {})
-    store.quick.say(tab.ids[2], ME, {"helpfulness-1": 2}, {})
+    store.local_verdicts.say(tab.ids[1], ME, {"decision": "unsure", "helpfulness-1": 3}, {})
+    store.local_verdicts.say(tab.ids[2], ME, {"helpfulness-1": 2}, {})
     desk.reviewer("first", deciding=True)
     before = everything(store)
     tab.select(0, 1, 2, 3)
@@ -149,7 +149,7 @@ def test_it_is_undone_exactly(store: Store, desk: AppState, word: str) -> None:
         assert store.runs.counts(tab.run.id).made == 3
     else:
         assert f"4 rows {word}" in tab.bar and decisions(store, tab) == dict.fromkeys(range(4), word)
-        assert store.quick.of(tab.ids[1], ME)["helpfulness-1"] == 3  # what was said beside it stays
+        assert store.local_verdicts.of(tab.ids[1], ME)["helpfulness-1"] == 3  # what was said beside it stays
     assert tab.chosen == [] and 'data-act="undo"' in tab.bar
     tab.press("undo")
     assert everything(store) == before
@@ -163,10 +163,10 @@ def test_what_somebody_changed_meanwhile_stays(store: Store, desk: AppState) -> 
     tab = Tab(desk, with_run(store, 7, responses=2))
     tab.select(0, 1, 2, 3, 4, 5)
     tab.press("bulk", word="approve")
-    store.quick.say(tab.ids[0], "ann (in the app)", {"decision": "reject"}, {})
-    store.quick.say(tab.ids[1], ME, {"helpfulness-1": 5}, {})
+    store.local_verdicts.say(tab.ids[0], "ann (in the app)", {"decision": "reject"}, {})
+    store.local_verdicts.say(tab.ids[1], ME, {"helpfulness-1": 5}, {})
     edit(store, tab.ids[2], "Other words.")
-    store.reviews.keep_verdicts(
+    store.verdicts.keep(
         "d", [Verdict(tab.ids[3], "ben", "submitted", {"decision": "reject"}, {}, "c", "r", "ben", "2", "2")]
     )
     store.settlements.settle(tab.ids[4], "reject", "ada")
@@ -185,15 +185,15 @@ def test_what_somebody_changed_meanwhile_stays(store: Store, desk: AppState) -> 
 def test_argilla_learns_of_what_was_taken_back(store: Store, desk: AppState) -> None:
     """Where it was told meanwhile, what was before is said anew, and goes there with the next push."""
     tab = Tab(desk, with_run(store, 2))
-    store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
+    store.local_verdicts.say(tab.ids[0], ME, {"decision": "reject"}, {})
     tab.select(0, 1)
     tab.press("bulk", word="approve")
-    for quick in store.quick.untold(tab.ids, "d"):
-        store.quick.told(quick, "d", "record", f"response of {quick.row}")
-    assert not store.quick.untold(tab.ids, "d")
+    for quick in store.local_verdicts.untold(tab.ids, "d"):
+        store.local_verdicts.told(quick, "d", "record", f"response of {quick.row}")
+    assert not store.local_verdicts.untold(tab.ids, "d")
     tab.press("undo")
     assert "2 rows are as before." in tab.bar and decisions(store, tab) == {0: "reject"}
-    left = {quick.row: quick for quick in store.quick.untold(tab.ids, "d")}
+    left = {quick.row: quick for quick in store.local_verdicts.untold(tab.ids, "d")}
     assert (left[tab.ids[0]].status, left[tab.ids[0]].answers) == ("submitted", {"decision": "reject"})
     assert left[tab.ids[1]].status == "discarded" and left[tab.ids[1]].response == f"response of {tab.ids[1]}"
 
@@ -201,26 +201,29 @@ def test_argilla_learns_of_what_was_taken_back(store: Store, desk: AppState) -> 
 def test_what_was_on_its_way_to_argilla_is_taken_back_there(store: Store, desk: AppState) -> None:
     """A push of another process read what was said, and is done with it only after that was undone here."""
     tab = Tab(desk, with_run(store, 4))
-    store.quick.say(tab.ids[0], ME, {"decision": "reject"}, {})
+    store.local_verdicts.say(tab.ids[0], ME, {"decision": "reject"}, {})
     tab.select(0, 1, 2, 3)
     tab.press("bulk", word="approve")
-    on_their_way = store.quick.untold(tab.ids, "d")
+    on_their_way = store.local_verdicts.untold(tab.ids, "d")
     tab.press("undo")
     assert "4 rows are as before." in tab.bar and decisions(store, tab) == {0: "reject"}
-    store.quick.say(tab.ids[2], ME, {"decision": "unsure"}, {})
+    store.local_verdicts.say(tab.ids[2], ME, {"decision": "unsure"}, {})
     for quick in on_their_way:  # of the last one Argilla has another answer, which stands
-        store.quick.told(quick, "d", "record", "" if quick.row == tab.ids[3] else f"response of {quick.row}")
-    left = {tab.ids.index(quick.row): (quick.status, dict(quick.answers)) for quick in store.quick.untold(tab.ids, "d")}
+        store.local_verdicts.told(quick, "d", "record", "" if quick.row == tab.ids[3] else f"response of {quick.row}")
+    left = {
+        tab.ids.index(quick.row): (quick.status, dict(quick.answers))
+        for quick in store.local_verdicts.untold(tab.ids, "d")
+    }
     assert left == {
         0: ("submitted", {"decision": "reject"}), 1: ("discarded", {}), 2: ("submitted", {"decision": "unsure"}),
     }  # fmt: skip
     assert decisions(store, tab) == {0: "reject", 2: "unsure"}
-    for quick in store.quick.untold(tab.ids, "d"):
-        store.quick.told(quick, "d", "record", quick.response)
-    assert store.quick.untold(tab.ids, "d") == []
+    for quick in store.local_verdicts.untold(tab.ids, "d"):
+        store.local_verdicts.told(quick, "d", "record", quick.response)
+    assert store.local_verdicts.untold(tab.ids, "d") == []
     tab.select(1)
     tab.press("bulk", word="approve")
-    assert decisions(store, tab)[1] == "approve" and len(store.quick.untold(tab.ids, "d")) == 1
+    assert decisions(store, tab)[1] == "approve" and len(store.local_verdicts.untold(tab.ids, "d")) == 1
 
 
 def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: AppState) -> None:
@@ -239,14 +242,17 @@ def test_nothing_is_undone_while_argilla_is_told_of_it(store: Store, desk: AppSt
 @pytest.mark.parametrize("word", ["approve", "reject", "drop"])
 def test_rows_of_a_blind_audit_are_left_out(store: Store, desk: AppState, word: str) -> None:
     tab = Tab(desk, with_run(store, 4))
-    push = store.reviews.begin_push(tab.run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {tab.ids[0]: 0.0, tab.ids[1]: 0.0}, blind_audit=True)
-    store.quick.say(tab.ids[1], ME, {"decision": "unsure"}, {}, blind=True)  # also where it was read already
+    push = store.pushes.begin_push(tab.run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {tab.ids[0]: 0.0, tab.ids[1]: 0.0}, blind_audit=True)
+    store.local_verdicts.say(tab.ids[1], ME, {"decision": "unsure"}, {}, blind=True)  # also where it was read already
     tab.select(0, 1, 2)
     tab.press("bulk", word=word)
     assert "2 rows of the blind audit were left out: each of them is to be read." in tab.bar
     assert f"1 row {bulk_actions.PAST[word]}." in tab.bar
-    assert store.quick.of(tab.ids[0], ME) == {} and store.quick.of(tab.ids[1], ME)["decision"] == "unsure"
+    assert (
+        store.local_verdicts.of(tab.ids[0], ME) == {}
+        and store.local_verdicts.of(tab.ids[1], ME)["decision"] == "unsure"
+    )
     assert store.runs.counts(tab.run.id).made == (3 if word == "drop" else 4)
     tab.select(0)
     tab.press("bulk", word=word)
@@ -281,7 +287,7 @@ def test_a_second_person_is_asked_for_a_name_first(store: Store, desk: AppState)
     act = Act(desk, "second", tab.run.id, desk.filled("second"), tab.state, {}, ["Ada"])
     tab.state = after(verdict.be(act, do=review_page.pressed), tab.state)
     assert "2 rows rejected." in tab.bar
-    assert store.quick.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
+    assert store.local_verdicts.of(tab.ids[0], "Ada (in the app)")["decision"] == "reject"
 
 
 def test_what_a_browser_sends_is_checked(store: Store, desk: AppState) -> None:

@@ -58,14 +58,14 @@ def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None
     me = "me (in the app)"
     run = with_run(store, 1, responses=2)
     one = store.rows.page(run.id, 0, 1)[0]
-    store.quick.say(one.id, me, {"helpfulness-1": 2}, {})
-    store.quick.say(one.id, me, {"decision": "approve"}, {})
-    store.quick.say(one.id, me, {"decision": None}, {}, status="discarded")
+    store.local_verdicts.say(one.id, me, {"helpfulness-1": 2}, {})
+    store.local_verdicts.say(one.id, me, {"decision": "approve"}, {})
+    store.local_verdicts.say(one.id, me, {"decision": None}, {}, status="discarded")
     row_edits.edit(store, one.id, one.instruction, [r.text for r in one.responses], "me")
-    assert store.quick.of(one.id, me)["helpfulness-1"] == 2  # nothing changed
+    assert store.local_verdicts.of(one.id, me)["helpfulness-1"] == 2  # nothing changed
     row_edits.edit(store, one.id, "Name a lake.", ["Como.", "Garda."], "me")
-    assert store.quick.of(one.id, me) == {} and store.reviews.verdicts([one.id])[one.id] == []
-    store.quick.say(one.id, me, {"decision": "approve"}, {})
+    assert store.local_verdicts.of(one.id, me) == {} and store.verdicts.of([one.id])[one.id] == []
+    store.local_verdicts.say(one.id, me, {"decision": "approve"}, {})
     judged = reviewed_rows.judged_of(store, run, [one.id])[one.id]
     assert judged.decision == "approve" and judged.said_of(0) == []
 
@@ -73,7 +73,7 @@ def test_what_people_began_to_answer_is_of_the_older_words(store: Store) -> None
 def test_a_row_that_somebody_decided_about_stays_as_it_is(store: Store) -> None:
     run = with_run(store, 1)
     one = store.rows.page(run.id, 0, 1)[0]
-    store.quick.say(one.id, "me (in the app)", {"decision": "approve"}, {})
+    store.local_verdicts.say(one.id, "me (in the app)", {"decision": "approve"}, {})
     for change in (lambda: row_edits.drop(store, one.id), lambda: row_edits.edit(store, one.id, "A?", ["B."], "me")):
         with pytest.raises(RunError, match="decided about this row"):
             change()

@@ -16,7 +16,7 @@ from app.recipe import Recipe
 from app.store.runs import Run
 from app.store.store import Store
 from app.web import form_values
-from app.web.cli_snippets import Way, way
+from app.web.cli_snippets import Snippet, way
 from app.web.pages import recipes
 from app.web.state import AppState
 from app.web.tab_state import DrawerPart, TabState
@@ -42,7 +42,7 @@ def run(desk: AppState, here: Settings) -> Run:
     return workflow.start(Workspace(here, desk.store), TIDES)
 
 
-def understood(found: Way) -> dict[str, Any]:
+def understood(found: Snippet) -> dict[str, Any]:
     """The parameters that the command line reads from it."""
     name, *words = shlex.split(found.command)
     assert name == "claywright"
@@ -55,7 +55,7 @@ def understood(found: Way) -> dict[str, Any]:
         return {"command": words[0], **context.params}
 
 
-def of(desk: AppState, page: str, run: Run | None = None, **filled: Any) -> Way:
+def of(desk: AppState, page: str, run: Run | None = None, **filled: Any) -> Snippet:
     desk.keep(SOMEBODY, {name.replace("__", "."): value for name, value in filled.items()})
     return way(desk.look(SOMEBODY, run.id if run else ""), page)
 

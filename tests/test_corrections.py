@@ -35,16 +35,16 @@ def test_a_row_that_was_decided_meanwhile_is_not_replaced_unasked(store: Store, 
         act = Act(desk, SOMEBODY, run.id, desk.filled(SOMEBODY), tab, extra=["0", "Name a river.", "Mine."])
         assert verdict.meanwhile(act.look) == ""
         desk.reviewer(SOMEBODY, deciding=True)
-        store.quick.say(row, ME, {"decision": "reject"}, {})  # in another tab
+        store.local_verdicts.say(row, ME, {"decision": "reject"}, {})  # in another tab
         assert verdict.meanwhile(act.look).startswith(f"While you were writing, {ME} rejected it.")
         assert after(verdict.correct(act), tab) == tab
-        assert [v.decision for v in store.reviews.verdicts([row])[row]] == ["reject"]
+        assert [v.decision for v in store.verdicts.of([row])[row]] == ["reject"]
         assert after(verdict.correct(act, anyway=True), tab).review.correcting is None
-        (mine,) = store.reviews.verdicts([row])[row]
+        (mine,) = store.verdicts.of([row])[row]
         assert mine.decision == "approve" and mine.answers["corrected-response"] == "Mine."
 
         tab = pressed(desk, run, TabState(row=row), act="correct", row=row)
-        store.quick.say(row, "bob", {"decision": "unsure"}, {})
+        store.local_verdicts.say(row, "bob", {"decision": "unsure"}, {})
         told = verdict.meanwhile(desk.look(SOMEBODY, run.id, tab))
         assert "bob was unsure" in told and "stands beside that" in told
 
@@ -52,10 +52,10 @@ def test_a_row_that_was_decided_meanwhile_is_not_replaced_unasked(store: Store, 
 def test_a_covered_row_does_not_tell_what_others_came_to(store: Store, here: Settings) -> None:
     run = with_run(store, 1, responses=2)
     row = f"{run.id}-000000-0"
-    store.reviews.plan(store.reviews.begin_push(run.id, "a", "d", "d", "w", 1, ""), {row: 0.0}, blind_audit=True)
+    store.pushes.plan(store.pushes.begin_push(run.id, "a", "d", "d", "w", 1, ""), {row: 0.0}, blind_audit=True)
     with at_desk(store, here) as desk:
         tab = pressed(desk, run, TabState(row=row), act="correct", row=row)
-        store.quick.say(row, "bob", {"decision": "reject"}, {})
+        store.local_verdicts.say(row, "bob", {"decision": "reject"}, {})
         assert verdict.meanwhile(desk.look(SOMEBODY, run.id, tab)) == ""
 
 

@@ -100,15 +100,15 @@ async def change(store: Store, run: str, dice: random.Random) -> None:
         case "edit":
             store.rows.edit(replace(store.rows.get(row), messages=SAID.messages), "me")
         case "push":
-            to = store.reviews.begin_push(run, "here", dice.choice("xy"), "d", "w", 1, "")
-            store.reviews.plan(to, {row: 0.5}, blind_audit=False)
+            to = store.pushes.begin_push(run, "here", dice.choice("xy"), "d", "w", 1, "")
+            store.pushes.plan(to, {row: 0.5}, blind_audit=False)
             match dice.randrange(4):
                 case 0:
-                    store.reviews.forget_sent(to, [row])
-                case 1 if gone := store.reviews.dropped(to):
-                    store.reviews.withdrawn(to, gone)
+                    store.pushes.forget_sent(to, [row])
+                case 1 if gone := store.pushes.dropped(to):
+                    store.pushes.withdrawn(to, gone)
                 case _:
-                    store.reviews.keep_sent(to, [(row, "h", {})], "2026")
+                    store.pushes.keep_sent(to, [(row, "h", {})], "2026")
         case "gone":
             store.db.write(lambda c: c.execute("DELETE FROM pushed WHERE row=?", (row,)))
             store.db.write(lambda c: c.execute("DELETE FROM rows WHERE id=?", (row,)))

@@ -149,12 +149,12 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
         store.db.write(lambda c: c.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone()[0])
         big = Call(b"k", "e", 0, b"h", "s")
         with pytest.raises(StoreError, match=r"can't be written: .*full.*make room and resume"):
-            asyncio.run(store.calls.keep(big, Completion("x" * 100_000, "m")))
+            asyncio.run(store.call_cache.keep(big, Completion("x" * 100_000, "m")))
         assert store.rows.get(row.id) == row
-        assert asyncio.run(store.calls.recall(b"k")) is None
+        assert asyncio.run(store.call_cache.recall(b"k")) is None
         store.db.write(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone()[0])
-        asyncio.run(store.calls.keep(big, Completion("x" * 100_000, "m")))
-        answer = asyncio.run(store.calls.recall(b"k"))
+        asyncio.run(store.call_cache.keep(big, Completion("x" * 100_000, "m")))
+        answer = asyncio.run(store.call_cache.recall(b"k"))
         assert answer is not None and len(answer.text) == 100_000
     check = sqlite3.connect(tmp_path / "claywright.db")
     assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -181,13 +181,13 @@ def test_an_answer_is_kept_though_nobody_waits_for_it_any_more(tmp_path: Path) -
 
             first = asyncio.create_task(store.db.write_async(hold))
             assert await asyncio.to_thread(begun.wait, 30)
-            keeping = asyncio.create_task(store.calls.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
+            keeping = asyncio.create_task(store.call_cache.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
             await others_run()  # so that it is in line
             keeping.cancel()
             held.set()
             await first
             await store.db.write_async(lambda c: None)  # behind it
-            assert await store.calls.recall(b"k") is not None
+            assert await store.call_cache.recall(b"k") is not None
 
         asyncio.run(work())
 

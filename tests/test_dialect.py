@@ -10,7 +10,7 @@ import pytest
 
 from feedback.labeller.ultrafeedback import schema as rating_schema
 from tasks.engine.engine import Engine
-from tasks.engine.rate_limits import Pace
+from tasks.engine.rate_limits import RateLimiter
 from tasks.errors import CallRefused, EndpointRefused, ModelError, PromptTooLong, SettingsError
 from tasks.evol_instruct import schema as evolved_schema
 from tasks.genstruct import schema as pair_schema
@@ -236,7 +236,7 @@ def test_what_finds_out_a_dialect_counts_as_sent_and_in_the_pace() -> None:
     engine, bodies = asked(without("seed", no("Unknown field: seed", param="seed")), run, requests_per_minute=6000)
     assert sum("seed" in body for body in bodies) >= 1
     assert engine.tally.sent == len(bodies) and engine.tally.answered == 3
-    pace = Pace(requests=60)
+    pace = RateLimiter(requests=60)
     assert pace._wait(0) <= 0
     pace.took(3)
     assert pace._wait(0) > 2

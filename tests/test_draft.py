@@ -13,7 +13,7 @@ from app.api_keys import variable_for
 from app.inputs.inputs import Inputs
 from app.recipe import Recipe
 from app.web import form_values
-from app.web.form_values import OWN_ADDRESS, SLOTS, TYPED, Filled, FormError, fill, recipe_from
+from app.web.form_values import OWN_ADDRESS, SLOTS, TYPED, FormError, FormValues, fill, recipe_from
 from feedback.argilla.dataset_settings import Review
 from feedback.aspects import ASPECTS
 from feedback.exports.formats import FORMATS
@@ -76,7 +76,7 @@ RECIPES = {
 }  # fmt: skip
 
 
-def filled(**values: Any) -> Filled:
+def filled(**values: Any) -> FormValues:
     """The forms of the example, with some fields changed: `task__kind` for "task.kind"."""
     return {**fill(recipe.example()), **{name.replace("__", "."): value for name, value in values.items()}}
 
@@ -218,7 +218,7 @@ def test_any_recipe_comes_back_from_the_forms(made: Recipe) -> None:
     assert recipe_from(fill(made)) == made
 
 
-TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
+TROUBLES: dict[str, tuple[str, Callable[[], FormValues], str]] = {
     "no task": ("task", lambda: filled(task__kind=None), "Choose what to make"),
     "unknown task": ("task", lambda: filled(task__kind="poems"), "Choose what to make"),
     "bad task": ("task", lambda: filled(magpie__n_turns=0), "Turns must be from 1 to 100"),
@@ -256,7 +256,7 @@ TROUBLES: dict[str, tuple[str, Callable[[], Filled], str]] = {
 
 
 @pytest.mark.parametrize(("place", "forms", "words"), TROUBLES.values(), ids=TROUBLES)
-def test_what_can_not_be_used_is_said_at_its_place(place: str, forms: Callable[[], Filled], words: str) -> None:
+def test_what_can_not_be_used_is_said_at_its_place(place: str, forms: Callable[[], FormValues], words: str) -> None:
     with pytest.raises(FormError, match=words) as caught:
         recipe_from(forms())
     assert caught.value.place == place

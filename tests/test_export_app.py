@@ -21,13 +21,13 @@ from app.recipe import recipe_of, recipe_text
 from app.review.card_facts import facts
 from app.store.store import Store
 from app.web import form_values
-from app.web.form_values import ARGILLA, HUB, Filled, FormError
+from app.web.form_values import ARGILLA, HUB, FormError, FormValues
 from app.web.html import fragments
 from app.web.jobs import Job, Jobs
 from app.web.page_builder import Act, stop
 from app.web.pages import export as page
 from app.web.pages import generate
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
@@ -36,7 +36,7 @@ from feedback.exports.dataset_card import part as card_part
 from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export, export
 from feedback.exports.to_argilla import Finished
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from tasks.errors import SettingsError, Stopped
 from tasks.settings import build
 from tests.conftest import Command
@@ -77,11 +77,11 @@ def desk(store: Store, here: Settings) -> Iterator[AppState]:
     said = ["approve"] * 4 + ["reject"]
     all_said(store, "d", [verdict(row, one) for row, one in zip(rows, said, strict=False)])
     jobs = Jobs(store, here)
-    yield AppState(store, here, jobs, Standby(here, lambda words: None))
+    yield AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     jobs.close()
 
 
-def forms(**changes: Any) -> Filled:
+def forms(**changes: Any) -> FormValues:
     return {**form_values.fill(recipe.example()), **{f"export.{name}": value for name, value in changes.items()}}
 
 
@@ -156,7 +156,7 @@ def test_what_took_long_to_foresee_is_believed_for_a_while(desk: AppState) -> No
     first = desk.foreseen(run, to)
     desk._foreseen["r", to] = (float("inf"), first)
     rows = list(desk.store.rows.walk("r"))
-    desk.store.reviews.keep_verdicts("d", [verdict(row, "reject", at="2026-02-01T11:00:00") for row in rows])
+    desk.store.verdicts.keep("d", [verdict(row, "reject", at="2026-02-01T11:00:00") for row in rows])
     assert desk.store.runs.counts("r").approved == 0
     assert desk.foreseen(run, to) is first and first.lines == 4
     assert desk.foreseen(run, replace(to, format="grpo")).lines == 0
@@ -190,7 +190,7 @@ def test_a_file_is_written_in_a_job_that_can_be_stopped(desk: AppState) -> None:
 
 
 def test_an_export_says_how_far_it_is_and_can_be_ended_anywhere(tmp_path: Path) -> None:
-    many = [Judged(replace(SAID, id=f"r-{k}"), (), ()) for k in range(1200)]
+    many = [ReviewedRow(replace(SAID, id=f"r-{k}"), (), ()) for k in range(1200)]
     said: list[str] = []
     export(many, Export(unreviewed=True), tmp_path / "out.jsonl", "run", "Task", said.append)
     assert said == [

@@ -23,7 +23,7 @@ from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export, Passed, export, lines
 from feedback.exports.train_test_split import TEST, TRAIN, Sides
 from feedback.exports.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import sendable
 from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
@@ -55,14 +55,14 @@ def quiet() -> Iterator[None]:
     datasets.enable_progress_bars()
 
 
-def rows(number: int, **answers: Any) -> list[Judged]:
+def rows(number: int, **answers: Any) -> list[ReviewedRow]:
     """So many approved rows, each with a question of its own."""
     asked: list[Message] = [{"role": "user", "content": f"What is river {k} like, and where?"} for k in range(number)]
     found = [replace(ROW, id=f"r-{k}-0", unit=k, messages=(asked[k],), origin={}) for k in range(number)]
-    return [Judged(row, RATINGS, (verdict(**answers),)) for row in found]
+    return [ReviewedRow(row, RATINGS, (verdict(**answers),)) for row in found]
 
 
-def wanted(found: list[Judged], form: str) -> list[dict[str, Any]]:
+def wanted(found: list[ReviewedRow], form: str) -> list[dict[str, Any]]:
     return [sendable(line) for one in found for line in made_of(FORMATS[form].lines, one)]
 
 
@@ -160,7 +160,7 @@ def test_paths_of_values() -> None:
 # -- which rows, in which order
 
 
-def ids(found: list[Judged], **settings: Any) -> list[str]:
+def ids(found: list[ReviewedRow], **settings: Any) -> list[str]:
     taken = lines(found, Export(**settings), "run", "Task", Passed())
     return [row.row.id for row, _ in taken]
 
@@ -171,7 +171,7 @@ def test_rows_by_decision_reviewer_and_rating() -> None:
         "tie": (verdict(), verdict("reject", who="bob")), "discarded": (verdict(status="discarded"),),
         "bob": (verdict(who="bob", rating_2=1),),
     }  # fmt: skip
-    found = [Judged(replace(ROW, id=name), RATINGS, verdicts) for name, verdicts in said.items()]
+    found = [ReviewedRow(replace(ROW, id=name), RATINGS, verdicts) for name, verdicts in said.items()]
     assert ids(found) == ["yes", "bob"]
     assert ids(found, unreviewed=True) == ["none", "draft", "yes", "bob"]
     assert ids(found, decision="rejected") == ["no"]
@@ -191,7 +191,7 @@ def test_rows_by_decision_reviewer_and_rating() -> None:
 def test_rows_like_an_earlier_one_are_left_out_and_counted(tmp_path: Path) -> None:
     asked = ("Name three rivers in France.", "Name two rivers in France!", "What is a tide?")
     found = [
-        Judged(replace(ROW, id=f"r-{k}", messages=({"role": "user", "content": text},)), RATINGS, (verdict(),))
+        ReviewedRow(replace(ROW, id=f"r-{k}", messages=({"role": "user", "content": text},)), RATINGS, (verdict(),))
         for k, text in enumerate(asked)
     ]
     assert ids(found, similarity=0.7) == ["r-0", "r-2"] and ids(found, similarity=1.0) == ids(found)
@@ -202,7 +202,7 @@ def test_rows_like_an_earlier_one_are_left_out_and_counted(tmp_path: Path) -> No
     assert ids(bare, similarity=0.7) == ["r-1", "r-2"]
 
 
-def order(found: list[Judged], tmp_path: Path, **settings: Any) -> list[str]:
+def order(found: list[ReviewedRow], tmp_path: Path, **settings: Any) -> list[str]:
     done = export(found, Export(shuffle=True, **settings), tmp_path / "out.jsonl", "run", "Task")
     return [json.loads(line)["row_id"] for line in done.path.read_text().splitlines()]
 

@@ -18,7 +18,7 @@ from feedback.exports.record_formats import plain, preference, ranking, raw, sft
 from feedback.exports.selection import Export, Exported, Passed, export
 from feedback.exports.selection import lines as lines_of
 from feedback.exports.writers import cell
-from feedback.reviewed_row import Judged, Merging
+from feedback.reviewed_row import MergeRule, ReviewedRow
 from feedback.types import Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.types import Response
@@ -192,8 +192,8 @@ def test_the_decision_of_several_reviewers(verdicts: tuple[Verdict, ...], decisi
 def test_one_rejection_is_enough_where_all_must_agree() -> None:
     split = (verdict(), verdict(who="bob"), verdict("reject", who="eve"))
     assert judged(*split).decision == "approve"
-    assert replace(judged(*split), merging=Merging(decision="unanimous")).decision == "reject"
-    assert replace(judged(*split[:2]), merging=Merging(decision="unanimous")).decision == "approve"
+    assert replace(judged(*split), merging=MergeRule(decision="unanimous")).decision == "reject"
+    assert replace(judged(*split[:2]), merging=MergeRule(decision="unanimous")).decision == "approve"
 
 
 def test_the_corrections_of_the_chosen_reviewer_count_before_later_ones() -> None:
@@ -202,10 +202,10 @@ def test_the_corrections_of_the_chosen_reviewer_count_before_later_ones() -> Non
         verdict(corrected_response="Bob's.", who="bob", at="11:00"),
     )
     assert judged(*said).corrected_response() == ("Bob's.", 1)
-    assert replace(judged(*said), merging=Merging(text="ann")).corrected_response() == ("Ann's.", 1)
-    assert replace(judged(*said), merging=Merging(text="nobody")).corrected_response() == ("Bob's.", 1)
+    assert replace(judged(*said), merging=MergeRule(text="ann")).corrected_response() == ("Ann's.", 1)
+    assert replace(judged(*said), merging=MergeRule(text="nobody")).corrected_response() == ("Bob's.", 1)
     with pytest.raises(SettingsError):
-        Merging(text=" ")
+        MergeRule(text=" ")
 
 
 def test_no_pair_where_nothing_tells_two_texts_apart() -> None:
@@ -279,7 +279,7 @@ def test_no_line_is_made_of_nothing(
         Verdict("r-0-0", f"p{k}", "submitted", a, updated_at=f"{k}", origins=all_of(a)) for k, a in enumerate(said)
     )
     there = {*responses, *(a.get("corrected-response") for a in said)}
-    found = Judged(row, ratings, verdicts)
+    found = ReviewedRow(row, ratings, verdicts)
     for name, form in FORMATS.items():
         for made in made_of(form.lines, found):
             assert fits(form.columns, made), name
@@ -306,7 +306,7 @@ def test_no_line_is_made_of_nothing(
 )
 def test_an_export_is_what_was_approved_row_by_row(said: list[list[tuple[str, dict[str, Any]]]]) -> None:
     found = [
-        Judged(
+        ReviewedRow(
             replace(ROW, id=f"r-{k}-0", unit=k), RATINGS,
             [Verdict(f"r-{k}-0", f"p{n}", status, a, updated_at=f"{n}") for n, (status, a) in enumerate(people)],
         )
@@ -361,7 +361,7 @@ def test_an_export_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     export(some(3), Export(), path, "run", "Task")
     before = path.read_bytes()
 
-    def breaks_off() -> Iterator[Judged]:
+    def breaks_off() -> Iterator[ReviewedRow]:
         yield from some(4)
         raise KeyboardInterrupt
 

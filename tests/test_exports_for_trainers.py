@@ -21,7 +21,7 @@ from feedback.exports.record_formats import NotWritten, sft, sharegpt
 from feedback.exports.selection import Export, Exported, Passed, export
 from feedback.exports.selection import lines as lines_of
 from feedback.labeller.ultrafeedback import talk
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from tasks.errors import SettingsError
 from tasks.models.template_families import FAMILIES
 from tasks.types import Message, Response
@@ -40,11 +40,11 @@ ANSWER = {"role": "assistant", "content": "It is 12 degrees."}
 WEATHER = replace(ROW, messages=TALK, responses=(Response("It is 12 degrees.", "a"),), origin={"tools": TOOLS})
 
 
-def said_by(*messages: Message) -> Judged:
+def said_by(*messages: Message) -> ReviewedRow:
     return judged(verdict(), row=replace(ROW, messages=messages))
 
 
-def written(tmp_path: Path, rows: list[Judged], name: str, form: str = "sft", **settings: Any) -> Exported:
+def written(tmp_path: Path, rows: list[ReviewedRow], name: str, form: str = "sft", **settings: Any) -> Exported:
     return export(rows, Export(format=form, **settings), tmp_path / name, "run", "existing")
 
 

@@ -79,7 +79,7 @@ def test_written_again_with_more_lines_and_with_fewer(store: Store, argilla: Arg
             )
             for row, answers in zip(ids, said, strict=True)
         ]
-        store.reviews.keep_verdicts(f"d-{which.id}", found)
+        store.verdicts.keep(f"d-{which.id}", found)
         workflow.archive(make_workspace(store), which, to, where)
         with Reviewer(argilla) as owner:
             return {

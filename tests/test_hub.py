@@ -20,7 +20,7 @@ from feedback.exports.formats import FORMATS
 from feedback.exports.hub import Published, publish
 from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from tasks.errors import SettingsError
 from tasks.types import Message
 from tests.far_hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository
@@ -47,7 +47,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
         yield server
 
 
-def send(rows: list[Judged], about: Facts = ABOUT, **more: Any) -> Published:
+def send(rows: list[ReviewedRow], about: Facts = ABOUT, **more: Any) -> Published:
     return publish(iter(rows), Export(hub=more.pop("hub", NAME), **more), about, lambda words: None)
 
 
@@ -56,11 +56,11 @@ def table(content: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def rows(first: int, last: int) -> list[Judged]:
+def rows(first: int, last: int) -> list[ReviewedRow]:
     """Approved rows of those numbers."""
     asked: list[tuple[Message, ...]] = [({"role": "user", "content": f"Name river {k}."},) for k in range(last)]
     found = [replace(ROW, id=f"r-{k}-0", unit=k, messages=asked[k], origin={}) for k in range(first, last)]
-    return [Judged(row, RATINGS, (verdict(),)) for row in found]
+    return [ReviewedRow(row, RATINGS, (verdict(),)) for row in found]
 
 
 def loaded(files: dict[str, bytes], folder: Path, *words: str) -> Any:
@@ -161,7 +161,7 @@ def test_a_split_stays_when_rows_are_added(hub: FakeHub, tmp_path: Path) -> None
         send(rows(40, 50))
 
 
-def groups(approved: list[int]) -> list[Judged]:
+def groups(approved: list[int]) -> list[ReviewedRow]:
     """20 rows, two of each unit, of which these are approved and the others are not reviewed."""
     return [
         replace(one, row=replace(one.row, unit=k // 2), verdicts=one.verdicts if k in approved else ())

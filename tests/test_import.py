@@ -24,7 +24,7 @@ from app.web.jobs import Jobs
 from app.web.page_builder import Act
 from app.web.pages import inputs as page
 from app.web.pages.row_cards import row_card
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
@@ -381,7 +381,7 @@ def test_the_page_takes_a_dataset_of_argilla(
     ])  # fmt: skip
     there = Settings(here.data, "me", argilla_url=argilla.url, argilla_key=argilla.api_key)
     jobs = Jobs(store, there)
-    desk = AppState(store, there, jobs, Standby(there, lambda words: None))
+    desk = AppState(store, there, jobs, ServiceMonitor(there, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "argilla", "inputs.argilla": dataset.name})
     look = desk.look("me", "")
     assert look.wanted is None  # nothing is read before it is asked for
@@ -408,7 +408,7 @@ def test_the_rows_of_another_run_are_input(store: Store, here: Settings) -> None
     run = with_run(store, 3, responses=2, name="other-1")
     one = store.rows.page(run.id, 0, 1)[0]
     shown = {"corrected-response": one.responses[1].text}
-    store.quick.say(one.id, "me", {"decision": "approve", "corrected-response": "Better."}, shown)
+    store.local_verdicts.say(one.id, "me", {"decision": "approve", "corrected-response": "Better."}, shown)
     path = dataset_import.rows_of(store, run, here)
     first, second, _ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert (first["instruction"], first["decision"]) == (one.instruction, "approve")

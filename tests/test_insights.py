@@ -30,7 +30,7 @@ from app.web.page_builder import Act
 from app.web.pages import generate, insights, rate, rating_issues
 from app.web.pages.review import filters
 from app.web.security.access import Access
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState, RunView
 from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace
@@ -50,7 +50,7 @@ BROWSER = "somebody-who-opened-the-page"
 @pytest.fixture
 def desk(here: Settings, store: Store) -> Iterator[AppState]:
     jobs = Jobs(store, here)
-    yield AppState(store, here, jobs, Standby(here, lambda words: None))
+    yield AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     jobs.close()
 
 
@@ -197,7 +197,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert html.count("nothing rated: 0 rated 1") == 2 and "Download numbers" in html
         spent = {(stage, model): tally for stage, model, tally in stats_tables.spent(desk, run)}
         assert spent["ratings", "judge"].sent > 0 == spent["ratings", "judge"].answered
-        assert store.workings.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
+        assert store.usage.spent(run.id).keys() == {("generate", "pen")}  # the rest is not written down yet
         rated.set()
         until = time.monotonic() + 30
         while job.state == "working" and time.monotonic() < until:
@@ -205,7 +205,7 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
         assert job.state == "done"
         now = rate.ratings(seen(desk, run))
         assert "8 ratings of 4 rows" in now and now.count("<figure>") == html.count("<figure>") == 2
-        assert store.workings.spent(run.id)["rate", "judge"].answered == 8
+        assert store.usage.spent(run.id)["rate", "judge"].answered == 8
 
 
 def test_people_who_gave_decisions_only_are_told_apart(desk: AppState, store: Store) -> None:
@@ -240,7 +240,7 @@ def test_what_a_run_took_is_told_by_stage_and_model(
     found = {(stage, model): tally for stage, model, tally in stats_tables.spent(desk, run)}
     assert set(found) == {("instructions", "pen"), ("ratings", "judge")}
     assert found["instructions", "pen"].answered == 4 and found["ratings", "judge"].answered == 8
-    total = store.workings.all(run.id)[0]
+    total = store.usage.all(run.id)[0]
     for name in ("sent", "prompt_tokens", "completion_tokens"):
         assert sum(getattr(tally, name) for tally in found.values()) == getattr(total, name)
     html = insights.cost(seen(desk, run))
@@ -415,7 +415,7 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
         done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, data))
         assert done is not None and done.page == "review" and done.fill is not None
         look = RunView(desk, BROWSER, done.fill, run, None, NEW_TAB)
-        return [store.rows.get(row).unit for row in store.browse.page(run.id, filters.wanted(look), 0, 50)]
+        return [store.rows.get(row).unit for row in store.row_search.page(run.id, filters.wanted(look), 0, 50)]
 
     five = [n for n in range(10) if 5 in (n % 5 + 1, (n + 1) % 5 + 1)]
     assert leads(act="rated", of="aspect", name="helpfulness", value=5) == five

@@ -106,7 +106,7 @@ def test_previewed_rows_are_the_first_of_the_run_and_are_made_once(
         counts = store.runs.counts(run.id)
         assert (counts.answered, counts.rated, store.runs.get(run.id).state) == (12, 12, "done")
         assert server.repeated() == 0 and len(asked(server)) == 12 + 12
-        assert [w.what for w in store.workings.all(run.id)] == ["preview", "work"]
+        assert [w.what for w in store.usage.all(run.id)] == ["preview", "work"]
 
 
 def test_a_preview_of_a_task_that_gives_several_rows_a_unit(
@@ -282,7 +282,7 @@ def test_closing_gives_up_on_what_never_answers(tmp_path: Path, store: Store, he
         assert job.state == "stopped"
         left = store.runs.get(run.id)
         assert (left.state, left.worker) == ("stopped", None)
-        (working,) = store.workings.all(run.id)
+        (working,) = store.usage.all(run.id)
         assert (working.rows, working.answered) == (0, 0)
 
 
@@ -363,6 +363,6 @@ def test_a_run_that_is_no_draft_or_was_sent_is_never_replaced(tmp_path: Path, st
     worked = draft_run(Workspace(here, store), made, None)
     store.runs.set(worked.id, state="stopped")
     fresh = draft_run(Workspace(here, store), made, store.runs.get(worked.id))
-    store.reviews.begin_push(fresh.id, "http://a", "d", "rivers", "w", 1, "")
+    store.pushes.begin_push(fresh.id, "http://a", "d", "rivers", "w", 1, "")
     other = draft_run(Workspace(here, store), replace(made, seed=5), fresh)
     assert {run.id for run in store.runs.all()} == {worked.id, fresh.id, other.id} and other.seed == 5

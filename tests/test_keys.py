@@ -12,12 +12,12 @@ from app import recipe, workflow
 from app.api_keys import KeyRing, Keys, TypedKeys, variable_for
 from app.config import Settings
 from app.recipe import recipe_of
-from app.runs.model_check import Trial, try_out
+from app.runs.model_check import ModelCheck, try_out
 from app.store.store import Store
 from app.web import form_values
-from app.web.form_values import OWN_ADDRESS, TYPED, Filled, fill
+from app.web.form_values import OWN_ADDRESS, TYPED, FormValues, fill
 from app.web.jobs import Job, Jobs
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
@@ -33,11 +33,11 @@ def desk(tmp_path: Path) -> Iterator[AppState]:
     here = Settings(data=tmp_path / "data", owner="tester")
     with Store(here.data) as store:
         jobs = Jobs(store, here)
-        yield AppState(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
         jobs.close()
 
 
-def forms(url: str, judge: str = "") -> Filled:
+def forms(url: str, judge: str = "") -> FormValues:
     """The forms for three pasted rivers, with models at `url` (the labeller at `judge`), whose keys are typed."""
     model = {"preset": OWN_ADDRESS, "model": "fake", "key_env": TYPED}
     return {
@@ -58,7 +58,7 @@ def written(folder: Path) -> list[Path]:
     ]
 
 
-def worked(desk: AppState, filled: Filled, browser: str = "ann") -> Job:
+def worked(desk: AppState, filled: FormValues, browser: str = "ann") -> Job:
     """What the forms say, previewed and run."""
     desk.keep(browser, filled)
     run, made = desk.begin(filled, "")
@@ -67,7 +67,7 @@ def worked(desk: AppState, filled: Filled, browser: str = "ann") -> Job:
     return ended(desk.jobs.work(run, desk.keys(browser), made))
 
 
-def tried(desk: AppState, spec: ModelSpec, keys: Keys) -> Trial:
+def tried(desk: AppState, spec: ModelSpec, keys: Keys) -> ModelCheck:
     return asyncio.run(try_out(spec, desk.store, desk.settings, lambda words: None, keys))
 
 

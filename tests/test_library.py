@@ -12,7 +12,7 @@ from app.store.migrations import STEPS, migrate
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import TYPED
-from app.web.saved import LONGEST_NAME, Shelf, file_name, from_file, named
+from app.web.saved import LONGEST_NAME, Saved, file_name, from_file, named
 from tasks import Magpie, SelfInstruct
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
@@ -24,12 +24,12 @@ ODD = ["“tides”", "a'b\"c", "🌊 naïve 海", "<script>alert(1)</script>", 
 
 
 @pytest.fixture
-def shelf(store: Store) -> Shelf:
-    return Shelf(store)
+def shelf(store: Store) -> Saved:
+    return Saved(store)
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_recipe_comes_back_as_it_was_kept(shelf: Shelf, name: str) -> None:
+def test_a_recipe_comes_back_as_it_was_kept(shelf: Saved, name: str) -> None:
     assert shelf.keep_recipe(name, TIDES)
     assert shelf.recipe(name) == TIDES
     assert [kept.name for kept in shelf.store.recipes.all()] == [name]
@@ -37,7 +37,7 @@ def test_a_recipe_comes_back_as_it_was_kept(shelf: Shelf, name: str) -> None:
     assert shelf.store.recipes.all() == []
 
 
-def test_a_name_that_is_taken_is_replaced_when_that_is_meant(shelf: Shelf) -> None:
+def test_a_name_that_is_taken_is_replaced_when_that_is_meant(shelf: Saved) -> None:
     assert shelf.keep_recipe("mine", TIDES)
     assert not shelf.keep_recipe("mine", RIVERS)
     assert shelf.recipe("mine") == TIDES
@@ -45,7 +45,7 @@ def test_a_name_that_is_taken_is_replaced_when_that_is_meant(shelf: Shelf) -> No
     assert shelf.recipe("mine") == RIVERS and len(shelf.store.recipes.all()) == 1
 
 
-def test_two_that_save_at_once_do_not_both_get_the_name(shelf: Shelf) -> None:
+def test_two_that_save_at_once_do_not_both_get_the_name(shelf: Saved) -> None:
     kept: list[bool] = []
     ready = threading.Barrier(8)
 
@@ -73,13 +73,13 @@ def test_names_are_one_line_that_can_be_seen(typed: str, kept: str) -> None:
     ("typed", "words"),
     [("", "Give it a name"), (" \n\t", "Give it a name"), ("\x00", "Give it"), ("x" * 300, "has 300")],
 )
-def test_names_that_are_none(shelf: Shelf, typed: str, words: str) -> None:
+def test_names_that_are_none(shelf: Saved, typed: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         shelf.keep_recipe(typed, TIDES)
     assert shelf.store.recipes.all() == []
 
 
-def test_duplicates_get_names_of_their_own(shelf: Shelf) -> None:
+def test_duplicates_get_names_of_their_own(shelf: Saved) -> None:
     long = "y" * LONGEST_NAME
     shelf.keep_recipe("mine", TIDES)
     shelf.keep_recipe(long, RIVERS)
@@ -89,7 +89,7 @@ def test_duplicates_get_names_of_their_own(shelf: Shelf) -> None:
     assert shelf.recipe("mine (3)") == TIDES and shelf.recipe(again) == RIVERS
 
 
-def test_what_a_newer_version_saved_is_said_and_kept(shelf: Shelf) -> None:
+def test_what_a_newer_version_saved_is_said_and_kept(shelf: Saved) -> None:
     newer = {**TIDES.dump(), "colour": "blue"}
     shelf.store.recipes.keep("newer", newer)
     with pytest.raises(SettingsError, match=r"'newer' was saved by another version .* no 'colour'.*stays as it is"):
@@ -98,7 +98,7 @@ def test_what_a_newer_version_saved_is_said_and_kept(shelf: Shelf) -> None:
     assert [kept.content for kept in shelf.store.recipes.all()] == [newer, newer]
 
 
-def test_what_is_no_more_is_said(shelf: Shelf) -> None:
+def test_what_is_no_more_is_said(shelf: Saved) -> None:
     for ask in (shelf.recipe, shelf.duplicate_recipe, shelf.models):
         with pytest.raises(SettingsError, match="named 'gone' any more"):
             ask("gone")
@@ -110,7 +110,7 @@ def test_what_is_no_more_is_said(shelf: Shelf) -> None:
 OWN = "https://models.example.org/v1"
 
 
-def test_a_set_fills_the_three_roles(shelf: Shelf) -> None:
+def test_a_set_fills_the_three_roles(shelf: Saved) -> None:
     made = Recipe(
         task=Magpie(), rows=1, generator=ModelSpec(preset="openai", model="a", temperature=0.0),
         labeller=ModelSpec(url=OWN, model="c", key_env="MY_KEY", extra={"top_k": 0}),
@@ -124,13 +124,13 @@ def test_a_set_fills_the_three_roles(shelf: Shelf) -> None:
     assert not shelf.keep_models("judge large", filled)
 
 
-def test_a_set_takes_the_response_models_away_where_it_has_none(shelf: Shelf) -> None:
+def test_a_set_takes_the_response_models_away_where_it_has_none(shelf: Saved) -> None:
     shelf.keep_models("alone", form_values.fill(TIDES))
     before = form_values.fill(Recipe(task=Magpie(), rows=1, responders=(ModelSpec(preset="vllm", model="b"),)))
     assert form_values.recipe_from({**before, **shelf.models("alone")}).responders == ()
 
 
-def test_a_typed_key_is_in_no_set(shelf: Shelf) -> None:
+def test_a_typed_key_is_in_no_set(shelf: Saved) -> None:
     filled = form_values.fill(TIDES)
     filled.update({"generator.preset": form_values.OWN_ADDRESS, "generator.url": OWN, "generator.key_env": TYPED})
     shelf.keep_models("typed", filled)
@@ -150,7 +150,7 @@ def test_a_typed_key_is_in_no_set(shelf: Shelf) -> None:
         {"generator": [], "labeller": {"preset": "local"}, "responders": []},
     ],
 )
-def test_a_set_of_another_version_is_said_and_kept(shelf: Shelf, content: dict[str, object]) -> None:
+def test_a_set_of_another_version_is_said_and_kept(shelf: Saved, content: dict[str, object]) -> None:
     shelf.store.model_sets.keep("odd", content)
     with pytest.raises(SettingsError, match="'odd' was saved by another version"):
         shelf.models("odd")
@@ -226,9 +226,9 @@ def test_a_store_without_a_library_gets_one(tmp_path: Path) -> None:
     old.execute("INSERT INTO forms VALUES('ann', '{\"name\": \"x\"}', 'a')")
     old.close()
     with Store(tmp_path) as store:
-        assert Shelf(store).keep_recipe("mine", TIDES) and store.forms.get("ann") == {"name": "x"}
+        assert Saved(store).keep_recipe("mine", TIDES) and store.form_drafts.get("ann") == {"name": "x"}
     with Store(tmp_path) as store:
-        assert Shelf(store).recipe("mine") == TIDES
+        assert Saved(store).recipe("mine") == TIDES
         brought = schema(store.db.reader)
     new = sqlite3.connect(":memory:", isolation_level=None)
     migrate(new)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.engine.rate_limits import MINUTE, Limiter, Pace
+from tasks.engine.rate_limits import MINUTE, Limiter, RateLimiter
 from tasks.engine.stop_event import Halt
 from tasks.errors import Stopped
 from tests.make_endpoints import Fake, echo, engine, run, until
@@ -168,7 +168,7 @@ def test_a_model_that_waits_for_its_minute_keeps_no_place_from_another() -> None
 
 def test_one_large_call_does_not_slow_a_minute_for_good(clock: "Clock") -> None:
     async def work() -> None:
-        pace, halt, used = Pace(0, 10_000), Hurry(clock), 0
+        pace, halt, used = RateLimiter(0, 10_000), Hurry(clock), 0
         await pace.take(9_000, halt)
         clock.now += 3 * MINUTE
         began = clock.now
@@ -209,7 +209,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.mark.parametrize("requests", [1, 2, 7, 60, 500, 3000])
 def test_no_minute_has_more_requests_than_were_given(clock: Clock, requests: int) -> None:
     async def work() -> None:
-        pace, halt, times = Pace(requests), Hurry(clock), []
+        pace, halt, times = RateLimiter(requests), Hurry(clock), []
         for _ in range(3 * requests + 5):
             await pace.take(0, halt)
             times.append(clock.now)
@@ -230,7 +230,7 @@ def test_no_minute_has_more_tokens_than_were_given(calls: list[tuple[int, float]
     async def work() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("tasks.engine.rate_limits.time.monotonic", clock.monotonic)
-            pace, halt, used = Pace(0, tokens), Hurry(clock), []
+            pace, halt, used = RateLimiter(0, tokens), Hurry(clock), []
             for most, share in calls:
                 await pace.take(most, halt)
                 used.append((clock.now, share * most))
@@ -242,7 +242,7 @@ def test_no_minute_has_more_tokens_than_were_given(calls: list[tuple[int, float]
 
 
 def test_the_smaller_of_two_paces_is_kept() -> None:
-    pace = Pace(100, 0)
+    pace = RateLimiter(100, 0)
     pace.tighten(0, 5000)
     assert (pace.requests, pace.tokens) == (100, 5000)
     pace.tighten(30, 9000)

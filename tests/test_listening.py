@@ -18,7 +18,7 @@ from app.config import Settings
 from app.review.argilla import Argilla
 from app.store.runs import Run
 from app.store.store import Store
-from app.web.auto_pull import LARGEST, SAID, Ear, Listening
+from app.web.auto_pull import LARGEST, SAID, AutoPull, WebhookRoute
 from feedback.argilla.client import Server
 from feedback.argilla.webhooks import PATH, Webhook, forget, listen
 from feedback.errors import ArgillaError
@@ -38,14 +38,14 @@ def wait_until(true: Any) -> None:
 
 
 @contextmanager
-def served(listening: Listening) -> Iterator[str]:
+def served(listening: AutoPull) -> Iterator[str]:
     """An app that has nothing but the ear, at its address."""
 
     async def nothing(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 404, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    server = uvicorn.Server(uvicorn.Config(Ear(nothing, listening), port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(WebhookRoute(nothing, listening), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     wait_until(lambda: server.started)
@@ -71,7 +71,7 @@ def test_argilla_is_asked_now_and_then(
     monkeypatch.setattr("app.web.auto_pull.ASK_EVERY", 0.2)
     named = replace(here, argilla_url=argilla.url, argilla_key=argilla.api_key)
     run = sent(store, argilla)
-    listening = Listening(store, lambda: named)
+    listening = AutoPull(store, lambda: named)
     listening.start()
     with Reviewer(argilla) as owner:
         first, second = owner.records(run.id)
@@ -87,7 +87,7 @@ def test_argilla_calls_when_somebody_answers(
 ) -> None:
     monkeypatch.setattr("app.web.auto_pull.ASK_EVERY", 0.2)
     settings: list[Settings] = []
-    listening = Listening(store, lambda: settings[0])
+    listening = AutoPull(store, lambda: settings[0])
     with served(listening) as address, Reviewer(argilla) as owner:
         settings.append(replace(here, argilla_url=argilla.url, argilla_key=argilla.api_key, webhook=address))
         run = sent(store, argilla)
@@ -112,7 +112,7 @@ def test_a_call_that_nobody_waits_for_is_not_read(store: Store, here: Settings) 
         answer.append(message)
 
     answer: list[Any] = []
-    ear = Ear(Mock(), Listening(store, lambda: here))
+    ear = WebhookRoute(Mock(), AutoPull(store, lambda: here))
     asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, receive, send))
     assert answer[0]["status"] == 403
 
@@ -132,9 +132,9 @@ def test_no_more_of_a_call_is_read_than_one_can_be(store: Store, here: Settings)
     async def send(message: Any) -> None:
         answer.append(message)
 
-    listening = Listening(store, lambda: here)
+    listening = AutoPull(store, lambda: here)
     listening.webhook = Webhook("w", SECRET)
-    ear = Ear(Mock(), listening)
+    ear = WebhookRoute(Mock(), listening)
     asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, hung_up, send))
     assert answer == []
     asyncio.run(ear({"type": "http", "path": SAID, "headers": []}, endless, send))

@@ -16,9 +16,9 @@ import pytest
 from app import recipe, workflow
 from app.config import Settings
 from app.recipe import recipe_of
-from app.runs.dedup_pool import Pool
-from app.runs.runner import Execution
-from app.runs.unit_order import Turns
+from app.runs.dedup_pool import DedupPool
+from app.runs.runner import RunExecutor
+from app.runs.unit_order import InOrder
 from app.runs.units import most_rows, number_of_units
 from app.store.columns import NEAR_DUPLICATE
 from app.store.runs import Run
@@ -113,7 +113,7 @@ def work(
     """Works a run, to its end or until so many calls more were sent."""
     began = len(server.calls) if server else 0
 
-    def watch(execution: Execution, total: int | None) -> None:
+    def watch(execution: RunExecutor, total: int | None) -> None:
         async def stop() -> None:
             assert server is not None and stop_after is not None
             while len(server.calls) - began < stop_after:  # noqa: ASYNC110 - the server lives elsewhere
@@ -373,7 +373,7 @@ def test_the_pool_compares_with_seeds_rows_and_a_units_own() -> None:
     def row(text: str) -> Row:
         return Row(({"role": "user", "content": text},))
 
-    pool = Pool(0.7, ["Name a river.", "Name a river."], [])
+    pool = DedupPool(0.7, ["Name a river.", "Name a river."], [])
     assert pool.seeds == ["Name a river."]
     came = pool.sieve(
         4, [row("Name a river!"), row("Sing a song."), Dropped("no list", "x"), row("sing a SONG"), row("Go on.")]
@@ -388,13 +388,13 @@ def test_the_pool_compares_with_seeds_rows_and_a_units_own() -> None:
     pool.sieve(2, [row("Count to ten.")])
     assert pool.before(2) == [] and pool.before(4) == ["Count to ten."]
     assert pool.before(5) == ["Count to ten.", "Sing a song.", "Go on."]
-    again = Pool(None, ["a"], [Row(row("a").messages, unit=1)])
+    again = DedupPool(None, ["a"], [Row(row("a").messages, unit=1)])
     assert again.sieve(3, [row("a")]) == [row("a")] and again.before(9) == ["a", "a"]
 
 
 def test_turns_come_in_order_and_those_behind_one_that_gave_up_never() -> None:
     async def go() -> None:
-        turns, log = Turns(), []
+        turns, log = InOrder(), []
 
         async def unit(number: int, gives_up: bool, first: asyncio.Event) -> None:
             await first.wait()

@@ -39,7 +39,7 @@ def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) 
     run = with_run(store, 12)
     row = f"{run.id}-000008-0"
     store.rows.mark(f"{run.id}-000001-0", "kept", "dropped", "not wanted")
-    store.quick.say(row, "me (in the app)", {"decision": "approve"}, {})
+    store.local_verdicts.say(row, "me (in the app)", {"decision": "approve"}, {})
     with at_desk(store, here) as desk:
         desk.keep(SOMEBODY, {"browse.status": "approve"})
         page = rows(desk.look(SOMEBODY, run.id))
@@ -73,14 +73,14 @@ def test_a_blind_audit_row_has_the_same_letters_here_and_in_argilla(
             there = [record["fields"][f"response-{k}"] for k in (1, 2, 3)]
             assert letters(desk.look(SOMEBODY, run.id, TabState(row=row)), row) == there
             moved += there != sorted(there)
-            store.quick.say(row, "tester (in the app)", {"decision": "approve"}, {})
+            store.local_verdicts.say(row, "tester (in the app)", {"decision": "approve"}, {})
             desk.reviewer(SOMEBODY, deciding=True)
             look = desk.look(SOMEBODY, run.id, TabState(row=row))
             assert "model-0" in rows(look) and letters(look, row) == there  # also once it is answered
             for place, text in enumerate(["said by 0.", "said by 1.", "said by 2."]):
                 assert there["ABC".index(letter_of(look, row, place))].endswith(text)
             assert record["metadata"]["number"] == store.rows.all_numbers(run.id)[row]
-            assert store.reviews.number_there(run.id, str(dataset_of(store, run)), row) == record["metadata"]["number"]
+            assert store.pushes.number_there(run.id, str(dataset_of(store, run)), row) == record["metadata"]["number"]
     assert moved
 
 
@@ -94,16 +94,16 @@ def letters(look: object, row: str) -> list[str]:
 
 
 def dataset_of(store: Store, run: Run) -> object:
-    return store.reviews.pushes(run.id)[0]["dataset_id"]
+    return store.pushes.of_run(run.id)[0]["dataset_id"]
 
 
 def test_records_of_an_earlier_version_are_found_until_they_are_sent_again(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         run = with_run(store, 9)
         ids = [row.id for row in store.rows.page(run.id, 0, 9)]
-        push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-        store.reviews.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
-        store.reviews.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
+        push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+        store.pushes.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
+        store.pushes.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
         places = {r["row"]: r["place"] for r in store.db.all("SELECT row, place FROM pushed")}
     with sqlite3.connect(tmp_path / "claywright.db") as connection:
         connection.execute("ALTER TABLE pushed DROP COLUMN number")
@@ -112,13 +112,13 @@ def test_records_of_an_earlier_version_are_found_until_they_are_sent_again(tmp_p
     connection.close()
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS)
-        there = {row: store.reviews.number_there(run.id, "d", row) for row in places}
+        there = {row: store.pushes.number_there(run.id, "d", row) for row in places}
         assert there == {row: place + 1 for row, place in places.items()}
         numbers = store.rows.all_numbers(run.id)
-        store.reviews.renumber(push, numbers)
-        known = {r["row"]: bool(r["known"]) for page in store.reviews.planned(push) for r in page}
+        store.pushes.renumber(push, numbers)
+        known = {r["row"]: bool(r["known"]) for page in store.pushes.planned(push) for r in page}
         assert known == {row: places[row] + 1 == numbers[row] for row in numbers} and not all(known.values())
-        store.reviews.keep_sent(push, [(row, "h", {}) for row in numbers], "9999", numbers)
-        assert {row: store.reviews.number_there(run.id, "d", row) for row in numbers} == numbers
-        store.reviews.renumber(push, numbers)
-        assert all(r["known"] for page in store.reviews.planned(push) for r in page)
+        store.pushes.keep_sent(push, [(row, "h", {}) for row in numbers], "9999", numbers)
+        assert {row: store.pushes.number_there(run.id, "d", row) for row in numbers} == numbers
+        store.pushes.renumber(push, numbers)
+        assert all(r["known"] for page in store.pushes.planned(push) for r in page)

@@ -163,7 +163,7 @@ def test_no_odd_word_of_any_button_is_a_traceback_or_stays(
             odd = {**said, name: ODD_SAID[number % len(ODD_SAID)], "act": word}
             assert browser.press(event, run, odd, anew=k == 0)[0] == 200, (word, name)
     assert browser.arrive()
-    assert desk.store.quick.of(row.id, "tester (in the app)").get("decision") in ("approve", None)
+    assert desk.store.local_verdicts.of(row.id, "tester (in the app)").get("decision") in ("approve", None)
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
@@ -201,7 +201,7 @@ def test_what_no_button_says_is_a_sentence(browser: Browser, desk: AppState, kep
     for part, said, words in IMPOSSIBLE:
         status, body = browser.press(by_part[part], run, {"row": row.id, **said})
         assert status == 200 and (words in body or html.escape(words) in body), said
-    assert not desk.store.quick.of(row.id, "tester (in the app)")
+    assert not desk.store.local_verdicts.of(row.id, "tester (in the app)")
 
 
 def test_what_is_deleted_must_be_there(desk: AppState, kept: tuple[str, Row]) -> None:

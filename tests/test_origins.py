@@ -19,7 +19,7 @@ from app.web import stats_tables
 from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.record_formats import kto, preference, ranking, raw, reward, sft
 from feedback.rating_origins import left_out, origin
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.stats.agreement import DECISION, agreement
 from feedback.types import Verdict
 from tests.conftest import ArgillaServer
@@ -34,7 +34,7 @@ from tests.test_store_page import rate, rating
 RANKS = [{"value": "response-1", "rank": 2}, {"value": "response-2", "rank": 1}]
 
 
-def five() -> Judged:
+def five() -> ReviewedRow:
     """The labeller says 2 of the first response and 4 of the second. Five people rate the first, each in another way."""
     return judged(
         verdict(who="ann", origin="given", helpfulness_1=5),
@@ -123,22 +123,22 @@ def test_a_rating_pressed_in_the_app_is_never_only_accepted(store: Store) -> Non
     (row,) = [row.id for row in store.rows.page(run.id, 0, 1)]
 
     def origins() -> dict[str, Any]:
-        return dict(store.reviews.verdicts([row])[row][0].origins)
+        return dict(store.verdicts.of([row])[row][0].origins)
 
-    store.quick.say(row, "me", {"helpfulness-1": 1}, {}, suggested={"helpfulness-1": 1})
-    store.quick.say(row, "me", {"helpfulness-2": 5}, {}, suggested={"helpfulness-2": 2})
-    store.quick.say(row, "me", {"decision": "approve"}, {})
+    store.local_verdicts.say(row, "me", {"helpfulness-1": 1}, {}, suggested={"helpfulness-1": 1})
+    store.local_verdicts.say(row, "me", {"helpfulness-2": 5}, {}, suggested={"helpfulness-2": 2})
+    store.local_verdicts.say(row, "me", {"decision": "approve"}, {})
     assert origins() == {"helpfulness-1": "given", "helpfulness-2": "changed"}
-    store.quick.say(row, "me", {"helpfulness-2": None}, {})
+    store.local_verdicts.say(row, "me", {"helpfulness-2": None}, {})
     assert origins() == {"helpfulness-1": "given"}
 
 
 def test_what_was_given_blind_and_changed_after_is_kept_as_such(store: Store) -> None:
     run = with_run(store, 1)
     (row,) = [row.id for row in store.rows.page(run.id, 0, 1)]
-    store.quick.say(row, "me", {"helpfulness-1": 3}, {}, blind=True)
-    store.quick.say(row, "me", {"decision": "approve"}, {}, blind=True)
-    store.quick.say(row, "me", {"helpfulness-1": 1}, {}, suggested={"helpfulness-1": 1})
+    store.local_verdicts.say(row, "me", {"helpfulness-1": 3}, {}, blind=True)
+    store.local_verdicts.say(row, "me", {"decision": "approve"}, {}, blind=True)
+    store.local_verdicts.say(row, "me", {"helpfulness-1": 1}, {}, suggested={"helpfulness-1": 1})
     versions = store.db.all("SELECT answers, origins, suggestions_shown FROM verdicts ORDER BY id")
     assert [(json.loads(v["answers"])["helpfulness-1"], json.loads(v["origins"]), v[2]) for v in versions] == [
         (3, {"helpfulness-1": "given"}, 0), (3, {"helpfulness-1": "given"}, 0), (1, {"helpfulness-1": "changed"}, 1),
@@ -149,7 +149,7 @@ def test_what_was_given_blind_and_changed_after_is_kept_as_such(store: Store) ->
 
 
 def origins_of(store: Store, row: str) -> dict[str, dict[str, Any]]:
-    return {verdict.reviewer: dict(verdict.origins) for verdict in store.reviews.verdicts([row])[row]}
+    return {verdict.reviewer: dict(verdict.origins) for verdict in store.verdicts.of([row])[row]}
 
 
 def test_what_is_pulled_says_whose_each_rating_is(
@@ -197,7 +197,7 @@ def test_a_row_without_suggestions_is_rated_by_people_alone(store: Store, where:
     record = next(one for one in owner.records(name) if one["external_id"].endswith("000000-0"))
     owner.say(record, decision="approve", helpfulness_1=1)  # as the labeller says, which nobody saw
     workflow.pull(make_workspace(store), run, where)
-    (found,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
+    (found,) = store.verdicts.of([record["external_id"]])[record["external_id"]]
     assert found.blind and found.origins == {"helpfulness-1": "given"} and found.own_ratings == {("helpfulness", 0): 1}
 
 
@@ -217,14 +217,14 @@ def test_what_an_earlier_version_kept(tmp_path: Path) -> None:
                     "", f"ann-{row}", "ann", "2026", "2026")
             for row in rows
         ]  # fmt: skip
-        store.reviews.keep_verdicts("d", said)
-        store.quick.say(rows[0], "me", {"decision": "approve", "helpfulness-1": 1}, {})
+        store.verdicts.keep("d", said)
+        store.local_verdicts.say(rows[0], "me", {"decision": "approve", "helpfulness-1": 1}, {})
     before = backwards(tmp_path)
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS)
         after = store.db.all("SELECT * FROM verdicts ORDER BY id")
         assert [tuple(row)[:-1] for row in after] == before  # the last column is the new one
-        found = [{v.reviewer: (dict(v.origins), v.blind) for v in store.reviews.verdicts([row])[row]} for row in rows]
+        found = [{v.reviewer: (dict(v.origins), v.blind) for v in store.verdicts.of([row])[row]} for row in rows]
     rating_2 = {"rating-2": "given"}
     assert found[0] == {
         "ann": ({**rating_2, "helpfulness-1": "changed"}, False), "me": ({"helpfulness-1": "given"}, False),
@@ -239,10 +239,10 @@ def test_what_an_earlier_version_kept(tmp_path: Path) -> None:
 
 def send(store: Store, run: Run, rows: list[str]) -> None:
     """Two ranked responses of each row were suggested, but of the last, which went blind."""
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, dict.fromkeys(rows, 0.0), blind_audit=False)
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, dict.fromkeys(rows, 0.0), blind_audit=False)
     suggested = {"helpfulness-1": 0, "helpfulness-2": 0, "ranking": RANKS}
-    store.reviews.keep_sent(push, [(row, "h", suggested) for row in rows], "2026")
+    store.pushes.keep_sent(push, [(row, "h", suggested) for row in rows], "2026")
     store.db.write(lambda c: c.execute("UPDATE pushed SET suggestions_shown=0 WHERE row=?", (rows[-1],)))
 
 

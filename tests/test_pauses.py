@@ -36,7 +36,7 @@ def values(folder: Path, url: str, **more: Any) -> dict[str, Any]:
 
 
 def tokens(store: Store, run: Run) -> int:
-    return sum(w.prompt_tokens + w.completion_tokens for w in store.workings.all(run.id))
+    return sum(w.prompt_tokens + w.completion_tokens for w in store.usage.all(run.id))
 
 
 @pytest.fixture
@@ -87,20 +87,20 @@ def test_what_a_killed_process_used_is_told_from_its_answers(tmp_path: Path) -> 
             run = store.runs.get("last")
             kept = store.db.all("SELECT count(*) n FROM calls")[0]["n"]
             assert tokens(store, run) < kept  # nothing was noted in so short a time
-            store.workings.begin(run.id, "work")
-            (spent,) = store.workings.spent(run.id).values()
-            assert list(store.workings.spent(run.id)) == [("generate", "fake")]
+            store.usage.begin(run.id, "work")
+            (spent,) = store.usage.spent(run.id).values()
+            assert list(store.usage.spent(run.id)) == [("generate", "fake")]
             assert spent.answered == kept >= 20 and spent.completion_tokens == 8 * kept and spent.prompt_tokens > kept
             assert tokens(store, run) == spent.prompt_tokens + spent.completion_tokens
-            store.workings.begin(run.id, "work")  # it is counted once
-            assert store.workings.spent(run.id)["generate", "fake"] == spent
+            store.usage.begin(run.id, "work")  # it is counted once
+            assert store.usage.spent(run.id)["generate", "fake"] == spent
 
 
 def test_ratings_of_other_runs_are_not_told_as_a_dead_ones(tmp_path: Path, store: Store) -> None:
     """Only what was answered just after it had noted last, with its seed or as a rating."""
     for run in ("a", "b"):
         store.runs.create(run, run, "me", "{}", 7 if run == "a" else 8, "")
-    working = store.workings.begin("a", "work")
+    working = store.usage.begin("a", "work")
     noted = store.db.all("SELECT noted FROM workings")[0]["noted"]
 
     def answered(number: int, scope: str, seconds: int) -> None:
@@ -113,11 +113,11 @@ def test_ratings_of_other_runs_are_not_told_as_a_dead_ones(tmp_path: Path, store
         [("7/unit/1", 1), ("rating", 2), ("8/unit/1", 2), ("rating", 60), ("7/answer/1", 3)]
     ):
         answered(number, scope, seconds)
-    store.workings.begin("a", "work")
-    assert {key: tally.answered for key, tally in store.workings.spent("a").items()} == {
+    store.usage.begin("a", "work")
+    assert {key: tally.answered for key, tally in store.usage.spent("a").items()} == {
         ("generate", "m"): 1, ("rate", "m"): 1, ("answer", "m"): 1,
     }  # fmt: skip
-    assert working == 1 and [w.open for w in store.workings.all("a")] == [0, 1]
+    assert working == 1 and [w.open for w in store.usage.all("a")] == [0, 1]
 
 
 def test_a_budget_holds_where_the_endpoint_does_not_say_what_calls_took(
@@ -190,7 +190,7 @@ def test_room_is_kept_only_where_there_is_some(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2**20}))
         with reserve.held():
             assert not reserve.file.exists() and not reserve.give_up()
-            asyncio.run(store.calls.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
+            asyncio.run(store.call_cache.keep(Call(b"k", "e", 0, b"h", "s"), Completion("x", "m")))
 
 
 @pytest.mark.parametrize("fault", [500, 503, "drop"])

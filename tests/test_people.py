@@ -24,7 +24,7 @@ from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.selection import Export
-from feedback.reviewed_row import Judged, Merging
+from feedback.reviewed_row import MergeRule, ReviewedRow
 from feedback.types import Verdict
 from tasks.types import Response
 from tests.make_runs import all_said, before_outcomes, edit, with_run
@@ -57,7 +57,7 @@ def disagree(store: Store, row: str) -> None:
     all_said(store, "d", [verdict(row, "ann", "approve"), verdict(row, "ben", "reject")])
 
 
-def judged(store: Store, run: Run, row: str) -> Judged:
+def judged(store: Store, run: Run, row: str) -> ReviewedRow:
     return reviewed_rows.judged_of(store, run, [row])[row]
 
 
@@ -82,7 +82,7 @@ def test_each_reviewer_is_read_under_the_row(store: Store, here: Settings) -> No
     ann = verdict(row, f"ann {BAD}", "approve", answers=said, origins=origins, shown=shown)
     ben = replace(verdict(row, "ben", "reject"), status="draft", updated_at="2026-01-03T11:05:00+00:00")
     all_said(store, "d", [ann, ben])
-    store.quick.say(row, "me (in the app)", {"decision": "unsure"}, {})
+    store.local_verdicts.say(row, "me (in the app)", {"decision": "unsure"}, {})
     with at_desk(store, here) as desk:
         page = rows(desk.look("first", run.id, TabState(row=row)))
     part = page[page.index('class="opinions"') : page.index('class="verdict"')]
@@ -115,8 +115,8 @@ def test_a_correction_is_compared_with_the_response_that_it_corrects(store: Stor
 def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: Store, here: Settings) -> None:
     run = with_run(store, 1, responses=2)
     row = f"{run.id}-000000-0"
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {row: 0.0}, blind_audit=True)
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {row: 0.0}, blind_audit=True)
     disagree(store, row)
     with at_desk(store, here) as desk:
         covered = rows(desk.look("first", run.id, TabState(row=row)))
@@ -124,7 +124,7 @@ def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: St
         for word, data in (("settle", {"decision": "approve"}), ("unsettle", {})):
             with pytest.raises(RunError, match="judge it yourself first"):
                 press(desk, run, row, word, **data)
-        store.quick.say(row, "tester (in the app)", {"decision": "unsure"}, {}, blind=True)
+        store.local_verdicts.say(row, "tester (in the app)", {"decision": "unsure"}, {}, blind=True)
         desk.reviewer("first", deciding=True)
         shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "<b>ann</b>" in shown and "without the labeller&#x27;s ratings in sight" in shown
@@ -222,7 +222,7 @@ def test_a_settlement_lasts_as_long_as_there_is_something_to_settle(store: Store
 def test_the_store_counts_as_a_row_does(store: Store, rule: Any) -> None:
     """Whatever was said and settled, the counts are those of the rows one by one."""
     run = with_run(store, 9)
-    run = amend(store, run, merge=Merging(decision=rule))
+    run = amend(store, run, merge=MergeRule(decision=rule))
     ids = [row.id for row in store.rows.page(run.id, 0, 9)]
     votes = ["a", "r", "u", "ar", "aar", "arr", "au", "uu", "aarr"]
     word = {"a": "approve", "r": "reject", "u": "unsure"}
@@ -248,9 +248,9 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -> N
         cut = store.rows.get(ids[1])
         answers = (Response("I'm sorry, but I can't help with that.", "m", finish_reason="stop"), cut.responses[1])
         store.rows.edit(replace(cut, responses=answers), "me")
-        push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-        store.reviews.plan(push, {ids[0]: 0.5, ids[2]: 2.0}, blind_audit=True)
-        store.reviews.keep_sent(push, [(ids[0], "h", {})], "2026")
+        push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+        store.pushes.plan(push, {ids[0]: 0.5, ids[2]: 2.0}, blind_audit=True)
+        store.pushes.keep_sent(push, [(ids[0], "h", {})], "2026")
         disagree(store, ids[0])
         before = store.db.all("SELECT id, marks, blind, sample, queue FROM rows ORDER BY id")
         responses = store.db.all("SELECT row, place, marks FROM responses ORDER BY row, place")

@@ -71,7 +71,7 @@ def test_the_verdicts_of_three_people_are_merged(
     assert judged.accepted_by_people(0) == first  # Eve's
     assert (judged.rated_by_people(1), judged.accepted_by_people(1)) == (None, first + 1)
     assert (judged.corrected_response() or ("",))[0] == "Bob's words."  # Eve said no, and Bob came after Ann
-    assert {v.status for v in store.reviews.verdicts([four["external_id"]])[four["external_id"]]} == {"discarded"}
+    assert {v.status for v in store.verdicts.of([four["external_id"]])[four["external_id"]]} == {"discarded"}
 
     # the recipe's rule counts
     store.runs.set(run.id, recipe=recipe_text(made_of(merge={"decision": "unanimous", "text": ann.name})))
@@ -168,7 +168,7 @@ def test_what_a_deleted_user_said_stays_under_that_name(
         user = next(u for u in owner.http.get("/api/v1/users").json()["items"] if u["username"] == leaver.name)
         assert owner.http.delete(f"/api/v1/users/{user['id']}").status_code == 200
     workflow.pull(make_workspace(store), run, where)
-    (said,) = store.reviews.verdicts([record["external_id"]])[record["external_id"]]
+    (said,) = store.verdicts.of([record["external_id"]])[record["external_id"]]
     assert (said.reviewer, said.decision) == (leaver.name, "approve")
 
 

@@ -14,7 +14,7 @@ from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.review.push_plan import Sent, shortened
 from app.runs.run_recipes import amend
-from app.store.pushes import AUDIT_FIRST, drawn_for_audit
+from app.store.pushes import AUDIT_FIRST
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
@@ -24,6 +24,7 @@ from feedback.argilla.markdown import plain
 from feedback.argilla.push import Pushed, target
 from feedback.errors import DatasetMismatch
 from feedback.rating_summary import priority
+from feedback.stats.audit_sample import drawn_for_audit
 from feedback.types import Rating
 from tasks.types import Message
 from tests.make_runs import Reviewer, add_rows, edit, made_of, rated, with_run
@@ -81,12 +82,12 @@ def test_every_row_has_the_same_chance_to_be_audit() -> None:
 
 def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     run = with_run(store, 300)
-    push = store.reviews.begin_push(run.id, "a", "d", "n", "w", 5, "")
+    push = store.pushes.begin_push(run.id, "a", "d", "n", "w", 5, "")
     found = {
         judged.row.id: priority(judged.row, judged.ratings, "helpfulness")
         for judged in reviewed_rows.judged_rows(store, run)
     }
-    store.reviews.plan(push, found, blind_audit=True)
+    store.pushes.plan(push, found, blind_audit=True)
     sealed = planned(store, run)
     audit = [row for row, plan in sealed.items() if plan["kind"] == "audit"]
     queue = [row for row, plan in sealed.items() if plan["kind"] == "queue"]
@@ -99,13 +100,13 @@ def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in audit} == {0}
     assert {plan["suggestions_shown"] for row, plan in sealed.items() if row in queue} == {1}
     assert all(plan["priority"] == (AUDIT_FIRST if row in audit else found[row]) for row, plan in sealed.items())
-    assert store.runs.counts(run.id).sent == 0 and store.reviews.samples(run.id) == {}  # planned, not sent
+    assert store.runs.counts(run.id).sent == 0 and store.pushes.samples(run.id) == {}  # planned, not sent
 
-    store.reviews.plan(push, found, blind_audit=False)
+    store.pushes.plan(push, found, blind_audit=False)
     assert planned(store, run) == sealed
     add_rows(store, run, 300, 400)
     more = {judged.row.id: 0.0 for judged in reviewed_rows.judged_rows(store, run)}
-    store.reviews.plan(push, more, blind_audit=False)
+    store.pushes.plan(push, more, blind_audit=False)
     grown = planned(store, run)
     assert all(
         grown[row]["kind"] == plan["kind"] and grown[row]["place"] == plan["place"] for row, plan in sealed.items()
@@ -113,8 +114,8 @@ def test_the_plan_is_sealed_and_grows_with_the_run(store: Store) -> None:
     new = [plan for row, plan in grown.items() if row not in sealed]
     assert [plan["kind"] for plan in new].count("audit") == 20 and {plan["batch"] for plan in new} == {2}
 
-    other = store.reviews.begin_push(run.id, "a", "e", "n", "w", 6, "")
-    store.reviews.plan(other, more, blind_audit=False)
+    other = store.pushes.begin_push(run.id, "a", "e", "n", "w", 6, "")
+    store.pushes.plan(other, more, blind_audit=False)
     found_again = {r["row"]: r["kind"] for r in store.db.all("SELECT row, kind FROM pushed WHERE push=?", other.id)}
     assert found_again == {row: plan["kind"] for row, plan in grown.items()}  # a sample is drawn once in a run's life
 
@@ -141,7 +142,7 @@ def test_records_are_sorted_by_priority_and_audit_comes_first(
         "priority", "sample", "number", "run", "batch", "task", "model-1", "model-2", "model-3", "length-instruction", "length",
         "rating-mean", "rating-lowest", "rating-spread",
     }  # fmt: skip
-    assert store.reviews.samples(run.id) == {"audit": (50, 0), "queue": (10, 0)}
+    assert store.pushes.samples(run.id) == {"audit": (50, 0), "queue": (10, 0)}
 
 
 def test_sent_again_changes_and_never_doubles(store: Store, where: Argilla, owner: Reviewer, name: str) -> None:
@@ -219,9 +220,9 @@ def test_rows_come_and_go(store: Store, where: Argilla, owner: Reviewer, name: s
     assert (left.dropped, left.withdrawn, len(owner.records(name))) == (1, 0, 5)
     out = pushed(store, run, where, name, withdraw=True)
     assert (out.dropped, out.withdrawn, len(owner.records(name))) == (0, 1, 4)
-    assert store.runs.counts(run.id).sent == 4 and ids[1] not in store.reviews.were_sent(ids)
+    assert store.runs.counts(run.id).sent == 4 and ids[1] not in store.pushes.were_sent(ids)
     store.db.write(lambda c: c.execute("UPDATE rows SET state='kept' WHERE id=?", (ids[1],)))
-    assert store.reviews.waiting(run.id, "embedded", name) == 1
+    assert store.pushes.waiting(run.id, "embedded", name) == 1
     back = pushed(store, run, where, name)
     assert (back.pushed.sent, back.dropped) == (1, 0) and len(owner.records(name)) == 5
 
@@ -249,7 +250,7 @@ def test_an_audit_without_suggestions(store: Store, where: Argilla, owner: Revie
     for record in (owner.records(name)[0], owner.records(name)[-1]):
         owner.say(record, decision="approve")
     workflow.pull(make_workspace(store), run, where)
-    said = store.reviews.verdicts(list(planned(store, run)))
+    said = store.verdicts.of(list(planned(store, run)))
     assert [said[row][0].blind for row in planned(store, run) if said[row]] == [True, False]
 
 
@@ -307,7 +308,7 @@ def test_a_record_that_argilla_refuses_is_named_and_the_rest_goes_through(
     store.rows.edit(replace(rows[4], messages=talk), "tester")
     sent = pushed(store, run, where, name)
     assert sent.pushed.sent == 8 and [row for row, _ in sent.pushed.refused] == [rows[4].id]
-    assert len(owner.records(name)) == 8 and store.reviews.waiting(run.id, "embedded", name) == 1
+    assert len(owner.records(name)) == 8 and store.pushes.waiting(run.id, "embedded", name) == 1
     assert pushed(store, run, where, name).pushed.unchanged == 8
 
 

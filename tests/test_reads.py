@@ -15,7 +15,7 @@ from app.cli import main
 from app.inputs import files
 from app.inputs.known_inputs import KnownInputs
 from app.review.argilla import Argilla
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store.rows import Rows
 from app.store.store import Store
 from tests.conftest import ArgillaServer
@@ -54,13 +54,13 @@ def test_a_run_reads_its_input_twice_and_its_recipe_once(
         return taken
 
     monkeypatch.setattr(files._Stream, "readinto", read)
-    finish = Execution.finish
+    finish = RunExecutor.finish
 
-    async def finished(self: Execution, *args: Any, **settings: Any) -> None:
+    async def finished(self: RunExecutor, *args: Any, **settings: Any) -> None:
         before.update({} if before else counts)  # as they are when the first row is there
         await finish(self, *args, **settings)
 
-    monkeypatch.setattr(Execution, "finish", finished)
+    monkeypatch.setattr(RunExecutor, "finish", finished)
     monkeypatch.setenv("CLAYWRIGHT_DATA", str(tmp_path / "data"))
     with FakeOpenAI() as server:
         (tmp_path / "recipe.toml").write_text(

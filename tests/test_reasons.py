@@ -75,8 +75,8 @@ def test_rate_lists_no_row_of_a_blind_audit(store: Store, here: Settings) -> Non
         desk.counted(run, stats.wide)
         page = rating_issues.first(desk.look("first", run.id))
         assert page.count("<li>") == 4 and "blind audit" not in page
-        push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-        store.reviews.plan(push, dict.fromkeys(ids[2:], 0.0), blind_audit=True)
+        push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+        store.pushes.plan(push, dict.fromkeys(ids[2:], 0.0), blind_audit=True)
         desk.counted(run, stats.wide)
         page = rating_issues.first(desk.look("first", run.id))
         assert page.count("<li>") == 2 and ids[0] in page and ids[1] in page
@@ -86,8 +86,8 @@ def test_rate_lists_no_row_of_a_blind_audit(store: Store, here: Settings) -> Non
 
 def test_what_filters_and_orders_do_with_covered_rows_is_said(store: Store, here: Settings) -> None:
     run = with_run(store, 5)
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, {f"{run.id}-{k:06}-0": 0.0 for k in range(2)}, blind_audit=True)
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, {f"{run.id}-{k:06}-0": 0.0 for k in range(2)}, blind_audit=True)
     with at_desk(store, here) as desk:
 
         def says(**fields: str) -> str:
@@ -100,9 +100,9 @@ def test_what_filters_and_orders_do_with_covered_rows_is_said(store: Store, here
         assert "2 rows of the blind audit that you have not decided yet come last: their ratings are covered" in says(
             order="lowest"
         )
-        store.quick.say(f"{run.id}-000000-0", "tester (in the app)", {"decision": "approve"}, {}, blind=True)
+        store.local_verdicts.say(f"{run.id}-000000-0", "tester (in the app)", {"decision": "approve"}, {}, blind=True)
         assert "1 row of the blind audit that you have not decided yet is left out" in says(rating="low")
-        store.quick.say(f"{run.id}-000001-0", "tester (in the app)", {"decision": "approve"}, {}, blind=True)
+        store.local_verdicts.say(f"{run.id}-000001-0", "tester (in the app)", {"decision": "approve"}, {}, blind=True)
         assert says(rating="low") == ""
 
 
@@ -112,9 +112,9 @@ def test_the_usual_order_is_the_queues_once_rows_were_sent(store: Store, here: S
     with at_desk(store, here) as desk:
         assert filters.orders(desk.look("first", run.id))["choices"][0] == ("In their order", "")
         assert filters.wanted(desk.look("first", run.id)).order == ""
-        push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-        store.reviews.plan(push, {ids[2]: 1.0}, blind_audit=False)
-        store.reviews.keep_sent(push, [(ids[2], "h", {})], "2026")
+        push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+        store.pushes.plan(push, {ids[2]: 1.0}, blind_audit=False)
+        store.pushes.keep_sent(push, [(ids[2], "h", {})], "2026")
         look = desk.look("first", run.id)
         assert filters.orders(look)["choices"][:2] == [("As in the queue", ""), ("In their order", "own")]
         assert filters.wanted(look).order == "queue"

@@ -43,7 +43,11 @@ def said(desk: AppState, run: Run) -> dict[str, str]:
     """Who decided what on the one row."""
     row = next(desk.store.rows.walk(run.id)).id
     names = ("tester (in the app)", "Ann (in the app)", "Bo (in the app)")
-    return {name: str(found["decision"]) for name in names if (found := desk.store.quick.of(row, name)).get("decision")}
+    return {
+        name: str(found["decision"])
+        for name in names
+        if (found := desk.store.local_verdicts.of(row, name)).get("decision")
+    }
 
 
 def test_the_first_browser_is_the_owners_and_the_second_is_asked_who_it_is(desk: AppState, run: Run) -> None:

@@ -21,9 +21,9 @@ def pressed(desk: AppState, run: Run, tab: TabState, **data: Any) -> Done:
 def test_the_next_row_comes_also_where_the_decided_one_leaves_the_list(store: Store, here: Settings) -> None:
     run = with_run(store, 13)
     ids = [row.id for row in store.rows.page(run.id, 0, 13)]
-    push = store.reviews.begin_push(run.id, "here", "d", "d", "w", 1, "")
-    store.reviews.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
-    store.reviews.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
+    push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
+    store.pushes.plan(push, dict.fromkeys(ids, 0.0), blind_audit=False)
+    store.pushes.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
     with at_desk(store, here) as desk:
         for status in ("waiting", ""):  # of those that wait for people each is gone once it is decided
             desk.keep(SOMEBODY, {"browse.status": status, "browse.order": "own"})

@@ -20,7 +20,7 @@ from app.store.store import Store
 from app.web import server
 from app.web.jobs import Jobs
 from app.web.security.access import DAY, HEADERS, OLD_COOKIE, Access
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from tests.conftest import Command
 
@@ -44,7 +44,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppState]:
     here = Settings(data=tmp_path_factory.mktemp("served"), owner="tester")
     with Store(here.data) as store:
         jobs = Jobs(store, here)
-        yield AppState(store, here, jobs, Standby(here, lambda words: None))
+        yield AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
         jobs.close()
 
 

@@ -17,7 +17,7 @@ from app import services
 from app.config import Settings
 from app.errors import ServiceError
 from app.file_locks import exclusively
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from tests.conftest import ArgillaServer, Command, claywright
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -140,7 +140,7 @@ def test_an_ending_process_waits_for_no_other_one(data: Path) -> None:
 def test_an_ending_process_gives_up_what_it_is_starting(data: Path) -> None:
     here = Settings(data=data, owner="tester")
     said: list[str] = []
-    standby, local = Standby(here, said.append), services.local(here)
+    standby, local = ServiceMonitor(here, said.append), services.local(here)
     with local.stopping():
         standby.start()
         while not local._under_way:

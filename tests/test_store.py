@@ -44,16 +44,16 @@ def test_any_text_survives(tmp_path: Path) -> None:
         assert kept.messages == row.messages and kept.origin == row.origin
         assert kept.responses[0].text == odd.replace("\ud800", "?") == kept.responses[0].reasoning
         asyncio.run(store.rows.keep_unit("r", 5, [], [Dropped("odd", odd)]))
-        asyncio.run(store.calls.keep(Call(b"k", "e", 2**53 - 1, b"h", "s"), Completion(odd, "m", odd)))
-        assert asyncio.run(store.calls.recall(b"k")) == Completion(odd, "m", odd)
+        asyncio.run(store.call_cache.keep(Call(b"k", "e", 2**53 - 1, b"h", "s"), Completion(odd, "m", odd)))
+        assert asyncio.run(store.call_cache.recall(b"k")) == Completion(odd, "m", odd)
         rating = Rating(0, "helpfulness", 0, "unrated", None, odd, odd, odd, (0,), "m")
         rated = with_row(store, unit=1)
         asyncio.run(store.ratings.keep(rated.id, content_hash(rated), "j", [rating]))
         assert store.ratings.of([rated.id], "j")[rated.id][0].raw == odd.replace("\ud800", "?")
-        store.reviews.keep_verdicts(
+        store.verdicts.keep(
             "d", [Verdict(kept.id, "ann", "submitted", {"rationale": odd}, {"rationale": odd}, "1", "1")]
         )
-        assert store.reviews.verdicts([kept.id])[kept.id][0].answers == {"rationale": odd}
+        assert store.verdicts.of([kept.id])[kept.id][0].answers == {"rationale": odd}
 
 
 def test_a_unit_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -140,11 +140,11 @@ def test_every_version_of_a_verdict_is_kept_and_the_newest_counts(tmp_path: Path
         row = with_row(store)
         first, second = verdict(row, "approve", "2026-01-01T10:00"), verdict(row, "reject", "2026-01-01T11:00")
         bob = verdict(row, "approve", "2026-01-01T09:00", who="bob")
-        keep = store.reviews.keep_verdicts
+        keep = store.verdicts.keep
         assert keep("d", [first, bob]).total() == 2
         assert keep("d", [first, bob]).total() == 0
         assert keep("d", [second]).total() == 1
-        assert {v.reviewer: v.decision for v in store.reviews.verdicts([row.id])[row.id]} == {
+        assert {v.reviewer: v.decision for v in store.verdicts.of([row.id])[row.id]} == {
             "ann": "reject",
             "bob": "approve",
         }
@@ -157,26 +157,26 @@ def test_a_person_has_one_vote_wherever_a_row_was_sent(tmp_path: Path) -> None:
         row = with_row(store)
         older = replace(verdict(row, "approve", "2026-01-01T10:00"), response_id="in-the-first")
         newer = replace(verdict(row, "reject", "2026-01-01T11:00"), response_id="in-the-second")
-        store.reviews.keep_verdicts("d", [older])
-        store.reviews.keep_verdicts("e", [newer])
-        assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["reject"]
+        store.verdicts.keep("d", [older])
+        store.verdicts.keep("e", [newer])
+        assert [v.decision for v in store.verdicts.of([row.id])[row.id]] == ["reject"]
         counts = store.runs.counts("r")
         assert (counts.reviewed, counts.submitted, counts.approved, counts.rejected) == (1, 1, 0, 1)
         all_said(store, "e", [])  # taken back there: what was said first counts again
-        assert [v.decision for v in store.reviews.verdicts([row.id])[row.id]] == ["approve"]
+        assert [v.decision for v in store.verdicts.of([row.id])[row.id]] == ["approve"]
 
 
 def test_what_another_pull_found_meanwhile_is_not_gone(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         row = with_row(store)
         began = now()
-        store.reviews.keep_verdicts("d", [verdict(row, "approve", "2026-01-01T10:00")])
-        store.reviews.forget_verdicts("d", set(), began)
-        assert len(store.reviews.verdicts([row.id])[row.id]) == 1
-        store.reviews.forget_verdicts("d", set(), "9999", {"somebody else"})  # ann was deleted there: her words stay
-        assert len(store.reviews.verdicts([row.id])[row.id]) == 1
-        store.reviews.forget_verdicts("d", set(), "9999", {"ann"})
-        assert store.reviews.verdicts([row.id])[row.id] == []
+        store.verdicts.keep("d", [verdict(row, "approve", "2026-01-01T10:00")])
+        store.verdicts.forget("d", set(), began)
+        assert len(store.verdicts.of([row.id])[row.id]) == 1
+        store.verdicts.forget("d", set(), "9999", {"somebody else"})  # ann was deleted there: her words stay
+        assert len(store.verdicts.of([row.id])[row.id]) == 1
+        store.verdicts.forget("d", set(), "9999", {"ann"})
+        assert store.verdicts.of([row.id])[row.id] == []
 
 
 def test_a_withdrawn_verdict_is_gone_until_it_comes_back(tmp_path: Path) -> None:
@@ -185,20 +185,20 @@ def test_a_withdrawn_verdict_is_gone_until_it_comes_back(tmp_path: Path) -> None
         ann, bob = verdict(row, "approve", "2026-01-01T10:00"), verdict(row, "reject", "2026-01-01T10:00", who="bob")
         all_said(store, "d", [ann, bob])
         all_said(store, "another dataset", [])
-        assert len(store.reviews.verdicts([row.id])[row.id]) == 2
+        assert len(store.verdicts.of([row.id])[row.id]) == 2
         all_said(store, "d", [ann])
-        assert [v.reviewer for v in store.reviews.verdicts([row.id])[row.id]] == ["ann"]
+        assert [v.reviewer for v in store.verdicts.of([row.id])[row.id]] == ["ann"]
         all_said(store, "d", [ann, bob])
-        assert len(store.reviews.verdicts([row.id])[row.id]) == 2
+        assert len(store.verdicts.of([row.id])[row.id]) == 2
 
 
 def test_probes_are_remembered_for_a_while(tmp_path: Path) -> None:
     found = Capabilities(raw_prompts=True, chat_template="x", models=("a", "b"))
     with Store(tmp_path) as store:
-        asyncio.run(store.calls.keep_probe("e", found))
-        assert asyncio.run(store.calls.recall_probe("e")) == found
+        asyncio.run(store.call_cache.keep_probe("e", found))
+        assert asyncio.run(store.call_cache.recall_probe("e")) == found
         store.db.write(lambda c: c.execute("UPDATE probes SET created='2020-01-01T00:00:00.000+00:00'"))
-        assert asyncio.run(store.calls.recall_probe("e")) is None
+        assert asyncio.run(store.call_cache.recall_probe("e")) is None
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(tmp_path: Path) -> None:

@@ -83,13 +83,13 @@ def test_how_rows_stand_is_counted(tmp_path: Path) -> None:
         assert reviewed(store) == (3, 1, 0)  # one for and one against decide nothing
         store.runs.set("r", recipe='{"merge":{"decision":"unanimous"}}')
         assert reviewed(store) == (3, 1, 1)
-        assert store.reviews.reviewers("r") == [("ann", 3), ("bob", 2)]
-        store.reviews.keep_verdicts("d", [verdict(rows[0], "reject", at="2026-01-01T11:00:00")])
+        assert store.verdicts.reviewers("r") == [("ann", 3), ("bob", 2)]
+        store.verdicts.keep("d", [verdict(rows[0], "reject", at="2026-01-01T11:00:00")])
         assert reviewed(store) == (3, 0, 2)
         all_said(store, "d", [said[1]])  # ann took everything back
-        assert reviewed(store) == (1, 1, 0) and store.reviews.reviewers("r") == [("bob", 1)]
+        assert reviewed(store) == (1, 1, 0) and store.verdicts.reviewers("r") == [("bob", 1)]
         asyncio.run(store.rows.set_state(rows[0].id, "surplus"))
-        assert reviewed(store) == (0, 0, 0) and store.reviews.reviewers("r") == []
+        assert reviewed(store) == (0, 0, 0) and store.verdicts.reviewers("r") == []
 
 
 said_by_people = st.lists(
@@ -113,7 +113,7 @@ def test_the_counts_are_those_of_the_rows_themselves(
         rows = with_rows(store, 3)
         for k, who, status, decision, hour in said:
             found = verdict(rows[k], decision, who, status, f"2026-01-01T{hour}:00:00")
-            store.reviews.keep_verdicts("d", [found])
+            store.verdicts.keep("d", [found])
         if withdrawn:
             all_said(store, "d", [verdict(rows[0], "approve")])
         judged = list(reviewed_rows.judged_rows(store, store.runs.get("r")))
@@ -209,14 +209,14 @@ def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> Non
         with_rows(store, 1)
         took(store, "r", "preview", 3, 0, Tally(4, 3, 1, 1, 100, 50, 2.5))
         took(store, "r", "work", 9, 12, Tally())
-        preview, work = store.workings.all("r")
+        preview, work = store.usage.all("r")
         assert {name: getattr(preview, name) for name in ("what", "rows", "rated", "sent", "answered", "recalled", "seconds")} == {
             "what": "preview", "rows": 3, "rated": 0, "sent": 4, "answered": 3, "recalled": 1, "seconds": 2.5,
         }  # fmt: skip
         assert (preview.prompt_tokens, preview.completion_tokens, work.what) == (100, 50, "work")
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         store.runs.delete("r")
-        assert store.runs.all() == [] == store.workings.all("r")
+        assert store.runs.all() == [] == store.usage.all("r")
         left = ("units", "rows", "responses", "workings", "exports")
         assert [store.db.all(f"SELECT count(*) FROM {table}")[0][0] for table in left] == [0] * 5
 
@@ -224,27 +224,27 @@ def test_what_a_run_took_is_kept_with_it_and_goes_with_it(tmp_path: Path) -> Non
 def test_rows_wait_until_they_were_sent_as_they_are_now(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         rows = with_rows(store, 3)
-        assert store.reviews.waiting("r", "http://a", "rivers") == 3
-        push = store.reviews.begin_push("r", "http://a", "d", "rivers", "w", 1, "")
-        store.reviews.plan(push, {row.id: 0.0 for row in rows}, blind_audit=False)
-        assert store.reviews.waiting("r", "http://a", "rivers") == 3
-        store.reviews.keep_sent(push, [(row.id, "said", {}) for row in rows[:2]], now())
-        assert (store.reviews.waiting("r", "http://a", "rivers"), store.reviews.waiting("r", "http://a", "lakes")) == (
+        assert store.pushes.waiting("r", "http://a", "rivers") == 3
+        push = store.pushes.begin_push("r", "http://a", "d", "rivers", "w", 1, "")
+        store.pushes.plan(push, {row.id: 0.0 for row in rows}, blind_audit=False)
+        assert store.pushes.waiting("r", "http://a", "rivers") == 3
+        store.pushes.keep_sent(push, [(row.id, "said", {}) for row in rows[:2]], now())
+        assert (store.pushes.waiting("r", "http://a", "rivers"), store.pushes.waiting("r", "http://a", "lakes")) == (
             1,
             3,
         )
         store.db.write(lambda c: c.execute("UPDATE rows SET updated='2999-01-01' WHERE id=?", (rows[0].id,)))
-        assert store.reviews.waiting("r", "http://a", "rivers") == 2
+        assert store.pushes.waiting("r", "http://a", "rivers") == 2
 
 
 def test_forms_are_kept_for_each_browser(tmp_path: Path) -> None:
     odd = {"name": "\ud800\0 𝄞", "rows": None, "seed": 1.5, "responders": [{"preset": "local"}], "rating.on": True}
     with Store(tmp_path) as store:
-        store.forms.keep("ann", {"name": "x"})
-        store.forms.keep("ann", odd)
-        assert store.forms.get("bob") == {}
+        store.form_drafts.keep("ann", {"name": "x"})
+        store.form_drafts.keep("ann", odd)
+        assert store.form_drafts.get("bob") == {}
     with Store(tmp_path) as store:
-        assert store.forms.get("ann") == odd
+        assert store.form_drafts.get("ann") == odd
 
 
 def schema(connection: sqlite3.Connection) -> dict[str, str]:
@@ -270,12 +270,10 @@ def test_a_store_of_the_previous_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.close()
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS) >= 2
-        assert store.workings.all("r") == [] and store.forms.get("ann") == {}
+        assert store.usage.all("r") == [] and store.form_drafts.get("ann") == {}
         assert store.runs.counts("r").answered == 1 and store.runs.counts("r").exported == 0
         assert [row.instruction for row in store.rows.page("r", 0, 9)] == ["Name a river."]
-        assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.workings.spent(
-            "r"
-        ) == {}
+        assert [r["words"] for r in store.db.all("SELECT words FROM responses")] == [4] and store.usage.spent("r") == {}
         store.runs.add_export("r", "x.jsonl", "sft", 1)
         brought = schema(store.db.reader)
     new = sqlite3.connect(":memory:", isolation_level=None)

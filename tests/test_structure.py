@@ -214,7 +214,7 @@ STORED = {
     "library": {"Kept"},
     "local_verdicts": {"Added"},
     "ratings": {"Wide"},
-    "row_search": {"FILTERS", "ORDERS", "RATED", "SPREAD", "VALUES", "Reason", "Wanted"},
+    "row_search": {"FILTERS", "ORDERS", "RATED", "SPREAD", "VALUES", "Reason", "RowQuery"},
     "runs": {"Listed", "Run"},
 }
 """Values that the store gives and takes, by their module: dataclasses, and what the fields of a search may hold."""

@@ -14,7 +14,7 @@ from app.store.store import Store
 from app.web.jobs import Jobs
 from app.web.layout import PAGES
 from app.web.page_builder import Act, Action, Board, Done
-from app.web.service_monitor import Standby, Standing
+from app.web.service_monitor import ServiceMonitor, ServiceStatus
 from app.web.state import AppState
 from app.web.tab_state import TabState
 from app.web.tab_sync import JUST_AFTER, POLL_BUSY, POLL_IDLE, POLL_SOON, Tab, TabSync
@@ -77,7 +77,7 @@ class Page:
 @pytest.fixture
 def sync(here: Settings, store: Store) -> Iterator[TabSync]:
     jobs = Jobs(store, here)
-    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
 
     async def made() -> TabSync:
         board = Board()
@@ -233,11 +233,11 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(sync: TabSy
 def test_whoever_just_did_something_is_told_again_soon(sync: TabSync) -> None:
     tab = sync.open_tabs.of(page(sync, "1").request)
     look = sync.state.look(BROWSER, "")
-    sync.state.standby.model = sync.state.standby.argilla = Standing("ready")
+    sync.state.standby.model = sync.state.standby.argilla = ServiceStatus("ready")
     assert sync.poll_interval(tab, look) == POLL_IDLE
     with tab.pending():
         assert sync.poll_interval(tab, look) == POLL_IDLE
-    sync.state.standby.model = Standing("starting")
+    sync.state.standby.model = ServiceStatus("starting")
     assert sync.poll_interval(tab, look) == POLL_SOON
     tab.last_input -= JUST_AFTER
     assert sync.poll_interval(tab, look) == POLL_BUSY

@@ -90,7 +90,7 @@ def reviewed(store: Store, where: Argilla, argilla: ArgillaServer, owner: Review
         is_blind = row.unit in blind
         for press in (pressed, {"decision": decision}):
             seen = None if is_blind else suggested
-            store.quick.say(row.id, "cy (in the app)", press, {}, blind=is_blind, suggested=seen)
+            store.local_verdicts.say(row.id, "cy (in the app)", press, {}, blind=is_blind, suggested=seen)
     return store.runs.get(run.id), blind
 
 
@@ -118,7 +118,7 @@ def test_what_comes_out_is_what_was_said(store: Store, reviewed: tuple[Run, set[
     # whose each rating is
     kinds: defaultdict[str, int] = defaultdict(int)
     for row in store.rows.page(run.id, 0, ROWS):
-        verdicts = {verdict.reviewer[:3]: verdict for verdict in store.reviews.verdicts([row.id])[row.id]}
+        verdicts = {verdict.reviewer[:3]: verdict for verdict in store.verdicts.of([row.id])[row.id]}
         assert verdicts.keys() == {who.ljust(3) for who in people(row.unit)}
         for who, said in (("ann", ann), ("bob", bob)):
             decision, ratings = said(row.unit)

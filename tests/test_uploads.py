@@ -17,7 +17,7 @@ from app.inputs.pasted import LINES, as_file
 from app.inputs.table import LONGEST_LINE
 from app.store.store import Store
 from app.web.jobs import Jobs
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB
 from tasks.errors import InputError
@@ -169,7 +169,7 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     for name, content in (("a.md", "# A\n\nText."), ("b.pdf", "x"), ("<c>.png", "x")):
         (tmp_path / name).write_text(content)
     jobs = Jobs(store, here)
-    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
     look = desk.look("me", "")
     assert page.found(look) == ""
@@ -316,7 +316,7 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     from app.web.pages import inputs as page
 
     jobs = Jobs(store, here)
-    desk = AppState(store, here, jobs, Standby(here, lambda words: None))
+    desk = AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
     look = desk.look("me", "")
     assert page._options(look) == ()

@@ -8,7 +8,7 @@ from datasets import Dataset
 from app import workflow
 from app.api import stored_dataset
 from app.api.progress import Progress, told
-from app.api.session import LOG, Hand, awaited
+from app.api.session import LOG, StopHandle, awaited
 from app.config import settings
 from app.review import argilla
 from app.store.runs import Run
@@ -60,7 +60,7 @@ class ForArgilla:
         """
         app_settings = settings()
 
-        async def work(hand: Hand) -> Run:
+        async def work(hand: StopHandle) -> Run:
             with Store(app_settings.data) as store:
                 return await stored_dataset.kept(Workspace(app_settings, store, report=LOG.info), self.dataset, name)
 

@@ -29,7 +29,7 @@ from app.api.llms import (
 from app.api.pipeline import Distiset, InstructionResponsePipeline, Pipeline, pipeline
 from app.api.progress import Follower, Progress, told
 from app.api.prompt import Prompt
-from app.api.session import LOG, Hand, awaited
+from app.api.session import LOG, StopHandle, awaited
 from app.api.steps import GroupColumns, KeepColumns, LoadDataFromDicts, LoadDataFromHub, Rows
 from app.api.task_step import Task as AskingStep
 from app.api.tasks import EvolInstruct, Genstruct, Magpie, MagpieGenerator, SelfInstruct, TextGeneration
@@ -44,7 +44,7 @@ from app.review.pull import Pulled
 from app.review.reviewed_rows import agreement_of
 from app.runs.permissions import Permissions, from_options
 from app.runs.run_work import Watch
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store import maintenance, runs
 from app.store.lease import standing
 from app.store.store import Store
@@ -358,11 +358,11 @@ def _unfinished(store: Store, recipe: recipe.Recipe) -> runs.Run | None:
 def _worked(
     app_settings: Settings, work: Callable[[Store, Watch], Coroutine[Any, Any, runs.Run]], progress: Progress | bool
 ) -> Run:
-    async def working(hand: Hand) -> Run:
+    async def working(hand: StopHandle) -> Run:
         with Store(app_settings.data) as store, told(progress, "rows") as tell:
             follower = Follower(tell)
 
-            def watch(execution: Execution, total: int | None) -> None:
+            def watch(execution: RunExecutor, total: int | None) -> None:
                 hand.gently = execution.stop
                 follower.follow(execution, total, store.runs.counts(execution.run.id))
 

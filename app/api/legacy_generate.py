@@ -13,8 +13,8 @@ from app.api.legacy_tasks import FAILURES, FROM_GENERATOR, FROM_LABELLER, UltraF
 from app.api.llms import LLM, LLMPool
 from app.api.progress import Progress, told
 from app.api.prompt import Prompt
-from app.api.recording_model import FIRST, Noted
-from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.recording_model import FIRST, RecordingModel
+from app.api.session import Session, StopHandle, all_of, awaited, session
 from app.api.steps import rows_of, texts_of
 from app.runs.runner import PAUSES, failure_text
 from app.store.rows import content_hash
@@ -61,7 +61,7 @@ def generate(
     needed = [*task.input_args_names, *(["input"] if labeller is not None else [])]
     _check(rows, have, list(dict.fromkeys(needed)))
 
-    async def work(hand: Hand) -> list[tuple[dict[str, Any], list[Failed]]]:
+    async def work(hand: StopHandle) -> list[tuple[dict[str, Any], list[Failed]]]:
         async with session(hand, draw) as open_session:
             with told(progress, "rows") as tell:
                 through = itertools.count(1)
@@ -227,7 +227,7 @@ async def _rated(open_session: Session, labeller: LLM, row: dict[str, Any], fail
     rated_row = Row(({"role": "user", "content": text(row["input"])},), tuple(Response(texts[k], "") for k in there))
     rated_row = replace(rated_row, id=content_hash(rated_row))
     bound = open_session.engine.bind(await open_session.endpoint(labeller), "rating", seeded=False, stage="rate")
-    model = Noted(bound, task.system_prompt, open_session.draw, (0,))
+    model = RecordingModel(bound, task.system_prompt, open_session.draw, (0,))
     questions = [replace(question, repeat=model.again) for question in judge.questions(rated_row)]
     for rating in [rating for question in questions for rating in await judge.rate(rated_row, question, model)]:
         index = there[rating.response]

@@ -13,7 +13,7 @@ from app.api.checkpoints import DatasetCheckpoint, dataset_of
 from app.api.llms import LLM, LLMPool, LocalLLM
 from app.api.progress import Progress, told
 from app.api.recording_model import FIRST
-from app.api.session import LOG, Hand, Session, all_of, awaited, session
+from app.api.session import LOG, Session, StopHandle, all_of, awaited, session
 from app.api.steps import OPEN, GroupColumns, KeepColumns, Source, Step, rows_of, snake
 from app.api.task_step import Task
 from app.api.tasks import MagpieGenerator
@@ -132,7 +132,7 @@ class Pipeline:
         input_rows = None if dataset is None else rows_of(dataset)
         self._check(input_rows)
 
-        async def work(hand: Hand) -> dict[str, list[Row]]:
+        async def work(hand: StopHandle) -> dict[str, list[Row]]:
             async with session(hand, FIRST if use_cache else secrets.token_hex(8)) as open_session:
                 with told(progress, "rows") as tell:
                     return await self._worked(open_session, input_rows, tell)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store.runs import RunCounts
 
 Progress = Callable[[int, int | None], None]
@@ -37,7 +37,7 @@ class Follower:
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
 
-    def follow(self, execution: Execution, total: int | None, before: RunCounts) -> None:
+    def follow(self, execution: RunExecutor, total: int | None, before: RunCounts) -> None:
         """Tells of this execution from now on: rows rated, where they are to be. `before` are the run's counts until now.
 
         Called again where it is known by then how many there will be, or where other work on the run begins.
@@ -46,7 +46,7 @@ class Follower:
             self._task.cancel()
         self._task = asyncio.get_running_loop().create_task(self._keep_telling(execution, total, before))
 
-    async def _keep_telling(self, execution: Execution, total: int | None, before: RunCounts) -> None:
+    async def _keep_telling(self, execution: RunExecutor, total: int | None, before: RunCounts) -> None:
         what = "answered" if execution.judge is None else "rated"
         while True:
             self._tell(getattr(before, what) + getattr(execution.progress, what), total)

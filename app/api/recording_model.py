@@ -13,7 +13,7 @@ FIRST = "0"
 
 
 @dataclass
-class Noted:
+class RecordingModel:
     """`system` opens each chat that has no system text of its own; `draw` and `place` say which draw of which row it is."""
 
     model: Model

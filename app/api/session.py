@@ -25,7 +25,7 @@ T = TypeVar("T")
 LOG = logging.getLogger("claywright")
 
 
-class Hand:
+class StopHandle:
     """Stops work that another thread does: gently first, then at once."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Hand:
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
 
-    async def hold(self, work: "Callable[[Hand], Coroutine[Any, Any, T]]") -> T:
+    async def hold(self, work: "Callable[[StopHandle], Coroutine[Any, Any, T]]") -> T:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         if self._stopped:  # before there was anything to stop
             self.at_once()
@@ -52,13 +52,13 @@ class Hand:
                 self._loop.call_soon_threadsafe(self.at_once if hard else self.gently)
 
 
-def awaited(work: Callable[[Hand], Coroutine[Any, Any, T]]) -> T:
+def awaited(work: Callable[[StopHandle], Coroutine[Any, Any, T]]) -> T:
     """Does work to its end, also where a loop is running already.
 
     Ctrl-C lets the calls in flight finish, so that nothing is paid for and lost; a second one ends them at once. Raises
     KeyboardInterrupt after that, and whatever the work raises.
     """
-    hand, presses = Hand(), 0
+    hand, presses = StopHandle(), 0
 
     def pressed(*_: Any) -> None:
         nonlocal presses
@@ -118,11 +118,11 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(hand: Hand, draw: str = "0") -> AsyncIterator[Session]:
+async def session(hand: StopHandle, draw: str = "0") -> AsyncIterator[Session]:
     """An engine over the memo of the data folder. Ctrl-C stops it; what is on its way then is kept."""
     app_settings = settings()
     with Store(app_settings.data) as store:
-        engine = Engine(store.calls)
+        engine = Engine(store.call_cache)
         hand.gently = engine.stop
         active = Session(app_settings, store, engine, draw)
         with store.db.reserve.held():

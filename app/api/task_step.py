@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from app.api.llms import LLM
-from app.api.recording_model import Noted
-from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.recording_model import RecordingModel
+from app.api.session import Session, StopHandle, all_of, awaited, session
 from app.api.steps import METADATA, Place, Rows, Step, behind, rows_of
 from app.runs.runner import PAUSES, failure_text
 from tasks.errors import InputError, SettingsError
@@ -61,7 +61,7 @@ class Task(Step):
             raise SettingsError(f"{self.name} has no model: give it one, as in llm=LocalLLM().")
         return self.llm
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         """What the model makes of a row, by the task's own names of columns."""
         raise TypeError(f"{type(self).__name__} does not say how it makes rows")
 
@@ -75,7 +75,7 @@ class Task(Step):
         for row in rows:
             self.read(row)
 
-        async def work(hand: Hand) -> list[list[dict[str, Any]]]:
+        async def work(hand: StopHandle) -> list[list[dict[str, Any]]]:
             async with session(hand, str(self._calls)) as open_session:
                 return await all_of((self.give(open_session, row, (k,)) for k, row in enumerate(rows)), open_session)
 
@@ -108,7 +108,7 @@ class Task(Step):
         endpoint = await session.endpoint(self.model)
         scope = f"python/{session.draw}/{self.name}/{'.'.join(map(str, index))}" if self.seeded else "rating"
         bound = session.engine.bind(endpoint, scope, seeded=self.seeded, stage=self.name)
-        model = Noted(bound, self.system(row), session.draw, index)
+        model = RecordingModel(bound, self.system(row), session.draw, index)
         try:
             result = await self.made(row, model)
         except (*PAUSES, InputError):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from app.api.recording_model import Noted
-from app.api.session import Hand, Session, all_of, awaited, session
+from app.api.recording_model import RecordingModel
+from app.api.session import Session, StopHandle, all_of, awaited, session
 from app.api.steps import METADATA, Rows, Source
 from app.api.task_step import FAILURE, Made, Task, reason
 from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
@@ -63,7 +63,7 @@ class TextGeneration(Task):
                 f"The template does not use the column '{missing[0]}': write {{{{ {missing[0]} }}}} in it."
             )
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         task = replace(self.task, num_generations=1)
         results = await task.rows(Unit(model.number, row), model)
         return next(([{"generation": r.responses[0].text}] for r in results if isinstance(r, Row)), reason(results))
@@ -102,7 +102,7 @@ class _Magpie(Task):
     def load(self) -> None:
         self._task = self.task
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         results = await self._task.rows(Unit(model.number, row), model)
         drawn_row = next((r for r in results if isinstance(r, Row)), None)
         if drawn_row is None:
@@ -166,7 +166,7 @@ class MagpieGenerator(_Magpie, Source):
     def process(self, inputs: Any = None, offset: int = 0) -> Iterator[tuple[Rows, bool]]:  # type: ignore[override]  # no rows go in, and it says which batch is its last
         """(a batch of rows, whether it is the last), the first `offset` rows left out."""
 
-        async def work(hand: Hand) -> list[dict[str, Any]]:
+        async def work(hand: StopHandle) -> list[dict[str, Any]]:
             async with session(hand, str(self._calls)) as open_session:
                 return await self.begin(open_session)
 
@@ -228,7 +228,7 @@ class SelfInstruct(Task):
     def system(self, row: Mapping[str, Any]) -> str:
         return text(row.get("system_prompt")) or self.system_prompt
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         results = await self._task.rows(Unit(model.number, row), model)
         instructions = [result.instruction for result in results if isinstance(result, Row)]
         return [{"instructions": instructions}] if instructions else reason(results)
@@ -268,7 +268,7 @@ class Genstruct(Task):
     def system(self, row: Mapping[str, Any]) -> str:
         return text(row.get("system_prompt"))
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         results = [result for unit in self._task.units([row]) for result in await self._task.rows(unit, model)]
         rows = [result for result in results if isinstance(result, Row)]
         return [{"user": r.instruction, "assistant": r.responses[0].text} for r in rows] or reason(results)
@@ -320,7 +320,7 @@ class EvolInstruct(Task):
         original = self.include_original_instruction and self.store_evolutions
         self._task = replace(self.task, include_original_instruction=original)
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         results = await self._task.rows(Unit(model.number, row), model)
         instructions = [result.instruction for result in results if isinstance(result, Row)]
         if len(instructions) <= self._task.include_original_instruction:
@@ -331,7 +331,7 @@ class EvolInstruct(Task):
             values.append(answers if self.store_evolutions else answers[-1])
         return [dict(zip(self.outputs, values, strict=True))]
 
-    async def _answer(self, instruction: str, model: Noted) -> str | None:
+    async def _answer(self, instruction: str, model: RecordingModel) -> str | None:
         try:
             answer = text_generation.response(await model.chat([{"role": "user", "content": instruction}])).text
         except (CallFailed, CallRefused) as error:

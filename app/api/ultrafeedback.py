@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from app.api.recording_model import Noted
+from app.api.recording_model import RecordingModel
 from app.api.steps import texts_of
 from app.api.task_step import Made, Task
 from app.store.rows import content_hash
@@ -69,7 +69,7 @@ class UltraFeedback(Task):
                 "aspects and repeats are for recipes: by itself it rates one aspect, num_generations times."
             )
 
-    async def made(self, row: dict[str, Any], model: Noted) -> Made:
+    async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         texts = texts_of(row["generations"])
         there = [index for index, content in enumerate(texts) if content]
         if not there:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store.runs import Run
 from app.store.store import Store
 
@@ -69,18 +69,18 @@ class Watched:
     def __init__(self, store: Store, run: Run) -> None:
         self.store = store
         self.run = run
-        self.execution: Execution | None = None
+        self.execution: RunExecutor | None = None
         self.total: int | None = None
         self.before = store.runs.counts(run.id)
         self._task: asyncio.Task[None] | None = None
 
-    def __call__(self, execution: Execution, total: int | None) -> None:
+    def __call__(self, execution: RunExecutor, total: int | None) -> None:
         self.execution, self.total = execution, total
         if self._task is None:
             follow = self._bars if sys.stderr.isatty() else self._lines
             self._task = asyncio.get_running_loop().create_task(follow(execution))
 
-    async def _bars(self, execution: Execution) -> None:
+    async def _bars(self, execution: RunExecutor) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -102,7 +102,7 @@ class Watched:
                 bars.update(rated, total=self.total, completed=self.before.rated + done.rated)
                 await asyncio.sleep(0.2)
 
-    async def _lines(self, execution: Execution) -> None:
+    async def _lines(self, execution: RunExecutor) -> None:
         while True:
             await asyncio.sleep(PLAIN_EVERY)
             done = execution.progress

@@ -35,7 +35,7 @@ def push_rows(
         "dataset": sent.to.name, "workspace": sent.to.workspace, "url": sent.to.url, "embedded": where.own,
         "sent": sent.pushed.sent, "unchanged": sent.pushed.unchanged, "dropped": sent.dropped, "withdrawn": sent.withdrawn,
         "open_audits": sent.open_audits, "shortened": sent.shortened,
-        "samples": {kind: n for kind, (n, _) in workspace.store.reviews.samples(run.id).items()},
+        "samples": {kind: n for kind, (n, _) in workspace.store.pushes.samples(run.id).items()},
         "refused": [{"row": row, "why": why} for row, why in sent.pushed.refused],
     }  # fmt: skip
 

@@ -90,7 +90,7 @@ def with_audit(store: Store, run: Run, recipe: Recipe, rows: int) -> Recipe:
 
     A run of which something was sent goes on as its audit was sealed, where the recipe does not say.
     """
-    blind = recipe.review.is_blind(rows, store.reviews.sealed_blind(run.id))
+    blind = recipe.review.is_blind(rows, store.pushes.sealed_blind(run.id))
     return replace(recipe, review=replace(recipe.review, blind_audit=blind))
 
 
@@ -214,5 +214,5 @@ def for_trying(recipe: Recipe) -> bool:
 
 def dataset_of(store: Store, run: Run, review: Review) -> str:
     """The name of the dataset that a push goes to: the one that is asked for, else the last one, else the run's own."""
-    last = next((str(push["dataset"]) for push in store.reviews.pushes(run.id)), "")
+    last = next((str(push["dataset"]) for push in store.pushes.of_run(run.id)), "")
     return review.dataset or last or run.id

@@ -12,7 +12,7 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import provenance
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from tasks.errors import SettingsError
 from tasks.response_flags import marks
 
@@ -60,7 +60,7 @@ def _in_order(types: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _lines(judged: Judged, run: str, per: Per) -> Iterator[dict[str, Any]]:
+def _lines(judged: ReviewedRow, run: str, per: Per) -> Iterator[dict[str, Any]]:
     row = judged.row
     chosen = best(judged)
     indices: Sequence[int | None] = range(len(row.responses)) or [None]
@@ -77,7 +77,7 @@ def _lines(judged: Judged, run: str, per: Per) -> Iterator[dict[str, Any]]:
         yield line if index is None else {**line, **_of_response(judged, index, correction)}
 
 
-def _of_response(judged: Judged, index: int, correction: tuple[str, int] | None) -> dict[str, Any]:
+def _of_response(judged: ReviewedRow, index: int, correction: tuple[str, int] | None) -> dict[str, Any]:
     """The columns that tell of one response."""
     response = judged.row.responses[index]
     line: dict[str, Any] = {

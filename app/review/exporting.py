@@ -14,7 +14,7 @@ from feedback.errors import ExportError
 from feedback.exports.selection import Export, Exported
 from feedback.exports.selection import export as write_file
 from feedback.exports.writers import seal
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 
 if TYPE_CHECKING:
     from feedback.exports.hub import Published
@@ -34,7 +34,7 @@ def export_to_file(
     if is_store(path):
         raise ExportError(f"{path} belongs to Claywright's own store.", terminal="Name another place with --to FILE.")
 
-    def rows() -> Iterator[Judged]:
+    def rows() -> Iterator[ReviewedRow]:
         for looked_at, row in enumerate(judged_rows(store, run), 1):
             watch(looked_at)
             yield row

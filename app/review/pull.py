@@ -48,7 +48,7 @@ def pull_run(
 ) -> Pulled:
     """Brings the verdicts of all reviewers back from every dataset of that server that the run was sent to. Raises RunError."""
     store = workspace.store
-    pushes = [push for push in store.reviews.pushes(run.id) if push["server"] == argilla.name]
+    pushes = [push for push in store.pushes.of_run(run.id) if push["server"] == argilla.name]
     if not pushes:
         raise RunError(
             f"The run {run.name} was not sent to {argilla.url} yet. Send it first.",
@@ -79,13 +79,13 @@ def fetch(
             began, there = now(), set[str]()
             answers = verdicts_of(server, dataset_id, names)
             while page := list(islice(answers, PAGE)):
-                by.update(store.reviews.keep_verdicts(dataset_id, page))
+                by.update(store.verdicts.keep(dataset_id, page))
                 done.new, done.by = by.total(), dict(by.most_common())
                 there.update(verdict.response_id for verdict in page)
                 watch(done)
         except Missing:
             done.missing += 1
             continue
-        store.reviews.forget_verdicts(dataset_id, there, began, names)
+        store.verdicts.forget(dataset_id, there, began, names)
         if activity.has_settled and len(there) >= activity.answers:
-            store.reviews.pulled(push["id"], activity.mark)
+            store.pushes.pulled(push["id"], activity.mark)

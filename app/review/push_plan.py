@@ -136,32 +136,32 @@ class _Push:
         """`priorities` of all rows by id. With `withdraw`, records of rows that the run does not have any more are taken out."""
         store, to, began, sent = self.store, self.to, now(), Sent(self.to)
         looks = hashlib.sha256(json.dumps([asdict(self.about), asdict(self.shape)]).encode()).hexdigest()[:16]
-        push = store.reviews.begin_push(
+        push = store.pushes.begin_push(
             self.run.id, server_name, to.id, to.name, to.workspace, secrets.randbits(31), looks
         )
         blind = self.recipe.review.blind_audit is True
-        store.reviews.plan(push, priorities, blind_audit=blind)
+        store.pushes.plan(push, priorities, blind_audit=blind)
         numbers = store.rows.all_numbers(self.run.id)
-        store.reviews.renumber(push, numbers)
+        store.pushes.renumber(push, numbers)
         _forget_what_is_gone(store, push, self.server, to)
         to_argilla.push(
             self.server, to, self._batches(push, numbers),
-            lambda batch: store.reviews.keep_sent(push, batch, began, numbers), watch, sent.pushed,
+            lambda batch: store.pushes.keep_sent(push, batch, began, numbers), watch, sent.pushed,
         )  # fmt: skip
         sent.decided = _tell_decisions(store, push, self.server, to)
-        sent.open_audits = store.reviews.open_audits(push) if blind else 0
-        store.reviews.finish_push(push, began, [row for row, _ in sent.pushed.refused])
-        left = store.reviews.dropped(push)
+        sent.open_audits = store.pushes.open_audits(push) if blind else 0
+        store.pushes.finish_push(push, began, [row for row, _ in sent.pushed.refused])
+        left = store.pushes.dropped(push)
         if withdraw and left:
             self.server.delete_records(to.id, left)
-            store.reviews.withdrawn(push, left)
+            store.pushes.withdrawn(push, left)
             sent.withdrawn = len(left)
         sent.dropped = len(left) - sent.withdrawn
         return sent
 
     def _batches(self, push: Push, numbers: dict[str, int]) -> Iterator[tuple[list[to_argilla.Item], int]]:
         """(items to send, how many more of that page are there already), page by page."""
-        for page in self.store.reviews.planned(push):
+        for page in self.store.pushes.planned(push):
             rest = [planned for planned in page if not planned["known"]]
             known = judged_of(self.store, self.run, [planned["row"] for planned in rest])
             instructions = {row: reviewed.row.instruction for row, reviewed in known.items()}
@@ -184,23 +184,23 @@ class _Push:
 
 def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int:
     """Sends what was decided in the app. What the same account said in Argilla itself is left as it is there."""
-    untold = store.quick.untold(sorted(store.reviews.sent_to(push)), to.id)
+    untold = store.local_verdicts.untold(sorted(store.pushes.sent_to(push)), to.id)
     records = server.own_ids(to.id, [quick.row for quick in untold])
     sent = 0
     for quick in untold:
         if quick.row not in records:
             continue
-        by_slots = to_slots(quick.answers, store.reviews.arrangement(push, quick.row))
+        by_slots = to_slots(quick.answers, store.pushes.arrangement(push, quick.row))
         answers = sendable({name: answer for name, answer in by_slots.items() if name in to.questions})
         record, known = records[quick.row], quick.response if quick.record == records[quick.row] else ""
         response = server.respond(record, known, quick.status, answers)
-        store.quick.told(quick, to.id, record, response)
+        store.local_verdicts.told(quick, to.id, record, response)
         sent += bool(response)
     return sent
 
 
 def _forget_what_is_gone(store: Store, push: Push, server: Server, to: Target) -> None:
     """Records that somebody deleted in Argilla are sent again."""
-    known = store.reviews.sent_to(push)
+    known = store.pushes.sent_to(push)
     if known and server.count(to.id, push.run) < len(known):
-        store.reviews.forget_sent(push, known - set(server.record_ids(to.id)))
+        store.pushes.forget_sent(push, known - set(server.record_ids(to.id)))

@@ -9,7 +9,7 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
-from feedback.reviewed_row import Judged, Merging
+from feedback.reviewed_row import MergeRule, ReviewedRow
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -55,31 +55,31 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
         run_recipe = recipe.read(run.recipe)
         aspects = run_recipe.review.rated(run_recipe.rating.aspects if run_recipe.rating else ())
         return agreement(
-            judged_rows(store, run, store.reviews.audit_rows(run.id)), aspects, run_recipe.review.min_submitted
+            judged_rows(store, run, store.pushes.audit_rows(run.id)), aspects, run_recipe.review.min_submitted
         )
 
     return store.db.remembered(f"agreement of {run.id}", measured)
 
 
-def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[Judged]:
+def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[ReviewedRow]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
     return list(_judged(store, store.rows.page(run.id, offset, limit), _merging(run)))
 
 
-def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, Judged]:
+def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, ReviewedRow]:
     """Some rows by their ids."""
     return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), _merging(run))}
 
 
-def _merging(run: Run) -> Merging:
+def _merging(run: Run) -> MergeRule:
     """How verdicts are merged; as by default for a recipe that this version can't read."""
     try:
         return recipe.read(run.recipe).merge
     except SettingsError:
-        return Merging()
+        return MergeRule()
 
 
-def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[Judged]:
+def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[ReviewedRow]:
     """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
     merging = recipe.read(run.recipe).merge
@@ -91,7 +91,7 @@ def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> 
     yield from _judged(store, page, merging)
 
 
-def _judged(store: Store, rows: list[Row], merging: Merging) -> Iterator[Judged]:
+def _judged(store: Store, rows: list[Row], merging: MergeRule) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
-    ratings, verdicts, settled = store.ratings.of(ids), store.reviews.verdicts(ids), store.settlements.of(ids)
-    return (Judged(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id)) for row in rows)
+    ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
+    return (ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id)) for row in rows)

@@ -35,7 +35,7 @@ def held(seeds: Iterable[str]) -> list[str]:
     return list(unique)
 
 
-class Pool:
+class DedupPool:
     """`similarity` is what makes a row a near-duplicate, None where rows may be alike."""
 
     def __init__(self, similarity: float | None, seeds: Iterable[str], rows: Iterable[Row]) -> None:

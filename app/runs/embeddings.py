@@ -33,7 +33,7 @@ class Vectors:
     def of(self, texts: Mapping[str, str]) -> dict[str, list[float]]:
         """{name: vector} for {name: text}. Raises ModelError and its kinds; what came before is kept."""
         keys = {name: self._key(text) for name, text in texts.items()}
-        known = self.store.vectors.of(list(keys.values()))
+        known = self.store.embeddings.of(list(keys.values()))
         missing = [name for name, key in keys.items() if key not in known]
         if missing:
             with ThreadPoolExecutor(1) as thread:  # a notebook has a loop already
@@ -56,7 +56,7 @@ class Vectors:
             async with gate:
                 vectors = await _patiently(model, [text for _, text in part])
             packed = {key: array("f", vector).tobytes() for (key, _), vector in zip(part, vectors, strict=True)}
-            await self.store.vectors.keep(packed)
+            await self.store.embeddings.keep(packed)
             computed.update(packed)
 
         async with Embedder(client) as model:

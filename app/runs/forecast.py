@@ -40,7 +40,7 @@ def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | No
 
     `old` is the recipe by which it was worked so far: what its judge has rated is not rated again.
     """
-    took = [w for w in store.workings.all(run.id) if w.what == "preview" and w.rows]
+    took = [w for w in store.usage.all(run.id) if w.what == "preview" and w.rows]
     answered_calls = sum(w.answered for w in took)
     counts, rating = store.runs.counts(run.id), recipe.rating
     answered = [row for row in store.rows.page(run.id, 0, LOOKED_AT) if row.responses]
@@ -58,7 +58,7 @@ def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | No
     a_call = sum(w.seconds for w in took) / answered_calls
     seconds = to_make * per_row * a_call / max(1, min(recipe.generator.concurrency, to_make))
     known = pricing.prices(recipe)
-    making = [(model, tally) for (stage, model), tally in store.workings.spent(run.id).items() if stage != "rate"]
+    making = [(model, tally) for (stage, model), tally in store.usage.spent(run.id).items() if stage != "rate"]
     paid, calls = (
         pricing.total(pricing.cost(known, *spending) for spending in making),
         sum(tally.answered for _, tally in making),

@@ -23,7 +23,7 @@ LONGEST = 48
 
 
 @dataclass(frozen=True)
-class Trial:
+class ModelCheck:
     """What came of it. `seconds` is the time of one answer of `tokens` tokens; `trouble` says why there is none."""
 
     found: Capabilities = field(default_factory=Capabilities)
@@ -70,7 +70,7 @@ async def try_out(
     say: Say,
     keys: Keys,
     heard: Callable[[str], None] = lambda text: None,
-) -> Trial:
+) -> ModelCheck:
     """Asks the endpoint what it can do, and for one short answer, of which `heard` is told the text so far.
 
     Never raises for what the endpoint does wrong.
@@ -79,8 +79,8 @@ async def try_out(
     try:
         tried = await asyncio.to_thread(endpoint, spec, settings, say, keys)
     except ClaywrightError as error:
-        return Trial(trouble=str(error))
-    tried.remember_in(store.calls)
+        return ModelCheck(trouble=str(error))
+    tried.remember_in(store.call_cache)
     if isinstance(tried, OpenAIEndpoint):
         tried.watched = True
     try:
@@ -92,14 +92,16 @@ async def try_out(
         else:
             answer = await tried.send("chat", body, 0)
         seconds = time.monotonic() - began
-        await store.calls.keep_probe(tried.identity, capabilities)
+        await store.call_cache.keep_probe(tried.identity, capabilities)
     except ClaywrightError as error:
         refusal = error.refusal if isinstance(error, ModelError) else None
-        return Trial(trouble=str(error), key_refused=refusal is not None and refusal.meaning == "key")
+        return ModelCheck(trouble=str(error), key_refused=refusal is not None and refusal.meaning == "key")
     finally:
         await tried.close()
     text = answer.text.strip() or (answer.reasoning or "").strip() or f"({answer.why_empty})"
     warning, differences = "", tuple[str, ...]()
     if isinstance(tried, OpenAIEndpoint):
         warning, differences = tried.warning, tuple(tried.dialect.sentences)
-    return Trial(capabilities, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences)
+    return ModelCheck(
+        capabilities, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences
+    )

@@ -55,7 +55,7 @@ def draft_run(workspace: Workspace, recipe: Recipe, old: Run | None) -> Run:
     new = new_run(workspace, recipe if recipe.seed is not None else replace(recipe, seed=old.seed))
     new = keep(store, new, recipe)
     counts = store.runs.counts(old.id)
-    used = store.reviews.pushes(old.id) or counts.ratings or counts.exported or row_edits.touched(store, old)
+    used = store.pushes.of_run(old.id) or counts.ratings or counts.exported or row_edits.touched(store, old)
     if not at_work(old) and not used:
         store.runs.delete(old.id)
     return new

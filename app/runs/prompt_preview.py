@@ -39,7 +39,7 @@ class _Asked(Exception):
 
 
 @dataclass
-class _Listener:
+class _PromptRecorder:
     """A model that is told the prompt and answers nothing."""
 
     engine: Engine
@@ -74,10 +74,10 @@ async def _prompt(store: Store, settings: Settings, recipe: Recipe, say: Say, ke
     unit = next(iter(units), None)
     if unit is None:
         raise InputError("The input has no rows.")
-    engine = Engine(store.calls)
+    engine = Engine(store.call_cache)
     try:
         spec = recipe.generator if task.calls_model or not recipe.responders else recipe.responders[0]
-        listener = _Listener(engine, await asyncio.to_thread(endpoint, spec, settings, say, keys))
+        listener = _PromptRecorder(engine, await asyncio.to_thread(endpoint, spec, settings, say, keys))
         try:
             rows = await task.rows(_shown(recipe, unit), listener)
             for row in (row for row in rows if isinstance(row, Row)):

@@ -19,9 +19,9 @@ def open_row(store: Store, row_id: str, *, at_work_ourselves: bool = False) -> R
     row = store.rows.get(row_id)
     if not at_work_ourselves and at_work(store.runs.of_row(row_id)):
         raise RunError("The run is being worked on. Wait for it, or stop it, then try again.")
-    if store.reviews.were_sent([row_id]):
+    if store.pushes.were_sent([row_id]):
         raise RunError("This row is in Argilla already. Correct it there, or on the page Review.")
-    if any(verdict.status == "submitted" for verdict in store.reviews.verdicts([row_id])[row_id]):
+    if any(verdict.status == "submitted" for verdict in store.verdicts.of([row_id])[row_id]):
         raise RunError("Somebody decided about this row already. Correct it on the page Review.")
     return row
 
@@ -45,10 +45,10 @@ def drop_all(store: Store, run: Run, row_ids: Sequence[str]) -> tuple[list[Dropp
     """Takes rows out of the run, but those that people have already: (what was dropped, how many stay). Raises RunError."""
     if at_work(store.runs.get(run.id)):
         raise RunError("The run is being worked on. Wait for it, or stop it, then try again.")
-    taken = store.reviews.were_sent(row_ids)
+    taken = store.pushes.were_sent(row_ids)
     taken |= {
         row
-        for row, verdicts in store.reviews.verdicts(row_ids).items()
+        for row, verdicts in store.verdicts.of(row_ids).items()
         if any(verdict.status == "submitted" for verdict in verdicts)
     }
     marked = store.rows.mark_all([row for row in row_ids if row not in taken], "kept", "dropped", DROPPED)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from app.recipe import Recipe, recipe_of, recipe_text
 from app.runs import row_edits
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.runs.session import outcome, worked, writes
 from app.runs.units import most_rows, number_of_units, those_worked, units_of
 from app.store.runs import Run
@@ -15,7 +15,7 @@ from app.workspace import Workspace
 from tasks.errors import InputError, Stopped
 from tasks.types import Row, Unit
 
-Watch = Callable[[Execution, int | None], None]
+Watch = Callable[[RunExecutor, int | None], None]
 """Is told what works, and how many rows that will give: None until that is known, or where it can't be told."""
 
 
@@ -53,7 +53,9 @@ async def work_run(
     return _afterwards(workspace, run, execution)
 
 
-async def _work_units(workspace: Workspace, run: Run, execution: Execution, watch: Watch, *, only_worked: bool) -> None:
+async def _work_units(
+    workspace: Workspace, run: Run, execution: RunExecutor, watch: Watch, *, only_worked: bool
+) -> None:
     """All units of the run's input, or those that were worked before; none is read where all rows have their answers."""
     store, recipe = workspace.store, execution.recipe
     indexes = (index for index, *_ in store.rows.progress_of_units(run.id, ""))
@@ -69,7 +71,7 @@ async def _work_units(workspace: Workspace, run: Run, execution: Execution, watc
     await execution.work(those_worked(units, indexes) if only_worked else units)
 
 
-def _most_rows(workspace: Workspace, run: Run, execution: Execution) -> int | None:
+def _most_rows(workspace: Workspace, run: Run, execution: RunExecutor) -> int | None:
     """How many rows the run will have at most. Reads its input, unless that was counted when the run began."""
     if run.id in workspace.inputs.units:
         return most_rows(execution.recipe, workspace.inputs.units.pop(run.id))
@@ -108,7 +110,7 @@ async def redraw_row(workspace: Workspace, run: Run, row_id: str, watch: Watch) 
         return store.rows.edit(drawn, "drawn anew")
 
 
-def _afterwards(workspace: Workspace, run: Run, execution: Execution) -> Run:
+def _afterwards(workspace: Workspace, run: Run, execution: RunExecutor) -> Run:
     """The run as it stands. Raises what kept the work from its end."""
     if execution.trouble is not None:
         raise execution.trouble

@@ -14,9 +14,9 @@ from typing import Any
 from app.errors import StoreError
 from app.inputs import inputs
 from app.recipe import Recipe
-from app.runs.dedup_pool import Pool
+from app.runs.dedup_pool import DedupPool
 from app.runs.quota import Quota
-from app.runs.unit_order import Turns
+from app.runs.unit_order import InOrder
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
@@ -57,7 +57,7 @@ class Progress:
 
 
 @dataclass
-class Execution:
+class RunExecutor:
     """One run, its recipe, and the endpoints that serve it. `work` does everything that is left to do."""
 
     store: Store
@@ -77,8 +77,8 @@ class Execution:
         task = self.recipe.task
         self.quota = Quota(self.recipe.rows, task.rows_per_unit, task.draws or task.endless)
         self.in_order = task.near_duplicate is not None or task.round > 0
-        self.turns = Turns()
-        self.pool: Pool | None = None
+        self.turns = InOrder()
+        self.pool: DedupPool | None = None
 
     def stop(self) -> None:
         """Sends no more calls; those in flight are waited for and kept."""
@@ -148,10 +148,10 @@ class Execution:
         self.turns.start(unit.index)
         return unit
 
-    def _read_pool(self) -> Pool:
+    def _read_pool(self) -> DedupPool:
         task = self.recipe.task
         seeds = task.seeds(inputs.rows(self.recipe.inputs, still=self.still))
-        return Pool(task.near_duplicate, seeds, self.store.rows.as_made(self.run.id))
+        return DedupPool(task.near_duplicate, seeds, self.store.rows.as_made(self.run.id))
 
     async def work_unit(self, unit: Unit) -> None:
         try:
@@ -302,7 +302,7 @@ class Queue:
     """
 
     def __init__(
-        self, execution: Execution, units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]
+        self, execution: RunExecutor, units: Iterator[Unit], worked: Iterator[tuple[int, str, int, bool]]
     ) -> None:
         self.execution = execution
         self.units = ReadAhead(units)

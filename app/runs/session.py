@@ -11,7 +11,7 @@ from app.inputs.files import called
 from app.recipe import Recipe
 from app.runs import pricing
 from app.runs.endpoints import endpoint
-from app.runs.runner import Execution
+from app.runs.runner import RunExecutor
 from app.store.columns import now
 from app.store.lease import working_on
 from app.store.runs import Run
@@ -29,7 +29,7 @@ from tasks.models.spec import ModelSpec
 
 
 @contextlib.asynccontextmanager
-async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> AsyncIterator[Execution]:
+async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> AsyncIterator[RunExecutor]:
     """The run with the endpoints that `recipe` names, worked by nobody else. What that took is noted meanwhile, and at the end.
 
     `what` is "work", "preview", "rate" or "again". Raises InputError where the input is another one than before, RunError
@@ -47,7 +47,7 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
         try:
             execution = await asyncio.to_thread(prepare, workspace, run, recipe, what)
             cost = costs(recipe)
-            working = await asyncio.to_thread(store.workings.begin, run.id, what)
+            working = await asyncio.to_thread(store.usage.begin, run.id, what)
             execution.engine.account = Account(recipe.budget, used_by(store, run, cost), cost)
         except ClaywrightError as error:
             if what not in ("rate", "again"):
@@ -60,7 +60,7 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
 
         def note(*, last: bool = False) -> None:
             when, tallies = now(), {key: replace(tally) for key, tally in list(engine.tallies.items())}
-            store.workings.note(working, done.answered, done.rated, tallies, when=when, last=last)
+            store.usage.note(working, done.answered, done.rated, tallies, when=when, last=last)
 
         noting = asyncio.create_task(_again_and_again(note, over))
         try:
@@ -95,7 +95,7 @@ def writes(store: Store, run: Run, what: str) -> bool:
     return what != "rate" or counts.answered < counts.made
 
 
-def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") -> Execution:
+def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") -> RunExecutor:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
     if recipe.budget.given:
         recipe = _bounded(recipe)
@@ -116,7 +116,7 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
     for each in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(each, OpenAIEndpoint) and each.warning:
             report(each.warning)
-    return Execution(store, run, recipe, Engine(store.calls), generator, responders, labeller)
+    return RunExecutor(store, run, recipe, Engine(store.call_cache), generator, responders, labeller)
 
 
 def _bounded(recipe: Recipe) -> Recipe:
@@ -145,16 +145,16 @@ def costs(recipe: Recipe) -> Callable[[str, int, int], float]:
 
 def used_by(store: Store, run: Run, cost: Callable[[str, int, int], float]) -> Use:
     """What all work on the run used until now, or can have used where nobody said what it did."""
-    tokens = sum(w.prompt_tokens + w.completion_tokens for w in store.workings.all(run.id))
+    tokens = sum(w.prompt_tokens + w.completion_tokens for w in store.usage.all(run.id))
     dollars = 0.0
-    for (_, model), tally in store.workings.spent(run.id).items():
+    for (_, model), tally in store.usage.spent(run.id).items():
         prompt, completion = tally.unreported_prompt, tally.unreported_completion
         tokens += prompt + completion
         dollars += cost(model, tally.prompt_tokens + prompt, tally.completion_tokens + completion)
     return Use(tokens, dollars)
 
 
-def outcome(execution: Execution) -> tuple[str, str]:
+def outcome(execution: RunExecutor) -> tuple[str, str]:
     """(state, reason) of a run after it was worked."""
     if execution.trouble is not None:
         return "paused", str(execution.trouble)

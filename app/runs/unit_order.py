@@ -5,7 +5,7 @@ import asyncio
 from tasks.errors import Stopped
 
 
-class Turns:
+class InOrder:
     """Units are started in order. One may take its turn when all that were started before it are over.
 
     A unit that gives up (stopped, paused, cancelled) is not over: those behind it give up too, so that none is kept before it.

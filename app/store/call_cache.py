@@ -17,7 +17,7 @@ DIALECT_HOLDS = timedelta(days=30)
 ANSWER = tuple(field.name for field in fields(Completion))
 
 
-class Calls:
+class CallCache:
     """What the engine remembers (tasks.engine.engine.Memo)."""
 
     def __init__(self, db: Database) -> None:

@@ -7,7 +7,7 @@ from app.store.columns import dumps, now
 from app.store.database import Database
 
 
-class Forms:
+class FormDrafts:
     """What the forms of each browser held."""
 
     def __init__(self, db: Database) -> None:

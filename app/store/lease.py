@@ -68,14 +68,14 @@ def _began(number: int) -> str:
 
 
 @dataclass
-class Hold:
+class RunLease:
     """A run that is ours. `lost` is called if another process takes it over, which thought this one dead."""
 
     lost: Callable[[], None] = lambda: None
 
 
 @contextlib.asynccontextmanager
-async def working_on(store: Store, run: Run) -> AsyncIterator[Hold]:
+async def working_on(store: Store, run: Run) -> AsyncIterator[RunLease]:
     """Holds the run for this process. Raises RunError, naming the process, if another one works on it."""
     me = name()
     holder = store.runs.get(run.id).worker
@@ -88,7 +88,7 @@ async def working_on(store: Store, run: Run) -> AsyncIterator[Hold]:
             f"{where[0].upper()}{where[1:]} works on the run {run.id}. Wait for it, or stop it; reading and export go on."
         )
 
-    hold = Hold()
+    hold = RunLease()
 
     async def beat() -> None:
         while True:

@@ -8,7 +8,8 @@ from typing import Any
 
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from app.store.pushes import OWN, PAGE
+from app.store.pushes import PAGE
+from app.store.verdicts import OWN
 from feedback.rating_origins import Origin
 from feedback.types import judgements
 
@@ -19,7 +20,7 @@ _NEWEST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Quick:
+class LocalVerdict:
     """The newest that was said here of one row. `record` and `response` are what Argilla has of it, "" where it has nothing."""
 
     id: int
@@ -50,7 +51,7 @@ class _About:
     blind: bool = False
 
 
-class Quicks:
+class LocalVerdicts:
     """Verdicts that were given in the app."""
 
     def __init__(self, db: Database) -> None:
@@ -121,9 +122,9 @@ class Quicks:
         )  # fmt: skip
         return {r["row"] for r in rows}
 
-    def untold(self, row_ids: Sequence[str], dataset_id: str) -> list[Quick]:
+    def untold(self, row_ids: Sequence[str], dataset_id: str) -> list[LocalVerdict]:
         """What that dataset does not know yet of these rows. What was never submitted is kept here."""
-        unsent: list[Quick] = []
+        unsent: list[LocalVerdict] = []
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.all(
@@ -133,7 +134,7 @@ class Quicks:
                 *some, dataset_id,
             ):  # fmt: skip
                 unsent.append(
-                    Quick(
+                    LocalVerdict(
                         r["id"], r["row"], r["reviewer_id"], r["status"], json.loads(r["answers"]), r["record"] or "",
                         r["response"] or "",
                     )
@@ -148,7 +149,7 @@ class Quicks:
         )  # fmt: skip
         return str(rows[0]["status"]) if rows else ""
 
-    def told(self, quick: Quick, dataset_id: str, record_id: str, response_id: str) -> None:
+    def told(self, quick: LocalVerdict, dataset_id: str, record_id: str, response_id: str) -> None:
         """That dataset has this version, as that response; "" where it has another answer of the account, which stands."""
         values = (quick.row, quick.reviewer_id, dataset_id, quick.id, record_id, response_id)
 

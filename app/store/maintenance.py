@@ -72,7 +72,7 @@ def delete(store: Store, run: Run, *, forget: bool = False) -> int:
         raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
     store.runs.delete(run.id)
     others = any(other.seed == run.seed for other in store.runs.all())
-    return store.calls.forget(run.seed) if forget and not others else 0
+    return store.call_cache.forget(run.seed) if forget and not others else 0
 
 
 def readable(size: float) -> str:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from app.store.columns import dumps, marks
 from app.store.database import Database
-from app.store.pushes import COUNTS_AS, DECIDED, NEWEST
 from app.store.ratings import COUNTS
+from app.store.verdicts import COUNTS_AS, DECIDED, NEWEST
 from tasks.types import without_surrogates
 
 Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
@@ -65,7 +65,7 @@ _PLACED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RowQuery:
     """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together.
 
     `value` is a rating that some response has, of 1 to 5: under `aspect`, and of the responses of `model`, where these are asked
@@ -89,14 +89,14 @@ class Wanted:
 
     @property
     def everything(self) -> bool:
-        return self == Wanted(aspect=self.aspect, person=self.person)
+        return self == RowQuery(aspect=self.aspect, person=self.person)
 
     @property
-    def narrowed(self) -> "Wanted":
+    def narrowed(self) -> "RowQuery":
         """The same in no order: what is left out, and what is not."""
         return replace(self, order="")
 
-    def without(self, name: str) -> "Wanted":
+    def without(self, name: str) -> "RowQuery":
         """The same without one part."""
         empty: dict[str, Any] = {name: ""}
         return replace(self, **empty)
@@ -118,7 +118,7 @@ class Wanted:
         return any(criteria) or self.status in STATUS
 
 
-FILTERS = tuple(name for name in Wanted.__dataclass_fields__ if name != "person")
+FILTERS = tuple(name for name in RowQuery.__dataclass_fields__ if name != "person")
 """What can be asked for."""
 
 
@@ -177,13 +177,13 @@ Groups = list[list[_Part]]
 """Parts, none of which shares a row with another: those of a group are merged, groups follow each other."""
 
 
-class Browse:
+class RowSearch:
     """`majority` says how several decisions become one (feedback.reviewed_row.Merging)."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def count(self, run_id: str, query: Wanted, *, majority: bool = True) -> int:
+    def count(self, run_id: str, query: RowQuery, *, majority: bool = True) -> int:
         """How many kept rows fit; counted anew where something was written since."""
         if query.text.strip():
             return len(self._read(run_id, query, majority))
@@ -191,7 +191,7 @@ class Browse:
         name = f"count of {run_id}: {query} {majority}"
         return self.db.remembered(name, lambda: self._count(*self._asked(run_id, query, majority)))
 
-    def page(self, run_id: str, query: Wanted, offset: int, limit: int, *, majority: bool = True) -> list[str]:
+    def page(self, run_id: str, query: RowQuery, offset: int, limit: int, *, majority: bool = True) -> list[str]:
         """The ids of some of the rows that fit, in the order that is wanted."""
         if query.text.strip():
             some = self._read(run_id, query, majority)[offset : offset + limit].tolist()
@@ -210,7 +210,7 @@ class Browse:
             offset -= self._count([group], values)
         return ids
 
-    def place(self, run_id: str, query: Wanted, row_id: str, *, majority: bool = True) -> int | None:
+    def place(self, run_id: str, query: RowQuery, row_id: str, *, majority: bool = True) -> int | None:
         """How many of the rows that fit come before that one; None where it does not fit."""
         at = self.db.all("SELECT rowid, unit, position FROM rows WHERE id=?", row_id)
         if not at:
@@ -236,7 +236,7 @@ class Browse:
                     return self._count([*groups[:k], before], values | {"key": match["key"]})
         return None
 
-    def among(self, run_id: str, query: Wanted, row_ids: Sequence[str], *, majority: bool = True) -> set[str]:
+    def among(self, run_id: str, query: RowQuery, row_ids: Sequence[str], *, majority: bool = True) -> set[str]:
         """Those of the rows that fit; looked for anew where something was written since."""
         query = query.narrowed
         if query.text.strip():
@@ -257,11 +257,11 @@ class Browse:
         ]
         return {r["id"] for sql in sqls for r in self.db.reader.execute(sql, values | {"ids": row_ids})}
 
-    def _is_few(self, run_id: str, query: Wanted, majority: bool) -> bool:
+    def _is_few(self, run_id: str, query: RowQuery, majority: bool) -> bool:
         """True where the rows that fit are better sorted than looked for in the queue's order, among all that do not fit."""
         return query.order == "queue" and not query.single and self.count(run_id, query, majority=majority) <= FEW
 
-    def _few(self, run_id: str, query: Wanted, majority: bool) -> list[str]:
+    def _few(self, run_id: str, query: RowQuery, majority: bool) -> list[str]:
         """The ids of few rows that fit, in the queue's order."""
 
         def ask() -> list[str]:
@@ -348,7 +348,7 @@ class Browse:
         counts = "+".join(f"({part.select('count(*)')})" for group in groups for part in group)
         return int(self.db.reader.execute(f"SELECT {counts}", values).fetchone()[0])
 
-    def _read(self, run_id: str, query: Wanted, majority: bool) -> "array[int]":
+    def _read(self, run_id: str, query: RowQuery, majority: bool) -> "array[int]":
         """The rowids of the rows that fit, where texts are to be read for it; read anew where something was written since."""
 
         def read() -> "array[int]":
@@ -361,7 +361,7 @@ class Browse:
 
         return self.db.remembered(f"rows of {run_id}: {query} {majority}", read)
 
-    def _asked(self, run_id: str, query: Wanted, majority: bool) -> tuple[Groups, Values]:
+    def _asked(self, run_id: str, query: RowQuery, majority: bool) -> tuple[Groups, Values]:
         """Where the rows that fit are found, with the values that are named there."""
         covers = query.person is not None and self._is_blind(run_id)
         where, values = _of_row(run_id, query, covers=covers)
@@ -402,7 +402,7 @@ class Browse:
         )
         return ([[scored], unrated, *last] if query.order else [[scored, *unrated]]), values
 
-    def _queued(self, query: Wanted, rows: _Part, covers: bool) -> Groups:
+    def _queued(self, query: RowQuery, rows: _Part, covers: bool) -> Groups:
         """The rows that fit in the order in which people are to see them, then those that Argilla does not have."""
         where = [_HAS_MODEL] if query.model else []
         scores = "SELECT 1 FROM scores WHERE {0} AND scores.unit=rows.unit AND scores.position=rows.position"
@@ -446,14 +446,14 @@ def _sorted(group: Sequence[_Part], columns: str = "") -> str:
     return f"{' UNION ALL '.join(parts)} ORDER BY {key}unit, position"
 
 
-def _index_of(query: Wanted) -> str:
+def _index_of(query: RowQuery) -> str:
     """The index by which the rows are found that have the one thing that is asked of the row itself."""
     if query.mark or query.sample:
         return "rows_marked" if query.mark else "rows_sample"
     return "rows_said" if query.reviewer or query.reason else INDEXES.get(query.status, "")
 
 
-def _rated(query: Wanted) -> str:
+def _rated(query: RowQuery) -> str:
     """True of rows in which a response has the rating that is asked for."""
     aspect = " AND ratings.aspect=:aspect" if query.aspect else ""
     of_model = (
@@ -467,7 +467,7 @@ def _rated(query: Wanted) -> str:
     )
 
 
-def _of_row(run_id: str, query: Wanted, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _of_row(run_id: str, query: RowQuery, *, covers: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
     """What is asked of the row itself, with the values in it."""
     where = list[str]()
     values: dict[str, Any] = {}

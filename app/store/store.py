@@ -1,24 +1,25 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.workings`, `.rows`, `.ratings`, `.calls` (the memo), `.reviews`, `.quick`, `.settlements`, `.browse`, `.vectors`,
-`.forms`, `.recipes` and `.model_sets` are the nouns; app/store has one module for each, and library.py for the last two.
+`store.runs`, `.usage`, `.rows`, `.ratings`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`, `.local_verdicts`,
+`.row_search`, `.embeddings`, `.form_drafts`, `.recipes` and `.model_sets` are the nouns. app/store has a module for each, but
+for settlements, which stand with the verdicts, and for the last two, which are in library.py.
 """
 
 from pathlib import Path
 
-from app.store.call_cache import Calls
+from app.store.call_cache import CallCache
 from app.store.database import Database
 from app.store.embeddings import Vectors
-from app.store.form_drafts import Forms
+from app.store.form_drafts import FormDrafts
 from app.store.library import Library
-from app.store.local_verdicts import Quicks
-from app.store.pushes import Reviews
+from app.store.local_verdicts import LocalVerdicts
+from app.store.pushes import Pushes
 from app.store.ratings import Ratings
-from app.store.row_search import Browse
+from app.store.row_search import RowSearch
 from app.store.rows import Rows
 from app.store.runs import Runs
-from app.store.settlements import Settlements
-from app.store.usage import Workings
+from app.store.usage import UsageLog
+from app.store.verdicts import Settlements, Verdicts
 
 
 class Store:
@@ -27,16 +28,17 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.db = Database(folder / "claywright.db")
         self.runs = Runs(self.db)
-        self.workings = Workings(self.db)
+        self.usage = UsageLog(self.db)
         self.rows = Rows(self.db)
         self.ratings = Ratings(self.db)
-        self.calls = Calls(self.db)
-        self.reviews = Reviews(self.db)
-        self.quick = Quicks(self.db)
+        self.call_cache = CallCache(self.db)
+        self.pushes = Pushes(self.db)
+        self.verdicts = Verdicts(self.db)
+        self.local_verdicts = LocalVerdicts(self.db)
         self.settlements = Settlements(self.db)
-        self.forms = Forms(self.db)
-        self.browse = Browse(self.db)
-        self.vectors = Vectors(self.db)
+        self.form_drafts = FormDrafts(self.db)
+        self.row_search = RowSearch(self.db)
+        self.embeddings = Vectors(self.db)
         self.recipes = Library(self.db, "recipes")
         self.model_sets = Library(self.db, "model_sets")
 

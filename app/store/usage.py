@@ -45,7 +45,7 @@ class Usage:
     """True until it is over."""
 
 
-class Workings:
+class UsageLog:
     """`what` is "preview", "work", "rate" or "again"."""
 
     def __init__(self, db: Database) -> None:

@@ -41,7 +41,7 @@ LARGEST = 10_000_000
 FAULTS = (ClaywrightError, OSError, ValueError, sqlite3.Error)
 
 
-class Listening:
+class AutoPull:
     """A thread that pulls. `settings` gives those of now: another Argilla may be chosen while it runs."""
 
     def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
@@ -96,7 +96,7 @@ class Listening:
         settings = self.settings()
         if self._closed.is_set() or not (settings.argilla_url or services.local(settings).find(services.ARGILLA)):
             return
-        watched = self.store.reviews.newest_pushes(argilla.argilla_name(settings), called, WATCHED)
+        watched = self.store.pushes.newest_pushes(argilla.argilla_name(settings), called, WATCHED)
         if not watched and not settings.webhook:
             return
         where = argilla.argilla(settings, lambda message: None)
@@ -129,10 +129,10 @@ class Listening:
                 forget(server, webhook)
 
 
-class Ear:
+class WebhookRoute:
     """Takes Argilla's calls before anything else of the app sees them: they come from another host, and are signed."""
 
-    def __init__(self, app: Application, listening: Listening) -> None:
+    def __init__(self, app: Application, listening: AutoPull) -> None:
         self.app = app
         self.listening = listening
 

@@ -30,7 +30,7 @@ NO_RUN = "There is no run here yet: this makes one, of what the forms describe."
 
 
 @dataclass(frozen=True)
-class Way:
+class Snippet:
     """One command, the lines of Python that do the same ("" where there are none), and what is to know about them.
 
     `file` is the name of the recipe that both read, "" where they read none.
@@ -46,12 +46,12 @@ class Way:
         return shlex.join(self.words)
 
 
-def way(look: RunView, page: str) -> Way:
+def way(look: RunView, page: str) -> Snippet:
     """The command of a page, as the forms are now."""
     folder = look.state.settings.data
     data = None if folder == usual_data() else folder
     if page == "models":
-        return Way(
+        return Snippet(
             _claywright(data, "doctor"),
             notes=(
                 "It says which keys, services and Argilla are there. The models themselves are tried when a run begins.",
@@ -64,7 +64,7 @@ def way(look: RunView, page: str) -> Way:
     )
 
 
-def _run(look: RunView, data: Path | None, page: str) -> Way:
+def _run(look: RunView, data: Path | None, page: str) -> Snippet:
     """A run of the recipe, or, where it can't tell a difference, more of the run that is shown. Nothing is sent to Argilla."""
     recipe, old = look.wanted, look.recipe
     notes = [NO_RUN] if page != "generate" else []
@@ -73,12 +73,12 @@ def _run(look: RunView, data: Path | None, page: str) -> Way:
         if look.same and recipe is not None and recipe.rows not in (None, old.rows):
             arguments += ["--rows", str(recipe.rows)]
         note = f"It goes on with {look.run.name}, as this page would; what was made is not made again."
-        return Way(_claywright(data, *arguments), notes=(note, *notes, *_keys(_models(old))))
+        return Snippet(_claywright(data, *arguments), notes=(note, *notes, *_keys(_models(old))))
     if look.run is not None and page == "generate" and not look.same:
         notes.append("It begins a new run: the forms say something else than the run that is shown.")
     file = file_name(str(look.filled.get("name") or "dataset"))
     keys = _keys(_models(recipe)) if recipe is not None else ()
-    return Way(
+    return Snippet(
         _claywright(data, "run", file, "--no-push"),
         _python("run", [json.dumps(file)], data, "made = "),
         (*notes, *keys),
@@ -96,13 +96,13 @@ def _goes_on(look: RunView) -> bool:
     return {**current, "rows": 0, "name": ""} == {**new, "rows": 0, "name": ""}
 
 
-def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     notes = list(_keys([look.described("labeller") or recipe.labeller]))
     old, arguments, extra = recipe.rating or UltraFeedback(), ["rate", run], []
     try:
         judge = form_values.rating_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
+        return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     if judge.aspects != old.aspects:
         arguments += [word for aspect in judge.aspects for word in ("--aspect", aspect)]
     if judge.together != old.together:
@@ -117,20 +117,20 @@ def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
         notes.append("It rates with the labeller of the run's own recipe, not with the one on the page Models.")
     if judge != old:
         extra = [f"UltraFeedback({_settings(judge, UltraFeedback())})"]
-    return Way(
+    return Snippet(
         _claywright(data, *arguments),
         _python("rate", [json.dumps(run), *extra], data, more=("UltraFeedback",) if extra else ()),
         tuple(notes),
     )
 
 
-def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     back = f"What people said comes back with {shlex.join(_claywright(data, 'pull', run))}"
     arguments, notes, old = ["push", run], [back], recipe.review
     try:
         review = form_values.review_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
+        return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     for name in ("dataset", "workspace"):
         if getattr(review, name) != getattr(old, name):
             arguments += [f"--{name}", getattr(review, name)]
@@ -141,20 +141,20 @@ def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
     if any(getattr(review, name) != getattr(old, name) for name in others):
         notes.append("How rows are sent is as in the run's own recipe: sending them once from this page changes that.")
     named = [json.dumps(review.dataset)] if review.dataset != old.dataset else []
-    return Way(_claywright(data, *arguments), _python("push", [json.dumps(run), *named], data), tuple(notes))
+    return Snippet(_claywright(data, *arguments), _python("push", [json.dumps(run), *named], data), tuple(notes))
 
 
-def _agreement(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
-    return Way(_claywright(data, "agreement", run), _python("agreement", [json.dumps(run)], data))
+def _agreement(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
+    return Snippet(_claywright(data, "agreement", run), _python("agreement", [json.dumps(run)], data))
 
 
-def _export(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
+def _export(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     arguments, old = ["export", run], recipe.export
     kind = str(look.filled.get("export.kind"))
     try:
         to = form_values.export_of(look.filled)
     except FormError as error:
-        return Way(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
+        return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     arguments += ["--format", to.format]
     file = "" if kind in (HUB, ARGILLA) else f"{Path(file_name(recipe.name)).stem}.{kind}"
     if file:
@@ -179,7 +179,7 @@ def _export(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Way:
         python = _python("publish", [json.dumps(run), json.dumps(to.hub), *filter(None, [settings])], data)
     else:
         python = _python("export", [json.dumps(run), json.dumps(file), *filter(None, [settings])], data)
-    return Way(_claywright(data, *arguments), python, notes)
+    return Snippet(_claywright(data, *arguments), python, notes)
 
 
 def _claywright(data: Path | None, *arguments: str) -> tuple[str, ...]:

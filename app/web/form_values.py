@@ -1,6 +1,6 @@
 """What the page's forms hold, as a recipe and back. Pure: no page, no store.
 
-`Filled` is one flat mapping of names to plain values, as the forms' fields give them: "generator.model", "magpie.n_turns".
+`FormValues` is one flat mapping of names to plain values, as the forms' fields give them: "generator.model", "magpie.n_turns".
 Keys are never in it.
 """
 
@@ -23,7 +23,7 @@ from app.store.row_search import FILTERS
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
-from feedback.reviewed_row import Merging
+from feedback.reviewed_row import MergeRule
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -33,7 +33,7 @@ from tasks.settings import build
 from tasks.types import without_surrogates
 
 T = TypeVar("T")
-Filled = dict[str, Any]
+FormValues = dict[str, Any]
 ROLES = ("generator", "labeller")
 WITHOUT_ADDRESS = ("local", "scripted")
 """The presets that have no address and no key."""
@@ -136,9 +136,9 @@ def checked(name: str, value: Any) -> Any:
     raise FormError(name, "can't hold this.")
 
 
-def kept(filled: Mapping[str, Any], defaults: Filled) -> Filled:
+def kept(filled: Mapping[str, Any], defaults: FormValues) -> FormValues:
     """What was kept of the forms, without what no field can hold: names that are none, values of another kind than usual."""
-    usable: Filled = {}
+    usable: FormValues = {}
     for name, value in filled.items():
         if name in defaults and (value is None or defaults[name] is None or _kind(value) is _kind(defaults[name])):
             with contextlib.suppress(FormError, RecursionError):
@@ -151,9 +151,9 @@ def _kind(value: Any) -> type:
     return float if type(value) is int else list if isinstance(value, tuple) else type(value)
 
 
-def fill(recipe: Recipe) -> Filled:
+def fill(recipe: Recipe) -> FormValues:
     """The forms as they stand for a recipe."""
-    filled: Filled = {"name": recipe.name, "rows": recipe.rows, "seed": recipe.seed}
+    filled: FormValues = {"name": recipe.name, "rows": recipe.rows, "seed": recipe.seed}
     for role in ROLES:
         filled.update(prefixed(role, fill_model(getattr(recipe, role))))
     filled.update(prefixed("new", fill_model(ModelSpec(preset="openai"))))
@@ -201,7 +201,7 @@ def fill(recipe: Recipe) -> Filled:
     return filled
 
 
-def fill_model(spec: ModelSpec) -> Filled:
+def fill_model(spec: ModelSpec) -> FormValues:
     """A model's part of the forms."""
     key = spec.key_variable
     return {
@@ -235,7 +235,7 @@ def columns_of(task: Task) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*task.required_columns(), *task.optional_columns]))
 
 
-def task_of(filled: Filled) -> Task:
+def task_of(filled: FormValues) -> Task:
     """The task that is chosen. Raises FormError."""
     kind = filled.get("task.kind")
     if kind not in TASKS:
@@ -243,7 +243,7 @@ def task_of(filled: Filled) -> Task:
     return _part(TASKS[kind], part(filled, kind), "task", kind)
 
 
-def inputs_of(filled: Filled, task: Task) -> Inputs:
+def inputs_of(filled: FormValues, task: Task) -> Inputs:
     """The input that is named; pasted text counts when it has been kept as a file. Raises FormError."""
     if task.draws and not filled.get("inputs.drawn_from"):
         return Inputs()
@@ -284,13 +284,13 @@ def inputs_of(filled: Filled, task: Task) -> Inputs:
     return _part(Inputs, {**where, "columns": mapping, **others}, "inputs")
 
 
-def input_field(filled: Filled) -> str:
+def input_field(filled: FormValues) -> str:
     """The field that names the input, as its source is chosen."""
     source = str(filled.get("inputs.source"))
     return f"inputs.{INPUT_FIELDS.get(source, 'text')}"
 
 
-def of_input(filled: Filled, error: ClaywrightError) -> "FormError":
+def of_input(filled: FormValues, error: ClaywrightError) -> "FormError":
     """What is wrong with the input, at the column that is at fault or at the field that names the input."""
     at, column = input_field(filled), error.column if isinstance(error, InputError) else ""
     with contextlib.suppress(FormError):
@@ -300,29 +300,29 @@ def of_input(filled: Filled, error: ClaywrightError) -> "FormError":
     return FormError("inputs", str(error), at)
 
 
-def rating_of(filled: Filled) -> UltraFeedback:
+def rating_of(filled: FormValues) -> UltraFeedback:
     """The judge that is set up, whether it rates as rows are made or not. Raises FormError."""
     values = part(filled, "rating")
     return _part(UltraFeedback, {name: values[name] for name in RATING}, "rating")
 
 
-def review_of(filled: Filled) -> Review:
+def review_of(filled: FormValues) -> Review:
     """How rows are sent to Argilla. Raises FormError."""
     values = part(filled, "review")
     return _part(Review, {**values, "blind_audit": AUDITS.get(str(values.get("blind_audit")), "auto")}, "review")
 
 
-def budget_of(filled: Filled) -> Budget:
+def budget_of(filled: FormValues) -> Budget:
     """The most that work on a run may use. Raises FormError."""
     return _part(Budget, part(filled, "budget"), "budget")
 
 
-def merging_of(filled: Filled) -> Merging:
+def merging_of(filled: FormValues) -> MergeRule:
     """How several reviewers' verdicts become one. Raises FormError."""
-    return _part(Merging, part(filled, "merge"), "merge")
+    return _part(MergeRule, part(filled, "merge"), "merge")
 
 
-def embedder_of(filled: Filled) -> ModelSpec | None:
+def embedder_of(filled: FormValues) -> ModelSpec | None:
     """What makes vectors for "find similar"; None where no model is named. Raises FormError."""
     values = part(filled, "embedder")
     if not str(values.get("url") or "").strip() and not str(values.get("model") or "").strip():
@@ -330,7 +330,7 @@ def embedder_of(filled: Filled) -> ModelSpec | None:
     return model_of(values, "embedder")
 
 
-def export_of(filled: Filled) -> Export:
+def export_of(filled: FormValues) -> Export:
     """Which rows go out, in which format, to which dataset of the Hub or of Argilla; a file is another matter.
 
     Raises FormError.
@@ -345,7 +345,7 @@ def export_of(filled: Filled) -> Export:
         raise FormError(section, str(error), error.field) from error
 
 
-def recipe_from(filled: Filled) -> Recipe:
+def recipe_from(filled: FormValues) -> Recipe:
     """The recipe that the forms describe. Raises FormError."""
     try:
         return _together({name: make(filled) for name, make in MAKERS.items()}, filled)
@@ -355,7 +355,7 @@ def recipe_from(filled: Filled) -> Recipe:
         raise FormError("task", str(error)) from error
 
 
-def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
+def _together(parts: Mapping[str, Any], filled: FormValues) -> Recipe:
     """The recipe of these parts. Raises FormError."""
     try:
         return Recipe(**parts)
@@ -364,7 +364,7 @@ def _together(parts: Mapping[str, Any], filled: Filled) -> Recipe:
         raise FormError("task", message, input_field(filled) if error.setting == "inputs" else error.setting) from error
 
 
-def unusable(filled: Filled) -> dict[str, str]:
+def unusable(filled: FormValues) -> dict[str, str]:
     """What is wrong with what the fields hold, by field; not what is only missing, and not about models that are not used."""
     problems: dict[str, str] = {}
     parts: dict[str, Any] = {}
@@ -390,7 +390,7 @@ def unusable(filled: Filled) -> dict[str, str]:
     return problems
 
 
-def parts_from(filled: Filled, names: Iterable[str] | None = None) -> dict[str, Any]:
+def parts_from(filled: FormValues, names: Iterable[str] | None = None) -> dict[str, Any]:
     """The parts of a recipe that the forms describe, all or those of these names, without those that can't be used."""
     parts = {}
     for name in MAKERS if names is None else names:
@@ -399,7 +399,7 @@ def parts_from(filled: Filled, names: Iterable[str] | None = None) -> dict[str, 
     return parts
 
 
-def answers_of(filled: Filled) -> Answers | None:
+def answers_of(filled: FormValues) -> Answers | None:
     """How rows are answered; None where nothing is said of it. Raises FormError."""
     if not any(
         (filled.get("answers.n") is not None, filled.get("answers.system_prompt"), filled.get("answers.principles"))
@@ -409,13 +409,13 @@ def answers_of(filled: Filled) -> Answers | None:
     return _part(Answers, {**part(filled, "answers"), "n": number}, "answers")
 
 
-def responders_of(filled: Filled) -> tuple[ModelSpec, ...]:
+def responders_of(filled: FormValues) -> tuple[ModelSpec, ...]:
     """The models that answer, where those are not the generator. Raises FormError."""
     listed = filled.get("responders") or [] if filled.get("answers.by") == "others" else []
     return tuple(_part(ModelSpec, values, "responders") for values in listed)
 
 
-MAKERS: dict[str, Callable[[Filled], Any]] = {
+MAKERS: dict[str, Callable[[FormValues], Any]] = {
     "task": task_of,
     "answers": answers_of,
     "name": lambda filled: str(filled.get("name") or "").strip() or "dataset",
@@ -435,7 +435,7 @@ MAKERS: dict[str, Callable[[Filled], Any]] = {
 """Each part of a recipe from what the forms hold. In the order in which what is wrong is said."""
 
 
-def _whole(filled: Filled, name: str) -> int | None:
+def _whole(filled: FormValues, name: str) -> int | None:
     value = filled.get(name)
     if isinstance(value, float) and not math.isfinite(value):
         raise FormError("task", f"{name.capitalize()} must be a whole number.", name)
@@ -452,16 +452,16 @@ def fresh_name(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def differing(filled: Filled, from_: Filled) -> Filled:
+def differing(filled: FormValues, from_: FormValues) -> FormValues:
     """What the forms hold that is not in `from_`, or otherwise there."""
     return {name: value for name, value in filled.items() if name not in from_ or from_[name] != value}
 
 
-def prefixed(prefix: str, values: Mapping[str, Any]) -> Filled:
+def prefixed(prefix: str, values: Mapping[str, Any]) -> FormValues:
     return {f"{prefix}.{name}": value for name, value in values.items()}
 
 
-def part(filled: Mapping[str, Any], prefix: str) -> Filled:
+def part(filled: Mapping[str, Any], prefix: str) -> FormValues:
     """The values whose names begin with `prefix.`, without it."""
     return {short: filled[name] for name, short in _names_of_part(prefix, tuple(filled))}
 

@@ -22,7 +22,7 @@ from app.recipe import Recipe
 from app.review import argilla
 from app.review.pull import Pulled
 from app.review.push_plan import Sent
-from app.runs.runner import Execution, failure_text
+from app.runs.runner import RunExecutor, failure_text
 from app.services import Say
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
@@ -66,7 +66,7 @@ class Job:
     """The stage whose model is at fault, and the model's setting, as far as they can be told."""
     saying: str = ""
     total: int | None = None
-    execution: Execution | None = None
+    execution: RunExecutor | None = None
     pushed: Pushed = field(default_factory=Pushed)
     sent: Sent | None = None
     pulled: Pulled | None = None
@@ -80,7 +80,7 @@ class Job:
     began: float = field(default_factory=time.time)
     stopping: bool = False
 
-    def watch(self, execution: Execution, total: int | None) -> None:
+    def watch(self, execution: RunExecutor, total: int | None) -> None:
         self.execution, self.total = execution, total
         if self.stopping:
             execution.stop()

@@ -17,7 +17,7 @@ from app.errors import PageError
 from app.store.runs import Run
 from app.web import form_values
 from app.web.form_fields import Form
-from app.web.form_values import Filled
+from app.web.form_values import FormValues
 from app.web.html import fragments
 from app.web.state import AppState, RunView
 from app.web.tab_state import Part, TabState
@@ -38,7 +38,7 @@ class Act:
     state: AppState
     browser: str
     run_id: str
-    filled: Filled
+    filled: FormValues
     tab: TabState
     data: Mapping[str, Any] = field(default_factory=dict)
     extra: Sequence[Any] = ()
@@ -91,7 +91,7 @@ class Done:
     row: str | None = None
     offset: int | None = None
     page: str = ""
-    fill: Filled | None = None
+    fill: FormValues | None = None
     own: Part | None = None
     """The part of the action's page as it is to be, made from the one that the action was given."""
     toast: str = ""
@@ -151,7 +151,7 @@ class Board:
     shows: list[tuple[str, Any, Show]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
-    looked_at: tuple[Filled, dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    looked_at: tuple[FormValues, dict[str, str]] = field(default_factory=lambda: ({}, {}))
     """The forms that were looked at last, and what could not be used of them."""
 
     @property

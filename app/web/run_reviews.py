@@ -8,11 +8,12 @@ from app.config import Settings
 from app.recipe import Recipe
 from app.review import argilla
 from app.store.local_verdicts import Added
-from app.store.pushes import OWN, audit_of
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.store.store import Store
+from app.store.verdicts import OWN
 from feedback.argilla.dataset_settings import Review
+from feedback.stats.audit_sample import audit_of
 from feedback.types import Verdict
 
 
@@ -29,28 +30,28 @@ class RunReviews:
     def pushes(self) -> list[dict[str, Any]]:
         """What was sent to the Argilla of now, the newest first: id, server, dataset_id, dataset, workspace, created, ..."""
         server = argilla.argilla_name(self.settings)
-        return [push for push in self._store.reviews.pushes(self.run.id) if push["server"] == server]
+        return [push for push in self._store.pushes.of_run(self.run.id) if push["server"] == server]
 
     def waiting(self, review: Review) -> int:
         """How many answered rows are not in Argilla as they are now, in the dataset that a push would go to."""
         name = argilla.dataset_of(self._store, self.run, review)
-        return self._store.reviews.waiting(self.run.id, argilla.argilla_name(self.settings), name)
+        return self._store.pushes.waiting(self.run.id, argilla.argilla_name(self.settings), name)
 
     def sent(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that Argilla has, by any push."""
-        return self._store.reviews.were_sent(row_ids)
+        return self._store.pushes.were_sent(row_ids)
 
     def number_there(self, dataset_id: str, row_id: str) -> int | None:
         """The number of a row's record in a dataset of Argilla; None where it is not there."""
-        return self._store.reviews.number_there(self.run.id, dataset_id, row_id)
+        return self._store.pushes.number_there(self.run.id, dataset_id, row_id)
 
     def status_there(self, dataset_id: str, row_id: str) -> str:
         """The status in Argilla of a verdict that was given in the app; "" where there is none."""
-        return self._store.quick.status_there(row_id, dataset_id)
+        return self._store.local_verdicts.status_there(row_id, dataset_id)
 
     def order(self, row_id: str) -> list[int]:
         """The indices of a row's responses as its newest record shows them; [] where there is none."""
-        return self._store.reviews.arrangements([row_id]).get(row_id, [])
+        return self._store.pushes.arrangements([row_id]).get(row_id, [])
 
     # -- the audit
 
@@ -60,7 +61,7 @@ class RunReviews:
 
     def sealed_blind(self) -> bool | None:
         """Whether the audit that was sent is without ratings and rationales; None where nothing was sent."""
-        return self._store.reviews.sealed_blind(self.run.id)
+        return self._store.pushes.sealed_blind(self.run.id)
 
     def with_audit(self, recipe: Recipe, rows: int) -> Recipe:
         """The recipe with what its audit comes to for so many rows."""
@@ -68,51 +69,51 @@ class RunReviews:
 
     def samples(self) -> dict[str, tuple[int, int]]:
         """(rows sent, rows reviewed) of "audit" and "queue"."""
-        return self._store.reviews.samples(self.run.id)
+        return self._store.pushes.samples(self.run.id)
 
     def blind(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that were sealed as audit without suggestions."""
-        return self._store.reviews.blind_of(row_ids)
+        return self._store.pushes.blind_of(row_ids)
 
     def number_blind(self) -> int:
         """How many rows were sealed as audit without suggestions."""
-        return self._store.browse.blind(self.run.id)
+        return self._store.row_search.blind(self.run.id)
 
     def number_covered(self, person: str) -> int:
         """How many rows of the blind audit a person has not decided yet, so that their ratings are covered."""
-        return self._store.browse.covered(self.run.id, person)
+        return self._store.row_search.covered(self.run.id, person)
 
     # -- what people said
 
     def reviewers(self) -> list[str]:
         """Everybody who submitted an answer."""
-        return self._store.browse.reviewers(self.run.id)
+        return self._store.row_search.reviewers(self.run.id)
 
     def rows_by_reviewer(self) -> list[tuple[str, int]]:
         """(reviewer, how many rows they answered), the busiest first."""
-        return self._store.reviews.reviewers(self.run.id)
+        return self._store.verdicts.reviewers(self.run.id)
 
     def verdicts(self, row_id: str) -> list[Verdict]:
         """What each reviewer said last of a row."""
-        return self._store.reviews.verdicts([row_id])[row_id]
+        return self._store.verdicts.of([row_id])[row_id]
 
     def reasons(self) -> list[Reason]:
         """The reasons that reviewers ticked, with how many rows each has."""
-        return self._store.browse.reasons(self.run.id)
+        return self._store.row_search.reasons(self.run.id)
 
     def rejections(self) -> tuple[int, int, int]:
         """(rejections, rows that have one, rejections with a reason)."""
-        return self._store.browse.rejections(self.run.id)
+        return self._store.row_search.rejections(self.run.id)
 
     # -- verdicts given in the app
 
     def decided(self, row_ids: Collection[str], who: str) -> set[str]:
         """Those of the rows that somebody ever decided in the app, also where that was taken back since."""
-        return self._store.quick.decided(row_ids, who)
+        return self._store.local_verdicts.decided(row_ids, who)
 
     def answers(self, row_id: str, who: str) -> Mapping[str, Any]:
         """What somebody answered last of a row in the app, by question, with its status; empty for nothing."""
-        return self._store.quick.of(row_id, who)
+        return self._store.local_verdicts.of(row_id, who)
 
     def answer(
         self,
@@ -130,15 +131,15 @@ class RunReviews:
         `shown` are the texts that stood there before, by question; `suggested` the judge's ratings that were in sight,
         with `blind` none.
         """
-        self._store.quick.say(row_id, who, changes, shown, status=status, suggested=suggested, blind=blind)
+        self._store.local_verdicts.say(row_id, who, changes, shown, status=status, suggested=suggested, blind=blind)
 
     def decide_all(self, row_ids: Sequence[str], who: str, decision: str) -> list[Added]:
         """The same decision on several rows; rows that stand so already are left as they are, and not returned."""
-        return self._store.quick.decide_all(row_ids, who, decision)
+        return self._store.local_verdicts.decide_all(row_ids, who, decision)
 
     def take_back(self, added: Sequence[Added]) -> int:
         """Undoes `decide_all` for rows of which nobody said or changed anything since. Returns how many."""
-        return self._store.quick.take_back(added)
+        return self._store.local_verdicts.take_back(added)
 
     def settle(self, row_id: str, decision: str, who: str) -> None:
         """The row counts as that from now on, whatever its reviewers said. Raises RunError where it is settled already."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from app.review import reviewed_rows
 from app.runs import row_edits
-from app.store.row_search import Wanted
+from app.store.row_search import RowQuery
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import Rating
 from tasks.types import Row
 
@@ -56,11 +56,11 @@ class RunRows:
 
     # -- rows with everything that was said of them
 
-    def reviewed_page(self, offset: int, limit: int) -> list[Judged]:
+    def reviewed_page(self, offset: int, limit: int) -> list[ReviewedRow]:
         """Some of the kept rows in unit order, with ratings and verdicts."""
         return reviewed_rows.judged_page(self._store, self.run, offset, limit)
 
-    def reviewed(self, row_ids: list[str]) -> dict[str, Judged]:
+    def reviewed(self, row_ids: list[str]) -> dict[str, ReviewedRow]:
         """Rows with ratings and verdicts, by their ids."""
         return reviewed_rows.judged_of(self._store, self.run, row_ids)
 
@@ -74,29 +74,29 @@ class RunRows:
 
     # -- search
 
-    def count(self, query: Wanted) -> int:
+    def count(self, query: RowQuery) -> int:
         """How many kept rows fit."""
-        return self._store.browse.count(self.run.id, query, majority=self.majority)
+        return self._store.row_search.count(self.run.id, query, majority=self.majority)
 
-    def search(self, query: Wanted, offset: int, limit: int) -> list[str]:
+    def search(self, query: RowQuery, offset: int, limit: int) -> list[str]:
         """The ids of some of the rows that fit, in the order that is wanted."""
-        return self._store.browse.page(self.run.id, query, offset, limit, majority=self.majority)
+        return self._store.row_search.page(self.run.id, query, offset, limit, majority=self.majority)
 
-    def index_in(self, query: Wanted, row_id: str) -> int | None:
+    def index_in(self, query: RowQuery, row_id: str) -> int | None:
         """How many of the rows that fit come before the row; None where it does not fit."""
-        return self._store.browse.place(self.run.id, query, row_id, majority=self.majority)
+        return self._store.row_search.place(self.run.id, query, row_id, majority=self.majority)
 
-    def fitting(self, query: Wanted, row_ids: Sequence[str]) -> set[str]:
+    def fitting(self, query: RowQuery, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that fit."""
-        return self._store.browse.among(self.run.id, query, row_ids, majority=self.majority)
+        return self._store.row_search.among(self.run.id, query, row_ids, majority=self.majority)
 
     def aspects(self) -> list[str]:
         """The aspects by which rows were rated."""
-        return self._store.browse.aspects(self.run.id)
+        return self._store.row_search.aspects(self.run.id)
 
     def models(self) -> list[str]:
         """The models that wrote responses."""
-        return self._store.browse.models(self.run.id)
+        return self._store.row_search.models(self.run.id)
 
     # -- what did not become a row
 

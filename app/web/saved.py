@@ -12,7 +12,7 @@ from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
 from app.store.library import Kept, Library
 from app.store.store import Store
 from app.web import form_values
-from app.web.form_values import ROLES, TYPED, Filled, FormError
+from app.web.form_values import ROLES, TYPED, FormError, FormValues
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
@@ -22,7 +22,7 @@ FILES = (".toml", ".json")
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Saved:
     """The recipes and sets of models of a data folder. What is wrong is a SettingsError, with a sentence."""
 
     store: Store
@@ -57,11 +57,11 @@ class Shelf:
             number += 1
         return again
 
-    def keep_models(self, name: str, filled: Filled, *, replace: bool = False) -> bool:
+    def keep_models(self, name: str, filled: FormValues, *, replace: bool = False) -> bool:
         """The generator, the response models and the labeller that the forms describe, under a name."""
         return self.store.model_sets.keep(named(name), models_of(filled), replace=replace)
 
-    def models(self, name: str) -> Filled:
+    def models(self, name: str) -> FormValues:
         """What the forms hold for that set."""
         return fill_models(_found(self.store.model_sets, name, "set of models"))
 
@@ -93,7 +93,7 @@ def file_name(name: str) -> str:
     return (re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "recipe") + ".toml"
 
 
-def from_file(path: Path) -> tuple[Filled, str]:
+def from_file(path: Path) -> tuple[FormValues, str]:
     """What the forms hold for a recipe in a file, and a sentence about an input that is not here."""
     if path.suffix.lower() not in FILES:
         raise SettingsError(f"{path.name} is no recipe: its name should end in {' or '.join(FILES)}.")
@@ -110,14 +110,14 @@ def from_file(path: Path) -> tuple[Filled, str]:
     return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
 
 
-def models_of(filled: Filled) -> dict[str, Any]:
+def models_of(filled: FormValues) -> dict[str, Any]:
     """The models that the forms describe. Raises FormError."""
     specs = {role: changed(form_values.model_of(form_values.part(filled, role), role)) for role in ROLES}
     others = form_values.responders_of(filled)
     return {**specs, "responders": [changed(spec) for spec in others], "by": filled.get("answers.by")}
 
 
-def typed_keys(filled: Filled) -> bool:
+def typed_keys(filled: FormValues) -> bool:
     """True if a model of the forms works with a key that was typed, which nothing keeps."""
     if any(filled.get(f"{role}.key_env") == TYPED for role in ROLES):
         return True
@@ -127,9 +127,9 @@ def typed_keys(filled: Filled) -> bool:
         return False
 
 
-def fill_models(kept: Kept) -> Filled:
+def fill_models(kept: Kept) -> FormValues:
     """The roles as the forms hold them for a set."""
-    filled: Filled = {}
+    filled: FormValues = {}
     try:
         for role in ROLES:
             filled.update(

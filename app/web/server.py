@@ -27,11 +27,11 @@ from app.review.argilla import OPEN, signed_in
 from app.services import Say
 from app.store.store import Store
 from app.web import stats_tables
-from app.web.auto_pull import Ear, Listening
+from app.web.auto_pull import AutoPull, WebhookRoute
 from app.web.html import fragments
 from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
-from app.web.service_monitor import Standby
+from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             url = f"http://{HOST}:{listener.getsockname()[1]}"
             access = Access(settings.data)
             address = access.address(url)
-            standby = Standby(settings, say)
+            standby = ServiceMonitor(settings, say)
             jobs = Jobs(store, settings)
             state = AppState(store, settings, jobs, standby)
-            listening = Listening(store, lambda: state.settings)
+            listening = AutoPull(store, lambda: state.settings)
 
             def then() -> None:
                 standby.start()
@@ -164,18 +164,18 @@ def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def create(state: AppState, access: Access, listening: Listening | None = None) -> Application:
+def create(state: AppState, access: Access, listening: AutoPull | None = None) -> Application:
     """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
     return gated(routes(state), state, access, listening)
 
 
-def gated(app: Application, state: AppState, access: Access, listening: Listening | None = None) -> Application:
+def gated(app: Application, state: AppState, access: Access, listening: AutoPull | None = None) -> Application:
     """`app` for those who may use it."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     sign_in = (STATIC / "sign_in.html").read_text(encoding="utf-8")
     gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, state.uploads), access, sign_in), allowed_hosts=HOSTS)
-    return Headers(Ear(gate, listening) if listening else gate)
+    return Headers(WebhookRoute(gate, listening) if listening else gate)
 
 
 def routes(state: AppState) -> "FastAPI":

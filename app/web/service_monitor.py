@@ -17,7 +17,7 @@ ASKED = 5.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class ServiceStatus:
     """How a service is, in one word and, where there is more to say, a sentence. `url` is where it answers."""
 
     state: Literal["starting", "ready", "off"]
@@ -25,14 +25,14 @@ class Standing:
     url: str = ""
 
 
-class Standby:
+class ServiceMonitor:
     """Starts the model and Argilla (or asks the Argilla that the settings name) and keeps an eye on them."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self.settings = settings
         self.say = say
-        self.model = Standing("starting")
-        self.argilla = Standing("starting")
+        self.model = ServiceStatus("starting")
+        self.argilla = ServiceStatus("starting")
         self._said: dict[str, str] = {}
         self._closed = threading.Event()
         self._threads = [
@@ -66,7 +66,7 @@ class Standby:
             setattr(self, kind, status)
             self._closed.wait(LOOK_AGAIN if status.state == "off" else LOOK_EVERY)
 
-    def _tell(self, kind: str, status: Standing) -> None:
+    def _tell(self, kind: str, status: ServiceStatus) -> None:
         """Says once what a person at the terminal wants to know."""
         title = "Argilla" if kind == "argilla" else "The built-in model"
         message = f"{title} is at {status.url}" if status.state == "ready" else status.words
@@ -74,28 +74,28 @@ class Standby:
             self._said[kind] = message
             self.say(message)
 
-    def _look(self, kind: str) -> Standing:
+    def _look(self, kind: str) -> ServiceStatus:
         if kind == "argilla" and self.settings.argilla_url:
             return self._other_argilla()
         service = services.MODEL if kind == "model" else services.ARGILLA
         return self._local(service, kind)
 
-    def _local(self, service: Service, kind: str) -> Standing:
+    def _local(self, service: Service, kind: str) -> ServiceStatus:
         def say(message: str) -> None:
-            setattr(self, kind, Standing("starting", message))
+            setattr(self, kind, ServiceStatus("starting", message))
 
         try:
             running = services.local(self.settings).ensure(service, say)
         except ClaywrightError as error:
-            return Standing("off", str(error))
-        return Standing("ready", url=running.url)
+            return ServiceStatus("off", str(error))
+        return ServiceStatus("ready", url=running.url)
 
-    def _other_argilla(self) -> Standing:
+    def _other_argilla(self) -> ServiceStatus:
         url = self.settings.argilla_url
         if not self.settings.argilla_key:
-            return Standing("off", f"Argilla at {url} needs a key: set ARGILLA_API_KEY and start again.")
+            return ServiceStatus("off", f"Argilla at {url} needs a key: set ARGILLA_API_KEY and start again.")
         try:
             with Server(url, self.settings.argilla_key) as server:
-                return Standing("ready", url=server.url)
+                return ServiceStatus("ready", url=server.url)
         except ClaywrightError as error:
-            return Standing("off", str(error))
+            return ServiceStatus("off", str(error))

@@ -11,7 +11,7 @@ LONG, BELIEVED = 0.05, 3
 """An answer that took longer, in seconds, is not looked for again for so many times as long."""
 
 
-class Beside:
+class BackgroundCache:
     """Answers by name. One that is known is given until a newer one is there."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
 from app.runs import forecast, permissions, pricing, prompt_preview, run_recipes
 from app.runs.forecast import Forecast
-from app.runs.model_check import Trial, try_out
+from app.runs.model_check import ModelCheck, try_out
 from app.runs.new_runs import draft_run
 from app.runs.permissions import Need, Permissions
 from app.runs.prompt_preview import Prompt
@@ -40,14 +40,14 @@ from app.store.lease import at_work, standing
 from app.store.runs import Listed, Run, RunCounts
 from app.store.store import Store
 from app.web import form_values
-from app.web.form_values import TYPED, Filled, FormError
+from app.web.form_values import TYPED, FormError, FormValues
 from app.web.jobs import Job, Jobs
 from app.web.run_reviews import RunReviews, person_id
 from app.web.run_rows import RunRows
-from app.web.saved import Shelf
+from app.web.saved import Saved
 from app.web.security.access import Uploads
-from app.web.service_monitor import Standby, Standing
-from app.web.slow_queries import Beside
+from app.web.service_monitor import ServiceMonitor, ServiceStatus
+from app.web.slow_queries import BackgroundCache
 from app.web.stats import Find, T
 from app.web.tab_state import NEW_TAB, TabState
 from app.workspace import Workspace
@@ -78,9 +78,9 @@ class AppState:
     store: Store
     settings: Settings
     jobs: Jobs
-    standby: Standby
+    standby: ServiceMonitor
     ring: KeyRing = field(default_factory=KeyRing)
-    trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
+    trials: dict[tuple[str, str, str], ModelCheck] = field(default_factory=dict)
     """By browser, endpoint and the key's variable."""
     stops: dict[tuple[str, str, str], Callable[[], None]] = field(default_factory=dict)
     """What ends a trial that goes on."""
@@ -90,9 +90,9 @@ class AppState:
     """One for each list of models that is asked for."""
     chose_argilla: bool = False
     """True while rows go to an Argilla that was typed into the page."""
-    beside: Beside = field(default_factory=Beside)
+    beside: BackgroundCache = field(default_factory=BackgroundCache)
     uploads: Uploads = field(default_factory=Uploads)
-    _filled: dict[str, Filled] = field(default_factory=dict)
+    _filled: dict[str, FormValues] = field(default_factory=dict)
     _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
     _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
     """By run and settings: until when the answer is believed, the answer."""
@@ -105,19 +105,19 @@ class AppState:
     # -- what a browser has in its forms
 
     @cached_property
-    def usual(self) -> Filled:
+    def usual(self) -> FormValues:
         """What the forms hold at the beginning: as for the built-in example, and nobody's name."""
         return {**form_values.fill(example()), "reviewer.name": ""}
 
-    def filled(self, browser: str) -> Filled:
+    def filled(self, browser: str) -> FormValues:
         """What the browser's forms hold: as they were left, else as for the built-in example."""
         with self._filling:
             if browser not in self._filled:
                 defaults = self.usual
-                self._filled[browser] = {**defaults, **form_values.kept(self.store.forms.get(browser), defaults)}
+                self._filled[browser] = {**defaults, **form_values.kept(self.store.form_drafts.get(browser), defaults)}
             return self._filled[browser]
 
-    def keep(self, browser: str, changes: Filled) -> None:
+    def keep(self, browser: str, changes: FormValues) -> None:
         """Keeps what was changed in the forms. A key that was pasted where a variable's name belongs counts as typed."""
         with self._filling:
             before = self.filled(browser)
@@ -134,7 +134,7 @@ class AppState:
                 # what is looked for on Review lasts as long as the app
                 lasting = {name: value for name, value in filled.items() if not name.startswith("browse.")}
                 if form_values.differing(lasting, before):
-                    self.store.forms.keep(browser, lasting)
+                    self.store.form_drafts.keep(browser, lasting)
 
     def forget(self, browser: str, names: Collection[str]) -> None:
         """These fields are as at the beginning again, for they can't be shown as they were left."""
@@ -148,7 +148,7 @@ class AppState:
         """
         with self._filling:
             name = str(self.filled(browser).get("reviewer.name") or "")
-            if not name and not self.store.forms.reviewers():
+            if not name and not self.store.form_drafts.reviewers():
                 name = self.settings.owner
                 if deciding:
                     self.keep(browser, {"reviewer.name": name})
@@ -156,12 +156,12 @@ class AppState:
 
     def knows(self, browser: str) -> bool:
         """True for a browser whose forms were ever changed."""
-        return bool(self.store.forms.get(browser))
+        return bool(self.store.form_drafts.get(browser))
 
     def keys(self, browser: str) -> TypedKeys:
         return self.ring.of(browser)
 
-    def recipe(self, filled: Filled) -> Recipe:
+    def recipe(self, filled: FormValues) -> Recipe:
         """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
         described = form_values.recipe_from(self.with_input(filled))
         self.check_paths(described.inputs, permissions.models_of(described))
@@ -177,7 +177,7 @@ class AppState:
     def permissions(self) -> Permissions:
         return Permissions(self.settings.data)
 
-    def needs(self, browser: str, filled: Filled) -> list[Need]:
+    def needs(self, browser: str, filled: FormValues) -> list[Need]:
         """What the forms would send or read, as a recipe from elsewhere can fill them, and that nobody allowed yet."""
         roles = ("generator", "labeller", "embedder")
         described = form_values.parts_from(filled, [*roles, "responders", "inputs"])
@@ -188,7 +188,7 @@ class AppState:
         needs += [self.permissions.needed_path(path, None) for path in paths]
         return list(dict.fromkeys(filter(None, needs)))
 
-    def with_input(self, filled: Filled) -> Filled:
+    def with_input(self, filled: FormValues) -> FormValues:
         """The same with pasted text kept as a file, where it counts. Raises FormError."""
         task = form_values.task_of(filled)
         if task.draws or filled["inputs.source"] != "paste":
@@ -200,7 +200,7 @@ class AppState:
             raise form_values.of_input(filled, error) from error
         return {**filled, "inputs.path": str(path)}
 
-    def as_pasted(self, filled: Filled) -> Filled:
+    def as_pasted(self, filled: FormValues) -> FormValues:
         """The forms of a run, with pasted text where it was pasted rather than as the file that it is kept in."""
         path = Path(str(filled.get("inputs.path") or ""))
         if (
@@ -230,7 +230,7 @@ class AppState:
                 pass
         self.settings = self.jobs.settings = self.standby.settings = chosen
         self.chose_argilla = bool(url)
-        self.standby.argilla = Standing("starting")
+        self.standby.argilla = ServiceStatus("starting")
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
         """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
@@ -252,7 +252,7 @@ class AppState:
 
         return self.beside.ask(f"reviewers of {workspace} at {self.settings.argilla_url}", find, COUNT_WITHIN) or names
 
-    def with_records(self, filled: Filled, say: Say) -> Filled:
+    def with_records(self, filled: FormValues, say: Say) -> FormValues:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
         name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
         try:
@@ -263,11 +263,11 @@ class AppState:
         return {**filled, "inputs.snapshot": str(path)}
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> Saved:
         """What is kept under a name."""
-        return Shelf(self.store)
+        return Saved(self.store)
 
-    def with_run(self, filled: Filled) -> Filled:
+    def with_run(self, filled: FormValues) -> FormValues:
         """The same with the rows of another run kept as a file, as they are now. Raises FormError."""
         try:
             run = self.store.runs.get(str(filled["inputs.run"]))
@@ -331,11 +331,11 @@ class AppState:
         """The prompt that a recipe would send first; None for one that asks no model. Raises ClaywrightError, TimeoutError."""
         return prompt_preview.prompt(self.store, self.settings, recipe, lambda message: None, self.keys(browser))
 
-    async def try_out(self, spec: ModelSpec, browser: str, heard: Callable[[str], None]) -> Trial:
+    async def try_out(self, spec: ModelSpec, browser: str, heard: Callable[[str], None]) -> ModelCheck:
         """What a model can do, and one short answer of it, of which `heard` is given the text so far."""
         return await try_out(spec, self.store, self.settings, lambda message: None, self.keys(browser), heard)
 
-    def begin(self, filled: Filled, run_id: str) -> tuple[Run, Recipe]:
+    def begin(self, filled: FormValues, run_id: str) -> tuple[Run, Recipe]:
         """The run to work for what the forms say: the draft that is there if it makes the same rows, else a new one.
 
         Raises FormError, InputError and their kinds.
@@ -429,7 +429,7 @@ class RunView:
 
     state: AppState
     browser: str
-    filled: Filled
+    filled: FormValues
     run: Run | None
     job: Job | None
     tab: TabState
@@ -557,7 +557,7 @@ class RunView:
         except FormError:
             return None
 
-    def trial(self, spec: ModelSpec) -> Trial | None:
+    def trial(self, spec: ModelSpec) -> ModelCheck | None:
         """What came of this browser's last trial of that model."""
         return self.state.trials.get((self.browser, spec.identity, spec.key_variable))
 

@@ -67,8 +67,8 @@ COUNTED = (
 
 def spent(store: Store, run: Run, working: dict[tuple[str, str], Tally] | None = None) -> list[tuple[str, str, Tally]]:
     """(what for, model, what its calls took), with those of the job at work; last what was spent before it was told apart."""
-    workings = [w for w in store.workings.all(run.id) if working is None or not w.open]
-    spending = store.workings.spent(run.id, ended=working is not None)
+    workings = [w for w in store.usage.all(run.id) if working is None or not w.open]
+    spending = store.usage.spent(run.id, ended=working is not None)
     total = added(*(Tally(**{name: getattr(w, name) for name in COUNTED if hasattr(w, name)}) for w in workings))
     apart = added(*spending.values())
     earlier = Tally(*(max(0, getattr(total, name) - getattr(apart, name)) for name in _names()))

@@ -216,7 +216,7 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "reviewers": lambda state, run: of_reviewers(_agreement(state, run)),
     "cost": lambda state, run: of_cost(spent(state, run), _prices(run)),
     "dropped": lambda state, run: of_drops(state.store.runs.drop_reasons(run.id)),
-    "reasons": lambda state, run: of_reasons(state.store.browse.reasons(run.id)),
+    "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
     "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
 }
 """By the name that a download has."""

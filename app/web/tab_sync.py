@@ -83,9 +83,9 @@ class Tab:
     """Hashes of the properties that each part was sent with, by the part's number."""
     sent: tuple[Any, ...] = ()
     """The run, the page and the seconds between two polls as they were last sent."""
-    sent_fields: dict[int, form_values.Filled] = field(default_factory=dict)
+    sent_fields: dict[int, form_values.FormValues] = field(default_factory=dict)
     """What the fields held at each of the last versions."""
-    last_chosen: form_values.Filled = field(default_factory=dict)
+    last_chosen: form_values.FormValues = field(default_factory=dict)
     """What each field held when its own action last ran: leaving a field is no choice."""
     actions_begun: int = 0
     problems_of: int = 0
@@ -123,7 +123,7 @@ class Tab:
             self.sent_fields[number] = {name: value for name, value in values.items() if name not in self.dirty_fields}
         self.dirty_fields = set()
 
-    def typed_since(self, filled: form_values.Filled, base_version: float) -> form_values.Filled:
+    def typed_since(self, filled: form_values.FormValues, base_version: float) -> form_values.FormValues:
         """What a person changed in the fields since that version; from now on the tab is known to hold it."""
         base = self.sent_fields[int(base_version)]
         changes = form_values.differing(filled, base)
@@ -204,7 +204,7 @@ class TabSync:
     # -- what a tab is given
 
     def update(
-        self, tab: Tab, browser: str, base_version: float, base: form_values.Filled | None = None
+        self, tab: Tab, browser: str, base_version: float, base: form_values.FormValues | None = None
     ) -> dict[Any, Any]:
         """What differs from what the tab has: parts of the header and the page, and fields. Only under the tab's lock.
 
@@ -236,7 +236,7 @@ class TabSync:
                 fresh[number] = hashes
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
         tab.sent_parts.update(fresh)  # only now: where a part fails, all are shown another time
-        new: form_values.Filled = {}
+        new: form_values.FormValues = {}
         field_values = {name: look.filled[name] for name in self.board.form.fields}
         if base_fields is not None:
             new = form_values.differing(field_values, base_fields)
@@ -357,7 +357,7 @@ class TabSync:
         return changed
 
     def change(
-        self, run: str, page: str, base_version: float, request: gr.Request, filled: form_values.Filled
+        self, run: str, page: str, base_version: float, request: gr.Request, filled: form_values.FormValues
     ) -> dict[Any, Any]:
         """Fields were changed: that is kept, and what depends on them is shown anew."""
         browser = browser_of(request)
@@ -375,10 +375,10 @@ class TabSync:
             return self.update(tab, browser, base_version)
 
     def checked(
-        self, tab: Tab, changes: form_values.Filled, base_version: float
-    ) -> tuple[form_values.Filled, dict[str, str]]:
+        self, tab: Tab, changes: form_values.FormValues, base_version: float
+    ) -> tuple[form_values.FormValues, dict[str, str]]:
         """(what can be kept of it, what is wrong with the rest, by field). A field that holds the rest is shown as it was."""
-        good: form_values.Filled = {}
+        good: form_values.FormValues = {}
         problems: dict[str, str] = {}
         for name, value in changes.items():
             try:
@@ -431,7 +431,7 @@ class TabSync:
         tab: Tab,
         browser: str,
         base_version: float,
-        shown: form_values.Filled,
+        shown: form_values.FormValues,
         extra: Sequence[Any],
         data: Any,
     ) -> dict[Any, Any]:

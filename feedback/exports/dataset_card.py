@@ -15,7 +15,7 @@ from feedback.exports.record_formats import Line
 from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
 from feedback.rating_origins import left_out
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")
@@ -55,7 +55,7 @@ class Summary:
     unknown: int = 0
     """Ratings that people only accepted as suggested; those among them of which it is not known."""
 
-    def add(self, judged: Judged, lines: Sequence[Line]) -> None:
+    def add(self, judged: ReviewedRow, lines: Sequence[Line]) -> None:
         self.rows += 1
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None

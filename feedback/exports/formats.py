@@ -23,11 +23,11 @@ from feedback.exports.record_formats import (
     sft,
     sharegpt,
 )
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 
 Columns = Mapping[str, Any]
 """The type of each column: str, int, float, bool, [type] for a list, {name: type} for a record. Any but a list can be empty."""
-Lines = Callable[[Judged, Rule], Iterator[Line]]
+Lines = Callable[[ReviewedRow, Rule], Iterator[Line]]
 CHAT = [{"role": str, "content": str}]
 THINKING_CHAT = [{"role": str, "content": str, "reasoning_content": str}]
 CALL = {"id": str, "type": str, "function": {"name": str, "arguments": str}}

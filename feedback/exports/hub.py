@@ -23,7 +23,7 @@ from feedback.exports.record_formats import Line
 from feedback.exports.selection import Export, Gathered, Say, gathered
 from feedback.exports.train_test_split import TEST, TRAIN
 from feedback.exports.writers import parquet
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -76,7 +76,7 @@ class There:
         return [(m.group(), m.group(2), int(m.group(3))) for m in matches if m is not None and m.group(1) == form]
 
 
-def publish(rows: Iterable[Judged], to: Export, about: Facts, say: Say) -> Published:
+def publish(rows: Iterable[ReviewedRow], to: Export, about: Facts, say: Say) -> Published:
     """Adds the rows to the dataset `to.hub`, which is made where there is none.
 
     The token is that of HF_TOKEN or of `hf auth login`. Raises ExportError and its kinds; then the dataset is as it was,

@@ -14,7 +14,7 @@ and 3.
 
 from dataclasses import dataclass
 
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pair:
     because: str
 
 
-def best(judged: Judged) -> Best | None:
+def best(judged: ReviewedRow) -> Best | None:
     """None for a row without responses."""
     if (correction := judged.corrected_response()) is not None:
         return Best(*correction, corrected=True)
@@ -55,7 +55,7 @@ def best(judged: Judged) -> Best | None:
     return Best(judged.row.responses[places[0]].text, places[0], corrected=False) if places else None
 
 
-def in_order(judged: Judged) -> list[int]:
+def in_order(judged: ReviewedRow) -> list[int]:
     """The indexes of all responses from best to worst, those that nobody rated last."""
     places = range(len(judged.row.responses))
     if ranks := ranked(judged):
@@ -63,13 +63,13 @@ def in_order(judged: Judged) -> list[int]:
     return sorted(places, key=lambda k: -(judged.score(k) or 0.0))
 
 
-def ranked(judged: Judged) -> list[float]:
+def ranked(judged: ReviewedRow) -> list[float]:
     """People's mean rank of each response; empty unless they ranked them all."""
     ranks = [judged.ranked_by_people(k) for k in range(len(judged.row.responses))]
     return [rank for rank in ranks if rank is not None] if None not in ranks else []
 
 
-def pair(judged: Judged, rule: Rule) -> Pair | None:
+def pair(judged: ReviewedRow, rule: Rule) -> Pair | None:
     """The pair of a row: the best against the worst text that the rule tells apart; None where it tells none apart."""
     top, responses = best(judged), judged.row.responses
     if top is None:
@@ -84,7 +84,7 @@ def pair(judged: Judged, rule: Rule) -> Pair | None:
     return None
 
 
-def better(judged: Judged, response: int, other: int, rule: Rule) -> str:
+def better(judged: ReviewedRow, response: int, other: int, rule: Rule) -> str:
     """Why a response is better than another, in words; "" where it is not, or not by the margin."""
     if ranks := ranked(judged):
         return "ranked higher by people" if ranks[response] < ranks[other] else ""

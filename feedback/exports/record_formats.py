@@ -11,7 +11,7 @@ from typing import Any
 from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, ranked
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_origins import NOT_KNOWN
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import judgements
 from tasks.answering import INSTRUCTING
 from tasks.response_flags import marks
@@ -37,7 +37,7 @@ HIGH, LOW = 4.0, 2.0
 """From which rating on a response is good without a decision of people, and up to which one it is bad."""
 
 
-def provenance(judged: Judged, run: str, task: str) -> Line:
+def provenance(judged: ReviewedRow, run: str, task: str) -> Line:
     """Where a line comes from and who let it through. `reviewed` is False for a row that nobody has finished with."""
     return {
         "row_id": judged.row.id,
@@ -53,14 +53,14 @@ def provenance(judged: Judged, run: str, task: str) -> Line:
     }
 
 
-def sft(judged: Judged, rule: Rule) -> Iterator[Line]:
+def sft(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`messages` that end with the best response."""
     if (top := best(judged)) is not None:
         messages, _ = _conversation(judged, rule)
         yield {"messages": [*messages, *_completion(judged, top, rule)], **_tools(judged), **_answered(judged, top)}
 
 
-def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
+def prompt_completion(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """The same as `prompt` and `completion`."""
     if (top := best(judged)) is not None:
         messages, _ = _conversation(judged, rule)
@@ -69,7 +69,7 @@ def prompt_completion(judged: Judged, rule: Rule) -> Iterator[Line]:
         }  # fmt: skip
 
 
-def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
+def preference(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt`, `chosen`, `rejected`, where two texts can be told apart (feedback/exports/preference_pairs.py)."""
     if (preference_pair := pair(judged, rule)) is None:
         return
@@ -90,7 +90,7 @@ def preference(judged: Judged, rule: Rule) -> Iterator[Line]:
     }
 
 
-def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
+def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt`, `completion` and `label`, a line for each response of which is known whether it is good or bad.
 
     Approved row: its best (or corrected) text is good, any other text rated 2 or less is bad. A correction alone does not
@@ -127,7 +127,7 @@ def kto(judged: Judged, rule: Rule) -> Iterator[Line]:
             yield line(response.text, index, True, f"rated high by {who}")
 
 
-def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
+def reward(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`messages` and `score`, 1 to 5, a line for each response that was rated."""
     messages, changed = _conversation(judged, rule)
     for index, response in enumerate(judged.row.responses):
@@ -144,7 +144,7 @@ def reward(judged: Judged, rule: Rule) -> Iterator[Line]:
             }
 
 
-def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
+def ranking(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt` and `responses` from best to worst, with `ranks` (1 for the best; equals share one) and `scores`.
 
     A corrected text comes first, without a score. Responses that nobody rated or ranked are left out, equal texts come once.
@@ -181,7 +181,7 @@ def ranking(judged: Judged, rule: Rule) -> Iterator[Line]:
         }  # fmt: skip
 
 
-def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
+def grpo(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
     messages, changed = _conversation(judged, rule)
     top = best(judged)
@@ -194,13 +194,13 @@ def grpo(judged: Judged, rule: Rule) -> Iterator[Line]:
     }
 
 
-def plain(judged: Judged, rule: Rule) -> Iterator[Line]:
+def plain(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`instruction` and `response` as two texts, with `system_prompt`; nothing for a talk of several turns."""
     for instruction, response, system, line in _single(judged, rule):
         yield {"instruction": instruction, "response": response, "system_prompt": system, **line}
 
 
-def alpaca(judged: Judged, rule: Rule) -> Iterator[Line]:
+def alpaca(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`instruction`, `input` (empty: it is in the instruction), `output`, `system`; nothing for a talk of several turns."""
     for instruction, response, system, line in _single(judged, rule):
         yield {"instruction": instruction, "input": "", "output": response, "system": system or "", **line}
@@ -210,7 +210,7 @@ SPEAKERS = {"system": "system", "developer": "system", "user": "human", "assista
 ASKING, SPEAKING = ("human", "observation"), ("gpt", "function_call")
 
 
-def sharegpt(judged: Judged, rule: Rule) -> Iterator[Line]:
+def sharegpt(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`conversations` of `from` (system, human, gpt; function_call and observation for tools) and `value`.
 
     As LLaMA-Factory reads it (data/converter.py, SharegptDatasetConverter): after the system prompt what a person or a tool
@@ -247,7 +247,7 @@ def _call(call: Any) -> Line:
     return {**function, "arguments": arguments}
 
 
-def raw(judged: Judged, rule: Rule) -> Iterator[Line]:
+def raw(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
     row = judged.row
     messages, changed = judged.messages()
@@ -295,7 +295,7 @@ def _moment(text: str) -> str:
         return text
 
 
-def _conversation(judged: Judged, rule: Rule) -> tuple[list[Line], bool]:
+def _conversation(judged: ReviewedRow, rule: Rule) -> tuple[list[Line], bool]:
     """(the messages as trainers take them, whether a reviewer corrected the instruction). Raises NotWritten.
 
     Chat templates know one system prompt, at the beginning and under that name, and no turn that says nothing. Those of Gemma
@@ -322,7 +322,7 @@ def _conversation(judged: Judged, rule: Rule) -> tuple[list[Line], bool]:
     return written, changed
 
 
-def _tools(judged: Judged) -> Line:
+def _tools(judged: ReviewedRow) -> Line:
     """The column of tools, of a row that has some: a list as JSON. Raises NotWritten."""
     if not (tools := judged.row.origin.get("tools")):
         return {}
@@ -339,7 +339,7 @@ def _from_json(text: Any) -> Any:
         return None
 
 
-def _completion(judged: Judged, response: Best, rule: Rule) -> list[Line]:
+def _completion(judged: ReviewedRow, response: Best, rule: Rule) -> list[Line]:
     """A response as a message; with its thoughts where those are wanted. A text that a reviewer wrote has none."""
     message: Line = {"role": "assistant", "content": response.text}
     if rule.reasoning:
@@ -347,7 +347,7 @@ def _completion(judged: Judged, response: Best, rule: Rule) -> list[Line]:
     return [message]
 
 
-def _answered(judged: Judged, top: Best) -> Line:
+def _answered(judged: ReviewedRow, top: Best) -> Line:
     """The columns ANSWERED."""
     return {
         "model": judged.row.responses[top.place].model,
@@ -359,7 +359,7 @@ def _answered(judged: Judged, top: Best) -> Line:
     }
 
 
-def _single(judged: Judged, rule: Rule) -> Iterator[tuple[str, str, str | None, Line]]:
+def _single(judged: ReviewedRow, rule: Rule) -> Iterator[tuple[str, str, str | None, Line]]:
     """(instruction, response, system prompt, the rest of the line) of a talk of one turn."""
     for line in sft(judged, rule):
         *system, question, answer = line.pop("messages")

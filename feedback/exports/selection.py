@@ -33,7 +33,7 @@ from feedback.exports.writers import (
     remove_beyond,
     write,
 )
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -148,7 +148,7 @@ class Export:
     def rule(self) -> Rule:
         return Rule(self.margin, self.original_pairs, self.reasoning)
 
-    def takes(self, judged: Judged) -> bool:
+    def takes(self, judged: ReviewedRow) -> bool:
         """Whether a row is to go out."""
         decision = judged.decision
         decided = decision in DECISIONS[self.decision or "approved"] or self._as_bad(judged)
@@ -158,18 +158,18 @@ class Export:
             return False
         return self.least_rating is None or self._as_bad(judged) or _good(judged, self.least_rating)
 
-    def _as_bad(self, judged: Judged) -> bool:
+    def _as_bad(self, judged: ReviewedRow) -> bool:
         """True for a row that the format takes because it was rejected."""
         return judged.decision == "reject" and self.form.rejected and not self.decision
 
 
-def _good(judged: Judged, least: float) -> bool:
+def _good(judged: ReviewedRow, least: float) -> bool:
     """Whether the best response is rated so high; a reviewer's own text always is."""
     top = best(judged)
     return top is not None and (top.corrected or (judged.score(top.place) or 0.0) >= least)
 
 
-Seen = Callable[[Judged, list[Line]], None]
+Seen = Callable[[ReviewedRow, list[Line]], None]
 Say = Callable[[str], None]
 
 
@@ -186,8 +186,8 @@ class Passed:
 
 
 def lines(
-    rows: Iterable[Judged], to: Export, run: str, task: str, passed: Passed
-) -> Iterator[tuple[Judged, list[Line]]]:
+    rows: Iterable[ReviewedRow], to: Export, run: str, task: str, passed: Passed
+) -> Iterator[tuple[ReviewedRow, list[Line]]]:
     """Each row that goes out, with its lines, in the order of `rows`. What does not is counted in `passed`."""
     known = Novelty(to.similarity) if to.similarity is not None else None
     for judged in rows:
@@ -243,7 +243,7 @@ class Gathered:
 
 @contextmanager
 def gathered(
-    rows: Iterable[Judged], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None,
+    rows: Iterable[ReviewedRow], to: Export, run: str, task: str, folder: Path | None = None, seen: Seen | None = None,
     say: Say = lambda message: None,
 ) -> Iterator[Gathered]:  # fmt: skip
     """The lines of an export of all `rows` of a run, kept in `folder` meanwhile; `seen` is told of each row that goes out.
@@ -254,7 +254,7 @@ def gathered(
         collected = Gathered(spool, to, Sides(to.seed, to.test_share))
         names: list[str] = []  # of each line, what it is shuffled by
 
-        def counted() -> Iterator[Judged]:
+        def counted() -> Iterator[ReviewedRow]:
             for judged in rows:
                 collected.sides.add(judged.row)
                 yield judged
@@ -326,7 +326,7 @@ class Exported:
 
 
 def export(
-    rows: Iterable[Judged],
+    rows: Iterable[ReviewedRow],
     to: Export,
     path: Path,
     run: str,

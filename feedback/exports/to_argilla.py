@@ -11,7 +11,7 @@ from feedback.argilla.push import target
 from feedback.exports.formats import CHAT
 from feedback.exports.record_formats import Line
 from feedback.exports.selection import Export, Passed, lines
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from tasks.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Finished:
 
 
 def write(
-    server: Server, name: str, workspace: str, rows: Iterable[Judged], to: Export, run: str, task: str,
+    server: Server, name: str, workspace: str, rows: Iterable[ReviewedRow], to: Export, run: str, task: str,
     watch: Callable[[Finished], None] = lambda done: None,
 ) -> Finished:  # fmt: skip
     """Writes the rows that `to` takes into the dataset `name`, which is made where it is not there. A line is one record
@@ -97,7 +97,7 @@ def _settings(to: Export) -> "rg.Settings":
     )
 
 
-def _records(rows: Iterable[tuple[Judged, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
+def _records(rows: Iterable[tuple[ReviewedRow, list[Line]]], to: Export) -> Iterator[dict[str, Any]]:
     columns = to.form.columns
     for _, row_lines in rows:
         for line in row_lines:

@@ -15,7 +15,7 @@ from typing import Any
 
 from feedback.rating_origins import left_out
 from feedback.rating_summary import KEEP, kept, rounded
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.stats.measures import VALUES, Measure, alpha_between, difference, share, weighted_kappa
 from feedback.types import Verdict
 
@@ -84,7 +84,7 @@ class _Compared:
     pairs: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
-def agreement(rows: Iterable[Judged], aspects: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
+def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
     """The measures of audit rows. Holds numbers only, not the rows.
 
     A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
@@ -155,7 +155,7 @@ def agreement(rows: Iterable[Judged], aspects: Sequence[str] | None = None, per_
     )
 
 
-def labelled(judged: Judged) -> dict[str, dict[int, float]]:
+def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
     """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
     ratings: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for rating in judged.ratings:
@@ -170,7 +170,7 @@ def labelled(judged: Judged) -> dict[str, dict[int, float]]:
 
 
 def _compare(
-    comparison: _Compared, judged: Judged, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
+    comparison: _Compared, judged: ReviewedRow, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
 ) -> None:
     """Adds what people said of one row. The labeller's decision is the rating of its best response: it keeps what is good."""
     keeps = kept(judged.row, judged.ratings, aspect) if aspect else rounded(max(opinions.values())) >= KEEP

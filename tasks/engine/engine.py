@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from tasks.engine.budget import Account, Budget
 from tasks.engine.rate_limits import Limiter
-from tasks.engine.retries import ATTEMPTS, BACKOFF, Asked, Served, Tally
+from tasks.engine.retries import ATTEMPTS, BACKOFF, EndpointClient, Request, Tally
 from tasks.engine.stop_event import Halt
 from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
 from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
@@ -66,7 +66,7 @@ class Engine:
     writing: dict[bytes, tuple[Kind, str]] = field(default_factory=dict)
     """The texts so far of the calls in flight, in the order in which they began."""
     _halt: Halt = field(default_factory=Halt)
-    _served: dict[str, Served] = field(default_factory=dict)
+    _served: dict[str, EndpointClient] = field(default_factory=dict)
     _gates: dict[str, Limiter] = field(default_factory=dict)
     _endpoints: dict[int, Endpoint] = field(default_factory=dict)
     _in_flight: "dict[bytes, asyncio.Future[Completion]]" = field(default_factory=dict)
@@ -163,7 +163,7 @@ class Engine:
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
             on_text = partial(self._heard, key, kind) if self.watched else None
-            request = Asked(kind, body, draw, stage, len(text), on_text)
+            request = Request(kind, body, draw, stage, len(text), on_text)
             answering = self._serve(endpoint).answer(endpoint, request, tally, partial(self._keep, call))
             running = self._in_flight[key] = asyncio.ensure_future(answering)
             running.add_done_callback(lambda _: (self._in_flight.pop(key, None), self.writing.pop(key, None)))
@@ -188,7 +188,7 @@ class Engine:
     def _heard(self, key: bytes, kind: Kind, text: str) -> None:
         self.writing[key] = kind, text
 
-    def _serve(self, endpoint: Endpoint) -> Served:
+    def _serve(self, endpoint: Endpoint) -> EndpointClient:
         known = self._served.get(endpoint.identity)
         if known is None or id(endpoint) not in self._endpoints:
             twins = (other for other in self._endpoints.values() if other.identity == endpoint.identity)
@@ -196,7 +196,9 @@ class Engine:
             self._endpoints[id(endpoint)] = endpoint
             gate = self._gates.setdefault(endpoint.limits.address, Limiter())
             gate.widen(endpoint.limits.concurrency)
-            known = self._served.setdefault(endpoint.identity, Served(gate, self._halt, self.account, self.backoff))
+            known = self._served.setdefault(
+                endpoint.identity, EndpointClient(gate, self._halt, self.account, self.backoff)
+            )
             known.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
         return known
 

@@ -15,7 +15,7 @@ LOOK_AGAIN = 1.0
 
 
 @dataclass
-class Lane:
+class FairQueue:
     """Those who wait for a place and have one, of one stage and model. `most` have one at the same time."""
 
     most: int
@@ -35,7 +35,7 @@ class Limiter:
         self.widest = float(widest)
         self.width = float(widest)
         self.inside = 0
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, FairQueue] = {}
         self._closed_until = 0.0
         self._halved = 0.0
         self._was = 0.0
@@ -48,15 +48,15 @@ class Limiter:
             self.widest = float(widest)
             self._admit()
 
-    def place(self, lane: str, most: int) -> "Place":
+    def place(self, lane: str, most: int) -> "Slot":
         """A place in a lane, as a context: entering waits for it."""
         known = self._lanes.get(lane)
         if known is None:
-            known = self._lanes[lane] = Lane(most)
+            known = self._lanes[lane] = FairQueue(most)
         known.most = most
-        return Place(self, known)
+        return Slot(self, known)
 
-    async def enter(self, lane: Lane) -> None:
+    async def enter(self, lane: FairQueue) -> None:
         if self.inside < int(self.width) and lane.inside < lane.most and not lane.waiting:
             self.inside += 1
             lane.inside += 1
@@ -68,7 +68,7 @@ class Limiter:
             self.leave(lane)
             raise
 
-    async def _turn(self, lane: Lane) -> None:
+    async def _turn(self, lane: FairQueue) -> None:
         """Waits in line for a place, which whoever leaves hands over."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         lane.waiting.append(turn)
@@ -88,7 +88,7 @@ class Limiter:
             except TimeoutError:
                 continue
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: FairQueue) -> None:
         self.inside -= 1
         lane.inside -= 1
         self._admit()
@@ -142,11 +142,11 @@ class Limiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """A place in the lane of a limiter."""
 
     limiter: Limiter
-    lane: Lane
+    lane: FairQueue
 
     async def __aenter__(self) -> None:
         await self.limiter.enter(self.lane)
@@ -157,7 +157,7 @@ class Place:
         self.limiter.leave(self.lane)
 
 
-class Pace:
+class RateLimiter:
     """Requests and tokens a minute: in no sixty seconds more than were given, evenly spread, as providers count seconds.
 
     Requests follow the generic cell rate algorithm (ITU-T I.371), tokens a bucket that fills while it is used; tokens that a

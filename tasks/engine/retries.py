@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.engine.budget import Account, Use
-from tasks.engine.rate_limits import LOOK_AGAIN, Limiter, Pace
+from tasks.engine.rate_limits import LOOK_AGAIN, Limiter, RateLimiter
 from tasks.engine.stop_event import Halt
 from tasks.errors import (
     BudgetSpent,
@@ -72,7 +72,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A call: what is sent, for which stage, and the length of its body in bytes."""
 
     kind: Kind
@@ -100,7 +100,7 @@ class Asked:
 
 
 @dataclass
-class Tries:
+class Attempts:
     """What became of a call so far: how often it failed, and how often while others were answered and while none was."""
 
     answers: int
@@ -119,14 +119,14 @@ class Tries:
 
 
 @dataclass
-class Served:
+class EndpointClient:
     """A model's limits, and what became of its calls. `gate` is shared with other models at the same address."""
 
     gate: Limiter
     halt: Halt
     account: Account
     backoff: float = BACKOFF
-    pace: Pace = field(default_factory=Pace)
+    pace: RateLimiter = field(default_factory=RateLimiter)
     answers: int = 0
     outages: int = 0
     """Those that are over."""
@@ -150,10 +150,10 @@ class Served:
         return f"No answer since {since:%H:%M:%S}. {self._last_failure} Trying again until {until:%H:%M}."
 
     async def answer(
-        self, endpoint: Endpoint, request: Asked, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
+        self, endpoint: Endpoint, request: Request, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
     ) -> Completion:
         """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
-        tries = Tries(self.answers)
+        tries = Attempts(self.answers)
         lane = f"{request.stage} {endpoint.identity}"
         while True:
             held = await self._set_aside(endpoint, request)
@@ -196,7 +196,7 @@ class Served:
             tries.count(self.answers)
             await self._bear(endpoint, request.kind, failure, tries, sent)
 
-    async def _set_aside(self, endpoint: Endpoint, request: Asked) -> Use:
+    async def _set_aside(self, endpoint: Endpoint, request: Request) -> Use:
         self._go_on()
         try:
             return await self.account.reserve(endpoint.name, request.prompt_tokens, request.completion_tokens)
@@ -205,7 +205,7 @@ class Served:
             raise
 
     def _use(
-        self, held: Use, endpoint: Endpoint, request: Asked, tally: Tally, prompt: int | None, completion: int | None
+        self, held: Use, endpoint: Endpoint, request: Request, tally: Tally, prompt: int | None, completion: int | None
     ) -> None:
         """Counts what a call took; the most that it can have taken, where the endpoint did not say."""
         if prompt is None or completion is None:
@@ -221,7 +221,7 @@ class Served:
         if self.halt.on:
             raise Stopped("Stopped before this call was sent.")
 
-    def _answered(self, request: Asked, answer: Completion) -> None:
+    def _answered(self, request: Request, answer: Completion) -> None:
         if self.failing_since is not None and time.monotonic() - self.failing_since > WORTH_TELLING:
             self.outages += 1
         self.answers, self.failing_since = self.answers + 1, None
@@ -229,7 +229,7 @@ class Served:
         if answer.prompt_tokens is not None and answer.completion_tokens is not None:
             self.pace.used(request.tokens, answer.prompt_tokens + answer.completion_tokens)
 
-    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Tries, sent: float) -> None:
+    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Attempts, sent: float) -> None:
         """Waits before the next try, or raises where there is none."""
         now = time.monotonic()
         away = isinstance(failure, Overloaded | Unreachable)
@@ -279,17 +279,17 @@ class Served:
     async def _answers_at_all(self, endpoint: Endpoint, kind: Kind) -> bool:
         """Whether the endpoint answers the smallest of questions. Those who ask at the same time ask once."""
         if self._knocking is None or self._knocking.done():
-            self._knocking = asyncio.ensure_future(_knock(endpoint, kind))
+            self._knocking = asyncio.ensure_future(_ping(endpoint, kind))
         return await asyncio.shield(self._knocking)
 
 
-async def _sent(endpoint: Endpoint, request: Asked) -> Completion:
+async def _sent(endpoint: Endpoint, request: Request) -> Completion:
     if request.heard is not None and isinstance(endpoint, Streaming):
         return await endpoint.stream(request.kind, request.body, request.draw, request.heard)
     return await endpoint.send(request.kind, request.body, request.draw)
 
 
-async def _knock(endpoint: Endpoint, kind: Kind) -> bool:
+async def _ping(endpoint: Endpoint, kind: Kind) -> bool:
     body = endpoint.request(
         kind, "Hello" if kind == "complete" else [{"role": "user", "content": "Hello"}], {"max_tokens": 1}
     )

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app import recipe
 from app.review import reviewed_rows
 from app.store import rating_index
-from app.store.row_search import Wanted
+from app.store.row_search import RowQuery
 from app.store.store import Store
 from feedback.types import Verdict
 
@@ -89,15 +89,15 @@ def review(folder: Path) -> None:
     """Sends the rows of the run, a fifth of them as a blind audit; two people decide a fifth of all, and tick a reason."""
     with Store(folder) as store:
         ids = [r["id"] for r in store.db.all("SELECT id FROM rows WHERE run='big' ORDER BY id")]
-        push = store.reviews.begin_push("big", "here", "d", "d", "w", 1, "")
-        store.reviews.plan(push, {row: random.Random(row).uniform(-2, 2) for row in ids}, blind_audit=True)
+        push = store.pushes.begin_push("big", "here", "d", "d", "w", 1, "")
+        store.pushes.plan(push, {row: random.Random(row).uniform(-2, 2) for row in ids}, blind_audit=True)
         for at in range(0, len(ids), 10_000):
-            store.reviews.keep_sent(push, [(row, "h", {}) for row in ids[at : at + 10_000]], "2026-01-02")
+            store.pushes.keep_sent(push, [(row, "h", {}) for row in ids[at : at + 10_000]], "2026-01-02")
         for name in ("ann", "ben"):
             decided = random.Random(name).sample(ids, len(ids) // 5)
             for at in range(0, len(decided), 10_000):
                 said = [_verdict(row, name) for row in decided[at : at + 10_000]]
-                store.reviews.keep_verdicts("d", said)
+                store.verdicts.keep("d", said)
 
 
 def _verdict(row: str, name: str) -> Verdict:
@@ -112,7 +112,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _look(folder: Path, wanted: Wanted) -> tuple[int, float, float, float]:
+def _look(folder: Path, wanted: RowQuery) -> tuple[int, float, float, float]:
     """(rows found, seconds to count them, for their first page, for their last one)"""
     with Store(folder) as store:
         run = store.runs.get("big")
@@ -121,14 +121,14 @@ def _look(folder: Path, wanted: Wanted) -> tuple[int, float, float, float]:
             if wanted.everything:
                 reviewed_rows.judged_page(store, run, offset, 10)
             else:
-                reviewed_rows.judged_of(store, run, store.browse.page(run.id, wanted, offset, 10))
+                reviewed_rows.judged_of(store, run, store.row_search.page(run.id, wanted, offset, 10))
 
         if wanted.everything:
             counted = seconds(lambda: store.runs.counts(run.id))
             found = store.runs.counts(run.id).made
         else:
-            counted = seconds(lambda: store.browse.count(run.id, wanted))
-            found = store.browse.count(run.id, wanted)
+            counted = seconds(lambda: store.row_search.count(run.id, wanted))
+            found = store.row_search.count(run.id, wanted)
         return found, counted, seconds(lambda: page(0)), seconds(lambda: page(max(found - 10, 0)))
 
 
@@ -137,34 +137,34 @@ def main() -> None:
     if not (folder / "claywright.db").exists():
         print(f"made in {seconds(lambda: fill(folder, rows)):.0f} s", file=sys.stderr)
     wanted = {
-        "all rows": Wanted(),
-        "lowest under one aspect": Wanted(aspect="helpfulness", rating="low"),
-        "ratings missing": Wanted(rating="missing"),
-        "responses apart": Wanted(aspect="helpfulness", spread="far"),
-        "lowest first": Wanted(order="lowest"),
-        "a model": Wanted(model="model-1"),
-        "status: not sent": Wanted(status="unsent"),
-        "a word that is rare": Wanted(text="question 77777"),
-        "a word that is everywhere": Wanted(text="river"),
-        "all of it": Wanted(
+        "all rows": RowQuery(),
+        "lowest under one aspect": RowQuery(aspect="helpfulness", rating="low"),
+        "ratings missing": RowQuery(rating="missing"),
+        "responses apart": RowQuery(aspect="helpfulness", spread="far"),
+        "lowest first": RowQuery(order="lowest"),
+        "a model": RowQuery(model="model-1"),
+        "status: not sent": RowQuery(status="unsent"),
+        "a word that is rare": RowQuery(text="question 77777"),
+        "a word that is everywhere": RowQuery(text="river"),
+        "all of it": RowQuery(
             text="bread", aspect="honesty", rating="high", model="model-0", status="unsent", order="apart"
         ),
     }
     reviewed = {
-        "as in the queue": Wanted(order="queue", person="app:me"),
-        "as in the queue, lowest under 2.5": Wanted(order="queue", rating="low", person="app:me"),
-        "as in the queue, ratings missing": Wanted(order="queue", rating="missing", person="app:me"),
-        "as in the queue, rejected": Wanted(order="queue", status="reject", person="app:me"),
-        "as in the queue, a word that is everywhere": Wanted(order="queue", text="river", person="app:me"),
-        "lowest first, with a blind audit": Wanted(order="lowest", person="app:me"),
-        "lowest under one aspect, with a blind audit": Wanted(aspect="helpfulness", rating="low", person="app:me"),
-        "a model, with a blind audit": Wanted(model="model-1", person="app:me"),
-        "waiting": Wanted(status="waiting", person="app:me"),
-        "audit": Wanted(sample="audit", person="app:me"),
-        "cut off": Wanted(mark="cut off", person="app:me"),
-        "a reviewer": Wanted(reviewer="ann", person="app:me"),
-        "a reason": Wanted(reason="reject harmful", person="app:me"),
-        "corrected": Wanted(status="corrected", person="app:me"),
+        "as in the queue": RowQuery(order="queue", person="app:me"),
+        "as in the queue, lowest under 2.5": RowQuery(order="queue", rating="low", person="app:me"),
+        "as in the queue, ratings missing": RowQuery(order="queue", rating="missing", person="app:me"),
+        "as in the queue, rejected": RowQuery(order="queue", status="reject", person="app:me"),
+        "as in the queue, a word that is everywhere": RowQuery(order="queue", text="river", person="app:me"),
+        "lowest first, with a blind audit": RowQuery(order="lowest", person="app:me"),
+        "lowest under one aspect, with a blind audit": RowQuery(aspect="helpfulness", rating="low", person="app:me"),
+        "a model, with a blind audit": RowQuery(model="model-1", person="app:me"),
+        "waiting": RowQuery(status="waiting", person="app:me"),
+        "audit": RowQuery(sample="audit", person="app:me"),
+        "cut off": RowQuery(mark="cut off", person="app:me"),
+        "a reviewer": RowQuery(reviewer="ann", person="app:me"),
+        "a reason": RowQuery(reason="reject harmful", person="app:me"),
+        "corrected": RowQuery(status="corrected", person="app:me"),
     }
     print(f"| {rows:,} rows | found | counted | first page | last page |\n| --- | ---: | ---: | ---: | ---: |")
     for asked in (wanted, reviewed):

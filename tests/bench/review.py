@@ -21,8 +21,8 @@ from app import services, workflow
 from app.config import Settings
 from app.review import argilla
 from app.review.argilla import Argilla
-from app.store.pushes import OWN
 from app.store.store import Store
+from app.store.verdicts import OWN
 from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
 from tests.make_runs import made_of, with_run
 
@@ -100,7 +100,7 @@ def main(rows: int) -> None:
             with Store(here.data) as store:
                 for responses in (1, 5):
                     ids = [row.id for row in store.rows.page(f"bench-{responses}", 0, rows + 1)]
-                    verdicts = [verdict for each in store.reviews.verdicts(ids).values() for verdict in each]
+                    verdicts = [verdict for each in store.verdicts.of(ids).values() for verdict in each]
                     given = [len(verdict.ratings) for verdict in verdicts if verdict.reviewer_id.startswith(OWN)]
                     assert given == [responses] * rows, f"ratings that arrived: {given}"
         chromium.close()

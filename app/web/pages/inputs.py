@@ -184,7 +184,7 @@ def _options(look: RunView) -> tuple[str, ...]:
     return _of_upload(look.filled) if _from(look, "upload") else ()
 
 
-def _of_upload(filled: form_values.Filled) -> tuple[str, ...]:
+def _of_upload(filled: form_values.FormValues) -> tuple[str, ...]:
     of = ending(str(filled["inputs.path"] or ""))
     if of in SPREADSHEETS:
         return ("sheet", "header")
@@ -305,7 +305,7 @@ def examine(act: Act) -> Done:
     return _examined(act, act.state.with_input(filled))
 
 
-def _examined(act: Act, filled: form_values.Filled, left: Sequence[str] = ()) -> Done:
+def _examined(act: Act, filled: form_values.FormValues, left: Sequence[str] = ()) -> Done:
     task = form_values.task_of(filled)
     blank = {f"inputs.column{k}": "" for k in range(SLOTS)}
     source = form_values.inputs_of({**filled, **blank}, task)

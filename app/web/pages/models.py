@@ -15,7 +15,7 @@ import gradio as gr
 from app import recipe
 from app.api_keys import key_variables
 from app.review import argilla as review_argilla
-from app.runs.model_check import Trial, list_models
+from app.runs.model_check import ModelCheck, list_models
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
@@ -51,7 +51,7 @@ AT_ONCE = 0.3
 """Seconds for which what a test brings is waited for before the page shows that it goes on."""
 PRICES = ["prompt_price", "completion_price"]
 SAME = "Same as the generator"
-UNPRICED: form_values.Filled = dict.fromkeys(PRICES)
+UNPRICED: form_values.FormValues = dict.fromkeys(PRICES)
 SAMPLING = ["temperature", "top_p", "max_tokens", "concurrency", "extra"]
 TITLES = {
     "generator": ("Generator", "Writes instructions and questions"),
@@ -273,7 +273,7 @@ def take_generators(act: Act, role: str) -> Done:
     return Done(fill=filled, toast=f"{what} are those of the generator.")
 
 
-def _usual(role: str, preset: str) -> form_values.Filled:
+def _usual(role: str, preset: str) -> form_values.FormValues:
     """What the fields of a model hold where nobody changed them: those of the example for the built-in model."""
     example = recipe.example()
     built_in = example.labeller if role == "labeller" else example.generator
@@ -301,7 +301,7 @@ def key_chosen(act: Act, role: str) -> Done:
 # -- keys and trials
 
 
-def _trial(look: RunView, role: str) -> Trial | None:
+def _trial(look: RunView, role: str) -> ModelCheck | None:
     spec = look.described(role)
     return look.trial(spec) if spec else None
 
@@ -322,7 +322,7 @@ def _listed_at(browser: str, spec: ModelSpec) -> tuple[str, str, str]:
     return browser, spec.address, spec.key_variable
 
 
-def _list(act: Act, filled: form_values.Filled, role: str) -> None:
+def _list(act: Act, filled: form_values.FormValues, role: str) -> None:
     """Asks beside the page which models there are at the address of a role."""
     try:
         spec = form_values.model_of(form_values.part(filled, role), role)
@@ -393,7 +393,7 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     state = act.state
     different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
 
-    pending = {trial_key: Trial(asking=True) for trial_key in different}
+    pending = {trial_key: ModelCheck(asking=True) for trial_key in different}
 
     async def try_one(trial_key: tuple[str, str, str], spec: ModelSpec) -> None:
         def heard(text: str) -> None:
@@ -422,7 +422,7 @@ def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
             for trial_key in different:
                 if trial_key in state.trials and state.trials[trial_key].asking:
-                    state.trials[trial_key] = Trial(trouble=f"The test broke off: {error}. Press Test once more.")
+                    state.trials[trial_key] = ModelCheck(trouble=f"The test broke off: {error}. Press Test once more.")
 
     state.trials.update(pending)
     asking = threading.Thread(target=work, name="trial", daemon=True)
@@ -543,7 +543,7 @@ def _probe(look: RunView, role: str) -> str:
     )
 
 
-def _seconds(trial: Trial) -> str:
+def _seconds(trial: ModelCheck) -> str:
     return f"{time.monotonic() - trial.began:.0f} s"
 
 

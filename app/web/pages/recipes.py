@@ -211,7 +211,7 @@ def open_file(act: Act) -> Done:
     return _opened(act, filled, f"The forms are as {path.name} says. {more}".strip())
 
 
-def _opened(act: Act, filled: form_values.Filled, message: str) -> Done:
+def _opened(act: Act, filled: form_values.FormValues, message: str) -> Done:
     own = replace(act.tab.drawer, panel="", confirmation=confirm.CALM)
     return Done(fill={**act.filled, **filled}, own=own, toast=f"{message} What stood there before is replaced.")
 

@@ -14,7 +14,7 @@ from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
 from feedback.response_order import letter
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.stats.text_diff import word_changes
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, RATED, Verdict
 
@@ -30,7 +30,7 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def opinions(look: RunView, judged: Judged) -> str:
+def opinions(look: RunView, judged: ReviewedRow) -> str:
     """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
         return ""
@@ -43,7 +43,7 @@ def opinions(look: RunView, judged: Judged) -> str:
     )
 
 
-def settled_pill(judged: Judged) -> str:
+def settled_pill(judged: ReviewedRow) -> str:
     """How the row stands where somebody settled it; "" where nobody did."""
     if (settled := judged.settled) is None:
         return ""
@@ -51,7 +51,7 @@ def settled_pill(judged: Judged) -> str:
     return fragments.pill(f"{word} · settled by {person_name(settled.who)}", tone)
 
 
-def _outcome(judged: Judged) -> str:
+def _outcome(judged: ReviewedRow) -> str:
     """The outcome where reviewers are several or came to nothing, and how that was settled or can be."""
     row, settled = judged.row.id, judged.settled
     votes: list[str] = [review.decision for review in judged.submitted if review.decision]
@@ -75,7 +75,7 @@ def _outcome(judged: Judged) -> str:
     )
 
 
-def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
+def _opinion(judged: ReviewedRow, review: Verdict, letters: Letters) -> str:
     if review.status == "submitted":
         pill = fragments.pill(*DECIDED[review.decision]) if review.decision else fragments.pill("no decision")
     else:
@@ -90,7 +90,7 @@ def _opinion(judged: Judged, review: Verdict, letters: Letters) -> str:
     return f"<li><header><b>{t(person_name(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
 
 
-def _answers(judged: Judged, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:
+def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:
     """(what was answered, the answer as HTML) of everything but the decision."""
     if ratings := [_rating(review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
         yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
@@ -127,7 +127,7 @@ def _ranking(ranks: dict[int, int], letters: Letters) -> str:
     return ", ".join(" = ".join(levels[rank]) for rank in sorted(levels))
 
 
-def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
+def _as_shown(judged: ReviewedRow, review: Verdict, question: str) -> bool:
     """True where a text is as it stood there: the labeller's reasons, or what was to be corrected."""
     known = [review.shown.get(question)]
     if question == CORRECTED_INSTRUCTION:
@@ -137,7 +137,7 @@ def _as_shown(judged: Judged, review: Verdict, question: str) -> bool:
     return review.answers[question] in known
 
 
-def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> str:
+def _asked(judged: ReviewedRow, review: Verdict, question: str, letters: Letters) -> str:
     """The name of a question on the page."""
     if question == CORRECTED_INSTRUCTION:
         return "Instruction, corrected"
@@ -150,7 +150,7 @@ def _asked(judged: Judged, review: Verdict, question: str, letters: Letters) -> 
     return fragments.sentence(question.replace("-", " "))
 
 
-def _text(judged: Judged, review: Verdict, question: str, answer: str) -> str:
+def _text(judged: ReviewedRow, review: Verdict, question: str, answer: str) -> str:
     """A text as it is; a correction with what it took away and what it put there."""
     before, of = review.shown.get(question), review.correction_of
     if question == CORRECTED_INSTRUCTION and before is None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, Wanted
+from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, RowQuery
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
@@ -168,7 +168,7 @@ def samples(look: RunView) -> Any:
 # -- what is asked for
 
 
-def wanted(look: RunView) -> Wanted:
+def wanted(look: RunView) -> RowQuery:
     """What the fields ask for; what the run does not have counts for nothing."""
     fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
     known: dict[str, Collection[str]] = {
@@ -185,7 +185,7 @@ def wanted(look: RunView) -> Wanted:
     if not fields["order"] and look.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
-    return Wanted(**cast(Any, fields), person=look.person)
+    return RowQuery(**cast(Any, fields), person=look.person)
 
 
 def chosen(look: RunView) -> list[str]:

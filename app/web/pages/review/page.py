@@ -18,7 +18,7 @@ from app.web.pages.review.rows import beside, rows
 from app.web.state import RunView
 from app.web.tab_state import ReviewPart
 from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
-from feedback.reviewed_row import Merging
+from feedback.reviewed_row import MergeRule
 
 MOST_ROWS = 10**9
 SETTINGS = {"review", "merge", "embedder", "argilla", "reviewers"}
@@ -54,7 +54,7 @@ def build(board: Board) -> None:
                 _similar(board)
                 board.part(shape)
             with gr.Accordion("How verdicts are merged", open=False, elem_classes=["more", "card", "how"]):
-                add_fields(board.form, "merge", Merging)
+                add_fields(board.form, "merge", MergeRule)
                 for name in ("merge.decision", "merge.text"):
                     board.changes(name, merge)
             reviewers.build(board)

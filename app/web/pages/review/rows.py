@@ -10,7 +10,7 @@ from app.web.html.fragments import attrs, t
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
 from app.web.state import RunView, person_name
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import Rating
 from tasks.columns.conversations import readable
 from tasks.response_flags import marks
@@ -51,7 +51,7 @@ def beside(look: RunView, row_id: str, by: int) -> str:
     return ids[0] if ids else ""
 
 
-def shown(look: RunView) -> tuple[list[Judged], int, int]:
+def shown(look: RunView) -> tuple[list[ReviewedRow], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
     query, row = filters.wanted(look), look.tab.row
     offset = look.tab.offset
@@ -72,7 +72,7 @@ def shown(look: RunView) -> tuple[list[Judged], int, int]:
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
-def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
+def _chosen(look: RunView, page: list[ReviewedRow]) -> ReviewedRow | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
     row = look.tab.row
     chosen = next((judged for judged in page if judged.row.id == row), None)
@@ -82,7 +82,7 @@ def _chosen(look: RunView, page: list[Judged]) -> Judged | None:
 
 
 def _list(
-    look: RunView, page: list[Judged], chosen: Judged, offset: int, total: int, numbers: Mapping[str, int]
+    look: RunView, page: list[ReviewedRow], chosen: ReviewedRow, offset: int, total: int, numbers: Mapping[str, int]
 ) -> str:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.reviews.sent(ids), verdict.hidden(look, ids)
@@ -103,18 +103,18 @@ def _turn(label: str, sign: str, offset: int, *, able: bool) -> str:
     return f'<button type="button" aria-label="{label}" {attrs(act="page", offset=offset)} {disabled}>{sign}</button>'
 
 
-def _step(judged: Judged, by: int, *, able: bool) -> str:
+def _step(judged: ReviewedRow, by: int, *, able: bool) -> str:
     label, sign, key = ("Row before", "‹", "k") if by < 0 else ("Next row", "›", "j")
     disabled = "" if able else "disabled"
     data = attrs(act="step", row=judged.row.id, by=by, key=key)
     return f'<button type="button" class="step" aria-label="{label}" title="{label} ({key})" {data} {disabled}>{sign}</button>'
 
 
-def _means(judged: Judged) -> list[float | None]:
+def _means(judged: ReviewedRow) -> list[float | None]:
     return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
-def _entry(look: RunView, judged: Judged, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
+def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
     marks = "".join(f'<i class="{fragments.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
@@ -134,7 +134,7 @@ def _entry(look: RunView, judged: Judged, number: int, here: bool, sent: bool, h
     )
 
 
-def _status(judged: Judged, sent: bool) -> str:
+def _status(judged: ReviewedRow, sent: bool) -> str:
     if settled := decisions.settled_pill(judged):
         return settled
     deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
@@ -152,7 +152,7 @@ def _status(judged: Judged, sent: bool) -> str:
     return fragments.pill("waiting", "info") if sent else fragments.pill("not sent")
 
 
-def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
+def _detail(look: RunView, judged: ReviewedRow, number: int, turns: str) -> str:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.tab.review.raw == judged.row.id
@@ -191,7 +191,7 @@ def _detail(look: RunView, judged: Judged, number: int, turns: str) -> str:
     )
 
 
-def _response(judged: Judged, index: int, letter: str, stars: str, raw: bool) -> str:
+def _response(judged: ReviewedRow, index: int, letter: str, stars: str, raw: bool) -> str:
     response = judged.row.responses[index]
     by_aspect: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:

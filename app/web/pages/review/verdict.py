@@ -19,7 +19,7 @@ from app.web.tab_state import Correction, Draft, ReviewPart
 from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
 from feedback.response_order import letter, slots
-from feedback.reviewed_row import Judged
+from feedback.reviewed_row import ReviewedRow
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, sendable
 from tasks.errors import SettingsError
 from tasks.types import Row
@@ -119,7 +119,7 @@ def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
     return blind - look.reviews.decided(blind, name_of(look)) if blind else blind
 
 
-def covered(judged: Judged) -> Judged:
+def covered(judged: ReviewedRow) -> ReviewedRow:
     """A row without what the labeller and other people said of it, and without who wrote its responses."""
     responses = tuple(replace(r, model=HIDDEN, principle="") for r in judged.row.responses)
     return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
@@ -137,13 +137,13 @@ def letter_of(look: RunView, row_id: str, index: int) -> str:
     return letter(order.index(index) if index in order else index)
 
 
-def corrected(look: RunView, judged: Judged) -> int:
+def corrected(look: RunView, judged: ReviewedRow) -> int:
     """Which response is being corrected."""
     correction = look.tab.review.correcting
     return correction.index if correction is not None and 0 <= correction.index < len(judged.row.responses) else 0
 
 
-def _judged(look: RunView, row_id: str) -> Judged | None:
+def _judged(look: RunView, row_id: str) -> ReviewedRow | None:
     by_id = look.rows.reviewed([row_id]) if look.run is not None else {}
     judged = by_id.get(row_id)
     return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
@@ -155,7 +155,7 @@ def _begun(look: RunView) -> tuple[str, str]:
     return (correction.instruction, correction.response) if correction is not None else ("", "")
 
 
-def _to_correct(look: RunView, judged: Judged, focus: int | None) -> int:
+def _to_correct(look: RunView, judged: ReviewedRow, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best."""
     verdicts = look.reviews.verdicts(judged.row.id)
@@ -246,20 +246,20 @@ def _name_of(look: RunView) -> str:
     return f"Response{suffix}, {judged.row.responses[of].model}"
 
 
-def _as_corrected(judged: Judged, of: int) -> tuple[str, str]:
+def _as_corrected(judged: ReviewedRow, of: int) -> tuple[str, str]:
     """(the instruction, the response at `of`) as they stand, with what was corrected before."""
     corrected = judged.corrected_response()
     own = corrected[0] if corrected is not None and corrected[1] == of else _texts(judged, of)[1]
     return judged.corrected_instruction() or judged.row.instruction, own
 
 
-def _texts(judged: Judged, of: int) -> tuple[str, str]:
+def _texts(judged: ReviewedRow, of: int) -> tuple[str, str]:
     """(the instruction, the response at `of`) as the row has them."""
     responses = judged.row.responses
     return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
-def bar(look: RunView, judged: Judged) -> str:
+def bar(look: RunView, judged: ReviewedRow) -> str:
     """The buttons under a row, with their keys; what was decided here is pressed."""
     answers = look.reviews.answers(judged.row.id, name_of(look))
     buttons = "".join(
@@ -291,7 +291,7 @@ def _switch(name: str, label: str) -> str:
     return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
 
 
-def stars(look: RunView, judged: Judged, index: int) -> str:
+def stars(look: RunView, judged: ReviewedRow, index: int) -> str:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
     rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
