@@ -91,7 +91,7 @@ Say = Callable[[str], None]
 
 
 class LocalServices:
-    """The local services of one data folder, and which of them this process started. Safe to use from any thread.
+    """The local services of one data folder, and which of them this process started.
 
     `local` gives the one of this process: what starts a service and what stops it are to be the same.
     """

@@ -2,8 +2,8 @@
 
     start -> preview -> generate -> (redraw, rate) -> push -> people review in Argilla -> pull -> export, publish, archive
 
-Each verb works on a run, which is a recipe and what was made by it, all of it in the store; it can be called again after any
-kind of end, and goes on where it stopped. Where a step's work is done is what its verb imports:
+A run is a recipe and what was made by it, all of it in the store. Each verb but `start` can be called again after any kind of end,
+and goes on where it stopped. Where a step's work is done is what its verb imports:
 
     runs/     new_runs, run_work   units of the input become rows, rows get responses, responses get ratings
     review/   push_plan, pull      which rows people see, in which order, and what they said

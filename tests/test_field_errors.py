@@ -41,7 +41,7 @@ from tests.make_state import SOMEBODY, act, at_desk
 from tests.test_draft import TROUBLES, filled
 
 CLASSES = {
-    inputs: "Inputs", selection: "Export", reviewed_row: "Merging", dataset_settings: "Review", ultrafeedback: "UltraFeedback",
+    inputs: "Inputs", selection: "Export", reviewed_row: "MergeRule", dataset_settings: "Review", ultrafeedback: "UltraFeedback",
     answering: "Answers", budget: "Budget", tasks.models.spec: "ModelSpec", recipe: "Recipe",
     **{inspect.getmodule(task): task.__name__ for task in TASKS.values()},
 }  # fmt: skip

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from app.store.migrations import STEPS
-from app.store.rating_index import keep_all
 from app.store.rows import content_hash
 from app.store.store import Store
 from tasks.types import Response, Row
@@ -50,7 +49,22 @@ def test_a_file_of_every_earlier_schema_opens(tmp_path: Path, have: int) -> None
             value=2.0,
         )  # fmt: skip
         if have >= 10:  # as that version did with each rating
-            keep_all(old)
+            insert(old, "topics", id=1, run="r", aspect="helpfulness")
+            insert(old, "topics", id=2, run="r", aspect="")
+            for topic, whole in ((1, 0), (2, 1)):
+                insert(
+                    old,
+                    "scores",
+                    topic=topic,
+                    unit=0,
+                    position=0,
+                    row="r-0-0",
+                    whole=whole,
+                    kept=1,
+                    lowest=2.0,
+                    highest=2.0,
+                    ratings=1,
+                )
         old.execute(f"PRAGMA user_version = {have}")
     with Store(tmp_path) as store:
         assert store.db.all("PRAGMA user_version")[0][0] == len(STEPS)

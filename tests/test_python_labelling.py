@@ -127,6 +127,8 @@ def test_a_checkpoint_is_kept_and_read_back(tmp_path: Path) -> None:
     checkpoint = claywright.DatasetCheckpoint(path=tmp_path / "kept", save_frequency=1)
     made = Pipeline(generator=generator).generate([{"input": "a"}], checkpoint_strategy=checkpoint)
     assert claywright.CustomDataset.load_from_disk(checkpoint.path)["generations"] == made["generations"]
+    made.with_format("numpy").save_to_disk(str(tmp_path / "as-arrays"))
+    assert claywright.CustomDataset.load_from_disk(str(tmp_path / "as-arrays")).format["type"] == "numpy"
 
 
 @pytest.mark.parametrize("own", ["response", "responses", "messages", "instruction", "system_prompt", "id", "when"])

@@ -1,5 +1,6 @@
 """How often a run reads what it works on: counted, as nobody sees it but those who wait."""
 
+import asyncio
 import gzip
 import json
 import random
@@ -12,12 +13,14 @@ import pytest
 
 from app import recipe, workflow
 from app.cli import main
+from app.config import Settings
 from app.inputs import files
-from app.inputs.known_inputs import KnownInputs
+from app.inputs.known_inputs import Counted, KnownInputs
 from app.review.argilla import Argilla
 from app.runs.runner import RunExecutor
 from app.store.rows import Rows
 from app.store.store import Store
+from app.workspace import Workspace
 from tests.conftest import ArgillaServer
 from tests.make_runs import made_of, with_run
 from tests.make_workspace import make_workspace
@@ -91,7 +94,7 @@ def test_a_push_walks_the_rows_once(store: Store, argilla: ArgillaServer, monkey
 
 
 def test_a_digest_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
-    path, known = tmp_path / "a.txt", KnownInputs()
+    path, known = tmp_path / "a.txt", KnownInputs(settled=0.0)
     path.write_bytes(b"first")
     first = known.digest(path)
     assert first == files.digest(path)
@@ -99,14 +102,14 @@ def test_a_digest_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
         (source,) = sources
         with source.open() as file:
             assert file.read() == b"first"
-    path.write_bytes(b"other")
+    path.write_bytes(b"another")
     assert known.digest(path) == files.digest(path) != first
 
 
 def test_a_file_that_is_read_in_part_or_out_of_order_gives_no_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, known = tmp_path / "a.txt", KnownInputs()
+    path, known = tmp_path / "a.txt", KnownInputs(settled=0.0)
     path.write_bytes(bytes(range(256)) * 1000)
     for jump in (False, True):
         with files.sources(path, [".txt"], digests=known) as (sources, _):
@@ -120,3 +123,30 @@ def test_a_file_that_is_read_in_part_or_out_of_order_gives_no_digest(
         count(monkeypatch, files, "open_regular", counts)
         assert known.digest(path) == files.digest(path)
         assert counts["open_regular"] == (2 if not jump else 1)  # it was read once, and the other time is ours
+
+
+def test_what_is_left_out_of_a_folder_is_said_when_the_run_is_worked(
+    tmp_path: Path, store: Store, here: Settings
+) -> None:
+    folder, sentences = tmp_path / "inputs", list[str]()
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"instruction": "Name a river."}\n')
+    (folder / "b.xyz").write_text("?")
+    (folder / "c.json").write_text("{")
+    with FakeOpenAI() as server:
+        endpoint = {"url": server.url, "model": "m"}
+        plain = {"task": {"kind": "text-generation"}, "inputs": {"path": str(folder)}, "generator": endpoint}
+        workspace = Workspace(here, store)
+        run = workflow.start(workspace, recipe.parse(plain))
+        done = asyncio.run(workflow.generate(workspace.reporting(sentences.append), run, lambda *_: None))
+    assert store.runs.counts(done.id).answered == 1
+    assert [sentence for sentence in sentences if "1 file is left out" in sentence] == sentences[:1]
+    assert "c.json" in sentences[1] and len(sentences) == 2
+
+
+def test_what_was_counted_holds_for_the_same_input_alone() -> None:
+    known, counted = KnownInputs(), Counted("task", "inputs", 7, ())
+    known.keep_count("a", counted)
+    assert known.take_count("a", "task", "others") is None and known.take_count("a", "task", "inputs") is None
+    known.keep_count("a", counted)
+    assert known.take_count("a", "task", "inputs") is counted

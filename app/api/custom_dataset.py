@@ -84,5 +84,7 @@ def custom(dataset: Dataset, task: Any, labeller: ModelSpec | None) -> CustomDat
         dataset._data, info=dataset.info, split=dataset.split, indices_table=dataset._indices,
         fingerprint=dataset._fingerprint,
     )  # fmt: skip
+    if dataset.format["type"] is not None:
+        custom_dataset.set_format(**dataset.format)
     custom_dataset.task, custom_dataset.labeller = task, labeller
     return custom_dataset

@@ -346,8 +346,10 @@ def read(path: str | Path, **options: Any) -> "pd.DataFrame":
 
 def _unfinished(store: Store, recipe: recipe.Recipe) -> runs.Run | None:
     """The newest run of the very same recipe that was not worked to its end and that nobody works on."""
-    text, known = recipe_text(recipe), fingerprint(recipe.inputs)
-    alike = [(run, standing(run)) for run in store.runs.all() if (run.recipe, run.inputs) == (text, known)]
+    text = recipe_text(recipe)
+    same_recipe = [run for run in store.runs.all() if run.recipe == text]
+    content = fingerprint(recipe.inputs) if same_recipe else ""
+    alike = [(run, standing(run)) for run in same_recipe if run.inputs == content]
     if busy := next((run for run, standing in alike if standing == "running"), None):
         raise RunError(
             f"Another process works on the run {busy.id} of this recipe. Wait for it, or make a run of its own: anew=True."

@@ -47,7 +47,7 @@ async def kept(workspace: Workspace, dataset: "CustomDataset", name: str) -> Run
         task=ExistingRows(), name=name, inputs=Inputs(path=str(path)), rating=judge,
         labeller=dataset.labeller or BUILT_IN,
     )  # fmt: skip
-    known = inputs.fingerprint(recipe.inputs)
+    known = inputs.fingerprint(recipe.inputs, known=workspace.inputs)
     run = next(
         (stored for stored in store.runs.all() if (stored.name, stored.inputs) == (without_surrogates(name), known)),
         None,

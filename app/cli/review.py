@@ -15,7 +15,7 @@ from app.review import argilla
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend
 from app.store.runs import Run
-from app.workspace import Workspace
+from app.workspace import Workspace, silent
 from feedback.errors import ArgillaDown
 from feedback.exports.selection import Export
 
@@ -202,7 +202,7 @@ def export(
         result: dict[str, Any] = {}
         messages = []
         if to is not None or not (chosen.hub or chosen.argilla):
-            done = workflow.export(workspace, run, chosen, overwrite=force)
+            done = workflow.export(workspace.reporting(silent), run, chosen, overwrite=force)
             result.update(asdict(done))
             messages.append(output.exported(done))
         if hub or (chosen.hub and to is None):

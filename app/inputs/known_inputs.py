@@ -7,23 +7,40 @@ the same: its number, size and times.
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from app.inputs.files import Still, digest, go_on
 
 MOST = 10_000
-"""Files that are remembered; those that were not asked for the longest are forgotten first."""
+"""Files, and runs, that are remembered; those that were not asked for the longest are forgotten first."""
+SETTLED = 0.05
+"""Seconds: systems set the times of files by a clock that moves every few milliseconds."""
 Identity = tuple[str, int, int, int, int, int]
 
 
-class KnownInputs:
-    """Digests of files, and how many units the input of a new run has. Safe to use from several threads."""
+@dataclass(frozen=True)
+class Counted:
+    """An input that was read to its end: how many units it gives a task (None: there is no end), and what is left out of it."""
 
-    def __init__(self) -> None:
-        self.units: dict[str, int | None] = {}
-        """By run, of those that were counted when they began: taken out by whoever works them first."""
+    task: object
+    inputs: object
+    units: int | None
+    left_out: tuple[str, ...]
+
+
+class KnownInputs:
+    """Digests of files, and what the inputs of new runs come to. Safe to use from several threads.
+
+    A file that was changed less than `settled` seconds ago is not remembered: it may change again without getting another time.
+    """
+
+    def __init__(self, settled: float = SETTLED) -> None:
+        self.settled = settled
+        self._counted: OrderedDict[str, Counted] = OrderedDict()
         self._digests: OrderedDict[Identity, str] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -38,13 +55,27 @@ class KnownInputs:
         self.keep(identity, known, path)
         return known
 
+    def keep_count(self, run_id: str, counted: Counted) -> None:
+        """Remembers what the input of a run comes to, until somebody works the run."""
+        with self._guard:
+            self._counted[run_id] = counted
+            while len(self._counted) > MOST:
+                self._counted.popitem(last=False)
+
+    def take_count(self, run_id: str, task: object, inputs: object) -> Counted | None:
+        """What is remembered of a run, once; None where nothing is, or where it is to be worked by another task or input."""
+        with self._guard:
+            counted = self._counted.pop(run_id, None)
+        return counted if counted is not None and (counted.task, counted.inputs) == (task, inputs) else None
+
     def keep(self, identity: Identity, known: str, path: Path) -> None:
         """Remembers the digest of a file that was read, unless it is another one by now."""
         try:
-            unchanged = identity_of(path.stat(), path) == identity
+            status = path.stat()
         except OSError:
             return
-        if unchanged:
+        changed = max(status.st_mtime_ns, status.st_ctime_ns) / 1e9
+        if identity_of(status, path) == identity and time.time() - changed >= self.settled:
             with self._guard:
                 self._digests[identity] = known
                 while len(self._digests) > MOST:
@@ -91,7 +122,7 @@ class DigestedFile:
 
 
 def identity_of(status: os.stat_result, path: Path) -> Identity:
-    """What the system says of a file, and of no other content at the same path."""
+    """What the system says of a file: other content at the same path has another one, once the file has settled."""
     return (
         str(path.absolute()),
         status.st_dev,

@@ -90,6 +90,7 @@ def push_run(
             f"The run {run.name} has no rows to send yet. Make some first.",
             terminal=f"claywright run --resume {run.id}",
         )
+    began = now()  # what is rated or edited from here on is sent by the next push
     recipe = with_audit(store, run, recipe, population)
     about, priorities, shortened = about_of(run, recipe), dict[str, float](), 0
 
@@ -108,7 +109,7 @@ def push_run(
         settings = dataset_settings(shape, recipe.review, about.labelled, guidelines_of(recipe))
         to = target(server, name, argilla_workspace or recipe.review.workspace or argilla.workspace, settings)
         push = _Push(store, run, recipe, about, shape, server, to, vectors)
-        sent = push.send(argilla.name, priorities, lambda pushed: watch(pushed, population), withdraw=withdraw)
+        sent = push.send(argilla.name, began, priorities, lambda pushed: watch(pushed, population), withdraw=withdraw)
     sent.shortened = shortened
     return sent
 
@@ -131,10 +132,19 @@ class _Push:
     vectors: VectorsOf | None
 
     def send(
-        self, server_name: str, priorities: dict[str, float], watch: Callable[[Pushed], None], *, withdraw: bool
+        self,
+        server_name: str,
+        began: str,
+        priorities: dict[str, float],
+        watch: Callable[[Pushed], None],
+        *,
+        withdraw: bool,
     ) -> Sent:
-        """`priorities` of all rows by id. With `withdraw`, records of rows that the run does not have any more are taken out."""
-        store, to, began, sent = self.store, self.to, now(), Sent(self.to)
+        """`priorities` of all rows by id, as they were when the push `began`.
+
+        With `withdraw`, records of rows that the run does not have any more are taken out.
+        """
+        store, to, sent = self.store, self.to, Sent(self.to)
         looks = hashlib.sha256(json.dumps([asdict(self.about), asdict(self.shape)]).encode()).hexdigest()[:16]
         push = store.pushes.begin_push(
             self.run.id, server_name, to.id, to.name, to.workspace, secrets.randbits(31), looks

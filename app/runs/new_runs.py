@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.inputs import inputs
 from app.inputs.files import OutOfTime, within
+from app.inputs.known_inputs import Counted
 from app.recipe import Recipe, recipe_of, recipe_text
 from app.runs import row_edits
 from app.runs.permissions import Permissions, models_of
@@ -31,14 +32,19 @@ def new_run(workspace: Workspace, recipe: Recipe) -> Run:
     seed = secrets.randbelow(SEEDS) if recipe.seed is None else recipe.seed
     slug = "".join(c if c.isalnum() else "-" for c in recipe.name.lower()).strip("-")[:40] or "run"
     run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    counted, left_out = None, list[str]()
     with contextlib.suppress(OutOfTime):
-        known.units[run_id] = number_of_units(recipe, still=within(CHECKED_WITHIN), known=known)
+        units = number_of_units(recipe, left_out.append, within(CHECKED_WITHIN), known)
+        counted = Counted(recipe.task, recipe.inputs, units, tuple(left_out))
     # who starts a run was asked before, or wrote the program: what it reads may be read when it is looked at again
     Permissions(workspace.settings.data).allow_inputs(recipe.inputs, models_of(recipe))
     content = inputs.fingerprint(recipe.inputs, known=known)
-    return store.runs.create(
+    run = store.runs.create(
         run_id, without_surrogates(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content
     )
+    if counted is not None:
+        known.keep_count(run.id, counted)
+    return run
 
 
 def draft_run(workspace: Workspace, recipe: Recipe, old: Run | None) -> Run:

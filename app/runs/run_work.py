@@ -72,11 +72,16 @@ async def _work_units(
 
 
 def _most_rows(workspace: Workspace, run: Run, execution: RunExecutor) -> int | None:
-    """How many rows the run will have at most. Reads its input, unless that was counted when the run began."""
-    if run.id in workspace.inputs.units:
-        return most_rows(execution.recipe, workspace.inputs.units.pop(run.id))
-    units = number_of_units(execution.recipe, workspace.report, execution.still, workspace.inputs)
-    return most_rows(execution.recipe, units)
+    """How many rows the run will have at most. Reads its input, unless that was counted when the run began.
+
+    Reports what is left out of a folder or a zip.
+    """
+    recipe, known = execution.recipe, workspace.inputs
+    if (counted := known.take_count(run.id, recipe.task, recipe.inputs)) is None:
+        return most_rows(recipe, number_of_units(recipe, workspace.report, execution.still, known))
+    for sentence in counted.left_out:
+        workspace.report(sentence)
+    return most_rows(recipe, counted.units)
 
 
 async def preview_run(workspace: Workspace, run: Run, watch: Watch, rows: int) -> Run:
