@@ -87,7 +87,7 @@ def test_a_row_is_drawn_anew(tmp_path: Path, store: Store, here: Settings, jobs:
         run = draft_run(Workspace(here, store), made, None)
         ended(jobs.preview(run, NO_KEYS, 3))
         before, calls = said(store, run), len(asked(server))
-        job = ended(jobs.again(store.runs.get(run.id), NO_KEYS, before[1][0]))
+        job = ended(jobs.redraw(store.runs.get(run.id), NO_KEYS, before[1][0]))
         assert (job.state, job.trouble) == ("done", "")
         after = said(store, run)
         assert [one[0] for one in after] == [one[0] for one in before] and len(asked(server)) == calls + 1
@@ -114,7 +114,7 @@ def test_a_draw_that_fails_leaves_the_row_as_it_was(tmp_path: Path, store: Store
         ended(jobs.preview(run, NO_KEYS, 2))
         before = said(store, run)
         refusing.append(True)
-        job = ended(jobs.again(store.runs.get(run.id), NO_KEYS, before[0][0]))
+        job = ended(jobs.redraw(store.runs.get(run.id), NO_KEYS, before[0][0]))
         assert job.state == "failed" and job.trouble
         assert said(store, run) == before and store.rows.get(before[0][0]).revision == 0
         assert store.runs.get(run.id).state == "draft"

@@ -144,8 +144,8 @@ def kept(desk: AppState) -> tuple[str, Row]:
     run = with_run(desk.store, 3, responses=2)
     first, _, last = desk.store.rows.page(run.id, 0, 3)
     row_edits.drop(desk.store, last.id)
-    desk.shelf.keep_recipe("kept", made_of())
-    desk.shelf.keep_models("kept", desk.usual)
+    desk.saved.keep_recipe("kept", made_of())
+    desk.saved.keep_models("kept", desk.usual)
     return run.id, first
 
 

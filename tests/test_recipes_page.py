@@ -51,7 +51,7 @@ def kept(desk: AppState) -> list[str]:
 
 
 def saved(desk: AppState, name: str, made: Recipe = TIDES) -> None:
-    assert desk.shelf.keep_recipe(name, made)
+    assert desk.saved.keep_recipe(name, made)
 
 
 # -- what is shown
@@ -128,11 +128,11 @@ def test_a_name_that_is_taken_is_asked_about(desk: AppState) -> None:
     saved(desk, ODD)
     tab = after(recipes.save(act(desk, extra=[ODD])))
     asked = recipes.kept(look(desk, tab=tab))
-    assert "There is a recipe named" in asked and "Replace it" in asked and desk.shelf.recipe(ODD) == TIDES
+    assert "There is a recipe named" in asked and "Replace it" in asked and desk.saved.recipe(ODD) == TIDES
     left = recipes.library(act(desk, {"act": "leave"}, tab=tab))
-    assert "Replace it" not in recipes.kept(look(desk, tab=after(left, tab))) and desk.shelf.recipe(ODD) == TIDES
+    assert "Replace it" not in recipes.kept(look(desk, tab=after(left, tab))) and desk.saved.recipe(ODD) == TIDES
     done = recipes.library(act(desk, {"act": "replace", "name": ODD}, tab=tab))
-    assert desk.shelf.recipe(ODD) == desk.recipe(desk.filled(SOMEBODY)) and "is replaced" in done.toast
+    assert desk.saved.recipe(ODD) == desk.recipe(desk.filled(SOMEBODY)) and "is replaced" in done.toast
     assert "Replace it" not in recipes.kept(look(desk, tab=after(done, tab)))
 
 

@@ -171,7 +171,7 @@ class Jobs:
             ),
         )  # fmt: skip
 
-    def again(self, run: Run, keys: Keys, row: str) -> Job:
+    def redraw(self, run: Run, keys: Keys, row: str) -> Job:
         return self._start(
             run, "again",
             lambda job: workflow.redraw(self._workspace(job.say, keys), run, row, job.watch),
@@ -211,7 +211,7 @@ class Jobs:
 
         return self._start(run, "export", lambda job: asyncio.to_thread(send, job), "hub")
 
-    def finish(self, run: Run, to: Export) -> Job:
+    def archive(self, run: Run, to: Export) -> Job:
         def send(job: Job) -> None:
             job.telling("Gathering the rows.")
             where = argilla.argilla(self.settings, job.say)

@@ -263,7 +263,7 @@ class AppState:
         return {**filled, "inputs.snapshot": str(path)}
 
     @property
-    def shelf(self) -> Saved:
+    def saved(self) -> Saved:
         """What is kept under a name."""
         return Saved(self.store)
 

@@ -65,8 +65,8 @@ def buttons(browser: Browser, desk: AppState) -> tuple[int, list[str], str]:
     run = with_run(desk.store, 3, responses=2)
     row, _, last = desk.store.rows.page(run.id, 0, 3)
     row_edits.drop(desk.store, last.id)
-    desk.shelf.keep_recipe("kept", made_of())
-    desk.shelf.keep_models("kept", desk.usual)
+    desk.saved.keep_recipe("kept", made_of())
+    desk.saved.keep_models("kept", desk.usual)
     said, stuck, heard, number = said_by(row, run.id), [], io.StringIO(), 0
     with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
         for event in browser.buttons:

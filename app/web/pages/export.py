@@ -309,7 +309,7 @@ def export(act: Act) -> Done:
     if kind == ARGILLA:
         if not to.argilla:
             raise FormError("hub", "Name the dataset in Argilla.")
-        act.state.jobs.finish(run, to)
+        act.state.jobs.archive(run, to)
         return Done()
     ending = kind if kind in WRITERS else "jsonl"
     path = act.state.settings.data / "exports" / run.id / f"{run.id}-{to.format}.{ending}"

@@ -41,7 +41,7 @@ def _line(look: RunView) -> str:
 
 
 def listed(look: RunView) -> str:
-    items = "".join(_entry(model_set, look) for model_set in look.state.shelf.model_sets())
+    items = "".join(_entry(model_set, look) for model_set in look.state.saved.model_sets())
     return confirm.question(look.tab.models.confirmation, WHAT) + (
         f'<ul class="kept edged">{items}</ul>' if items else ""
     )
@@ -76,12 +76,12 @@ def _own(act: Act) -> confirm.Own:
 def save(act: Act) -> Done:
     """Keeps the models that the forms describe, unless the name is taken: then it asks."""
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(_own(act), typed, lambda name: act.state.shelf.keep_models(name, act.filled), "sets")
+    return confirm.kept(_own(act), typed, lambda name: act.state.saved.keep_models(name, act.filled), "sets")
 
 
 def choose(act: Act) -> Done:
     """Everything that the list can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.state.saved
     if what == "delete":
         return confirm.deleted(act.text("name"), WHAT, act.tab.models.confirmation, _own(act), shelf.delete_models)
     try:

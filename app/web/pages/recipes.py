@@ -136,7 +136,7 @@ def kept(look: RunView) -> str:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
-    saved = look.state.shelf.recipes()
+    saved = look.state.saved.recipes()
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
@@ -171,12 +171,12 @@ def save(act: Act) -> Done:
     """Keeps what the forms describe, unless the name is taken: then it asks."""
     recipe = _made(act)
     typed = str((act.extra[0] if act.extra else "") or "")
-    return confirm.kept(_own(act), typed, lambda name: act.state.shelf.keep_recipe(name, recipe), "save")
+    return confirm.kept(_own(act), typed, lambda name: act.state.saved.keep_recipe(name, recipe), "save")
 
 
 def library(act: Act) -> Done:
     """Everything that the list of saved recipes can do."""
-    what, name, shelf = act.word, act.text("name", ""), act.state.shelf
+    what, name, shelf = act.word, act.text("name", ""), act.state.saved
     if what == "left":
         return Done(own=replace(act.tab.drawer, left=act.text("value")))
     if what == "right":

@@ -129,7 +129,7 @@ def change(act: Act) -> Done:
             return Done(own=replace(act.tab.generate, editing=edit))
         case "again":
             rows.open(row)
-            act.state.jobs.again(act.run, act.state.keys(act.browser), row)
+            act.state.jobs.redraw(act.run, act.state.keys(act.browser), row)
             return Done(own=replace(act.tab.generate, editing=None, redrawing=row))
     raise PageError
 
