@@ -16,8 +16,9 @@ import pandas
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from feedback.exports.file_kinds import FOLDER
 from feedback.exports.record_formats import Line
-from feedback.exports.writers import FOLDER, LARGEST_INTEGER, WRITERS, cell, write
+from feedback.exports.writers import LARGEST_INTEGER, WRITERS, cell, write
 from feedback.types import sendable
 
 KINDS = [*WRITERS, FOLDER]

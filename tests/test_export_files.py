@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import EARLY, Spool, without
+from feedback.exports.file_kinds import KINDS, UNTYPED
 from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export, Passed, export, lines
 from feedback.exports.train_test_split import TEST, TRAIN, Sides
@@ -53,6 +54,10 @@ def quiet() -> Iterator[None]:
     datasets.disable_progress_bars()
     yield
     datasets.enable_progress_bars()
+
+
+def test_each_kind_of_file_has_a_writer() -> None:
+    assert tuple(WRITERS) == KINDS and set(UNTYPED) < set(KINDS)
 
 
 def rows(number: int, **answers: Any) -> list[ReviewedRow]:

@@ -169,13 +169,22 @@ def test_heavy_libraries_are_imported_when_they_are_needed() -> None:
 def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
     """Each module of ours takes memory, and a run takes as long to start as all of them take to load."""
     needless = {
-        "app.dataset_import", "app.inputs.sandbox", "app.review.pull", "app.review.push_plan",
+        "app.dataset_import",
+        "app.inputs.sandbox",
+        "app.review.pull",
+        "app.review.push_plan",
         "feedback.stats.agreement",
         "feedback.exports.to_argilla",
-        "feedback.exports.hub", "feedback.argilla.pull", "feedback.argilla.push", "feedback.argilla.client",
-        "multiprocessing", "tasks.columns.layouts",
+        "feedback.exports.hub",
+        "feedback.exports.writers",
+        "app.store.maintenance",
+        "feedback.argilla.pull",
+        "feedback.argilla.push",
+        "feedback.argilla.client",
+        "multiprocessing",
+        "tasks.columns.layouts",
         "tasks.templates.sandbox",
-    }  # fmt: skip
+    }
     assert all((ROOT / f"{name.replace('.', '/')}.py").exists() for name in needless - {"multiprocessing"})
     code = "import sys, app.cli.main, app.runs.runner, app.runs.session, app.workflow; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

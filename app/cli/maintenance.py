@@ -9,7 +9,6 @@ import typer
 from app.cli import output
 from app.cli.options import AsJson, RunId, app, opened
 from app.errors import RunError
-from app.store import maintenance
 
 
 @app.command()
@@ -19,6 +18,8 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy the whole store into one file, also while it is worked with."""
+    from app.store import maintenance
+
     with opened(context) as workspace:
         store = workspace.store
         path = file or Path(f"claywright-{datetime.now():%Y%m%d-%H%M%S}.db")
@@ -35,6 +36,8 @@ def backup(
 @app.command()
 def compact(context: typer.Context, as_json: AsJson = False) -> None:
     """Give back the room on the disk that deleted runs took."""
+    from app.store import maintenance
+
     with opened(context) as workspace:
         store = workspace.store
         before, after = maintenance.compact(store)
@@ -55,6 +58,8 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a run: its rows, responses, ratings and what people said of them."""
+    from app.store import maintenance
+
     with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)

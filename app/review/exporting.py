@@ -13,7 +13,6 @@ from app.workspace import Workspace
 from feedback.errors import ExportError
 from feedback.exports.selection import Export, Exported
 from feedback.exports.selection import export as write_file
-from feedback.exports.writers import seal
 from feedback.reviewed_row import ReviewedRow
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ def export_to_file(
     What is there already is replaced where it is as an export of this run left it, or with `overwrite`; of several files,
     those go that such an export left beyond the last one. `watch` is told how many rows were looked at.
     """
+    from feedback.exports.writers import seal
+
     store = workspace.store
     path = expanded(to.path or f"{run.id}-{to.format}.jsonl")
     if is_store(path):

@@ -14,25 +14,11 @@ from typing import ClassVar, Literal
 
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
+from feedback.exports.file_kinds import ENDINGS, FOLDER, UNTYPED, Ready, Replaces, kind_of
 from feedback.exports.formats import FORMATS, TOOLS, Format
 from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
 from feedback.exports.train_test_split import TEST, TRAIN, Sides, number
-from feedback.exports.writers import (
-    ENDINGS,
-    FOLDER,
-    UNTYPED,
-    Ready,
-    Replaces,
-    check,
-    check_length,
-    first_targets,
-    is_formula,
-    kind_of,
-    protected,
-    remove_beyond,
-    write,
-)
 from feedback.reviewed_row import ReviewedRow
 from feedback.types import sendable
 from tasks.errors import SettingsError
@@ -342,6 +328,8 @@ def export(
     what an earlier export left, and may go where this one has fewer files.
     Raises ExportError if there is nothing to write or no place for it.
     """
+    from feedback.exports.writers import check, check_length, first_targets, remove_beyond, write
+
     if not (kind := kind_of(path)):
         raise ExportError(f"The export file '{path}' should end in one of: {ENDINGS}; or have no ending, for a folder.")
     try:
@@ -402,6 +390,8 @@ class Formulas:
     left: int = 0
 
     def of(self, lines: Iterable[Line]) -> Iterator[Line]:
+        from feedback.exports.writers import is_formula, protected
+
         for line in lines:
             if self.protect:
                 yield {name: protected(value) for name, value in line.items()}

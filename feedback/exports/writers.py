@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from feedback.errors import ExportError
+from feedback.exports.file_kinds import ENDINGS, FOLDER, Ready, Replaces, kind_of
 from feedback.exports.formats import Columns
 from feedback.exports.record_formats import Line
 
-FOLDER = "datasets"
 BATCH, WEIGHT = 1000, 16 << 20
 """Most lines, and about most characters, of a row group."""
 LONGEST = 99
@@ -158,21 +158,6 @@ def arrow(lines: Iterable[Line], columns: Columns, path: Path) -> None:
 
 Writer = Callable[[Iterable[Line], Columns, Path], None]
 WRITERS: dict[str, Writer] = {"jsonl": jsonl, "parquet": parquet, "csv": csv_, "xlsx": xlsx}
-UNTYPED = ("jsonl", "csv")
-"""Those whose readers guess the types of the columns."""
-ENDINGS = ", ".join(f".{name}" for name in WRITERS)
-
-
-def kind_of(path: Path) -> str:
-    """The writer for a path, by its ending: a key of WRITERS, FOLDER for one without an ending, "" for any other."""
-    ending = path.suffix.lstrip(".").lower()
-    return FOLDER if not ending else ending if ending in WRITERS else ""
-
-
-Replaces = Callable[[Path], bool]
-"""Says whether what stands at a path may be replaced."""
-Ready = Callable[[Mapping[Path, str]], None]
-"""Is told the seals of what takes its place next, by path: whoever is killed then knows them all the same."""
 
 
 def target(path: Path, parts: Collection[str], part: str, number: int = 0) -> Path:
