@@ -14,8 +14,8 @@ from tasks.response_flags import MEANINGS, marks
 from tasks.types import Message, Response, Row
 
 
-def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
-    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons."""
+def row_card(row: Row, number: str, acts: str = "", kind: str = "", raw: str = "") -> str:
+    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons, `raw` is a fold."""
     nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
     *before, last = row.messages or nothing
     conversation = "".join(fragments.bubble(m["role"], readable(m)) for m in before)
@@ -27,7 +27,7 @@ def row_card(row: Row, number: str, acts: str = "", kind: str = "") -> str:
     cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
     return (
         f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div></div>{conversation}'
+        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div>{raw}</div>{conversation}'
         f'<div class="pair">{fragments.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
     )
 

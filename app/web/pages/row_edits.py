@@ -56,10 +56,10 @@ def card(look: RunView, row: Row, number: int, dropped: bool) -> str:
         return row_card(row, str(number), f'<span class="note">dropped</span>{acts}', "dropped")
     raw = fragments.fold("Raw", f"<pre>{t(_raw(row))}</pre>", kind="raw")
     if look.busy:
-        return row_card(row, str(number), raw)
+        return row_card(row, str(number), raw=raw)
     actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
     acts = "".join(fragments.button(word, act=what, row=row.id) for word, what in actions)
-    return row_card(row, str(number), acts + raw)
+    return row_card(row, str(number), acts, raw=raw)
 
 
 def _raw(row: Row) -> str:

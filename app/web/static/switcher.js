@@ -45,9 +45,13 @@
   };
   let due = false;
   const tend = () => { due = false; sift(); name(); title(); };
+  // the pages are shown as soon as the header says which run it is
+  const ready = () => document.body.classList.contains('ready') || (document.querySelector('[data-run]') && document.body.classList.add('ready'));
   const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['open'] };
   new MutationObserver((changes) => {
+    ready();
     reopen(changes);
     if (!due) { due = true; requestAnimationFrame(() => setTimeout(tend)); }
   }).observe(document.body, watch);
+  ready();
 }
