@@ -23,6 +23,7 @@ from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
+from feedback.rubrics import STANDARD_RUBRICS
 from tests.conftest import ArgillaServer
 from tests.make_runs import Reviewer, add_rows, made_of, with_run
 from tests.make_state import after, at_desk
@@ -56,9 +57,9 @@ def test_what_the_audit_does_not_show_is_not_asked_about() -> None:
     shown, asked = names(Review(blind_audit=True))
     assert shown == ["instruction", "response-1", "rationale-1", "response-2", "rationale-2"]
     assert not [name for name in asked if name.startswith("rationale")]
-    text = guidelines(("honesty",), "m", for_trying=False, blind_audit=True)
+    text = guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False, blind_audit=True)
     assert "the audit, come **without the model's ratings" in text
-    assert "come **without" not in guidelines(("honesty",), "m", for_trying=False)
+    assert "come **without" not in guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False)
 
 
 def audits(store: Store, run: Run) -> list[tuple[int, int]]:

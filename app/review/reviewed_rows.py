@@ -10,6 +10,7 @@ from app.store.store import Store
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import MergeRule, ReviewedRow
+from feedback.rubrics import STANDARD, Rubrics
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -53,9 +54,12 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
 
     def measured() -> "Agreement":
         run_recipe = recipe.read(run.recipe)
-        aspects = run_recipe.review.rated(run_recipe.rating.aspects if run_recipe.rating else ())
+        aspects = run_recipe.review.rated(run_recipe.rating.keys if run_recipe.rating else ())
         return agreement(
-            judged_rows(store, run, store.pushes.audit_rows(run.id)), aspects, run_recipe.review.min_submitted
+            judged_rows(store, run, store.pushes.audit_rows(run.id)),
+            aspects,
+            run_recipe.review.min_submitted,
+            run_recipe.known_rubrics,
         )
 
     return store.db.remembered(f"agreement of {run.id}", measured)
@@ -63,35 +67,37 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[ReviewedRow]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit), _merging(run)))
+    return list(_judged(store, store.rows.page(run.id, offset, limit), *_rules(run)))
 
 
 def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, ReviewedRow]:
     """Some rows by their ids."""
-    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), _merging(run))}
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), *_rules(run))}
 
 
-def _merging(run: Run) -> MergeRule:
-    """How verdicts are merged; as by default for a recipe that this version can't read."""
+def _rules(run: Run) -> tuple[MergeRule, Rubrics]:
+    """How verdicts are merged, and the rubrics; as by default for a recipe that this version can't read."""
     try:
-        return recipe.read(run.recipe).merge
+        run_recipe = recipe.read(run.recipe)
     except SettingsError:
-        return MergeRule()
+        return MergeRule(), STANDARD
+    return run_recipe.merge, run_recipe.known_rubrics
 
 
 def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[ReviewedRow]:
     """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
-    merging = recipe.read(run.recipe).merge
+    run_recipe = recipe.read(run.recipe)
+    merging, rubrics = run_recipe.merge, run_recipe.known_rubrics
     for row in store.rows.walk(run.id) if only is None else store.rows.walk_among(run.id, only):
         page.append(row)
         if len(page) == PAGE:
-            yield from _judged(store, page, merging)
+            yield from _judged(store, page, merging, rubrics)
             page = []
-    yield from _judged(store, page, merging)
+    yield from _judged(store, page, merging, rubrics)
 
 
-def _judged(store: Store, rows: list[Row], merging: MergeRule) -> Iterator[ReviewedRow]:
+def _judged(store: Store, rows: list[Row], merging: MergeRule, rubrics: Rubrics) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
     ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
-    return (ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id)) for row in rows)
+    return (ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id), rubrics) for row in rows)

@@ -512,6 +512,25 @@ _QUEUED = (
 )
 
 
+def m016_rubrics(c: sqlite3.Connection) -> None:
+    """Ratings know their scale and what was asked; rubrics are kept with all their versions, and under a name."""
+    _each(
+        c,
+        """
+        ALTER TABLE ratings ADD COLUMN levels INTEGER NOT NULL DEFAULT 5;
+        -- the hash of the rubric; '' for ratings from before, by a rubric that came along
+        ALTER TABLE ratings ADD COLUMN rubric TEXT NOT NULL DEFAULT '';
+        -- what the rubric called its kinds, as JSON; NULL for one that came along
+        ALTER TABLE ratings ADD COLUMN kinds TEXT;
+        CREATE TABLE rubric_versions(
+            hash TEXT PRIMARY KEY, key TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL, created TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX rubric_versions_key ON rubric_versions(key, version);
+        CREATE TABLE rubrics(name TEXT PRIMARY KEY, content TEXT NOT NULL, updated TEXT NOT NULL);
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -528,6 +547,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m013_origins,
     m014_outcomes,
     m015_numbers,
+    m016_rubrics,
 ]
 
 

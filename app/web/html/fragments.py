@@ -134,9 +134,9 @@ def track(done: int, total: int | None, label: str, failed: int = 0) -> str:
 
 
 def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[int], str] | None = None) -> str:
-    """A histogram of ratings 1 to 5. With `leads`, which gives a rating's attributes, each bar is a button."""
+    """A histogram of ratings by level. With `leads`, which gives a rating's attributes, each bar is a button."""
     top = max(counts) or 1
-    axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
+    axis = "".join(f"<s>{value}</s>" for value in range(1, len(counts) + 1))
     if leads is None:
         columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
         description = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))

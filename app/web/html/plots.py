@@ -8,7 +8,7 @@ from app.store.runs import Run
 from app.web import stats_tables
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count, t
-from feedback.stats.histograms import Scale
+from feedback.stats.histograms import Histogram
 from feedback.stats.length_bias import Band, ByLength
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def counting(title: str) -> str:
     return fragments.panel(title, "", f'<div class="counting">{fragments.note("Counting…")}</div>')
 
 
-def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False, of: str = "") -> str:
+def multiples(scales: Mapping[str, Histogram], height: int = 56, *, long: bool = False, of: str = "") -> str:
     """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
     of, a bar says that name and its own as it is pressed.
     """
@@ -56,18 +56,18 @@ def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = Fal
     first = list(scales.items())[:MOST]
     cells = "".join(
         f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{_mean(scale)}</b></figcaption>'
-        f"{fragments.bars(scale.five, _label(name, scale), height, leads(name))}</figure>"
+        f"{fragments.bars(scale.counts, _label(name, scale), height, leads(name))}</figure>"
         for name, scale in first
     )
     return f'<div class="multiples{" long" if long else ""}">{cells}</div>'
 
 
-def left_out(scales: Mapping[str, Scale]) -> str:
+def left_out(scales: Mapping[str, Histogram]) -> str:
     """How many of them are not drawn, in words."""
     return f"The {MOST} with the most ratings of {len(scales)}; all are in the numbers." if len(scales) > MOST else ""
 
 
-def remarks(scales: Mapping[str, Scale]) -> str:
+def remarks(scales: Mapping[str, Histogram]) -> str:
     """What the bars do not show: what has no value, and what was between two of them."""
     each = list(scales.values())
     none, unrated, between = (
@@ -86,19 +86,19 @@ def remarks(scales: Mapping[str, Scale]) -> str:
     return " ".join(sentences)
 
 
-def _mean(scale: Scale) -> str:
+def _mean(scale: Histogram) -> str:
     return "–" if scale.mean is None else f"{scale.mean:.2f}"
 
 
-def _label(name: str, scale: Scale) -> str:
+def _label(name: str, scale: Histogram) -> str:
     return f"{name}, mean {_mean(scale)}" if scale.n else f"{name}, nothing rated"
 
 
 def dots(stats: ByLength) -> str:
-    """A line for each band of lengths: its mean as a dot on 1 to 5, its 95 % interval as a bar, how many responses."""
+    """A line for each band of lengths: its mean as a dot on the scale, its 95 % interval as a bar, how many responses."""
     lines = "".join(
-        f'<div><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high)}'
-        f'<i style="--x:{_at(band.mean):.3f}"></i></span>'
+        f'<div><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high, stats.levels)}'
+        f'<i style="--x:{_at(band.mean, stats.levels):.3f}"></i></span>'
         f'<b>{band.mean:.2f}</b><em class="sure">{_sure(band)}</em><em>{band.n:,}</em></div>'
         for band in stats.bands
     )
@@ -108,7 +108,8 @@ def dots(stats: ByLength) -> str:
         + f", {count(band.n, 'response')}"
         for band in stats.bands
     )
-    scale = "".join(f'<s style="--x:{_at(value):.3f}">{value}</s>' for value in range(1, 6))
+    levels = stats.levels
+    scale = "".join(f'<s style="--x:{_at(value, levels):.3f}">{value}</s>' for value in range(1, levels + 1))
     return (
         f'<div class="dot-plot" role="img" aria-label="Mean rating by length. {t(description)}">'
         '<div class="heads"><span>words</span><span></span><span>mean</span><span class="sure">95% interval</span>'
@@ -121,19 +122,21 @@ def _sure(band: Band) -> str:
     return "" if band.low is None or band.high is None else f"{band.low:.2f} to {band.high:.2f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f'<u style="--a:{_at(low):.3f};--b:{_at(high):.3f}"></u>'
+def _interval(low: float | None, high: float | None, levels: int) -> str:
+    return (
+        "" if low is None or high is None else f'<u style="--a:{_at(low, levels):.3f};--b:{_at(high, levels):.3f}"></u>'
+    )
 
 
-def _at(value: float) -> float:
-    """Where a rating lies on the line, 0 for 1 and 1 for 5."""
-    return min(max((value - 1) / 4, 0.0), 1.0)
+def _at(value: float, levels: int) -> float:
+    """Where a rating lies on the line, 0 for the first level and 1 for the last."""
+    return min(max((value - 1) / (levels - 1), 0.0), 1.0)
 
 
 def heat(title: str, table: Sequence[Sequence[int]]) -> str:
-    """People's ratings by the labeller's: 5 lines, 5 columns, shaded by how many; where both agree has an edge."""
+    """People's ratings by the labeller's: a line and a column for each level, shaded by how many; where both agree has an edge."""
     top = max(max(line) for line in table) or 1
-    head = "".join(f'<th scope="col">{value}</th>' for value in range(1, 6))
+    head = "".join(f'<th scope="col">{value}</th>' for value in range(1, len(table) + 1))
     body = "".join(
         f'<tr><th scope="row">{value}</th>'
         + "".join(

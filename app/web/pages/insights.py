@@ -16,7 +16,7 @@ from app.web.pages.review import filters
 from app.web.state import RunView
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
-from feedback.stats.histograms import by_aspect, by_model
+from feedback.stats.histograms import by_aspect, by_model, of_all
 from feedback.stats.length_bias import LEAST, ByLength
 from feedback.stats.measures import Measure
 from tasks.response_flags import MEANINGS
@@ -84,9 +84,8 @@ def key_numbers(look: RunView) -> str:
         return fragments.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
     counts = look.counts
     rating_counts = look.counted(web_stats.ratings) or []
-    values = [(value, n) for _, _, _, value, n in rating_counts if value is not None]
-    rated = sum(n for _, n in values)
-    mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
+    every = of_all(rating_counts)
+    rated, mean = every.n, "–" if every.mean is None else f"{every.mean:.2f}"
     approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
     cells = [
         (f"{counts.answered:,}", "rows", f"{counts.dropped:,} dropped, {counts.failed:,} failed"),

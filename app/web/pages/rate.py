@@ -12,9 +12,9 @@ from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import rating_issues
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
-from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
-from feedback.stats.histograms import Scale, by_aspect
+from feedback.rubrics import STANDARD_RUBRICS, Rubric
+from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]
@@ -32,7 +32,7 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in ASPECTS]
+                aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
                 form.add(
                     "rating.aspects",
                     gr.CheckboxGroup(
@@ -144,7 +144,7 @@ def rubric(look: RunView) -> str:
     judge = _judge(look)
     if judge is None:
         return ""
-    each = "".join(f"<div>{_meaning(name)}</div>" for name in judge.aspects)
+    each = "".join(f"<div>{_meaning(judge.known[key])}</div>" for key in judge.keys)
     body = f'<div class="rubrics">{each}</div>'
     title, line = "What the numbers mean", "the labeller and the reviewers read this"
     return (
@@ -153,11 +153,10 @@ def rubric(look: RunView) -> str:
     )
 
 
-def _meaning(name: str) -> str:
-    aspect = ASPECTS[name]
-    scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
-    none = f"<li><b>–</b> does not apply: {t(aspect.not_applicable)}</li>" if aspect.not_applicable else ""
-    return f"<h3>{t(name.replace('-', ' '))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
+def _meaning(rubric: Rubric) -> str:
+    scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(rubric.levels, 1))
+    none = f"<li><b>–</b> does not apply: {t(rubric.not_applicable)}</li>" if rubric.not_applicable else ""
+    return f"<h3>{t(rubric.name.replace('-', ' '))}</h3><p>{t(rubric.question)}</p><ol>{scale}{none}</ol>"
 
 
 def ratings(look: RunView) -> str:
@@ -173,7 +172,8 @@ def ratings(look: RunView) -> str:
     if not rating_counts and judge is None:
         return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
-        scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
+        levels = {key: judge.known[key].scale for key in judge.keys}
+        scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
     trying = ""
     if look.recipe is not None and look.recipe.labeller.preset == "local":
         trying = fragments.notice(

@@ -309,7 +309,7 @@ def stars(look: RunView, judged: ReviewedRow, index: int) -> str:
 def aspect_of(look: RunView) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
     recipe = look.recipe
-    return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
+    return recipe.review.rated(recipe.rating.keys if recipe.rating else ())[0] if recipe is not None else ""
 
 
 def _rated(answers: Any) -> bool:
