@@ -16,7 +16,6 @@ from app.web.page_builder import Act, Board, Done
 from app.web.pages import rejection_reasons
 from app.web.pages.review import filters
 from app.web.state import RunView
-from feedback.rubrics import MOST_LEVELS
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import by_aspect, by_model, of_all
@@ -65,7 +64,9 @@ def rated(act: Act) -> Done | None:
     """The rows behind a bar of ratings, on Review; None for a click on something else. Raises PageError."""
     if act.word != "rated":
         return None
-    of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, MOST_LEVELS))
+    of, name = act.text("of"), act.text("name")
+    levels = act.look.rubrics.scale(name) if of == "aspect" else filters.scale(act.look)
+    value = str(act.number("value", 1, levels))
     known = act.look.rows.aspects() if of == "aspect" else act.look.rows.models()
     if of not in ("aspect", "model") or name not in known:
         raise PageError

@@ -99,6 +99,7 @@ def build(board: Board) -> None:
     for field, component in parts.items():
         board.form.stand_in(f"rubric.{field}", component)
         board.dress(component, _value_of(field))
+    board.dress(rating, lambda look: gr.update(value=None))  # which Gradio begins at 0
     board.form.stand_in("rubric.examples", rating)
     board.act(add.click, add_example, extra=written, keeps=[*parts.values(), page])
     board.act(draft_it.click, draft, extra=written, keeps=True)

@@ -138,7 +138,7 @@ def aspects(look: RunView) -> Any:
     return gr.update(choices=[("All aspects", ""), *((in_words(look.rubrics.name(name)), name) for name in names)])
 
 
-def _scale(look: RunView) -> int:
+def scale(look: RunView) -> int:
     """The levels of the aspect that is chosen, or of all of them; 5 where they differ."""
     names = look.rows.aspects() if look.run else []
     chosen_aspect = str(look.filled.get("browse.aspect") or "")
@@ -148,7 +148,7 @@ def _scale(look: RunView) -> int:
 
 def bands(look: RunView) -> Any:
     """Low, middle and high ratings, with the ends that they have on the scale."""
-    step = (_scale(look) - 1) / (STANDARD_LEVELS - 1)
+    step = (scale(look) - 1) / (STANDARD_LEVELS - 1)
     low, high = (f"{1 + (end - 1) * step:g}" for end in (2.5, 3.5))
     names = [f"Lowest under {low}", f"Lowest {low} to {high}", f"Lowest {high} and more"]
     (any_rating, *_, missing), values = RATING, ("low", "middle", "high")
@@ -157,7 +157,7 @@ def bands(look: RunView) -> Any:
 
 def levels(look: RunView) -> Any:
     """Each level of the scale."""
-    each = [(f"Some response rated {value}", str(value)) for value in range(1, _scale(look) + 1)]
+    each = [(f"Some response rated {value}", str(value)) for value in range(1, scale(look) + 1)]
     return gr.update(choices=[VALUE[0], *each])
 
 

@@ -140,8 +140,10 @@ def _means(judged: ReviewedRow) -> list[float | None]:
 
 def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> Markup:
     judged = verdict.covered(judged) if hidden else judged
-    means = [m for m in _means(judged) if m is not None]
-    marks = joined(markup('<i class="{}" style="--x:{:.3f}"></i>', fragments.tone(m), (m - 1) / 4) for m in means)
+    means, levels = [m for m in _means(judged) if m is not None], judged.scale.levels
+    marks = joined(
+        markup('<i class="{}" style="--x:{:.3f}"></i>', _tone(m, levels), (m - 1) / (levels - 1)) for m in means
+    )
     label = ", ".join(f"{m:.1f}" for m in means) or ("hidden until you judge" if hidden else "unrated")
     mean = f"{fmean(means):.1f}" if means else "–"
     strip = markup('<span class="strip" role="img" aria-label="Means {}">{}</span><em>{}</em>', label, marks, mean)
@@ -253,7 +255,7 @@ def _ratings(look: RunView, judged: ReviewedRow, index: int) -> Markup:
             aspect,
             "" if aspect == lowest else "hidden",
             names.name(aspect),
-            _shown(values[aspect]),
+            _shown(values[aspect]) + _of(ratings[0].levels),
             _why(ratings),
         )
         for aspect, ratings in by_aspect.items()
@@ -303,6 +305,11 @@ def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: 
         ratings=_ratings(look, judged, index),
         stars=verdict.stars(look, judged, index),
     )
+
+
+def _of(levels: int) -> str:
+    """Behind a rating on a scale that nobody would guess."""
+    return "" if levels == STANDARD_LEVELS else f" of {levels}"
 
 
 def _tone(mean: float | None, levels: int) -> str:
