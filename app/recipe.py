@@ -275,6 +275,21 @@ def rubrics_of(values: dict[str, Any]) -> tuple[Rubric, ...]:
     return checked(build(Rubric, table, "[[rubrics]]") for table in listed)
 
 
+def load_rubrics(path: Path) -> tuple[Rubric, ...]:
+    """The rubrics in a TOML or JSON file: tables [[rubrics]], as in a recipe, or one rubric by itself. Raises SettingsError."""
+    if path.suffix.lower() not in (".toml", ".json"):
+        raise SettingsError(f"{path.name} holds no rubrics: its name should end in .toml or .json.")
+    try:
+        data = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"{path.name} can't be read: {error.strerror}.") from error
+    values = tables(data, path.name, as_json=path.suffix.lower() == ".json")
+    listed = values.get("rubrics", [] if "task" in values else [values])
+    if not (rubrics := rubrics_of({"rubrics": listed})):
+        raise SettingsError(f"{path.name} holds no rubrics.")
+    return rubrics
+
+
 def read(text: str) -> Recipe:
     """The recipe that a run keeps, as JSON. Its addresses lose the secrets that earlier versions kept in them."""
     values = json.loads(text)

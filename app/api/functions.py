@@ -53,6 +53,7 @@ from feedback.argilla.push import Pushed
 from feedback.exports.hub import Published
 from feedback.exports.selection import Export, Exported
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
+from feedback.rubrics import RatedExample, Rubric
 from feedback.stats.agreement import Agreement
 from tasks import ExistingRows, InstructionResponse
 from tasks.answering import Answers
@@ -65,7 +66,8 @@ __all__ = [
     "LLM", "Answers", "CustomDataset", "DatasetCheckpoint", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct",
     "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
-    "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM", "SelfInstruct", "TextGeneration",
+    "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "RatedExample", "Recipe", "Rows", "Rubric", "ScriptedLLM", "SelfInstruct",
+    "TextGeneration",
     "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "delete", "export", "pipeline",
     "publish", "pull", "push", "rate", "read", "rows", "run",
 ]  # fmt: skip

@@ -4,8 +4,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
+from app.file_locks import read_regular
+from app.recipe import LARGEST_FILE
 from app.runs.endpoints import endpoint
 from app.store.rows import content_hash
 from app.workspace import Workspace
@@ -94,6 +97,17 @@ def pasted_rows(text: str) -> list[Row]:
         if response.strip():
             rows.append(Row(({"role": "user", "content": instruction},), (Response(response, "pasted"),)))
     return [replace(row, id=content_hash(row)) for row in rows[:MOST_ROWS]]
+
+
+def rows_in(path: Path) -> list[Row]:
+    """The rows of a text file, as `pasted_rows` has them. Raises InputError."""
+    try:
+        rows = pasted_rows(read_regular(path, LARGEST_FILE).decode("utf-8-sig", "replace"))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    if not rows:
+        raise InputError(f"{path} has no line with an instruction, a tab and a response.")
+    return rows
 
 
 async def check(

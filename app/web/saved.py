@@ -9,7 +9,7 @@ from typing import Any
 
 from app.api_keys import variable_for
 from app.file_locks import exists, expanded, read_regular
-from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse, rubrics_of, tables
+from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
 from app.store.library import Kept, Library
 from app.store.store import Store
 from app.web import form_values
@@ -132,22 +132,6 @@ def from_file(path: Path) -> tuple[FormValues, str]:
     if not input_path or (expanded(input_path).is_absolute() and exists(input_path)):
         return filled, ""
     return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
-
-
-def rubrics_from_file(path: Path) -> tuple[Rubric, ...]:
-    """The rubrics in a TOML or JSON file: tables [[rubrics]], as in a recipe, or one rubric by itself. Raises SettingsError."""
-    if path.suffix.lower() not in FILES:
-        raise SettingsError(f"{path.name} holds no rubrics: its name should end in {' or '.join(FILES)}.")
-    try:
-        data = read_regular(path, LARGEST_FILE)
-    except OSError as error:
-        raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
-    values = tables(data, path.name, as_json=path.suffix.lower() == ".json")
-    listed = values.get("rubrics", [values])
-    rubrics = rubrics_of({"rubrics": listed})
-    if not rubrics:
-        raise SettingsError(f"{path.name} holds no rubrics.")
-    return rubrics
 
 
 def models_of(filled: FormValues) -> dict[str, Any]:

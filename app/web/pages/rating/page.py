@@ -76,6 +76,7 @@ def build(board: Board) -> None:
             rubrics.build(board)
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
+            board.part(earlier)
             board.part(ratings)
             board.part(issues.first, issues.open_row)
 
@@ -164,6 +165,26 @@ def _meaning(rubric: Rubric) -> Markup:
     scale = joined(markup("<li><b>{}</b> {}</li>", value, meaning) for value, meaning in enumerate(rubric.levels, 1))
     none = markup("<li><b>–</b> does not apply: {}</li>", rubric.not_applicable) if rubric.not_applicable else Markup()
     return markup("<h3>{}</h3><p>{}</p><ol>{}{}</ol>", rubric.name.replace("-", " "), rubric.question, scale, none)
+
+
+def earlier(look: RunView) -> Markup:
+    """Which rows were rated by an earlier version of a rubric, and what to press; "" for none."""
+    judge = _judge(look)
+    if look.run is None or judge is None or not judge.rubrics or look.busy:
+        return Markup()
+    known = judge.known
+    rated_rows = look.counted(stats.versions) or []
+    old = [
+        f"{count(rows, 'row')} by another version of “{known.name(key)}”"
+        for key, rubric, rows in rated_rows
+        if rubric and key in judge.keys and rubric != known[key].hash
+    ]
+    if not old:
+        return Markup()
+    sentence = (
+        f"Rated so far: {', '.join(old)}. “Rate” asks only what changed; until then those ratings count as they are."
+    )
+    return fragments.notice(sentence, "warn")
 
 
 def ratings(look: RunView) -> Markup:

@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.errors import PageError
-from app.recipe import changed
+from app.recipe import changed, load_rubrics
 from app.runs import rubric_trial
 from app.store.library import Kept
 from app.web import form_values
@@ -19,7 +19,6 @@ from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm
-from app.web.saved import rubrics_from_file
 from app.web.security.event_values import upload_button
 from app.web.state import RunView
 from app.web.tab_state import Confirmation, RatePart, RubricEdit
@@ -442,7 +441,7 @@ def open_file(act: Act) -> Done:
     if not act.extra or not act.extra[0]:
         return Done()
     try:
-        return _taken(act, rubrics_from_file(Path(str(act.extra[0]))))
+        return _taken(act, load_rubrics(Path(str(act.extra[0]))))
     except SettingsError as error:
         raise FormError("rating", str(error)) from error
 
