@@ -171,7 +171,7 @@ def test_forms_that_can_not_be_used_are_said(desk: AppState, run: Run) -> None:
     for page, wrong in (
         ("rate", {"rating.aspects": []}),
         ("review", {"review.min_submitted": 0}),
-        ("export", {"export.margin": 9}),
+        ("export", {"export.margin": 10}),
     ):
         desk.keep(SOMEBODY, wrong)
         found = of(desk, page, run)

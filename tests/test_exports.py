@@ -87,7 +87,7 @@ def test_a_raw_line() -> None:
             {
                 "response": place, "aspect": "helpfulness", "repeat": 0, "status": "rated", "value": value,
                 "rationale": why, "note": "", "model": "m", "expected": None, "types": None, "types_rationale": "",
-                "prompt": "", "prompt_hash": "", "temperature": None, "raw": "",
+                "prompt": "", "prompt_hash": "", "temperature": None, "raw": "", "levels": 5, "rubric": "",
             }
             for place, value, why in ((0, 2.0, "Wet."), (1, 4.0, "Right."))
         ],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app.runs.runner import RunExecutor
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.rubrics import STANDARD, Rubrics
 
 if TYPE_CHECKING:
     from feedback.argilla.push import Pushed
@@ -140,14 +141,14 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
     return asyncio.run(inside())
 
 
-def agreement(agreement: Agreement) -> Iterator[str]:
+def agreement(agreement: Agreement, rubrics: Rubrics = STANDARD) -> Iterator[str]:
     """The measures, a line each, with their interval and what they count."""
     yield (
         f"{agreement.reviewed} of {agreement.rows} audit rows reviewed, {agreement.reviews} times in all, "
         f"{agreement.blind} of them without the labeller's ratings in sight; no other rows count here"
     )
     for aspect, measures in agreement.labeller.items():
-        yield f"people and labeller, {aspect}"
+        yield f"people and labeller, {rubrics.name(aspect)}"
         yield from (f"  {_measured(measure)}" for measure in measures)
         if note := agreement.left_out(aspect):
             yield f"  {note}"
@@ -156,7 +157,7 @@ def agreement(agreement: Agreement) -> Iterator[str]:
     if note := agreement.left_out():
         yield f"  {note}"
     for aspect, counts in agreement.spread.items():
-        yield f"  {aspect}: ratings of {sum(counts)} responses lie " + ", ".join(
+        yield f"  {rubrics.name(aspect)}: ratings of {sum(counts)} responses lie " + ", ".join(
             f"{apart} apart {n} times" for apart, n in enumerate(counts) if n
         )
 

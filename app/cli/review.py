@@ -10,7 +10,7 @@ import typer
 from app import workflow
 from app.cli import output
 from app.cli.options import AllowKey, AsJson, RunId, app, opened, permit
-from app.recipe import recipe_of
+from app.recipe import known_rubrics, recipe_of
 from app.review import argilla
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend
@@ -145,11 +145,12 @@ def agreement(context: typer.Context, run_id: RunId, as_json: AsJson = False) ->
     """Say how well reviewers agree with each other, and with the labeller."""
     with opened(context) as workspace:
         store = workspace.store
-        agreement = agreement_of(store, store.runs.get(run_id))
+        run = store.runs.get(run_id)
+        agreement = agreement_of(store, run)
         if as_json:
             output.show_json(agreement.plain())
         else:
-            for line in output.agreement(agreement):
+            for line in output.agreement(agreement, known_rubrics(run)):
                 output.show(line)
 
 

@@ -13,6 +13,7 @@ from app.store.store import Store
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import provenance
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import WHOLE_ROW
 from tasks.errors import SettingsError
 from tasks.response_flags import marks
 
@@ -89,13 +90,13 @@ def _of_response(judged: ReviewedRow, index: int, correction: tuple[str, int] | 
     }  # fmt: skip
     values: dict[str, list[float]] = {}
     for rating in judged.ratings:
-        if rating.response == index:
+        if rating.response in (index, WHOLE_ROW):
             values.setdefault(rating.aspect, []).extend([] if rating.value is None else [rating.value])
             line[f"rationale.{rating.aspect}"] = line.get(f"rationale.{rating.aspect}") or rating.rationale or None
     line |= {f"rating.{aspect}": fmean(some) if some else None for aspect, some in values.items()}
     for aspect in {aspect: None for verdict in judged.submitted for aspect, _ in verdict.ratings if aspect}:
         for name, values_of in (("people.rating", judged.said_of), ("people.accepted", judged.accepted_of)):
-            by_people = values_of(index, aspect)
+            by_people = values_of(index, aspect) or values_of(WHOLE_ROW, aspect)
             line[f"{name}.{aspect}"] = fmean(by_people) if by_people else None
     return line
 

@@ -16,10 +16,14 @@ from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
 from feedback.rating_origins import left_out
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Scale
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")
 TAGS = ("claywright", "synthetic")
+
+THE_INSTRUCTION = "the instruction"
+"""In place of a model's name, where the instruction was rated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,8 @@ class Summary:
     """(number, sum) of the labeller's ratings by model that answered and aspect."""
     people: dict[str, list[float]] = field(default_factory=dict)
     """The same of those that people gave or changed, by model that answered."""
+    scales: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """(what the rubric is called, its levels) by aspect; 5 levels where there were several."""
     accepted: int = 0
     unknown: int = 0
     """Ratings that people only accepted as suggested; those among them of which it is not known."""
@@ -60,9 +66,13 @@ class Summary:
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None
         for rating in judged.ratings:
-            if rating.value is not None and rating.response < len(judged.row.responses):
-                model = judged.row.responses[rating.response].model
-                _count(self.rated, (model, rating.aspect), rating.value)
+            if rating.value is None or rating.response >= len(judged.row.responses):
+                continue
+            of_row = rating.response == WHOLE_ROW
+            model = THE_INSTRUCTION if of_row else judged.row.responses[rating.response].model
+            levels = judged.rubrics.scale(rating.aspect)
+            self.scales[rating.aspect] = judged.rubrics.name(rating.aspect), levels
+            _count(self.rated, (model, rating.aspect), Scale(levels).of(rating.value, rating.levels))
         for index, response in enumerate(judged.row.responses):
             for value in judged.said_of(index):
                 _count(self.people, response.model, value)
@@ -216,7 +226,7 @@ def _ratings(summary: Summary) -> str:
         return f"{entry[1] / entry[0]:.2f} ({entry[0]:g})" if entry else ""
 
     lines = [
-        f"| answers of | {' | '.join([*aspects, 'people'])} |",
+        f"| answers of | {' | '.join([*(_named(summary, aspect) for aspect in aspects), 'people'])} |",
         f"| --- |{' --- |' * (len(aspects) + 1)}",
         *(
             f"| {_one_line(model) or 'unknown'} | "
@@ -227,9 +237,15 @@ def _ratings(summary: Summary) -> str:
     ]
     note = left_out(summary.accepted, summary.unknown)
     return (
-        f"Mean ratings of the {summary.rows} rows of the last export, 1 to 5, by the labeller and by people (number of "
-        "ratings):\n\n" + "\n".join(lines) + (f"\n\n{note}" if note else "")
+        f"Mean ratings of the {summary.rows} rows of the last export, 1 to 5 where nothing else is said, by the labeller and by "
+        "people (number of ratings):\n\n" + "\n".join(lines) + (f"\n\n{note}" if note else "")
     )
+
+
+def _named(summary: Summary, aspect: str) -> str:
+    """A rubric's name, with its scale where that is not the usual one."""
+    name, levels = summary.scales.get(aspect, (aspect, STANDARD_LEVELS))
+    return _one_line(name) if levels == STANDARD_LEVELS else f"{_one_line(name)}, 1 to {levels}"
 
 
 def _review(about: Facts, summary: Summary, held: Held) -> str:

@@ -163,7 +163,7 @@ FORMATS: dict[str, Format] = {
                 {
                     "response": int, "aspect": str, "repeat": int, "status": str, "value": float, "rationale": str, "note": str,
                     "model": str, "expected": float, "types": [int], "types_rationale": str, "prompt": str, "prompt_hash": str,
-                    "temperature": float, "raw": str,
+                    "temperature": float, "raw": str, "levels": int, "rubric": str,
                 }
             ],
             "verdicts": [

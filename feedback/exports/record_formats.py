@@ -268,6 +268,7 @@ def raw(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
                 "rationale": r.rationale, "note": r.note, "model": r.model, "expected": r.expected,
                 "types": None if r.types is None else list(r.types), "types_rationale": r.types_rationale,
                 "prompt": r.prompt, "prompt_hash": r.prompt_hash, "temperature": r.temperature, "raw": r.raw,
+                "levels": r.levels, "rubric": r.rubric,
             }
             for r in judged.ratings
         ],

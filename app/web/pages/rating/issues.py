@@ -51,12 +51,15 @@ def open_row(act: Act) -> Done:
 
 
 def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> Markup:
-    which = "The instruction" if rating.response == WHOLE_ROW else f"Response {letter_of(look, row, rating.response)}"
-    why = f"{which}, {look.rubrics.name(rating.aspect)}: {rating.note or 'no rating in the answer'}"
+    why = f"{_which(look, row, rating.response)}, {look.rubrics.name(rating.aspect)}: {rating.note or 'no rating in the answer'}"
     raw = fragments.fold("Raw answer", escape(rating.raw)) if rating.raw else Markup()
     return _item(
         fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
     )
+
+
+def _which(look: RunView, row: str, response: int) -> str:
+    return "The instruction" if response == WHOLE_ROW else f"Response {letter_of(look, row, response)}"
 
 
 def _wide(look: RunView, issue: Wide) -> Markup:
@@ -64,7 +67,7 @@ def _wide(look: RunView, issue: Wide) -> Markup:
     return _item(
         fragments.pill(name, "warn"),
         issue.instruction,
-        f"Response {letter_of(look, issue.row, issue.response)}: {_why(look, issue)}",
+        f"{_which(look, issue.row, issue.response)}: {_why(look, issue)}",
         Markup(),
         issue.row,
     )

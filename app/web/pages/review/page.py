@@ -15,6 +15,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
+from app.web.pages.rating import rubrics
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
 from app.web.state import RunView
@@ -52,6 +53,7 @@ def build(board: Board) -> None:
         with gr.Row(elem_classes="hows"):
             with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
                 add_fields(board.form, "review", Review, [f.name for f in fields(Review) if f.name != "blind_audit"])
+                board.dress(board.form.fields["review.aspects"], rubrics.aspect_choices)
                 _audit(board)
                 _similar(board)
                 board.part(shape)
