@@ -307,6 +307,15 @@ def pretty(values: Mapping[str, Any]) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)
 
 
+def in_words(value: Any) -> str:
+    """A column's value as people read it: yes and no, a list with an item a line; "" for none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(f"- {' '.join(str(item).split())}" for item in value)
+    return f"{value:.15g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
 def _kind(part: Any) -> str:
     """The kind of column that holds what a property's schema allows."""
     named = part.get("type") if isinstance(part, dict) else None
