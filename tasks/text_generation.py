@@ -49,7 +49,11 @@ class TextGeneration(Task):
     system_prompt: str = setting("", "System prompt for rows that bring none of their own.", multiline=True)
     num_generations: int = setting(1, "Responses for each row.", label="Responses each")
     fields: tuple[Field, ...] = setting(
-        (), "Columns of your own: each response is one JSON object with a value for each.", label="Fields"
+        (),
+        "Columns of your own: each response is a JSON object with a value for each. One a line, as year (whole number): "
+        "When it came out.",
+        label="Fields",
+        multiline=True,
     )
     schema: str | dict[str, Any] = setting(
         "",
@@ -59,6 +63,7 @@ class TextGeneration(Task):
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", _as_text(self.schema))
         if not 1 <= self.num_generations <= MOST_GENERATIONS:
             raise SettingsError(f"num_generations must be from 1 to {MOST_GENERATIONS}.", setting="num_generations")
         if not self.required_columns():
@@ -79,7 +84,7 @@ class TextGeneration(Task):
     @property
     def shape(self) -> RowShape | None:
         """What each response has beside a text; None where any text will do."""
-        return shape_of(self.fields, self.schema if isinstance(self.schema, str) else _as_text(self.schema))
+        return shape_of(self.fields, str(self.schema))
 
     def required_columns(self) -> tuple[str, ...]:
         return columns_in(self.template)
@@ -141,10 +146,14 @@ class TextGeneration(Task):
         return [*([Row(tuple(messages), tuple(responses), origin)] if responses else []), *drops]
 
 
-def _as_text(schema: Mapping[str, Any]) -> str:
+def _as_text(schema: str | Mapping[str, Any]) -> str:
+    """A JSON schema as text, the same for the same one; what is no JSON as it is. Raises SettingsError."""
     try:
-        return json.dumps(schema, ensure_ascii=False) if schema else ""
+        value = json.loads(schema) if isinstance(schema, str) else schema
+        return json.dumps(value, indent=2, ensure_ascii=False) if value or isinstance(schema, str) else ""
     except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(schema, str):
+            return schema
         raise SettingsError(f"The JSON schema is not JSON: {error}.", setting="schema") from error
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from app.review.argilla import Argilla
 from app.review.dataframes import of_run
 from app.store.runs import Run
 from app.store.store import Store
+from app.web.field_lines import field_lines, read_fields
+from app.web.form_values import FormError, fill, recipe_from
 from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.exports.formats import FORMATS
 from feedback.exports.row_columns import named
@@ -506,3 +509,83 @@ async def _keep(store: Store, run: Run, row: Row) -> None:
     row = replace(row, id=f"{run.id}-000000-0")
     await store.rows.keep_unit(run.id, 0, [row], [])
     await store.rows.answered(row)
+
+
+# -- the page's text field
+
+
+LINES = """title: The title of a book
+year (whole number): When it came out
+genre (one of novel, poetry, history)
+tags (list of texts, optional)
+price(Number): In euros
+state (one of new, used, optional): "As it is:\\nnew or used"
+odd (one of ["a, b", "c)"])"""
+
+
+def test_fields_are_lines_on_the_page() -> None:
+    fields = tuple(Field(**values) for values in read_fields(LINES))
+    assert [(f.name, f.kind, f.required) for f in fields] == [
+        ("title", "text", True), ("year", "whole number", True), ("genre", "one of", True), ("tags", "list of texts", False),
+        ("price", "number", True), ("state", "one of", False), ("odd", "one of", True),
+    ]  # fmt: skip
+    assert fields[2].choices == ("novel", "poetry", "history") and fields[6].choices == ("a, b", "c)")
+    assert fields[0].description == "The title of a book" and fields[5].description == "As it is:\nnew or used"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("first name", "Line 1: a field needs a name of letters"),
+        ("ok\nyear (whole number", "Line 2: the bracket is not closed"),
+        ("year (date)", "Line 1: there is no kind 'date'. Known: text, whole number"),
+        ("year (whole number, often)", "Line 1: 'often' is not known there"),
+        ("year (whole number) When", "Line 1: a colon goes before the description"),
+        ("mood (one of)", "Line 1: the field 'mood' needs 1 to 200 values"),
+        ("mood (one of [1", "Line 1: what begins with a quote or a square bracket must be JSON"),
+        ("(text)", "Line 1: a field needs a name"),
+    ],
+)
+def test_a_line_that_is_no_field_is_named(line: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_fields(line)
+    assert str(raised.value).startswith(sentence) and raised.value.setting == "fields"
+
+
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
+table = st.lists(
+    st.builds(
+        lambda name, kind, choices, description, required: Field(
+            name=name, kind=kind, choices=tuple(choices) if kind == "one of" else (), description=description,
+            required=required,
+        ),
+        st.from_regex(r"[a-z]_?[a-z0-9]{0,8}x", fullmatch=True), st.sampled_from(["text", "number", "one of", "list of texts"]),
+        st.lists(words, min_size=1, max_size=4, unique=True), st.text(st.characters(codec="utf-8"), max_size=30),
+        st.booleans(),
+    ),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(table)
+def test_fields_come_back_from_their_lines(fields: list[Field]) -> None:
+    assert [Field(**values) for values in read_fields(field_lines(fields))] == fields
+
+
+def test_the_form_holds_a_shape_and_says_at_the_field_what_is_wrong(tmp_path: Path) -> None:
+    recipe = parse(recipe_values(tmp_path))
+    filled = fill(recipe)
+    assert "age (whole number)" in filled["text-generation.fields"]
+    assert recipe_from(filled).task == recipe.task
+    with_schema = replace(recipe, task=TextGeneration(schema=obj(a={"type": "string"})))
+    assert recipe_from(fill(with_schema)).task == with_schema.task
+    for name, value, sentence in (
+        ("fields", "age (date)", "Line 1: there is no kind 'date'"),
+        ("fields", "place", "'place' is a column of the input already"),
+        ("schema", "{", "The JSON schema is not JSON"),
+        ("schema", json.dumps(UNMET["bounds"]), "No answer can meet the JSON schema"),
+    ):
+        wrong = {**filled, "text-generation.fields": "", f"text-generation.{name}": value}
+        with pytest.raises(FormError, match=re.escape(sentence)) as raised:
+            recipe_from(wrong)
+        assert raised.value.field == f"text-generation.{name}"
