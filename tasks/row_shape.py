@@ -307,12 +307,12 @@ def pretty(values: Mapping[str, Any]) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)
 
 
-def in_words(value: Any) -> str:
-    """A column's value as people read it: yes and no, a list with an item a line; "" for none."""
+def in_words(value: Any, mark: str = "•") -> str:
+    """A column's value as people read it: yes and no, a list with an item a line behind its `mark`; "" for none."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "\n".join(f"- {' '.join(str(item).split())}" for item in value)
+        return "\n".join(f"{mark} {' '.join(str(item).split())}" for item in value)
     return f"{value:.15g}" if isinstance(value, float) else "" if value is None else str(value)
 
 

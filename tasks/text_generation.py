@@ -93,7 +93,7 @@ class TextGeneration(Task):
         if self.shape is not None and (taken := next((name for name in self.shape.kinds if name in row), "")):
             raise InputError(
                 f"'{taken}' is a column of the input already. Give the field another name.",
-                column="fields" if self.fields else "schema",
+                column=taken,
             )
         with contextlib.suppress(NotHeld):
             if talk(self.template, row) is not None:

@@ -23,7 +23,7 @@ from app.review.dataframes import of_run
 from app.store.runs import Run
 from app.store.store import Store
 from app.web.field_lines import field_lines, read_fields
-from app.web.form_values import FormError, fill, recipe_from
+from app.web.form_values import FormError, fill, of_input, recipe_from, task_of
 from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.exports.formats import FORMATS
 from feedback.exports.row_columns import named
@@ -581,7 +581,7 @@ def test_the_form_holds_a_shape_and_says_at_the_field_what_is_wrong(tmp_path: Pa
     assert recipe_from(fill(with_schema)).task == with_schema.task
     for name, value, sentence in (
         ("fields", "age (date)", "Line 1: there is no kind 'date'"),
-        ("fields", "place", "'place' is a column of the input already"),
+        ("fields", "place (number)", "'place' is a column of the input already"),
         ("schema", "{", "The JSON schema is not JSON"),
         ("schema", json.dumps(UNMET["bounds"]), "No answer can meet the JSON schema"),
     ):
@@ -589,3 +589,10 @@ def test_the_form_holds_a_shape_and_says_at_the_field_what_is_wrong(tmp_path: Pa
         with pytest.raises(FormError, match=re.escape(sentence)) as raised:
             recipe_from(wrong)
         assert raised.value.field == f"text-generation.{name}"
+
+
+def test_a_column_of_the_input_is_named_at_the_fields(tmp_path: Path) -> None:
+    filled = {**fill(parse(recipe_values(tmp_path))), "text-generation.fields": "name\nid2"}
+    with pytest.raises(InputError) as raised:
+        list(task_of(filled).units([{"place": "Lyon", "id2": 1}]))
+    assert of_input(filled, raised.value).field == "text-generation.fields"

@@ -309,7 +309,10 @@ def of_input(filled: FormValues, error: ClaywrightError) -> "FormError":
     """What is wrong with the input, at the column that is at fault or at the field that names the input."""
     at, column = input_field(filled), error.column if isinstance(error, InputError) else ""
     with contextlib.suppress(FormError):
-        columns = columns_of(task_of(filled))[:SLOTS]
+        task = task_of(filled)
+        if task.shape is not None and column in task.shape.kinds:  # an answer's column has the name of one of the input
+            at = f"{filled['task.kind']}.{'fields' if task.shape.fields else 'schema'}"
+        columns = columns_of(task)[:SLOTS]
         if column in columns and (filled.get("inputs.found") or {}).get("columns"):
             at = f"inputs.column{columns.index(column)}"
     return FormError("inputs", str(error), at)

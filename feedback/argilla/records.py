@@ -97,7 +97,7 @@ def _fields(row: Row, shape: Shape) -> dict[str, Any]:
         values = columns(row, response.text)
         shows[f"response-{k}"] = shown(f"```json\n{response.text}\n```" if values else response.text) or " "
         if values and shape.responses == 1:
-            cells = {name: in_words(values.get(title)) for name, title in field_names(shape).items()}
+            cells = {name: in_words(values.get(title), "-") for name, title in field_names(shape).items()}
             shows.update({name: shown(cell) for name, cell in cells.items() if cell.strip()})
     return shows
 
