@@ -11,11 +11,11 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.pages import rating_issues
+from app.web.pages.rating import issues, rubrics
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
-from feedback.rubrics import STANDARD_RUBRICS, Rubric
+from feedback.rubrics import Rubric
 from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
 
@@ -34,17 +34,19 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
-                form.add(
-                    "rating.aspects",
-                    gr.CheckboxGroup(
-                        aspects,
-                        value=["helpfulness"],
-                        label="Aspects",
-                        interactive=True,
-                        elem_classes="stack",
-                        elem_id="aspects",
+                board.dress(
+                    form.add(
+                        "rating.aspects",
+                        gr.CheckboxGroup(
+                            rubrics.STANDARD_CHOICES,
+                            value=["helpfulness"],
+                            label="Aspects",
+                            interactive=True,
+                            elem_classes="stack",
+                            elem_id="aspects",
+                        ),
                     ),
+                    rubrics.aspect_choices,
                 )
                 form.add(
                     "rating.together",
@@ -66,14 +68,16 @@ def build(board: Board) -> None:
                     "rating.on",
                     gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
                 )
+                board.part(rubrics.listed, rubrics.change)
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
+            rubrics.build(board)
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
             board.part(ratings)
-            board.part(rating_issues.first, rating_issues.open_row)
+            board.part(issues.first, issues.open_row)
 
 
 def _rating(look: RunView) -> bool:
@@ -96,7 +100,7 @@ def trouble(look: RunView) -> Markup:
 
 
 def head(look: RunView) -> Markup:
-    return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
+    return fragments.page_head("Rate", "The labeller reads every response and rates it, with a reason.")
 
 
 def button_label(look: RunView) -> str:
@@ -187,7 +191,8 @@ def ratings(look: RunView) -> Markup:
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return plots.plot(
-        title, line, trying + plots.multiples(scales), stats_tables.of_aspects(scales), look.run, "ratings-by-aspect",
+        title, line, trying + plots.multiples(scales, named=look.rubrics.name), stats_tables.of_aspects(scales), look.run,
+        "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip
 
