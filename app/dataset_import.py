@@ -24,12 +24,15 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla import dataset_reader
 from feedback.argilla.client import Server
+from feedback.exports.preference_pairs import best
+from feedback.exports.row_columns import named
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import ExistingRows
 from tasks.columns import layouts
 from tasks.errors import SettingsError
 from tasks.existing_rows import LEFT_OUT
 from tasks.models.spec import ModelSpec
+from tasks.row_shape import columns
 
 WITHIN = (*KNOWN, ".zip")
 
@@ -54,10 +57,14 @@ def rows_of(store: Store, run: Run, settings: Settings) -> Path:
                 responses[corrected[1]] = corrected[0]
             instruction = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
             response_columns = {"responses": responses} if len(responses) > 1 else {"response": "".join(responses)}
-            yield {
+            line = {
                 "id": judged.row.id, "instruction": instruction, "messages": messages, **response_columns,
                 "decision": judged.decision or "",
             }  # fmt: skip
+            top = best(judged)
+            cells = (columns(judged.row, top.text) if top is not None else None) or {}
+            taken = {*line, "responses"}
+            yield {**line, **{column: cells[name] for name, column in named(cells, taken).items()}}
 
     return uploads.keep_rows(rows(), run.name, settings)
 

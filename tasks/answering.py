@@ -6,11 +6,12 @@ compare, and tells each what to value; here the models take turns over the respo
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tasks.errors import CallRefused, SettingsError
 from tasks.models.base import Endpoint, Model
 from tasks.principles import choose, weights
+from tasks.row_shape import RowShape, pretty
 from tasks.settings import setting
 from tasks.text_generation import response
 from tasks.types import Message, Response, Row
@@ -50,17 +51,26 @@ class Answers:
         """The endpoint whose turn it is at `index`."""
         return endpoints[index % len(endpoints)]
 
-    async def respond(self, row: Row, index: int, model: Model) -> Response:
-        """The response to `row` at `index`. Its principle depends on unit, position and index alone.
+    async def respond(self, row: Row, index: int, model: Model, shape: RowShape | None = None) -> Response:
+        """The response to `row` at `index`, of a `shape` where there is one. Its principle depends on unit, position and index
+        alone.
 
-        Raises CallRefused where there is no text, with the reason.
+        Raises CallRefused where there is no text, or none of that shape, with the reason.
         """
         messages: list[Message] = list(row.messages)
         name, principle = choose(weights(self.principles), f"{row.unit}/{row.position}/{index}")
         own = next((message["content"] for message in messages if message["role"] in INSTRUCTING), self.system_prompt)
         if system := "\n\n".join(filter(None, (own, principle))):
             messages = [{"role": "system", "content": system}, *(m for m in messages if m["role"] not in INSTRUCTING)]
-        answer = await model.chat(messages)
+        values: dict[str, Any] | None = None
+        problems: list[str] = []
+        if shape is None:
+            answer = await model.chat(messages)
+        else:
+            answer, values, problems = await shape.ask(messages, model, draw=0)
         if not answer.text.strip():
             raise CallRefused(f"{model.name} gave no answer: {answer.why_empty}.")
-        return replace(response(answer), principle=name)
+        if problems:
+            raise CallRefused(f"The answer of {model.name} can't be used: {problems[0]}.")
+        given = response(answer) if values is None else replace(response(answer), text=pretty(values))
+        return replace(given, principle=name)

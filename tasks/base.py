@@ -6,12 +6,15 @@ The form in the page and the keys in a recipe come from the fields (tasks/settin
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.columns.missing_values import cell_text, is_missing, python_value, text_of_bytes
 from tasks.errors import InputError
 from tasks.models.base import Model
 from tasks.types import Dropped, Row, Unit
+
+if TYPE_CHECKING:
+    from tasks.row_shape import RowShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,11 @@ class Task:
     def endless(self) -> bool:
         """True if it draws for ever, though it works on input."""
         return False
+
+    @property
+    def shape(self) -> "RowShape | None":
+        """What every response has, also those that follow; None where any text will do."""
+        return None
 
     @property
     def near_duplicate(self) -> float | None:

@@ -10,15 +10,16 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tasks.base import Task, plain, text
 from tasks.columns.conversations import NotHeld, conversation, is_conversation
 from tasks.columns.missing_values import python_value, python_values
-from tasks.errors import CallRefused, SettingsError
+from tasks.errors import CallRefused, InputError, SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
+from tasks.row_shape import PROMPT, SHAPE, Field, RowShape, pretty, shape_of
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
@@ -34,7 +35,8 @@ class TextGeneration(Task):
 
     Columns in: those that the template names, or `messages` (an OpenAI chat that ends with the user's turn) in rows without
     them; `system_prompt` where a row has its own. Rows out: one a row of input, with `num_generations` responses; columns
-    that the prompt does not use stay in its origin.
+    that the prompt does not use stay in its origin. With `fields` or a `schema` each response is a JSON object, and its
+    values are columns of the row (tasks/row_shape.py).
     """
 
     title: ClassVar[str] = "Text generation"
@@ -46,8 +48,22 @@ class TextGeneration(Task):
     )
     system_prompt: str = setting("", "System prompt for rows that bring none of their own.", multiline=True)
     num_generations: int = setting(1, "Responses for each row.", label="Responses each")
+    fields: tuple[Field, ...] = setting(
+        (),
+        "Columns of your own: each response is a JSON object with a value for each. One a line, as year (whole number): "
+        "When it came out.",
+        label="Fields",
+        multiline=True,
+    )
+    schema: str | dict[str, Any] = setting(
+        "",
+        "In place of fields: a JSON schema that each response meets. Its properties are columns.",
+        multiline=True,
+        label="JSON schema",
+    )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", _as_text(self.schema))
         if not 1 <= self.num_generations <= MOST_GENERATIONS:
             raise SettingsError(f"num_generations must be from 1 to {MOST_GENERATIONS}.", setting="num_generations")
         if not self.required_columns():
@@ -57,10 +73,28 @@ class TextGeneration(Task):
                 page="The prompt names no column, so every prompt would be the same. Use {{ instruction }}.",
             )
 
+        if self.shape is not None:
+            for name in self.shape.kinds:
+                if name in (*self.required_columns(), *self.optional_columns):
+                    raise SettingsError(
+                        f"'{name}' is a column of the input already. Give the field another name.",
+                        setting="fields" if self.fields else "schema",
+                    )
+
+    @property
+    def shape(self) -> RowShape | None:
+        """What each response has beside a text; None where any text will do."""
+        return shape_of(self.fields, str(self.schema))
+
     def required_columns(self) -> tuple[str, ...]:
         return columns_in(self.template)
 
     def check(self, row: Mapping[str, Any], index: int) -> None:
+        if self.shape is not None and (taken := next((name for name in self.shape.kinds if name in row), "")):
+            raise InputError(
+                f"'{taken}' is a column of the input already. Give the field another name.",
+                column=taken,
+            )
         with contextlib.suppress(NotHeld):
             if talk(self.template, row) is not None:
                 return
@@ -78,13 +112,49 @@ class TextGeneration(Task):
             return [Dropped("the chat does not end with the user's turn", json.dumps(messages, ensure_ascii=False))]
         if not messages[-1]["content"].strip():
             return [Dropped("empty prompt")]
+        rest = unused(self.template, unit.inputs)
+        origin: dict[str, Any] = {"columns": rest} if rest else {}
+        if self.shape is not None:
+            return await self._shaped(self.shape, messages, origin, model)
         answers = await asyncio.gather(*(model.chat(messages) for _ in range(self.num_generations)))
         empty = [Dropped(answer.why_empty, answer.reasoning or "") for answer in answers if not answer.text.strip()]
         if len(empty) == len(answers) and (again := next((a for a in answers if a.may_come_of_another_try), None)):
             raise CallRefused(f"{model.name} gave no answer: {again.why_empty}.")
         responses = tuple(response(answer) for answer in answers if answer.text.strip())
-        rest = unused(self.template, unit.inputs)
-        return [*([Row(tuple(messages), responses, {"columns": rest} if rest else {})] if responses else []), *empty]
+        return [*([Row(tuple(messages), responses, origin)] if responses else []), *empty]
+
+    async def _shaped(
+        self, shape: RowShape, messages: list[Message], origin: dict[str, Any], model: Model
+    ) -> list[Row | Dropped]:
+        """The same with responses that are objects of a shape; what is none is dropped, with the first thing that is wrong."""
+        messages = [*messages[:-1], {**messages[-1], "content": shape.prompt(messages[-1]["content"])}]
+        given = await asyncio.gather(*(shape.ask(messages, model, draw) for draw in range(self.num_generations)))
+        answers = [answer for answer, _, _ in given]
+        empty = [answer for answer in answers if not answer.text.strip()]
+        if len(empty) == len(answers) and (again := next((a for a in answers if a.may_come_of_another_try), None)):
+            raise CallRefused(f"{model.name} gave no answer: {again.why_empty}.")
+        responses: list[Response] = []
+        drops: list[Dropped] = []
+        for answer, values, problems in given:
+            if values is not None:
+                responses.append(replace(response(answer), text=pretty(values)))
+            elif answer.text.strip():
+                drops.append(Dropped(problems[0], answer.text))
+            else:
+                drops.append(Dropped(answer.why_empty, answer.reasoning or ""))
+        origin = {**origin, "prompt": PROMPT, SHAPE: shape.kinds}
+        return [*([Row(tuple(messages), tuple(responses), origin)] if responses else []), *drops]
+
+
+def _as_text(schema: str | Mapping[str, Any]) -> str:
+    """A JSON schema as text, the same for the same one; what is no JSON as it is. Raises SettingsError."""
+    try:
+        value = json.loads(schema) if isinstance(schema, str) else schema
+        return json.dumps(value, indent=2, ensure_ascii=False) if value or isinstance(schema, str) else ""
+    except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(schema, str):
+            return schema
+        raise SettingsError(f"The JSON schema is not JSON: {error}.", setting="schema") from error
 
 
 def prompt(template: str, system_prompt: str, inputs: Mapping[str, Any]) -> list[Message]:

@@ -14,6 +14,7 @@ from tasks.models.openai import OpenAIEndpoint
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
 from tasks.response_flags import marks
+from tasks.row_shape import Field
 from tasks.text.answers import MOST_READ
 from tasks.types import Dropped, Response, Row, Unit
 from tests.scripts import Memo
@@ -130,6 +131,10 @@ ROW = Row(
 )
 TASKS: dict[str, tuple[Task, dict[str, str]]] = {
     "TextGeneration": (TextGeneration(), {"instruction": "Name a river."}),
+    "TextGeneration, fields": (
+        TextGeneration(fields=(Field(name="name"), Field(name="length", kind="number"))),
+        {"instruction": "Name a river."},
+    ),
     "Magpie": (Magpie(), {"system_prompt": ""}),
     "Magpie, two turns": (Magpie(n_turns=2), {"system_prompt": ""}),
     "SelfInstruct": (SelfInstruct(), {"input": "An encyclopedia of rivers."}),

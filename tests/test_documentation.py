@@ -114,7 +114,7 @@ def test_every_recipe_is_one() -> None:
     (complete,) = [found for found in recipes.values() if len(found.responders) == 2]
     assert complete.kind == "self-instruct" and complete.budget.dollars == 5
     in_tasks = blocks("toml", docs.FOLDER / "tasks.md")
-    assert sorted(recipes[block].kind for block in in_tasks) == sorted(TASKS)  # an example of each task
+    assert {recipes[block].kind for block in in_tasks} == TASKS.keys()  # an example of each task
     for found in recipes.values():
         assert recipe.parse(found.dump()) == found
 

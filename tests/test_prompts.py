@@ -19,6 +19,7 @@ from tasks import TASKS, SelfInstruct, Task
 from tasks.answering import Answers
 from tasks.models.spec import ModelSpec
 from tasks.prompts import PROMPTS
+from tasks.row_shape import Field, shape_of
 from tasks.text_generation import prompt as messages_of
 from tasks.types import Response, Row
 
@@ -228,6 +229,27 @@ def test_text_generation() -> None:
         {"role": "user", "content": "Name a river in France."},
     ]
     assert messages_of("{{ place }}", "Be kind.", {**row, "system_prompt": ""})[0]["content"] == "Be kind."
+
+
+def test_text_generation_with_fields() -> None:
+    fields = (
+        Field(name="name", description="A given name"),
+        Field(name="mood", kind="one of", choices=("happy", "sad"), required=False),
+    )
+    shape = shape_of(fields, "")
+    assert shape is not None and shape.prompt("Make up a person.") == (
+        "Make up a person.\n\nAnswer with one JSON object and nothing else. Its fields:\n"
+        '- "name": a text. A given name\n- "mood": one of "happy", "sad", or null where there is none'
+    )
+    schema = shape_of((), '{"type": "object", "properties": {"a": {"type": "string"}}}')
+    assert schema is not None and schema.prompt("Make up a person.") == (
+        "Make up a person.\n\nAnswer with one JSON object and nothing else. It meets this JSON schema:\n\n"
+        '{"type": "object", "properties": {"a": {"type": "string"}}}'
+    )
+    assert PROMPTS.render("row_shape_again.v1", problems=["age is missing", "mood is not a text"]) == (
+        "This answer can't be used: age is missing; mood is not a text.\n\n"
+        "Answer again with one JSON object and nothing else, in the form that was asked for."
+    )
 
 
 def test_ultrafeedback_together() -> None:

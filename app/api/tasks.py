@@ -5,7 +5,7 @@ is started again. Anything that could not be generated is None, with its reason 
 log.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from app.api.recording_model import RecordingModel
 from app.api.session import Session, StopHandle, all_of, awaited, session
 from app.api.steps import METADATA, Rows, Source
 from app.api.task_step import FAILURE, Made, Task, reason
-from tasks import evol_instruct, genstruct, magpie, self_instruct, text_generation
+from tasks import evol_instruct, genstruct, magpie, row_shape, self_instruct, text_generation
 from tasks.base import text
 from tasks.errors import CallFailed, CallRefused, SettingsError
 from tasks.self_instruct import CRITERIA
@@ -29,7 +29,9 @@ class TextGeneration(Task):
     """Answers a prompt that is made from each row's columns.
 
     Columns in: `instruction`, or those of `template` (Jinja2), named in `columns`; `system_prompt` where a row has its own.
-    Columns out: `generation` (str), `model_name` (str). Raises SettingsError where a column is not in the template.
+    Columns out: `generation` (str), `model_name` (str); with `fields` (a list of {"name": ..., "kind": ...}) or a
+    JSON `schema` the generation is a JSON object, and each of its values a column more. Raises SettingsError where a column is
+    not in the template, and for fields that can't be.
 
     >>> task = TextGeneration(llm=ScriptedLLM([("Name", "The Loire.")]))
     >>> row = next(task.process([{"instruction": "Name a river."}]))[0]
@@ -40,13 +42,21 @@ class TextGeneration(Task):
     system_prompt: str | None = None
     template: str = "{{ instruction }}"
     columns: str | list[str] = "instruction"
+    fields: Sequence[Mapping[str, Any]] = ()
+    schema: str | dict[str, Any] = ""
 
     @property
     def task(self) -> text_generation.TextGeneration:
         """The same as a recipe has it."""
-        return text_generation.TextGeneration(
-            template=self.template, system_prompt=self.system_prompt or "", num_generations=self.num_generations
-        )
+        return build(
+            text_generation.TextGeneration,
+            {
+                "template": self.template, "system_prompt": self.system_prompt or "", "num_generations": self.num_generations,
+                "fields": list(self.fields),
+                "schema": self.schema,
+            },
+            self.name,
+        )  # fmt: skip
 
     @property
     def inputs(self) -> list[str]:
@@ -54,7 +64,8 @@ class TextGeneration(Task):
 
     @property
     def outputs(self) -> list[str]:
-        return ["generation"]
+        shape = self.task.shape
+        return ["generation", *(shape.kinds if shape is not None else ())]
 
     def load(self) -> None:
         known = self.task.required_columns()
@@ -66,7 +77,8 @@ class TextGeneration(Task):
     async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:
         task = replace(self.task, num_generations=1)
         results = await task.rows(Unit(model.number, row), model)
-        return next(([{"generation": r.responses[0].text}] for r in results if isinstance(r, Row)), reason(results))
+        text = next(((r, r.responses[0].text) for r in results if isinstance(r, Row)), None)
+        return reason(results) if text is None else [{"generation": text[1], **(row_shape.columns(*text) or {})}]
 
 
 @dataclass(kw_only=True, eq=False)

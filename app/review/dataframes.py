@@ -12,10 +12,12 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import provenance
+from feedback.exports.row_columns import named as columns_of
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import WHOLE_ROW
 from tasks.errors import SettingsError
 from tasks.response_flags import marks
+from tasks.row_shape import OTHER, columns, kinds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,8 @@ COLUMNS = {
 OF_ROW = ("row_id", "run", "labeller", "reviewed", "decision", "reviewers", "settled_by", "reviewed_at")
 ASPECTS = {"rating": NUMBER, "rationale": TEXT, "people.rating": NUMBER, "people.accepted": NUMBER}
 """Columns that there are for each aspect: rating.helpfulness."""
+FIELDS = {"text": TEXT, "one of": TEXT, "whole number": WHOLE, "number": NUMBER, "yes or no": TRUTH, OTHER: TEXT}
+"""The type of a field's column, of rows of a shape of their own, by its kind."""
 LARGEST, EXACT = 2**63, 2**53
 """Whole numbers that Int64 holds are below the one, those that Float64 holds without a gap up to the other."""
 
@@ -44,10 +48,16 @@ def of_run(store: Store, run: Run, per: Per = "response") -> "pd.DataFrame":
     """
     if per not in ("response", "row"):
         raise SettingsError(f"per must be 'response' or 'row' (given: {per!r}).")
-    lines = [line for judged in judged_rows(store, run) for line in _lines(judged, run.id, per)]
+    lines: list[dict[str, Any]] = []
+    fields: dict[str, str] = {}
+    for judged in judged_rows(store, run):
+        lines.extend(_lines(judged, run.id, per))
+        kinds = kinds_of(judged.row)
+        fields |= {column: FIELDS.get(kinds[name], OBJECT) for name, column in columns_of(kinds, COLUMNS).items()}
     named = {name: kind for kind in ASPECTS for line in lines for name in line if name.startswith(f"{kind}.")}
     types = {**COLUMNS, **{name: ASPECTS[kind] for name, kind in named.items() if name not in COLUMNS}}
-    return of_columns({name: [line.get(name) for line in lines] for name in _in_order(types)}, types)
+    types |= fields
+    return of_columns({name: [line.get(name) for line in lines] for name in [*_in_order(types), *fields]}, types)
 
 
 def _in_order(types: Mapping[str, str]) -> Iterator[str]:
@@ -88,6 +98,10 @@ def _of_response(judged: ReviewedRow, index: int, correction: tuple[str, int] | 
         "people.accepted": judged.accepted_by_people(index), "people.rank": judged.ranked_by_people(index),
         "corrected_response": correction[0] if correction is not None and correction[1] == index else None,
     }  # fmt: skip
+    if kinds := kinds_of(judged.row):
+        corrected = line["corrected_response"]
+        cells = columns(judged.row, response.text if corrected is None else corrected) or {}
+        line |= {column: cells.get(name) for name, column in columns_of(kinds, COLUMNS).items()}
     values: dict[str, list[float]] = {}
     for rating in judged.ratings:
         if rating.response in (index, WHOLE_ROW):

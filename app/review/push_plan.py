@@ -206,7 +206,8 @@ def _looks(about: About, shape: Shape) -> str:
     """Names what the records of a push look like: they are sent again where it changed."""
     values = {name: value for name, value in asdict(about).items() if name != "rubrics"}
     own = [[rubric.hash for rubric in about.rubrics.own]] if about.rubrics.own else []
-    return hashlib.sha256(json.dumps([values, asdict(shape), *own]).encode()).hexdigest()[:16]
+    has = {name: value for name, value in asdict(shape).items() if name != "fields" or value}
+    return hashlib.sha256(json.dumps([values, has, *own]).encode()).hexdigest()[:16]
 
 
 def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int:

@@ -82,7 +82,7 @@ async def _prompt(store: Store, settings: Settings, recipe: Recipe, say: Say, ke
             rows = await task.rows(_shown(recipe, unit), listener)
             for row in (row for row in rows if isinstance(row, Row)):
                 for index in answers.missing(range(len(row.responses))):
-                    await answers.respond(row, index, listener)
+                    await answers.respond(row, index, listener, task.shape)
         except _Asked as recorded:
             return recorded.prompt
         return None

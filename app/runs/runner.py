@@ -225,7 +225,9 @@ class RunExecutor:
         for index in self.answers.missing(range(len(responses))):
             endpoint = self.answers.turn(index, self.responders or [self.generator])
             scope = f"{seed}/answer/{row.unit}/{row.position}/{index}/{chance}"
-            response = await self.answers.respond(redrawn, index, self.engine.bind(endpoint, scope, stage="answer"))
+            response = await self.answers.respond(
+                redrawn, index, self.engine.bind(endpoint, scope, stage="answer"), task.shape
+            )
             responses.append(response)
         self.progress.answered += 1
         return replace(row, messages=redrawn.messages, responses=tuple(responses), origin=redrawn.origin)
@@ -270,7 +272,7 @@ class RunExecutor:
         endpoint = self.answers.turn(index, self.responders or [self.generator])
         scope = f"{self.run.seed}/answer/{row.unit}/{row.position}/{index}"
         model = self.engine.bind(endpoint, scope, stage="answer")
-        response = await self.answers.respond(row, index, model)
+        response = await self.answers.respond(row, index, model, self.recipe.task.shape)
         await self.store.rows.keep_response(row.id, index, response)
 
     async def _rate(self, row: Row, judge: UltraFeedback, labeller: Endpoint, new: bool) -> None:

@@ -20,6 +20,7 @@ from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
 from app.recipe import LONGEST_NAME, Recipe, changed
 from app.store.row_search import FILTERS
+from app.web.field_lines import field_lines, read_fields
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -30,6 +31,7 @@ from tasks.answering import Answers
 from tasks.engine.budget import Budget
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
+from tasks.row_shape import Field as RowField
 from tasks.settings import build
 from tasks.types import without_surrogates
 
@@ -83,6 +85,11 @@ def is_lines(field: "Field[Any]") -> bool:
     return str(field.type) == "tuple[str, ...]"
 
 
+def is_row_fields(field: "Field[Any]") -> bool:
+    """True for a setting that is the fields of a row: a form shows one a line."""
+    return "row_shape.Field" in str(field.type)
+
+
 def label_of(field: "Field[Any]") -> str:
     """What a setting is called on the page."""
     return str(field.metadata.get("label") or field.name.replace("_", " ").capitalize())
@@ -92,6 +99,8 @@ def shown(value: Any) -> Any:
     """A setting as a form's field shows it."""
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         return "\n".join(value)
+    if isinstance(value, tuple) and all(isinstance(item, RowField) for item in value):
+        return field_lines(value)
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False) if value else ""
     return value
@@ -104,6 +113,8 @@ def given(field: "Field[Any]", value: Any) -> Any:
         return tuple(filter(None, (line.strip() for line in value.splitlines())))
     if value is None or (value == "" and not isinstance(default, str)):
         return default
+    if isinstance(value, str) and is_row_fields(field):
+        return tuple(read_fields(value))
     kind = str(field.type)
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and kind != "<class 'str'>":
         try:
@@ -298,7 +309,10 @@ def of_input(filled: FormValues, error: ClaywrightError) -> "FormError":
     """What is wrong with the input, at the column that is at fault or at the field that names the input."""
     at, column = input_field(filled), error.column if isinstance(error, InputError) else ""
     with contextlib.suppress(FormError):
-        columns = columns_of(task_of(filled))[:SLOTS]
+        task = task_of(filled)
+        if task.shape is not None and column in task.shape.kinds:  # an answer's column has the name of one of the input
+            at = f"{filled['task.kind']}.{'fields' if task.shape.fields else 'schema'}"
+        columns = columns_of(task)[:SLOTS]
         if column in columns and (filled.get("inputs.found") or {}).get("columns"):
             at = f"inputs.column{columns.index(column)}"
     return FormError("inputs", str(error), at)

@@ -11,9 +11,10 @@ from feedback.argilla.markdown import shown
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import letter
-from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
+from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics, key_of
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING
 from tasks.errors import SettingsError
+from tasks.row_shape import kinds_of
 from tasks.settings import setting
 from tasks.types import Row
 
@@ -32,6 +33,8 @@ BLIND_FROM = 250
 """From so many rows on the audit goes without suggestions, where nothing else is said: a fifth is enough to learn from."""
 LONGEST_DESCRIPTION = 1000
 """Characters that Argilla takes of what a question says of itself."""
+MOST_FIELDS = 10
+"""Of a row's own fields, those that a record shows one by one; all are in the response."""
 RANKED_FROM = 3
 """So many responses of a row are ranked; of two the ratings say enough."""
 
@@ -108,6 +111,8 @@ class Shape:
     talk: bool = False
     passage: bool = False
     reference: bool = False
+    fields: tuple[str, ...] = ()
+    """The names of the row's own fields (tasks/row_shape.py), where a row has one response."""
     dimensions: int = 0
     """Numbers in the vector of an instruction; 0 for none."""
 
@@ -119,6 +124,7 @@ class Shape:
             self.talk or len(row.messages) > 1,
             self.passage or passage,
             self.reference or (not passage and bool(reference(row))),
+            tuple(dict.fromkeys([*self.fields, *kinds_of(row)]))[:MOST_FIELDS],
             self.dimensions,
         )
 
@@ -160,9 +166,19 @@ def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     for k in range(1, shape.responses + 1):
         title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
         parts.append(Part("text", f"response-{k}", title))
+        if shape.responses == 1:
+            parts += [Part("text", name, title) for name, title in field_names(shape).items()]
         if labelled and review.blind_audit is True:
             parts.append(_reasons_of(shape, k - 1, "text"))
     return parts
+
+
+def field_names(shape: Shape) -> dict[str, str]:
+    """What the row's own fields are called in Argilla, each with its name as a title; of several of one name the first."""
+    titles: dict[str, str] = {}
+    for name in shape.fields:
+        titles.setdefault(f"field-{key_of(name)}", name)
+    return titles
 
 
 def rating_question(aspect: str, index: int) -> str:

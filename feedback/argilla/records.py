@@ -13,6 +13,7 @@ from feedback.argilla.dataset_settings import (
     RANKED_FROM,
     VECTOR,
     Shape,
+    field_names,
     rating_question,
     rationale_name,
 )
@@ -23,6 +24,7 @@ from feedback.response_order import arranged
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, Rating, sendable
 from tasks.columns.conversations import readable
+from tasks.row_shape import columns, in_words
 from tasks.types import Row
 
 NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./ -]+")
@@ -91,7 +93,12 @@ def _fields(row: Row, shape: Shape) -> dict[str, Any]:
         shows["passage"] = shown("\n\n".join(filter(None, (heading, str(row.origin["passage"])))))
     if shape.reference and not row.origin.get("passage") and (known := reference(row)):
         shows["reference"] = shown(known)
-    shows.update({f"response-{k}": shown(r.text) or " " for k, r in enumerate(row.responses[: shape.responses], 1)})
+    for k, response in enumerate(row.responses[: shape.responses], 1):
+        values = columns(row, response.text)
+        shows[f"response-{k}"] = shown(f"```json\n{response.text}\n```" if values else response.text) or " "
+        if values and shape.responses == 1:
+            cells = {name: in_words(values.get(title), "-") for name, title in field_names(shape).items()}
+            shows.update({name: shown(cell) for name, cell in cells.items() if cell.strip()})
     return shows
 
 

@@ -86,6 +86,10 @@ class Format:
         }
         return replace(self, own={**own, TOOLS: str} if TOOLS in paths else own)
 
+    def with_fields(self, fields: Columns) -> "Format":
+        """The same with the columns of rows of a shape of their own."""
+        return replace(self, own={**self.own, **fields}) if fields else self
+
     @property
     def several(self) -> bool:
         """Whether a row can give several lines: one for each `response`, which is named by its place."""

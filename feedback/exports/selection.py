@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
@@ -18,6 +18,7 @@ from feedback.exports.file_kinds import ENDINGS, FOLDER, UNTYPED, Ready, Replace
 from feedback.exports.formats import FORMATS, TOOLS, Format
 from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
+from feedback.exports.row_columns import column_types, row_columns
 from feedback.exports.train_test_split import TEST, TRAIN, Sides, number
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import MOST_LEVELS
@@ -181,7 +182,10 @@ def lines(
         if not to.takes(judged):
             continue
         try:
-            row_lines = [sendable({**line, **provenance(judged, run, task)}) for line in to.form.lines(judged, to.rule)]
+            row_lines = [
+                sendable({**line, **row_columns(judged, line, to.form), **provenance(judged, run, task)})
+                for line in to.form.lines(judged, to.rule)
+            ]
         except NotWritten as error:
             passed.reasons[str(error)] += 1
             row_lines = []
@@ -208,17 +212,21 @@ class Gathered:
     places: list[int] = field(default_factory=list)
     passed: Passed = field(default_factory=Passed)
     rows: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
+    """The types of the columns of rows of a shape of their own."""
 
     @property
     def form(self) -> Format:
         """The format, with what its lines hold."""
-        return self.to.form.holding(self.spool.paths)
+        return self.to.form.holding(self.spool.paths).with_fields(self.fields)
 
     def lines(self, order: Iterable[int]) -> Iterator[Line]:
         """The lines, all with the same columns."""
         has_tools = TOOLS in self.form.columns
+        empty: Line = {name: [] if isinstance(kind, list) else None for name, kind in self.fields.items()}
         for line in self.spool.read(order):
-            yield {**line, TOOLS: line.get(TOOLS)} if has_tools else line
+            full = {**empty, **line} if self.fields.keys() - line.keys() else line
+            yield {**full, TOOLS: full.get(TOOLS)} if has_tools else full
 
     def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
         """The lines of {"train"}, or of train and test, in their order. Rows `there` are out already, on that side."""
@@ -254,6 +262,7 @@ def gathered(
                 collected.places.append(len(collected.sides) - 1)
                 names.append(f"{judged.row.id} {index}")
             collected.rows += 1
+            collected.fields |= column_types(judged.row, to.form)
             if seen is not None:
                 seen(judged, row_lines)
         if not collected.rows:

@@ -95,14 +95,18 @@ def _of_schema(schema: Mapping[str, Any], number: int) -> Any:
     """A value that fits a small JSON schema, the same for the same number."""
     if "enum" in schema:
         return schema["enum"][number % len(schema["enum"])]
+    if forms := schema.get("anyOf"):
+        return _of_schema(forms[0], number)
     match schema.get("type"):
         case "object":
             return {
                 name: _of_schema(inner, number // 3 + at)
-                for at, (name, inner) in enumerate(schema["properties"].items())
+                for at, (name, inner) in enumerate(schema.get("properties", {}).items())
             }
         case "array":
-            return [_of_schema(schema["items"], number // 5 + at) for at in range(schema.get("maxItems", 3))]
+            return [_of_schema(schema.get("items", {}), number // 5 + at) for at in range(schema.get("maxItems", 3))]
+        case "boolean":
+            return number % 2 == 0
         case "integer" | "number":
             return schema.get("minimum", 0) + number % (schema.get("maximum", 5) - schema.get("minimum", 0) + 1)
         case _:

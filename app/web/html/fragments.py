@@ -111,10 +111,13 @@ def prose(text: str, *, raw: bool = False) -> Markup:
     )
 
 
-def bubble(role: str, text: str, note: str = "", extra: Markup = Markup(), *, raw: bool = False) -> Markup:
+def bubble(
+    role: str, text: str, note: str = "", extra: Markup = Markup(), *, raw: bool = False, body: Markup = Markup()
+) -> Markup:
+    """What somebody says; `body` stands in place of its text."""
     side = markup('<span class="note">{}</span>', note) if note else Markup()
     who = markup('<div class="who">{}{}</div>', role, side)
-    return markup('<div class="bubble {}">{}{}{}</div>', role, who, extra, prose(text, raw=raw))
+    return markup('<div class="bubble {}">{}{}{}</div>', role, who, extra, body or prose(text, raw=raw))
 
 
 def fold(title: str, body: Markup, note: str = "", kind: str = "") -> Markup:

@@ -14,6 +14,7 @@ from app.web.html.markup import joined, markup
 from app.web.state import PREVIEW_ROWS, RunView
 from tasks.columns.conversations import readable
 from tasks.response_flags import MEANINGS, marks
+from tasks.row_shape import columns, in_words
 from tasks.types import Message, Response, Row
 
 
@@ -23,7 +24,7 @@ def row_card(row: Row, number: str, acts: Markup = Markup(), kind: str = "", raw
     *before, last = row.messages or nothing
     conversation = joined(fragments.bubble(m["role"], readable(m)) for m in before)
     conversation = markup('<div class="talk">{}</div>', conversation) if conversation else Markup()
-    answers = joined(_answer(response, len(row.responses) > 1) for response in row.responses)
+    answers = joined(_answer(row, response) for response in row.responses)
     if not row.responses:
         answers = Markup(
             '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
@@ -90,14 +91,28 @@ def _texts(value: Any) -> list[str]:
     return [text for item in items for text in _texts(item)]
 
 
-def _answer(response: Response, named: bool) -> Markup:
-    thinking = Markup()
+def values_of(row: Row, text: str) -> Markup:
+    """The values of a response with fields of its own, by name; nothing for any other."""
+    cells = columns(row, text)
+    if not cells:
+        return Markup()
+    return markup(
+        '<dl class="values">{}</dl>',
+        joined(
+            markup('<div><dt dir="auto">{}</dt><dd class="text" dir="auto">{}</dd></div>', name, in_words(value) or "–")
+            for name, value in cells.items()
+        ),
+    )
+
+
+def _answer(row: Row, response: Response) -> Markup:
+    named, thinking = len(row.responses) > 1, Markup()
     if response.reasoning:
         thinking = fragments.fold(
             "Thinking", escape(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
         )
     note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
-    return fragments.bubble("assistant", response.text, note, thinking)
+    return fragments.bubble("assistant", response.text, note, thinking, body=values_of(row, response.text))
 
 
 def _named(row: Row) -> Markup:

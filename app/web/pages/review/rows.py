@@ -11,6 +11,7 @@ from app.web.html import fragments
 from app.web.html.fragments import attrs
 from app.web.html.markup import joined, markup
 from app.web.html.search_hits import excerpt, marked
+from app.web.pages import row_cards
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
 from app.web.state import RunView, person_name
 from feedback.reviewed_row import ReviewedRow
@@ -285,6 +286,7 @@ def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: 
     ]  # fmt: skip
     note = markup('<span class="note">{}</span>', " · ".join(filter(None, notes)))
     text = fragments.prose(response.text, raw=raw) if response.text.strip() else fragments.note("No text.")
+    text = text if raw else row_cards.values_of(judged.row, response.text) or text
     mean = judged.labelled(index)
     score = (
         markup(
