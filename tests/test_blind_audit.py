@@ -144,13 +144,13 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
         chosen = page[page.index("<article") :]
         for told in ("model-0", "model-1", "Help 1.", "Fair.", "rejected", "people:", 'class="score', "data-aspect"):
             assert told not in chosen, told
-        assert JUDGE_FIRST.replace("'", "&#x27;") in chosen and "River 0, said by 1." in chosen
+        assert JUDGE_FIRST.replace("'", "&#39;") in chosen and "River 0, said by 1." in chosen
         assert page.count("hidden until you judge") == 1
         other = rows(desk.look("first", run.id, TabState(row=beside)))
         assert "model-0" in other and "Help 3." in other and "judge first" not in other
 
         press(desk, run, row, act="rate", place=0, value=4)
-        assert JUDGE_FIRST.replace("'", "&#x27;") in rows(desk.look("first", run.id, TabState(row=row)))
+        assert JUDGE_FIRST.replace("'", "&#39;") in rows(desk.look("first", run.id, TabState(row=row)))
         press(desk, run, row, act="say", said="approve")
         shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "model-0" in shown and "Help 1." in shown and "judge first" not in shown

@@ -100,6 +100,7 @@ def test_settings_that_can_not_be() -> None:
     values = {
         "task": {"kind": "existing"},
         "generator": {"preset": "scripted"},
+        "inputs": {"path": "rows.jsonl"},
         "rubrics": [rubric],
         "rating": {"method": "pairwise"},
     }

@@ -73,7 +73,7 @@ class UltraFeedback:
         "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document.",
         label="Show what is known",
     )
-    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.")
+    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.", apart=True)
     method: Literal["rating", "pairwise"] = setting(
         "rating",
         "Rating: each response gets a level. Pairwise: two responses at a time are compared, in both orders.",

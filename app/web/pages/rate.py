@@ -1,13 +1,15 @@
 """Rate: what the labeller is asked, how its ratings are distributed as they grow, and what to look at first."""
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.runs import forecast, pricing
 from app.web import form_values, stats, stats_tables
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
 from app.web.html import fragments, plots
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import rating_issues
 from app.web.pages.row_cards import lead, progress_card
@@ -68,7 +70,7 @@ def build(board: Board) -> None:
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
-            board.part(lambda look: progress_card(look) if _rating(look) else "")
+            board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
             board.part(ratings)
             board.part(rating_issues.first, rating_issues.open_row)
@@ -85,15 +87,15 @@ def _judge(look: RunView) -> UltraFeedback | None:
         return None
 
 
-def trouble(look: RunView) -> str:
+def trouble(look: RunView) -> Markup:
     """Why the last rating ended."""
     job = look.job
     if job is None or job.what != "rate" or look.busy:
-        return ""
+        return Markup()
     return fragments.notice(job.trouble, "warn", lead(look))
 
 
-def head(look: RunView) -> str:
+def head(look: RunView) -> Markup:
     return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
 
 
@@ -114,15 +116,15 @@ def to_rate(look: RunView) -> int:
     return forecast.to_rate(look.counts, recipe, judge, labeller)
 
 
-def cost(look: RunView) -> str:
+def cost(look: RunView) -> Markup:
     """The calls, tokens and money that rating the rest takes, in a line beside the button; "" where nothing is left."""
     judge = _judge(look)
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
-        return ""
+        return Markup()
     seen = look.rows.page(0, 3)
     if not seen:
-        return ""
+        return Markup()
     labeller = look.described("labeller")
     whole = sum(forecast.ratings_of(row, judge) for row in seen)
     calls = left * whole / len(seen)
@@ -136,30 +138,31 @@ def cost(look: RunView) -> str:
         items.append(f"{pricing.format_dollars(dollars)}{source}")
     elif known is None:
         items.append("money with the labeller's prices under Models, More")
-    return f'<p class="forecast" role="status">{t(" · ".join(items))}</p>'
+    return markup('<p class="forecast" role="status">{}</p>', " · ".join(items))
 
 
-def rubric(look: RunView) -> str:
+def rubric(look: RunView) -> Markup:
     """What the numbers mean under the chosen aspects: in view where there is room, else in a fold."""
     judge = _judge(look)
     if judge is None:
-        return ""
-    each = "".join(f"<div>{_meaning(judge.known[key])}</div>" for key in judge.keys)
-    body = f'<div class="rubrics">{each}</div>'
+        return Markup()
+    each = joined(markup("<div>{}</div>", _meaning(judge.known[key])) for key in judge.keys)
+    body = markup('<div class="rubrics">{}</div>', each)
     title, line = "What the numbers mean", "the labeller and the reviewers read this"
-    return (
-        f'<div class="roomy">{fragments.panel(title, line, body)}</div>'
-        f'<div class="narrow">{fragments.fold(title, body, kind="rubric panel")}</div>'
+    return markup(
+        '<div class="roomy">{}</div><div class="narrow">{}</div>',
+        fragments.panel(title, line, body),
+        fragments.fold(title, body, kind="rubric panel"),
     )
 
 
-def _meaning(rubric: Rubric) -> str:
-    scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(rubric.levels, 1))
-    none = f"<li><b>–</b> does not apply: {t(rubric.not_applicable)}</li>" if rubric.not_applicable else ""
-    return f"<h3>{t(rubric.name.replace('-', ' '))}</h3><p>{t(rubric.question)}</p><ol>{scale}{none}</ol>"
+def _meaning(rubric: Rubric) -> Markup:
+    scale = joined(markup("<li><b>{}</b> {}</li>", value, meaning) for value, meaning in enumerate(rubric.levels, 1))
+    none = markup("<li><b>–</b> does not apply: {}</li>", rubric.not_applicable) if rubric.not_applicable else Markup()
+    return markup("<h3>{}</h3><p>{}</p><ol>{}{}</ol>", rubric.name.replace("-", " "), rubric.question, scale, none)
 
 
-def ratings(look: RunView) -> str:
+def ratings(look: RunView) -> Markup:
     """A histogram for each aspect, as high before the first rating as after the last."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
@@ -174,7 +177,7 @@ def ratings(look: RunView) -> str:
     if judge is not None:  # those that are still to come have their place
         levels = {key: judge.known[key].scale for key in judge.keys}
         scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
-    trying = ""
+    trying = Markup()
     if look.recipe is not None and look.recipe.labeller.preset == "local":
         trying = fragments.notice(
             "The built-in model rated: its ratings are for trying only, they are close to chance.", "warn"
