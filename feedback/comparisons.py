@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from feedback.response_order import letter
+from feedback.rubrics import STANDARD, Rubrics
 from feedback.types import Preference
 
 PRIOR = 0.1
@@ -163,6 +164,20 @@ def _bradley_terry(wins: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ..
     first = int(np.argmax(strengths))
     sure = float((draws.argmax(axis=1) == first).mean())
     return tuple(map(float, strengths)), sure if math.isfinite(sure) else 1 / len(wins)
+
+
+def reasons_of(preferences: Sequence[Preference], rubrics: Rubrics = STANDARD) -> str:
+    """The labeller's reasons as Markdown, each with what it preferred when which of two responses stood first."""
+    several = len({p.aspect for p in preferences}) > 1
+    lines = []
+    for p in preferences:
+        if p.status != "compared":
+            continue
+        first, second = letter(p.first), letter(p.second)
+        better = "a tie" if p.preferred is None else f"{letter(p.preferred)} is better"
+        aspect = f"{rubrics.name(p.aspect)}: " if several else ""
+        lines.append(f"**{aspect}{first} before {second}: {better}** {reason(p)}".strip())
+    return "\n\n".join(lines)
 
 
 def reason(preference: Preference) -> str:

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import ClassVar, Literal
 
 from feedback.comparisons import Comparison, Ranking, comparisons, ranking
-from feedback.rating_summary import best_response
+from feedback.rating_summary import MOST_RESPONSES, best_response
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Decision, Preference, Rating, Verdict, sendable
 from tasks.errors import SettingsError
@@ -141,7 +141,14 @@ class ReviewedRow:
         if shown in texts:
             return texts.index(shown)
         best = verdict.best(len(texts))
-        return best[0] if best else best_response(self.row, self.ratings)
+        return best[0] if best else self.best_by_labeller
+
+    @property
+    def best_by_labeller(self) -> int:
+        """The index of the response that the labeller prefers to the others, else rated best, of those that are shown."""
+        compared = self.ranking
+        order = [index for index in compared.order if index < MOST_RESPONSES] if compared is not None else []
+        return order[0] if order else best_response(self.row, self.ratings)
 
     def labelled(self, index: int) -> float | None:
         """The labeller's mean rating of a response over aspects and repeats, on `scale`."""

@@ -239,13 +239,17 @@ class Verdict:
         return int(named[1]) - 1 if named else TIE if answer == TIE else None
 
     def best(self, responses: int) -> list[int]:
-        """The indexes of the responses that the person rated best, else ranked best, of so many; [] where neither was done."""
+        """The indexes of the responses that the person rated best, else ranked best, else said to be better, of so many; []
+        where none of that was done.
+        """
         values: dict[int, list[int]] = {}
         for (_, index), value in self.own_ratings.items():
             values.setdefault(index, []).append(value)
         worth = {index: fmean(each) for index, each in values.items() if index != WHOLE_ROW and index < responses}
         if not worth:
             worth = {index: -float(rank) for index, rank in self.own_ranking.items() if index < responses}
+        if not worth and isinstance(self.own_better, int) and self.own_better < responses:
+            return [self.own_better]
         return sorted(index for index, value in worth.items() if value == max(worth.values()))
 
     @property

@@ -12,7 +12,7 @@ from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import letter
 from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, TIE, WHICH_IS_BETTER
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Row
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DECISION, REASONS = "decision", "reasons"
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
+WHY_BETTER, WHY_BETTER_TITLE = f"rationale-{WHICH_IS_BETTER}", "Why: the labeller on which is better"
+"""What holds the labeller's reasons for what it prefers: a question, or a field."""
 DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
 REASONS_TO_CHOOSE = (
     "wrong or made up", "does not follow the instruction", "instruction unclear or unusable", "unhelpful or too thin",
@@ -110,6 +112,8 @@ class Shape:
     reference: bool = False
     dimensions: int = 0
     """Numbers in the vector of an instruction; 0 for none."""
+    compared: bool = False
+    """The labeller compares responses in pairs, in place of rating each."""
 
     def with_row(self, row: Row) -> "Shape":
         """The shape that also fits `row`."""
@@ -120,6 +124,7 @@ class Shape:
             self.passage or passage,
             self.reference or (not passage and bool(reference(row))),
             self.dimensions,
+            self.compared,
         )
 
 
@@ -134,7 +139,7 @@ def shape_of(rows: Iterable[Row]) -> Shape:
 class Part:
     """One field or question of a record, as people see it."""
 
-    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response"]
+    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response", "better"]
     name: str
     title: str
     required: bool = False
@@ -160,9 +165,16 @@ def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     for k in range(1, shape.responses + 1):
         title = "Response" if shape.responses == 1 else f"Response {letter(k - 1)}"
         parts.append(Part("text", f"response-{k}", title))
-        if labelled and review.blind_audit is True:
+        if labelled and review.blind_audit is True and not shape.compared:
             parts.append(_reasons_of(shape, k - 1, "text"))
+    if is_compared(shape) and review.blind_audit is True:
+        parts.append(Part("text", WHY_BETTER, WHY_BETTER_TITLE))
     return parts
+
+
+def is_compared(shape: Shape) -> bool:
+    """True where people are asked which response is better: the labeller was, and there are two to choose from."""
+    return shape.compared and shape.responses > 1
 
 
 def rating_question(aspect: str, index: int) -> str:
@@ -175,6 +187,11 @@ def rationale_name(index: int) -> str:
     return f"rationale-{index + 1}"
 
 
+def which_is_better(responses: int) -> str:
+    """The question which of so many responses is better, as people read it."""
+    return "Which response is better?" if responses == 2 else "Which response is the best?"
+
+
 def _reasons_of(shape: Shape, index: int, kind: Literal["text", "words"]) -> Part:
     which = "the response" if shape.responses == 1 else f"response {letter(index)}"
     return Part(kind, rationale_name(index), f"Why: the labeller on {which}")
@@ -184,6 +201,10 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
     parts = [Part("decision", DECISION, "Keep this row?", required=True)]
     rated, rubrics = review.rated(labelled), review.known
+    if is_compared(shape):
+        parts.append(Part("better", WHICH_IS_BETTER, which_is_better(shape.responses)))
+        if review.blind_audit is not True:
+            parts.append(Part("words", WHY_BETTER, WHY_BETTER_TITLE))
     of_the_row = [key for key in rated if key and rubrics[key].judges == "instruction"]
     parts += [_rating(rubrics[key], WHOLE_ROW, "the instruction") for key in of_the_row]
     for index in range(shape.responses):
@@ -193,7 +214,7 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
                 parts.append(Part("rating", rating_question(key, index), f"How good is {which}?"))
             elif key not in of_the_row:
                 parts.append(_rating(rubrics[key], index, which))
-        if labelled and review.blind_audit is not True:
+        if labelled and review.blind_audit is not True and not shape.compared:
             parts.append(_reasons_of(shape, index, "words"))
     if review.ranking and shape.responses >= RANKED_FROM:
         parts.append(Part("ranking", RANKING, "Responses from best to worst"))
@@ -256,6 +277,8 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
                 return rg.RankingQuestion(**common, values=responses)
             case "response":
                 return rg.LabelQuestion(**common, labels=responses)
+            case "better":
+                return rg.LabelQuestion(**common, labels={**responses, TIE: "Tie"})
             case "reasons":
                 return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
 
@@ -296,8 +319,10 @@ def metadata(shape: Shape) -> list[Any]:
     ]
 
 
-def guidelines(rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
-    """What reviewers read beside the records: what to do, and each rubric.
+def guidelines(
+    rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, blind_audit: bool = False, compared: bool = False
+) -> str:
+    """What reviewers read beside the records: what to do, and each rubric. `compared`: the labeller compared responses.
 
     With a `blind_audit` it says that records of the audit come without ratings and reasons.
     """
@@ -309,7 +334,12 @@ def guidelines(rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, bl
         "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
         "ends it, Enter submits.",
     ]
-    if rubrics:
+    if rubrics and compared:
+        parts.append(
+            f"Which response is better, and why, was suggested by the model {labeller}, which saw two responses at a time, in both "
+            "orders. Where its preference changed with the order, it is a tie. Change what is wrong."
+        )
+    elif rubrics:
         parts.append(
             f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
         )

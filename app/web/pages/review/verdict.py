@@ -19,7 +19,7 @@ from app.web.saved import LONGEST_NAME, named
 from app.web.state import RunView, person_name
 from app.web.tab_state import Correction, Draft, ReviewPart
 from feedback.argilla.dataset_settings import DECISION, rating_question
-from feedback.rating_summary import best_response, opinion, rounded
+from feedback.rating_summary import opinion, rounded
 from feedback.response_order import letter, slots
 from feedback.reviewed_row import ReviewedRow
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, sendable
@@ -165,7 +165,7 @@ def _to_correct(look: RunView, judged: ReviewedRow, focus: int | None) -> int:
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
         return focus if focus in best else min(best)
-    return best_response(judged.row, judged.ratings) if focus is None else focus
+    return judged.best_by_labeller if focus is None else focus
 
 
 def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
