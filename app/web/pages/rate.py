@@ -14,7 +14,7 @@ from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import rating_issues
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
-from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
+from feedback.labeller.ultrafeedback import METHODS, MOST_REPEATS, UltraFeedback
 from feedback.rubrics import STANDARD_RUBRICS, Rubric
 from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
@@ -35,6 +35,18 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
                 aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
+                form.add(
+                    "rating.method",
+                    gr.Radio(
+                        [(label, method) for method, label in METHODS.items()],
+                        value="rating",
+                        label="How the labeller judges",
+                        info="Pairs are compared in both orders: more calls, and no numbers.",
+                        interactive=True,
+                        elem_classes="stack",
+                        elem_id="rating-method",
+                    ),
+                )
                 form.add(
                     "rating.aspects",
                     gr.CheckboxGroup(
