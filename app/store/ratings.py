@@ -286,6 +286,8 @@ class Preferences:
 
     def counts(self, run_id: str) -> PreferenceCounts:
         """Of the preferences that count."""
+        if not self._any():
+            return PreferenceCounts()
         (r,) = self.db.all(
             "SELECT count(*) total, coalesce(sum(status='unread'), 0) unread, coalesce(sum(status='failed'), 0) failed"
             f" FROM {COMPARED_ROWS} WHERE run=? AND rows.state='kept' AND judge={LAST_COMPARER}", run_id,
@@ -294,10 +296,13 @@ class Preferences:
 
     def of_run(self, run_id: str) -> list[tuple[str, tuple[str, ...], Preference]]:
         """(row, the models of its responses, the preference) of those that count, without reasons and answers, by row."""
+        if not self._any():
+            return []
         models: dict[str, tuple[str, ...]] = {}
         for r in self.db.all(
             "SELECT responses.row, json_group_array(responses.model) models FROM (SELECT row, place, model FROM responses"
-            " JOIN rows ON rows.id=row WHERE run=? ORDER BY row, place) responses GROUP BY responses.row", run_id,
+            " WHERE row IN (SELECT preferences.row FROM preferences JOIN rows ON rows.id=preferences.row WHERE run=?)"
+            " ORDER BY row, place) responses GROUP BY responses.row", run_id,
         ):  # fmt: skip
             models[r["row"]] = tuple(json.loads(r["models"]))
         rows = self.db.all(
@@ -316,12 +321,9 @@ class Preferences:
             for r in rows
         ]
 
-    def failures(self, run_id: str) -> list[tuple[str, Preference]]:
-        """(row, the preference) of calls that failed and can be made again."""
-        rows = self.db.all(
-            f"SELECT preferences.* FROM {COMPARED_ROWS} WHERE run=? AND status='failed' ORDER BY preferences.id", run_id
-        )
-        return [(r["row"], _preference(r)) for r in rows]
+    def _any(self) -> bool:
+        """False for a store without any, which is then asked nothing more of a run that may have a million rows."""
+        return bool(self.db.all("SELECT 1 FROM preferences LIMIT 1"))
 
 
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:

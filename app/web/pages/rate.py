@@ -11,7 +11,8 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.pages import rating_issues
+from app.web.pages import insights, rating_issues
+from app.web.pages.review import verdict
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
 from feedback.labeller.ultrafeedback import METHODS, MOST_REPEATS, UltraFeedback
@@ -58,10 +59,11 @@ def build(board: Board) -> None:
                         elem_id="aspects",
                     ),
                 )
-                form.add(
-                    "rating.together",
-                    gr.Radio(ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"),
+                together = gr.Radio(
+                    ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"
                 )
+                form.add("rating.together", together)
+                board.dress(together, lambda look: gr.update(visible=look.filled.get("rating.method") != "pairwise"))
                 form.add(
                     "rating.repeats",
                     gr.Slider(
@@ -108,7 +110,7 @@ def trouble(look: RunView) -> Markup:
 
 
 def head(look: RunView) -> Markup:
-    return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
+    return fragments.page_head("Rate", "The labeller reads every response, and rates or compares it with a reason.")
 
 
 def button_label(look: RunView) -> str:
@@ -160,7 +162,8 @@ def rubric(look: RunView) -> Markup:
         return Markup()
     each = joined(markup("<div>{}</div>", _meaning(judge.known[key])) for key in judge.keys)
     body = markup('<div class="rubrics">{}</div>', each)
-    title, line = "What the numbers mean", "the labeller and the reviewers read this"
+    title = "What is compared" if judge.method == "pairwise" else "What the numbers mean"
+    line = "the labeller and the reviewers read this"
     return markup(
         '<div class="roomy">{}</div><div class="narrow">{}</div>',
         fragments.panel(title, line, body),
@@ -184,10 +187,12 @@ def ratings(look: RunView) -> Markup:
     scales = by_aspect(rating_counts)
     previewed = look.job is not None and look.job.what == "preview"
     judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
+    if not rating_counts and verdict.compares(look):
+        return insights.which_is_better(look)
     if not rating_counts and judge is None:
         return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
-        levels = {key: judge.known[key].scale for key in judge.keys}
+        levels = {key: judge.known[key].scale for key in judge.keys if judge.method == "rating"}
         scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
     trying = Markup()
     if look.recipe is not None and look.recipe.labeller.preset == "local":

@@ -58,7 +58,11 @@ def _labeller(judged: ReviewedRow, letters: Letters) -> Markup:
     else:
         changed = sum(c.changed for c in compared)
         if found.top is None:
-            line = "The labeller prefers none to all others."
+            line = (
+                "The labeller prefers neither."
+                if len(letters) == 2
+                else "The labeller prefers no response to all others."
+            )
         elif len(letters) == 2:
             line = f"The labeller prefers {letters[found.top]} in both orders."
         else:
