@@ -5,6 +5,7 @@ of which one order could not be read is no comparison. The ranking is that of Br
 doi:10.1093/biomet/39.3-4.324), in which a tie is half a win for each.
 """
 
+import importlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -147,6 +148,8 @@ def _bradley_terry(wins: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ..
 
     The strengths are taken as normally distributed around the estimate, with the inverse of the information as covariance.
     """
+    if len(wins) == 2:  # where the estimate is known, nobody waits for a library
+        return _of_two(wins[0][1] + PRIOR, wins[1][0] + PRIOR)
     import choix
     import numpy as np
 
@@ -164,6 +167,18 @@ def _bradley_terry(wins: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ..
     first = int(np.argmax(strengths))
     sure = float((draws.argmax(axis=1) == first).mean())
     return tuple(map(float, strengths)), sure if math.isfinite(sure) else 1 / len(wins)
+
+
+def _of_two(wins: float, losses: float) -> tuple[tuple[float, ...], float]:
+    """The same of two: the logarithm of the odds, and its normal approximation."""
+    difference, information = math.log(wins / losses), wins * losses / (wins + losses)
+    half = round(difference / 2, 6)
+    return (half, -half), (1 + math.erf(abs(difference) * math.sqrt(information / 2))) / 2
+
+
+def load() -> None:
+    """Loads the library of rankings, which takes seconds; else the first ranking does."""
+    importlib.import_module("choix")
 
 
 def reasons_of(preferences: Sequence[Preference], rubrics: Rubrics = STANDARD) -> str:

@@ -235,6 +235,7 @@ def test_a_ranking_by_bradley_and_terry() -> None:
     two = ranking(comparisons(both(0, 1, 0)))
     assert two is not None
     assert two.strengths[0] - two.strengths[1] == pytest.approx(math.log((1 + PRIOR) / PRIOR), abs=1e-4)
+    assert two.sure == pytest.approx(0.77, abs=0.01)  # as the draws give it for more than two
     assert ranking([]) is None
 
 

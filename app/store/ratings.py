@@ -286,7 +286,7 @@ class Preferences:
 
     def counts(self, run_id: str) -> PreferenceCounts:
         """Of the preferences that count."""
-        if not self._any():
+        if not self.any():
             return PreferenceCounts()
         (r,) = self.db.all(
             "SELECT count(*) total, coalesce(sum(status='unread'), 0) unread, coalesce(sum(status='failed'), 0) failed"
@@ -296,7 +296,7 @@ class Preferences:
 
     def of_run(self, run_id: str) -> list[tuple[str, tuple[str, ...], Preference]]:
         """(row, the models of its responses, the preference) of those that count, without reasons and answers, by row."""
-        if not self._any():
+        if not self.any():
             return []
         models: dict[str, tuple[str, ...]] = {}
         for r in self.db.all(
@@ -321,7 +321,7 @@ class Preferences:
             for r in rows
         ]
 
-    def _any(self) -> bool:
+    def any(self) -> bool:
         """False for a store without any, which is then asked nothing more of a run that may have a million rows."""
         return bool(self.db.all("SELECT 1 FROM preferences LIMIT 1"))
 
