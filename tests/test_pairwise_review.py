@@ -34,6 +34,7 @@ from tests.make_preferences import RECIPE, keep, preferences, with_compared_run
 from tests.make_runs import Reviewer
 from tests.make_state import at_desk
 from tests.make_workspace import make_workspace
+from tests.test_browser_axe import violations
 
 WHY = "rationale-which-is-better"
 PREFERS = "The labeller prefers"
@@ -182,8 +183,10 @@ def test_by_key_in_a_browser(app: App, browser: Browser) -> None:
         page.locator(".better summary").click()
         expect(page.get_by_text("A before B: B is better.")).to_be_visible()
         assert page.locator(".better img").count() == 0
+        assert violations(page) == []
         curator.tab("Insights")
         expect(page.get_by_text("It favours what stands first: in 33% of pairs")).to_be_visible()
+        assert violations(page) == []
         curator.tab("Rate")
         expect(page.get_by_label("Compare pairs")).to_be_checked()
         expect(page.get_by_text("Shown to the labeller")).to_be_hidden()

@@ -166,7 +166,7 @@ def which_is_better(look: RunView) -> Markup:
     body = markup(
         '<p class="finding">{}</p>{}',
         found.sentence,
-        fragments.table(["share of pairs", "", "95% interval", "pairs"], lines),
+        fragments.table(["measure", "share of pairs", "95% interval", "pairs"], lines),
     )
     if found.models:
         wins = [
