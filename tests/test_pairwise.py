@@ -21,9 +21,11 @@ from app.runs import forecast
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.comparisons import PRIOR, comparisons, ranking, reason, renamed
+from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.preference_pairs import Rule, in_order, pair
 from feedback.exports.record_formats import preference as preference_lines
 from feedback.exports.record_formats import ranking as ranking_lines
+from feedback.exports.selection import Export
 from feedback.labeller.pairwise import Pairwise, judge_of, pairs
 from feedback.labeller.preference_parser import read
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
@@ -34,7 +36,7 @@ from tasks.engine.engine import Engine
 from tasks.errors import SettingsError
 from tasks.types import Response, Row
 from tests.biased_judge import both_orders, errors, judge, one_order, quality, recipe_values, rows, true_bias
-from tests.conftest import Work
+from tests.conftest import Command, Work
 from tests.make_reviewed_rows import ROW, judged, verdict
 from tests.make_workspace import make_workspace
 from tests.scripts import Memo, Model, do
@@ -368,3 +370,26 @@ def test_runs_of_before_are_not_touched(tmp_path: Path, store: Store, work: Work
 
 def _prompts(calls: Sequence[dict[str, Any]]) -> list[str]:
     return [body for call in calls if "You compare two" in (body := json.dumps(call["body"]))]
+
+
+def test_a_card_says_how_pairs_came_about() -> None:
+    found = replace(
+        judged(row=of(3)), preferences=[*both(0, 1, 1), *both(1, 2, 1), said(0, 2, "first"), said(2, 0, "first")]
+    )
+    summary = Summary()
+    summary.add(found, [])
+    about = Facts(run="r", name="rivers", task="existing", recipe={"rating": {"method": "pairwise"}}, generator="none")
+    text = card("", "me/rivers", Export(format="preference"), about, summary, Held(), 1, {})
+    assert "in both orders, about 3 pairs" in text and "changed with the order in 33% (1): these count as ties" in text
+    assert "a position bias of +33%." in text and '"method": "pairwise"' in text
+    assert "### Comparisons" not in card("", "me/rivers", Export(), about, Summary(), Held(), 1, {})
+
+
+def test_the_command_compares(tmp_path: Path, store: Store, work: Work, command: Command) -> None:
+    with FakeOpenAI(faults=judge(0.0)) as server:
+        values = recipe_values(tmp_path, server.url, rows(2))
+        run = work({name: value for name, value in values.items() if name != "rating"})
+        done = command("rate", run.id, "--method", "pairwise", "--aspect", "honesty", data=store.db.path.parent)
+        assert done.code == 0 and "12 of 12 answers to which response is better can be read" in done.out + done.err
+        assert store.preferences.counts(run.id).total == 12 and len(_prompts(server.calls)) == 12
+        assert command("rate", run.id, "--method", "ranking", data=store.db.path.parent).code != 0
