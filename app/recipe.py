@@ -194,6 +194,11 @@ def load(path: Path) -> Recipe:
 
 def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
+    return parse(tables(data, called, as_json=as_json))
+
+
+def tables(data: bytes, called: str, *, as_json: bool) -> dict[str, Any]:
+    """The tables in a file's bytes, TOML or JSON; `called` is the file as sentences name it. Raises SettingsError."""
     if len(data) > LARGEST_FILE:
         raise SettingsError(
             f"{called} is longer than {LARGEST_FILE // 10**6} MB. A recipe names its inputs, it does not hold them."
@@ -211,7 +216,7 @@ def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
         raise SettingsError(f"{called} can't be read as {'JSON' if as_json else 'TOML'}: {error}.") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{called} must hold tables like [task] and [generator].")
-    return parse(values)
+    return values
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:
@@ -226,7 +231,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
         "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
     }  # fmt: skip
-    rubrics = _rubrics(values)
+    rubrics = rubrics_of(values)
     parts["rubrics"] = rubrics
     for key, cls in classes.items():
         if key in values:
@@ -262,11 +267,12 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     return Recipe(**parts)
 
 
-def _rubrics(values: dict[str, Any]) -> tuple[Rubric, ...]:
-    tables = values.pop("rubrics", [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+def rubrics_of(values: dict[str, Any]) -> tuple[Rubric, ...]:
+    """Takes the rubrics out of plain values. Raises SettingsError."""
+    listed = values.pop("rubrics", [])
+    if not isinstance(listed, list) or not all(isinstance(table, dict) for table in listed):
         raise SettingsError("Rubrics are written as tables [[rubrics]], with two brackets.")
-    return checked(build(Rubric, table, "[[rubrics]]") for table in tables)
+    return checked(build(Rubric, table, "[[rubrics]]") for table in listed)
 
 
 def read(text: str) -> Recipe:

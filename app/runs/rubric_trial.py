@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from app.recipe import Recipe
 from app.runs.endpoints import endpoint
 from app.store.rows import content_hash
 from app.workspace import Workspace
@@ -97,20 +96,23 @@ def pasted_rows(text: str) -> list[Row]:
     return [replace(row, id=content_hash(row)) for row in rows[:MOST_ROWS]]
 
 
-async def check(workspace: Workspace, recipe: Recipe, rubric: Rubric, rows: Sequence[Row]) -> RubricCheck:
-    """Rates the first response of at most MOST_ROWS rows twice by a rubric, at temperature 0, and says what came of it.
+async def check(
+    workspace: Workspace, judge: UltraFeedback, labeller: ModelSpec, rubric: Rubric, rows: Sequence[Row]
+) -> RubricCheck:
+    """Rates the first response of at most MOST_ROWS rows twice by a rubric, at temperature 0, and says what came of it. What the
+    rubric does not say, such as whether a reference is shown at all, is as `judge` has it.
 
     Raises InputError where there is nothing to rate, and what an endpoint can raise.
     """
     single = [replace(row, responses=row.responses[:1]) for row in rows if row.responses][:MOST_ROWS]
     if not single:
         raise InputError("There are no rows to try it on. Preview some, or paste some.")
-    judge = replace(recipe.rating or UltraFeedback(), aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False)
+    judge = replace(judge, aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False)
 
     async def ask(model: Model) -> list[list[Rating]]:
         return list(await asyncio.gather(*(_rated(judge, row, model) for row in single)))
 
-    ratings = await _asked(workspace, replace(recipe.labeller, temperature=0.0), ask)
+    ratings = await _asked(workspace, replace(labeller, temperature=0.0), ask)
     failed = [r for of_row in ratings for r in of_row if r.status == "failed"]
     if len(failed) == sum(map(len, ratings)):
         raise ModelError(failed[0].note)

@@ -1,18 +1,20 @@
-"""What people keep under a name for another time: recipes, and sets of models."""
+"""What people keep under a name for another time: recipes, sets of models, rubrics."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.api_keys import variable_for
 from app.file_locks import exists, expanded, read_regular
-from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse
+from app.recipe import LARGEST_FILE, Recipe, changed, decoded, parse, rubrics_of, tables
 from app.store.library import Kept, Library
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import ROLES, TYPED, FormError, FormValues
+from feedback.rubrics import Rubric
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
@@ -23,7 +25,7 @@ FILES = (".toml", ".json")
 
 @dataclass(frozen=True)
 class Saved:
-    """The recipes and sets of models of a data folder. What is wrong is a SettingsError, with a sentence."""
+    """The recipes, sets of models and rubrics of a data folder. What is wrong is a SettingsError, with a sentence."""
 
     store: Store
 
@@ -34,6 +36,28 @@ class Saved:
     def model_sets(self) -> list[Kept]:
         """The saved sets of models, what was written last first."""
         return self.store.model_sets.all()
+
+    def rubrics(self) -> list[Kept]:
+        """The saved rubrics, what was written last first."""
+        return self.store.rubrics.all()
+
+    def keep_rubric(self, rubric: Rubric) -> int:
+        """Keeps it under its own name, in place of the one that was there; the number of its version."""
+        self.store.rubric_versions.keep([rubric])
+        self.store.rubrics.keep(named(rubric.name), changed(rubric), replace=True)
+        return self.store.rubric_versions.numbers([rubric.hash])[rubric.hash]
+
+    def versions(self, rubrics: Iterable[Rubric]) -> dict[str, int]:
+        """{hash: the number of that version} of those that were saved or rated by."""
+        return self.store.rubric_versions.numbers(rubric.hash for rubric in rubrics)
+
+    def rubric(self, name: str) -> Rubric:
+        """Raises SettingsError for one that is there no more, or that this version can't read."""
+        return build(Rubric, _found(self.store.rubrics, name, "rubric").content, f"'{name}'")
+
+    def delete_rubric(self, name: str) -> bool:
+        """False if there was none of that name. What was rated by it keeps all that it asked."""
+        return self.store.rubrics.delete(name)
 
     def delete_recipe(self, name: str) -> bool:
         """False if there was none of that name."""
@@ -108,6 +132,22 @@ def from_file(path: Path) -> tuple[FormValues, str]:
     if not input_path or (expanded(input_path).is_absolute() and exists(input_path)):
         return filled, ""
     return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
+
+
+def rubrics_from_file(path: Path) -> tuple[Rubric, ...]:
+    """The rubrics in a TOML or JSON file: tables [[rubrics]], as in a recipe, or one rubric by itself. Raises SettingsError."""
+    if path.suffix.lower() not in FILES:
+        raise SettingsError(f"{path.name} holds no rubrics: its name should end in {' or '.join(FILES)}.")
+    try:
+        data = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
+    values = tables(data, path.name, as_json=path.suffix.lower() == ".json")
+    listed = values.get("rubrics", [values])
+    rubrics = rubrics_of({"rubrics": listed})
+    if not rubrics:
+        raise SettingsError(f"{path.name} holds no rubrics.")
+    return rubrics
 
 
 def models_of(filled: FormValues) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.pages import insights, rating_issues
+from app.web.pages import insights
+from app.web.pages.rating import issues, rubrics
 from app.web.pages.review import verdict
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
 from feedback.labeller.ultrafeedback import METHODS, MOST_REPEATS, UltraFeedback
-from feedback.rubrics import STANDARD_RUBRICS, Rubric
+from feedback.rubrics import Rubric
 from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
 
@@ -35,7 +36,6 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
                 form.add(
                     "rating.method",
                     gr.Radio(
@@ -48,16 +48,19 @@ def build(board: Board) -> None:
                         elem_id="rating-method",
                     ),
                 )
-                form.add(
-                    "rating.aspects",
-                    gr.CheckboxGroup(
-                        aspects,
-                        value=["helpfulness"],
-                        label="Aspects",
-                        interactive=True,
-                        elem_classes="stack",
-                        elem_id="aspects",
+                board.dress(
+                    form.add(
+                        "rating.aspects",
+                        gr.CheckboxGroup(
+                            rubrics.STANDARD_CHOICES,
+                            value=["helpfulness"],
+                            label="Aspects",
+                            interactive=True,
+                            elem_classes="stack",
+                            elem_id="aspects",
+                        ),
                     ),
+                    rubrics.aspect_choices,
                 )
                 together = gr.Radio(
                     ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"
@@ -80,14 +83,16 @@ def build(board: Board) -> None:
                     "rating.on",
                     gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
                 )
+                board.part(rubrics.listed, rubrics.change)
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
+            rubrics.build(board)
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
             board.part(ratings)
-            board.part(rating_issues.first, rating_issues.open_row)
+            board.part(issues.first, issues.open_row)
 
 
 def _rating(look: RunView) -> bool:
@@ -110,7 +115,7 @@ def trouble(look: RunView) -> Markup:
 
 
 def head(look: RunView) -> Markup:
-    return fragments.page_head("Rate", "The labeller reads every response, and rates or compares it with a reason.")
+    return fragments.page_head("Rate", "The labeller reads every response and rates or compares it, with a reason.")
 
 
 def button_label(look: RunView) -> str:
@@ -187,8 +192,9 @@ def ratings(look: RunView) -> Markup:
     scales = by_aspect(rating_counts)
     previewed = look.job is not None and look.job.what == "preview"
     judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
-    if not rating_counts and verdict.compares(look):
-        return insights.which_is_better(look)
+    compared = insights.which_is_better(look) if verdict.compares(look) else Markup()
+    if not rating_counts and compared:
+        return compared
     if not rating_counts and judge is None:
         return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
@@ -203,8 +209,9 @@ def ratings(look: RunView) -> Markup:
     line = f"{count(number, 'rating')} of {count(look.counts.rated, 'row')}"
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
-    return plots.plot(
-        title, line, trying + plots.multiples(scales), stats_tables.of_aspects(scales), look.run, "ratings-by-aspect",
+    return compared + plots.plot(
+        title, line, trying + plots.multiples(scales, named=look.rubrics.name), stats_tables.of_aspects(scales), look.run,
+        "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip
 
