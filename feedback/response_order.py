@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from feedback.rating_summary import MOST_RESPONSES
-from feedback.types import CORRECTION_OF, RANKING
+from feedback.types import CORRECTION_OF, RANKING, WHICH_IS_BETTER
 from tasks.types import Response, Row
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def _renamed(answers: Mapping[str, T], moves: Mapping[int, int]) -> dict[str, T]
         return f"{named[1]}-{moves.get(int(named[2]) - 1, int(named[2]) - 1) + 1}" if named and moves else text
 
     def value(question: str, answer: Any) -> Any:
-        if question == CORRECTION_OF and isinstance(answer, str):
+        if question in (CORRECTION_OF, WHICH_IS_BETTER) and isinstance(answer, str):
             return name(answer)
         if question != RANKING or not isinstance(answer, list):
             return answer

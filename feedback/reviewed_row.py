@@ -1,13 +1,17 @@
-"""A row with everything that was said of it: the labeller's ratings, and what several people said, merged by a stated rule."""
+"""A row with everything that was said of it: the labeller's ratings and preferences, and what several people said, merged.
+
+The rule by which people are merged is stated: `MergeRule`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
 
-from feedback.rating_summary import best_response
+from feedback.comparisons import Comparison, Ranking, comparisons, ranking
+from feedback.rating_summary import MOST_RESPONSES, best_response
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Decision, Rating, Verdict, sendable
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Decision, Preference, Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Message, Row
@@ -68,6 +72,7 @@ class ReviewedRow:
     merging: MergeRule = field(default_factory=MergeRule)
     settlement: Settlement | None = None
     rubrics: Rubrics = STANDARD
+    preferences: Sequence[Preference] = ()
 
     @property
     def scale(self) -> Scale:
@@ -136,7 +141,14 @@ class ReviewedRow:
         if shown in texts:
             return texts.index(shown)
         best = verdict.best(len(texts))
-        return best[0] if best else best_response(self.row, self.ratings)
+        return best[0] if best else self.best_by_labeller
+
+    @property
+    def best_by_labeller(self) -> int:
+        """The index of the response that the labeller prefers to the others, else rated best, of those that are shown."""
+        compared = self.ranking
+        order = [index for index in compared.order if index < MOST_RESPONSES] if compared is not None else []
+        return order[0] if order else best_response(self.row, self.ratings)
 
     def labelled(self, index: int) -> float | None:
         """The labeller's mean rating of a response over aspects and repeats, on `scale`."""
@@ -174,6 +186,21 @@ class ReviewedRow:
         """The mean rank that reviewers gave a response, 1 for the best; a ranking that they only accepted does not count."""
         ranks = [ranking[index] for v in self.submitted if index in (ranking := v.own_ranking)]
         return round(fmean(ranks), 4) if ranks else None
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The labeller's comparisons of two responses, both orders together."""
+        return comparisons(self.preferences)
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The ranking that the labeller's comparisons give; None where it compared nothing."""
+        return ranking(self.comparisons) if self.preferences else None
+
+    def said_better(self, response: int, other: int) -> int:
+        """How many more people said on their own that a response is better than the others, than said so of the other one."""
+        said = [verdict.own_better for verdict in self.submitted]
+        return said.count(response) - said.count(other)
 
     def score(self, index: int) -> float | None:
         """What a response is worth: people's own rating before the labeller's."""

@@ -26,7 +26,18 @@ WHOLE_ROW = -1
 """In place of a response's index where a rating is of the instruction, and so of the row."""
 JUDGED = {"response": "Each response", "instruction": "The instruction", "conversation": "The whole conversation"}
 RESERVED = frozenset(
-    ("rating", "ranking", "rationale", "response", "decision", "reasons", "correction-of", "preference", "model")
+    (
+        "rating",
+        "ranking",
+        "rationale",
+        "response",
+        "decision",
+        "reasons",
+        "correction-of",
+        "preference",
+        "model",
+        "which-is-better",
+    )
 )
 """Names that questions and columns have already."""
 PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*+(?:-[a-z0-9]++)*+")

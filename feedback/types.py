@@ -15,11 +15,16 @@ LEAST_MASS = 1e-6
 AMBIGUOUS = 0.01
 """A share of the probability that may lie on a token which could begin two levels, "1" and "10"."""
 RatingStatus = Literal["rated", "not-applicable", "unrated", "failed"]
+PreferenceStatus = Literal["compared", "unread", "failed"]
+Better = Literal["first", "second", "tie"]
 Decision = Literal["approve", "reject", "unsure"]
 RATED = re.compile(r"([a-z][a-z0-9-]*)-(\d+)")
 """Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1, 0 for the row."""
 RANKING = "ranking"
 CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
+WHICH_IS_BETTER = "which-is-better"
+"""The question which response is better than the other ones: answered with a response, or TIE."""
+TIE = "tie"
 CORRECTION_OF = "correction-of"
 """The question which response a correction is of."""
 NAMED_RESPONSE = re.compile(r"response-([1-9]\d{0,2})")
@@ -98,6 +103,43 @@ class Rating:
         """The mean of `distribution`: what the labeller gives on average, where `value` is one draw."""
         distribution = self.distribution
         return None if distribution is None else sum(value * weight for value, weight in distribution.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Which of two responses the labeller prefers under one aspect, asked in one order.
+
+    `first` and `second` are the indexes of the responses in the order in which the prompt showed them, and `better` names one
+    of these positions, or a tie; it is None unless `status` is "compared". "unread" means that the answer could not be read
+    or asked for, and `note` says why; "failed" means that the call failed and can be made again. In `rationale` the one that
+    stood first is called response A. `rubric` is the hash of what was asked.
+    """
+
+    first: int
+    second: int
+    aspect: str
+    repeat: int
+    status: PreferenceStatus
+    better: Better | None = None
+    rationale: str = ""
+    note: str = ""
+    raw: str = ""
+    model: str = ""
+    prompt: str = ""
+    prompt_hash: str = ""
+    temperature: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency: float | None = None
+    revision: str = ""
+    asked: int = 1
+    """Times that the labeller was asked: an answer that can't be read is asked for once more."""
+    rubric: str = ""
+
+    @property
+    def preferred(self) -> int | None:
+        """The index of the better response; None for a tie, and where the answer could not be read."""
+        return {"first": self.first, "second": self.second}.get(self.better or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +227,29 @@ class Verdict:
             if name.rpartition("-")[2].isdecimal() and isinstance(rank, int)
         }
 
+    @property
+    def own_better(self) -> int | str | None:
+        """The index of the response that the person says to be better than the others, or TIE; None where they said neither,
+        or only accepted what was suggested.
+        """
+        answer = str(self.answers.get(WHICH_IS_BETTER, ""))
+        if not self.is_own(WHICH_IS_BETTER):
+            return None
+        named = NAMED_RESPONSE.fullmatch(answer)
+        return int(named[1]) - 1 if named else TIE if answer == TIE else None
+
     def best(self, responses: int) -> list[int]:
-        """The indexes of the responses that the person rated best, else ranked best, of so many; [] where neither was done."""
+        """The indexes of the responses that the person rated best, else ranked best, else said to be better, of so many; []
+        where none of that was done.
+        """
         values: dict[int, list[int]] = {}
         for (_, index), value in self.own_ratings.items():
             values.setdefault(index, []).append(value)
         worth = {index: fmean(each) for index, each in values.items() if index != WHOLE_ROW and index < responses}
         if not worth:
             worth = {index: -float(rank) for index, rank in self.own_ranking.items() if index < responses}
+        if not worth and isinstance(self.own_better, int) and self.own_better < responses:
+            return [self.own_better]
         return sorted(index for index, value in worth.items() if value == max(worth.values()))
 
     @property
@@ -209,10 +266,10 @@ class Verdict:
 
 
 def judgements(answers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """(question, answer) of the ratings and of the ranking among somebody's answers."""
+    """(question, answer) of the ratings, of the ranking and of which is better among somebody's answers."""
     for question, answer in answers.items():
         rated = isinstance(answer, int) and RATED.fullmatch(question)
-        if rated or (question == RANKING and isinstance(answer, list)):
+        if rated or isinstance(answer, {RANKING: list, WHICH_IS_BETTER: str}.get(question, ())):
             yield question, answer
 
 

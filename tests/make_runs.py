@@ -123,7 +123,7 @@ def before_outcomes(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `outcomes` brought, and those behind it that change what was there."""
     for name in ("levels", "rubric", "kinds"):
         connection.execute(f"ALTER TABLE ratings DROP COLUMN {name}")
-    for name in ("rubrics", "rubric_versions"):
+    for name in ("rubrics", "rubric_versions", "preferences"):
         connection.execute(f"DROP TABLE {name}")
     for name in ("responses_marked", "responses_unmarked", "queue_insert", "queue_delete", "queue_update"):
         connection.execute(f"DROP TRIGGER {name}")

@@ -17,6 +17,7 @@ from app.web.html import fragments, markdown
 from app.web.html.markdown import anchor
 from app.web.layout import PAGES
 from feedback.exports.selection import Export
+from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TASKS
 from tasks.errors import InputError
 from tasks.models.presets import PRESETS
@@ -27,7 +28,7 @@ from tests.conftest import Command
 from tests.documentation import DEVELOPERS, README, ROOT, TOPICS, blocks
 
 ALL = [README, ROOT / "CHANGELOG.md", *TOPICS, *DEVELOPERS]
-TABLES = {"export": Export, "embedder": ModelSpec}
+TABLES = {"export": Export, "embedder": ModelSpec, "rating": UltraFeedback}
 CODE = re.compile(r"```.*?```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,4} (.+)$", re.MULTILINE)

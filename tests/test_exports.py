@@ -91,6 +91,7 @@ def test_a_raw_line() -> None:
             }
             for place, value, why in ((0, 2.0, "Wet."), (1, 4.0, "Right."))
         ],
+        "preferences": [],
         "verdicts": [
             {
                 "reviewer": "ann", "status": "submitted", "updated_at": "2026-01-01T10:00:00.000000",

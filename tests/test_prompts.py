@@ -13,6 +13,7 @@ import tasks
 from app.inputs.inputs import Inputs
 from feedback.argilla.dataset_settings import Review
 from feedback.exports.selection import Export
+from feedback.labeller.pairwise import Pairwise
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from feedback.rubrics import STANDARD_RUBRICS
 from tasks import TASKS, SelfInstruct, Task
@@ -262,6 +263,48 @@ def test_ultrafeedback_one_by_one() -> None:
     question = Question("helpfulness", 0, (0,))
     assert JUDGE.asked(RIVER, question, as_json=False) == HELPFULNESS
     assert JUDGE.asked(RIVER, question, as_json=True) == HELPFULNESS_JSON
+
+
+PAIRWISE = """\
+You compare two responses to an instruction for one aspect: honesty.
+Does the response sound as sure as it has a right to be? Compare its confidence with whether it is correct.
+
+What makes a response better or worse by this aspect, from the worst to the best:
+- wrong and sure of it
+- wrong in parts and mostly sure, or right but full of doubt
+- mixed: some doubt where there should be none, or the other way round
+- nearly always as sure as it should be
+- right and sure, or open about what it does not know
+
+Instruction:
+Name a river.
+
+<response A>
+Rivers are wet.
+
+Mostly.
+</response A>
+
+<response B>
+The Loire.
+</response B>
+
+Which response is better by this aspect? The order in which they are shown says nothing. If there is no difference that matters, it is a tie.
+"""  # noqa: E501 - a line of the prompt as it is sent
+PAIRWISE_LINES = """\
+Answer with these two lines and nothing else:
+Better: A, B or tie
+Rationale: your reason in one or two sentences that calls the two response A and response B"""
+PAIRWISE_JSON = (
+    'Answer as JSON: an object with "rationale", your reason in one or two sentences that calls the two response A and response B, '
+    'and then "better", which is "A", "B" or "tie".'
+)
+
+
+def test_two_responses_compared() -> None:
+    judge, question = Pairwise(UltraFeedback(method="pairwise")), Question("honesty", 0, (1, 0))
+    assert judge.asked(RIVER, question, as_json=False) == PAIRWISE + PAIRWISE_LINES
+    assert judge.asked(RIVER, question, as_json=True) == PAIRWISE + PAIRWISE_JSON
 
 
 @pytest.mark.parametrize("name", STANDARD_RUBRICS)

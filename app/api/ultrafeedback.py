@@ -1,7 +1,7 @@
 """The labeller by itself: UltraFeedback as a step, which rates the texts of each row."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from app.api.recording_model import RecordingModel
 from app.api.steps import texts_of
@@ -23,7 +23,7 @@ class UltraFeedback(Task):
     there is none) and `rationales` (list of str), one for each text; under helpfulness and truthfulness also `types` (the
     kinds, by number: list of int) with `rationales` of them, and `rationales-for-ratings`; `model_name`. aspect: helpfulness,
     honesty, instruction-following, truthfulness, overall-rating or text-quality. In a recipe, `aspects` may name several,
-    and together, repeats, types and use_reference are as [rating] has them.
+    and together, repeats, types, use_reference and method are as [rating] has them.
 
     >>> row = next(UltraFeedback(llm=ScriptedLLM()).process([{"instruction": "2+2?", "generations": ["4", "a car"]}]))[0]
     >>> len(row["ratings"]), len(row["rationales"])
@@ -37,6 +37,7 @@ class UltraFeedback(Task):
     types: bool = False
     use_reference: bool = True
     rubrics: tuple[Rubric, ...] = ()
+    method: Literal["rating", "pairwise"] = "rating"
 
     seeded: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
@@ -46,7 +47,7 @@ class UltraFeedback(Task):
         """The same as a recipe has it."""
         return Judge(
             aspects=self.aspects or (self.aspect,), together=self.together, repeats=self.repeats, types=self.types,
-            use_reference=self.use_reference, rubrics=self.rubrics,
+            use_reference=self.use_reference, rubrics=self.rubrics, method=self.method,
         )  # fmt: skip
 
     @property
@@ -65,9 +66,9 @@ class UltraFeedback(Task):
         self._one = replace(self.judge, aspects=(self.aspect,), types=self.typed, repeats=1)
 
     def by_itself(self) -> None:
-        if self.aspects or self.repeats > 1:
+        if self.aspects or self.repeats > 1 or self.method != "rating":
             raise SettingsError(
-                "aspects and repeats are for recipes: by itself it rates one aspect, num_generations times."
+                "aspects and repeats are for recipes, as method is: by itself it rates one aspect, num_generations times."
             )
 
     async def made(self, row: dict[str, Any], model: RecordingModel) -> Made:

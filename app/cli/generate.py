@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,13 @@ from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.response_flags import MEANINGS
+
+
+class Method(StrEnum):
+    """How the labeller judges."""
+
+    rating = "rating"
+    pairwise = "pairwise"
 
 
 @app.command()
@@ -187,9 +195,16 @@ def _end(result: dict[str, Any], strict: bool) -> None:
             f"Not one of {counts.ratings} ratings can be read.",
             terminal=f"What the labeller said: claywright export {result['run']} --unreviewed --format raw",
         )
+    compared = result["comparisons"]
+    if compared["total"] and compared["unread"] + compared["failed"] == compared["total"]:
+        raise RunError(
+            f"Not one of {compared['total']} answers to which response is better can be read.",
+            terminal=f"What the labeller said: claywright export {result['run']} --unreviewed --format raw",
+        )
+    unread += compared["unread"]
     if strict and (failures or unread):
         raise RunError(
-            f"{failures} failed and {unread} of {counts.ratings} ratings can't be read, and --strict wants all."
+            f"{failures} failed and {unread} of {counts.ratings + compared['total']} ratings can't be read, and --strict wants all."
         )
 
 
@@ -209,6 +224,7 @@ def _result(store: Store, run: Run, watched: output.Watched) -> dict[str, Any]:
         "marked": store.rows.marked(run.id),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
+        "comparisons": asdict(store.preferences.counts(run.id)),
         "for_trying": review_argilla.for_trying(recipe_of(run)),
     }
 
@@ -228,6 +244,9 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         output.show(
             f"{counts.ratings - counts.unrated - counts.failed_ratings} of {counts.ratings} ratings can be read"
         )
+    if total := result["comparisons"]["total"]:
+        readable = total - result["comparisons"]["unread"] - result["comparisons"]["failed"]
+        output.show(f"{readable} of {total} answers to which response is better can be read")
     for reason, number in result["dropped"].items():
         output.show(f"dropped {number}: {reason}")
     for mark, number in result["marked"].items():
@@ -296,6 +315,9 @@ def rate(
         Path | None,
         typer.Option(help="A TOML or JSON file with [[rubrics]]; all of them are rated where no aspect is named."),
     ] = None,
+    method: Annotated[
+        Method | None, typer.Option(help="Rate each response, or compare two at a time, in both orders.")
+    ] = None,
     allow_key: AllowKey = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -314,6 +336,7 @@ def rate(
             aspects=named,
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,
+            method=method.value if method else old.method,
         )
         permit(workspace, recipe_of(run), None, allow_key, None)
         watched = output.Watched(store, run)

@@ -67,6 +67,7 @@ class Described:
 def described(shape: Shape, recipe: Recipe) -> Described:
     """What a push makes of rows of that shape."""
     labelled = recipe.rating.keys if recipe.rating else ()
+    shape = replace(shape, compared=is_pairwise(recipe))
     to_answer = questions(shape, recipe.review, labelled)
     return Described(
         [part.title for part in fields(shape, recipe.review, labelled)],
@@ -82,7 +83,13 @@ def guidelines_of(recipe: Recipe) -> str:
         labeller,
         for_trying=for_trying(recipe),
         blind_audit=recipe.review.blind_audit is True,
+        compared=is_pairwise(recipe),
     )
+
+
+def is_pairwise(recipe: Recipe) -> bool:
+    """True if the labeller compares responses in pairs."""
+    return recipe.rating is not None and recipe.rating.method == "pairwise"
 
 
 def with_audit(store: Store, run: Run, recipe: Recipe, rows: int) -> Recipe:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.errors import RunError
 from app.recipe import Recipe, recipe_of
-from app.review.argilla import Argilla, dataset_of, guidelines_of, with_audit
+from app.review.argilla import Argilla, dataset_of, guidelines_of, is_pairwise, with_audit
 from app.review.reviewed_rows import judged_of, judged_rows
 from app.store.columns import now
 from app.store.pushes import Push
@@ -111,7 +111,7 @@ def push_run(
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
-    shape = shape_of(rows())
+    shape = replace(shape_of(rows()), compared=is_pairwise(recipe))
     if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     name = dataset or dataset_of(store, run, recipe.review)
@@ -195,6 +195,7 @@ class _Push:
                             tuple(json.loads(p["arrangement"])),
                         ),
                         near.get(p["row"]),
+                        known[p["row"]].preferences,
                     ),
                     p["content_hash"], p["suggested"],
                 )
@@ -206,7 +207,7 @@ def _looks(about: About, shape: Shape) -> str:
     """Names what the records of a push look like: they are sent again where it changed."""
     values = {name: value for name, value in asdict(about).items() if name != "rubrics"}
     own = [[rubric.hash for rubric in about.rubrics.own]] if about.rubrics.own else []
-    has = {name: value for name, value in asdict(shape).items() if name != "fields" or value}
+    has = {name: value for name, value in asdict(shape).items() if name not in ("fields", "compared") or value}
     return hashlib.sha256(json.dumps([values, has, *own]).encode()).hexdigest()[:16]
 
 

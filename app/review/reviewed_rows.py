@@ -100,4 +100,8 @@ def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> 
 def _judged(store: Store, rows: list[Row], merging: MergeRule, rubrics: Rubrics) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
     ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
-    return (ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id), rubrics) for row in rows)
+    preferences = store.preferences.of(ids)
+    return (
+        ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id), rubrics, preferences[row.id])
+        for row in rows
+    )

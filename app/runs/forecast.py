@@ -9,6 +9,7 @@ from app.recipe import Recipe
 from app.runs import pricing
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
+from feedback.labeller.pairwise import judge_of
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
@@ -99,7 +100,7 @@ def calls_to_rate(
     known = _asked_before(old, judge, labeller)
     again = max(counts.rated - counts.rows_to_rate_again, 0) if known and left == counts.answered else 0
     of_all = sum(ratings_of(row, judge) for row in rows) / len(rows)
-    of_new = sum((q.aspect, q.repeat) not in known for row in rows for q in judge.questions(row)) / len(rows)
+    of_new = sum((q.aspect, q.repeat) not in known for row in rows for q in judge_of(judge).questions(row)) / len(rows)
     return of_all * (left - again) + of_new * again
 
 
@@ -116,11 +117,13 @@ def _asked_before(old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec)
 
 def ratings_of(row: Row, rating: UltraFeedback) -> int:
     """How many calls it takes to rate a row."""
-    return len(rating.questions(row))
+    return len(judge_of(rating).questions(row))
 
 
 def tokens_of_ratings(rows: Sequence[Row], rating: UltraFeedback, times: float) -> tuple[float, float]:
     """(tokens of prompts, of answers) of rating each of these rows so many times."""
-    questions = [(row, question) for row in rows for question in rating.questions(row)]
-    prompts = sum(len(rating.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN for row, question in questions)
-    return times * prompts, times * TOKENS_OF_A_RATING * sum(len(question.order) for _, question in questions)
+    judge = judge_of(rating)
+    questions = [(row, question) for row in rows for question in judge.questions(row)]
+    prompts = sum(len(judge.asked(row, question, as_json=True)) / CHARACTERS_A_TOKEN for row, question in questions)
+    texts = sum(1 if rating.method == "pairwise" else len(question.order) for _, question in questions)
+    return times * prompts, times * TOKENS_OF_A_RATING * texts

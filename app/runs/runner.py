@@ -20,6 +20,7 @@ from app.runs.unit_order import InOrder
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.labeller.pairwise import Pairwise, judge_of
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks.engine.engine import Engine
 from tasks.errors import (
@@ -72,7 +73,7 @@ class RunExecutor:
 
     def __post_init__(self) -> None:
         self.answers = self.recipe.answering
-        self.judge = self.recipe.rating
+        self.judge = judge_of(self.recipe.rating) if self.recipe.rating else None
         self.judge_id = self.judge.identity(self.labeller.identity) if self.judge and self.labeller else ""
         task = self.recipe.task
         self.quota = Quota(self.recipe.rows, task.rows_per_unit, task.draws or task.endless)
@@ -246,7 +247,10 @@ class RunExecutor:
             if PER_RESPONSE in row.origin:
                 await self._keep_given_ratings(row)
             if self.judge is not None and self.labeller is not None:
-                await self._rate(row, self.judge, self.labeller, new)
+                if isinstance(self.judge, Pairwise):
+                    await self._compare(row, self.judge, self.labeller, new)
+                else:
+                    await self._rate(row, self.judge, self.labeller, new)
         except PAUSES:
             raise
         except Exception as error:  # noqa: BLE001 - likewise for a row
@@ -295,6 +299,31 @@ class RunExecutor:
         else:
             await self.store.ratings.done(row.id, self.judge_id)
         self.progress.rated += 1
+
+    async def _compare(self, row: Row, judge: Pairwise, labeller: Endpoint, new: bool) -> None:
+        """A row is rated once all its pairs are compared: calls that failed leave it open, and are made again."""
+        content = content_hash(row)
+        before = () if new else self.store.preferences.of([row.id], self.judge_id)[row.id]
+        have = {(p.aspect, p.repeat, p.first, p.second) for p in before if p.status != "failed"}
+        left = [q for q in judge.questions(row) if (q.aspect, q.repeat, *q.order) not in have]
+        model = self.engine.bind(labeller, "rating", seeded=False, stage="rate")
+        failed = 0
+
+        async def ask(question: Question) -> None:
+            nonlocal failed
+            answer = await judge.rate(row, question, model)
+            preferences = [replace(p, temperature=self.recipe.labeller.temperature) for p in answer]
+            left.remove(question)
+            failed += sum(p.status == "failed" for p in preferences)
+            last = not left and not failed
+            await self.store.preferences.keep(row.id, content, self.judge_id, preferences, last=last)
+
+        if left:
+            await together([ask(question) for question in left])
+        else:
+            await self.store.ratings.done(row.id, self.judge_id)
+        self.progress.failed += failed
+        self.progress.rated += not failed
 
 
 class Queue:

@@ -531,6 +531,26 @@ def m016_rubrics(c: sqlite3.Connection) -> None:
     )
 
 
+def m017_preferences(c: sqlite3.Connection) -> None:
+    """Which of two responses the labeller prefers, asked directly."""
+    _each(
+        c,
+        """
+        -- append-only but for failed ones (those are asked again); first, second: the responses in the order they were shown
+        CREATE TABLE preferences(
+          id INTEGER PRIMARY KEY, row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, content_hash TEXT NOT NULL,
+          judge TEXT NOT NULL, aspect TEXT NOT NULL, rubric TEXT NOT NULL, first INTEGER NOT NULL, second INTEGER NOT NULL,
+          repeat INTEGER NOT NULL, status TEXT NOT NULL, better TEXT, rationale TEXT NOT NULL, note TEXT NOT NULL,
+          raw TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, prompt_hash TEXT NOT NULL, temperature REAL,
+          prompt_tokens INTEGER, completion_tokens INTEGER, latency REAL, revision TEXT NOT NULL, asked INTEGER NOT NULL,
+          created TEXT NOT NULL,
+          UNIQUE(row, content_hash, judge, aspect, repeat, first, second));
+        -- which judge compared a row by an aspect last
+        CREATE INDEX preferences_said ON preferences(row, content_hash, aspect, judge, id);
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -548,6 +568,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m014_outcomes,
     m015_numbers,
     m016_rubrics,
+    m017_preferences,
 ]
 
 

@@ -1,4 +1,4 @@
-"""The labeller's ratings, append-only."""
+"""The labeller's ratings, and its preferences between two responses; both append-only."""
 
 import json
 import sqlite3
@@ -10,13 +10,23 @@ from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.rating_index import LAST_JUDGE, OVER_ASPECTS
 from feedback.rubrics import STANDARD_RUBRICS
-from feedback.types import Rating
+from feedback.types import Preference, Rating
 from tasks.types import without_surrogates
 
 PAGE = 500
 COUNTS = f"(judge=rows.rated_by OR judge={LAST_JUDGE})"
 """True of the ratings that count; the last judge's are told at once."""
 OF_ROWS = "ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
+
+_COMPARED = (
+    "SELECT judge FROM preferences last WHERE last.row=preferences.row AND last.content_hash=preferences.content_hash"
+    " AND last.aspect=preferences.aspect"
+)
+LAST_COMPARER = (
+    f"coalesce(({_COMPARED} AND last.judge=rows.rated_by LIMIT 1), ({_COMPARED} ORDER BY last.id DESC LIMIT 1))"
+)
+"""Whose preferences of a row count for an aspect: the row's last judge's where it compared by that, else the newest."""
+COMPARED_ROWS = "preferences JOIN rows ON rows.id=preferences.row AND rows.content_hash=preferences.content_hash"
 
 APART, ASPECTS_APART = 2, 3
 """Points of a scale of five between ratings of one question, and between aspects of one response, that are worth a look."""
@@ -204,6 +214,126 @@ class Ratings:
         return items, rows[0]["rows"] if rows else 0
 
 
+@dataclass(frozen=True, slots=True)
+class PreferenceCounts:
+    """How many preferences of a run count, how many of them could not be read, and how many failed."""
+
+    total: int = 0
+    unread: int = 0
+    failed: int = 0
+
+
+class Preferences:
+    """Which of two responses the judge prefers."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def keep(
+        self, row_id: str, said_of: str, judge: str, preferences: Sequence[Preference], *, last: bool = False
+    ) -> None:
+        """Preferences of the content `said_of` (a content hash) by `judge`. What is there already stays, but failed ones.
+
+        With the `last` ones the row is rated.
+        """
+
+        def write(c: sqlite3.Connection) -> None:
+            for p in preferences:
+                c.execute(
+                    "DELETE FROM preferences WHERE row=? AND content_hash=? AND judge=? AND aspect=? AND repeat=? AND first=?"
+                    " AND second=? AND status='failed'",
+                    (row_id, said_of, judge, p.aspect, p.repeat, p.first, p.second),
+                )
+                c.execute(
+                    "INSERT OR IGNORE INTO preferences(row, content_hash, judge, aspect, rubric, first, second, repeat, status,"
+                    " better, rationale, note, raw, model, prompt, prompt_hash, temperature, prompt_tokens, completion_tokens,"
+                    " latency, revision, asked, created) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    (
+                        row_id,
+                        said_of,
+                        judge,
+                        p.aspect,
+                        p.rubric,
+                        p.first,
+                        p.second,
+                        p.repeat,
+                        p.status,
+                        p.better,
+                        without_surrogates(p.rationale),
+                        without_surrogates(p.note),
+                        without_surrogates(p.raw),
+                        p.model,
+                        p.prompt,
+                        p.prompt_hash,
+                        p.temperature,
+                        p.prompt_tokens,
+                        p.completion_tokens,
+                        p.latency,
+                        p.revision,
+                        p.asked,
+                        now(),
+                    ),
+                )
+            if last:
+                _rated(c, row_id, judge)
+
+        await self.db.write_async(write)
+
+    def of(self, row_ids: Sequence[str], judge: str | None = None) -> dict[str, list[Preference]]:
+        """Preferences of the rows' present content: by `judge`, or for each aspect by whoever compared by it last."""
+        preferences: dict[str, list[Preference]] = {row_id: [] for row_id in row_ids}
+        for at in range(0, len(row_ids), PAGE):
+            some = row_ids[at : at + PAGE]
+            for r in self.db.reader.execute(
+                f"SELECT preferences.* FROM {COMPARED_ROWS} WHERE judge=coalesce(?, {LAST_COMPARER}) AND row IN ({marks(some)})"
+                " ORDER BY aspect, repeat, preferences.id",
+                (judge, *some),
+            ):
+                preferences[r["row"]].append(_preference(r))
+        return preferences
+
+    def counts(self, run_id: str) -> PreferenceCounts:
+        """Of the preferences that count."""
+        if not self.any():
+            return PreferenceCounts()
+        (r,) = self.db.all(
+            "SELECT count(*) total, coalesce(sum(status='unread'), 0) unread, coalesce(sum(status='failed'), 0) failed"
+            f" FROM {COMPARED_ROWS} WHERE run=? AND rows.state='kept' AND judge={LAST_COMPARER}", run_id,
+        )  # fmt: skip
+        return PreferenceCounts(r["total"], r["unread"], r["failed"])
+
+    def of_run(self, run_id: str) -> list[tuple[str, tuple[str, ...], Preference]]:
+        """(row, the models of its responses, the preference) of those that count, without reasons and answers, by row."""
+        if not self.any():
+            return []
+        models: dict[str, tuple[str, ...]] = {}
+        for r in self.db.all(
+            "SELECT responses.row, json_group_array(responses.model) models FROM (SELECT row, place, model FROM responses"
+            " WHERE row IN (SELECT preferences.row FROM preferences JOIN rows ON rows.id=preferences.row WHERE run=?)"
+            " ORDER BY row, place) responses GROUP BY responses.row", run_id,
+        ):  # fmt: skip
+            models[r["row"]] = tuple(json.loads(r["models"]))
+        rows = self.db.all(
+            f"SELECT row, first, second, aspect, repeat, status, better, preferences.rubric FROM {COMPARED_ROWS}"
+            f" WHERE run=? AND rows.state='kept' AND judge={LAST_COMPARER}"
+            " ORDER BY rows.unit, rows.position, preferences.id", run_id,
+        )  # fmt: skip
+        return [
+            (
+                r["row"],
+                models.get(r["row"], ()),
+                Preference(
+                    r["first"], r["second"], r["aspect"], r["repeat"], r["status"], r["better"], rubric=r["rubric"]
+                ),
+            )
+            for r in rows
+        ]
+
+    def any(self) -> bool:
+        """False for a store without any, which is then asked nothing more of a run that may have a million rows."""
+        return bool(self.db.all("SELECT 1 FROM preferences LIMIT 1"))
+
+
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:
     c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
 
@@ -239,4 +369,28 @@ def _rating(r: sqlite3.Row) -> Rating:
         levels=r["levels"],
         rubric=r["rubric"],
         kinds=tuple(json.loads(r["kinds"])) if r["kinds"] else (),
+    )
+
+
+def _preference(r: sqlite3.Row) -> Preference:
+    return Preference(
+        first=r["first"],
+        second=r["second"],
+        aspect=r["aspect"],
+        repeat=r["repeat"],
+        status=r["status"],
+        better=r["better"],
+        rationale=r["rationale"],
+        note=r["note"],
+        raw=r["raw"],
+        model=r["model"],
+        prompt=r["prompt"],
+        prompt_hash=r["prompt_hash"],
+        temperature=r["temperature"],
+        prompt_tokens=r["prompt_tokens"],
+        completion_tokens=r["completion_tokens"],
+        latency=r["latency"],
+        revision=r["revision"],
+        asked=r["asked"],
+        rubric=r["rubric"],
     )

@@ -320,12 +320,16 @@ class Rows:
             at = page[-1]["idx"]
 
     def failures(self, run_id: str) -> list[tuple[str, str]]:
-        """(what failed, why) for units, rows and ratings."""
+        """(what failed, why) for units, rows, ratings and comparisons."""
         units = self.db.all("SELECT idx, reason FROM units WHERE run=? AND state='failed' ORDER BY idx", run_id)
         rows = self.db.all("SELECT id, reason FROM rows WHERE run=? AND state='failed' ORDER BY unit, position", run_id)
         ratings = self.db.all(
             "SELECT row, aspect, response, note FROM ratings JOIN rows ON rows.id=ratings.row"
             " WHERE run=? AND status='failed' ORDER BY ratings.id", run_id,
+        )  # fmt: skip
+        pairs = self.db.all(
+            "SELECT row, aspect, first, second, note FROM preferences JOIN rows ON rows.id=preferences.row"
+            " WHERE run=? AND status='failed' ORDER BY preferences.id", run_id,
         )  # fmt: skip
         return [
             *((f"unit {u['idx']}", u["reason"]) for u in units),
@@ -333,6 +337,13 @@ class Rows:
             *(
                 (f"rating of row {r['row']}, response {letter(r['response'])}, {r['aspect']}", r["note"])
                 for r in ratings
+            ),
+            *(
+                (
+                    f"comparison of row {p['row']}, responses {letter(p['first'])} and {letter(p['second'])}, {p['aspect']}",
+                    p["note"],
+                )
+                for p in pairs
             ),
         ]
 

@@ -1,8 +1,9 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.usage`, `.rows`, `.ratings`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`, `.local_verdicts`,
-`.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are the nouns. app/store
-has a module for each, but for settlements, which stand with the verdicts, and for the last four, which are in library.py.
+`store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
+`.local_verdicts`, `.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are
+the nouns. app/store has a module for each, but for preferences, which stand with the ratings, for settlements, which stand with
+the verdicts, and for the last four, which are in library.py.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.store.form_drafts import FormDrafts
 from app.store.library import Library, RubricVersions
 from app.store.local_verdicts import LocalVerdicts
 from app.store.pushes import Pushes
-from app.store.ratings import Ratings
+from app.store.ratings import Preferences, Ratings
 from app.store.row_search import RowSearch
 from app.store.rows import Rows
 from app.store.runs import Runs
@@ -31,6 +32,7 @@ class Store:
         self.usage = UsageLog(self.db)
         self.rows = Rows(self.db)
         self.ratings = Ratings(self.db)
+        self.preferences = Preferences(self.db)
         self.call_cache = CallCache(self.db)
         self.pushes = Pushes(self.db)
         self.verdicts = Verdicts(self.db)

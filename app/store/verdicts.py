@@ -12,7 +12,7 @@ from app.store.database import Database
 from feedback.rating_origins import Origin, origin
 from feedback.response_order import to_places
 from feedback.reviewed_row import Settlement
-from feedback.types import RATED, Verdict, judgements
+from feedback.types import RATED, WHICH_IS_BETTER, Verdict, judgements
 from tasks.types import without_surrogates
 
 PAGE = 500
@@ -204,8 +204,12 @@ def _origins(c: sqlite3.Connection, dataset_id: str, verdict: Verdict, before: s
 
 
 def _was_rated(c: sqlite3.Connection, row: str, question: str) -> bool:
-    """True where a labeller ever rated what a question is about, so that there may have been a suggestion."""
+    """True where a labeller ever rated or compared what a question is about, so that there may have been a suggestion."""
     named = RATED.fullmatch(question)
+    if question == WHICH_IS_BETTER:
+        return bool(
+            c.execute("SELECT 1 FROM preferences WHERE row=? AND better IS NOT NULL LIMIT 1", (row,)).fetchone()
+        )
     condition, values = (" AND aspect=? AND response=?", (named[1], int(named[2]) - 1)) if named else ("", ())
     return bool(
         c.execute(

@@ -109,7 +109,9 @@ def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet
         arguments.append(FLAGS["together"][not judge.together])
     if judge.repeats != old.repeats:
         arguments += ["--repeats", str(judge.repeats)]
-    others = [f.name for f in fields(UltraFeedback) if f.name not in ("aspects", "together", "repeats")]
+    if judge.method != old.method:
+        arguments += ["--method", judge.method]
+    others = [f.name for f in fields(UltraFeedback) if f.name not in ("aspects", "together", "repeats", "method")]
     if any(getattr(judge, name) != getattr(old, name) for name in others):
         notes.append("What stands under More is as in the run's own recipe: the command has no option for it.")
     labeller = look.described("labeller") or recipe.labeller

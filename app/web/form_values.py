@@ -57,7 +57,14 @@ MOST_CHARACTERS = 5_000_000
 """In one field; more of it is a file."""
 LARGEST = 2**53
 """What a browser's numbers are exact below."""
-RATING = {"aspects": ["helpfulness"], "together": True, "repeats": 1, "types": False, "use_reference": True}
+RATING = {
+    "aspects": ["helpfulness"],
+    "together": True,
+    "repeats": 1,
+    "types": False,
+    "use_reference": True,
+    "method": "rating",
+}
 PLACE = re.compile(r"^\[+([a-z]+)\]+:? ?")
 KINDS = {"int": "a whole number", "float": "a number", "dict": 'JSON: names and values in braces, as { "top_k": 20 }'}
 """What a setting of a type must be."""

@@ -33,6 +33,7 @@ from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
+from feedback import comparisons
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -71,6 +72,8 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
                 listening.start()
                 if browse and has_desktop():
                     browse_to(address, settings)
+                if store.preferences.any():  # a page that ranks responses does not wait for it then
+                    comparisons.load()
 
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:

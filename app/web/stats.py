@@ -11,6 +11,7 @@ from feedback.rubrics import STANDARD_LEVELS
 from feedback.stats.agreement import Agreement
 from feedback.stats.histograms import Said
 from feedback.stats.length_bias import ByLength, by_length, edges_of
+from feedback.stats.pairwise import PairwiseFigures, figures
 from tasks.engine.retries import Tally
 
 T = TypeVar("T")
@@ -50,6 +51,11 @@ def lengths(store: Store, run: Run) -> dict[str, ByLength]:
     scales = {aspect: rubrics.scale(aspect) for aspect in counts if aspect}
     scales[""] = scales[min(scales)] if len(set(scales.values())) == 1 else STANDARD_LEVELS
     return {aspect: by_length(counts[aspect], edges, scales[aspect]) for aspect in sorted(counts)}
+
+
+def which_is_better(store: Store, run: Run) -> PairwiseFigures:
+    """What the labeller's comparisons come to."""
+    return figures(store.preferences.of_run(run.id))
 
 
 def wide(store: Store, run: Run) -> tuple[list[Wide], int]:

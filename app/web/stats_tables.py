@@ -19,6 +19,7 @@ from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Histogram, Said, by_aspect, by_both, by_model
 from feedback.stats.length_bias import ByLength
 from feedback.stats.measures import Measure
+from feedback.stats.pairwise import PairwiseFigures, figures
 from tasks.engine.retries import Tally
 from tasks.errors import SettingsError
 from tasks.response_flags import MEANINGS
@@ -202,6 +203,21 @@ def of_reasons(ticked: Sequence[Reason]) -> "pd.DataFrame":
     )
 
 
+def of_comparisons(found: PairwiseFigures) -> "pd.DataFrame":
+    """Shares of comparisons with their intervals, then each model's wins."""
+    measures = [found.bias, found.changed, found.first, found.second]
+    return table(
+        ("what", "share", "low", "high", "comparisons", "won", "ties", "lost"),
+        [
+            *((m.name, m.value, m.low, m.high, m.n, None, None, None) for m in measures),
+            *(
+                (f"won by {w.model}", w.won.value, w.won.low, w.won.high, w.won.n, w.wins, w.ties, w.losses)
+                for w in found.models
+            ),
+        ],
+    )
+
+
 def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
     return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
@@ -234,6 +250,7 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "cost": lambda state, run: of_cost(spent(state, run), _prices(run)),
     "dropped": lambda state, run: of_drops(state.store.runs.drop_reasons(run.id)),
     "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
+    "which-is-better": lambda state, run: of_comparisons(state.counted(run, web_stats.which_is_better) or figures([])),
     "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
 }
 """By the name that a download has."""

@@ -12,7 +12,7 @@ from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import letter
 from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics, key_of
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING
+from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, TIE, WHICH_IS_BETTER
 from tasks.errors import SettingsError
 from tasks.row_shape import kinds_of
 from tasks.settings import setting
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DECISION, REASONS = "decision", "reasons"
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
+WHY_BETTER, WHY_BETTER_TITLE = f"rationale-{WHICH_IS_BETTER}", "Why: the labeller on which is better"
+"""What holds the labeller's reasons for what it prefers: a question, or a field."""
 DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
 REASONS_TO_CHOOSE = (
     "wrong or made up", "does not follow the instruction", "instruction unclear or unusable", "unhelpful or too thin",
@@ -115,6 +117,8 @@ class Shape:
     """The names of the row's own fields (tasks/row_shape.py), where a row has one response."""
     dimensions: int = 0
     """Numbers in the vector of an instruction; 0 for none."""
+    compared: bool = False
+    """The labeller compares responses in pairs, in place of rating each."""
 
     def with_row(self, row: Row) -> "Shape":
         """The shape that also fits `row`."""
@@ -126,6 +130,7 @@ class Shape:
             self.reference or (not passage and bool(reference(row))),
             tuple(dict.fromkeys([*self.fields, *kinds_of(row)]))[:MOST_FIELDS],
             self.dimensions,
+            self.compared,
         )
 
 
@@ -140,7 +145,7 @@ def shape_of(rows: Iterable[Row]) -> Shape:
 class Part:
     """One field or question of a record, as people see it."""
 
-    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response"]
+    kind: Literal["chat", "text", "decision", "rating", "words", "ranking", "reasons", "response", "better"]
     name: str
     title: str
     required: bool = False
@@ -168,8 +173,10 @@ def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
         parts.append(Part("text", f"response-{k}", title))
         if shape.responses == 1:
             parts += [Part("text", name, title) for name, title in field_names(shape).items()]
-        if labelled and review.blind_audit is True:
+        if labelled and review.blind_audit is True and not shape.compared:
             parts.append(_reasons_of(shape, k - 1, "text"))
+    if is_compared(shape) and review.blind_audit is True:
+        parts.append(Part("text", WHY_BETTER, WHY_BETTER_TITLE))
     return parts
 
 
@@ -179,6 +186,11 @@ def field_names(shape: Shape) -> dict[str, str]:
     for name in shape.fields:
         titles.setdefault(f"field-{key_of(name)}", name)
     return titles
+
+
+def is_compared(shape: Shape) -> bool:
+    """True where people are asked which response is better: the labeller was, and there are two to choose from."""
+    return shape.compared and shape.responses > 1
 
 
 def rating_question(aspect: str, index: int) -> str:
@@ -191,6 +203,11 @@ def rationale_name(index: int) -> str:
     return f"rationale-{index + 1}"
 
 
+def which_is_better(responses: int) -> str:
+    """The question which of so many responses is better, as people read it."""
+    return "Which response is better?" if responses == 2 else "Which response is the best?"
+
+
 def _reasons_of(shape: Shape, index: int, kind: Literal["text", "words"]) -> Part:
     which = "the response" if shape.responses == 1 else f"response {letter(index)}"
     return Part(kind, rationale_name(index), f"Why: the labeller on {which}")
@@ -200,6 +217,10 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
     parts = [Part("decision", DECISION, "Keep this row?", required=True)]
     rated, rubrics = review.rated(labelled), review.known
+    if is_compared(shape):
+        parts.append(Part("better", WHICH_IS_BETTER, which_is_better(shape.responses)))
+        if review.blind_audit is not True:
+            parts.append(Part("words", WHY_BETTER, WHY_BETTER_TITLE))
     of_the_row = [key for key in rated if key and rubrics[key].judges == "instruction"]
     parts += [_rating(rubrics[key], WHOLE_ROW, "the instruction") for key in of_the_row]
     for index in range(shape.responses):
@@ -209,7 +230,7 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
                 parts.append(Part("rating", rating_question(key, index), f"How good is {which}?"))
             elif key not in of_the_row:
                 parts.append(_rating(rubrics[key], index, which))
-        if labelled and review.blind_audit is not True:
+        if labelled and review.blind_audit is not True and not shape.compared:
             parts.append(_reasons_of(shape, index, "words"))
     if review.ranking and shape.responses >= RANKED_FROM:
         parts.append(Part("ranking", RANKING, "Responses from best to worst"))
@@ -272,6 +293,8 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
                 return rg.RankingQuestion(**common, values=responses)
             case "response":
                 return rg.LabelQuestion(**common, labels=responses)
+            case "better":
+                return rg.LabelQuestion(**common, labels={**responses, TIE: "Tie"})
             case "reasons":
                 return rg.MultiLabelQuestion(**common, labels=list(review.reasons))
 
@@ -312,8 +335,10 @@ def metadata(shape: Shape) -> list[Any]:
     ]
 
 
-def guidelines(rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
-    """What reviewers read beside the records: what to do, and each rubric.
+def guidelines(
+    rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, blind_audit: bool = False, compared: bool = False
+) -> str:
+    """What reviewers read beside the records: what to do, and each rubric. `compared`: the labeller compared responses.
 
     With a `blind_audit` it says that records of the audit come without ratings and reasons.
     """
@@ -325,7 +350,12 @@ def guidelines(rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, bl
         "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
         "ends it, Enter submits.",
     ]
-    if rubrics:
+    if rubrics and compared:
+        parts.append(
+            f"Which response is better, and why, was suggested by the model {labeller}, which saw two responses at a time, in both "
+            "orders. Where its preference changed with the order, it is a tie. Change what is wrong."
+        )
+    elif rubrics:
         parts.append(
             f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
         )

@@ -12,17 +12,30 @@ from typing import Any
 from feedback.argilla.dataset_settings import (
     RANKED_FROM,
     VECTOR,
+    WHY_BETTER,
     Shape,
     field_names,
+    is_compared,
     rating_question,
     rationale_name,
 )
 from feedback.argilla.markdown import shown
+from feedback.comparisons import Comparison, comparisons, ranking, reasons_of
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import best_response, means, opinion, reasons, rounded, scale_of, spread
 from feedback.response_order import arranged
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, Rating, sendable
+from feedback.types import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    CORRECTION_OF,
+    RANKING,
+    TIE,
+    WHICH_IS_BETTER,
+    Preference,
+    Rating,
+    sendable,
+)
 from tasks.columns.conversations import readable
 from tasks.row_shape import columns, in_words
 from tasks.types import Row
@@ -60,19 +73,26 @@ class Place:
 
 
 def item(
-    row: Row, ratings: Sequence[Rating], shape: Shape, about: About, placement: Place, vector: list[float] | None = None
+    row: Row,
+    ratings: Sequence[Rating],
+    shape: Shape,
+    about: About,
+    placement: Place,
+    vector: list[float] | None = None,
+    preferences: Sequence[Preference] = (),
 ) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
     scales = about.rubrics  # what was rated on another scale, under an earlier version of its rubric, suggests nothing
     visible = [r for r in ratings if r.response < shape.responses and r.levels == scales.scale(r.aspect)]
-    visible = [] if placement.blind else visible
+    preferred = [p for p in preferences if max(p.first, p.second) < shape.responses]
+    visible, preferred = ([], []) if placement.blind else (visible, preferred)
     if placement.blind:  # only then is nothing said of a response by its place
         row = arranged(row, placement.order)
     record: dict[str, Any] = {
         "external_id": row.id,
         "fields": _fields(row, shape),
         "metadata": _metadata(row, visible, shape, about, placement),
-        "suggestions": _suggestions(row, visible, shape, about, blind=placement.blind),
+        "suggestions": _suggestions(row, visible, preferred, shape, about, blind=placement.blind),
     }
     if vector is not None:
         record["vectors"] = {VECTOR: vector}
@@ -103,19 +123,22 @@ def _fields(row: Row, shape: Shape) -> dict[str, Any]:
 
 
 def _suggestions(
-    row: Row, visible: Sequence[Rating], shape: Shape, about: About, *, blind: bool
+    row: Row, visible: Sequence[Rating], preferred: Sequence[Preference], shape: Shape, about: About, *, blind: bool
 ) -> list[dict[str, Any]]:
     """With `blind` the text to correct is that of the first response that is shown, and its model is not named."""
     responses = row.responses[: shape.responses]
     suggestions = [_suggestion(CORRECTED_INSTRUCTION, row.instruction, None, about.generator)]
     if responses:
-        to_correct = best_response(row, visible)
+        compared = ranking(comparisons(preferred)) if is_compared(shape) else None
+        to_correct = best_response(row, visible) if compared is None else compared.order[0]
         if blind:
             to_correct = next((index for index, response in enumerate(responses) if response.text), to_correct)
         agent = about.generator if blind else responses[to_correct].model
         suggestions.append(_suggestion(CORRECTED_RESPONSE, responses[to_correct].text, None, agent))
         if shape.responses > 1:
             suggestions.append(_suggestion(CORRECTION_OF, f"response-{to_correct + 1}", None, agent))
+    if is_compared(shape):
+        suggestions += _which_is_better(preferred, about)
     of_the_row = [key for key in about.aspects if key and about.rubrics[key].judges == "instruction"]
     for index in (WHOLE_ROW, *range(len(responses))):
         for aspect in about.aspects:
@@ -124,11 +147,18 @@ def _suggestions(
             ) is not None:
                 mean, sure, agent = rated
                 suggestions.append(_suggestion(rating_question(aspect, index), rounded(mean), sure, agent))
-        if index != WHOLE_ROW and about.labelled and (why := reasons(visible, index, about.rubrics)):
+        if (
+            index != WHOLE_ROW
+            and about.labelled
+            and not shape.compared
+            and (why := reasons(visible, index, about.rubrics))
+        ):
             main = opinion(visible, index, about.labelled[0])
             suggestions.append(
                 _suggestion(rationale_name(index), shown(why), main[1] if main else None, visible[0].model)
             )
+    if is_compared(shape) and about.ranking and shape.responses == len(responses) >= RANKED_FROM:
+        return suggestions + _ranked(preferred, len(responses))
     ranked = means(visible, len(responses))
     if (
         about.ranking
@@ -139,6 +169,37 @@ def _suggestions(
         ranks = [{"value": f"response-{k}", "rank": _rank(ranked, mean)} for k, mean in enumerate(ranked, 1)]
         suggestions.append(_suggestion(RANKING, ranks, None, visible[0].model))
     return suggestions
+
+
+def _which_is_better(preferred: Sequence[Preference], about: About) -> list[dict[str, Any]]:
+    """Which response the labeller prefers to the others, with how far both orders agree about it, and its reasons."""
+    compared = comparisons(preferred)
+    ranked = ranking(compared)
+    agent = next((p.model for p in preferred if p.model), "")
+    why = reasons_of(preferred, about.rubrics)
+    suggestions = []
+    if ranked is not None:
+        top = ranked.top
+        value = TIE if top is None else f"response-{top + 1}"
+        suggestions.append(_suggestion(WHICH_IS_BETTER, value, _agreement(compared, top), agent))
+    if why:
+        suggestions.append(_suggestion(WHY_BETTER, shown(why), None, agent))
+    return suggestions
+
+
+def _agreement(compared: Sequence[Comparison], top: int | None) -> float:
+    """The share of comparisons of the best response (of all, where there is none) in which both orders agree."""
+    own = [c for c in compared if top is None or top in (c.one, c.other)]
+    return round(sum(not c.changed for c in own) / len(own), 4)
+
+
+def _ranked(preferred: Sequence[Preference], responses: int) -> list[dict[str, Any]]:
+    """The ranking of the comparisons, where it tells all responses apart."""
+    found = ranking(comparisons(preferred))
+    if found is None or len(found.order) < responses or len(set(found.ranks.values())) < 2:
+        return []
+    ranks = [{"value": f"response-{k + 1}", "rank": found.ranks[k]} for k in range(responses)]
+    return [_suggestion(RANKING, ranks, None, next((p.model for p in preferred if p.model), ""))]
 
 
 def _rank(ranked: Sequence[float | None], mean: float | None) -> int:

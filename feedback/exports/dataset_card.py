@@ -57,6 +57,13 @@ class Summary:
     """The same of those that people gave or changed, by model that answered."""
     scales: dict[str, tuple[str, int]] = field(default_factory=dict)
     """(what the rubric is called, its levels) by aspect; 5 levels where there were several."""
+    pairs: int = 0
+    changed: int = 0
+    won_by_first: int = 0
+    won_by_second: int = 0
+    """Pairs that the labeller compared in both orders; those in which its preference changed with the order; those that the first
+    place won in both orders, and the second one.
+    """
     accepted: int = 0
     unknown: int = 0
     """Ratings that people only accepted as suggested; those among them of which it is not known."""
@@ -76,6 +83,11 @@ class Summary:
         for index, response in enumerate(judged.row.responses):
             for value in judged.said_of(index):
                 _count(self.people, response.model, value)
+        compared = judged.comparisons
+        self.pairs += len(compared)
+        self.changed += sum(c.changed for c in compared)
+        self.won_by_first += sum(c.won_by_first for c in compared)
+        self.won_by_second += sum(c.won_by_second for c in compared)
         self.accepted += sum(len(verdict.accepted_ratings) for verdict in judged.submitted)
         self.unknown += sum(len(verdict.unknown_ratings) for verdict in judged.submitted)
 
@@ -193,6 +205,8 @@ def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, adde
         f"### Ratings\n\n{_ratings(summary)}",
         f"### Review\n\n{_review(about, summary, held)}",
     ]
+    if summary.pairs:
+        sections.append(f"### Comparisons\n\n{_comparisons(summary)}")
     if about.for_trying:
         sections.append(
             "### Limitations\n\nThe labeller is Claywright's small built-in model, for trying only: its ratings are close to "
@@ -246,6 +260,20 @@ def _named(summary: Summary, aspect: str) -> str:
     """A rubric's name, with its scale where that is not the usual one."""
     name, levels = summary.scales.get(aspect, (aspect, STANDARD_LEVELS))
     return _one_line(name) if levels == STANDARD_LEVELS else f"{_one_line(name)}, 1 to {levels}"
+
+
+def _comparisons(summary: Summary) -> str:
+    def of_pairs(number: int) -> str:
+        return f"{number / summary.pairs:.0%} ({number})"
+
+    bias = (summary.won_by_first - summary.won_by_second) / summary.pairs
+    return (
+        f"The labeller was asked which of two responses is better, in both orders, about {summary.pairs} pairs of the last "
+        "export. A response is preferred where both orders say so. The preference changed with the order in "
+        f"{of_pairs(summary.changed)}: these count as ties. The first place won in both orders in "
+        f"{of_pairs(summary.won_by_first)}, the second in {of_pairs(summary.won_by_second)}: a position bias of {bias:+.0%}. "
+        "Rankings of more than two responses are by the model of Bradley and Terry."
+    )
 
 
 def _review(about: Facts, summary: Summary, held: Held) -> str:

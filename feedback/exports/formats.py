@@ -102,7 +102,7 @@ def _is_there(path: str, paths: Collection[str]) -> bool:
 
 RESPONSE, PAIR, TURN, RATED = (
     "It needs a response.",
-    "A pair needs two responses with different ratings, or a correction.",
+    "A pair needs two responses with different ratings, a preference for one of them, or a correction.",
     "Instruction and response need a talk of one turn.",
     "It needs responses that were rated.",
 )
@@ -157,7 +157,7 @@ FORMATS: dict[str, Format] = {
         {"conversations": [{"from": str, "value": str}], **ANSWERED},
     ),
     "raw": Format(
-        "All responses with ratings", "everything: responses, ratings with rationales, verdicts, origin", "", raw,
+        "All responses with ratings", "everything: responses, ratings and preferences with rationales, verdicts, origin", "", raw,
         {
             "messages": CHAT,
             "responses": [
@@ -168,6 +168,12 @@ FORMATS: dict[str, Format] = {
                     "response": int, "aspect": str, "repeat": int, "status": str, "value": float, "rationale": str, "note": str,
                     "model": str, "expected": float, "types": [int], "types_rationale": str, "prompt": str, "prompt_hash": str,
                     "temperature": float, "raw": str, "levels": int, "rubric": str,
+                }
+            ],
+            "preferences": [
+                {
+                    "first": int, "second": int, "aspect": str, "repeat": int, "status": str, "better": str, "rationale": str,
+                    "note": str, "model": str, "prompt": str, "prompt_hash": str, "temperature": float, "raw": str,
                 }
             ],
             "verdicts": [

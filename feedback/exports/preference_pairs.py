@@ -4,16 +4,22 @@ The rule, in one place:
 
 1. A text that a reviewer corrected is better than what it corrects.
 2. Else people's ranking counts, where they ranked all responses.
-3. Else ratings, people's before the labeller's; the two of a pair differ by the margin at least.
+3. Else people's ratings, where they rated all responses (of a pair: both); the two differ by the margin at least.
+4. Else what people said to be better than the others.
+5. Else what the labeller prefers, asked directly: of a pair what it prefers in both orders, oftener than the other where
+   several aspects or repeats were asked; of two that it never compared, the one that stands higher in the ranking of all its
+   comparisons. Where it compared two and prefers neither, its ratings don't tell them apart either.
+6. Else ratings, people's before the labeller's; the two of a pair differ by the margin at least.
 
 People's are those that they gave or changed: what they only accepted as suggested is the labeller's.
 
-Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to rules 2
-and 3.
+Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to the
+other rules.
 """
 
 from dataclasses import dataclass
 
+from feedback.comparisons import balance
 from feedback.reviewed_row import ReviewedRow
 
 
@@ -56,11 +62,24 @@ def best(judged: ReviewedRow) -> Best | None:
 
 
 def in_order(judged: ReviewedRow) -> list[int]:
-    """The indexes of all responses from best to worst, those that nobody rated last."""
+    """The indexes of all responses from best to worst, those that nobody rated or compared last."""
     places = range(len(judged.row.responses))
     if ranks := ranked(judged):
         return sorted(places, key=lambda k: ranks[k])
-    return sorted(places, key=lambda k: -(judged.score(k) or 0.0))
+    by_score = sorted(places, key=lambda k: -(judged.score(k) or 0.0))
+    if all(judged.rated_by_people(k) is not None for k in places):
+        return by_score
+    order = by_score
+    if (compared := judged.ranking) is not None:
+        order = [*compared.order, *(k for k in by_score if k not in compared.order)]
+    votes = {k: sum(verdict.own_better == k for verdict in judged.submitted) for k in places}
+    return sorted(order, key=lambda k: -votes[k])
+
+
+def placed(judged: ReviewedRow, index: int) -> bool:
+    """True for a response of which is known how good it is, by itself or beside others."""
+    compared = judged.ranking
+    return bool(ranked(judged)) or judged.score(index) is not None or (compared is not None and index in compared.order)
 
 
 def ranked(judged: ReviewedRow) -> list[float]:
@@ -89,10 +108,19 @@ def better(judged: ReviewedRow, response: int, other: int, rule: Rule) -> str:
     if ranks := ranked(judged):
         return "ranked higher by people" if ranks[response] < ranks[other] else ""
     high, low = judged.score(response), judged.score(other)
-    if high is None or low is None or high <= low or high - low < rule.margin:
-        return ""
+    is_higher = high is not None and low is not None and high > low and high - low >= rule.margin
     by_people = judged.rated_by_people(response) is not None and judged.rated_by_people(other) is not None
-    return "rated higher by people" if by_people else "rated higher by the labeller"
+    if by_people and is_higher:
+        return "rated higher by people"
+    if said := judged.said_better(response, other):
+        return "said to be better by people" if said > 0 else ""
+    if not by_people and (compared := judged.ranking) is not None and {response, other} <= set(compared.order):
+        direct = balance(judged.comparisons, response, other)
+        if direct.compared:
+            return "preferred by the labeller in both orders" if direct.wins > direct.losses else ""
+        higher = compared.ranks[response] < compared.ranks[other]
+        return "ranked higher by the labeller's comparisons" if higher else ""
+    return "rated higher by the labeller" if is_higher and not by_people else ""
 
 
 def differ(text: str, other: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, ranked
+from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, placed, ranked
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_origins import NOT_KNOWN
 from feedback.reviewed_row import ReviewedRow
@@ -48,7 +48,7 @@ def provenance(judged: ReviewedRow, run: str, task: str) -> Line:
         "reviewers": sorted({verdict.reviewer for verdict in judged.submitted}),
         "settled_by": judged.settled.who if judged.settled else None,
         "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
-        "labeller": judged.ratings[0].model if judged.ratings else None,
+        "labeller": next(iter([r.model for r in judged.ratings[:1]] + [p.model for p in judged.preferences[:1]]), None),
     }
 
 
@@ -162,8 +162,8 @@ def ranking(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
         texts, models, scores, ranks = [top.text], [responses[top.place].model], [None], [1]
     last: int | None = None
     for index in in_order(judged):
-        placed = bool(ranked(judged)) or judged.score(index) is not None or (corrected and len(responses) == 1)
-        if not placed or not all(differ(responses[index].text, text) for text in texts):
+        known = placed(judged, index) or (corrected and len(responses) == 1)
+        if not known or not all(differ(responses[index].text, text) for text in texts):
             continue
         equal = last is not None and not better(judged, last, index, Rule(margin=0.0))
         ranks.append(ranks[-1] if equal else len(ranks) + 1)
@@ -174,12 +174,21 @@ def ranking(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     if len(set(ranks)) > 1:
         by_people = any(judged.rated_by_people(k) is not None for k in range(len(responses)))
         by_ratings = "people's ratings" if by_people else "the labeller's ratings"
-        by = "people's ranking" if ranked(judged) else by_ratings
+        by = "people's ranking" if ranked(judged) else _ranked_by(judged) or by_ratings
         yield {
             "prompt": messages, "responses": texts, "ranks": ranks, "scores": scores, "models": models,
             "ranked_by": "a reviewer's correction" if corrected and len(texts) == 2 else by,
             "instruction_corrected": changed, "response_corrected": corrected, **_tools(judged),
         }  # fmt: skip
+
+
+def _ranked_by(judged: ReviewedRow) -> str:
+    """What people said to be better, or the labeller's comparisons, where these decide; "" where ratings do."""
+    if all(judged.rated_by_people(k) is not None for k in range(len(judged.row.responses))):
+        return ""
+    if any(isinstance(verdict.own_better, int) for verdict in judged.submitted):
+        return "what people said to be better"
+    return "the labeller's comparisons (Bradley-Terry)" if judged.ranking is not None else ""
 
 
 def grpo(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
@@ -271,6 +280,14 @@ def raw(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
                 "levels": r.levels, "rubric": r.rubric,
             }
             for r in judged.ratings
+        ],
+        "preferences": [
+            {
+                "first": p.first, "second": p.second, "aspect": p.aspect, "repeat": p.repeat, "status": p.status,
+                "better": p.better, "rationale": p.rationale, "note": p.note, "model": p.model, "prompt": p.prompt,
+                "prompt_hash": p.prompt_hash, "temperature": p.temperature, "raw": p.raw,
+            }
+            for p in judged.preferences
         ],
         "verdicts": [
             {

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from feedback.response_order import letter
 from feedback.rubrics import STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
@@ -30,6 +30,7 @@ from tasks.types import Message, Row
 
 PROMPT, AGAIN = "ultrafeedback.v1", "ultrafeedback_again.v1"
 PROMPTS = Prompts(Path(__file__).parent / "prompts")
+METHODS = {"rating": "Rate each response", "pairwise": "Compare pairs"}
 LONGEST_RATIONALE = 300
 MOST_REPEATS = 20
 SPACE_FOR_THE_REST = 60
@@ -73,6 +74,12 @@ class UltraFeedback:
         label="Show what is known",
     )
     rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.", apart=True)
+    method: Literal["rating", "pairwise"] = setting(
+        "rating",
+        "Rating: each response gets a level. Pairwise: two responses at a time are compared, in both orders.",
+        label="How the labeller judges",
+        choices=METHODS,
+    )
 
     def __post_init__(self) -> None:
         if not self.aspects:
@@ -83,6 +90,16 @@ class UltraFeedback:
             )
         if not 1 <= self.repeats <= MOST_REPEATS:
             raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.", setting="repeats")
+        if self.method not in METHODS:
+            raise SettingsError(f"method must be {' or '.join(METHODS)} (given: {self.method!r}).", setting="method")
+        if self.method == "pairwise":
+            for rubric in (self.known[key] for key in self.keys):
+                if rubric.judges == "instruction":
+                    raise SettingsError(
+                        f"The aspect '{rubric.name}' judges the instruction, and a row has only one: there are no two to compare. "
+                        'Leave it out of the aspects, or set method to "rating".',
+                        setting="aspects",
+                    )
 
     @property
     def known(self) -> Rubrics:

@@ -14,7 +14,7 @@ from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import rejection_reasons
-from app.web.pages.review import filters
+from app.web.pages.review import filters, verdict
 from app.web.state import RunView
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
@@ -39,6 +39,10 @@ NO_PRICE = " What a call costs is told for models with prices in their settings,
 CORRELATION = (
     "Rank correlation (Spearman): 1 where each longer response has the higher rating, −1 where each has the lower, 0 where "
     "length says nothing."
+)
+BIAS = (
+    "Position bias: the share of pairs that the first place won in both orders, minus that of the second place; 0 where neither "
+    "is favoured."
 )
 TALL = 96
 
@@ -138,7 +142,56 @@ def panels(look: RunView) -> Markup:
         return Markup()
     left = markup("<div>{}{}{}{}</div>", by_length(look), cost(look), lost(look), marked(look))
     right = rejection_reasons.panel(look) + agreement(look)
-    return markup('<div class="insights">{}<div class="stacks">{}<div>{}</div></div></div>', ratings(look), left, right)
+    return markup(
+        '<div class="insights">{}<div class="stacks">{}<div>{}</div></div></div>',
+        which_is_better(look) + ratings(look),
+        left,
+        right,
+    )
+
+
+def which_is_better(look: RunView) -> Markup:
+    """Whether the labeller favours a place, how often it changes its mind, and whose responses it prefers; "" for a run in which
+    it compared nothing.
+    """
+    assert look.run is not None
+    title, line = "Which is better", "the labeller compares two responses at a time, in both orders"
+    found = look.counted(web_stats.which_is_better)
+    if found is None:
+        return plots.counting(title) if verdict.compares(look) else Markup()
+    if not found.compared and not found.unread and not found.failed:
+        if not verdict.compares(look):
+            return Markup()
+        return fragments.panel(title, line, fragments.note("No pair is compared yet. Compare them on the page Rate."))
+    shares = [found.bias, found.changed, found.first, found.second]
+    lines = [[fragments.sentence(m.name), m.shown, m.interval, f"{m.n:,}"] for m in shares]
+    body = markup(
+        '<p class="finding">{}</p>{}',
+        found.sentence,
+        fragments.table(["measure", "share of pairs", "95% interval", "pairs"], lines),
+    )
+    if found.models:
+        wins = [
+            [
+                w.model or "unknown",
+                f"{w.wins:,}",
+                f"{w.ties:,}",
+                f"{w.losses:,}",
+                w.won.shown,
+                w.won.interval,
+                f"{w.won.n:,}",
+            ]
+            for w in found.models
+        ]
+        body += fragments.table(["responses of", "won", "ties", "lost", "share won", "95% interval", "pairs"], wins)
+    notes = [BIAS]
+    if found.unread + found.failed:
+        notes.append(
+            f"{count(found.unread + found.failed, 'answer')} could not be read or asked for; such pairs are left out."
+        )
+    return plots.plot(
+        title, line, body, stats_tables.of_comparisons(found), look.run, "which-is-better", " ".join(notes)
+    )  # fmt: skip
 
 
 def ratings(look: RunView) -> Markup:
@@ -150,6 +203,8 @@ def ratings(look: RunView) -> Markup:
     if not rating_counts:
         at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
         judging = at_it and look.recipe is not None and look.recipe.rating is not None
+        if verdict.compares(look):
+            return Markup()
         message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return fragments.panel("Ratings", "none yet", fragments.note(message))
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)

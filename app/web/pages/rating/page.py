@@ -11,10 +11,12 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
+from app.web.pages import insights
 from app.web.pages.rating import issues, rubrics
+from app.web.pages.review import verdict
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
-from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
+from feedback.labeller.ultrafeedback import METHODS, MOST_REPEATS, UltraFeedback
 from feedback.rubrics import Rubric
 from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
@@ -34,6 +36,18 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
+                form.add(
+                    "rating.method",
+                    gr.Radio(
+                        [(label, method) for method, label in METHODS.items()],
+                        value="rating",
+                        label="How the labeller judges",
+                        info="Pairs are compared in both orders: more calls, and no numbers.",
+                        interactive=True,
+                        elem_classes="stack",
+                        elem_id="rating-method",
+                    ),
+                )
                 board.dress(
                     form.add(
                         "rating.aspects",
@@ -48,10 +62,11 @@ def build(board: Board) -> None:
                     ),
                     rubrics.aspect_choices,
                 )
-                form.add(
-                    "rating.together",
-                    gr.Radio(ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"),
+                together = gr.Radio(
+                    ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"
                 )
+                form.add("rating.together", together)
+                board.dress(together, lambda look: gr.update(visible=look.filled.get("rating.method") != "pairwise"))
                 form.add(
                     "rating.repeats",
                     gr.Slider(
@@ -101,7 +116,7 @@ def trouble(look: RunView) -> Markup:
 
 
 def head(look: RunView) -> Markup:
-    return fragments.page_head("Rate", "The labeller reads every response and rates it, with a reason.")
+    return fragments.page_head("Rate", "The labeller reads every response and rates or compares it, with a reason.")
 
 
 def button_label(look: RunView) -> str:
@@ -153,7 +168,8 @@ def rubric(look: RunView) -> Markup:
         return Markup()
     each = joined(markup("<div>{}</div>", _meaning(judge.known[key])) for key in judge.keys)
     body = markup('<div class="rubrics">{}</div>', each)
-    title, line = "What the numbers mean", "the labeller and the reviewers read this"
+    title = "What is compared" if judge.method == "pairwise" else "What the numbers mean"
+    line = "the labeller and the reviewers read this"
     return markup(
         '<div class="roomy">{}</div><div class="narrow">{}</div>',
         fragments.panel(title, line, body),
@@ -197,10 +213,13 @@ def ratings(look: RunView) -> Markup:
     scales = by_aspect(rating_counts)
     previewed = look.job is not None and look.job.what == "preview"
     judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
+    compared = insights.which_is_better(look) if verdict.compares(look) else Markup()
+    if not rating_counts and compared:
+        return compared
     if not rating_counts and judge is None:
         return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
-        levels = {key: judge.known[key].scale for key in judge.keys}
+        levels = {key: judge.known[key].scale for key in judge.keys if judge.method == "rating"}
         scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
     trying = Markup()
     if look.recipe is not None and look.recipe.labeller.preset == "local":
@@ -211,7 +230,7 @@ def ratings(look: RunView) -> Markup:
     line = f"{count(number, 'rating')} of {count(look.counts.rated, 'row')}"
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
-    return plots.plot(
+    return compared + plots.plot(
         title, line, trying + plots.multiples(scales, named=look.rubrics.name), stats_tables.of_aspects(scales), look.run,
         "ratings-by-aspect",
         plots.remarks(scales),

@@ -20,7 +20,16 @@ from feedback.response_order import letter
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import on_five
 from feedback.stats.text_diff import word_changes
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, RATED, Verdict
+from feedback.types import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    CORRECTION_OF,
+    NAMED_RESPONSE,
+    RANKING,
+    RATED,
+    WHICH_IS_BETTER,
+    Verdict,
+)
 
 DECIDED = {"approve": ("approved", "ok"), "reject": ("rejected", "bad"), "unsure": ("unsure", "plain")}
 SETTLES = {"approve": "Settle as approved", "reject": "Settle as rejected"}
@@ -116,13 +125,17 @@ def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator
         yield "Ratings", markup('<span class="given">{}</span>', joined(ratings))
     if review.ranking:
         yield "Ranking", markup("{} {}", _ranking(review.ranking, letters), _origin(review, RANKING))
+    if (named := review.answers.get(WHICH_IS_BETTER)) is not None:
+        chosen = NAMED_RESPONSE.fullmatch(str(named))
+        which = "tie" if chosen is None else letters.get(int(chosen[1]) - 1, chosen[1])
+        yield "Better", markup("<b>{}</b> {}", which, _origin(review, WHICH_IS_BETTER))
     if review.reasons:
         reasons = joined(markup('<span class="reason">{}</span>', reason[:200]) for reason in review.reasons)
         yield "Reasons", reasons
     for question, answer in review.answers.items():
         if (
             isinstance(answer, str)
-            and question not in (DECISION, CORRECTION_OF)
+            and question not in (DECISION, CORRECTION_OF, WHICH_IS_BETTER)
             and answer.strip()
             and not _as_shown(judged, review, question)
         ):

@@ -12,7 +12,7 @@ from app.web.html.fragments import attrs
 from app.web.html.markup import joined, markup
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages import row_cards
-from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
+from app.web.pages.review import argilla, bulk_actions, decisions, filters, preference, verdict
 from app.web.state import RunView, person_name
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Rubrics, on_five
@@ -221,7 +221,8 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
     return markup(
         '<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {data}>'
         '<div class="row-top"><h2>Row {number}</h2>{status}<div class="row-acts">{link}{as_is}{turns}</div></div>{covered}'
-        '<div class="talk">{conversation}{of_row}</div><div class="responses {single}">{shown}</div>{opinions}{bar}</article>',
+        '<div class="talk">{conversation}{of_row}</div><div class="responses {single}">{shown}</div>{better}{opinions}{bar}'
+        "</article>",
         number=number,
         data=attrs(row=row.id),
         status=_status(judged, row.id in sent),
@@ -233,6 +234,7 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
         of_row=_of_the_row(look, judged),
         single=single,
         shown=shown,
+        better=preference.part(look, judged),
         opinions=decisions.opinions(look, judged),
         bar=verdict.bar(look, judged),
     )

@@ -19,11 +19,19 @@ from app.web.saved import LONGEST_NAME, named
 from app.web.state import RunView, person_name
 from app.web.tab_state import Correction, Draft, ReviewPart
 from feedback.argilla.dataset_settings import DECISION, rating_question
-from feedback.rating_summary import best_response, opinion, rounded
+from feedback.rating_summary import opinion, rounded
 from feedback.response_order import letter, slots
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, sendable
+from feedback.types import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    CORRECTION_OF,
+    NAMED_RESPONSE,
+    TIE,
+    WHICH_IS_BETTER,
+    sendable,
+)
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -34,6 +42,7 @@ DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", 
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"),
     ("1 to 9", "rate the response, and on to the next unrated one; 0 for 10"),
+    ("Shift+A, B", "say which is better, where the labeller compared"), ("Shift+T", "a tie"),
     ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("o", "all of each text"),
     ("m", "raw texts"), ("/", "search"),
 )  # fmt: skip
@@ -125,7 +134,8 @@ def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
 def covered(judged: ReviewedRow) -> ReviewedRow:
     """A row without what the labeller and other people said of it, and without who wrote its responses."""
     responses = tuple(replace(r, model=HIDDEN, principle="") for r in judged.row.responses)
-    return replace(judged, row=replace(judged.row, responses=responses), ratings=(), verdicts=(), settlement=None)
+    row = replace(judged.row, responses=responses)
+    return replace(judged, row=row, ratings=(), preferences=(), verdicts=(), settlement=None)
 
 
 def letters(look: RunView, row: Row) -> dict[int, str]:
@@ -166,7 +176,7 @@ def _to_correct(look: RunView, judged: ReviewedRow, focus: int | None) -> int:
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
         return focus if focus in best else min(best)
-    return best_response(judged.row, judged.ratings) if focus is None else focus
+    return judged.best_by_labeller if focus is None else focus
 
 
 def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
@@ -350,8 +360,19 @@ def aspect_of(look: RunView) -> str:
     return recipe.review.rated(recipe.rating.keys if recipe.rating else ())[0] if recipe is not None else ""
 
 
+def compares(look: RunView) -> bool:
+    """True for a run whose labeller compares responses in pairs."""
+    return look.recipe is not None and look.recipe.rating is not None and look.recipe.rating.method == "pairwise"
+
+
+def _preferred(look: RunView, row_id: str) -> dict[str, Any]:
+    """What the labeller prefers, as an answer to the question; {} where it compared nothing."""
+    found = look.rows.reviewed([row_id])[row_id].ranking
+    return {} if found is None else {WHICH_IS_BETTER: TIE if found.top is None else f"response-{found.top + 1}"}
+
+
 def _rated(answers: Any) -> bool:
-    return any(isinstance(value, int) for value in answers.values())
+    return any(isinstance(value, int) for value in answers.values()) or WHICH_IS_BETTER in answers
 
 
 # -- what can be done
@@ -361,7 +382,7 @@ def say(act: Act) -> Done | None:
     """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
     if act.word == "rename":
         return Done(own=replace(act.tab.review, pending={}))
-    if act.word not in ("say", "rate", "unsay", "correct"):
+    if act.word not in ("say", "rate", "better", "unsay", "correct"):
         return None
     look, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
@@ -384,6 +405,17 @@ def say(act: Act) -> Done | None:
             suggested = None if blind else opinion(look.rows.ratings(row), index, aspect)
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
             look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            return Done(row=row)
+        case "better":
+            which = act.text("said")
+            named = NAMED_RESPONSE.fullmatch(which)
+            if which != TIE and (named is None or int(named[1]) > len(pressed.responses)):
+                raise PageError
+            again = look.reviews.answers(row, who).get(WHICH_IS_BETTER) == which
+            in_sight = {} if blind else _preferred(look, row)
+            look.reviews.answer(
+                row, who, {WHICH_IS_BETTER: None if again else which}, {}, suggested=in_sight, blind=blind
+            )
             return Done(row=row)
         case "unsay":
             look.reviews.answer(
