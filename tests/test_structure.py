@@ -64,7 +64,7 @@ ROOMS = (
     ("app.store",),
     ("feedback.exports", "feedback.stats"),
     ("feedback.argilla",),
-    ("feedback.labeller",),
+    ("feedback.labeller", "feedback.checks"),
     ("feedback",),
     ("tasks",),
 )

@@ -1,6 +1,6 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.usage`, `.rows`, `.ratings`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`, `.local_verdicts`,
+`store.runs`, `.usage`, `.rows`, `.ratings`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`, `.local_verdicts`,
 `.row_search`, `.embeddings`, `.form_drafts`, `.recipes` and `.model_sets` are the nouns. app/store has a module for each, but
 for settlements, which stand with the verdicts, and for the last two, which are in library.py.
 """
@@ -8,6 +8,7 @@ for settlements, which stand with the verdicts, and for the last two, which are 
 from pathlib import Path
 
 from app.store.call_cache import CallCache
+from app.store.checks import Checks
 from app.store.database import Database
 from app.store.embeddings import Vectors
 from app.store.form_drafts import FormDrafts
@@ -31,6 +32,7 @@ class Store:
         self.usage = UsageLog(self.db)
         self.rows = Rows(self.db)
         self.ratings = Ratings(self.db)
+        self.checks = Checks(self.db)
         self.call_cache = CallCache(self.db)
         self.pushes = Pushes(self.db)
         self.verdicts = Verdicts(self.db)
