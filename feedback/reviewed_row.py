@@ -100,6 +100,11 @@ class ReviewedRow:
         names = [self.rejected_by(index) for index in range(len(self.row.responses))]
         return names[0] if names and all(names) else ""
 
+    @property
+    def failed_checks(self) -> list[str]:
+        """The checks that some response fails, in their order."""
+        return list(dict.fromkeys(result.check for result in self.checks if not result.passed))
+
     def rejected_by(self, index: int) -> str:
         """The first check that rejects and that the response fails; "" if there is none."""
         return next((c.check for c in self.checks if c.response == index and c.rejects and not c.passed), "")

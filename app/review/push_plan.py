@@ -63,7 +63,15 @@ def shortened(rows: int) -> str:
 def about_of(run: Run, recipe: Recipe) -> About:
     labelled = recipe.rating.aspects if recipe.rating else ()
     generator = (recipe.generator.model or recipe.generator.preset) if recipe.task.calls_model else "input"
-    return About(run.id, recipe.kind, generator, recipe.review.rated(labelled), labelled, recipe.review.ranking)
+    return About(
+        run.id,
+        recipe.kind,
+        generator,
+        recipe.review.rated(labelled),
+        labelled,
+        recipe.review.ranking,
+        tuple((check.called, check.identity) for check in recipe.checks),
+    )
 
 
 def push_run(
@@ -102,6 +110,7 @@ def push_run(
             yield reviewed.row
 
     shape = shape_of(rows())
+    shape = replace(shape, checks=bool(recipe.checks))
     if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     name = dataset or dataset_of(store, run, recipe.review)
@@ -182,7 +191,7 @@ class _Push:
                         known[p["row"]].row, known[p["row"]].ratings, self.shape, self.about,
                         Place(
                             p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
-                            tuple(json.loads(p["arrangement"])),
+                            tuple(json.loads(p["arrangement"])), tuple(known[p["row"]].failed_checks),
                         ),
                         near.get(p["row"]),
                     ),

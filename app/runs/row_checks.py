@@ -77,7 +77,7 @@ def _verdicts(
     checks: Sequence[Check], row: Row, known: dict[tuple[str, int], CheckResult]
 ) -> dict[tuple[str, int], CheckResult]:
     return {
-        (check.identity, index): check.verdict(row, response)
+        (check.identity, index): check.result(row, response)
         for check in checks
         for index, response in enumerate(row.responses)
         if (check.identity, index) not in known

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import argilla as rg
 
 DECISION, REASONS = "decision", "reasons"
+FAILED_CHECKS, FAILED_CHECKS_TITLE, NO_CHECK = "failed-checks", "Failed checks", "none"
+"""The metadata that names the checks which a response of a row fails, and what it holds where all pass."""
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
 DECISIONS = {"approve": "Approve", "reject": "Reject", "unsure": "Unsure"}
@@ -102,6 +104,8 @@ class Shape:
     reference: bool = False
     dimensions: int = 0
     """Numbers in the vector of an instruction; 0 for none."""
+    checks: bool = False
+    """True where responses are checked."""
 
     def with_row(self, row: Row) -> "Shape":
         """The shape that also fits `row`."""
@@ -112,6 +116,7 @@ class Shape:
             self.passage or passage,
             self.reference or (not passage and bool(reference(row))),
             self.dimensions,
+            self.checks,
         )
 
 
@@ -256,6 +261,7 @@ def metadata(shape: Shape) -> list[Any]:
         rg.FloatMetadataProperty(name="rating-lowest", title="Lowest rating"),
         rg.FloatMetadataProperty(name="rating-spread", title="Spread between responses"),
         rg.FloatMetadataProperty(name="repeat-spread", title="Spread between repeats"),
+        *([rg.TermsMetadataProperty(name=FAILED_CHECKS, title=FAILED_CHECKS_TITLE)] if shape.checks else []),
         rg.IntegerMetadataProperty(name="length-instruction", title="Length of the instruction (characters)"),
         rg.IntegerMetadataProperty(name="length", title="Length of the longest response (characters)"),
     ]

@@ -14,7 +14,7 @@ from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Response, Row
 
-LONGEST_NAME = 40
+LONGEST_NAME, LONGEST_RESPONSE = 40, 1_000_000
 NOT_SETTINGS = ("name", "reject")
 """What decides nothing about a verdict."""
 
@@ -66,8 +66,14 @@ class Check:
         parts = [self.kind, self.version, settings]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
+    def result(self, row: Row, response: Response) -> CheckResult:
+        """Whether the response to the row passes; one longer than any answer is not looked at. Raises nothing."""
+        if len(response.text) > LONGEST_RESPONSE:
+            return failed(f"too long to check: more than {LONGEST_RESPONSE:,} characters")
+        return self.verdict(row, response)
+
     def verdict(self, row: Row, response: Response) -> CheckResult:
-        """Whether the response to the row passes. Raises nothing."""
+        """The same of a response of any likely length: what each kind of check says for itself."""
         raise TypeError(f"{type(self).__name__} does not say what passes")
 
 
@@ -87,7 +93,7 @@ def quoted(text: str, most: int = 60) -> str:
 
 def checked(check: Check, row: Row, index: int) -> Checked:
     """The verdict on one response of a row, as it is kept."""
-    result = check.verdict(row, row.responses[index])
+    result = check.result(row, row.responses[index])
     return Checked(index, check.called, result.passed, result.reason, check.reject)
 
 

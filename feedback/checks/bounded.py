@@ -13,8 +13,8 @@ from tasks.errors import SettingsError
 if TYPE_CHECKING:
     import regex
 
-SECONDS = 0.5
-"""What a check may take for one response."""
+SECONDS, PATTERN_SECONDS = 0.5, 0.3
+"""What a check may take for one response; what a regular expression may, which looks at the clock from time to time only."""
 LONGEST_PATTERN = 2_000
 PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
 """Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
@@ -42,7 +42,7 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
         yield
     finally:
         over = True
-        sys.setprofile(before)
+        sys.setprofile(before if callable(before) else None)
 
 
 @lru_cache(maxsize=256)
@@ -83,7 +83,7 @@ def ends(compiled: "regex.Pattern[str]", text: str, seconds: float) -> bool:
     return True
 
 
-def search(compiled: "regex.Pattern[str]", text: str, *, whole: bool = False, seconds: float = SECONDS) -> bool:
+def search(compiled: "regex.Pattern[str]", text: str, *, whole: bool = False, seconds: float = PATTERN_SECONDS) -> bool:
     """True where the pattern matches somewhere in the text, or with `whole` all of it. Raises OutOfTime."""
     look = compiled.fullmatch if whole else compiled.search
     try:

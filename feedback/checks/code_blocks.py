@@ -32,3 +32,19 @@ def code_of(text: str, *languages: str) -> str:
     named = [code for language, code in found if language in languages]
     unnamed = [code for language, code in found if not language]
     return "\n\n".join(named or unnamed) or text
+
+
+def without_code(text: str) -> str:
+    """The text without its fenced blocks."""
+    if "```" not in text and "~~~" not in text:
+        return text
+    kept, fence = list[str](), ""
+    for line in text.splitlines():
+        if fence:
+            mark = line.strip()
+            fence = "" if len(mark) >= len(fence) and not mark.strip(fence[0]) else fence
+        elif (opened := OPENS.match(line)) is not None:
+            fence = opened[1]
+        else:
+            kept.append(line)
+    return "\n".join(kept)

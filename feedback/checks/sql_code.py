@@ -6,6 +6,7 @@ dialect = "postgres"
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ BEGINS = {
     "USE", "VACUUM", "VALUES", "WITH",
 }  # fmt: skip
 """Words that a statement begins with; what begins otherwise is no SQL, whatever the parser makes of it."""
+FIRST = re.compile(r"(?:[\s(;]|--[^\n]*+(?:\n|\Z)|/\*(?:[^*]++|\*(?!/))*+\*/)*+([A-Za-z]++)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,9 @@ class SQLCode(Check):
             return failed("no SQL")
         if len(code) > MOST:
             return failed(f"too long to check: more than {MOST:,} characters of SQL")
+        first = FIRST.match(code)
+        if first is None or first[1].upper() not in BEGINS:
+            return failed("no SQL: no statement begins so")
         try:
             with time_limit():
                 return _parsed(code, None if self.dialect == "any" else self.dialect)
@@ -64,10 +69,6 @@ def _parsed(code: str, dialect: str | None) -> CheckResult:
     from sqlglot import errors, exp
 
     try:
-        tokens = sqlglot.tokenize(code, read=dialect)
-        first = next((token.text.upper() for token in tokens if token.text != "("), "")
-        if first not in BEGINS:
-            return failed("no SQL: no statement begins so" if first else "no SQL")
         logging.getLogger("sqlglot").setLevel(logging.ERROR)  # of what it takes as it is, without looking into it
         statements = [statement for statement in sqlglot.parse(code, read=dialect) if statement is not None]
     except (errors.SqlglotError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:

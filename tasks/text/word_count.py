@@ -2,7 +2,7 @@
 
 import re
 
-SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]++")
 """Kana and Han: written without spaces, a character is about a word."""
 
 
@@ -13,4 +13,6 @@ def words(text: str) -> int:
 
 def spaced(text: str) -> str:
     """The text with spaces around each word that is written without."""
-    return SCRIPT.sub(r" \g<0> ", text)
+    if text.isascii():
+        return text
+    return SCRIPT.sub(lambda run: f" {' '.join(run[0])} ", text)
