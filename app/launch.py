@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from app.api.functions import (
         LLM,
         Answers,
+        Check,
         CustomDataset,
         DatasetCheckpoint,
         Distiset,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         UltraFeedback,
         UltraFeedbackTask,
         agreement,
+        check,
         delete,
         export,
         pipeline,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LLM",
     "Answers",
+    "Check",
     "CustomDataset",
     "DatasetCheckpoint",
     "Distiset",
@@ -89,6 +92,7 @@ __all__ = [
     "UltraFeedback",
     "UltraFeedbackTask",
     "agreement",
+    "check",
     "delete",
     "export",
     "pipeline",

@@ -17,11 +17,11 @@ from app.runs.run_recipes import amend
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server
-from feedback.checks import CHECKS
 from feedback.checks.base import identity_of
 from feedback.exports.selection import Export
 from feedback.types import Verdict
 from tasks.errors import SettingsError
+from tests.check_cases import check
 from tests.conftest import Command, Work
 from tests.make_runs import Reviewer, made_of, with_run
 from tests.make_workspace import make_workspace
@@ -69,7 +69,7 @@ def test_responses_are_checked_as_rows_are_made_and_never_twice(work: Work, stor
     assert kept(store) == before
 
     # another name decides nothing, other settings do: what was kept of the others stays
-    changed = amend(store, run, checks=(replace(length, name="not empty"), CHECKS["contains"](text=" ")))
+    changed = amend(store, run, checks=(replace(length, name="not empty"), check("contains", text=" ")))
     assert workflow.check(make_workspace(store), changed) == 4
     assert set(before) < set(kept(store)) and len(kept(store)) == len(before) + 4
     assert [s.check for s in row_checks.standings(store, changed)] == ["not empty", "contains"]
@@ -79,7 +79,7 @@ def test_a_resumed_run_checks_what_it_lacks(work: Work, store: Store) -> None:
     plain = {"rows": 3, "task": {"kind": "magpie"}, "generator": {"preset": "scripted"}, "name": "talks"}
     run = work(plain)
     assert kept(store) == []
-    run = amend(store, run, checks=(CHECKS["length"](least=1),))
+    run = amend(store, run, checks=(check("length", least=1),))
     assert store.checks.number_lacking(run.id, identity_of(recipe.recipe_of(run).checks)) == 3
     run = work(run)
     assert (run.state, len(kept(store))) == ("done", 3)

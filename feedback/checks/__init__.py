@@ -9,14 +9,15 @@ from pkgutil import iter_modules
 from feedback.checks.base import Check, CheckResult
 
 
-def _kinds() -> dict[str, type[Check]]:
+def known() -> dict[str, type[Check]]:
+    """The kinds that the folder holds."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    known = {cls.kind: cls for cls in classes if issubclass(cls, Check) and cls is not Check}
-    return dict(sorted(known.items()))
+    kinds = {cls.kind: cls for cls in classes if issubclass(cls, Check) and cls is not Check}
+    return dict(sorted(kinds.items()))
 
 
-CHECKS = _kinds()
+CHECKS = known()
 """The kinds of checks, by name."""
 
 __all__ = ["CHECKS", "Check", "CheckResult"]

@@ -86,8 +86,8 @@ def failed(reason: str) -> CheckResult:
 
 
 def quoted(text: str, most: int = 60) -> str:
-    """A text as a reason names it: one line in quotes, cut where it is long."""
-    line = " ".join(text[: 4 * most].split())
+    """A text as a reason names it: one line in quotes, cut where it is long, without what moves or turns writing."""
+    line = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text[: 4 * most].split()))
     return f"“{line[:most]}…”" if len(line) > most or len(text) > 4 * most else f"“{line}”"
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from feedback.checks import bounded
 from feedback.checks.base import Check, CheckResult, failed, passed, quoted
@@ -57,12 +57,12 @@ class JSONSchema(Check):
         _validator(text)
 
     def verdict(self, row: Row, response: Response) -> CheckResult:
+        validator = _validator(json.dumps(self.schema, sort_keys=True))
         try:
             with bounded.time_limit():
-                value = read(response.text)
-                error = next(_validator(json.dumps(self.schema, sort_keys=True)).iter_errors(value), None)
-        except NotJSON as error:
-            return failed(str(error))
+                error = next(validator.iter_errors(read(response.text)), None)
+        except NotJSON as no_json:
+            return failed(str(no_json))
         except bounded.OutOfTime:
             return failed("took too long to check")
         except (RecursionError, MemoryError):
@@ -85,7 +85,7 @@ def _validator(text: str) -> Any:
     from jsonschema import Draft202012Validator, SchemaError
     from referencing import Registry
 
-    schema = json.loads(text)
+    schema, draft = json.loads(text), _class()
     try:
         with bounded.time_limit():
             _look_through(schema)
@@ -98,11 +98,12 @@ def _validator(text: str) -> Any:
         raise SettingsError(
             "The schema is nested too deeply, or takes too long to be read.", setting="schema"
         ) from None
-    validator = _class()(schema, registry=Registry())
+    validator = draft(schema, registry=Registry())
     try:
         with bounded.time_limit():
             _look_up(validator, schema)
-            for value in (None, {}, [], "", 0, True):  # a reference that leads to itself is found by any value
+            values: tuple[Any, ...] = (None, {}, [], "", 0, True)
+            for value in values:  # a reference that leads to itself is found by any value
                 next(validator.iter_errors(value), None)
     except RecursionError:
         raise SettingsError(
@@ -179,9 +180,9 @@ def _is_empty(schema: Any) -> str:
         return ": its enum is empty"
     kind, values = schema.get("type"), schema.get("enum", [schema["const"]] if "const" in schema else None)
     kinds = {"string": str, "object": dict, "array": list, "boolean": bool, "null": type(None)}
-    if isinstance(kind, str) and kind in kinds and isinstance(values, list):
-        if not any(isinstance(value, kinds[kind]) for value in values):
-            return f": none of its values is of type {kind}"
+    known = kinds.get(kind) if isinstance(kind, str) else None
+    if known and isinstance(values, list) and not any(isinstance(value, known) for value in values):
+        return f": none of its values is of type {kind}"
     required, properties = schema.get("required"), schema.get("properties")
     if kind == "object" and isinstance(required, list) and isinstance(properties, dict):
         for name in required:
@@ -191,7 +192,7 @@ def _is_empty(schema: Any) -> str:
     return ""
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -252,7 +253,7 @@ def _class() -> Any:
     own: dict[str, Keyword] = {
         "pattern": pattern, "patternProperties": pattern_properties, "additionalProperties": additional, "uniqueItems": unique,
     }  # fmt: skip
-    return validators.extend(Draft202012Validator, own)
+    return validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]  # its types lack it
 
 
 def _key(item: Any) -> str:

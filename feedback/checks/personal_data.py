@@ -18,7 +18,7 @@ from tasks.types import Response, Row
 KINDS = ("email", "phone", "card", "iban")
 MOST = 1_500
 """Numbers of a response that are looked at, of each kind."""
-EMAIL = re.compile(r"(?<![\w.%+-])[A-Za-z0-9._%+-]{1,64}+@((?:[A-Za-z0-9-]{1,63}+\.){1,8}+[A-Za-z]{2,24})(?![\w@])")
+EMAIL = re.compile(r"(?<![\w.%+-])[A-Za-z0-9._%+-]{1,64}+@((?:[A-Za-z0-9-]{1,63}+\.){1,8}[A-Za-z]{2,24}+)(?![\w@])")
 NOBODYS = re.compile(r"(?:\A|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)\Z", re.IGNORECASE)
 """Domains that are kept for examples (RFC 2606)."""
 PHONE = re.compile(r"(?<![\w.,/+-])(?:\+|\(|00)?\d(?:[ ()./\u00a0-]{0,3}\d){6,16}+(?![\d\w])")
@@ -82,7 +82,7 @@ def _is_somebodys(domain: str) -> bool:
 def _is_card(digits: str) -> bool:
     from stdnum import luhn
 
-    return ISSUERS.fullmatch(digits) is not None and len(set(digits)) > 2 and bool(luhn.is_valid(digits))
+    return ISSUERS.fullmatch(digits) is not None and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
 
 
 def _is_iban(text: str) -> bool:

@@ -21,17 +21,17 @@ ENDS = ".!。！ "
 """What may stand behind an answer and is no part of it."""
 TAIL = 20_000
 """Characters at the end of a response in which its last number is looked for."""
+MINUS = ("-", "−", "–")
 BOXED = re.compile(r"\\boxed\s*+\{")
 BOX = 400
 """Characters of a box that are looked at."""
-SIGN = r"(?:[-−–+]\s?)?"
-DIGITS = r"(?:\d{1,3}(?:(?P<s>[,.'’ \u00a0\u202f]|\\,|\{,\})\d{3}(?:(?P=s)\d{3})*+(?!\d)|(?=[^\d]|\Z))|\d{1,60}+)"
 FRACTION = re.compile(
-    rf"(?P<sign>[-−–+]?)\s?\\[dt]?frac\s?\{{\s?(?P<above>-?\d{{1,30}})\s?\}}\s?\{{\s?(?P<below>\d{{1,30}})\s?\}}"
+    r"(?P<sign>[-−–+]?)\s?\\[dt]?frac\s?\{\s?(?P<above>-?\d{1,30})\s?\}\s?\{\s?(?P<below>\d{1,30})\s?\}"
 )
 NUMBER = re.compile(
-    r"(?<![\w.,/^])(?P<sign>[-−–+]?)[ \t]?[$€£¥]?[ \t]?(?P<whole>\d{1,60}+(?:(?:[,.'’ \u00a0\u202f]|\\,|\{,\})\d{3}(?!\d))*+|(?=[.]\d))"
-    r"(?P<rest>(?:[.,]\d{1,60}+)?)(?P<power>(?:[eE][+-]?\d{1,2}(?!\w))?)(?:[ \t]?/[ \t]?(?P<below>\d{1,30})(?![\d/]))?"
+    r"(?<![\w.,/^])(?P<sign>[-−–+]?)[ \t]?[$€£¥]?[ \t]?"
+    r"(?P<whole>\d{1,60}+(?:(?:[,.'’ \u00a0\u202f]|\\,|\{,\})\d{3}(?!\d))*+|(?=[.]\d))(?P<rest>(?:[.,]\d{1,60}+)?)"
+    r"(?P<power>(?:[eE][+-]?\d{1,2}(?!\w))?)(?:[ \t]?/[ \t]?(?P<below>\d{1,30})(?![\d/]))?"
 )
 
 
@@ -141,8 +141,8 @@ def _numbers(text: str) -> Iterator[tuple[int, Fraction]]:
     """(where it ends, the number) of each number of a text."""
     for match in FRACTION.finditer(text):
         if below := int(match["below"]):
-            value = Fraction(int(match["above"]), below)
-            yield match.end(), -value if match["sign"] in ("-", "−", "–") and match["sign"] else value
+            number = Fraction(int(match["above"]), below)
+            yield match.end(), -number if match["sign"] in MINUS else number
     rest = FRACTION.sub(lambda match: " " * len(match[0]), text)
     for match in NUMBER.finditer(rest):
         if (value := _value(match)) is not None:
@@ -172,4 +172,4 @@ def _value(match: re.Match[str]) -> Fraction | None:
         if not int(match["below"]):
             return None
         number /= int(match["below"])
-    return -number if match["sign"] in ("-", "−", "–") and match["sign"] else number
+    return -number if match["sign"] in MINUS else number

@@ -8,6 +8,7 @@ dialect = "postgres"
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from feedback.checks.base import Check, CheckResult, failed, passed
@@ -57,11 +58,22 @@ class SQLCode(Check):
         first = FIRST.match(code)
         if first is None or first[1].upper() not in BEGINS:
             return failed("no SQL: no statement begins so")
+        dialect = None if self.dialect == "any" else self.dialect
+        _load(dialect)
         try:
             with time_limit():
-                return _parsed(code, None if self.dialect == "any" else self.dialect)
+                return _parsed(code, dialect)
         except OutOfTime:
             return failed("took too long to check")
+
+
+@lru_cache
+def _load(dialect: str | None) -> None:
+    """Has the parser of a dialect loaded, which takes longer than a response may."""
+    import sqlglot
+
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # else it tells of what it takes without looking into it
+    sqlglot.parse("SELECT 1", read=dialect)
 
 
 def _parsed(code: str, dialect: str | None) -> CheckResult:
@@ -69,7 +81,6 @@ def _parsed(code: str, dialect: str | None) -> CheckResult:
     from sqlglot import errors, exp
 
     try:
-        logging.getLogger("sqlglot").setLevel(logging.ERROR)  # of what it takes as it is, without looking into it
         statements = [statement for statement in sqlglot.parse(code, read=dialect) if statement is not None]
     except (errors.SqlglotError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         details = getattr(error, "errors", None)
@@ -81,4 +92,8 @@ def _parsed(code: str, dialect: str | None) -> CheckResult:
     wrong = next((s for s in statements if isinstance(s, exp.Column | exp.Alias | exp.Identifier | exp.Literal)), None)
     if wrong is not None:
         return failed("no SQL: a name alone is no statement")
+    if any(isinstance(s, exp.Select) and not s.expressions and dialect != "postgres" for s in statements):
+        return failed("no SQL: a SELECT of nothing")
+    if any(isinstance(s, exp.Insert) and not s.expression and not s.args.get("default") for s in statements):
+        return failed("no SQL: an INSERT of nothing")
     return passed(f"{len(statements):,} statements") if statements else failed("no SQL")

@@ -12,12 +12,14 @@ from typing import Any
 from feedback.checks import CHECKS, Check
 from tasks.types import Response, Row
 from tests import hostile_checks
+from tests.check_cases import check
 
-WORDS = (
-    "the tide rises and falls twice a day because the moon pulls at water near it people who live by sea know when boats can leave"
-    " harbour table of times printed each year helps them plan work earth turns below two bulges so most coasts see highs lows about"
-    " six hours apart while shape bay decides how far water climbs some places only metre others more than ten"
-).split()
+VOCABULARY = (
+    "the tide rises and falls twice a day because the moon pulls at water near it people who live by sea know when boats can"
+    " leave harbour table of times printed each year helps them plan work earth turns below two bulges so most coasts see highs"
+    " lows about six hours apart while shape bay decides how far water climbs some places only metre others more than ten"
+)
+WORDS = VOCABULARY.split()
 ORDINARY: dict[str, dict[str, Any]] = {
     "contains": {"text": "moon"},
     "contains-not": {"text": "As an AI", "ignore_case": True},
@@ -65,12 +67,12 @@ def responses(number: int) -> list[Response]:
 def a_minute(checks: Sequence[Check], row: Row, some: Sequence[Response]) -> float:
     """Responses a minute, by the processor's time."""
     for response in some[:20]:  # what is loaded once
-        for check in checks:
-            check.result(row, response)
+        for each in checks:
+            each.result(row, response)
     began = time.process_time()
     for response in some:
-        for check in checks:
-            check.result(row, response)
+        for each in checks:
+            each.result(row, response)
     return 60 * len(some) / (time.process_time() - began)
 
 
@@ -79,13 +81,13 @@ def worst() -> tuple[float, str]:
     slowest = (0.0, "")
     for kind, settings in hostile_checks.SETTINGS.items():
         for values in settings:
-            check = CHECKS[kind](**values)
+            built = check(kind, **values)
             for name, text in hostile_checks.texts():
                 row = Row(
                     ({"role": "user", "content": text if kind == "copied" else "Name it."},), (), {"reference": "1"}
                 )
                 began = time.monotonic()
-                check.result(row, Response(text, "m"))
+                built.result(row, Response(text, "m"))
                 slowest = max(slowest, (time.monotonic() - began, f"{kind}, {name}"))
     return slowest
 
@@ -94,12 +96,12 @@ def main() -> None:
     some = responses(2_000)
     row = Row(({"role": "user", "content": "When is high tide, and why? Answer 12 m."},), (), {"reference": "12 m"})
     assert ORDINARY.keys() == CHECKS.keys()
-    checks = {kind: CHECKS[kind](**values) for kind, values in ORDINARY.items()}
-    without = [check for kind, check in checks.items() if kind != "language"]
+    checks = {kind: check(kind, **values) for kind, values in ORDINARY.items()}
+    without = [built for kind, built in checks.items() if kind != "language"]
     print("| what | responses a minute |\n| --- | --- |")
     for name, chosen in [
         (f"all {len(without)} but language", without),
-        *((kind, [check]) for kind, check in checks.items()),
+        *((kind, [built]) for kind, built in checks.items()),
     ]:
         print(f"| {name} | {a_minute(chosen, row, some):,.0f} |")
     seconds, what = worst()
