@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import regex
 
 SECONDS, PATTERN_SECONDS = 0.5, 0.3
-"""What a check may take for one response; what a regular expression may, which looks at the clock from time to time only."""
+"""Of the processor, what a check may take for one response; what a regular expression may, which looks at the clock from time to time only."""
 LONGEST_PATTERN = 2_000
 PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
 """Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
@@ -29,12 +29,12 @@ class OutOfTime(BaseException):
 @contextmanager
 def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     """Raises OutOfTime in the code within, once it takes longer: at one of its next calls, so it must be Python that calls."""
-    until, calls, over, before = time.monotonic() + seconds, 0, False, sys.getprofile()
+    until, calls, over, before = time.thread_time() + seconds, 0, False, sys.getprofile()
 
     def look(frame: FrameType, event: str, arg: Any) -> None:
         nonlocal calls
         calls += 1
-        if not calls & EVERY and not over and time.monotonic() > until:
+        if not calls & EVERY and not over and time.thread_time() > until:
             raise OutOfTime
 
     sys.setprofile(look)
