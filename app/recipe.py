@@ -28,6 +28,7 @@ from feedback.checks import CHECKS, Check
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import MergeRule
+from feedback.rubrics import STANDARD, Rubric, Rubrics, checked
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -78,6 +79,7 @@ class Recipe:
     embedder: ModelSpec | None = None
     inputs: Inputs = field(default_factory=Inputs)
     answers: Answers | None = None
+    rubrics: tuple[Rubric, ...] = ()
     rating: UltraFeedback | None = None
     budget: Budget = field(default_factory=Budget)
     review: Review = field(default_factory=Review)
@@ -85,6 +87,7 @@ class Recipe:
     export: Export = field(default_factory=Export)
 
     def __post_init__(self) -> None:
+        self._share_rubrics()
         if not self.task.draws and not self.inputs.given:
             raise SettingsError(
                 f"{self.task.title} works on input: name a file as path (or a dataset) in [inputs]. "
@@ -114,6 +117,21 @@ class Recipe:
             raise SettingsError("seed must be a whole number of at most 64 bits.", setting="seed")
         if self.rows is None and (self.task.endless or (self.task.draws and not self.inputs.given)):
             raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.", setting="rows")
+
+    def _share_rubrics(self) -> None:
+        """Those of the recipe are those of its parts too: of two of one name that of the rating counts, which may be newer."""
+        of_parts = [*self.review.rubrics, *self.rubrics, *(self.rating.rubrics if self.rating is not None else ())]
+        rubrics = checked({rubric.key: rubric for rubric in of_parts}.values())
+        object.__setattr__(self, "rubrics", rubrics)
+        if self.rating is not None and self.rating.rubrics != rubrics:
+            object.__setattr__(self, "rating", replace(self.rating, rubrics=rubrics))
+        if self.review.rubrics != rubrics:
+            object.__setattr__(self, "review", replace(self.review, rubrics=rubrics))
+
+    @property
+    def known_rubrics(self) -> Rubrics:
+        """The recipe's own rubrics and those that come along."""
+        return Rubrics.of(self.rubrics)
 
     @property
     def answering(self) -> Answers:
@@ -149,12 +167,20 @@ def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
         values["labeller"] = changed(parts["labeller"])
     if parts.get("embedder") is not None:
         values["embedder"] = changed(parts["embedder"])
+    if parts.get("rubrics"):
+        values["rubrics"] = [changed(rubric) for rubric in parts["rubrics"]]
     if "task" in parts:
         values["task"] = {"kind": kind_of(parts["task"]), **changed(parts["task"])}
     for key in ("inputs", "answers", "rating", "budget", "review", "merge", "export"):
         part = parts.get(key)
-        if part is not None and (key in ("answers", "rating") or changed(part)):
-            values[key] = changed(part)
+        if part is None:
+            continue
+        settings = changed(part)
+        settings.pop("rubrics", None)  # they stand by themselves
+        if key == "rating" and parts.get("rubrics"):  # without any, all of those would be meant
+            settings["aspects"] = part.aspects
+        if key in ("answers", "rating") or settings:
+            values[key] = settings
     return values
 
 
@@ -214,9 +240,16 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
         "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
     }  # fmt: skip
+    rubrics = _rubrics(values)
+    parts["rubrics"] = rubrics
     for key, cls in classes.items():
         if key in values:
-            parts[key] = build(cls, _table(values, key), f"[{key}]")
+            table = _table(values, key)
+            if key in ("rating", "review") and rubrics and "rubrics" not in table:
+                table["rubrics"] = rubrics
+                if key == "rating":
+                    table.setdefault("aspects", [rubric.name for rubric in rubrics])
+            parts[key] = build(cls, table, f"[{key}]")
     responders = values.pop("responders", [])
     if not isinstance(responders, list) or not all(isinstance(spec, dict) for spec in responders):
         raise SettingsError("Response models are written as tables [[responders]], with two brackets.")
@@ -228,10 +261,12 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         if key in values:
             parts[key] = values.pop(key)
     if values:
-        known = "name, rows, seed, [task], [[responders]], [[checks]], " + ", ".join(f"[{key}]" for key in classes)
+        known = "name, rows, seed, [task], [[responders]], [[rubrics]], [[checks]], " + ", ".join(
+            f"[{key}]" for key in classes
+        )
         unknown = str(next(iter(values)))
         matches = difflib.get_close_matches(
-            unknown, ["name", "rows", "seed", "task", "responders", "checks", *classes], 1
+            unknown, ["name", "rows", "seed", "task", "responders", "rubrics", "checks", *classes], 1
         )
         raise SettingsError(
             f"A recipe has no '{unknown}'. " + (f"Did you mean '{matches[0]}'?" if matches else f"Known: {known}.")
@@ -262,6 +297,13 @@ def check_of(table: Mapping[str, Any]) -> Check:
     return build(CHECKS[kind], settings, "[[checks]]")
 
 
+def _rubrics(values: dict[str, Any]) -> tuple[Rubric, ...]:
+    tables = values.pop("rubrics", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError("Rubrics are written as tables [[rubrics]], with two brackets.")
+    return checked(build(Rubric, table, "[[rubrics]]") for table in tables)
+
+
 def read(text: str) -> Recipe:
     """The recipe that a run keeps, as JSON. Its addresses lose the secrets that earlier versions kept in them."""
     values = json.loads(text)
@@ -276,6 +318,14 @@ def read(text: str) -> Recipe:
 def recipe_of(run: Run) -> Recipe:
     """Raises SettingsError for one that this version can't read."""
     return read(run.recipe)
+
+
+def known_rubrics(run: Run) -> Rubrics:
+    """The rubrics of a run; those that come along where this version can't read its recipe."""
+    try:
+        return recipe_of(run).known_rubrics
+    except SettingsError:
+        return STANDARD
 
 
 def recipe_text(recipe: Recipe) -> str:

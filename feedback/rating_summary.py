@@ -4,18 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, Scale
 from feedback.types import Rating
 from tasks.types import Row
 
 MOST_RESPONSES = 8
-KEEP = 4.0
-"""A row whose best response is rated so high would be kept."""
-MIDDLE = 3.5
-"""Between what is kept and what is not."""
 
 
 def opinion(ratings: Sequence[Rating], index: int, aspect: str) -> tuple[float, float | None, str] | None:
-    """(mean rating, how sure, model) of one response under one aspect; None where it is unrated.
+    """(mean rating, how sure, model) of one response under one aspect, of the row where that judges the instruction; None where
+    it is unrated.
 
     How sure: the share of repeats that agree with the mean, or the probability that the labeller gave its one rating;
     None where there is neither.
@@ -39,7 +37,7 @@ def rounded(mean: float) -> int:
 
 
 def probability(rating: Rating) -> float | None:
-    """The labeller's probability of the rating it gave, among 1 to 5; None without log-probabilities."""
+    """The labeller's probability of the rating it gave, among all levels; None without log-probabilities."""
     distribution = rating.distribution
     return (
         distribution.get(int(rating.value))
@@ -48,9 +46,18 @@ def probability(rating: Rating) -> float | None:
     )
 
 
+def scale_of(ratings: Iterable[Rating], rubrics: Rubrics = STANDARD) -> Scale:
+    """What the ratings of a row are averaged on, those of the instruction apart."""
+    return rubrics.common({(r.aspect, r.levels) for r in ratings if r.value is not None and r.response != WHOLE_ROW})
+
+
 def means(ratings: Sequence[Rating], responses: int) -> list[float | None]:
-    """The mean rating of each response over aspects and repeats; None where it is unrated."""
-    return [_mean(r.value for r in ratings if r.response == index) for index in range(responses)]
+    """The mean rating of each response over aspects and repeats, as `scale_of` has it; None where it is unrated."""
+    scale = scale_of(ratings)
+    return [
+        _mean(scale.of(r.value, r.levels) for r in ratings if r.response == index and r.value is not None)
+        for index in range(responses)
+    ]
 
 
 def best_response(row: Row, ratings: Sequence[Rating]) -> int:
@@ -59,31 +66,40 @@ def best_response(row: Row, ratings: Sequence[Rating]) -> int:
     return max(range(len(mean_ratings)), key=lambda index: (mean_ratings[index] or 0.0, -index)) if mean_ratings else 0
 
 
-def kept(row: Row, ratings: Sequence[Rating], aspect: str) -> bool | None:
-    """Whether the labeller would keep the row: its best response is rated 4 or more. None where that is unrated."""
-    rating = opinion(ratings, best_response(row, ratings), aspect)
-    return None if rating is None else rounded(rating[0]) >= KEEP
+def kept(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics = STANDARD) -> bool | None:
+    """Whether the labeller would keep the row: its best response reaches the rubric's threshold. None where that is unrated."""
+    best = best_response(row, ratings)
+    rating = opinion(ratings, best, aspect)
+    if rating is None:
+        return None
+    return rounded(rating[0]) >= rubrics.threshold(aspect, _rated(ratings, best, aspect)[0].levels)
 
 
-def priority(row: Row, ratings: Sequence[Rating], aspect: str) -> float:
-    """How strongly the labeller's other opinions of a row speak against its decision, from -2.5 to 2.5; 0 without others.
+def priority(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics = STANDARD) -> float:
+    """How strongly the labeller's other opinions of a row speak against its decision; 0 without others.
 
-    The decision is the rating of the best response under `aspect`: 4 or more keeps the row. m is the mean of the other
-    opinions of that response (the mean of the other aspects, of the repeats, the expected rating): `3.5 - m` where the
-    rating keeps the row, `m - 3.5` where it doesn't.
+    The decision is the rating of the best response under `aspect`: from the rubric's threshold on (4 of 5) it keeps the row.
+    m is the mean of the other opinions of that response (the mean of the other aspects, of the repeats, the expected rating),
+    each as its distance from the middle of its own scale (3.5 of 5) on a scale of five: `-m` where the rating keeps the row,
+    `m` where it doesn't. From -2.5 to 2.5 on a scale of five.
     """
-    keeps, best = kept(row, ratings, aspect), best_response(row, ratings)
+    keeps, best = kept(row, ratings, aspect, rubrics), best_response(row, ratings)
     if keeps is None:
         return 0.0
+
+    def distance(rating: Rating, value: float | None) -> float | None:
+        middle = rubrics.threshold(rating.aspect, rating.levels) - 0.5
+        return None if value is None else (value - middle) * 4 / (rating.levels - 1)
+
     rated = _rated(ratings, best, aspect)
     others = [
-        _mean(r.value for r in ratings if r.response == best and r.aspect != aspect),
-        _mean(r.value for r in rated) if len(rated) > 1 else None,
-        _mean(r.expected for r in rated),
+        _mean(distance(r, r.value) for r in ratings if r.response in (best, WHOLE_ROW) and r.aspect != aspect),
+        _mean(distance(r, r.value) for r in rated) if len(rated) > 1 else None,
+        _mean(distance(r, r.expected) for r in rated),
     ]
     if (m := _mean(others)) is None:
         return 0.0
-    return round(MIDDLE - m if keeps else m - MIDDLE, 4)
+    return round(-m if keeps else m, 4) + 0.0
 
 
 def spread(ratings: Sequence[Rating]) -> float | None:
@@ -96,9 +112,9 @@ def spread(ratings: Sequence[Rating]) -> float | None:
     return max(widths) if widths else None
 
 
-def reasons(ratings: Sequence[Rating], index: int) -> str:
+def reasons(ratings: Sequence[Rating], index: int, rubrics: Rubrics = STANDARD) -> str:
     """The labeller's rationales of one response as Markdown, each with its aspect and rating where there are several."""
-    own = [r for r in ratings if r.response == index]
+    own = [r for r in ratings if r.response in (index, WHOLE_ROW)]
     if len(own) == 1 and own[0].value is not None:
         return own[0].why
     lines = []
@@ -106,12 +122,13 @@ def reasons(ratings: Sequence[Rating], index: int) -> str:
         value = (
             "N/A" if rating.status == "not-applicable" else "unrated" if rating.value is None else f"{rating.value:g}"
         )
-        lines.append(f"**{rating.aspect}: {value}** {rating.why}".strip())
+        of = f" of {rating.levels}" if rating.value is not None and rating.levels != STANDARD_LEVELS else ""
+        lines.append(f"**{rubrics.name(rating.aspect)}: {value}{of}** {rating.why}".strip())
     return "\n\n".join(lines)
 
 
 def _rated(ratings: Sequence[Rating], index: int, aspect: str) -> list[Rating]:
-    return [r for r in ratings if r.response == index and r.aspect == aspect and r.value is not None]
+    return [r for r in ratings if r.response in (index, WHOLE_ROW) and r.aspect == aspect and r.value is not None]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

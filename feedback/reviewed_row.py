@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import ClassVar, Literal
 
 from feedback.rating_summary import best_response
+from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Checked, Decision, Rating, Verdict, sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -66,8 +67,19 @@ class ReviewedRow:
     verdicts: Sequence[Verdict]
     merging: MergeRule = field(default_factory=MergeRule)
     settlement: Settlement | None = None
+    rubrics: Rubrics = STANDARD
     checks: Sequence[Checked] = ()
     correction_checks: Sequence[Checked] = ()
+
+    @property
+    def scale(self) -> Scale:
+        """What the ratings of this row's responses, the labeller's and people's, are averaged and compared on."""
+        rated = {(r.aspect, r.levels) for r in self.ratings if r.value is not None and r.response != WHOLE_ROW}
+        for verdict in self.submitted:
+            rated |= {
+                (name, self.rubrics.scale(name)) for name, index in verdict.ratings if name and index != WHOLE_ROW
+            }
+        return self.rubrics.common(rated)
 
     @property
     def submitted(self) -> list[Verdict]:
@@ -168,20 +180,21 @@ class ReviewedRow:
         return best[0] if best else best_response(self.row, self.ratings)
 
     def labelled(self, index: int) -> float | None:
-        """The labeller's mean rating of a response over aspects and repeats, 1 to 5."""
-        values = [r.value for r in self.ratings if r.response == index and r.value is not None]
+        """The labeller's mean rating of a response over aspects and repeats, on `scale`."""
+        scale = self.scale
+        values = [scale.of(r.value, r.levels) for r in self.ratings if r.response == index and r.value is not None]
         return round(fmean(values), 4) if values else None
 
     def said_of(self, index: int, aspect: str | None = None) -> list[float]:
-        """Each reviewer's own rating of a response, 1 to 5: under one aspect, or over all that they rated.
+        """Each reviewer's own rating of a response: under one aspect on its levels, or over all that they rated on `scale`.
 
         Their own are those that they gave or changed, not what they only accepted as suggested.
         """
-        return _means([verdict.own_ratings for verdict in self.submitted], index, aspect)
+        return self._means([verdict.own_ratings for verdict in self.submitted], index, aspect)
 
     def accepted_of(self, index: int, aspect: str | None = None) -> list[float]:
         """The same of the ratings that a reviewer only accepted as suggested, or of which it is not known."""
-        return _means([verdict.accepted_ratings for verdict in self.submitted], index, aspect)
+        return self._means([verdict.accepted_ratings for verdict in self.submitted], index, aspect)
 
     def accepted_by_people(self, index: int) -> float | None:
         """The mean of the ratings of a response that reviewers only accepted as suggested."""
@@ -217,12 +230,17 @@ class ReviewedRow:
             messages[last]["content"] = corrected
         return messages, corrected is not None
 
-
-def _means(people: Sequence[Mapping[tuple[str, int], int]], index: int, aspect: str | None) -> list[float]:
-    """The mean of each one's ratings of a response, of those who have any."""
-    means: list[float] = []
-    for ratings in people:
-        values = [value for (name, at), value in ratings.items() if at == index and aspect in (None, name)]
-        if values:
-            means.append(fmean(values))
-    return means
+    def _means(self, people: Sequence[Mapping[tuple[str, int], int]], index: int, aspect: str | None) -> list[float]:
+        """The mean of each one's ratings of a response, of those who have any."""
+        means: list[float] = []
+        scale = self.scale
+        for ratings in people:
+            if aspect is not None:
+                values = [float(value) for (name, at), value in ratings.items() if at == index and name == aspect]
+            else:
+                values = [
+                    scale.of(value, self.rubrics.scale(name)) for (name, at), value in ratings.items() if at == index
+                ]
+            if values:
+                means.append(fmean(values))
+        return means

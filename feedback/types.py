@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from feedback.aspects import ASPECTS
 from feedback.rating_origins import Origin
+from feedback.rubrics import STANDARD_RUBRICS, WHOLE_ROW
 
-SCALE = ("1", "2", "3", "4", "5")
 LEAST_MASS = 1e-6
-"""Less probability than this on all five numbers together says nothing about them."""
+"""Less probability than this on all levels together says nothing about them."""
+AMBIGUOUS = 0.01
+"""A share of the probability that may lie on a token which could begin two levels, "1" and "10"."""
 RatingStatus = Literal["rated", "not-applicable", "unrated", "failed"]
 Decision = Literal["approve", "reject", "unsure"]
-RATED = re.compile(r"([a-z-]+)-(\d+)")
-"""Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1."""
+RATED = re.compile(r"([a-z][a-z0-9-]*)-(\d+)")
+"""Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1, 0 for the row."""
 RANKING = "ranking"
 CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
 CORRECTION_OF = "correction-of"
@@ -28,9 +29,10 @@ NAMED_RESPONSE = re.compile(r"response-([1-9]\d{0,2})")
 class Rating:
     """A labeller's score for one response under one aspect.
 
-    `value` is on the scale 1 to 5 and None unless `status` is "rated"; "unrated" means that the answer could not be
+    `value` is on the scale 1 to `levels` and None unless `status` is "rated"; "unrated" means that the answer could not be
     read or asked for, and `note` says why; "failed" means that the call failed and can be made again. `raw` is the whole
-    answer. `response` counts from 0; `order` lists the responses as the prompt showed them.
+    answer. `response` counts from 0, and is WHOLE_ROW where the instruction was judged; `order` lists the responses as the
+    prompt showed them. `aspect` is the key of a rubric, `rubric` the hash of what that asked; "" where it is not known.
     """
 
     response: int
@@ -58,11 +60,16 @@ class Rating:
     types_rationale: str = ""
     asked: int = 1
     """Times that the labeller was asked: an answer that can't be read is asked for once more."""
+    levels: int = 5
+    rubric: str = ""
+    kinds: tuple[str, ...] = ()
+    """What the rubric calls its kinds; () for one that came along, which is known, and for one without."""
 
     @property
     def why(self) -> str:
         """The reason in words: the rationale, with what was said of the types before it."""
-        kinds = [ASPECTS[self.aspect].types[k - 1] for k in self.types or () if self.aspect in ASPECTS]
+        known = self.kinds or (STANDARD_RUBRICS[self.aspect].kinds if self.aspect in STANDARD_RUBRICS else ())
+        kinds = [known[k - 1] for k in self.types or () if k <= len(known)]
         types_text = (
             f"{'; '.join(kind.partition(':')[0] for kind in kinds)}. {self.types_rationale}".strip(". ")
             if kinds
@@ -72,12 +79,18 @@ class Rating:
 
     @property
     def distribution(self) -> dict[int, float] | None:
-        """Probabilities of 1 to 5 at the place of the rating, summing to 1; None without log-probabilities of them."""
-        weights = dict.fromkeys(range(1, 6), 0.0)
+        """Probabilities of the levels at the place of the rating, summing to 1; None without log-probabilities of them.
+
+        None also where a token tells too little: of ten levels a "1" may be the beginning of 10.
+        """
+        weights = dict.fromkeys(range(1, self.levels + 1), 0.0)
         for token, logprob in (self.logprobs or {}).items():
-            if (digit := token.strip(' "\n')) in SCALE:
-                weights[int(digit)] += math.exp(min(logprob, 0.0))
+            level = token.strip(' "\n')
+            if level.isascii() and level.isdecimal() and int(level) in weights:
+                weights[int(level)] += math.exp(min(logprob, 0.0))
         total = sum(weights.values())
+        if self.levels >= 10 and not weights[10] and (self.value == 10 or weights[1] > AMBIGUOUS * total):
+            return None
         return {value: weight / total for value, weight in weights.items()} if total > LEAST_MASS else None
 
     @property
@@ -137,7 +150,9 @@ class Verdict:
 
     @property
     def ratings(self) -> dict[tuple[str, int], int]:
-        """{(aspect, index of the response): 1 to 5}; the aspect is "" where the question names none."""
+        """{(aspect, index of the response): level}; the aspect is "" where the question names none, the index WHOLE_ROW where
+        the instruction was judged.
+        """
         return {key: value for key, (_, value) in self._rated().items()}
 
     @property
@@ -186,7 +201,7 @@ class Verdict:
         values: dict[int, list[int]] = {}
         for (_, index), value in self.own_ratings.items():
             values.setdefault(index, []).append(value)
-        worth = {index: fmean(each) for index, each in values.items() if index < responses}
+        worth = {index: fmean(each) for index, each in values.items() if index != WHOLE_ROW and index < responses}
         if not worth:
             worth = {index: -float(rank) for index, rank in self.own_ranking.items() if index < responses}
         return sorted(index for index, value in worth.items() if value == max(worth.values()))

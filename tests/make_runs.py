@@ -120,7 +120,11 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
 
 
 def before_outcomes(connection: sqlite3.Connection) -> None:
-    """Takes out of a store what the migration `outcomes` brought."""
+    """Takes out of a store what the migration `outcomes` brought, and those behind it that change what was there."""
+    for name in ("levels", "rubric", "kinds"):
+        connection.execute(f"ALTER TABLE ratings DROP COLUMN {name}")
+    for name in ("rubrics", "rubric_versions"):
+        connection.execute(f"DROP TABLE {name}")
     for name in ("responses_marked", "responses_unmarked", "queue_insert", "queue_delete", "queue_update"):
         connection.execute(f"DROP TRIGGER {name}")
     for name in ("rows_marked", "rows_blind", "rows_sample", "rows_queue", "verdicts_decided"):

@@ -4,7 +4,7 @@ import pytest
 
 from feedback.stats import advice
 from feedback.stats.agreement import Agreement
-from feedback.stats.histograms import Scale
+from feedback.stats.histograms import Histogram
 from feedback.stats.length_bias import ByLength
 from feedback.stats.measures import Measure
 
@@ -57,10 +57,12 @@ def test_figures_of_people_who_saw_the_ratings_say_so(blind: int, is_said: bool)
 def test_length_scales_and_marks() -> None:
     assert "rank correlation 0.45, 80 responses" in advice.on_length(ByLength(80, (), 0.45))
     assert not advice.on_length(ByLength(80, (), 0.1)) and not advice.on_length(ByLength(3))
-    assert advice.on_scale("honesty", Scale([0, 0, 0, 4, 96])).startswith(
+    assert advice.on_scale("honesty", Histogram([0, 0, 0, 4, 96])).startswith(
         "Honesty tells little apart: 96 of 100 ratings are 5."
     )
-    assert not advice.on_scale("honesty", Scale([0, 0, 0, 40, 60])) and not advice.on_scale("x", Scale([0, 0, 0, 0, 9]))
+    assert not advice.on_scale("honesty", Histogram([0, 0, 0, 40, 60])) and not advice.on_scale(
+        "x", Histogram([0, 0, 0, 0, 9])
+    )
     assert advice.on_marks({"cut off": 12}, 60).startswith("12 responses are cut off in 60 rows: allow longer")
     assert advice.on_marks({"cut off": 1, "refusal": 1}, 1).count(":") == 2
     assert advice.on_marks({"cut off": 2}, 60) == advice.on_marks({}, 60) == ""

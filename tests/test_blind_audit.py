@@ -23,6 +23,7 @@ from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.tab_state import NEW_TAB, TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, guidelines, questions
+from feedback.rubrics import STANDARD_RUBRICS
 from tests.conftest import ArgillaServer
 from tests.make_runs import Reviewer, add_rows, made_of, with_run
 from tests.make_state import after, at_desk
@@ -56,9 +57,9 @@ def test_what_the_audit_does_not_show_is_not_asked_about() -> None:
     shown, asked = names(Review(blind_audit=True))
     assert shown == ["instruction", "response-1", "rationale-1", "response-2", "rationale-2"]
     assert not [name for name in asked if name.startswith("rationale")]
-    text = guidelines(("honesty",), "m", for_trying=False, blind_audit=True)
+    text = guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False, blind_audit=True)
     assert "the audit, come **without the model's ratings" in text
-    assert "come **without" not in guidelines(("honesty",), "m", for_trying=False)
+    assert "come **without" not in guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False)
 
 
 def audits(store: Store, run: Run) -> list[tuple[int, int]]:
@@ -143,13 +144,13 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
         chosen = page[page.index("<article") :]
         for told in ("model-0", "model-1", "Help 1.", "Fair.", "rejected", "people:", 'class="score', "data-aspect"):
             assert told not in chosen, told
-        assert JUDGE_FIRST.replace("'", "&#x27;") in chosen and "River 0, said by 1." in chosen
+        assert JUDGE_FIRST.replace("'", "&#39;") in chosen and "River 0, said by 1." in chosen
         assert page.count("hidden until you judge") == 1
         other = rows(desk.look("first", run.id, TabState(row=beside)))
         assert "model-0" in other and "Help 3." in other and "judge first" not in other
 
         press(desk, run, row, act="rate", place=0, value=4)
-        assert JUDGE_FIRST.replace("'", "&#x27;") in rows(desk.look("first", run.id, TabState(row=row)))
+        assert JUDGE_FIRST.replace("'", "&#39;") in rows(desk.look("first", run.id, TabState(row=row)))
         press(desk, run, row, act="say", said="approve")
         shown = rows(desk.look("first", run.id, TabState(row=row)))
         assert "model-0" in shown and "Help 1." in shown and "judge first" not in shown

@@ -1,6 +1,5 @@
 """README, the documents of the app and those for developers: every command, recipe and link in them is true."""
 
-import html
 import importlib
 import re
 import shlex
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from markupsafe import escape
 
 from app import docs, recipe
 from app.cli.main import app as command_line
@@ -218,7 +218,7 @@ def test_a_document_links_within_the_app_and_loads_nothing(topic: str) -> None:
         assert other in docs.TOPICS
         assert not heading or f'id="{heading}"' in fragments.help_panel(other)
     assert not re.search(r"<span>[^<]+</span>", shown), "a link that the app can't follow"
-    assert f'<h2 id="help-title" tabindex="-1">{html.escape(docs.title(topic))}</h2>' in shown
+    assert f'<h2 id="help-title" tabindex="-1">{escape(docs.title(topic))}</h2>' in shown
     letters = [sign for sign in CODE.sub("", LINK.sub("]", text)) if sign.isalnum()]
     assert len([sign for sign in re.sub(r"<[^>]*>", "", shown) if sign.isalnum()]) >= len(letters)
 

@@ -15,10 +15,10 @@ from app.recipe import Recipe
 from app.web import form_values
 from app.web.form_values import OWN_ADDRESS, SLOTS, TYPED, FormError, FormValues, fill, recipe_from
 from feedback.argilla.dataset_settings import Review
-from feedback.aspects import ASPECTS
 from feedback.exports.formats import FORMATS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.rubrics import STANDARD_RUBRICS
 from tasks import (
     TASKS,
     EvolInstruct,
@@ -190,7 +190,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     given_inputs = build(Inputs, {**where, "columns": columns, "skip": draw(st.integers(0, 99)), "limit": limit}, "")
     rating = st.builds(
         UltraFeedback,
-        aspects=st.lists(st.sampled_from(list(ASPECTS)), min_size=1, unique=True).map(tuple),
+        aspects=st.lists(st.sampled_from(list(STANDARD_RUBRICS)), min_size=1, unique=True).map(tuple),
         together=st.booleans(),
         repeats=st.integers(1, 20),
     )
@@ -249,7 +249,7 @@ TROUBLES: dict[str, tuple[str, Callable[[], FormValues], str]] = {
     "too many repeats": ("rating", lambda: filled(rating__on=True, rating__repeats=21), "Repeats must be"),
     "no reviewers": ("review", lambda: filled(review__min_submitted=0), "Reviewers per record must be"),
     "unknown format": ("export", lambda: filled(export__format="docx"), "no export format 'docx'"),
-    "no margin": ("export", lambda: filled(export__margin=9), "Margin must be from 0 to 4"),
+    "no margin": ("export", lambda: filled(export__margin=10), "Margin must be from 0 to 9"),
     "no share": ("export", lambda: filled(export__test_share=1), "Test share must be"),
     "no such dataset": ("hub", lambda: filled(export__kind="hub", export__hub="rivers"), "must be named owner/name"),
 }  # fmt: skip

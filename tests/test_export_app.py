@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import constants
+from markupsafe import escape
 
 from app import docs, recipe, workflow
 from app.api import functions
@@ -22,7 +23,6 @@ from app.review.card_facts import facts
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import ARGILLA, HUB, FormError, FormValues
-from app.web.html import fragments
 from app.web.jobs import Job, Jobs
 from app.web.page_builder import Act, stop
 from app.web.pages import export as page
@@ -147,7 +147,7 @@ def test_every_format_is_chosen_previewed_and_described(desk: AppState) -> None:
         look = act(desk, format=name).look
         assert form.help[1:] in page.described(look)
         shown = page.preview(look)
-        assert "As it will be" in shown or (form.needs and fragments.t(form.needs) in shown), name
+        assert "As it will be" in shown or (form.needs and escape(form.needs) in shown), name
 
 
 def test_what_took_long_to_foresee_is_believed_for_a_while(desk: AppState) -> None:

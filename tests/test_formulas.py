@@ -1,11 +1,11 @@
 """Formulas are drawn where all of them shows, and run and load nothing; else their source is shown."""
 
-import html
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from app.web.html.formulas import ATTRIBUTES, ELEMENTS, LONGEST, drawn
 from app.web.html.markdown import MOST_FORMULAS, rendered
@@ -26,7 +26,7 @@ from app.web.html.markdown import MOST_FORMULAS, rendered
 def test_a_formula_is_drawn_and_keeps_its_source(source: str, part: str) -> None:
     shown = drawn(source)
     assert part in shown
-    assert f'<annotation encoding="application/x-tex">{html.escape(source)}</annotation>' in shown
+    assert f'<annotation encoding="application/x-tex">{escape(source)}</annotation>' in shown
     assert drawn(source, is_block=True).startswith('<math display="block">')
 
 
@@ -40,7 +40,7 @@ def test_a_formula_is_drawn_and_keeps_its_source(source: str, part: str) -> None
 def test_a_formula_that_would_not_show_whole_stays_its_source(source: str) -> None:
     assert drawn(source) == ""
     if source and "\n" not in source and len(source) < 100:
-        assert f"{html.escape(source)}</code>" in rendered(f"A ${source}$ here.")
+        assert f"{escape(source)}</code>" in rendered(f"A ${source}$ here.")
 
 
 @given(st.text("\\{}^_&$ab12<>\"'frcleightsymbo ", max_size=60) | st.text(max_size=40))

@@ -390,7 +390,7 @@ def test_the_page_takes_a_dataset_of_argilla(
     desk.keep("me", done.fill)
     look = desk.look("me", "")
     said = page.found(look)
-    assert f"{dataset.name}.jsonl: 2 rows, columns id, instruction" in said and "&#x27;photo&#x27; is left out" in said
+    assert f"{dataset.name}.jsonl: 2 rows, columns id, instruction" in said and "&#39;photo&#39; is left out" in said
     assert look.wanted is not None and desk.expected(look.wanted) == 2
     again = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
     assert again.fill is not None and again.fill["inputs.snapshot"] == look.filled["inputs.snapshot"]

@@ -340,7 +340,7 @@ def test_the_numbers_of_a_plot_are_a_file_for_who_is_signed_in(
     assert found.headers["content-disposition"] == f"attachment; filename*=UTF-8''{run.id}-ratings-by-model.csv"
     assert found.headers["cache-control"] == "no-store"
     head, *lines = csv.reader(io.StringIO(found.text, newline=""))
-    assert head == ["model", "aspect", *stats_tables.SCALE]
+    assert head == ["model", "aspect", "1", "2", "3", "4", "5", *stats_tables.OF_A_SCALE]
     assert lines == [
         ["'-b", "helpfulness", "0", "0", "0", "0", "0", "", "0", "0", "1"],
         [f"'{odd}", "helpfulness", "0", "0", "0", "0", "1", "4.5", "1", "0", "0"],

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from feedback.aspects import ASPECTS
 from feedback.labeller.answer_parser import Entry, read
 from feedback.labeller.scores import kinds
 from feedback.labeller.ultrafeedback import Question, UltraFeedback, at_ratings, schema
+from feedback.rubrics import STANDARD_RUBRICS
 from feedback.types import Rating
 from tasks.errors import CallRefused, ModelError, PromptTooLong, TimedOut
 from tasks.models.base import Capabilities, Completion
@@ -190,7 +190,7 @@ def test_a_type_that_was_not_asked_for_moves_nothing() -> None:
 @pytest.mark.parametrize("name", ["reference", "external_knowledge", "passage"])
 def test_what_is_known_is_shown_for_helpfulness_and_truthfulness(name: str) -> None:
     row = replace(RIVER, origin={name: "The Loire is a river in France."})
-    for aspect in ASPECTS:
+    for aspect in STANDARD_RUBRICS:
         said = UltraFeedback().asked(row, Question(aspect, 0, (0,)), as_json=False)
         assert ("The Loire is a river in France." in said) == (aspect in ("helpfulness", "truthfulness"))
     without = UltraFeedback(use_reference=False)

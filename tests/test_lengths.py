@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr, t
 
-from feedback.stats.histograms import Scale, by_aspect, by_both, by_model
+from feedback.stats.histograms import Histogram, by_aspect, by_both, by_model
 from feedback.stats.length_bias import LEAST, LEAST_IN_BAND, Band, by_length, edges_of, spearman
 from tasks.text.word_count import words
 
@@ -78,24 +78,24 @@ def test_bands_and_what_the_correlation_says_in_words() -> None:
 
 
 def test_a_scale_counts_at_the_nearest_number_and_means_what_was_given() -> None:
-    scale = Scale()
+    scale = Histogram()
     for value, n in ((4.5, 2), (3.0, 1), (2.49, 1), (0.4, 1), (7.0, 1)):
-        scale.add("rated", value, n)
-    scale.add("not-applicable", None, 3)
-    scale.add("unrated", None, 4)
-    scale.add("failed", None, 5)
-    assert (scale.five, scale.between, scale.n) == ([1, 1, 1, 0, 3], 4, 6)
+        scale.add("rated", value, 5, n)
+    scale.add("not-applicable", None, 5, 3)
+    scale.add("unrated", None, 5, 4)
+    scale.add("failed", None, 5, 5)
+    assert (scale.counts, scale.between, scale.n) == ([1, 1, 1, 0, 3], 4, 6)
     assert (scale.not_applicable, scale.unrated, scale.asked) == (3, 9, 18)
     assert scale.mean == pytest.approx((9 + 3 + 2.49 + 0.4 + 7) / 6)
-    assert Scale().mean is None
+    assert Histogram().mean is None
 
 
 def test_scales_of_aspects_and_models() -> None:
     said = [
-        ("helpfulness", "a", "rated", 4.0, 2), ("helpfulness", "b", "rated", 2.0, 7),
-        ("honesty", "a", "rated", 5.0, 1), ("honesty", "c", "unrated", None, 9),
+        ("helpfulness", "a", "rated", 4.0, 5, 2), ("helpfulness", "b", "rated", 2.0, 5, 7),
+        ("honesty", "a", "rated", 5.0, 5, 1), ("honesty", "c", "unrated", None, 5, 9),
     ]  # fmt: skip
-    assert {name: scale.five for name, scale in by_aspect(said).items()} == {
+    assert {name: scale.counts for name, scale in by_aspect(said).items()} == {
         "helpfulness": [0, 7, 0, 2, 0], "honesty": [0, 0, 0, 0, 1],
     }  # fmt: skip
     assert [(name, scale.asked, scale.n) for name, scale in by_model(said).items()] == [

@@ -127,7 +127,7 @@ def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: St
         store.local_verdicts.say(row, "tester (in the app)", {"decision": "unsure"}, {}, blind=True)
         desk.reviewer("first", deciding=True)
         shown = rows(desk.look("first", run.id, TabState(row=row)))
-        assert "<b>ann</b>" in shown and "without the labeller&#x27;s ratings in sight" in shown
+        assert "<b>ann</b>" in shown and "without the labeller&#39;s ratings in sight" in shown
         press(desk, run, row, "settle", decision="approve")
     assert judged(store, run, row).decision == "approve"
 

@@ -12,9 +12,9 @@ import feedback
 import tasks
 from app.inputs.inputs import Inputs
 from feedback.argilla.dataset_settings import Review
-from feedback.aspects import ASPECTS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
+from feedback.rubrics import STANDARD_RUBRICS
 from tasks import TASKS, SelfInstruct, Task
 from tasks.answering import Answers
 from tasks.models.spec import ModelSpec
@@ -242,13 +242,13 @@ def test_ultrafeedback_one_by_one() -> None:
     assert JUDGE.asked(RIVER, question, as_json=True) == HELPFULNESS_JSON
 
 
-@pytest.mark.parametrize("name", ASPECTS)
+@pytest.mark.parametrize("name", STANDARD_RUBRICS)
 @pytest.mark.parametrize("order", [(0,), (0, 1)])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_every_aspect_says_its_rubric(name: str, order: tuple[int, ...], as_json: bool) -> None:
     said = JUDGE.asked(RIVER, Question(name, 0, order), as_json=as_json)
-    aspect = ASPECTS[name]
-    scale = [f"{value} = {meaning}" for value, meaning in enumerate(aspect.scale, 1)]
+    aspect = STANDARD_RUBRICS[name]
+    scale = [f"{value} = {meaning}" for value, meaning in enumerate(aspect.levels, 1)]
     if aspect.not_applicable:
         scale.append(f"N/A = {aspect.not_applicable}")
     what = "a response" if len(order) == 1 else "responses"

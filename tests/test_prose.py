@@ -60,7 +60,7 @@ PARTS = (
 
 @given(st.lists(st.sampled_from(PARTS), max_size=24).map("".join) | st.text())
 def test_no_letter_of_a_text_is_lost_and_no_tag_is_its_own(text: str) -> None:
-    body = rendered(text)
+    body = str(rendered(text))
     soup = BeautifulSoup(re.sub(r'<li value="([0-9]+)">', r"<li>\1", body), "html.parser")
     for drawing in soup.find_all("math"):  # what it may hold: test_formulas
         source = drawing.find("annotation")

@@ -8,10 +8,10 @@ import httpx
 import openai
 import pytest
 
-from feedback.aspects import ASPECTS
 from feedback.labeller.answer_parser import read as read_ratings
 from feedback.labeller.ultrafeedback import PROMPTS as RATING_PROMPTS
 from feedback.labeller.ultrafeedback import schema as rating_schema
+from feedback.rubrics import STANDARD_RUBRICS
 from tasks import evol_instruct, genstruct, self_instruct
 from tasks.prompts import PROMPTS
 from tests.provider_cases import (
@@ -54,7 +54,7 @@ from tests.providers import (
 from tests.schemas import instance
 
 RATING = RATING_PROMPTS.render(
-    "ultrafeedback_form.v1", aspect=ASPECTS["helpfulness"], texts=[0], types=False, as_json=False
+    "ultrafeedback_form.v1", rubric=STANDARD_RUBRICS["helpfulness"], texts=[0], types=False, as_json=False
 )
 KEY = "right-key"
 CLIENT = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
@@ -435,19 +435,19 @@ def test_an_open_turn_of_the_user_is_gone_on_with() -> None:
 
 # --- the published prompts --------------------------------------------------------------------------------------------
 
-TYPED = next(name for name, aspect in ASPECTS.items() if aspect.types)
+TYPED = next(name for name, rubric in STANDARD_RUBRICS.items() if rubric.kinds)
 SIZES = [(1, False), (4, False), (1, True), (3, True)]
 
 
 @pytest.mark.parametrize(("texts", "types"), SIZES)
 @pytest.mark.parametrize("shape", ["text", "json_schema", "json_object"])
 def test_ratings_can_be_read(texts: int, types: bool, shape: str) -> None:
-    aspect = ASPECTS[TYPED]
-    count = len(aspect.types) if types else 0
+    aspect = STANDARD_RUBRICS[TYPED]
+    count = len(aspect.kinds) if types else 0
     prompt = RATING_PROMPTS.render(
         "ultrafeedback.v1",
         name=TYPED,
-        aspect=aspect,
+        rubric=aspect,
         instruction="Name a river.",
         reference="",
         texts=[f"River {n}." for n in range(texts)],

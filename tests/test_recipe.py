@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.recipe import BUILT_IN, Recipe, example, load, parse
-from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.rubrics import STANDARD_RUBRICS
 from tasks import TASKS, Magpie, TextGeneration
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS
@@ -122,7 +122,7 @@ tasks_of_all_kinds = st.sampled_from(
 )  # fmt: skip
 
 
-aspects = st.lists(st.sampled_from(list(ASPECTS)), min_size=1, unique=True).map(tuple)
+aspects = st.lists(st.sampled_from(list(STANDARD_RUBRICS)), min_size=1, unique=True).map(tuple)
 
 
 @settings(max_examples=80, deadline=None)
@@ -210,8 +210,8 @@ def wrong(**tables: Any) -> dict[str, Any]:
         (wrong(export={"format": "x"}), "[export]", "sft, prompt-completion, preference"),
         (wrong(export={"path": "a.xls"}), "[export]", ".jsonl"),
         (wrong(export={"decision": "maybe"}), "[export] decision", "'approved'"),
-        (wrong(export={"least_rating": 6}), "[export]", "least_rating must be from 1 to 5"),
-        (wrong(export={"margin": -1}), "[export]", "margin must be from 0 to 4"),
+        (wrong(export={"least_rating": 11}), "[export]", "least_rating must be from 1 to 10"),
+        (wrong(export={"margin": -1}), "[export]", "margin must be from 0 to 9"),
         (wrong(export={"similarity": 0}), "[export]", "similarity must be above 0"),
         (wrong(export={"test_share": 1}), "[export]", "test_share must be from 0 to below 1"),
         (wrong(export={"hub": "rivers"}), "[export]", "hub must be owner/name"),

@@ -79,8 +79,8 @@ def test_the_recipe_is_that_of_the_forms_to_copy_and_to_take_away(desk: AppState
 def test_what_can_not_be_run_yet_says_why_and_shows_the_rest(desk: AppState) -> None:
     desk.keep(SOMEBODY, {"task.kind": "self-instruct", "inputs.source": "upload"})
     shown = recipes.shown(look(desk))
-    assert "This can&#x27;t be run yet. Inputs: " in shown and "Upload a file" in shown
-    assert "kind = &quot;self-instruct&quot;" in shown and "[generator]" in shown and "download=" not in shown
+    assert "This can&#39;t be run yet. Inputs: " in shown and "Upload a file" in shown
+    assert "kind = &#34;self-instruct&#34;" in shown and "[generator]" in shown and "download=" not in shown
     desk.keep(SOMEBODY, {"generator.preset": "url", "generator.url": "nowhere", "rows": float("inf")})
     shown = recipes.shown(look(desk))
     assert "Generator: " in shown or "Task: " in shown

@@ -150,11 +150,11 @@ def test_ratings_are_counted_by_aspect_model_and_value(tmp_path: Path) -> None:
         rate(store, rows[3], [rating(0, 3)])
         asyncio.run(store.rows.set_state(rows[3].id, "failed"))
         assert store.ratings.histogram("r") == [
-            ("helpfulness", "a", "rated", 4.0, 2),
-            ("helpfulness", "a", "rated", 5.0, 1),
-            ("helpfulness", "b", "unrated", None, 1),
-            ("helpfulness", "b", "rated", 2.0, 1),
-            ("truthfulness", "a", "not-applicable", None, 1),
+            ("helpfulness", "a", "rated", 4.0, 5, 2),
+            ("helpfulness", "a", "rated", 5.0, 5, 1),
+            ("helpfulness", "b", "unrated", None, 5, 1),
+            ("helpfulness", "b", "rated", 2.0, 5, 1),
+            ("truthfulness", "a", "not-applicable", None, 5, 1),
         ]
         assert store.ratings.histogram("nobody") == []
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from app.config import Settings
 from app.errors import PageError, RunError
@@ -32,7 +33,7 @@ def desk(here: Settings, store: Store) -> Iterator[AppState]:
 
 
 def shown(desk: AppState, run: str = "", tab: TabState = NEW_TAB) -> str:
-    return run_switcher.menu(desk.look(SOMEBODY, run, tab), "")
+    return run_switcher.menu(desk.look(SOMEBODY, run, tab), Markup())
 
 
 def sure(desk: AppState, run: str) -> Done:

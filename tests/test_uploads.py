@@ -182,7 +182,7 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     for words in (
         "3 files: 1 row, columns title, content, file",
         "1 file is left out",
-        "b.pdf can&#x27;t be read as PDF",
+        "b.pdf can&#39;t be read as PDF",
     ):
         assert words in said
     assert look.wanted is not None and desk.expected(look.wanted) == 1

@@ -7,8 +7,8 @@ from app.api.recording_model import RecordingModel
 from app.api.steps import texts_of
 from app.api.task_step import Made, Task
 from app.store.rows import content_hash
-from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
+from feedback.rubrics import Rubric
 from feedback.types import Rating
 from tasks.base import text
 from tasks.errors import SettingsError
@@ -36,6 +36,7 @@ class UltraFeedback(Task):
     repeats: int = 1
     types: bool = False
     use_reference: bool = True
+    rubrics: tuple[Rubric, ...] = ()
 
     seeded: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
@@ -45,7 +46,7 @@ class UltraFeedback(Task):
         """The same as a recipe has it."""
         return Judge(
             aspects=self.aspects or (self.aspect,), together=self.together, repeats=self.repeats, types=self.types,
-            use_reference=self.use_reference,
+            use_reference=self.use_reference, rubrics=self.rubrics,
         )  # fmt: skip
 
     @property
@@ -54,7 +55,7 @@ class UltraFeedback(Task):
 
     @property
     def typed(self) -> bool:
-        return bool(ASPECTS[self.aspect].types)
+        return bool(self.judge.known[self.aspect].kinds)
 
     @property
     def outputs(self) -> list[str]:

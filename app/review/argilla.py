@@ -66,7 +66,7 @@ class Described:
 
 def described(shape: Shape, recipe: Recipe) -> Described:
     """What a push makes of rows of that shape."""
-    labelled = recipe.rating.aspects if recipe.rating else ()
+    labelled = recipe.rating.keys if recipe.rating else ()
     to_answer = questions(shape, recipe.review, labelled)
     return Described(
         [part.title for part in fields(shape, recipe.review, labelled)],
@@ -78,7 +78,7 @@ def described(shape: Shape, recipe: Recipe) -> Described:
 def guidelines_of(recipe: Recipe) -> str:
     labeller = recipe.labeller.model or recipe.labeller.preset
     return guidelines(
-        recipe.rating.aspects if recipe.rating else (),
+        [recipe.rating.known[key] for key in recipe.rating.keys] if recipe.rating else [],
         labeller,
         for_trying=for_trying(recipe),
         blind_audit=recipe.review.blind_audit is True,

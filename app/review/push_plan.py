@@ -61,7 +61,7 @@ def shortened(rows: int) -> str:
 
 
 def about_of(run: Run, recipe: Recipe) -> About:
-    labelled = recipe.rating.aspects if recipe.rating else ()
+    labelled = recipe.rating.keys if recipe.rating else ()
     generator = (recipe.generator.model or recipe.generator.preset) if recipe.task.calls_model else "input"
     return About(
         run.id,
@@ -70,6 +70,7 @@ def about_of(run: Run, recipe: Recipe) -> About:
         recipe.review.rated(labelled),
         labelled,
         recipe.review.ranking,
+        recipe.known_rubrics,
         tuple((check.called, check.identity) for check in recipe.checks),
     )
 
@@ -105,7 +106,9 @@ def push_run(
     def rows() -> Iterator[Row]:
         nonlocal shortened
         for reviewed in judged_rows(store, run):
-            priorities[reviewed.row.id] = priority(reviewed.row, reviewed.ratings, next(iter(about.labelled), ""))
+            priorities[reviewed.row.id] = priority(
+                reviewed.row, reviewed.ratings, next(iter(about.labelled), ""), about.rubrics
+            )
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
@@ -154,7 +157,7 @@ class _Push:
         With `withdraw`, records of rows that the run does not have any more are taken out.
         """
         store, to, sent = self.store, self.to, Sent(self.to)
-        looks = hashlib.sha256(json.dumps([asdict(self.about), asdict(self.shape)]).encode()).hexdigest()[:16]
+        looks = _looks(self.about, self.shape)
         push = store.pushes.begin_push(
             self.run.id, server_name, to.id, to.name, to.workspace, secrets.randbits(31), looks
         )
@@ -199,6 +202,13 @@ class _Push:
                 )
                 for p in rest if p["row"] in known
             ], len(page) - len(rest)  # fmt: skip
+
+
+def _looks(about: About, shape: Shape) -> str:
+    """Names what the records of a push look like: they are sent again where it changed."""
+    values = {name: value for name, value in asdict(about).items() if name != "rubrics"}
+    own = [[rubric.hash for rubric in about.rubrics.own]] if about.rubrics.own else []
+    return hashlib.sha256(json.dumps([values, asdict(shape), *own]).encode()).hexdigest()[:16]
 
 
 def _tell_decisions(store: Store, push: Push, server: Server, to: Target) -> int:

@@ -11,6 +11,7 @@ from feedback.checks.base import Check, checked
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import MergeRule, ReviewedRow
+from feedback.rubrics import STANDARD, Rubrics
 from feedback.types import Checked
 from tasks.errors import SettingsError
 from tasks.types import Row
@@ -60,9 +61,12 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
 
     def measured() -> "Agreement":
         run_recipe = recipe.read(run.recipe)
-        aspects = run_recipe.review.rated(run_recipe.rating.aspects if run_recipe.rating else ())
+        aspects = run_recipe.review.rated(run_recipe.rating.keys if run_recipe.rating else ())
         return agreement(
-            judged_rows(store, run, store.pushes.audit_rows(run.id)), aspects, run_recipe.review.min_submitted
+            judged_rows(store, run, store.pushes.audit_rows(run.id)),
+            aspects,
+            run_recipe.review.min_submitted,
+            run_recipe.known_rubrics,
         )
 
     return store.db.remembered(f"agreement of {run.id}", measured)
@@ -70,43 +74,60 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[ReviewedRow]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit), *_rules(run)))
+    return list(_judged(store, store.rows.page(run.id, offset, limit), _rules_of(run)))
 
 
 def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, ReviewedRow]:
     """Some rows by their ids."""
-    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), *_rules(run))}
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), _rules_of(run))}
 
 
-def _rules(run: Run) -> tuple[MergeRule, tuple[Check, ...]]:
-    """How verdicts are merged, and the checks; as by default for a recipe that this version can't read."""
+@dataclass(frozen=True)
+class _Rules:
+    """What of a recipe says how its rows are read: as by default for one that this version can't read."""
+
+    merging: MergeRule = field(default_factory=MergeRule)
+    rubrics: Rubrics = STANDARD
+    checks: tuple[Check, ...] = ()
+
+
+def _rules(run_recipe: recipe.Recipe) -> _Rules:
+    return _Rules(run_recipe.merge, run_recipe.known_rubrics, run_recipe.checks)
+
+
+def _rules_of(run: Run) -> _Rules:
     try:
-        run_recipe = recipe.read(run.recipe)
+        return _rules(recipe.read(run.recipe))
     except SettingsError:
-        return MergeRule(), ()
-    return run_recipe.merge, run_recipe.checks
+        return _Rules()
 
 
 def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[ReviewedRow]:
     """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
     run_recipe = recipe.read(run.recipe)
-    rules = run_recipe.merge, run_recipe.checks
+    rules = _rules(run_recipe)
     for row in store.rows.walk(run.id) if only is None else store.rows.walk_among(run.id, only):
         page.append(row)
         if len(page) == PAGE:
-            yield from _judged(store, page, *rules)
+            yield from _judged(store, page, rules)
             page = []
-    yield from _judged(store, page, *rules)
+    yield from _judged(store, page, rules)
 
 
-def _judged(store: Store, rows: list[Row], merging: MergeRule, checks: Sequence[Check]) -> Iterator[ReviewedRow]:
+def _judged(store: Store, rows: list[Row], rules: _Rules) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
     ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
-    results = results_of(store, ids, checks)
+    results, checks = results_of(store, ids, rules.checks), rules.checks
     for row in rows:
         judged = ReviewedRow(
-            row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id), results.get(row.id, ())
+            row,
+            ratings[row.id],
+            verdicts[row.id],
+            rules.merging,
+            settled.get(row.id),
+            rules.rubrics,
+            results.get(row.id, ()),
         )
         if checks and (corrected := judged.corrected_response()) is not None:
             text, index = corrected

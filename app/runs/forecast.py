@@ -108,9 +108,10 @@ def _asked_before(old: Recipe | None, judge: UltraFeedback, labeller: ModelSpec)
     before = old.rating if old is not None else None
     if old is None or before is None or old.labeller.identity != labeller.identity:
         return set()
-    if replace(before, aspects=judge.aspects, repeats=judge.repeats) != judge:
+    if replace(before, aspects=judge.aspects, repeats=judge.repeats, rubrics=judge.rubrics) != judge:
         return set()
-    return {(aspect, repeat) for aspect in before.aspects for repeat in range(before.repeats)}
+    same = [key for key in before.keys if key in judge.known and before.known[key].hash == judge.known[key].hash]
+    return {(key, repeat) for key in same for repeat in range(before.repeats)}
 
 
 def ratings_of(row: Row, rating: UltraFeedback) -> int:

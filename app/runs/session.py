@@ -113,6 +113,8 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
     generator = set_up(recipe.generator, "generate") if generates else ScriptedEndpoint(name="nobody")
     responders = [set_up(spec, "answer") for spec in recipe.responders] if is_writing else []
     labeller = set_up(recipe.labeller, "rate") if recipe.rating else None
+    if recipe.rating:
+        store.rubric_versions.keep(recipe.rating.known[key] for key in recipe.rating.keys)
     for each in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
         if isinstance(each, OpenAIEndpoint) and each.warning:
             report(each.warning)

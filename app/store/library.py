@@ -1,12 +1,14 @@
-"""What people keep under a name: recipes, sets of models. One table for each kind. Never a key."""
+"""What people keep under a name: recipes, sets of models, rubrics; and every version of every rubric. Never a key."""
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from app.store.columns import dumps, now
+from app.store.columns import dumps, marks, now
 from app.store.database import Database
+from feedback.rubrics import RatedExample, Rubric
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Kept:
 class Library:
     """The things of one kind. A name is there once."""
 
-    def __init__(self, db: Database, table: Literal["recipes", "model_sets"]) -> None:
+    def __init__(self, db: Database, table: Literal["recipes", "model_sets", "rubrics"]) -> None:
         self.db = db
         self.table = table
 
@@ -50,3 +52,60 @@ class Library:
 
 def _kept(row: sqlite3.Row) -> Kept:
     return Kept(row["name"], dict(json.loads(row["content"])), row["updated"])
+
+
+@dataclass(frozen=True)
+class RubricVersion:
+    """A rubric as it was; versions of one key count from 1. `created` is when it was first seen, as ISO time."""
+
+    rubric: Rubric
+    version: int
+    created: str
+
+
+class RubricVersions:
+    """The versions of rubrics, by the hash of what they ask, so that what an older rating was asked can be read.
+
+    None is ever changed.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def keep(self, rubrics: Iterable[Rubric]) -> None:
+        """Numbers those that are new."""
+        values = [(r.hash, r.key, r.key, dumps(asdict(r)), now()) for r in rubrics]
+
+        def write(c: sqlite3.Connection) -> None:
+            c.executemany(
+                "INSERT OR IGNORE INTO rubric_versions(hash, key, version, content, created)"
+                " VALUES(?,?,(SELECT coalesce(max(version), 0)+1 FROM rubric_versions WHERE key=?),?,?)",
+                values,
+            )
+
+        if len(self.numbers([values_of[0] for values_of in values])) < len(values):
+            self.db.write(write)
+
+    def numbers(self, hashes: Iterable[str]) -> dict[str, int]:
+        """{hash: version} of those that are known."""
+        some = list(hashes)
+        rows = self.db.all(f"SELECT hash, version FROM rubric_versions WHERE hash IN ({marks(some)})", *some)
+        return {row["hash"]: row["version"] for row in rows}
+
+    def get(self, hash_: str) -> RubricVersion | None:
+        """The rubric that a rating was given by; None for one that is not known."""
+        rows = self.db.all("SELECT * FROM rubric_versions WHERE hash=?", hash_)
+        return _version(rows[0]) if rows else None
+
+    def of(self, key: str) -> list[RubricVersion]:
+        """All versions under a key, the newest first."""
+        return [
+            _version(row) for row in self.db.all("SELECT * FROM rubric_versions WHERE key=? ORDER BY version DESC", key)
+        ]
+
+
+def _version(row: sqlite3.Row) -> RubricVersion:
+    values = json.loads(row["content"])
+    values["examples"] = tuple(RatedExample(**example) for example in values["examples"])
+    values |= {name: tuple(values[name]) for name in ("levels", "kinds")}
+    return RubricVersion(Rubric(**values), row["version"], row["created"])

@@ -504,7 +504,34 @@ def m015_numbers(connection: sqlite3.Connection) -> None:
     )
 
 
-def m016_checks(connection: sqlite3.Connection) -> None:
+_MARKS = "coalesce((SELECT group_concat(marks, char(10)) FROM responses WHERE row={0} AND marks<>''), '')"
+_QUEUED = (
+    "blind=EXISTS(SELECT 1 FROM pushed WHERE row={0} AND kind='audit' AND suggestions_shown=0),"
+    " (sample, queue)=(SELECT kind, CAST(round(-priority*10000) AS INTEGER)*4294967296+place FROM pushed"
+    " WHERE row={0} AND sent<>'' AND withdrawn IS NULL ORDER BY push DESC LIMIT 1)"
+)
+
+
+def m016_rubrics(c: sqlite3.Connection) -> None:
+    """Ratings know their scale and what was asked; rubrics are kept with all their versions, and under a name."""
+    _each(
+        c,
+        """
+        ALTER TABLE ratings ADD COLUMN levels INTEGER NOT NULL DEFAULT 5;
+        -- the hash of the rubric; '' for ratings from before, by a rubric that came along
+        ALTER TABLE ratings ADD COLUMN rubric TEXT NOT NULL DEFAULT '';
+        -- what the rubric called its kinds, as JSON; NULL for one that came along
+        ALTER TABLE ratings ADD COLUMN kinds TEXT;
+        CREATE TABLE rubric_versions(
+            hash TEXT PRIMARY KEY, key TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL, created TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX rubric_versions_key ON rubric_versions(key, version);
+        CREATE TABLE rubrics(name TEXT PRIMARY KEY, content TEXT NOT NULL, updated TEXT NOT NULL);
+        """,
+    )
+
+
+def m017_checks(connection: sqlite3.Connection) -> None:
     """What checks said of responses; rows are found by the checks that a response of theirs fails."""
     _each(
         connection,
@@ -527,14 +554,6 @@ def m016_checks(connection: sqlite3.Connection) -> None:
     )
 
 
-_MARKS = "coalesce((SELECT group_concat(marks, char(10)) FROM responses WHERE row={0} AND marks<>''), '')"
-_QUEUED = (
-    "blind=EXISTS(SELECT 1 FROM pushed WHERE row={0} AND kind='audit' AND suggestions_shown=0),"
-    " (sample, queue)=(SELECT kind, CAST(round(-priority*10000) AS INTEGER)*4294967296+place FROM pushed"
-    " WHERE row={0} AND sent<>'' AND withdrawn IS NULL ORDER BY push DESC LIMIT 1)"
-)
-
-
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -551,7 +570,8 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m013_origins,
     m014_outcomes,
     m015_numbers,
-    m016_checks,
+    m016_rubrics,
+    m017_checks,
 ]
 
 

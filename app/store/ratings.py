@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from app.store import rating_index
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from app.store.rating_index import LAST_JUDGE
+from app.store.rating_index import LAST_JUDGE, OVER_ASPECTS
+from feedback.rubrics import STANDARD_RUBRICS
 from feedback.types import Rating
 from tasks.types import without_surrogates
 
@@ -18,7 +19,8 @@ COUNTS = f"(judge=rows.rated_by OR judge={LAST_JUDGE})"
 OF_ROWS = "ratings JOIN rows ON rows.id=ratings.row AND rows.content_hash=ratings.content_hash"
 
 APART, ASPECTS_APART = 2, 3
-"""Points between ratings of one question, and between aspects of one response, that are worth a look."""
+"""Points of a scale of five between ratings of one question, and between aspects of one response, that are worth a look."""
+ON_FIVE = "1+(mean-1)*4.0/(levels-1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Ratings:
                 c.execute(
                     "INSERT OR IGNORE INTO ratings(row, content_hash, response, aspect, repeat, judge, status, value, rationale,"
                     " note, raw, shown, model, prompt, prompt_hash, temperature, seed, prompt_tokens, completion_tokens, latency,"
-                    " logprobs, lengths, revision, types, types_rationale, asked, created)"
-                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?,?,?,?)",
+                    " logprobs, lengths, revision, types, types_rationale, asked, levels, rubric, kinds, created)"
+                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                     (
                         row_id,
                         said_of,
@@ -88,6 +90,9 @@ class Ratings:
                         None if r.types is None else dumps(r.types),
                         without_surrogates(r.types_rationale),
                         r.asked,
+                        r.levels,
+                        r.rubric,
+                        dumps(r.kinds) if r.types and r.aspect not in STANDARD_RUBRICS else None,
                         now(),
                     ),
                 )
@@ -126,25 +131,33 @@ class Ratings:
         )  # fmt: skip
         return [(r["row"], _asked(r["messages"]), _rating(r)) for r in rows]
 
-    def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int]]:
-        """(aspect, model of the response, status, value, how many) of the ratings that count."""
+    def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int, int]]:
+        """(aspect, model of the response, status, value, levels of its scale, how many) of the ratings that count.
+
+        Ratings of an instruction have no model: "".
+        """
         rows = self.db.all(
-            f"SELECT aspect, responses.model, status, value, count(*) n FROM {OF_ROWS} JOIN responses INDEXED BY responses_words"
+            "SELECT aspect, coalesce(responses.model, '') model, status, value, levels, count(*) n"
+            f" FROM {OF_ROWS} LEFT JOIN responses INDEXED BY responses_words"
             " ON responses.row=ratings.row AND responses.place=ratings.response WHERE run=? AND rows.state='kept'"
-            f" AND {COUNTS} GROUP BY aspect, responses.model, status, value ORDER BY aspect, responses.model, value", run_id,
+            " AND (responses.row IS NOT NULL OR response<0)"
+            f" AND {COUNTS} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4", run_id,
         )  # fmt: skip
-        return [(r["aspect"], r["model"], r["status"], r["value"], r["n"]) for r in rows]
+        return [(r["aspect"], r["model"], r["status"], r["value"], r["levels"], r["n"]) for r in rows]
 
     def by_words(self, run_id: str) -> dict[str, dict[tuple[int, float], int]]:
-        """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects."""
+        """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects.
+
+        Where a response was rated on several scales, the mean over aspects is on 1 to 5.
+        """
         means = (
-            f"SELECT ratings.row, response, aspect, avg(value) mean FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
-            f" AND status='rated' AND {COUNTS} GROUP BY ratings.row, response, aspect"
+            f"SELECT ratings.row, response, aspect, avg(value) mean, max(levels) levels FROM {OF_ROWS} WHERE run=?"
+            f" AND rows.state='kept' AND status='rated' AND {COUNTS} GROUP BY ratings.row, response, aspect"
         )
         by_aspect: dict[str, dict[tuple[int, float], int]] = {}
         for r in self.db.all(
-            f"WITH said AS MATERIALIZED ({means}), every AS (SELECT * FROM said"
-            " UNION ALL SELECT row, response, '', avg(mean) FROM said GROUP BY row, response)"
+            f"WITH said AS MATERIALIZED ({means}), every AS (SELECT row, response, aspect, mean FROM said"
+            f" UNION ALL SELECT row, response, '', {OVER_ASPECTS.format('mean')} FROM said GROUP BY row, response)"
             " SELECT aspect, words, round(mean, 4) mean, count(*) n FROM every JOIN responses INDEXED BY responses_words"
             " ON responses.row=every.row AND responses.place=response GROUP BY aspect, words, round(mean, 4)", run_id,
         ):  # fmt: skip
@@ -158,16 +171,17 @@ class Ratings:
         None of a blind audit: those are covered until somebody has decided them.
         """
         by_question = (
-            f"SELECT ratings.row, response, aspect, {COUNTS} counted, min(value) low, max(value) high, avg(value) mean"
-            f" FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND rows.blind=0 AND status='rated'"
+            f"SELECT ratings.row, response, aspect, {COUNTS} counted, min(value) low, max(value) high, avg(value) mean,"
+            f" max(levels) levels FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND rows.blind=0 AND status='rated'"
             " GROUP BY ratings.row, judge, aspect, response"
         )
         wide = (
-            f"SELECT 'repeats' why, 20 weight, row, response, aspect, low, high FROM asked WHERE counted AND high-low>={APART}"
+            "SELECT 'repeats' why, 20 weight, row, response, aspect, low, high FROM asked"
+            f" WHERE counted AND (high-low)*4.0/(levels-1)>={APART}"
             " UNION ALL SELECT 'labellers', 10, row, response, aspect, min(mean), max(mean) FROM asked"
-            f" GROUP BY row, response, aspect HAVING count(*)>1 AND max(mean)-min(mean)>={APART}"
-            " UNION ALL SELECT 'aspects', 0, row, response, '', min(mean), max(mean) FROM asked WHERE counted"
-            f" GROUP BY row, response HAVING max(mean)-min(mean)>={ASPECTS_APART}"
+            f" GROUP BY row, response, aspect HAVING count(*)>1 AND (max(mean)-min(mean))*4.0/(max(levels)-1)>={APART}"
+            f" UNION ALL SELECT 'aspects', 0, row, response, '', min({ON_FIVE}), max({ON_FIVE}) FROM asked WHERE counted"
+            f" GROUP BY row, response HAVING max({ON_FIVE})-min({ON_FIVE})>={ASPECTS_APART}"
         )
         rows = self.db.all(
             f"WITH asked AS MATERIALIZED ({by_question}), wide AS ({wide}),"
@@ -214,4 +228,7 @@ def _rating(r: sqlite3.Row) -> Rating:
         types=tuple(json.loads(r["types"])) if r["types"] else None,
         types_rationale=r["types_rationale"],
         asked=r["asked"],
+        levels=r["levels"],
+        rubric=r["rubric"],
+        kinds=tuple(json.loads(r["kinds"])) if r["kinds"] else (),
     )

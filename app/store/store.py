@@ -1,8 +1,9 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.usage`, `.rows`, `.ratings`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`, `.local_verdicts`,
-`.row_search`, `.embeddings`, `.form_drafts`, `.recipes` and `.model_sets` are the nouns. app/store has a module for each, but
-for settlements, which stand with the verdicts, and for the last two, which are in library.py.
+`store.runs`, `.usage`, `.rows`, `.ratings`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
+`.local_verdicts`, `.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics`
+are the nouns. app/store has a module for each, but for settlements, which stand with the verdicts, and for the last four,
+which are in library.py.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from app.store.checks import Checks
 from app.store.database import Database
 from app.store.embeddings import Vectors
 from app.store.form_drafts import FormDrafts
-from app.store.library import Library
+from app.store.library import Library, RubricVersions
 from app.store.local_verdicts import LocalVerdicts
 from app.store.pushes import Pushes
 from app.store.ratings import Ratings
@@ -43,6 +44,8 @@ class Store:
         self.embeddings = Vectors(self.db)
         self.recipes = Library(self.db, "recipes")
         self.model_sets = Library(self.db, "model_sets")
+        self.rubrics = Library(self.db, "rubrics")
+        self.rubric_versions = RubricVersions(self.db)
 
     def __enter__(self) -> "Store":
         return self

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from app.errors import PageError
 from app.store.runs import Run
@@ -19,6 +20,7 @@ from app.web import form_values
 from app.web.form_fields import Form
 from app.web.form_values import FormValues
 from app.web.html import fragments
+from app.web.html.markup import joined, markup
 from app.web.state import AppState, RunView
 from app.web.tab_state import Part, TabState
 from tasks.types import Row
@@ -159,7 +161,9 @@ class Board:
         """The page that is being built."""
         return self.form.page
 
-    def part(self, show: Show, act: Do | None = None, *, often: bool = False, **props: Any) -> gr.HTML:
+    def part(
+        self, show: Callable[[RunView], Markup], act: Do | None = None, *, often: bool = False, **props: Any
+    ) -> gr.HTML:
         """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
 
         def shown(look: RunView) -> Any:
@@ -212,10 +216,12 @@ class Board:
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""
 
-        def show(look: RunView) -> str:
+        def show(look: RunView) -> Markup:
             problems, leads = look.tab.problems, look.tab.leads
             listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
-            return "".join(fragments.problem(message, self.lead(*lead) if lead else "") for message, lead in listed)
+            return joined(
+                fragments.problem(message, self.lead(*lead) if lead else Markup()) for message, lead in listed
+            )
 
         return self.part(show, self.follow)
 
@@ -227,12 +233,12 @@ class Board:
         problems = {key: message for key, message in act.tab.problems.items() if key not in led}
         return Done(page=page, problems=problems, field=name)
 
-    def lead(self, page: str, name: str = "", title: str = "") -> str:
+    def lead(self, page: str, name: str = "", title: str = "") -> Markup:
         """A button that goes to a page, and to a field there."""
         label = " → ".join(filter(None, [page.capitalize(), title]))
         return fragments.button(f"Open {label}", "lead", act="place", page=page, field=name)
 
-    def wrong(self, look: RunView) -> str:
+    def wrong(self, look: RunView) -> Markup:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
         page, problems = look.tab.page, look.tab.problems
         form, focus = self.form, look.tab.focus
@@ -243,10 +249,14 @@ class Board:
         known = {**live, **{name: message for name, message in problems.items() if name in names}}
         if focus[0] in names:
             known.setdefault(focus[0], "")
-        items = "".join(
-            "<li "
-            f"{fragments.attrs(at=form.places[name], fold=form.folds.get(name, ''), focus=focus[1] if name == focus[0] else '')}>"
-            f"{fragments.t(fragments.sentence(message))}</li>"
+        items = joined(
+            markup(
+                "<li {}>{}</li>",
+                fragments.attrs(
+                    at=form.places[name], fold=form.folds.get(name, ""), focus=focus[1] if name == focus[0] else ""
+                ),
+                fragments.sentence(message),
+            )
             for name, message in known.items()
         )
-        return f"<ul hidden>{items}</ul>" if items else ""
+        return markup("<ul hidden>{}</ul>", items) if items else Markup()

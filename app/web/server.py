@@ -4,7 +4,6 @@ Only loopback, only by its own names; who gets in is decided in security/access.
 """
 
 import contextlib
-import html
 import json
 import logging
 import os
@@ -29,6 +28,7 @@ from app.store.store import Store
 from app.web import stats_tables
 from app.web.auto_pull import AutoPull, WebhookRoute
 from app.web.html import fragments
+from app.web.html.markup import markup
 from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import ServiceMonitor
@@ -122,7 +122,7 @@ def running_app(settings: Settings) -> tuple[str, Access]:
 def browse_to(address: str, settings: Settings) -> None:
     """Opens the address in this person's browser, by way of a private file: other users see what a command is called with."""
     file = settings.data / "open.html"
-    write_private(file, f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    write_private(file, markup('<meta http-equiv="refresh" content="0; url={}">', address))
     webbrowser.open(file.as_uri())
 
 

@@ -2,10 +2,12 @@
 
 from typing import Protocol, TypeVar
 
+from app.recipe import known_rubrics
 from app.review.reviewed_rows import agreement_of
 from app.store.ratings import Wide
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.rubrics import STANDARD_LEVELS
 from feedback.stats.agreement import Agreement
 from feedback.stats.histograms import Said
 from feedback.stats.length_bias import ByLength, by_length, edges_of
@@ -39,7 +41,10 @@ def lengths(store: Store, run: Run) -> dict[str, ByLength]:
     for (size, _), n in counts[""].items():
         sizes[size] = sizes.get(size, 0) + n
     edges = edges_of(sizes)
-    return {aspect: by_length(counts[aspect], edges) for aspect in sorted(counts)}
+    rubrics = known_rubrics(run)
+    scales = {aspect: rubrics.scale(aspect) for aspect in counts if aspect}
+    scales[""] = scales[min(scales)] if len(set(scales.values())) == 1 else STANDARD_LEVELS
+    return {aspect: by_length(counts[aspect], edges, scales[aspect]) for aspect in sorted(counts)}
 
 
 def wide(store: Store, run: Run) -> tuple[list[Wide], int]:

@@ -1,7 +1,7 @@
 """The numbers behind the plots of Insights, as DataFrames: shown in a fold, and handed out as CSV, Excel or Parquet."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.errors import RunError
@@ -14,8 +14,9 @@ from app.store.runs import Run
 from app.web import stats as web_stats
 from app.web.state import AppState
 from feedback.exports.writers import protected
+from feedback.rubrics import STANDARD_LEVELS
 from feedback.stats.agreement import DECISION, Agreement
-from feedback.stats.histograms import Said, Scale, by_aspect, by_both, by_model
+from feedback.stats.histograms import Histogram, Said, by_aspect, by_both, by_model
 from feedback.stats.length_bias import ByLength
 from feedback.stats.measures import Measure
 from tasks.engine.retries import Tally
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 ALL = "all aspects"
-SCALE = ("1", "2", "3", "4", "5", "mean", "rated", "does not apply", "unrated")
+OF_A_SCALE = ("mean", "rated", "does not apply", "unrated")
 DOLLARS = "US dollars"
 SPENT = (
     "for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "remembered tokens", "seconds of all calls",
@@ -94,24 +95,39 @@ FILES: dict[str, tuple[str, str, Callable[["pd.DataFrame"], bytes]]] = {
 """Kinds of downloads by their ending: what people call it, its media type, how it is written."""
 
 
-def of_aspects(scales: Mapping[str, Scale]) -> "pd.DataFrame":
-    return table(("aspect", *SCALE), [(aspect, *_scale(scale)) for aspect, scale in scales.items()])
+def of_aspects(scales: Mapping[str, Histogram]) -> "pd.DataFrame":
+    """For each aspect how often each level was given."""
+    levels = _most_levels(scales.values())
+    return table(
+        ("aspect", *_levels(levels), *OF_A_SCALE),
+        [(aspect, *_scale(scale, levels)) for aspect, scale in scales.items()],
+    )
+
+
+def _most_levels(scales: Iterable[Histogram]) -> int:
+    return max((scale.levels for scale in scales), default=STANDARD_LEVELS)
+
+
+def _levels(levels: int) -> list[str]:
+    return [str(level) for level in range(1, levels + 1)]
 
 
 def of_models(rating_counts: Sequence[Said]) -> "pd.DataFrame":
     """For each model all aspects together, then each."""
     each, together = by_both(rating_counts), by_model(rating_counts)
     aspects = list(by_aspect(rating_counts))
+    levels = _most_levels([*each.values(), *together.values()])
     rows: list[Sequence[Cell]] = []
     for model, scale in together.items():
         if len(aspects) > 1:
-            rows.append((model, ALL, *_scale(scale)))
-        rows += [(model, aspect, *_scale(each[model, aspect])) for aspect in aspects if (model, aspect) in each]
-    return table(("model", "aspect", *SCALE), rows)
+            rows.append((model, ALL, *_scale(scale, levels)))
+        rows += [(model, aspect, *_scale(each[model, aspect], levels)) for aspect in aspects if (model, aspect) in each]
+    return table(("model", "aspect", *_levels(levels), *OF_A_SCALE), rows)
 
 
-def _scale(scale: Scale) -> tuple[Cell, ...]:
-    return (*scale.five, scale.mean, scale.n, scale.not_applicable, scale.unrated)
+def _scale(scale: Histogram, levels: int) -> tuple[Cell, ...]:
+    beyond = [None] * (levels - scale.levels)
+    return (*scale.counts, *beyond, scale.mean, scale.n, scale.not_applicable, scale.unrated)
 
 
 def of_lengths(lengths: Mapping[str, ByLength]) -> "pd.DataFrame":
@@ -153,9 +169,10 @@ def _measure(measure: Measure) -> tuple[Cell, ...]:
 def of_tables(agreement: Agreement) -> "pd.DataFrame":
     """People's rating by the labeller's, for each aspect."""
     rows: list[Sequence[Cell]] = []
+    levels = max(map(len, agreement.tables.values()), default=STANDARD_LEVELS)
     for aspect, counts in agreement.tables.items():
-        rows += [(aspect, value, *line) for value, line in enumerate(counts, 1)]
-    return table(("aspect", "people said", *(f"labeller said {value}" for value in range(1, 6))), rows)
+        rows += [(aspect, value, *line, *[None] * (levels - len(line))) for value, line in enumerate(counts, 1)]
+    return table(("aspect", "people said", *(f"labeller said {level}" for level in _levels(levels))), rows)
 
 
 def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> "pd.DataFrame":

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from feedback.argilla.markdown import shown
-from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import letter
+from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -32,6 +32,8 @@ REASONS_TO_CHOOSE = (
 )  # fmt: skip
 BLIND_FROM = 250
 """From so many rows on the audit goes without suggestions, where nothing else is said: a fifth is enough to learn from."""
+LONGEST_DESCRIPTION = 1000
+"""Characters that Argilla takes of what a question says of itself."""
 RANKED_FROM = 3
 """So many responses of a row are ranked; of two the ratings say enough."""
 
@@ -51,7 +53,7 @@ class Review:
         (),
         "What people rate, a question each per response; nothing ticked takes the labeller's first.",
         label="People rate",
-        choices=tuple(ASPECTS),
+        choices=tuple(STANDARD_RUBRICS),
     )
     reasons: tuple[str, ...] = setting(
         REASONS_TO_CHOOSE, "Reasons that reviewers can tick; none asks for none.", label="Reasons to tick"
@@ -66,6 +68,7 @@ class Review:
         f"sends it with them; auto sends it without them from {BLIND_FROM} rows on.",
         label="Audit",
     )
+    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.")
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_submitted <= 1000:
@@ -74,10 +77,10 @@ class Review:
             raise SettingsError(
                 "[review] dataset is longer than 200 characters, the most that Argilla takes.", setting="dataset"
             )
-        if unknown := [name for name in self.aspects if name not in ASPECTS]:
-            raise SettingsError(
-                f"[review] there is no aspect '{unknown[0]}'. Known: {', '.join(ASPECTS)}.", setting="aspects"
-            )
+        try:
+            self.known.keys(self.aspects)
+        except SettingsError as error:
+            raise SettingsError(f"[review] {str(error)[:1].lower()}{str(error)[1:]}", setting="aspects") from error
         if any(not reason.strip() or len(reason) > 200 for reason in self.reasons):
             raise SettingsError("[review] reasons must be texts of at most 200 characters.", setting="reasons")
         if len(set(self.reasons)) == 1 or len(self.reasons) > 50:
@@ -89,9 +92,14 @@ class Review:
             return rows >= BLIND_FROM if sealed is None else sealed
         return self.blind_audit
 
+    @property
+    def known(self) -> Rubrics:
+        """All rubrics that people can rate by."""
+        return Rubrics.of(self.rubrics)
+
     def rated(self, labelled: Sequence[str]) -> tuple[str, ...]:
-        """The aspects that people rate, where the labeller rated `labelled`; one without a name where nothing says."""
-        return self.aspects or tuple(labelled[:1]) or ("",)
+        """The keys of the aspects that people rate, where the labeller rated `labelled`; one "" where nothing says."""
+        return self.known.keys(self.aspects) or tuple(labelled[:1]) or ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,8 @@ class Part:
     title: str
     required: bool = False
     markdown: bool = True
+    levels: int = STANDARD_LEVELS
+    description: str = ""
 
 
 def fields(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
@@ -178,11 +188,16 @@ def _reasons_of(shape: Shape, index: int, kind: Literal["text", "words"]) -> Par
 def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Part]:
     """What a record asks: the decision first, then each response's rating with the labeller's reasons under it."""
     parts = [Part("decision", DECISION, "Keep this row?", required=True)]
+    rated, rubrics = review.rated(labelled), review.known
+    of_the_row = [key for key in rated if key and rubrics[key].judges == "instruction"]
+    parts += [_rating(rubrics[key], WHOLE_ROW, "the instruction") for key in of_the_row]
     for index in range(shape.responses):
         which = "the response" if shape.responses == 1 else f"response {letter(index)}"
-        for aspect in review.rated(labelled):
-            question = f"{_in_words(aspect)} of {which}" if aspect else f"How good is {which}?"
-            parts.append(Part("rating", rating_question(aspect, index), question))
+        for key in rated:
+            if not key:
+                parts.append(Part("rating", rating_question(key, index), f"How good is {which}?"))
+            elif key not in of_the_row:
+                parts.append(_rating(rubrics[key], index, which))
         if labelled and review.blind_audit is not True:
             parts.append(_reasons_of(shape, index, "words"))
     if review.ranking and shape.responses >= RANKED_FROM:
@@ -198,8 +213,26 @@ def questions(shape: Shape, review: Review, labelled: Sequence[str]) -> list[Par
     return parts
 
 
-def _in_words(aspect: str) -> str:
-    return aspect.replace("-", " ").capitalize()
+def _rating(rubric: Rubric, index: int, which: str) -> Part:
+    """The question for a rating: of a rubric of the run's own with what it asks and what its levels mean."""
+    title = f"{in_words(rubric.name)} of {which}"
+    if rubric is STANDARD_RUBRICS.get(rubric.key):
+        return Part("rating", rating_question(rubric.key, index), title)
+    lines = [rubric.question, *(f"{level} = {meaning}" for level, meaning in enumerate(rubric.levels, 1))]
+    return Part(
+        "rating", rating_question(rubric.key, index), title, levels=rubric.scale, description=cut("\n".join(lines))
+    )
+
+
+def cut(text: str) -> str:
+    """As much of a question's description as Argilla takes."""
+    return text if len(text) <= LONGEST_DESCRIPTION else text[: LONGEST_DESCRIPTION - 1] + "…"
+
+
+def in_words(name: str) -> str:
+    """A rubric's name as it stands at the beginning of a line: "Instruction following"."""
+    spaced = name.replace("-", " ")
+    return spaced[:1].upper() + spaced[1:]
 
 
 def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: str) -> "rg.Settings":
@@ -210,6 +243,8 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
 
     def made(part: Part) -> Any:
         common: dict[str, Any] = {"name": part.name, "title": part.title, "required": part.required}
+        if part.description:
+            common["description"] = part.description
         match part.kind:
             case "chat":
                 return rg.ChatField(**common, use_markdown=True)
@@ -219,7 +254,7 @@ def settings(shape: Shape, review: Review, labelled: Sequence[str], guidelines: 
             case "decision":
                 return rg.LabelQuestion(**common, labels=DECISIONS)
             case "rating":
-                return rg.RatingQuestion(**common, values=[1, 2, 3, 4, 5])
+                return rg.RatingQuestion(**common, values=list(range(1, part.levels + 1)))
             case "words":
                 return rg.TextQuestion(**common, use_markdown=part.markdown)
             case "ranking":
@@ -267,8 +302,8 @@ def metadata(shape: Shape) -> list[Any]:
     ]
 
 
-def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
-    """What reviewers read beside the records: what to do, and the rubric of each aspect.
+def guidelines(rubrics: Sequence[Rubric], labeller: str, *, for_trying: bool, blind_audit: bool = False) -> str:
+    """What reviewers read beside the records: what to do, and each rubric.
 
     With a `blind_audit` it says that records of the audit come without ratings and reasons.
     """
@@ -280,23 +315,22 @@ def guidelines(aspects: Sequence[str], labeller: str, *, for_trying: bool, blind
         "By keyboard: a number chooses, ↓ and ↑ go from question to question, Shift+Enter begins to correct a text and Esc "
         "ends it, Enter submits.",
     ]
-    if aspects:
+    if rubrics:
         parts.append(
             f"The ratings and reasons that you see were suggested by the model {labeller}. Change what is wrong."
         )
-    if aspects and blind_audit:
+    if rubrics and blind_audit:
         parts.append(
             "The first records, the audit, come **without the model's ratings and reasons**, so that you judge on your own: rate "
             "what you can."
         )
-    if aspects and for_trying:
+    if rubrics and for_trying:
         parts.append(
             "**That is the small built-in model: its ratings are for trying this out only, they are close to chance.**"
         )
-    for name in aspects:
-        aspect = ASPECTS[name]
-        lines = [f"- **{value}** {meaning}" for value, meaning in enumerate(aspect.scale, 1)]
-        if aspect.not_applicable:
-            lines.append(f"- **N/A** {aspect.not_applicable}")
-        parts.append(f"### {name}\n{aspect.question}\n\n" + "\n".join(lines))
+    for rubric in rubrics:
+        lines = [f"- **{value}** {meaning}" for value, meaning in enumerate(rubric.levels, 1)]
+        if rubric.not_applicable:
+            lines.append(f"- **N/A** {rubric.not_applicable}")
+        parts.append(f"### {rubric.name}\n{rubric.question}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)

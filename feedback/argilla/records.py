@@ -20,8 +20,9 @@ from feedback.argilla.dataset_settings import (
 )
 from feedback.argilla.markdown import shown
 from feedback.labeller.ultrafeedback import reference
-from feedback.rating_summary import best_response, means, opinion, reasons, rounded, spread
+from feedback.rating_summary import best_response, means, opinion, reasons, rounded, scale_of, spread
 from feedback.response_order import arranged
+from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, Rating, sendable
 from tasks.columns.conversations import readable
 from tasks.types import Row
@@ -41,6 +42,7 @@ class About:
     aspects: tuple[str, ...]
     labelled: tuple[str, ...]
     ranking: bool = True
+    rubrics: Rubrics = STANDARD
     checks: tuple[tuple[str, str], ...] = ()
     """(name, identity) of each check: under another name, or with other settings, records are sent again."""
 
@@ -65,7 +67,9 @@ def item(
     row: Row, ratings: Sequence[Rating], shape: Shape, about: About, placement: Place, vector: list[float] | None = None
 ) -> dict[str, Any]:
     """A row as Argilla's bulk endpoint takes it; suggestions name their question instead of its id."""
-    visible = [] if placement.blind else [r for r in ratings if r.response < shape.responses]
+    scales = about.rubrics  # what was rated on another scale, under an earlier version of its rubric, suggests nothing
+    visible = [r for r in ratings if r.response < shape.responses and r.levels == scales.scale(r.aspect)]
+    visible = [] if placement.blind else visible
     if placement.blind:  # only then is nothing said of a response by its place
         row = arranged(row, placement.order)
     record: dict[str, Any] = {
@@ -111,12 +115,15 @@ def _suggestions(
         suggestions.append(_suggestion(CORRECTED_RESPONSE, responses[to_correct].text, None, agent))
         if shape.responses > 1:
             suggestions.append(_suggestion(CORRECTION_OF, f"response-{to_correct + 1}", None, agent))
-    for index in range(len(responses)):
+    of_the_row = [key for key in about.aspects if key and about.rubrics[key].judges == "instruction"]
+    for index in (WHOLE_ROW, *range(len(responses))):
         for aspect in about.aspects:
-            if (rated := opinion(visible, index, aspect)) is not None:
+            if (aspect in of_the_row) is (index == WHOLE_ROW) and (
+                rated := opinion(visible, index, aspect)
+            ) is not None:
                 mean, sure, agent = rated
                 suggestions.append(_suggestion(rating_question(aspect, index), rounded(mean), sure, agent))
-        if about.labelled and (why := reasons(visible, index)):
+        if index != WHOLE_ROW and about.labelled and (why := reasons(visible, index, about.rubrics)):
             main = opinion(visible, index, about.labelled[0])
             suggestions.append(
                 _suggestion(rationale_name(index), shown(why), main[1] if main else None, visible[0].model)
@@ -150,7 +157,8 @@ def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, p
         metadata["length"] = max(len(response.text) for response in responses)
     if shape.checks:
         metadata[FAILED_CHECKS] = list(placement.failed) or [NO_CHECK]
-    values = [r.value for r in visible if r.value is not None]
+    scale = scale_of(visible, about.rubrics)
+    values = [scale.of(r.value, r.levels) for r in visible if r.value is not None and r.response != WHOLE_ROW]
     each = [mean for mean in means(visible, len(responses)) if mean is not None]
     if values:
         metadata.update({"rating-mean": round(sum(values) / len(values), 3), "rating-lowest": min(values)})

@@ -131,7 +131,7 @@ FORMATS: dict[str, Format] = {
         {"prompt": CHAT, "completion": CHAT, "label": bool, "because": str, "response": int, **ANSWERED}, rejected=True,
     ),
     "reward": Format(
-        "Scores for a reward model", "messages and score (1 to 5), a line for each rated response", RATED, reward,
+        "Scores for a reward model", "messages and score (on the rubric's levels), a line for each rated response", RATED, reward,
         {"messages": CHAT, "score": float, "score_by": str, "response": int, "model": str, "instruction_corrected": bool},
     ),
     "ranking": Format(

@@ -21,7 +21,7 @@ from feedback.reviewed_row import ReviewedRow
 
 @dataclass(frozen=True)
 class Rule:
-    """`margin` is the least difference between the ratings of a pair, 0 to 4; `original` lets rule 1 make pairs.
+    """`margin` is the least difference between the ratings of a pair, in levels; `original` lets rule 1 make pairs.
 
     `reasoning` keeps a response's thoughts beside it. `checks` are those that a text must pass to be taught: what is chosen,
     good or best, and anything that is not compared.

@@ -34,7 +34,6 @@ class NotWritten(ValueError):
     """A row that the readers of a format would refuse, or read wrongly. The message says why, the same for all of a kind."""
 
 
-HIGH, LOW = 4.0, 2.0
 """From which rating on a response is good without a decision of people, and up to which one it is bad."""
 
 
@@ -104,14 +103,16 @@ def preference(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
 def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt`, `completion` and `label`, a line for each response of which is known whether it is good or bad.
 
-    Approved row: its best (or corrected) text is good, any other text rated 2 or less is bad. A correction alone does not
-    make its original bad: it says that there is a better text. Rejected row: all are bad, but those that people rated above
-    2 (what was wrong was something else). Else: rated 4 or more is good, 2 or less bad. What fails a check that rejects is bad
-    unless the row is approved. The same text comes once a row.
+    High is from the rubric's threshold on, low is as far from the other end: 4 and 2 of 5. Approved row: its best (or
+    corrected) text is good, any other text rated low is bad. A correction alone does not make its original bad: it says that
+    there is a better text. Rejected row: all are bad, but those that people rated above low (what was wrong was something
+    else). Else: rated high is good, rated low bad. What fails a check that rejects is bad unless the row is approved. The same
+    text comes once a row.
     """
     messages, _ = _conversation(judged, rule)
     top = best(judged) if judged.decision == "approve" else None
     seen: set[str] = set()
+    scale = judged.scale
 
     def line(text: str, index: int, label: bool, because: str, corrected: bool = False) -> Line:
         seen.add(text.strip())
@@ -133,21 +134,21 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
         if (check := judged.rejected_by(index)) and judged.peoples_decision != "approve":
             yield line(response.text, index, False, f"fails the check {check}")
         elif judged.peoples_decision == "reject":
-            if people is None or people <= LOW:
+            if people is None or people <= scale.low:
                 yield line(response.text, index, False, "rejected by people")
-        elif score is not None and score <= LOW:
+        elif score is not None and score <= scale.low:
             yield line(response.text, index, False, f"rated low by {who}")
         elif (
             top is None
             and score is not None
-            and score >= HIGH
+            and score >= scale.keep
             and teaches(judged, Best(response.text, index, False), rule)
         ):
             yield line(response.text, index, True, f"rated high by {who}")
 
 
 def reward(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
-    """`messages` and `score`, 1 to 5, a line for each response that was rated."""
+    """`messages` and `score`, on the rubric's levels (1 to 5 where several scales meet), a line for each rated response."""
     messages, changed = _conversation(judged, rule)
     for index, response in enumerate(judged.row.responses):
         people, score = judged.rated_by_people(index), judged.score(index)

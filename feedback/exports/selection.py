@@ -20,6 +20,7 @@ from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
 from feedback.exports.train_test_split import TEST, TRAIN, Sides, number
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import MOST_LEVELS
 from feedback.types import sendable
 from tasks.errors import SettingsError
 from tasks.settings import setting
@@ -50,7 +51,7 @@ class Export:
     )
     reviewer: str = setting("", "User name of a reviewer: only rows on which they decided the same.")
     least_rating: float | None = setting(
-        None, "Only rows whose best response is rated so high, 1 to 5: by people, else by the labeller."
+        None, "Only rows whose best response is rated so high, on the rubric's levels: by people, else by the labeller."
     )
     checks: str | tuple[str, ...] = setting(
         "",
@@ -101,7 +102,7 @@ class Export:
                 f"decision must be empty or one of: {', '.join(DECISIONS)} (given: {self.decision!r}).",
                 setting="decision",
             )
-        for name, low, high in (("least_rating", 1, 5), ("margin", 0, 4)):
+        for name, low, high in (("least_rating", 1, MOST_LEVELS), ("margin", 0, MOST_LEVELS - 1)):
             if (value := getattr(self, name)) is not None and not low <= value <= high:
                 raise SettingsError(f"{name} must be from {low} to {high} (given: {value}).", setting=name)
         if self.similarity is not None and not 0 < self.similarity <= 1:

@@ -29,7 +29,7 @@ from feedback.labeller.answer_sections import (
     without_code,
 )
 from feedback.labeller.normal_form import NOT_TEXTS, even, normal_form
-from feedback.labeller.scores import NUMBER, STARS, is_other_scale, kinds, plain_digits, score
+from feedback.labeller.scores import MOST, NUMBER, STARS, is_other_scale, is_scale, kinds, plain_digits, score
 from feedback.types import RatingStatus
 from tasks.text.answers import unquoted
 from tasks.text.lenient_json import decode
@@ -40,7 +40,7 @@ TURN_END = lazy_pattern(rf"{END}|</s>")
 ANYWHERE = lazy_pattern(rf"\b{KIND}[ \t*_`]*", re.I)
 ROW = lazy_pattern(r"^[ \t]*\|(.+)\|[ \t]*$", re.M)
 BARE = lazy_pattern(
-    r"\A[ \t\n*_`]*(?:\d(?:\.\d+)?(?:[ \t]*[/／][ \t]*[5５])?|[★⭐🌟][★⭐🌟☆\ufe0f ]{0,12})[ \t*_`.]*(?:\n|\Z)"
+    r"\A[ \t\n*_`]*(?:\d{1,2}(?:\.\d+)?(?:[ \t]*[/／][ \t]*(?:10|[2-9５]))?|[★⭐🌟][★⭐🌟☆\ufe0f ]{0,12})[ \t*_`.]*(?:\n|\Z)"
 )
 BEFORE_LABEL = lazy_pattern(rf"\A[ \t>*_#:：.,;`(|–-]+(?={KIND})", re.I)
 TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["rationale", "rating"])
@@ -48,7 +48,7 @@ TYPED = (["rationale", "rating", "rationale"], ["rating", "rationale"], ["ration
 DASHED = lazy_pattern(r"[ \t*_`)\]★☆⭐🌟\ufe0f\u20e3]*+(?:\([^()\n]{0,60}\)[ \t*_`]*+)?[-–—:;,.|][ \t]+")
 VERDICT = lazy_pattern(answer_sections.VERDICT, re.I | re.M)
 MOST_VALUES = 20
-LAST_WORD = lazy_pattern(r"[\d.]++(?:\s*+[/／]\s*+[5５])?+[\s*_`.)]*+\Z")
+LAST_WORD = lazy_pattern(r"[\d.]++(?:\s*+[/／]\s*+(?:10|[2-9５]))?+[\s*_`.)]*+\Z")
 MOST_WRAPPERS = 4
 RATINGS = lazy_pattern(r"(?:ratings|scores)", re.I)
 BOXED = lazy_pattern(
@@ -57,7 +57,9 @@ BOXED = lazy_pattern(
     rf"\\boxed\{{([^{{}}\n]{{1,20}})\}}\$?(?=[ \t*_.]*$)",
     re.I | re.M,
 )
-OF_FIVE = lazy_pattern(r"\b(\d(?:\.\d)?)[ \t]?(?:[/／]|[ \t]out[ \t]of[ \t])[ \t]?(?:5|five)\b(?![.,]?\d|[/／])", re.I)
+OUT_OF = lazy_pattern(
+    rf"\b(\d{{1,2}}(?:\.\d)?)[ \t]?(?:[/／]|[ \t]out[ \t]of[ \t])[ \t]?({MOST})\b(?![.,]?\d|[/／])", re.I
+)
 SENTENCE = lazy_pattern(r"[^.!?\n]{0,200}\Z")
 GIVES = lazy_pattern(
     r"\b(?:i[ \t]+(?:would[ \t]+|will[ \t]+|['’]d[ \t]+)?|i['’]d[ \t]+)(?:give|rate|score|award)\b", re.I
@@ -103,7 +105,9 @@ HELD_PLACE = lazy_pattern(
     r"\A(?:\[[^\[\]]{1,80}\]|<[^<>]{1,80}>|\{[^{}]{1,80}\}|\.\.\.|…|your reasons?\b[^\n]{0,60})\Z", re.I
 )
 """What the form says of a reason, repeated in its place."""
-FRACTION = lazy_pattern(r"[\s*_`]*[(\[（][ \t]*(\d(?:\.\d)?[ \t]*(?:[/／]|out[ \t]+of)[ \t]*5)[ \t]*[)\]）]", re.I)
+FRACTION = lazy_pattern(
+    rf"[\s*_`]*[(\[（][ \t]*(\d{{1,2}}(?:\.\d)?[ \t]*(?:[/／]|out[ \t]+of)[ \t]*({MOST}))[ \t]*[)\]）]", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer was asked for, as `read` takes it."""
+
+    texts: int
+    levels: int
+    not_applicable: bool
+    types: int
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What an answer says of one text, as it stands there."""
 
@@ -128,23 +142,24 @@ class Part:
     types_rationale: str = ""
 
 
-def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0) -> list[Entry]:
-    """One entry for each of `texts` texts, in the order in which the prompt showed them.
+def read(answer: str, texts: int, *, not_applicable: bool, types: int = 0, levels: int = 5) -> list[Entry]:
+    """One entry for each of `texts` texts, in the order in which the prompt showed them, on a scale of so many levels.
 
-    `types`: the number of kinds that the aspect knows, 0 where they were not asked for.
+    `types`: the number of kinds that the rubric knows, 0 where they were not asked for.
     """
+    expected = Expected(texts, levels, not_applicable, types)
     answer = even(begun(answer))
     if types:
         answer = WORDED_TYPE.sub(r"\1 0", answer)
     start = JSON.search(answer)
     if start and not any(mark.search(answer, 0, start.start()) for mark in (HEADER, LABEL)):
-        parts = _parts_of_json(answer, start.start(), texts)
+        parts = _parts_of_json(answer, start.start(), expected)
     else:
-        parts = _parts_of_text(normal_form(_turn(answer), texts), texts)
-    return [_entry(parts.get(number), not_applicable, types) for number in range(1, texts + 1)]
+        parts = _parts_of_text(normal_form(_turn(answer), texts), expected)
+    return [_entry(parts.get(number), expected) for number in range(1, texts + 1)]
 
 
-def _parts_of_json(answer: str, start: int, texts: int) -> dict[int, Part]:
+def _parts_of_json(answer: str, start: int, expected: Expected) -> dict[int, Part]:
     """The parts of the JSON that begins there, and of more of it behind: what that says of a text counts in place of the first.
 
     JSON that was cut off gives none: its rationale may hold any words, so it is not searched.
@@ -155,8 +170,10 @@ def _parts_of_json(answer: str, start: int, texts: int) -> dict[int, Part]:
             value, end = decode(answer, start)
         except ValueError:
             return parts
-        later = _parts_of_value(value, texts)
-        parts |= {number: part for number, part in later.items() if number not in parts or _is_rated(part)}
+        later = _parts_of_value(value, expected)
+        parts |= {
+            number: part for number, part in later.items() if number not in parts or _is_rated(part, expected.levels)
+        }
         following = JSON.search(answer, end)
         if following is None or TURN_END.search(answer, end, following.start()):
             break
@@ -172,17 +189,18 @@ def _turn(answer: str) -> str:
     return answer[: run_on(answer, rated.end())] if rated else answer
 
 
-def _is_rated(part: Part) -> bool:
-    return score(part.rating, not_applicable=True)[0] != "unrated"
+def _is_rated(part: Part, levels: int) -> bool:
+    return score(part.rating, levels, not_applicable=True)[0] != "unrated"
 
 
-def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
+def _entry(part: Part | None, expected: Expected) -> Entry:
     if part is None:
         return Entry("unrated", note="the answer does not speak of this text")
-    rating = _unlabelled(part.rating, "rating") if isinstance(part.rating, str) else part.rating
-    status, value, note = score(rating, not_applicable=not_applicable)
+    levels, types = expected.levels, expected.types
+    rating = _unlabelled(part.rating, "rating", levels) if isinstance(part.rating, str) else part.rating
+    status, value, note = score(rating, levels, not_applicable=expected.not_applicable)
     rationale, types_rationale = (
-        _unlabelled(_trimmed(text), "rationale") for text in (part.rationale, part.types_rationale)
+        _unlabelled(_trimmed(text), "rationale", levels) for text in (part.rationale, part.types_rationale)
     )
     if status == "unrated" and HELD_PLACE.match(rationale):
         rationale = ""
@@ -195,10 +213,10 @@ def _entry(part: Part | None, not_applicable: bool, types: int) -> Entry:
     return Entry(status, value, rationale, note, kinds(part.types, types), types_rationale)
 
 
-def _unlabelled(text: str, what: str) -> str:
+def _unlabelled(text: str, what: str, levels: int) -> str:
     """A value without the label that stands before it once more."""
     while (mark := LABEL.match(text)) and kind(mark) == what:
-        if mark["scale"] and is_other_scale(mark["scale"]):
+        if mark["scale"] and is_other_scale(mark["scale"], levels):
             break
         text = text[mark.end() :]
     return text
@@ -220,8 +238,9 @@ def _trimmed(text: str) -> str:
             return text
 
 
-def _parts_of_value(parsed: Any, texts: int) -> dict[int, Part]:
-    parsed = _lower(_unwrapped(parsed, texts))
+def _parts_of_value(parsed: Any, expected: Expected) -> dict[int, Part]:
+    texts, levels = expected.texts, expected.levels
+    parsed = _lower(_unwrapped(parsed, expected), levels)
     if isinstance(parsed, dict) and texts == 1 and "rating" in parsed:
         return {1: _part_of(parsed)}
     parts: dict[int, Part] = {}
@@ -229,11 +248,11 @@ def _parts_of_value(parsed: Any, texts: int) -> dict[int, Part]:
     if isinstance(parsed, dict):
         for name, value in parsed.items():
             if isinstance(value, dict) and (number := _named(name)) is not None:
-                parts[number] = _part_of(_lower(value))
+                parts[number] = _part_of(_lower(value, levels))
         if not parts and (listed := _in_lists(parsed, texts)):
             return listed
         items = next((value for value in parsed.values() if isinstance(value, list)), [parsed])
-    for item in map(_lower, items if isinstance(items, list) else []):
+    for item in (_lower(item, levels) for item in (items if isinstance(items, list) else [])):
         if not isinstance(item, dict):
             continue
         name = next((str(item[key]) for key in NAMES if item.get(key) is not None), "")
@@ -246,10 +265,11 @@ def _parts_of_value(parsed: Any, texts: int) -> dict[int, Part]:
     return {number + 1: part for number, part in parts.items()} if parts.keys() == set(range(texts)) else {}
 
 
-def _unwrapped(parsed: Any, texts: int) -> Any:
+def _unwrapped(parsed: Any, expected: Expected) -> Any:
     """The object that names the texts, or rates the only one, without the object around it: {"ratings": {"text_1": ...}}."""
+    texts = expected.texts
     for _ in range(MOST_WRAPPERS):
-        if not isinstance(parsed, Mapping) or (texts == 1 and "rating" in _lower(parsed)):
+        if not isinstance(parsed, Mapping) or (texts == 1 and "rating" in _lower(parsed, expected.levels)):
             break
         inner = [(str(name), value) for name, value in parsed.items() if isinstance(value, (Mapping, list))]
         if (
@@ -286,16 +306,16 @@ def _named(name: str) -> int | None:
     return int(key["number"]) if key["number"] else ord(key["letter"].upper()) - ord("A") + 1
 
 
-def _lower(parsed: Any) -> Any:
+def _lower(parsed: Any, levels: int) -> Any:
     """An object with its keys in one spelling: "Rationale for rating" is "rationale_for_rating"."""
     if not isinstance(parsed, Mapping):
         return parsed
-    return {_spelling(str(key)): value for key, value in parsed.items()}
+    return {_spelling(str(key), levels): value for key, value in parsed.items()}
 
 
-def _spelling(key: str) -> str:
+def _spelling(key: str, levels: int) -> str:
     scale = SCALED.search(key)
-    if scale and not is_other_scale(key[scale.start() :]):
+    if scale and not is_other_scale(key[scale.start() :], levels):
         key = key[: scale.start()]
     return re.sub(r"[\s-]+", "_", key.strip().lower())
 
@@ -310,17 +330,18 @@ def _part_of(item: Mapping[str, Any]) -> Part:
     return Part(item.get("rating", item.get("score")), rationale, types, why)
 
 
-def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
-    if (table := _parts_of_table(answer)) and table.keys() >= set(range(1, texts + 1)):
+def _parts_of_text(answer: str, expected: Expected) -> dict[int, Part]:
+    texts, levels = expected.texts, expected.levels
+    if (table := _parts_of_table(answer, levels)) and table.keys() >= set(range(1, texts + 1)):
         return table
     if (table := _parts_of_csv(answer)) and table.keys() >= set(range(1, texts + 1)):
         return table
     answer = BOXED.sub(r"\1\2", answer)
     sections = places(without_code(answer), texts)
-    if texts == 1 and not sections and (value := _in_a_sentence(answer)):
+    if texts == 1 and not sections and (value := _in_a_sentence(answer, levels)):
         return {1: Part(value, answer.strip())}
     if not sections:
-        return {1: _labels(without_closing(answer, 0, last=True, fenced=False))} if texts == 1 else {}
+        return {1: _labels(without_closing(answer, 0, last=True, fenced=False), levels)} if texts == 1 else {}
     fenced = in_fence(answer, sections)
     numbered_parts: list[tuple[int, Part]] = []
     before: set[int] = set()
@@ -328,7 +349,8 @@ def _parts_of_text(answer: str, texts: int) -> dict[int, Part]:
         body = answer[section.start : following.begin if following else len(answer)].lstrip(" :：.,;(|–")
         body, level = BEFORE_LABEL.sub("", body), level_of(answer, section)
         part = _labels(
-            without_closing(body, level, last=following is None, fenced=fenced, before=before - {section.number})
+            without_closing(body, level, last=following is None, fenced=fenced, before=before - {section.number}),
+            levels,
         )
         before.add(section.number)
         number = section.number
@@ -370,7 +392,7 @@ def _chosen(numbered_parts: Sequence[tuple[int, Part]], texts: int) -> dict[int,
     return chosen
 
 
-def _parts_of_table(answer: str) -> dict[int, Part]:
+def _parts_of_table(answer: str, levels: int) -> dict[int, Part]:
     """A Markdown table with a column of ratings and one of texts; {} where there is none, or where an answer has begun before.
 
     Where one more column is left, it holds the reasons, whatever it is called.
@@ -389,7 +411,7 @@ def _parts_of_table(answer: str) -> dict[int, Part]:
     if (
         text is None
         or rating is None
-        or ((scale := scales[rating]) and is_other_scale(rows[0][rating][scale.start() :]))
+        or ((scale := scales[rating]) and is_other_scale(rows[0][rating][scale.start() :], levels))
     ):
         return {}
     others = [k for k in range(len(names)) if k not in (text, rating)]
@@ -403,9 +425,9 @@ def _parts_of_table(answer: str) -> dict[int, Part]:
     return parts
 
 
-def _in_a_sentence(answer: str) -> str:
+def _in_a_sentence(answer: str, levels: int) -> str:
     """The rating in the words "I would give this response a 4 out of 5", where nothing else in the answer is one; or ""."""
-    matches = [*islice(OF_FIVE.finditer(answer), 2)]
+    matches = [*islice((match for match in OUT_OF.finditer(answer) if is_scale(match[2], levels)), 2)]
     if len(matches) != 1 or BARE.match(answer) or any(kind(mark) == "rating" for mark in LABEL.finditer(answer)):
         return ""
     sentence = SENTENCE.search(answer, max(0, matches[0].start() - 200), matches[0].start())
@@ -432,21 +454,21 @@ def _parts_of_csv(answer: str) -> dict[int, Part]:
     return parts
 
 
-def _labels(body: str) -> Part:
+def _labels(body: str, levels: int) -> Part:
     """What stands behind the labels "Rating:", "Rationale:" and "Type:" in one part of the answer: of its last verdict.
 
     Where a later verdict gives no reason or types of its own, it takes those of the one before.
     """
     if own := OWN.match(body) or SHORT.match(body):
         first, _, rest = body[own.end() :].partition("\n")
-        part = _labels(rest)
+        part = _labels(rest, levels)
         if part.rating is not None and VERDICT.match(str(part.rating)):
             return part
-        first = _on_its_scale(own, first) if own.re == OWN else first
+        first = _on_its_scale(own, first, levels) if own.re == OWN else first
         return replace(part, rating=first, rationale=part.rationale or _behind(f"{first}\n{rest}"))
     part = Part()
     for verdict in _verdicts(body):
-        later = _of_verdict(verdict)
+        later = _of_verdict(verdict, levels)
         part = Part(
             later.rating if later.rating is not None else part.rating,
             later.rationale or part.rationale,
@@ -491,15 +513,15 @@ def _is_title(line: str) -> bool:
     )
 
 
-def _on_its_scale(mark: re.Match[str], text: str) -> str:
-    """What stands behind a label, with what the label says of its scale where that is no scale from 1 to 5."""
+def _on_its_scale(mark: re.Match[str], text: str, levels: int) -> str:
+    """What stands behind a label, with what the label says of its scale where that is another one."""
     scale = mark["scale"] or ""
-    if (fraction := FRACTION.match(scale)) and not NUMBER.match(text):
+    if (fraction := FRACTION.match(scale)) and is_scale(fraction[2], levels) and not NUMBER.match(text):
         return f"{fraction[1]} - {text}"
-    return f"scale {scale.strip()}: {text}" if is_other_scale(scale) else text
+    return f"scale {scale.strip()}: {text}" if is_other_scale(scale, levels) else text
 
 
-def _of_verdict(body: str) -> Part:
+def _of_verdict(body: str, levels: int) -> Part:
     """What stands behind the labels of one verdict. A rationale belongs to the types where it follows them and the rating comes
     later, else to the rating.
     """
@@ -526,7 +548,7 @@ def _of_verdict(body: str) -> Part:
             what = "types_rationale"
         if not fields.get(what):
             text = body[mark.end() : end].strip()
-            fields[what] = _on_its_scale(mark, text) if what == "rating" else text
+            fields[what] = _on_its_scale(mark, text, levels) if what == "rating" else text
     rationale = fields.get("rationale") or _behind(fields.get("rating", ""))
     return Part(fields.get("rating"), rationale, fields.get("types"), fields.get("types_rationale", ""))
 

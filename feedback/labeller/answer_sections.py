@@ -11,7 +11,7 @@ EDGE = r"[ \t>#*_`\-•\"']*+"  # never over a line's end, nor back: patterns th
 COLON = r"[ \t*_`\"']*+[:=：]"
 REASON = r"(?:rationale|reason(?:ing)?|explanation|justification)(?:[ \t]+(?:for|of)[ \t]+(?:the[ \t]+)?(?:rating|score|types?))?"
 TYPE = rf"types?(?={COLON}[ \t*_`\"'(\[#]*(?:types?[ \t]+)?(?:\d|\]|none\b|n\s*/\s*a))"
-TO = r"(?:\d{1,3}|five|ten)"
+TO = r"(?:\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)"
 SCALE = (
     r"(?P<scale>[ \t*_`]*+[(\[（][^()\[\]（）\n]{1,60}[)\]）]"
     r"|(?:[ \t]*+,)?[ \t]++(?:(?:from|between|on[ \t]++a[ \t]++scale[ \t]++(?:of|from))[ \t]++)?(?:1|one)"
@@ -36,7 +36,7 @@ OWN = lazy_pattern(
 """The rating and its text in one label: "Rating for Text 2: 4"."""
 SHORT = lazy_pattern(
     rf"^{EDGE}(?:[0-9]{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED}{COLON}[ \t*_`]*+"
-    r"(?=[ \t*_`(★☆⭐]*+\d(?:\.\d+)?(?:[ \t]*(?:[/／]|out[ \t]+of)[ \t]*[5５٥५])?[ \t*_`)]*+"
+    r"(?=[ \t*_`(★☆⭐]*+\d{1,2}(?:\.\d+)?(?:[ \t]*(?:[/／]|out[ \t]+of)[ \t]*(?:10|[2-9５٥५]))?[ \t*_`)]*+"
     r"(?:$|(?<=[ \t])[-–—][ \t]+(?=[^\W\d])|[:;,.|][ \t]+(?=[^\W\d])))",
     re.I | re.M,
 )
@@ -55,7 +55,8 @@ LABEL = lazy_pattern(
     re.I | re.M,
 )
 VERDICT = (
-    r"(?:\d(?:[.,٫]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d)?|[★⭐][★⭐☆ \t]*+|n\s{0,3}/\s{0,3}a)[ \t*_`.!)\]]*+$"
+    r"(?:\d{1,2}(?:[.,٫]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d{1,2})?|[★⭐][★⭐☆ \t]*+"
+    r"|n\s{0,3}/\s{0,3}a)[ \t*_`.!)\]]*+$"
 )
 """A rating with nothing behind it on its line."""
 CORRECTED = lazy_pattern(

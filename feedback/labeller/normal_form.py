@@ -40,7 +40,7 @@ NOT_TEXTS = lazy_pattern(
 IN_BRACKETS = lazy_pattern(
     rf"^(?P<header>{EDGE}(?:\d{{1,2}}[.)][ \t*_]+)?(?:output[ \t]+for[ \t]+)?{NAMED})[ \t*_`]*+[(\[（:：–—-][ \t*_`]*+"
     r"(?P<label>(?:rating|score)[ \t]*+[:：=]?[ \t]*+)?"
-    r"(?P<value>\d(?:[.,]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d{1,3})?|[★⭐🌟][★⭐🌟☆ \ufe0f]{0,12})"
+    r"(?P<value>\d{1,2}(?:[.,]\d)?(?:[ \t]*+(?:[/／]|out[ \t]++of)[ \t]*+\d{1,3})?|[★⭐🌟][★⭐🌟☆ \ufe0f]{0,12})"
     r"[ \t]*+[)\]）]?[ \t*_`]*+(?:$|[:：.–—-]+[ \t*_`]*)",
     re.I | re.M,
 )

@@ -7,9 +7,14 @@ from typing import Any
 from feedback.types import RatingStatus
 from tasks.text.patterns import lazy_pattern
 
+MOST = r"(?:[2-9]|10|two|three|four|five|six|seven|eight|nine|ten)"
+"""The last level of a scale, in digits or as a word."""
+WORDED_NUMBERS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+}  # fmt: skip
 NUMBER = lazy_pattern(
     r"\A[\s*_`\"'(\[<{★☆⭐]*(?:\\boxed\{)?(\d++(?:\.\d++)?+)(?![\d.,]*\d|(?![分点점])[^\W_]|[ \t]*(?:[-–—~]|to|or)[ \t]*\d)"
-    r"(?:\s*\(?(?:[/／]|out of|of)\s*(\d+(?:\.\d+)?|five\b))?[ \t]*(%)?",
+    r"(?:\s*\(?(?:[/／]|out of|of)\s*(\d+(?:\.\d+)?|(?:two|three|four|five|six|seven|eight|nine|ten)\b))?[ \t]*(%)?",
     re.I,
 )
 OTHERWISE = lazy_pattern(
@@ -30,7 +35,7 @@ GRADE = (
 )
 WORDED = lazy_pattern(
     rf"\A[\s*_`\"']*{GRADE}(?:[ \t]+{GRADE}){{0,2}}(?:[ \t]+(?:quality|compliance|alignment|answer|response|work|text))?"
-    r"[ \t*_]*(?:\(|[-–—:][ \t]++)[ \t*_]*+([1-5](?:\.[0-9])?)[ \t*_`)\]]*\Z",
+    r"[ \t*_]*(?:\(|[-–—:][ \t]++)[ \t*_]*+(10|[1-9](?:\.[0-9])?)[ \t*_`)\]]*\Z",
     re.I,
 )
 """A grade in words before its number: "Good (4)"."""
@@ -40,12 +45,12 @@ KINDS = lazy_pattern(
 )
 """The numbers that a list of kinds begins with: "1, 2 and 3"; not a range."""
 STARS = lazy_pattern(
-    r"\A[\s*_`\"'(\[]*((?:[★⭐🌟✭✮]\ufe0f?[ \t]?){1,6})((?:[☆✩✰]\ufe0f?[ \t]?){0,5})(?=[\s*_`\"')\].,;:!–—-]|\Z)"
+    r"\A[\s*_`\"'(\[]*((?:[★⭐🌟✭✮]\ufe0f?[ \t]?){1,11})((?:[☆✩✰]\ufe0f?[ \t]?){0,10})(?=[\s*_`\"')\].,;:!–—-]|\Z)"
 )
 """Stars by themselves: full ones, and then those that are empty."""
 ALIKE: Mapping[int, int | str | None] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},  # full width
-    **{0x2460 + n: str(n + 1) for n in range(5)},  # in a circle
+    **{0x2460 + n: str(n + 1) for n in range(10)},  # in a circle
     ord("٫"): ".", 0xFE0F: None, 0x20E3: None,  # as a picture of a key
 }  # fmt: skip
 LONGEST_RATING = 300
@@ -59,18 +64,24 @@ def plain_digits(text: str) -> str:
     return "".join(str(int(char)) if char.isdecimal() else char for char in text.translate(ALIKE))
 
 
-def is_other_scale(label: str) -> bool:
-    """True for what a label says in brackets, or behind "from", where that is another scale than the one from 1 to 5."""
+def is_other_scale(label: str, levels: int) -> bool:
+    """True for what a label says in brackets, or behind "from", where that is another scale than the one from 1 to `levels`."""
     numbers = list(map(int, re.findall(r"\d{1,4}", label)))
+    word = TENS.search(label)
     return (
         "%" in label
-        or bool(numbers and not (min(numbers) >= 1 and max(numbers) == 5))
-        or TENS.search(label) is not None
+        or bool(numbers and not (min(numbers) >= 1 and max(numbers) == levels))
+        or (word is not None and WORDED_NUMBERS.get(word[0].lower()) != levels)
     )
 
 
-def score(raw: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
-    """(status, value, note) of what stands where the rating should be: a number, a text, or nothing."""
+def is_scale(most: str, levels: int) -> bool:
+    """True if the last level of a scale, in digits or as a word, is `levels`: "5", "five", "5.0"."""
+    return most.removesuffix(".0") == str(levels) or WORDED_NUMBERS.get(most.lower()) == levels
+
+
+def score(raw: Any, levels: int = 5, *, not_applicable: bool) -> tuple[RatingStatus, float | None, str]:
+    """(status, value, note) of what stands where a rating from 1 to `levels` should be: a number, a text, or nothing."""
     if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
         return "unrated", None, "no rating in the answer"
     text = plain_digits(str(raw).strip()[:LONGEST_RATING])
@@ -80,7 +91,7 @@ def score(raw: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None
     match = NUMBER.match(worded[1] if worded else text)
     if match is None and (stars := STARS.match(text)) and not re.search("[0-9½¼¾]", text.partition("\n")[0]):
         full, empty = (len("".join(group.split())) for group in stars.groups())
-        if full + empty == 5 or (full < 5 and not empty):
+        if full <= levels and (full + empty == levels or (full < levels and not empty)):
             return "rated", float(full), ""
     if match is None:
         return "unrated", None, f"no number where the rating should be: {text[:40]!r}"
@@ -88,8 +99,8 @@ def score(raw: Any, *, not_applicable: bool) -> tuple[RatingStatus, float | None
     rest = "" if worded else text[match.end() :].partition("\n")[0]
     if OTHERWISE.search(rest) or (re.search("[0-9]", rest) and not PAUSE.match(rest)):
         return "unrated", None, f"more than a rating where it should be: {text[:40]!r}"
-    if percent or (scale and scale.lower() not in ("five", "5", "5.0")) or not 1 <= value <= 5:
-        return "unrated", None, f"not on the scale from 1 to 5: {text[:40]!r}"
+    if percent or (scale and not is_scale(scale, levels)) or not 1 <= value <= levels:
+        return "unrated", None, f"not on the scale from 1 to {levels}: {text[:40]!r}"
     return "rated", value, ""
 
 

@@ -1,4 +1,6 @@
-"""UltraFeedback (Cui et al. 2023, arXiv 2310.01377): a labeller rates responses for one aspect at a time, with reasons.
+"""UltraFeedback (Cui et al. 2023, arXiv 2310.01377): a labeller rates responses by one rubric at a time, with reasons.
+
+An aspect is a rubric that a recipe rates by: one of the six that come along, or one of its own.
 
 One literal rating:
 
@@ -14,8 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
-from feedback.aspects import ASPECTS
 from feedback.response_order import letter
+from feedback.rubrics import STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
 from feedback.types import Rating
 from tasks.columns.conversations import readable
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
@@ -38,7 +40,10 @@ TEXT_LABEL = re.compile(r"\btext[ _]*([0-9]{1,3})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One call to the labeller: an aspect, the number of the repeat, the responses in the order they are shown."""
+    """One call to the labeller: an aspect (its key), the number of the repeat, the responses in the order they are shown.
+
+    Where the instruction is judged, the order is WHOLE_ROW alone.
+    """
 
     aspect: str
     repeat: int
@@ -47,11 +52,13 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class UltraFeedback:
-    """Rates every response of a row, from 1 to 5, with a rationale."""
+    """Rates every response of a row by each aspect, with a rationale. Of `rubrics` are the aspects that don't come along."""
 
     title: ClassVar[str] = "UltraFeedback"
 
-    aspects: tuple[str, ...] = setting(("overall-rating",), "What to rate: " + ", ".join(ASPECTS) + ".")
+    aspects: tuple[str, ...] = setting(
+        ("overall-rating",), "What to rate: " + ", ".join(STANDARD_RUBRICS) + ", or rubrics of your own."
+    )
     together: bool = setting(True, "Show all responses of a row in one prompt, or rate them one by one.")
     repeats: int = setting(1, "Times that each question is asked; the spread tells how sure the labeller is.")
     types: bool = setting(
@@ -64,34 +71,48 @@ class UltraFeedback:
         "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document.",
         label="Show what is known",
     )
+    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.")
 
     def __post_init__(self) -> None:
         if not self.aspects:
             raise SettingsError("Rating needs at least one aspect.", setting="aspects")
-        for aspect in self.aspects:
-            if aspect not in ASPECTS:
-                raise SettingsError(f"There is no aspect '{aspect}'. Known: {', '.join(ASPECTS)}.", setting="aspects")
-        if len(set(self.aspects)) < len(self.aspects):
+        if len(set(self.keys)) < len(self.aspects):
             raise SettingsError(
                 "Rating names an aspect twice. Ask a question several times with repeats.", setting="aspects"
             )
         if not 1 <= self.repeats <= MOST_REPEATS:
             raise SettingsError(f"repeats must be from 1 to {MOST_REPEATS}.", setting="repeats")
 
+    @property
+    def known(self) -> Rubrics:
+        """All rubrics that can be rated by."""
+        return Rubrics.of(self.rubrics)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The aspects as ratings name them."""
+        return self.known.keys(self.aspects)
+
     def identity(self, labeller: str) -> str:
         """Names this judge with this labeller: rows that it has rated need no rating again."""
         parts: list[Any] = [labeller, PROMPT, list(self.aspects), self.together, self.repeats]
         parts += ["types"] if self.types else []
         parts += [] if self.use_reference else ["no reference"]
+        own = {
+            name: self.known[name].hash for name in self.aspects if self.known[name] is not STANDARD_RUBRICS.get(name)
+        }
+        parts += [own] if own else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def questions(self, row: Row) -> list[Question]:
         """Everything to ask about `row`. The order of responses comes from a hash of row, aspect and repeat."""
         indexes = range(len(row.responses))
         questions: list[Question] = []
-        for aspect in self.aspects:
+        for aspect, judges in ((key, self.known[key].judges) for key in self.keys):
             for repeat in range(self.repeats):
-                if self.together and len(indexes) > 1:
+                if judges == "instruction":
+                    questions.append(Question(aspect, repeat, (WHOLE_ROW,)))
+                elif judges == "response" and self.together and len(indexes) > 1:
                     order = sorted(indexes, key=lambda k: _hash(row.id, aspect, repeat, k))
                     questions.append(Question(aspect, repeat, tuple(order)))
                 else:
@@ -109,9 +130,9 @@ class UltraFeedback:
         try:
             answer = await model.chat([{"role": "user", "content": prompt}], draw=question.repeat, **options)
         except PromptTooLong as error:
-            return _too_long(row, question, model, str(error))
+            return self._too_long(row, question, model, str(error))
         except (CallFailed, CallRefused) as error:
-            return [_without_answer(row, question, index, model, "failed", str(error)) for index in question.order]
+            return [self._without_answer(row, question, index, model, "failed", str(error)) for index in question.order]
         ratings = self.ratings(row, question, answer, prompt, capabilities)
         if not any(_can_be_asked_again(rating, answer, capabilities) for rating in ratings):
             return ratings
@@ -135,35 +156,40 @@ class UltraFeedback:
 
     def asked(self, row: Row, question: Question, *, as_json: bool) -> str:
         """The labeller's prompt: rubric, what is known, what was said before, the responses in the question's order."""
-        aspect = ASPECTS[question.aspect]
-        return PROMPTS.render(
-            PROMPT,
-            name=question.aspect,
-            instruction=talk(row.messages),
-            reference=reference(row) if aspect.takes_reference and self.use_reference else "",
-            **{
-                **self._form(question, as_json=as_json),
-                "texts": [row.responses[index].text for index in question.order],
-            },
-        )
+        rubric = self.known[question.aspect]
+        judged: dict[str, Any] = {
+            "instruction": talk(row.messages),
+            "reference": reference(row) if rubric.reference and self.use_reference else "",
+        }
+        if rubric.judges == "response":
+            judged["texts"] = [row.responses[index].text for index in question.order]
+        elif rubric.judges == "conversation":
+            response = row.responses[question.order[0]].text
+            judged["conversation"] = talk((*row.messages, {"role": "assistant", "content": response}))
+        form = {"texts": question.order, **self._form(question, as_json=as_json)}
+        return PROMPTS.render(PROMPT, name=rubric.name, **{**form, **judged})
 
     def _form(self, question: Question, *, as_json: bool) -> dict[str, Any]:
         """What the part of the prompt that says how to answer needs."""
-        aspect = ASPECTS[question.aspect]
+        rubric = self.known[question.aspect]
         return {
-            "aspect": aspect,
+            "rubric": rubric,
             "texts": question.order,
-            "types": self.types and bool(aspect.types),
+            "types": self.types and bool(rubric.kinds),
             "as_json": as_json,
         }
 
     def _options(self, question: Question, capabilities: Capabilities) -> dict[str, Any]:
-        texts, aspect = len(question.order), ASPECTS[question.aspect]
-        types = len(aspect.types) if self.types else 0
+        texts, rubric = len(question.order), self.known[question.aspect]
+        types = len(rubric.kinds) if self.types else 0
         options: dict[str, Any] = {}
         if capabilities.json_schema:
             options["schema"] = schema(
-                texts, bounded=capabilities.string_bounds, not_applicable=bool(aspect.not_applicable), types=types
+                texts,
+                levels=rubric.scale,
+                bounded=capabilities.string_bounds,
+                not_applicable=bool(rubric.not_applicable),
+                types=types,
             )
         if capabilities.string_bounds:
             options["least_tokens"] = texts * (LONGEST_RATIONALE + SPACE_FOR_THE_REST) * (2 if types else 1)
@@ -180,12 +206,18 @@ class UltraFeedback:
             read,
         )
 
-        aspect = ASPECTS[question.aspect]
-        types = len(aspect.types) if self.types else 0
+        rubric = self.known[question.aspect]
+        types = len(rubric.kinds) if self.types else 0
         if reason := too_long(answer.text):
             entries = [Entry("unrated", note=f"the answer is {reason}")] * len(question.order)
         else:
-            entries = read(answer.text, len(question.order), not_applicable=bool(aspect.not_applicable), types=types)
+            entries = read(
+                answer.text,
+                len(question.order),
+                levels=rubric.scale,
+                not_applicable=bool(rubric.not_applicable),
+                types=types,
+            )
         weighed = at_ratings(answer, [entry.value for entry in entries])
         full = _fills_the_context(answer, capabilities)
         ratings: list[Rating] = []
@@ -217,9 +249,37 @@ class UltraFeedback:
                     lengths=tuple(len(response.text) for response in row.responses),
                     types=entry.types,
                     types_rationale=entry.types_rationale,
+                    levels=rubric.scale,
+                    rubric=rubric.hash,
+                    kinds=rubric.kinds,
                 )
             )
         return ratings
+
+    def _too_long(self, row: Row, question: Question, model: Model, why: str) -> list[Rating]:
+        """Unrated, with the response named that takes most of the room."""
+        note = why
+        if len(question.order) > 1:
+            longest = max(question.order, key=lambda index: len(row.responses[index].text))
+            number = len(row.responses[longest].text)
+            note += f" Response {letter(longest)} is the longest, with {number:,} characters; rated one at a time, the"
+            note += " others may fit."
+        return [self._without_answer(row, question, index, model, "unrated", note) for index in question.order]
+
+    def _without_answer(self, row: Row, question: Question, index: int, model: Model, status: Any, note: str) -> Rating:
+        return Rating(
+            response=index,
+            aspect=question.aspect,
+            repeat=question.repeat,
+            status=status,
+            note=note,
+            order=question.order,
+            model=model.name,
+            prompt=PROMPT,
+            lengths=tuple(len(response.text) for response in row.responses),
+            levels=self.known[question.aspect].scale,
+            rubric=self.known[question.aspect].hash,
+        )
 
 
 def _fills_the_context(answer: Completion, capabilities: Capabilities) -> bool:
@@ -240,16 +300,6 @@ def _better(first: Rating, second: Rating) -> Rating:
     return replace(second, asked=2)
 
 
-def _too_long(row: Row, question: Question, model: Model, why: str) -> list[Rating]:
-    """Unrated, with the response named that takes most of the room."""
-    longest = max(question.order, key=lambda index: len(row.responses[index].text))
-    note = why
-    if len(question.order) > 1:
-        number = len(row.responses[longest].text)
-        note += f" Response {letter(longest)} is the longest, with {number:,} characters; rated one at a time, the others may fit."
-    return [_without_answer(row, question, index, model, "unrated", note) for index in question.order]
-
-
 def _hash(*parts: object) -> bytes:
     return hashlib.sha256("|".join(map(str, parts)).encode()).digest()
 
@@ -266,13 +316,13 @@ def talk(messages: tuple[Message, ...]) -> str:
     return "\n\n".join(f"{message['role'].capitalize()}: {readable(message)}" for message in messages)
 
 
-def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0) -> dict[str, Any]:
+def schema(texts: int, *, bounded: bool, not_applicable: bool, types: int = 0, levels: int = 5) -> dict[str, Any]:
     """The JSON schema of the answer: exactly one part for each text. The rationale comes first: the rating follows from it.
 
     `types`: how many kinds there are to choose from, 0 where they are not asked for.
     """
     rationale: dict[str, Any] = {"type": "string", "maxLength": LONGEST_RATIONALE} if bounded else {"type": "string"}
-    scale: list[int | str] = [1, 2, 3, 4, 5]
+    scale: list[int | str] = list(range(1, levels + 1))
     rating: dict[str, Any] = {"enum": [*scale, "N/A"] if not_applicable else scale}
     part: dict[str, Any] = {"rationale": rationale, "rating": rating}
     if types:
@@ -288,20 +338,6 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _without_answer(row: Row, question: Question, index: int, model: Model, status: Any, note: str) -> Rating:
-    return Rating(
-        response=index,
-        aspect=question.aspect,
-        repeat=question.repeat,
-        status=status,
-        note=note,
-        order=question.order,
-        model=model.name,
-        prompt=PROMPT,
-        lengths=tuple(len(response.text) for response in row.responses),
-    )
 
 
 def at_ratings(answer: Completion, values: Sequence[float | None]) -> list[dict[str, float] | None]:

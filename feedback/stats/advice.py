@@ -6,7 +6,7 @@ A sentence says the figure, its 95 % interval and what it comes from. None is gi
 from collections.abc import Mapping
 
 from feedback.stats.agreement import DECISION, Agreement
-from feedback.stats.histograms import Scale
+from feedback.stats.histograms import Histogram
 from feedback.stats.length_bias import ByLength
 from feedback.stats.measures import Measure
 
@@ -85,15 +85,15 @@ def on_length(lengths: ByLength) -> str:
     )
 
 
-def on_scale(name: str, scale: Scale) -> str:
+def on_scale(name: str, scale: Histogram) -> str:
     """A sentence on what to do about an aspect under which nearly all responses get the same rating; "" for none."""
     if scale.n < LEAST_RATINGS:
         return ""
-    most = max(scale.five)
+    most = max(scale.counts)
     if most / scale.n < ONE_VALUE:
         return ""
     return (
-        f"{name.capitalize()} tells little apart: {most:,} of {scale.n:,} ratings are {scale.five.index(most) + 1}. Rate by "
+        f"{name.capitalize()} tells little apart: {most:,} of {scale.n:,} ratings are {scale.counts.index(most) + 1}. Rate by "
         "another aspect, or with a stronger labeller."
     )
 

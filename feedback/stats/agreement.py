@@ -14,9 +14,10 @@ from statistics import fmean
 from typing import Any
 
 from feedback.rating_origins import left_out
-from feedback.rating_summary import KEEP, kept, rounded
+from feedback.rating_summary import kept, rounded
 from feedback.reviewed_row import ReviewedRow
-from feedback.stats.measures import VALUES, Measure, alpha_between, difference, share, weighted_kappa
+from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics
+from feedback.stats.measures import Measure, alpha_between, difference, share, weighted_kappa
 from feedback.types import Verdict
 
 DECISIONS = ("approve", "reject", "unsure")
@@ -33,8 +34,9 @@ class Agreement:
 
     `labeller` has for each aspect that it rated: same decision, and where people rate it too, same rating, people minus labeller,
     weighted kappa. `reviewers` has alpha for the decision, then for each aspect that people rated. `spread` counts, for each
-    aspect, the responses by how far their highest and lowest rating by people lie apart, 0 to 4. `tables` has, for each aspect that
-    people and the labeller rated, how often people said 1 to 5 (a line each) where the labeller's rounded mean was 1 to 5.
+    aspect, the responses by how many levels their highest and lowest rating by people lie apart, from 0. `tables` has, for each
+    aspect that people and the labeller rated, how often people said each level (a line each) where the labeller's rounded mean was
+    each level (a column each). Aspects are named by the keys of rubrics.
 
     No measure counts the ratings that people only `accepted` as suggested. They are counted for each aspect; of `unknown`
     ones among them it is not known whether they were given or accepted.
@@ -80,11 +82,17 @@ def _plain(measure: Measure) -> dict[str, Any]:
 class _Compared:
     """People beside the labeller under one aspect. `pairs` has the reviews of each row: (a person's rating, the labeller's)."""
 
+    levels: int = STANDARD_LEVELS
     decisions: list[bool] = field(default_factory=list)
     pairs: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
-def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None, per_record: int = 1) -> Agreement:
+def agreement(
+    rows: Iterable[ReviewedRow],
+    aspects: Sequence[str] | None = None,
+    per_record: int = 1,
+    rubrics: Rubrics = STANDARD,
+) -> Agreement:
     """The measures of audit rows. Holds numbers only, not the rows.
 
     A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
@@ -111,9 +119,11 @@ def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None,
         responses[ALL_ASPECTS] += len(judged.row.responses)
         for aspect, opinions in labelled(judged).items():
             responses[aspect] += len(opinions)
-            _compare(compared[aspect], judged, people, aspect, opinions)
+            comparison = compared[aspect]
+            comparison.levels = judged.scale.levels if not aspect else rubrics.scale(aspect)
+            _compare(comparison, judged, people, aspect, opinions)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
-        for aspect, by_response in _rated(people).items():
+        for aspect, by_response in _rated(people, rubrics).items():
             units[f"rating {aspect}"].append(list(by_response.values()))
     named = {aspect for aspect in compared if aspect}
     if len(named) == 1:  # then its mean over all aspects is that one's
@@ -126,7 +136,7 @@ def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None,
     ratings = {aspect or "rating": values for aspect, values in each}
     is_judged_twice = per_record > 1
     between = [
-        alpha_between(name, values, VALUES, "ordinal", "response").within(
+        alpha_between(name, values, rubrics.scale(name), "ordinal", "response").within(
             responses[ALL_ASPECTS] * is_judged_twice, ONE_REVIEWER
         )
         for name, values in ratings.items()
@@ -146,9 +156,11 @@ def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None,
             for aspect, comparison in by_aspect
         },
         reviewers=[decisions.within(total * is_judged_twice, ONE_REVIEWER), *between],
-        spread={name: apart for name, values in ratings.items() if any(apart := _spread(values))},
+        spread={name: apart for name, values in ratings.items() if any(apart := _spread(values, rubrics.scale(name)))},
         tables={
-            aspect or ALL_ASPECTS: _crossed(comparison.pairs) for aspect, comparison in by_aspect if comparison.pairs
+            aspect or ALL_ASPECTS: _crossed(comparison.pairs, comparison.levels)
+            for aspect, comparison in by_aspect
+            if comparison.pairs
         },
         accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
         unknown={aspect or ALL_ASPECTS: number for aspect, number in sorted(unknown.items()) if number},
@@ -156,16 +168,23 @@ def agreement(rows: Iterable[ReviewedRow], aspects: Sequence[str] | None = None,
 
 
 def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
-    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects."""
+    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects, on the row's scale.
+
+    What was rated on another scale, under an earlier version of its rubric, is left out.
+    """
     ratings: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for rating in judged.ratings:
-        if rating.value is not None:
+        if rating.value is not None and rating.levels == judged.rubrics.scale(rating.aspect):
             ratings[rating.aspect][rating.response].append(rating.value)
     means = {
         aspect: {index: fmean(values) for index, values in responses.items()} for aspect, responses in ratings.items()
     }
-    responses = {index for opinions in means.values() for index in opinions}
-    overall = {index: fmean(o[index] for o in means.values() if index in o) for index in responses}
+    scale = judged.scale
+    responses = {index for opinions in means.values() for index in opinions if index != WHOLE_ROW}
+    overall = {
+        index: fmean(scale.of(o[index], judged.rubrics.scale(name)) for name, o in means.items() if index in o)
+        for index in responses
+    }
     return {**means, "": overall} if overall else {}
 
 
@@ -173,7 +192,8 @@ def _compare(
     comparison: _Compared, judged: ReviewedRow, people: Sequence[Verdict], aspect: str, opinions: Mapping[int, float]
 ) -> None:
     """Adds what people said of one row. The labeller's decision is the rating of its best response: it keeps what is good."""
-    keeps = kept(judged.row, judged.ratings, aspect) if aspect else rounded(max(opinions.values())) >= KEEP
+    of_all = max(opinions.values()) >= judged.scale.middle
+    keeps = kept(judged.row, judged.ratings, aspect, judged.rubrics) if aspect else of_all
     if keeps is not None:
         comparison.decisions += [
             keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")
@@ -182,31 +202,31 @@ def _compare(
         (value, opinions[index])
         for verdict in people
         for (named, index), value in verdict.own_ratings.items()
-        if named == aspect and index in opinions and 1 <= value <= VALUES
+        if named == aspect and index in opinions and 1 <= value <= comparison.levels
     ]
     if pairs:
         comparison.pairs.append(pairs)
 
 
-def _rated(people: Sequence[Verdict]) -> dict[str, dict[int, list[int]]]:
+def _rated(people: Sequence[Verdict], rubrics: Rubrics) -> dict[str, dict[int, list[int]]]:
     """{aspect: {index of a response: everybody's own rating, counted from 0}}."""
     ratings: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for verdict in people:
         for (aspect, index), value in verdict.own_ratings.items():
-            if 1 <= value <= VALUES:
+            if 1 <= value <= rubrics.scale(aspect):
                 ratings[aspect][index].append(value - 1)
     return {aspect: dict(by_response) for aspect, by_response in ratings.items()}
 
 
-def _spread(rows: Iterable[Iterable[Sequence[int]]]) -> list[int]:
+def _spread(rows: Iterable[Iterable[Sequence[int]]], levels: int) -> list[int]:
     apart = Counter(max(values) - min(values) for row in rows for values in row if len(values) > 1)
-    return [apart[distance] for distance in range(VALUES)]
+    return [apart[distance] for distance in range(levels)]
 
 
-def _crossed(rows: Iterable[Iterable[tuple[int, float]]]) -> list[list[int]]:
-    """Lines for people's 1 to 5, columns for the labeller's."""
+def _crossed(rows: Iterable[Iterable[tuple[int, float]]], levels: int) -> list[list[int]]:
+    """Lines for people's levels, columns for the labeller's."""
     met = Counter((value, rounded(mean)) for pairs in rows for value, mean in pairs)
-    return [[met[row, column] for column in range(1, VALUES + 1)] for row in range(1, VALUES + 1)]
+    return [[met[row, column] for column in range(1, levels + 1)] for row in range(1, levels + 1)]
 
 
 def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> list[Measure]:
@@ -220,6 +240,10 @@ def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> l
     of_ratings = [
         share("same rating", [value == rounded(mean) for value, mean in pairs], "rating"),
         difference("people minus labeller", [value - mean for value, mean in pairs]),
-        weighted_kappa("weighted kappa", [[(value, rounded(mean)) for value, mean in row] for row in comparison.pairs]),
+        weighted_kappa(
+            "weighted kappa",
+            [[(value, rounded(mean)) for value, mean in row] for row in comparison.pairs],
+            comparison.levels,
+        ),
     ]
     return [decision, *(measure.within(ratings, NOT_ASKED) for measure in of_ratings)]

@@ -1,32 +1,40 @@
 """Ratings counted: how many of each value, what they come to, how many there is no value of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from feedback.rating_summary import rounded
+from feedback.rubrics import STANDARD_LEVELS, on_five
 
-VALUES = 5
-Said = tuple[str, str, str, float | None, int]
-"""(aspect, model of the response, status, value, how many) as the store counts them."""
+K = TypeVar("K")
+
+Said = tuple[str, str, str, float | None, int, int]
+"""(aspect, model of the response, status, value, levels of its scale, how many) as the store counts them."""
 
 
 @dataclass
-class Scale:
-    """Ratings of one aspect, one model, or all.
+class Histogram:
+    """Ratings of one aspect, one model, or all, on one scale.
 
-    `five` counts them at the nearest of 1 to 5, halves upwards; `between` are those that were no whole numbers. The mean is
-    of the values as they were given.
+    `counts` has them at the nearest level, halves upwards, from 1 on; `between` are those that were no whole numbers. The mean
+    is of the values as they were given. Values of another scale are put onto this one, its ends on the ends.
     """
 
-    five: list[int] = field(default_factory=lambda: [0] * VALUES)
+    counts: list[int] = field(default_factory=lambda: [0] * STANDARD_LEVELS)
     total: float = 0.0
     between: int = 0
     not_applicable: int = 0
     unrated: int = 0
 
-    def add(self, status: str, value: float | None, n: int) -> None:
+    @property
+    def levels(self) -> int:
+        return len(self.counts)
+
+    def add(self, status: str, value: float | None, levels: int, n: int) -> None:
         if value is not None:
-            self.five[min(max(rounded(value), 1), VALUES) - 1] += n
+            value = value if levels == self.levels else on_five(value, levels)
+            self.counts[min(max(rounded(value), 1), self.levels) - 1] += n
             self.total += value * n
             self.between += 0 if float(value).is_integer() else n
         elif status == "not-applicable":
@@ -37,7 +45,7 @@ class Scale:
     @property
     def n(self) -> int:
         """How many have a value."""
-        return sum(self.five)
+        return sum(self.counts)
 
     @property
     def asked(self) -> int:
@@ -49,24 +57,37 @@ class Scale:
         return self.total / self.n if self.n else None
 
 
-def by_aspect(ratings: Iterable[Said]) -> dict[str, Scale]:
-    scales: dict[str, Scale] = {}
-    for aspect, _, status, value, n in ratings:
-        scales.setdefault(aspect, Scale()).add(status, value, n)
-    return scales
+def by_aspect(ratings: Iterable[Said]) -> dict[str, Histogram]:
+    """{aspect: its ratings}, on the scale of each; of one that was rated on several scales, on 1 to 5."""
+    return {aspect: _histogram(said) for aspect, said in _grouped(ratings, lambda said: said[0]).items()}
 
 
-def by_model(ratings: Iterable[Said]) -> dict[str, Scale]:
+def of_all(ratings: Iterable[Said]) -> Histogram:
+    """All of them together: on their scale where they share one, else on 1 to 5."""
+    return _histogram([*ratings])
+
+
+def by_model(ratings: Iterable[Said]) -> dict[str, Histogram]:
     """All aspects together, the model with the most ratings first."""
-    scales: dict[str, Scale] = {}
-    for _, model, status, value, n in ratings:
-        scales.setdefault(model, Scale()).add(status, value, n)
-    return dict(sorted(scales.items(), key=lambda item: (-item[1].asked, item[0])))
+    models = {model: _histogram(said) for model, said in _grouped(ratings, lambda said: said[1]).items()}
+    return dict(sorted(models.items(), key=lambda item: (-item[1].asked, item[0])))
 
 
-def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Scale]:
+def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Histogram]:
     """{(model, aspect): its ratings}."""
-    scales: dict[tuple[str, str], Scale] = {}
-    for aspect, model, status, value, n in ratings:
-        scales.setdefault((model, aspect), Scale()).add(status, value, n)
-    return scales
+    return {key: _histogram(said) for key, said in _grouped(ratings, lambda said: (said[1], said[0])).items()}
+
+
+def _grouped(ratings: Iterable[Said], key: Callable[[Said], K]) -> dict[K, list[Said]]:
+    groups: dict[K, list[Said]] = {}
+    for said in ratings:
+        groups.setdefault(key(said), []).append(said)
+    return groups
+
+
+def _histogram(ratings: Sequence[Said]) -> Histogram:
+    scales = {levels for _, _, _, _, levels, _ in ratings}
+    histogram = Histogram([0] * (scales.pop() if len(scales) == 1 else STANDARD_LEVELS))
+    for _, _, status, value, levels, n in ratings:
+        histogram.add(status, value, levels, n)
+    return histogram

@@ -49,6 +49,7 @@ class ByLength:
     n: int = 0
     bands: Sequence[Band] = ()
     correlation: float | None = None
+    levels: int = 5
 
     @property
     def words(self) -> str:
@@ -68,17 +69,17 @@ class ByLength:
         return f"Longer responses are rated {how} {which}."
 
 
-def by_length(counts: Counts, edges: Sequence[int]) -> ByLength:
-    """The counts in bands that end at `edges`, and the correlation over all of them."""
+def by_length(counts: Counts, edges: Sequence[int], levels: int = 5) -> ByLength:
+    """The counts in bands that end at `edges`, and the correlation over all of them; ratings are on so many levels."""
     bands, first = [], 0
     for last in (*edges, None):
         inside = {
             (size, value): n for (size, value), n in counts.items() if size >= first and (last is None or size <= last)
         }
         if inside:
-            bands.append(_band(first, last, inside))
+            bands.append(_band(first, last, inside, levels))
         first = 0 if last is None else last + 1
-    return ByLength(sum(counts.values()), bands, spearman(counts))
+    return ByLength(sum(counts.values()), bands, spearman(counts), levels)
 
 
 def edges_of(sizes: Mapping[int, int]) -> list[int]:
@@ -117,7 +118,7 @@ def _with_enough(edges: Sequence[int], sizes: Sequence[tuple[int, int]]) -> list
     return kept
 
 
-def _band(first: int, last: int | None, inside: Counts) -> Band:
+def _band(first: int, last: int | None, inside: Counts, levels: int) -> Band:
     n = sum(inside.values())
     mean = sum(value * many for (_, value), many in inside.items()) / n
     squares = sum((value - mean) ** 2 * many for (_, value), many in inside.items())
@@ -126,7 +127,7 @@ def _band(first: int, last: int | None, inside: Counts) -> Band:
     from scipy.stats import t
 
     half = float(t.ppf((1 + SURE) / 2, n - 1)) * math.sqrt(squares / (n - 1) / n)
-    return Band(first, last, n, mean, max(1.0, mean - half), min(5.0, mean + half))
+    return Band(first, last, n, mean, max(1.0, mean - half), min(float(levels), mean + half))
 
 
 def spearman(counts: Counts) -> float | None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     """Square counts, with any number of leading axes: one table, or thousands that were drawn again."""
 
 Level = Literal["nominal", "ordinal", "interval"]
-VALUES = 5
 LEAST = {"share": 20, "difference": 30, "kappa": 50, "alpha": 20}
 """Fewer reviews or ratings (for alpha: rows or responses that two people judged) say too little for a number."""
 DRAWS = 2000
@@ -102,14 +101,14 @@ def difference(name: str, differences: Sequence[float]) -> Measure:
     return _filled(measure, mean, (mean - half, mean + half))
 
 
-def weighted_kappa(name: str, rows: Sequence[Sequence[tuple[int, int]]]) -> Measure:
-    """Cohen's kappa with quadratic weights (Cohen 1968, doi:10.1037/h0026256) of the pairs, 1 to 5, in each row."""
+def weighted_kappa(name: str, rows: Sequence[Sequence[tuple[int, int]]], levels: int = 5) -> Measure:
+    """Cohen's kappa with quadratic weights (Cohen 1968, doi:10.1037/h0026256) of the pairs, 1 to `levels`, in each row."""
     measure = Measure(name, "coefficient", sum(map(len, rows)), LEAST["kappa"], of="rating")
     if measure.missing:
         return measure
     import numpy as np
 
-    tables = np.zeros((len(rows), VALUES, VALUES))
+    tables = np.zeros((len(rows), levels, levels))
     for table, pairs in zip(tables, rows, strict=True):
         for first, second in pairs:
             table[first - 1, second - 1] += 1

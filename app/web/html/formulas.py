@@ -11,6 +11,10 @@ from collections import Counter
 from functools import cache
 from xml.etree.ElementTree import Element
 
+from markupsafe import Markup
+
+from app.web.html.markup import joined, markup
+
 LONGEST = 2_000
 """Characters of a formula up to which it is drawn."""
 DEEPEST = 40
@@ -28,23 +32,25 @@ NAMES = re.compile(r"\\begin\{array\}\{[^{}]{0,40}\}|\\(?:begin|end)\{[^{}]{0,40
 """Commands and what they open and close: words of the language, none of the formula."""
 
 
-def drawn(source: str, *, is_block: bool = False) -> str:
+def drawn(source: str, *, is_block: bool = False) -> Markup:
     """The formula as MathML with its source in it; "" where that would not show all of it."""
     from latex2mathml.converter import convert_to_element
 
     if len(source) > LONGEST or source.count("{") > LONGEST // 10:
-        return ""
+        return Markup()
     try:
         tree = convert_to_element(source, display="block" if is_block else "inline")
-        body = "".join(_written(child) for child in tree)
+        body = joined(_written(child) for child in tree)
     except _problems():
-        return ""
-    if not body or not _shows_all(source, html.unescape(re.sub(r"<[^<>]*>", "", body))):
-        return ""
-    display = ' display="block"' if is_block else ""
-    return (
-        f"<math{display}><semantics><mrow>{body}</mrow>"
-        f'<annotation encoding="{SOURCE}">{html.escape(source)}</annotation></semantics></math>'
+        return Markup()
+    if not body or not _shows_all(source, html.unescape(re.sub(r"<[^<>]*>", "", str(body)))):
+        return Markup()
+    return markup(
+        '<math{}><semantics><mrow>{}</mrow><annotation encoding="{}">{}</annotation></semantics></math>',
+        Markup(' display="block"') if is_block else "",
+        body,
+        SOURCE,
+        source,
     )
 
 
@@ -57,16 +63,13 @@ def _problems() -> tuple[type[Exception], ...]:
     return (*own, LookupError, ValueError, TypeError, AttributeError, RecursionError)
 
 
-def _written(element: Element, depth: int = 0) -> str:
+def _written(element: Element, depth: int = 0) -> Markup:
     """An element of ours. Raises ValueError for one that draws nothing, or that is too deep."""
     if element.tag not in ELEMENTS or depth > DEEPEST:
         raise ValueError(element.tag)
-    attributes = "".join(
-        f' {name}="{html.escape(value)}"' for name, value in element.attrib.items() if name in ATTRIBUTES
-    )
-    text = html.escape(html.unescape(element.text or ""))
-    inside = "".join(_written(child, depth + 1) for child in element)
-    return f"<{element.tag}{attributes}>{text}{inside}</{element.tag}>"
+    attributes = joined(markup(' {}="{}"', name, value) for name, value in element.attrib.items() if name in ATTRIBUTES)
+    inside = joined(_written(child, depth + 1) for child in element)
+    return markup("<{0}{1}>{2}{3}</{0}>", element.tag, attributes, html.unescape(element.text or ""), inside)
 
 
 def _shows_all(source: str, shown: str) -> bool:

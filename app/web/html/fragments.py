@@ -1,74 +1,77 @@
-"""Small pieces of HTML that the pages are made of. Whatever a model, a file or a person wrote goes through `t`."""
+"""Small pieces of HTML that the pages are made of. What is typed `Markup` is HTML; any other text is shown as it is."""
 
-import html
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from markupsafe import Markup
+
 from app import docs
 from app.web.html import markdown
+from app.web.html.markup import joined, markup
 
-BOWL = (
+BOWL = Markup(
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 8.5c0-2 3.6-3.5 8-3.5s8 1.5 8 3.5c0 1.3-1.5 2.1-2.4 3.2-.8 1-.6 2.2-1'
     ' 3.6-.6 2.2-2.3 3.7-4.6 3.7s-4-1.5-4.6-3.7c-.4-1.4-.2-2.6-1-3.6C5.5 10.600 4 9.800 4 8.5Z"/>'
     '<path class="lip" d="M6.500 8.500c0 .9 2.500 1.600 5.500 1.600s5.500-.7 5.500-1.600"/></svg>'
 )
 
 
-def t(text: object) -> str:
-    """Any text as HTML that shows exactly that text."""
-    return html.escape(str(text), quote=True)
+def attrs(**data: object) -> Markup:
+    return joined((markup('data-{}="{}"', name, value) for name, value in data.items()), " ")
 
 
-def attrs(**data: object) -> str:
-    return " ".join(f'data-{name}="{t(value)}"' for name, value in data.items())
-
-
-def button(label: str, kind: str = "", **data: object) -> str:
+def button(label: str, kind: str = "", **data: object) -> Markup:
     """A quiet button; `data` reaches the page's handler."""
-    return f'<button type="button" class="{kind}" {attrs(**data)}>{t(label)}</button>'
+    return markup('<button type="button" class="{}" {}>{}</button>', kind, attrs(**data), label)
 
 
-def link(label: str, address: str) -> str:
+def link(label: str, address: str) -> Markup:
     """A link that opens beside the app."""
-    sign = '<span aria-hidden="true"> ↗</span>'
-    return f'<a class="out" href="{t(address)}" target="_blank" rel="noopener noreferrer">{t(label)}{sign}</a>'
+    sign = Markup('<span aria-hidden="true"> ↗</span>')
+    return markup('<a class="out" href="{}" target="_blank" rel="noopener noreferrer">{}{}</a>', address, label, sign)
 
 
-def pill(word: str, tone: str = "plain") -> str:
-    return f'<span class="pill {tone}">{t(word)}</span>'
+def pill(word: str, tone: str = "plain") -> Markup:
+    return markup('<span class="pill {}">{}</span>', tone, word)
 
 
-def page_head(title: str, line: str) -> str:
+def page_head(title: str, line: str) -> Markup:
     """A page's title, the way to its document, and what the page is about."""
     topic = docs.PAGES[title.lower()]
-    how = (
-        f'<button type="button" class="how-it-works" aria-haspopup="dialog" data-help="{topic}">How this works</button>'
+    how = markup(
+        '<button type="button" class="how-it-works" aria-haspopup="dialog" data-help="{}">How this works</button>',
+        topic,
     )
-    return f'<div class="page-head"><div><h1>{t(title)}</h1>{how}</div><p>{t(line)}</p></div>'
+    return markup('<div class="page-head"><div><h1>{}</h1>{}</div><p>{}</p></div>', title, how, line)
 
 
-def _to_document(topic: str, *, is_shown: bool) -> str:
-    current = ' aria-current="page"' if is_shown else ""
-    return f'<li><a href="#{topic}" data-doc="{topic}" data-at=""{current}>{t(docs.title(topic))}</a></li>'
+def _to_document(topic: str, *, is_shown: bool) -> Markup:
+    current = Markup(' aria-current="page"') if is_shown else Markup()
+    return markup('<li><a href="#{}" data-doc="{}" data-at=""{}>{}</a></li>', topic, topic, current, docs.title(topic))
 
 
-def help_panel(topic: str) -> str:
+def help_panel(topic: str) -> Markup:
     """What the help shows of a topic: its document, and the way to the others. Raises DocumentationError."""
     title, body = docs.title(topic), markdown.document(docs.text(topic), topic)
-    others = "".join(_to_document(name, is_shown=name == topic) for name in docs.TOPICS)
-    return (
-        f'<div class="drawer-head edged"><div><h2 id="help-title" tabindex="-1">{t(title)}</h2></div>'
+    others = joined(_to_document(name, is_shown=name == topic) for name in docs.TOPICS)
+    return markup(
+        '<div class="drawer-head edged"><div><h2 id="help-title" tabindex="-1">{}</h2></div>'
         '<button type="button" data-close>Close</button></div>'
-        f'<details class="documents"><summary>All documents</summary><ul>{others}</ul></details>{body}'
+        '<details class="documents"><summary>All documents</summary><ul>{}</ul></details>{}',
+        title,
+        others,
+        body,
     )
 
 
-def card_head(title: str, line: str, side: str = "") -> str:
-    return f'<div class="card-head"><div><h2>{t(title)}</h2><p>{t(line)}</p></div>{side}</div>'
+def card_head(title: str, line: str, side: Markup = Markup()) -> Markup:
+    return markup('<div class="card-head"><div><h2>{}</h2><p>{}</p></div>{}</div>', title, line, side)
 
 
-def panel(title: str, line: str, body: str) -> str:
-    return f'<section class="panel"><div class="panel-head"><h2>{t(title)}</h2><p>{t(line)}</p></div>{body}</section>'
+def panel(title: str, line: str, body: Markup) -> Markup:
+    return markup(
+        '<section class="panel"><div class="panel-head"><h2>{}</h2><p>{}</p></div>{}</section>', title, line, body
+    )
 
 
 def sentence(text: str) -> str:
@@ -76,90 +79,116 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def problem(sentence: str, press: str = "") -> str:
-    """What is wrong and what to do, where it is wrong; nothing for nothing. `press` is HTML: what leads to where it is mended."""
-    return f'<p class="field-error" role="alert">{t(sentence)} {press}</p>'.replace(" </p>", "</p>") if sentence else ""
+def problem(sentence: str, press: Markup = Markup()) -> Markup:
+    """What is wrong and what to do, where it is wrong; nothing for nothing. `press` leads to where it is mended."""
+    more = markup(" {}", press) if press else press
+    return markup('<p class="field-error" role="alert">{}{}</p>', sentence, more) if sentence else Markup()
 
 
-def note(sentence: str) -> str:
+def note(sentence: str) -> Markup:
     """A sentence in the second line's voice."""
-    return f'<p class="note">{t(sentence)}</p>'
+    return markup('<p class="note">{}</p>', sentence)
 
 
-def notice(sentence: str, tone: str = "info", press: str = "") -> str:
-    """`press` is HTML: a button that leads on."""
-    more = f" {press}" if press else ""
-    return f'<p class="notice {tone}" role="status">{t(sentence)}{more}</p>' if sentence else ""
+def notice(sentence: str, tone: str = "info", press: Markup = Markup()) -> Markup:
+    """`press` is a button that leads on."""
+    more = markup(" {}", press) if press else press
+    return markup('<p class="notice {}" role="status">{}{}</p>', tone, sentence, more) if sentence else Markup()
 
 
-def facts(cells: Iterable[tuple[object, str]], label: str) -> str:
+def facts(cells: Iterable[tuple[object, str]], label: str) -> Markup:
     """Numbers with a word under each."""
-    inner = "".join(f'<div><b>{t(value)}</b><span title="{t(word)}">{t(word)}</span></div>' for value, word in cells)
-    return f'<div class="facts-row" role="group" aria-label="{t(label)}">{inner}</div>'
+    inner = joined(markup('<div><b>{}</b><span title="{}">{}</span></div>', value, word, word) for value, word in cells)
+    return markup('<div class="facts-row" role="group" aria-label="{}">{}</div>', label, inner)
 
 
-def prose(text: str, *, raw: bool = False) -> str:
+def prose(text: str, *, raw: bool = False) -> Markup:
     """A text of a model or a person as it reads, or as it is; where it is too long for its place, with a way to all of it."""
     body = markdown.plain(text) if raw else markdown.rendered(text)
-    return f'<div class="clip">{body}<button type="button" class="all" aria-expanded="false">All of it</button></div>'
+    return markup(
+        '<div class="clip">{}<button type="button" class="all" aria-expanded="false">All of it</button></div>', body
+    )
 
 
-def bubble(role: str, text: str, note: str = "", extra: str = "", *, raw: bool = False) -> str:
-    side = f'<span class="note">{t(note)}</span>' if note else ""
-    who = f'<div class="who">{t(role)}{side}</div>'
-    return f'<div class="bubble {t(role)}">{who}{extra}{prose(text, raw=raw)}</div>'
+def bubble(role: str, text: str, note: str = "", extra: Markup = Markup(), *, raw: bool = False) -> Markup:
+    side = markup('<span class="note">{}</span>', note) if note else Markup()
+    who = markup('<div class="who">{}{}</div>', role, side)
+    return markup('<div class="bubble {}">{}{}{}</div>', role, who, extra, prose(text, raw=raw))
 
 
-def fold(title: str, body: str, note: str = "", kind: str = "") -> str:
-    """A closed part with a title. `body` is HTML."""
-    side = f'<span class="note">{t(note)}</span>' if note else ""
-    return f'<details class="fold {kind}"><summary>{t(title)}{side}</summary><div class="text">{body}</div></details>'
+def fold(title: str, body: Markup, note: str = "", kind: str = "") -> Markup:
+    """A closed part with a title."""
+    side = markup('<span class="note">{}</span>', note) if note else Markup()
+    return markup(
+        '<details class="fold {}"><summary>{}{}</summary><div class="text">{}</div></details>', kind, title, side, body
+    )
 
 
-def empty(title: str, line: str, hint: str = "", press: str = "") -> str:
-    """What stands where there is nothing yet: what is missing and what to press; `press` is HTML."""
-    return f'<div class="empty">{BOWL}<h2>{t(title)}</h2><p>{t(line)}</p><p class="note">{t(hint)}</p>{press}</div>'
+def empty(title: str, line: str, hint: str = "", press: Markup = Markup()) -> Markup:
+    """What stands where there is nothing yet: what is missing and what to press."""
+    return markup(
+        '<div class="empty">{bowl}<h2>{title}</h2><p>{line}</p><p class="note">{hint}</p>{press}</div>',
+        bowl=BOWL,
+        title=title,
+        line=line,
+        hint=hint,
+        press=press,
+    )
 
 
-def track(done: int, total: int | None, label: str, failed: int = 0) -> str:
+def track(done: int, total: int | None, label: str, failed: int = 0) -> Markup:
     """A bar for what is done, striped for what failed."""
     whole = max(total or done, 1)
-    parts = f'<i style="--f:{min(done / whole, 1):.3f}"></i>' + (
-        f'<i class="fail" style="--f:{min(failed / whole, 1):.3f}"></i>' if failed else ""
+    parts = markup('<i style="--f:{:.3f}"></i>', min(done / whole, 1)) + (
+        markup('<i class="fail" style="--f:{:.3f}"></i>', min(failed / whole, 1)) if failed else Markup()
     )
-    return (
-        f'<div class="track" role="progressbar" aria-valuemin="0" aria-valuemax="{whole}" aria-valuenow="{min(done, whole)}"'
-        f' aria-label="{t(label)}">{parts}</div>'
+    return markup(
+        '<div class="track" role="progressbar" aria-valuemin="0" aria-valuemax="{}" aria-valuenow="{}"'
+        ' aria-label="{}">{}</div>',
+        whole,
+        min(done, whole),
+        label,
+        parts,
     )
 
 
-def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[int], str] | None = None) -> str:
-    """A histogram of ratings 1 to 5. With `leads`, which gives a rating's attributes, each bar is a button."""
+def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[int], Markup] | None = None) -> Markup:
+    """A histogram of ratings by level. With `leads`, which gives a rating's attributes, each bar is a button."""
     top = max(counts) or 1
-    axis = "".join(f"<s>{value}</s>" for value in range(1, 6))
+    axis = joined(markup("<s>{}</s>", value) for value in range(1, len(counts) + 1))
     if leads is None:
-        columns = "".join(f'<i style="--h:{count / top:.3f}"><u>{count:,}</u></i>' for count in counts)
+        columns = joined(markup('<i style="--h:{:.3f}"><u>{:,}</u></i>', count / top, count) for count in counts)
         description = ", ".join(f"{count} rated {value}" for value, count in enumerate(counts, 1))
-        kind = f'role="img" aria-label="{t(label)}: {t(description)}"'
+        kind = markup('role="img" aria-label="{}: {}"', label, description)
     else:
-        columns = "".join(
-            f'<button type="button" style="--h:{count / top:.3f}" {leads(value)}><u>{count:,}<span class="sr"> rated {value}, show '
-            "the rows</span></u></button>"
+        columns = joined(
+            markup(
+                '<button type="button" style="--h:{:.3f}" {}><u>{:,}<span class="sr"> rated {}, show '
+                "the rows</span></u></button>",
+                count / top,
+                leads(value),
+                count,
+                value,
+            )
             if count
-            else f'<i style="--h:0"><u>0<span class="sr"> rated {value}</span></u></i>'
+            else markup('<i style="--h:0"><u>0<span class="sr"> rated {}</span></u></i>', value)
             for value, count in enumerate(counts, 1)
         )
-        kind = f'role="group" aria-label="{t(label)}"'
-    return (
-        f'<div class="bars" {kind} style="--bars:{height}px">'
-        f'<div class="plot">{columns}</div><div class="axis" aria-hidden="true">{axis}</div></div>'
+        kind = markup('role="group" aria-label="{}"', label)
+    return markup(
+        '<div class="bars" {} style="--bars:{}px">'
+        '<div class="plot">{}</div><div class="axis" aria-hidden="true">{}</div></div>',
+        kind,
+        height,
+        columns,
+        axis,
     )
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    top = "".join(f"<th>{t(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{t(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="nums"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
+    top = joined(markup("<th>{}</th>", name) for name in head)
+    body = joined(markup("<tr>{}</tr>", joined(markup("<td>{}</td>", cell) for cell in row)) for row in rows)
+    return markup('<table class="nums"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', top, body)
 
 
 def tone(rating: float | None) -> str:

@@ -7,11 +7,14 @@ what is rendered has the letters and digits of its text, each of them in its ord
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from app.web.html.formulas import SOURCE, drawn
+from app.web.html.markup import markup
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -35,29 +38,35 @@ INLINE = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
 BLOCK = {"$$": "$$", "\\[": "\\]"}
 
 
-def plain(text: str) -> str:
+def plain(text: str) -> Markup:
     """The text as it is, with its direction."""
-    return f'<div class="text" dir="auto">{html.escape(text)}</div>'
+    return markup('<div class="text" dir="auto">{}</div>', text)
 
 
 @lru_cache(512)
-def rendered(text: str) -> str:
+def rendered(text: str) -> Markup:
     """The text as HTML; as it is where it is too long, or where rendering would lose something of it."""
     if len(text) > LONGEST:
         return plain(text)
     body = _parser().render(text)
     if len(_sources(body)) > MOST_TIMES * (len(text) + 100) or _letters(_text_of(body)) != _letters(text):
         return plain(text)
-    return f'<div class="text rendered" dir="auto">{body}</div>'
+    return markup('<div class="text rendered" dir="auto">{}</div>', _of_parser(body))
 
 
-def document(text: str, topic: str) -> str:
+def document(text: str, topic: str) -> Markup:
     """A document of ours as HTML, without its title: other than in `rendered`, it has headings that links can lead to, and links.
 
     Links to other documents and within this one have the document as `data-doc` and the heading's id as `data-at`; those to
     https addresses open beside the app; others are words.
     """
-    return f'<div class="text rendered">{_parser(is_ours=True).render(text, {"topic": topic})}</div>'
+    body = _parser(is_ours=True).render(text, {"topic": topic})
+    return markup('<div class="text rendered">{}</div>', _of_parser(body))
+
+
+def _of_parser(body: str) -> Markup:
+    """What the parser rendered: it knows no HTML in a text, its own rules escape what they show, and so do those below."""
+    return Markup(body)
 
 
 def _text_of(body: str) -> str:
@@ -97,7 +106,7 @@ def _parser(*, is_ours: bool = False) -> "MarkdownIt":
         "fence", "formula", _formula_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
     for name, rule in (RULES | OUR_RULES if is_ours else RULES).items():
-        parser.add_render_rule(name, rule)
+        parser.add_render_rule(name, _as_text(rule))
     return parser
 
 
@@ -159,74 +168,81 @@ def _formula_block(state: "StateBlock", first: int, last: int, silent: bool) -> 
 # -- how tokens look
 
 
-def _opens(tag: str, kind: str = "") -> Any:
-    return lambda self, tokens, at, options, env: (
-        f"<{tag}{kind and f' class={chr(34)}{kind}{chr(34)}'}{_direction(tokens[at])}>"
-    )
+def _as_text(rule: Callable[..., Markup]) -> Any:
+    """The rule for the parser, which adds up what rules return: `Markup` would escape what the others return."""
+    return lambda self, tokens, at, options, env: str(rule(self, tokens, at, options, env))
 
 
-def _direction(token: "Token") -> str:
+def _opens(tag: str) -> Any:
+    return lambda self, tokens, at, options, env: markup("<{}{}>", tag, _direction(tokens[at]))
+
+
+def _direction(token: "Token") -> Markup:
     """Each part of a text has its own direction; what is in a part has that of the part."""
-    return ' dir="auto"' if token.level == 0 else ""
+    return Markup(' dir="auto"') if token.level == 0 else Markup()
 
 
-def _heading(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    return f'<p class="heading {tokens[at].tag}"{_direction(tokens[at])}>'
+def _heading(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
+    return markup('<p class="heading {}"{}>', tokens[at].tag, _direction(tokens[at]))
 
 
-def _item(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    return f'<li value="{tokens[at].info}">' if tokens[at].info else "<li>"
+def _item(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
+    return markup('<li value="{}">', tokens[at].info) if tokens[at].info else Markup("<li>")
 
 
-def _code(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _code(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     token = tokens[at]
-    language = f'<span class="language">{html.escape(token.info.strip())}</span>' if token.info.strip() else ""
-    return f'{language}<pre class="sideways" dir="ltr"><code>{html.escape(token.content)}</code></pre>'
+    name = token.info.strip()
+    language = markup('<span class="language">{}</span>', name) if name else Markup()
+    return markup('{}<pre class="sideways" dir="ltr"><code>{}</code></pre>', language, token.content)
 
 
-def _link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    env.setdefault("links", []).append("" if tokens[at].markup == "autolink" else _target(tokens[at], "href"))
-    return '<span class="link">'
+def _link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
+    is_shown = tokens[at].markup == "autolink"
+    env.setdefault("links", []).append(Markup() if is_shown else _target(tokens[at], "href"))
+    return Markup('<span class="link">')
 
 
-def _link_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    return f"</span>{env['links'].pop()}"
+def _link_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
+    return markup("</span>{}", env["links"].pop())
 
 
-def _image(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
-    alt = self.render(tokens[at].children or [], options, env)
-    return f'<span class="link image">{alt}</span>{_target(tokens[at], "src")}'
+def _image(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
+    alt = _of_parser(self.render(tokens[at].children or [], options, env))
+    return markup('<span class="link image">{}</span>{}', alt, _target(tokens[at], "src"))
 
 
-def _target(token: "Token", name: str) -> str:
+def _target(token: "Token", name: str) -> Markup:
     address, title = (str(token.attrGet(part) or "") for part in (name, "title"))
     shown = " ".join(filter(None, [address, title and f"“{title}”"]))
-    return f' <span class="target" dir="ltr">({html.escape(shown)})</span>' if shown else ""
+    return markup(' <span class="target" dir="ltr">({})</span>', shown) if shown else Markup()
 
 
-def _cell(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _cell(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     style = str(tokens[at].attrGet("style") or "")
     side = style.removeprefix("text-align:") if style in ("text-align:right", "text-align:center") else ""
-    return f'<{tokens[at].tag} dir="auto"{side and f" class={chr(34)}{side}{chr(34)}"}>'
+    kind = markup(' class="{}"', side) if side else Markup()
+    return markup('<{} dir="auto"{}>', tokens[at].tag, kind)
 
 
-def _formula_drawn(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _formula_drawn(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     source, is_block = tokens[at].content, tokens[at].type == "formula_block"
     env["formulas"] = env.get("formulas", 0) + 1
-    shown = drawn(source, is_block=is_block) if env["formulas"] <= MOST_FORMULAS else ""
+    shown = drawn(source, is_block=is_block) if env["formulas"] <= MOST_FORMULAS else Markup()
     if shown:
-        return f'<div class="formula sideways" dir="ltr">{shown}</div>' if is_block else shown
-    tag, kind = ("pre", "formula sideways") if is_block else ("code", "formula")
-    return f'<{tag} class="{kind}" dir="ltr">{html.escape(source)}</{tag}>'
+        return markup('<div class="formula sideways" dir="ltr">{}</div>', shown) if is_block else shown
+    if is_block:
+        return markup('<pre class="formula sideways" dir="ltr">{}</pre>', source)
+    return markup('<code class="formula" dir="ltr">{}</code>', source)
 
 
 RULES: dict[str, Any] = {
     "paragraph_open": lambda self, tokens, at, options, env: (
-        "" if tokens[at].hidden else f"<p{_direction(tokens[at])}>"
+        Markup() if tokens[at].hidden else markup("<p{}>", _direction(tokens[at]))
     ),
-    "paragraph_close": lambda self, tokens, at, options, env: "\n" if tokens[at].hidden else "</p>\n",
+    "paragraph_close": lambda self, tokens, at, options, env: Markup("\n") if tokens[at].hidden else Markup("</p>\n"),
     "heading_open": _heading,
-    "heading_close": lambda self, tokens, at, options, env: "</p>\n",
+    "heading_close": lambda self, tokens, at, options, env: Markup("</p>\n"),
     "blockquote_open": _opens("blockquote"),
     "bullet_list_open": _opens("ul"),
     "ordered_list_open": _opens("ol"),
@@ -238,8 +254,10 @@ RULES: dict[str, Any] = {
     "link_open": _link,
     "link_close": _link_ends,
     "image": _image,
-    "table_open": lambda self, tokens, at, options, env: f'<div class="sideways"{_direction(tokens[at])}><table>',
-    "table_close": lambda self, tokens, at, options, env: "</table></div>\n",
+    "table_open": lambda self, tokens, at, options, env: markup(
+        '<div class="sideways"{}><table>', _direction(tokens[at])
+    ),
+    "table_close": lambda self, tokens, at, options, env: Markup("</table></div>\n"),
     "th_open": _cell,
     "td_open": _cell,
 }
@@ -253,30 +271,30 @@ def anchor(heading: str) -> str:
     return NOT_IN_IDS.sub("", heading.lower()).replace(" ", "-")
 
 
-def _our_heading(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _our_heading(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     level = int(tokens[at].tag[1])
     if level == 1:  # the title stands over the document already
-        return "<div hidden>"
-    return f'<h{level + 1} id="{anchor(tokens[at + 1].content)}" tabindex="-1">'
+        return Markup("<div hidden>")
+    return markup('<h{} id="{}" tabindex="-1">', level + 1, anchor(tokens[at + 1].content))
 
 
-def _our_heading_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _our_heading_ends(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     level = int(tokens[at].tag[1])
-    return "</div>\n" if level == 1 else f"</h{level + 1}>\n"
+    return Markup("</div>\n") if level == 1 else markup("</h{}>\n", level + 1)
 
 
-def _our_link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
+def _our_link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     address = str(tokens[at].attrGet("href") or "")
     links = env.setdefault("links", [])
     if found := TO_DOCUMENT.fullmatch(address):
-        links.append("</a>")
-        topic, heading = html.escape(found[1] or env["topic"]), html.escape(found[2] or "")
-        return f'<a href="#{topic}" data-doc="{topic}" data-at="{heading}">'
+        links.append(Markup("</a>"))
+        topic, heading = found[1] or env["topic"], found[2] or ""
+        return markup('<a href="#{}" data-doc="{}" data-at="{}">', topic, topic, heading)
     if address.startswith("https://"):
-        links.append('<span aria-hidden="true"> ↗</span></a>')
-        return f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">'
-    links.append("</span>")
-    return "<span>"
+        links.append(Markup('<span aria-hidden="true"> ↗</span></a>'))
+        return markup('<a href="{}" target="_blank" rel="noopener noreferrer">', address)
+    links.append(Markup("</span>"))
+    return Markup("<span>")
 
 
 NOT_IN_IDS = re.compile(r"[^\w -]")

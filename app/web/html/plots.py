@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from app.store.runs import Run
 from app.web import stats_tables
 from app.web.html import fragments
-from app.web.html.fragments import attrs, count, t
-from feedback.stats.histograms import Scale
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
+from feedback.stats.histograms import Histogram
 from feedback.stats.length_bias import Band, ByLength
 
 if TYPE_CHECKING:
@@ -18,56 +21,70 @@ MOST = 12
 """So many plots stand side by side; there may be more models."""
 
 
-def plot(title: str, line: str, body: str, table: "pd.DataFrame", run: Run, name: str, note: str = "") -> str:
+def plot(title: str, line: str, body: Markup, table: "pd.DataFrame", run: Run, name: str, note: str = "") -> Markup:
     """A panel with a plot, a sentence on it, and its numbers to read and to take away."""
-    caption = fragments.note(note) if note else ""
-    return fragments.panel(title, line, f"{body}{caption}{behind(table, run, name)}")
+    caption = fragments.note(note) if note else Markup()
+    return fragments.panel(title, line, body + caption + behind(table, run, name))
 
 
-def behind(table: "pd.DataFrame", run: Run, name: str, title: str = "Numbers") -> str:
+def behind(table: "pd.DataFrame", run: Run, name: str, title: str = "Numbers") -> Markup:
     """The numbers as a table in a fold, and links that give them as a file of each kind."""
     if table.empty:
-        return ""
-    links = " ".join(
-        f'<a class="get" href="{t(f"/numbers/{quote(run.id)}/{quote(name)}.{kind}")}" download="{t(f"{run.id}-{name}.{kind}")}">'
-        f'<span class="sr">Download numbers of {t(name.replace("-", " "))}, as </span>{label}</a>'
-        for kind, (label, _, _) in stats_tables.FILES.items()
+        return Markup()
+    links = joined(
+        (
+            markup(
+                '<a class="get" href="{}" download="{}"><span class="sr">Download numbers of {}, as </span>{}</a>',
+                f"/numbers/{quote(run.id)}/{quote(name)}.{kind}",
+                f"{run.id}-{name}.{kind}",
+                name.replace("-", " "),
+                label,
+            )
+            for kind, (label, _, _) in stats_tables.FILES.items()
+        ),
+        " ",
     )
     shown = fragments.table(list(table), stats_tables.shown(table))
-    return (
-        f'<div class="numbers">{fragments.fold(title, shown)}<div class="gets"><span aria-hidden="true">Download</span> {links}'
-        "</div></div>"
+    return markup(
+        '<div class="numbers">{}<div class="gets"><span aria-hidden="true">Download</span> {}</div></div>',
+        fragments.fold(title, shown),
+        links,
     )
 
 
-def counting(title: str) -> str:
+def counting(title: str) -> Markup:
     """What stands where numbers are on their way, as high as they will be."""
-    return fragments.panel(title, "", f'<div class="counting">{fragments.note("Counting…")}</div>')
+    return fragments.panel(title, "", markup('<div class="counting">{}</div>', fragments.note("Counting…")))
 
 
-def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False, of: str = "") -> str:
+def multiples(scales: Mapping[str, Histogram], height: int = 56, *, long: bool = False, of: str = "") -> Markup:
     """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
     of, a bar says that name and its own as it is pressed.
     """
 
-    def leads(name: str) -> Callable[[int], str] | None:
+    def leads(name: str) -> Callable[[int], Markup] | None:
         return (lambda value: attrs(act="rated", of=of, name=name, value=value)) if of else None
 
     first = list(scales.items())[:MOST]
-    cells = "".join(
-        f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{_mean(scale)}</b></figcaption>'
-        f"{fragments.bars(scale.five, _label(name, scale), height, leads(name))}</figure>"
+    cells = joined(
+        markup(
+            '<figure><figcaption><span title="{}">{}</span><b>{}</b></figcaption>{}</figure>',
+            name,
+            name,
+            _mean(scale),
+            fragments.bars(scale.counts, _label(name, scale), height, leads(name)),
+        )
         for name, scale in first
     )
-    return f'<div class="multiples{" long" if long else ""}">{cells}</div>'
+    return markup('<div class="multiples{}">{}</div>', " long" if long else "", cells)
 
 
-def left_out(scales: Mapping[str, Scale]) -> str:
+def left_out(scales: Mapping[str, Histogram]) -> str:
     """How many of them are not drawn, in words."""
     return f"The {MOST} with the most ratings of {len(scales)}; all are in the numbers." if len(scales) > MOST else ""
 
 
-def remarks(scales: Mapping[str, Scale]) -> str:
+def remarks(scales: Mapping[str, Histogram]) -> str:
     """What the bars do not show: what has no value, and what was between two of them."""
     each = list(scales.values())
     none, unrated, between = (
@@ -86,20 +103,27 @@ def remarks(scales: Mapping[str, Scale]) -> str:
     return " ".join(sentences)
 
 
-def _mean(scale: Scale) -> str:
+def _mean(scale: Histogram) -> str:
     return "–" if scale.mean is None else f"{scale.mean:.2f}"
 
 
-def _label(name: str, scale: Scale) -> str:
+def _label(name: str, scale: Histogram) -> str:
     return f"{name}, mean {_mean(scale)}" if scale.n else f"{name}, nothing rated"
 
 
-def dots(stats: ByLength) -> str:
-    """A line for each band of lengths: its mean as a dot on 1 to 5, its 95 % interval as a bar, how many responses."""
-    lines = "".join(
-        f'<div><span>{t(band.name)}</span><span class="dot-row">{_interval(band.low, band.high)}'
-        f'<i style="--x:{_at(band.mean):.3f}"></i></span>'
-        f'<b>{band.mean:.2f}</b><em class="sure">{_sure(band)}</em><em>{band.n:,}</em></div>'
+def dots(stats: ByLength) -> Markup:
+    """A line for each band of lengths: its mean as a dot on the scale, its 95 % interval as a bar, how many responses."""
+    lines = joined(
+        markup(
+            '<div><span>{name}</span><span class="dot-row">{interval}<i style="--x:{at:.3f}"></i></span>'
+            '<b>{mean:.2f}</b><em class="sure">{sure}</em><em>{n:,}</em></div>',
+            name=band.name,
+            interval=_interval(band.low, band.high, stats.levels),
+            at=_at(band.mean, stats.levels),
+            mean=band.mean,
+            sure=_sure(band),
+            n=band.n,
+        )
         for band in stats.bands
     )
     description = "; ".join(
@@ -108,12 +132,16 @@ def dots(stats: ByLength) -> str:
         + f", {count(band.n, 'response')}"
         for band in stats.bands
     )
-    scale = "".join(f'<s style="--x:{_at(value):.3f}">{value}</s>' for value in range(1, 6))
-    return (
-        f'<div class="dot-plot" role="img" aria-label="Mean rating by length. {t(description)}">'
+    levels = stats.levels
+    scale = joined(markup('<s style="--x:{:.3f}">{}</s>', _at(value, levels), value) for value in range(1, levels + 1))
+    return markup(
+        '<div class="dot-plot" role="img" aria-label="Mean rating by length. {}">'
         '<div class="heads"><span>words</span><span></span><span>mean</span><span class="sure">95% interval</span>'
         "<span>responses</span></div>"
-        f'{lines}<div class="scale"><span></span><span class="dot-row">{scale}</span></div></div>'
+        '{}<div class="scale"><span></span><span class="dot-row">{}</span></div></div>',
+        description,
+        lines,
+        scale,
     )
 
 
@@ -121,30 +149,37 @@ def _sure(band: Band) -> str:
     return "" if band.low is None or band.high is None else f"{band.low:.2f} to {band.high:.2f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f'<u style="--a:{_at(low):.3f};--b:{_at(high):.3f}"></u>'
+def _interval(low: float | None, high: float | None, levels: int) -> Markup:
+    if low is None or high is None:
+        return Markup()
+    return markup('<u style="--a:{:.3f};--b:{:.3f}"></u>', _at(low, levels), _at(high, levels))
 
 
-def _at(value: float) -> float:
-    """Where a rating lies on the line, 0 for 1 and 1 for 5."""
-    return min(max((value - 1) / 4, 0.0), 1.0)
+def _at(value: float, levels: int) -> float:
+    """Where a rating lies on the line, 0 for the first level and 1 for the last."""
+    return min(max((value - 1) / (levels - 1), 0.0), 1.0)
 
 
-def heat(title: str, table: Sequence[Sequence[int]]) -> str:
-    """People's ratings by the labeller's: 5 lines, 5 columns, shaded by how many; where both agree has an edge."""
+def heat(title: str, table: Sequence[Sequence[int]]) -> Markup:
+    """People's ratings by the labeller's, a line and a column a level, shaded by how many; an edge where both agree."""
     top = max(max(line) for line in table) or 1
-    head = "".join(f'<th scope="col">{value}</th>' for value in range(1, 6))
-    body = "".join(
-        f'<tr><th scope="row">{value}</th>'
-        + "".join(
-            f'<td {"class=same" if column == value else ""} style="--v:{n / top:.3f}">{n:,}</td>'
-            for column, n in enumerate(line, 1)
+    head = joined(markup('<th scope="col">{}</th>', value) for value in range(1, len(table) + 1))
+    body = joined(
+        markup(
+            '<tr><th scope="row">{}</th>{}</tr>',
+            value,
+            joined(
+                markup('<td {} style="--v:{:.3f}">{:,}</td>', "class=same" if column == value else "", n / top, n)
+                for column, n in enumerate(line, 1)
+            ),
         )
-        + "</tr>"
         for value, line in enumerate(table, 1)
     )
-    return (
-        f'<figure class="crossed"><figcaption>{t(title)}</figcaption><span class="down" aria-hidden="true">people ↓</span>'
-        f'<table class="heat"><caption>labeller →<span class="sr">, a column for each rating; people: a line for each</span>'
-        f"</caption><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></figure>"
+    return markup(
+        '<figure class="crossed"><figcaption>{}</figcaption><span class="down" aria-hidden="true">people ↓</span>'
+        '<table class="heat"><caption>labeller →<span class="sr">, a column for each rating; people: a line for each</span>'
+        "</caption><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table></figure>",
+        title,
+        head,
+        body,
     )

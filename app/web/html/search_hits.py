@@ -4,7 +4,9 @@ import html
 import re
 from collections.abc import Sequence
 
-from app.web.html.fragments import t
+from markupsafe import Markup
+
+from app.web.html.markup import joined, markup
 
 TAG = re.compile(r"(<[^<>]*>)")
 NAME = re.compile(r"</?([a-zA-Z][a-zA-Z0-9-]*)")
@@ -17,10 +19,10 @@ LONGEST, MOST = 1_000, 2_000
 """Characters of a search that is marked, and hits that are."""
 
 
-def marked(page: str, text: str, inside: str = "") -> str:
+def marked(page: Markup, text: str, inside: str = "") -> Markup:
     """`page` with each `text` in it between <mark> and </mark>, in any case; with `inside` only in elements of that class.
 
-    `page` is HTML of our own, in which texts and attributes are escaped (app/web/html/fragments.py: t).
+    In `page`, being Markup, texts and attributes are escaped.
     """
     needle = _folded(" ".join(text.split()) if not inside else text.strip())
     if not needle or len(needle) > LONGEST:
@@ -28,7 +30,7 @@ def marked(page: str, text: str, inside: str = "") -> str:
     opened: list[
         tuple[str, bool, bool]
     ] = []  # of each open element: its name, whether it is searched, whether it is left
-    pieces, left = [], MOST
+    pieces, left = list[str](), MOST
     for index, piece in enumerate(TAG.split(page)):
         if index % 2:
             _follow(opened, piece, inside)
@@ -36,7 +38,7 @@ def marked(page: str, text: str, inside: str = "") -> str:
             piece, hits = _hits(piece, needle, left)
             left -= hits
         pieces.append(piece)
-    return "".join(pieces)
+    return Markup("".join(pieces))  # parts of what was HTML before, whole tags and whole texts, and those of _hits
 
 
 def excerpt(texts: Sequence[str], text: str) -> str:
@@ -72,12 +74,12 @@ def _hits(escaped: str, needle: str, most: int) -> tuple[str, int]:
     """(a piece of text with its hits marked, how many)."""
     text = html.unescape(escaped)
     folded = _folded(text)
-    pieces, at, number = [], 0, 0
+    pieces, at, number = list[str](), 0, 0
     while number < most and (start := folded.find(needle, at)) >= 0:
         end = start + len(needle)
-        pieces.append(f"{t(text[at:start])}<mark>{t(text[start:end])}</mark>")
+        pieces.append(markup("{}<mark>{}</mark>", text[at:start], text[start:end]))
         at, number = end, number + 1
-    return ("".join(pieces) + t(text[at:]), number) if number else (escaped, 0)
+    return (joined([*pieces, text[at:]]), number) if number else (escaped, 0)
 
 
 def _folded(text: str) -> str:

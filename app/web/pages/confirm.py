@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 
+from markupsafe import Markup
+
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import markup
 from app.web.page_builder import Done
 from app.web.saved import named
 from app.web.tab_state import Confirmation, Part
@@ -21,21 +23,24 @@ Own = Callable[[Confirmation], Part]
 """The part of a page with another confirmation."""
 
 
-def question(confirmation: Confirmation, what: str) -> str:
+def question(confirmation: Confirmation, what: str) -> Markup:
     """Whether the one that has that name already is to go."""
     name = confirmation.replacing
     if not name:
-        return ""
+        return Markup()
     buttons = fragments.button("Replace it", act="replace", name=name) + fragments.button(
         "Keep the old one", act="leave"
     )
-    return (
-        f'<div class="notice warn ask edged" role="status"><p>There is a {t(what)} named “{t(name)}” already.</p>'
-        f'<div class="acts">{buttons}</div></div>'
+    return markup(
+        '<div class="notice warn ask edged" role="status"><p>There is a {} named “{}” already.</p>'
+        '<div class="acts">{}</div></div>',
+        what,
+        name,
+        buttons,
     )
 
 
-def delete_button(confirmation: Confirmation, name: str) -> str:
+def delete_button(confirmation: Confirmation, name: str) -> Markup:
     """Asked in two steps."""
     sure = confirmation.deleting == name
     return fragments.button("Delete for good?" if sure else "Delete", "sure" if sure else "", act="delete", name=name)

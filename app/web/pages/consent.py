@@ -3,8 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from app.runs.permissions import Need
-from app.web.html.fragments import button, sentence, t
+from app.web.html.fragments import button, sentence
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.state import RunView
 
@@ -14,15 +17,17 @@ def build(board: Board) -> None:
     board.part(question, allow)
 
 
-def question(look: RunView) -> str:
+def question(look: RunView) -> Markup:
     needs = look.state.needs(look.browser, look.filled)
     if not needs:
-        return ""
-    listed = "".join(f"<li>{t(sentence(need.sentence))}</li>" for need in needs)
-    return (
+        return Markup()
+    listed = joined(markup("<li>{}</li>", sentence(need.sentence)) for need in needs)
+    return markup(
         '<section class="panel consent" role="group" aria-label="Allow this?"><div class="panel-head"><h2>Allow this?</h2>'
         "<p>A recipe from elsewhere can name keys and files of yours. Nothing is sent or read before you allow it.</p>"
-        f"</div><ul>{listed}</ul>{button('Allow, from now on', act='allow', needs=_digest(needs))}</section>"
+        "</div><ul>{}</ul>{}</section>",
+        listed,
+        button("Allow, from now on", act="allow", needs=_digest(needs)),
     )
 
 

@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.review.reviewed_rows import Foreseen
 from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import ARGILLA, HUB, ROWS, FormError
 from app.web.html import fragments
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.state import RunView
 from feedback.exports.formats import FORMATS
@@ -145,10 +147,10 @@ def _foreseen(look: RunView) -> Foreseen | None:
         return None
 
 
-def described(look: RunView) -> str:
+def described(look: RunView) -> Markup:
     """What a line of the format has."""
     chosen = FORMATS.get(str(look.filled["export.format"]))
-    return f'<p class="note">{t(fragments.sentence(chosen.help))}.</p>' if chosen else ""
+    return markup('<p class="note">{}.</p>', fragments.sentence(chosen.help)) if chosen else Markup()
 
 
 def button_label(look: RunView) -> str:
@@ -168,12 +170,12 @@ def _one(form: object) -> str:
     return "line" if chosen is not None and chosen.several else "row"
 
 
-def preview(look: RunView) -> str:
+def preview(look: RunView) -> Markup:
     """The first lines, as they will be."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
     if (seen := _foreseen(look)) is None:
-        return ""
+        return Markup()
     none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
     none += why_not(seen.reasons)
     if not seen.lines and seen.passed_over:
@@ -191,43 +193,53 @@ def preview(look: RunView) -> str:
     numbers = look.rows.numbers([str(values.get("row_id")) for values in seen.first])
     number = count(seen.lines, _one(look.filled["export.format"]))
     line = f"first {len(seen.first)} of {number}" if few else number
-    body = "".join(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
+    body = joined(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
     return fragments.panel("As it will be", line + rest, body)
 
 
-def _line_of(number: int, values: dict[str, Any]) -> str:
+def _line_of(number: int, values: dict[str, Any]) -> Markup:
     long = {name: value for name, value in values.items() if name in TEXTS}
-    keys = "".join(
-        f'<div class="kv"><span class="k">"{t(name)}"</span><span class="v">{t(json.dumps(value, ensure_ascii=False))}</span></div>'
+    keys = joined(
+        markup(
+            '<div class="kv"><span class="k">"{}"</span><span class="v">{}</span></div>',
+            name,
+            json.dumps(value, ensure_ascii=False),
+        )
         for name, value in long.items()
     )
-    short = "".join(
-        f'<span><span class="k">"{t(name)}"</span> {t(json.dumps(value, ensure_ascii=False))}</span>'
+    short = joined(
+        markup('<span><span class="k">"{}"</span> {}</span>', name, json.dumps(value, ensure_ascii=False))
         for name, value in values.items()
         if name not in long
     )
-    return (
-        f'<div class="json" role="group" aria-label="Row {number}"><span class="no">{number}</span>'
-        f'<div>{keys}<div class="meta">{short}</div></div></div>'
+    return markup(
+        '<div class="json" role="group" aria-label="Row {}"><span class="no">{}</span>'
+        '<div>{}<div class="meta">{}</div></div></div>',
+        number,
+        number,
+        keys,
+        short,
     )
 
 
-def published(look: RunView) -> str:
+def published(look: RunView) -> Markup:
     """How far an export is on its way, or what came of it; a file that was written is shown by `made`."""
     job = look.job
     if job is None or job.what != "export":
-        return ""
+        return Markup()
     if job.state == "working":
         return fragments.notice(job.saying or "Gathering the rows.")
     if job.finished is not None:
         into = f"{count(job.finished.records, 'record')} are in {job.finished.dataset}, in the workspace {job.finished.workspace}."
         if job.finished.taken_out:
             into += f" {count(job.finished.taken_out, 'record was', 'records were')} taken out: the run no longer gives them."
-        refused = "".join(fragments.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
-        line = (
-            f'<div class="argilla-line">{fragments.notice(into, "ok")}{fragments.link("Open", job.finished.url)}</div>'
+        refused = joined(fragments.problem(f"Argilla refused {name}: {why}") for name, why in job.finished.refused[:5])
+        line = markup(
+            '<div class="argilla-line">{}{}</div>',
+            fragments.notice(into, "ok"),
+            fragments.link("Open", job.finished.url),
         )
-        return f'<section class="panel slim">{line}{refused}</section>'
+        return markup('<section class="panel slim">{}{}</section>', line, refused)
     if job.exported is not None:
         messages = [f"{path.name} of an earlier export was changed since, and stays." for path in job.exported.kept]
         if job.exported.warning:
@@ -250,22 +262,25 @@ def published(look: RunView) -> str:
         f"{added} added to {done.repo}, which is {'private' if done.private else 'public'}.{there}", "ok"
     )
     link = fragments.link("Open", done.url)
-    return f'<section class="panel slim"><div class="argilla-line">{message}{link}</div></section>'
+    return markup('<section class="panel slim"><div class="argilla-line">{}{}</div></section>', message, link)
 
 
-def made(look: RunView) -> str:
+def made(look: RunView) -> Markup:
     """The files that were made last, to take away: one, one for training and one for testing, or the numbered ones of each."""
     writing = _publishing(look) and look.job is not None and look.job.into == "file"
     last = look.last_export if not writing else None
     path = Path(str(last["path"])) if last else None
     if last is None or path is None or not path.is_file() or path.parent.parent != look.state.settings.data / "exports":
-        return ""
+        return Markup()
     files = _exported(path)
     size = sum(file.stat().st_size for file in files.values())
     human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 0.1):.1f} KB"
-    links = "".join(
-        f'<a class="download" href="{t(f"/exports/{quote(file.parent.name)}/{quote(file.name)}")}" download>'
-        f"Download{t(part and f' {part}')}</a>"
+    links = joined(
+        markup(
+            '<a class="download" href="{}" download>Download{}</a>',
+            f"/exports/{quote(file.parent.name)}/{quote(file.name)}",
+            part and f" {part}",
+        )
         for part, file in list(files.items())[:MOST_LINKS]
     )
     names = [file.name for file in files.values()]
@@ -275,10 +290,14 @@ def made(look: RunView) -> str:
         facts.insert(1, count(len(files), "file"))
     rest = f" The first {MOST_LINKS} are here, all are in {path.parent}." if len(files) > MOST_LINKS else ""
     several = " several" if len(files) > 2 else ""
-    return (
-        f'<section class="panel slim"><div class="argilla-line{several}"><div><b class="mono">{t(title)}</b>'
-        f'<p class="note">{t(", ".join(facts) + (f".{rest}" if rest else ""))}</p></div>'
-        f'<div class="downloads">{links}</div></div></section>'
+    return markup(
+        '<section class="panel slim"><div class="argilla-line{}"><div><b class="mono">{}</b>'
+        '<p class="note">{}</p></div>'
+        '<div class="downloads">{}</div></div></section>',
+        several,
+        title,
+        ", ".join(facts) + (f".{rest}" if rest else ""),
+        links,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.errors import RunError
 from app.recipe import recipe_of, recipe_text
@@ -12,6 +13,7 @@ from app.runs import pricing
 from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
@@ -123,7 +125,7 @@ def _only_for(kind: str) -> Callable[[RunView], Any]:
 # -- what the page says
 
 
-def head(look: RunView) -> str:
+def head(look: RunView) -> Markup:
     return fragments.page_head("Generate", _line(look))
 
 
@@ -176,14 +178,14 @@ def first_rows(look: RunView) -> int:
     return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
 
 
-def facts(look: RunView) -> str:
+def facts(look: RunView) -> Markup:
     """The forecast, once there is something to tell it from."""
     if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
-        return ""
+        return Markup()
     rows = look.state.expected(look.wanted)
     estimate = look.forecast(look.wanted, rows) if rows else None
     if estimate is None or not estimate.calls:
-        return ""
+        return Markup()
     items = [count(estimate.calls, "call")]
     if estimate.tokens is not None and estimate.seconds is not None:
         items += [f"{_range(estimate.tokens, estimate.spread)} tokens", _time(estimate.seconds, estimate.spread)]
@@ -194,7 +196,7 @@ def facts(look: RunView) -> str:
         if source := pricing.price_source(look.wanted):
             items[-1] += f" ({source})"
     what = f"{count(estimate.rows, 'more row', 'more rows')}: " if estimate.rows else ""
-    return f'<p class="forecast" role="status">{fragments.t(what)}{fragments.t(" · ".join(items))}</p>'
+    return markup('<p class="forecast" role="status">{}{}</p>', what, " · ".join(items))
 
 
 def _range(tokens: int, spread: float | None) -> str:
@@ -275,11 +277,11 @@ def go_on(act: Act) -> Done:
     return Done(page=next_step(act.look)[1])
 
 
-def progress(look: RunView) -> str:
+def progress(look: RunView) -> Markup:
     if look.run is None:
-        return ""
+        return Markup()
     if look.working and look.job is not None and look.job.what == "again":
-        return ""
+        return Markup()
     failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
     troubled = failed or look.run.reason or look.counts.failed or look.counts.dropped
     if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
@@ -287,7 +289,7 @@ def progress(look: RunView) -> str:
     return progress_card(look)
 
 
-def cards(look: RunView) -> str:
+def cards(look: RunView) -> Markup:
     """Rows of the run: the first ones, or those that came last while it runs."""
     if look.run is None:
         return _nothing(look)
@@ -295,11 +297,11 @@ def cards(look: RunView) -> str:
     if look.busy and not first and look.job is not None and look.job.what != "again":
         rows = look.rows.latest(LATEST)
         numbers = look.rows.numbers([row.id for row in rows])
-        latest = "".join(row_card(row, str(numbers[row.id])) for row in rows)
-        return f'<h3 class="between">Latest rows</h3>{latest}' if rows else ""
+        latest = joined(row_card(row, str(numbers[row.id])) for row in rows)
+        return markup('<h3 class="between">Latest rows</h3>{}', latest) if rows else Markup()
     first_rows = look.rows.first(PREVIEW_ROWS)
     writing = being_written(look) if first else []
-    shown = ""
+    shown = Markup()
     numbers = look.rows.numbers([row.id for row, _ in first_rows])
     for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
@@ -310,18 +312,18 @@ def cards(look: RunView) -> str:
         for number in range(len(first_rows) + 1, preview_size + 1):
             shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
-        return "" if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
+        return Markup() if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
     if first or (look.standing == "draft" and look.same):
         return shown
     title = "First rows" if look.same or look.standing != "draft" else "Rows made with other settings"
-    return f'<h3 class="between">{title}</h3>{shown}'
+    return markup('<h3 class="between">{}</h3>{}', title, shown)
 
 
 def previewing(look: RunView) -> bool:
     return look.working and look.job is not None and look.job.what == "preview"
 
 
-def _nothing(look: RunView) -> str:
+def _nothing(look: RunView) -> Markup:
     task = TASKS[look.filled["task.kind"]]
     source = "from nothing but the model" if task.draws else "from your input"
     local = look.filled["generator.preset"] == "local"
@@ -331,19 +333,19 @@ def _nothing(look: RunView) -> str:
         f"Preview writes {count(first, 'row')} {source}, so that you can judge {'it' if first == 1 else 'them'} before "
         "the rest is made.",
         "Takes some seconds with the built-in model, which is for trying only." if local else "",
-        fragments.button("Try it", "press", act="try") if local and task.draws else "",
+        fragments.button("Try it", "press", act="try") if local and task.draws else Markup(),
     )
 
 
-def prompt(look: RunView) -> str:
+def prompt(look: RunView) -> Markup:
     """The prompt that was asked for, while the settings are those that it was made from."""
     shown = look.tab.generate.prompt
     if shown is None or look.wanted is None or recipe_text(look.wanted) != shown.recipe:
-        return ""
+        return Markup()
     if not shown.messages:
         return fragments.note("No model is asked: the rows are taken as they are.")
-    conversation = "".join(fragments.bubble(role, content, raw=True) for role, content in shown.messages)
-    return f'<div class="prompt" role="group" aria-label="Prompt that will be sent">{conversation}</div>'
+    conversation = joined(fragments.bubble(role, content, raw=True) for role, content in shown.messages)
+    return markup('<div class="prompt" role="group" aria-label="Prompt that will be sent">{}</div>', conversation)
 
 
 # -- what can be done

@@ -3,11 +3,13 @@
 import time
 from dataclasses import replace
 
+from markupsafe import Markup
+
 from app.errors import PageError
 from app.recipe import recipe_of
 from app.web import form_values
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import recipes, run_switcher
 from app.web.state import RunView, named_model
@@ -54,45 +56,61 @@ def choose(act: Act) -> Done:
     raise PageError
 
 
-def toast(look: RunView) -> str:
+def toast(look: RunView) -> Markup:
     """A word about what was just done; it goes by itself."""
     message, when = look.tab.toast
-    return f'<p role="status" data-at="{when}">{t(message)}</p>' if time.monotonic() - when < TOAST else ""
+    if time.monotonic() - when >= TOAST:
+        return Markup()
+    return markup('<p role="status" data-at="{}">{}</p>', when, message)
 
 
-def header(look: RunView) -> str:
+def header(look: RunView) -> Markup:
     name = look.run.name if look.run else "New run"
     word = run_switcher.standing_word(look)
     pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
     kind = look.recipe.task.title if look.recipe else "nothing made yet"
     total = max(look.total or 0, look.counts.answered, 1)
-    steps = "".join(_step(word_, getattr(look.counts, key), total) for word_, key in STEPS)
-    dots = "".join(
-        f'<li class="{tone}" title="{t(more)}"><b>{t(word)}</b><span>{t(name)}</span></li>'
+    tools = recipes.tools(look)
+    steps = joined(_step(word_, getattr(look.counts, key), total) for word_, key in STEPS)
+    dots = joined(
+        markup('<li class="{}" title="{}"><b>{}</b><span>{}</span></li>', tone, more, word, name)
         for name, word, tone, more in connections(look)
     )
-    return (
-        f'<header class="top" data-run="{t(look.run.id if look.run else "")}">{_skip(look)}'
-        f'<a class="mark" href="./" aria-label="Claywright, start">{fragments.BOWL}<span>Claywright</span></a>'
-        f'<details class="switch"><summary><span class="sr">Run </span><span class="run"><b>{t(name)}</b>'
-        f'<span>{t(kind)}</span></span>{pill}<span class="sr">Change run</span></summary>'
-        f"{run_switcher.menu(look, recipes.tools(look))}</details>"
-        f'<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
-        f'<ul class="dots" aria-label="Connections">{dots}</ul>'
-        f'<nav class="tools" aria-label="Recipe and command">{recipes.tools(look)}</nav></header>'
+    return markup(
+        '<header class="top" data-run="{run}">{skip}'
+        '<a class="mark" href="./" aria-label="Claywright, start">{bowl}<span>Claywright</span></a>'
+        '<details class="switch"><summary><span class="sr">Run </span><span class="run"><b>{name}</b>'
+        '<span>{kind}</span></span>{pill}<span class="sr">Change run</span></summary>{menu}</details>'
+        '<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
+        '<ul class="dots" aria-label="Connections">{dots}</ul>'
+        '<nav class="tools" aria-label="Recipe and command">{tools}</nav></header>',
+        run=look.run.id if look.run else "",
+        skip=_skip(look),
+        bowl=fragments.BOWL,
+        name=name,
+        kind=kind,
+        pill=pill,
+        menu=run_switcher.menu(look, tools),
+        steps=steps,
+        dots=dots,
+        tools=tools,
     )
 
 
-def _skip(look: RunView) -> str:
+def _skip(look: RunView) -> Markup:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
     shows_row = look.tab.page == "review" and look.counts.answered
-    return '<a class="skip" href="#row">To the row</a>' if shows_row else ""
+    return Markup('<a class="skip" href="#row">To the row</a>') if shows_row else Markup()
 
 
-def _step(word: str, number: int, total: int) -> str:
+def _step(word: str, number: int, total: int) -> Markup:
     kind = "zero" if not number else "full" if number >= total else "some"
-    return (
-        f'<li class="{kind}"><b>{number:,}</b><span>{word}</span><i style="--f:{min(number / total, 1):.3f}"></i></li>'
+    return markup(
+        '<li class="{}"><b>{:,}</b><span>{}</span><i style="--f:{:.3f}"></i></li>',
+        kind,
+        number,
+        word,
+        min(number / total, 1),
     )
 
 

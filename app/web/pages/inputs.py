@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.inputs import uploads
 from app.inputs.files import ending
@@ -16,6 +17,7 @@ from app.web import form_values
 from app.web.form_values import SLOTS, FormError
 from app.web.html import fragments
 from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.security.event_values import upload_button
 from app.web.state import RunView
@@ -159,11 +161,11 @@ def _paste_hint(look: RunView) -> str:
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or a table, CSV, JSON."
 
 
-def _endings(look: RunView) -> str:
+def _endings(look: RunView) -> Markup:
     """What can be uploaded, where nothing is yet."""
     if not _from(look, "upload") or look.filled["inputs.path"]:
-        return ""
-    return f'<p class="note">Files that end in {", ".join([*KNOWN, ".zip"])}</p>'
+        return Markup()
+    return markup('<p class="note">Files that end in {}</p>', ", ".join([*KNOWN, ".zip"]))
 
 
 def _runs(look: RunView) -> Any:
@@ -201,24 +203,32 @@ def _option(name: str, look: RunView) -> Any:
     return gr.update(visible=True, choices=[("the first", ""), *((name, name) for name in names)])
 
 
-def found(look: RunView) -> str:
+def found(look: RunView) -> Markup:
     """What the input holds, in a line, and what is left out of it, in others."""
     contents, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
     if contents.get("error"):  # said at the field
-        return ""
+        return Markup()
     if not contents.get("rows") and not contents.get("more"):
         named = look.filled["inputs.source"] == "upload" and path
-        return f'<p class="note">{fragments.t(path.rpartition("/")[2])}</p>' if named else ""
-    columns = fragments.t(", ".join(contents["columns"][:12]))
+        return markup('<p class="note">{}</p>', path.rpartition("/")[2]) if named else Markup()
+    columns = ", ".join(contents["columns"][:12])
     left = list(contents.get("left") or ())
     more = [f"and {len(left) - SHOWN_LEFT} more like this"] if len(left) > SHOWN_LEFT else []
-    notes = "".join(f'<p class="note">{fragments.t(sentence)}</p>' for sentence in [*left[:SHOWN_LEFT], *more])
+    notes = joined(markup('<p class="note">{}</p>', sentence) for sentence in [*left[:SHOWN_LEFT], *more])
     rows = count(contents["rows"], "row")
     if contents.get("more"):
         rows = f"more than {rows}, counted no further" if contents["rows"] else "it takes long to read"
     chosen = any(look.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(look)) for k in range(SLOTS))
-    layout = f'<p class="note">{fragments.t(contents["layout"])}</p>' if contents.get("layout") and not chosen else ""
-    return f'<p class="note">{fragments.t(contents["name"])}: {rows}, columns {columns}</p>{layout}{notes}{_first_rows(contents)}'
+    layout = markup('<p class="note">{}</p>', contents["layout"]) if contents.get("layout") and not chosen else Markup()
+    return markup(
+        '<p class="note">{name}: {rows}, columns {columns}</p>{layout}{notes}{first}',
+        name=contents["name"],
+        rows=rows,
+        columns=columns,
+        layout=layout,
+        notes=notes,
+        first=_first_rows(contents),
+    )
 
 
 def most_rows(look: RunView, task: Task) -> int | None:
@@ -234,15 +244,15 @@ def _own_columns(look: RunView) -> tuple[str, ...]:
     return form_values.columns_of(task) if task else ()
 
 
-def _first_rows(contents: Mapping[str, Any]) -> str:
+def _first_rows(contents: Mapping[str, Any]) -> Markup:
     """The first rows as they will be read."""
     names = contents["columns"][:MOST_SHOWN]
     first = contents.get("first") or []
     if not first:
-        return ""
+        return Markup()
     body = fragments.table(names, ([row.get(name, "") for name in names] for row in first))
-    return (
-        f'<div class="cells" role="region" tabindex="0" aria-label="The first rows as they will be read">{body}</div>'
+    return markup(
+        '<div class="cells" role="region" tabindex="0" aria-label="The first rows as they will be read">{}</div>', body
     )
 
 

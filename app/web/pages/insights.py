@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.errors import PageError
 from app.runs import pricing
 from app.web import stats as web_stats
 from app.web import stats_tables
 from app.web.html import fragments, plots
-from app.web.html.fragments import attrs, count, t
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import rejection_reasons
 from app.web.pages.review import filters
 from app.web.state import RunView
 from feedback.stats import advice
 from feedback.stats.agreement import DECISION, Agreement
-from feedback.stats.histograms import by_aspect, by_model
+from feedback.stats.histograms import by_aspect, by_model, of_all
 from feedback.stats.length_bias import LEAST, ByLength
 from feedback.stats.measures import Measure
 from tasks.response_flags import MEANINGS
@@ -78,15 +80,14 @@ def marked_rows(act: Act) -> Done | None:
     return filters.lead_to(act, {"mark": mark})
 
 
-def key_numbers(look: RunView) -> str:
+def key_numbers(look: RunView) -> Markup:
     """The key numbers in a row."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
     counts = look.counts
     rating_counts = look.counted(web_stats.ratings) or []
-    values = [(value, n) for _, _, _, value, n in rating_counts if value is not None]
-    rated = sum(n for _, n in values)
-    mean = f"{sum(value * n for value, n in values) / rated:.2f}" if rated else "–"
+    every = of_all(rating_counts)
+    rated, mean = every.n, "–" if every.mean is None else f"{every.mean:.2f}"
     approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
     cells = [
         (f"{counts.answered:,}", "rows", f"{counts.dropped:,} dropped, {counts.failed:,} failed"),
@@ -95,10 +96,10 @@ def key_numbers(look: RunView) -> str:
         _agreeing(look),
         _spending(look),
     ]
-    inner = "".join(
-        f"<div><b>{t(value)}</b><span>{t(word)}</span><em>{t(more)}</em></div>" for value, word, more in cells
+    inner = joined(
+        markup("<div><b>{}</b><span>{}</span><em>{}</em></div>", value, word, more) for value, word, more in cells
     )
-    return f'<div class="kpis">{inner}</div>'
+    return markup('<div class="kpis">{}</div>', inner)
 
 
 def _agreeing(look: RunView) -> tuple[str, str, str]:
@@ -129,16 +130,16 @@ def _spending(look: RunView) -> tuple[str, str, str]:
     return pricing.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
 
 
-def panels(look: RunView) -> str:
+def panels(look: RunView) -> Markup:
     """Plots over the whole width, then what else is known in two columns."""
     if look.run is None or not look.counts.answered:
-        return ""
-    left = f"<div>{by_length(look)}{cost(look)}{lost(look)}{marked(look)}</div>"
+        return Markup()
+    left = markup("<div>{}{}{}{}</div>", by_length(look), cost(look), lost(look), marked(look))
     right = rejection_reasons.panel(look) + agreement(look)
-    return f'<div class="insights">{ratings(look)}<div class="stacks">{left}<div>{right}</div></div></div>'
+    return markup('<div class="insights">{}<div class="stacks">{}<div>{}</div></div></div>', ratings(look), left, right)
 
 
-def ratings(look: RunView) -> str:
+def ratings(look: RunView) -> Markup:
     """Histograms by aspect and by model."""
     assert look.run is not None
     rating_counts = look.counted(web_stats.ratings)
@@ -150,7 +151,7 @@ def ratings(look: RunView) -> str:
         message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return fragments.panel("Ratings", "none yet", fragments.note(message))
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)
-    notes = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
+    notes = joined(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
     aspect_plot = plots.plot(
         "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + notes,
         stats_tables.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
@@ -162,7 +163,7 @@ def ratings(look: RunView) -> str:
     )  # fmt: skip
 
 
-def by_length(look: RunView) -> str:
+def by_length(look: RunView) -> Markup:
     """Mean rating in bands of length, and whether the one goes with the other."""
     assert look.run is not None
     title = "Rating by length"
@@ -176,7 +177,7 @@ def by_length(look: RunView) -> str:
     line = "words in the response; mean with its 95% interval"
     if len(aspects) > 1:
         line += "; all aspects together"
-    body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>{_advice(advice.on_length(every))}'
+    body = markup('{}<p class="finding">{}</p>{}', plots.dots(every), _finding(every), _advice(advice.on_length(every)))
     if len(aspects) > 1 and every.n >= LEAST:
         rows = [[aspect, _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects]
         body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
@@ -196,7 +197,7 @@ def _correlation(stats: ByLength) -> str:
     return stats_tables.in_words(stats.correlation)
 
 
-def agreement(look: RunView) -> str:
+def agreement(look: RunView) -> Markup:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
     assert look.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
@@ -208,7 +209,7 @@ def agreement(look: RunView) -> str:
         body = fragments.note(message + WHY_AUDIT)
         return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
     line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
-    tables = "".join(
+    tables = joined(
         _measures(aspect, measures)
         + _caveat(agreement.left_out(aspect))
         + _advice(advice.on_labeller(agreement, aspect))
@@ -227,26 +228,26 @@ def agreement(look: RunView) -> str:
         + fragments.note(WHY_AUDIT)
         + plots.behind(stats_tables.of_people(agreement), look.run, "people-and-labeller")
     )
-    labeller_panel = fragments.panel(labeller, line, f'<div class="measures">{body}</div>')
+    labeller_panel = fragments.panel(labeller, line, markup('<div class="measures">{}</div>', body))
     return labeller_panel + fragments.panel(reviewers, line, _reviewers(look, agreement))
 
 
-def _measures(title: str, measures: Sequence[Measure]) -> str:
+def _measures(title: str, measures: Sequence[Measure]) -> Markup:
     rows = [[measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in measures]
     return fragments.table([title, "value", "95% interval", "from"], rows)
 
 
-def _caveat(sentence: str) -> str:
+def _caveat(sentence: str) -> Markup:
     """What a number leaves out, right under it and as large as it; "" for nothing."""
-    return f'<p class="finding">{t(sentence)}</p>' if sentence else ""
+    return markup('<p class="finding">{}</p>', sentence) if sentence else Markup()
 
 
-def _advice(sentence: str) -> str:
+def _advice(sentence: str) -> Markup:
     """A sentence on what to do about a figure, beside it; "" for none."""
-    return fragments.notice(sentence, "warn") if sentence else ""
+    return fragments.notice(sentence, "warn") if sentence else Markup()
 
 
-def _crossed(look: RunView, agreement: Agreement) -> str:
+def _crossed(look: RunView, agreement: Agreement) -> Markup:
     """The table of people's ratings by the labeller's, for each aspect, behind a click."""
     assert look.run is not None
     if not agreement.tables:
@@ -254,18 +255,18 @@ def _crossed(look: RunView, agreement: Agreement) -> str:
         return fragments.note(
             f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
         )
-    tables = "".join(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
+    tables = joined(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
     pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
     legend = fragments.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
         "both say the same."
     )
     behind = plots.behind(stats_tables.of_tables(agreement), look.run, "people-by-labeller")
-    body = f'<div class="agree">{tables}</div>{legend}{behind}'
+    body = markup('<div class="agree">{}</div>{}{}', tables, legend, behind)
     return fragments.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
 
 
-def _reviewers(look: RunView, agreement: Agreement) -> str:
+def _reviewers(look: RunView, agreement: Agreement) -> Markup:
     assert look.run is not None
     rows = [
         [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
@@ -278,7 +279,7 @@ def _reviewers(look: RunView, agreement: Agreement) -> str:
     return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), look.run, "reviewers")
 
 
-def cost(look: RunView) -> str:
+def cost(look: RunView) -> Markup:
     """Calls, tokens, time and money of each stage and model."""
     assert look.run is not None
     lines = stats_tables.spent(look.state, look.run)
@@ -309,8 +310,8 @@ def cost(look: RunView) -> str:
     shown = fragments.table(
         ["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows
     )
-    button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else ""
-    body = f'<div class="broad">{shown}</div>{button}'
+    button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else Markup()
+    body = markup('<div class="broad">{}</div>{}', shown, button)
     note = saved + COUNTED + ("" if table[stats_tables.DOLLARS].notna().all() else NO_PRICE)
     return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", note)
 
@@ -335,7 +336,7 @@ def _number(value: stats_tables.Cell) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def lost(look: RunView) -> str:
+def lost(look: RunView) -> Markup:
     """Answers that could not be used, by reason."""
     assert look.run is not None
     drops = look.rows.drop_reasons()
@@ -348,7 +349,7 @@ def lost(look: RunView) -> str:
     )
 
 
-def marked(look: RunView) -> str:
+def marked(look: RunView) -> Markup:
     """Responses that are kept and that a curator should look at, by mark."""
     assert look.run is not None
     title, line = "Marked", "responses that are kept, to look at"
@@ -358,10 +359,15 @@ def marked(look: RunView) -> str:
     if not counts:
         return fragments.panel(title, line, fragments.note("None."))
     table = stats_tables.of_marks(counts)
-    ways = "".join(
-        f'<button type="button" class="link" {attrs(act="marked", mark=mark)}>Show {count(n, "response")}: {t(mark)}</button>'
+    ways = joined(
+        markup(
+            '<button type="button" class="link" {}>Show {}: {}</button>',
+            attrs(act="marked", mark=mark),
+            count(n, "response"),
+            mark,
+        )
         for mark, n in counts.items()
     )
-    body = fragments.table(list(table), stats_tables.shown(table)) + f'<p class="to-rows">{ways}</p>'
+    body = fragments.table(list(table), stats_tables.shown(table)) + markup('<p class="to-rows">{}</p>', ways)
     body += _advice(advice.on_marks(counts, look.counts.answered))
     return plots.plot(title, line, body, table, look.run, "marked", "")

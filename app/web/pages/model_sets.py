@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.store.library import Kept
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm
 from app.web.saved import LONGEST_NAME, fill_models, typed_keys
@@ -40,24 +41,27 @@ def _line(look: RunView) -> str:
     return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
 
 
-def listed(look: RunView) -> str:
-    items = "".join(_entry(model_set, look) for model_set in look.state.saved.model_sets())
-    return confirm.question(look.tab.models.confirmation, WHAT) + (
-        f'<ul class="kept edged">{items}</ul>' if items else ""
-    )
+def listed(look: RunView) -> Markup:
+    items = joined(_entry(model_set, look) for model_set in look.state.saved.model_sets())
+    sets = markup('<ul class="kept edged">{}</ul>', items) if items else Markup()
+    return confirm.question(look.tab.models.confirmation, WHAT) + sets
 
 
-def _entry(model_set: Kept, look: RunView) -> str:
-    trouble = ""
+def _entry(model_set: Kept, look: RunView) -> Markup:
+    trouble = Markup()
     try:
         fill_models(model_set)
         line = _described(model_set)
     except SettingsError as error:
         line, trouble = "", fragments.problem(str(error))
-    use = "" if trouble else fragments.button("Use", act="use", name=model_set.name)
-    return (
-        f"<li><div><b>{t(model_set.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{use}{confirm.delete_button(look.tab.models.confirmation, model_set.name)}</div></li>'
+    use = Markup() if trouble else fragments.button("Use", act="use", name=model_set.name)
+    return markup(
+        '<li><div><b>{name}</b><span>{line}</span>{trouble}</div><div class="acts">{use}{delete}</div></li>',
+        name=model_set.name,
+        line=line,
+        trouble=trouble,
+        use=use,
+        delete=confirm.delete_button(look.tab.models.confirmation, model_set.name),
     )
 
 

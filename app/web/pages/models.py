@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app import recipe
 from app.api_keys import key_variables
@@ -20,7 +21,7 @@ from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import OWN_ADDRESS, ROLES, TYPED, WITHOUT_ADDRESS, FormError
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import consent, model_sets
 from app.web.state import RunView, named_model
@@ -453,7 +454,7 @@ def drop_responder(act: Act) -> Done:
 # -- what the page says
 
 
-def _pill(look: RunView, role: str) -> str:
+def _pill(look: RunView, role: str) -> Markup:
     spec = look.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
@@ -468,25 +469,25 @@ def _pill(look: RunView, role: str) -> str:
     return fragments.pill("ready", "ok") if trial.ok else fragments.pill("off", "bad")
 
 
-def _responders_pill(look: RunView) -> str:
+def _responders_pill(look: RunView) -> Markup:
     if look.filled["answers.by"] == "generator":
         return fragments.pill("not needed")
     number = len(look.filled["responders"])
     return fragments.pill(fragments.count(number, "model"), "ok" if number else "warn")
 
 
-def responders(look: RunView) -> str:
+def responders(look: RunView) -> Markup:
     """The response models by name, each with a button that takes it away."""
     if look.filled["answers.by"] != "others":
-        return (
+        return Markup(
             '<p class="note">One response each, unless Generate says more. Let other models answer to compare them.</p>'
         )
-    items = ""
+    items = Markup()
     for index, values in enumerate(look.filled["responders"]):
         spec = ModelSpec(**values)
         trial = look.trial(spec)
         state = (
-            ""
+            Markup()
             if trial is None or trial.asking
             else fragments.pill("ready", "ok")
             if trial.ok
@@ -494,41 +495,54 @@ def responders(look: RunView) -> str:
         )
         where = spec.address or PRESETS[spec.preset].title
         remove = fragments.button("Remove", act="drop", place=index)
-        trouble = fragments.problem(trial.trouble) + fragments.notice(trial.warning, "warn") if trial else ""
-        items += f"<li><div><b>{t(named_model(spec))}</b><span>{t(where)}</span>{trouble}</div>{state}{remove}</li>"
+        trouble = fragments.problem(trial.trouble) + fragments.notice(trial.warning, "warn") if trial else Markup()
+        items += markup(
+            "<li><div><b>{model}</b><span>{where}</span>{trouble}</div>{state}{remove}</li>",
+            model=named_model(spec),
+            where=where,
+            trouble=trouble,
+            state=state,
+            remove=remove,
+        )
     return (
-        f'<ul class="models">{items}</ul>' if items else '<p class="note">None yet: describe one below and add it.</p>'
+        markup('<ul class="models">{}</ul>', items)
+        if items
+        else Markup('<p class="note">None yet: describe one below and add it.</p>')
     )
 
 
-def _probe(look: RunView, role: str) -> str:
+def _probe(look: RunView, role: str) -> Markup:
     spec = look.described(role)
     trial = look.trial(spec) if spec else None
     if spec is not None and spec.preset == "local" and look.state.standby.model.state == "off":
-        return f'<div class="probe">{fragments.problem(look.state.standby.model.words)}</div>'
+        return markup('<div class="probe">{}</div>', fragments.problem(look.state.standby.model.words))
     note = (
-        '<p class="facts">The built-in model is for trying only.</p>'
+        Markup('<p class="facts">The built-in model is for trying only.</p>')
         if spec is not None and spec.preset == "local"
-        else ""
+        else Markup()
     )
     if trial is None:
-        return (
-            f'<div class="probe">{note}<p class="facts">Test says what it can do, and shows one real answer.</p></div>'
+        return markup(
+            '<div class="probe">{}<p class="facts">Test says what it can do, and shows one real answer.</p></div>', note
         )
     if trial.asking:
-        answer = f"<blockquote>{t(trial.answer[:300])}</blockquote>" if trial.answer else ""
+        answer = markup("<blockquote>{}</blockquote>", trial.answer[:300]) if trial.answer else Markup()
         line = f"Asking what it can do, and for one answer: {_seconds(trial)} so far."
-        return f'<div class="probe"><p class="facts">{line}</p>{answer}</div>'
+        return markup('<div class="probe"><p class="facts">{}</p>{}</div>', line, answer)
     if not trial.ok:
-        return f'<div class="probe">{fragments.problem(trial.trouble)}</div>'
+        return markup('<div class="probe">{}</div>', fragments.problem(trial.trouble))
     capabilities = trial.found
     badges = [
         ("raw prompts", capabilities.raw_prompts), ("JSON schema", capabilities.json_schema), ("log-probs", capabilities.logprobs),
         ("chat template", bool(capabilities.chat_template)),
         *([("open user turns", True)] if capabilities.continues_turns else []),
     ]  # fmt: skip
-    marks = "".join(
-        f'<li class="{"yes" if able else "no"}">{t(name)}<span class="sr">{": yes" if able else ": no"}</span></li>'
+    marks = joined(
+        markup(
+            '<li class="{able}">{name}<span class="sr">: {able}</span></li>',
+            able="yes" if able else "no",
+            name=name,
+        )
         for name, able in badges
     )
     facts = [f"one answer in {trial.seconds:.1f} s"]
@@ -536,10 +550,16 @@ def _probe(look: RunView, role: str) -> str:
         facts.append(f"{trial.tokens / trial.seconds:.0f} tokens a second")
     if capabilities.context:
         facts.append(f"context {capabilities.context:,}")
-    differences = f'<p class="facts">{t(" ".join(trial.differences))}</p>' if trial.differences else ""
-    return (
-        f'<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{t(" · ".join(facts))}</p>{note}'
-        f"{fragments.notice(trial.warning, 'warn')}{differences}<blockquote>{t(trial.answer[:300])}</blockquote></div>"
+    differences = markup('<p class="facts">{}</p>', " ".join(trial.differences)) if trial.differences else Markup()
+    return markup(
+        '<div class="probe" role="status"><ul class="badges">{marks}</ul><p class="facts">{facts}</p>{note}'
+        "{warning}{differences}<blockquote>{answer}</blockquote></div>",
+        marks=marks,
+        facts=" · ".join(facts),
+        note=note,
+        warning=fragments.notice(trial.warning, "warn"),
+        differences=differences,
+        answer=trial.answer[:300],
     )
 
 
@@ -547,7 +567,7 @@ def _seconds(trial: ModelCheck) -> str:
     return f"{time.monotonic() - trial.began:.0f} s"
 
 
-def argilla(look: RunView) -> str:
+def argilla(look: RunView) -> Markup:
     """Where people review, and whether it is there."""
     state = look.state.standby.argilla
     own = not look.state.settings.argilla_url
@@ -557,10 +577,13 @@ def argilla(look: RunView) -> str:
         else f"Where people review: {state.url}"
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
-    more = f'<p class="note">{t(state.words)}</p>' if state.words else ""
+    more = markup('<p class="note">{}</p>', state.words) if state.words else Markup()
     address = review_argilla.opening(look.state.settings, state.url)
-    link = fragments.link("Open Argilla", address) if address else ""
-    return (
-        f'<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{t(line)}</p>{more}</div>'
-        f"{fragments.pill(word, tone)}</div>{link}</div>"
+    link = fragments.link("Open Argilla", address) if address else Markup()
+    return markup(
+        '<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{}</p>{}</div>{}</div>{}</div>',
+        line,
+        more,
+        fragments.pill(word, tone),
+        link,
     )

@@ -1,20 +1,22 @@
 """Rate: what the labeller is asked, how its ratings are distributed as they grow, and what to look at first."""
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.runs import forecast, pricing
 from app.web import form_values, stats, stats_tables
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
 from app.web.html import fragments, plots
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import rating_issues
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
-from feedback.aspects import ASPECTS
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
-from feedback.stats.histograms import Scale, by_aspect
+from feedback.rubrics import STANDARD_RUBRICS, Rubric
+from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
 
 ORDERS = [("All responses in one prompt, shuffled", True), ("One response at a time", False)]
@@ -32,7 +34,7 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in ASPECTS]
+                aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
                 form.add(
                     "rating.aspects",
                     gr.CheckboxGroup(
@@ -68,7 +70,7 @@ def build(board: Board) -> None:
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
-            board.part(lambda look: progress_card(look) if _rating(look) else "")
+            board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
             board.part(ratings)
             board.part(rating_issues.first, rating_issues.open_row)
@@ -85,15 +87,15 @@ def _judge(look: RunView) -> UltraFeedback | None:
         return None
 
 
-def trouble(look: RunView) -> str:
+def trouble(look: RunView) -> Markup:
     """Why the last rating ended."""
     job = look.job
     if job is None or job.what != "rate" or look.busy:
-        return ""
+        return Markup()
     return fragments.notice(job.trouble, "warn", lead(look))
 
 
-def head(look: RunView) -> str:
+def head(look: RunView) -> Markup:
     return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
 
 
@@ -114,15 +116,15 @@ def to_rate(look: RunView) -> int:
     return forecast.to_rate(look.counts, recipe, judge, labeller)
 
 
-def cost(look: RunView) -> str:
+def cost(look: RunView) -> Markup:
     """The calls, tokens and money that rating the rest takes, in a line beside the button; "" where nothing is left."""
     judge = _judge(look)
     left = to_rate(look)
     if look.run is None or look.busy or judge is None or not left:
-        return ""
+        return Markup()
     seen = look.rows.page(0, 3)
     if not seen:
-        return ""
+        return Markup()
     labeller = look.described("labeller")
     whole = sum(forecast.ratings_of(row, judge) for row in seen)
     calls = left * whole / len(seen)
@@ -136,31 +138,31 @@ def cost(look: RunView) -> str:
         items.append(f"{pricing.format_dollars(dollars)}{source}")
     elif known is None:
         items.append("money with the labeller's prices under Models, More")
-    return f'<p class="forecast" role="status">{t(" · ".join(items))}</p>'
+    return markup('<p class="forecast" role="status">{}</p>', " · ".join(items))
 
 
-def rubric(look: RunView) -> str:
+def rubric(look: RunView) -> Markup:
     """What the numbers mean under the chosen aspects: in view where there is room, else in a fold."""
     judge = _judge(look)
     if judge is None:
-        return ""
-    each = "".join(f"<div>{_meaning(name)}</div>" for name in judge.aspects)
-    body = f'<div class="rubrics">{each}</div>'
+        return Markup()
+    each = joined(markup("<div>{}</div>", _meaning(judge.known[key])) for key in judge.keys)
+    body = markup('<div class="rubrics">{}</div>', each)
     title, line = "What the numbers mean", "the labeller and the reviewers read this"
-    return (
-        f'<div class="roomy">{fragments.panel(title, line, body)}</div>'
-        f'<div class="narrow">{fragments.fold(title, body, kind="rubric panel")}</div>'
+    return markup(
+        '<div class="roomy">{}</div><div class="narrow">{}</div>',
+        fragments.panel(title, line, body),
+        fragments.fold(title, body, kind="rubric panel"),
     )
 
 
-def _meaning(name: str) -> str:
-    aspect = ASPECTS[name]
-    scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
-    none = f"<li><b>–</b> does not apply: {t(aspect.not_applicable)}</li>" if aspect.not_applicable else ""
-    return f"<h3>{t(name.replace('-', ' '))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
+def _meaning(rubric: Rubric) -> Markup:
+    scale = joined(markup("<li><b>{}</b> {}</li>", value, meaning) for value, meaning in enumerate(rubric.levels, 1))
+    none = markup("<li><b>–</b> does not apply: {}</li>", rubric.not_applicable) if rubric.not_applicable else Markup()
+    return markup("<h3>{}</h3><p>{}</p><ol>{}{}</ol>", rubric.name.replace("-", " "), rubric.question, scale, none)
 
 
-def ratings(look: RunView) -> str:
+def ratings(look: RunView) -> Markup:
     """A histogram for each aspect, as high before the first rating as after the last."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
@@ -173,8 +175,9 @@ def ratings(look: RunView) -> str:
     if not rating_counts and judge is None:
         return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
-        scales = {name: scales.get(name, Scale()) for name in sorted({*scales, *judge.aspects})}
-    trying = ""
+        levels = {key: judge.known[key].scale for key in judge.keys}
+        scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
+    trying = Markup()
     if look.recipe is not None and look.recipe.labeller.preset == "local":
         trying = fragments.notice(
             "The built-in model rated: its ratings are for trying only, they are close to chance.", "warn"

@@ -1,9 +1,12 @@
 """What to look at first on Rate: ratings that could not be read, then responses whose ratings contradict one another."""
 
+from markupsafe import Markup, escape
+
 from app.store.ratings import Wide
 from app.web import stats
 from app.web.html import fragments
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.pages.review.verdict import letter_of
@@ -14,25 +17,25 @@ UNREADABLE = 6
 COVERED = "people judge them before they see what the labeller said."
 
 
-def first(look: RunView) -> str:
+def first(look: RunView) -> Markup:
     """The unreadable ones, then the widest, each with why and a way to its row."""
     if look.run is None:
-        return ""
+        return Markup()
     bad = look.counts.unrated + look.counts.failed_ratings
     wide, far = look.counted(stats.wide) or ([], 0)
     if not bad and not far:
-        return ""
+        return Markup()
     unreadable = look.rows.unreadable(UNREADABLE) if bad else []
-    items = "".join(_unreadable(look, *issue) for issue in unreadable) + "".join(_wide(look, issue) for issue in wide)
+    listed = [*(_unreadable(look, *issue) for issue in unreadable), *(_wide(look, issue) for issue in wide)]
     reasons = []
     if bad:
         reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         reasons.append(f"{count(far, 'row')} with ratings far apart")
     covered = look.reviews.number_blind()
-    if items and (bad > len(unreadable) or far > len(wide)):
+    if listed and (bad > len(unreadable) or far > len(wide)):
         reasons.append("the first are here")
-    items = f'<ul class="looks firsts">{items}</ul>' if items else ""
+    items = markup('<ul class="looks firsts">{}</ul>', joined(listed)) if listed else Markup()
     if covered:
         items += fragments.note(
             f"{count(covered, 'row')} of the blind audit {'is' if covered == 1 else 'are'} not listed here: {COVERED}"
@@ -46,23 +49,23 @@ def open_row(act: Act) -> Done:
     return Done(row=row.id, offset=0, fill={**act.filled, **filters.nothing()}, page="review")
 
 
-def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> str:
+def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> Markup:
     why = (
         f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
     )
-    raw = fragments.fold("Raw answer", t(rating.raw)) if rating.raw else ""
+    raw = fragments.fold("Raw answer", escape(rating.raw)) if rating.raw else Markup()
     return _item(
         fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
     )
 
 
-def _wide(look: RunView, issue: Wide) -> str:
+def _wide(look: RunView, issue: Wide) -> Markup:
     name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
     return _item(
         fragments.pill(name, "warn"),
         issue.instruction,
         f"Response {letter_of(look, issue.row, issue.response)}: {_why(look, issue)}",
-        "",
+        Markup(),
         issue.row,
     )
 
@@ -80,7 +83,14 @@ def _why(look: RunView, issue: Wide) -> str:
     return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
 
 
-def _item(pill: str, instruction: str, why: str, raw: str, row: str) -> str:
+def _item(pill: Markup, instruction: str, why: str, raw: Markup, row: str) -> Markup:
     excerpt = " ".join(instruction.split())[:200]
     open_it = fragments.button("Open", act="open", row=row)
-    return f"<li>{pill}<div><b>{t(excerpt)}</b><span>{t(why)}</span>{raw}</div>{open_it}</li>"
+    return markup(
+        "<li>{pill}<div><b>{excerpt}</b><span>{why}</span>{raw}</div>{open_it}</li>",
+        pill=pill,
+        excerpt=excerpt,
+        why=why,
+        raw=raw,
+        open_it=open_it,
+    )

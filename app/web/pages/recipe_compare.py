@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from app.recipe import recipe_of
 from app.store.library import Kept
 from app.web import form_values
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.pages.recipe_diff import differing, parts_of, settings_of
 from app.web.saved import read
 from app.web.state import RunView
@@ -18,36 +20,40 @@ FORMS, SAVED, RUN = "forms", "saved:", "run:"
 MOST_RUNS = 200
 
 
-def comparison(look: RunView, saved: Sequence[Kept]) -> str:
+def comparison(look: RunView, saved: Sequence[Kept]) -> Markup:
     """Two lists to choose from, and what differs."""
     shown = f"{RUN}{look.run.id}" if look.run else ""
     chosen = {"left": look.tab.drawer.left or FORMS, "right": look.tab.drawer.right or shown}
-    lists = "".join(_list(look, saved, side, chosen[side]) for side in SIDES)
-    return fragments.fold("Compare two recipes", f'<div class="sides">{lists}</div>{_table(look, saved, chosen)}')
-
-
-def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> str:
-    def options(choices: Sequence[tuple[str, str]]) -> str:
-        return "".join(
-            f'<option value="{t(value)}"{" selected" if value == chosen else ""}>{t(label)}</option>'
-            for value, label in choices
-        )
-
-    def group(title: str, choices: Sequence[tuple[str, str]]) -> str:
-        return f'<optgroup label="{title}">{options(choices)}</optgroup>' if choices else ""
-
-    runs = look.state.runs()[:MOST_RUNS]
-    none = "" if chosen else '<option value="" selected disabled>Choose one</option>'
-    return (
-        f'<label><span>{SIDES[side]}</span><select data-act="{side}">{none}'
-        f"{options([(FORMS, 'The forms, as they are now')])}"
-        f"{group('Saved', [(SAVED + kept.name, kept.name) for kept in saved])}"
-        f"{group('Runs', [(RUN + run.id, f'{run.name} · {fragments.ago(run.created)}') for run in runs])}"
-        "</select></label>"
+    lists = joined(_list(look, saved, side, chosen[side]) for side in SIDES)
+    return fragments.fold(
+        "Compare two recipes", markup('<div class="sides">{}</div>{}', lists, _table(look, saved, chosen))
     )
 
 
-def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
+def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> Markup:
+    def options(choices: Sequence[tuple[str, str]]) -> Markup:
+        return joined(
+            markup('<option value="{}"{}>{}</option>', value, " selected" if value == chosen else "", label)
+            for value, label in choices
+        )
+
+    def group(title: str, choices: Sequence[tuple[str, str]]) -> Markup:
+        return markup('<optgroup label="{}">{}</optgroup>', title, options(choices)) if choices else Markup()
+
+    runs = look.state.runs()[:MOST_RUNS]
+    none = Markup() if chosen else Markup('<option value="" selected disabled>Choose one</option>')
+    return markup(
+        '<label><span>{title}</span><select data-act="{side}">{none}{forms}{saved}{runs}</select></label>',
+        title=SIDES[side],
+        side=side,
+        none=none,
+        forms=options([(FORMS, "The forms, as they are now")]),
+        saved=group("Saved", [(SAVED + kept.name, kept.name) for kept in saved]),
+        runs=group("Runs", [(RUN + run.id, f"{run.name} · {fragments.ago(run.created)}") for run in runs]),
+    )
+
+
+def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> Markup:
     if not all(chosen.values()):
         return fragments.note("Choose two recipes.")
     try:
@@ -57,12 +63,12 @@ def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> str:
     differences = differing(left, right)
     if not differences:
         return fragments.note("They are the same.")
-    rows = "".join(
-        f'<tr><th scope="row">{t(name)}</th><td><div>{t(first)}</div></td><td><div>{t(second)}</div></td></tr>'
+    rows = joined(
+        markup('<tr><th scope="row">{}</th><td><div>{}</div></td><td><div>{}</div></td></tr>', name, first, second)
         for name, first, second in differences
     )
-    head = "".join(f'<th scope="col">{word}</th>' for word in ("Setting", *SIDES.values()))
-    return f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    head = joined(markup('<th scope="col">{}</th>', word) for word in ("Setting", *SIDES.values()))
+    return markup('<table class="compare"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows)
 
 
 def _settings(look: RunView, saved: Sequence[Kept], choice: str) -> dict[str, str]:

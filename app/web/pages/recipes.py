@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.recipe import Recipe, plain, to_toml
 from app.store.library import Kept
@@ -15,7 +16,7 @@ from app.web import form_values
 from app.web.cli_snippets import way
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import confirm, recipe_compare
 from app.web.saved import LONGEST_NAME, file_name, from_file, read
@@ -53,11 +54,15 @@ def build(board: Board) -> None:
     board.act(upload.upload, open_file, forms=True, extra=[upload])
 
 
-def tools(look: RunView) -> str:
+def tools(look: RunView) -> Markup:
     """The two buttons that open the drawer."""
-    return "".join(
-        f'<button type="button" {fragments.attrs(act=panel)} aria-expanded="{"true" if _panel(look) == panel else "false"}">'
-        f"{title}</button>"
+    return joined(
+        markup(
+            '<button type="button" {} aria-expanded="{}">{}</button>',
+            fragments.attrs(act=panel),
+            "true" if _panel(look) == panel else "false",
+            title,
+        )
         for panel, title in TITLES.items()
     )
 
@@ -76,29 +81,31 @@ def _panel(look: RunView) -> str:
 # -- what it says
 
 
-def head(look: RunView) -> str:
+def head(look: RunView) -> Markup:
     panel = _panel(look)
     if panel not in TITLES:
-        return ""
-    title = f'<div><h2 tabindex="-1">{TITLES[panel]}</h2><p>{LINES[panel]}</p></div>'
-    return f'<div class="drawer-head edged">{title}{fragments.button("Close", act="close")}</div>'
+        return Markup()
+    title = markup('<div><h2 tabindex="-1">{}</h2><p>{}</p></div>', TITLES[panel], LINES[panel])
+    return markup('<div class="drawer-head edged">{}{}</div>', title, fragments.button("Close", act="close"))
 
 
-def shown(look: RunView) -> str:
+def shown(look: RunView) -> Markup:
     """The recipe, or the command."""
     panel = _panel(look)
-    return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else ""
+    return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else Markup()
 
 
-def _recipe(look: RunView) -> str:
+def _recipe(look: RunView) -> Markup:
     """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
-    recipe, trouble = look.wanted, ""
+    recipe, trouble = look.wanted, Markup()
     if recipe is None:
         trouble = fragments.notice(f"This can't be run yet. {_missing(look)}", "warn")
     text = to_toml(recipe.dump() if recipe is not None else plain(form_values.parts_from(look.filled)))
     file = file_name(str(look.filled.get("name") or "dataset"))
-    link = f'<a class="save" download="{t(file)}" href="data:application/toml;charset=utf-8,{quote(text)}">Download</a>'
-    return trouble + _well(text, "The recipe as TOML", link if recipe is not None else "")
+    link = markup(
+        '<a class="save" download="{}" href="data:application/toml;charset=utf-8,{}">Download</a>', file, quote(text)
+    )
+    return trouble + _well(text, "The recipe as TOML", link if recipe is not None else Markup())
 
 
 def _missing(look: RunView) -> str:
@@ -111,52 +118,61 @@ def _missing(look: RunView) -> str:
     return ""
 
 
-def _well(text: str, label: str, more: str = "") -> str:
+def _well(text: str, label: str, more: Markup = Markup()) -> Markup:
     """A text to take away."""
-    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
-    return (
-        f'<div class="well edged"><pre tabindex="0" role="region" aria-label="{t(label)}">{t(text)}</pre>'
-        f'<div class="acts">{copy}{more}</div></div>'
+    copy = Markup('<button type="button" data-copy aria-live="polite">Copy</button>')
+    return markup(
+        '<div class="well edged"><pre tabindex="0" role="region" aria-label="{}">{}</pre>'
+        '<div class="acts">{}{}</div></div>',
+        label,
+        text,
+        copy,
+        more,
     )
 
 
-def _command(look: RunView) -> str:
+def _command(look: RunView) -> Markup:
     snippet = way(look, look.tab.page)
     notes = [*snippet.notes]
     if snippet.file:
         notes.insert(
             0, f"Download the recipe first (under Recipe), as {snippet.file}, into the folder that the terminal is in."
         )
-    remarks = "".join(fragments.note(sentence) for sentence in notes)
-    python = f"<h3>In Python</h3>{_well(snippet.python, 'The same in Python')}" if snippet.python else ""
-    return f"{_well(snippet.command, 'The command')}{remarks}{python}"
+    remarks = joined(fragments.note(sentence) for sentence in notes)
+    python = markup("<h3>In Python</h3>{}", _well(snippet.python, "The same in Python")) if snippet.python else Markup()
+    return _well(snippet.command, "The command") + remarks + python
 
 
-def kept(look: RunView) -> str:
+def kept(look: RunView) -> Markup:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
-        return ""
+        return Markup()
     saved = look.state.saved.recipes()
-    items = "".join(_entry(entry, look) for entry in saved)
+    items = joined(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
-    listed = f'<ul class="kept edged">{items}</ul>' if items else none
+    listed = markup('<ul class="kept edged">{}</ul>', items) if items else none
     asked = confirm.question(look.tab.drawer.confirmation, WHAT)
-    return f"{asked}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
+    return markup("{}<h3>Saved recipes</h3>{}{}", asked, listed, recipe_compare.comparison(look, saved))
 
 
-def _entry(entry: Kept, look: RunView) -> str:
-    trouble = ""
+def _entry(entry: Kept, look: RunView) -> Markup:
+    trouble = Markup()
     try:
         recipe = read(entry)
         rows = "all rows" if recipe.rows is None else fragments.count(recipe.rows, "row")
         line = f"{recipe.task.title} · {rows} · {fragments.ago(entry.updated)}"
     except SettingsError as error:
         line, trouble = fragments.ago(entry.updated), fragments.problem(str(error))
-    opens = "" if trouble else fragments.button("Open", act="open", name=entry.name)
+    opens = Markup() if trouble else fragments.button("Open", act="open", name=entry.name)
     again = fragments.button("Duplicate", act="duplicate", name=entry.name)
-    return (
-        f"<li><div><b>{t(entry.name)}</b><span>{t(line)}</span>{trouble}</div>"
-        f'<div class="acts">{opens}{again}{confirm.delete_button(look.tab.drawer.confirmation, entry.name)}</div></li>'
+    return markup(
+        '<li><div><b>{name}</b><span>{line}</span>{trouble}</div><div class="acts">{opens}{again}{delete}</div></li>',
+        name=entry.name,
+        line=line,
+        trouble=trouble,
+        opens=opens,
+        again=again,
+        delete=confirm.delete_button(look.tab.drawer.confirmation, entry.name),
     )
 
 

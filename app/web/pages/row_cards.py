@@ -4,41 +4,60 @@ import time
 from collections import Counter
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from app.web import stats
 from app.web.form_values import WITHOUT_ADDRESS
 from app.web.html import fragments
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.state import PREVIEW_ROWS, RunView
 from tasks.columns.conversations import readable
 from tasks.response_flags import MEANINGS, marks
 from tasks.types import Message, Response, Row
 
 
-def row_card(row: Row, number: str, acts: str = "", kind: str = "", raw: str = "") -> str:
+def row_card(row: Row, number: str, acts: Markup = Markup(), kind: str = "", raw: Markup = Markup()) -> Markup:
     """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons, `raw` is a fold."""
     nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
     *before, last = row.messages or nothing
-    conversation = "".join(fragments.bubble(m["role"], readable(m)) for m in before)
-    conversation = f'<div class="talk">{conversation}</div>' if conversation else ""
-    answers = "".join(_answer(response, len(row.responses) > 1) for response in row.responses)
+    conversation = joined(fragments.bubble(m["role"], readable(m)) for m in before)
+    conversation = markup('<div class="talk">{}</div>', conversation) if conversation else Markup()
+    answers = joined(_answer(response, len(row.responses) > 1) for response in row.responses)
     if not row.responses:
-        answers = '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
+        answers = Markup(
+            '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
+        )
     tokens = sum((r.prompt_tokens or 0) + (r.completion_tokens or 0) for r in row.responses)
-    cost = f'<span class="note">{count(tokens, "token")}</span>' if tokens else ""
-    return (
-        f'<article class="row-card {kind}" aria-label="Row {t(number)}"><div class="row-top">'
-        f'<b class="no">{t(number)}</b>{_named(row)}{_source(row)}<div class="acts">{cost}{acts}</div>{raw}</div>{conversation}'
-        f'<div class="pair">{fragments.bubble(last["role"], readable(last))}<div class="answers">{answers}</div></div></article>'
+    cost = markup('<span class="note">{}</span>', count(tokens, "token")) if tokens else Markup()
+    return markup(
+        '<article class="row-card {kind}" aria-label="Row {number}"><div class="row-top">'
+        '<b class="no">{number}</b>{named}{source}<div class="acts">{cost}{acts}</div>{raw}</div>{conversation}'
+        '<div class="pair">{last}<div class="answers">{answers}</div></div></article>',
+        kind=kind,
+        number=number,
+        named=_named(row),
+        source=_source(row),
+        cost=cost,
+        acts=acts,
+        raw=raw,
+        conversation=conversation,
+        last=fragments.bubble(last["role"], readable(last)),
+        answers=answers,
     )
 
 
-def waiting_card(number: int, speaker: str = "", text: str = "") -> str:
+def waiting_card(number: int, speaker: str = "", text: str = "") -> Markup:
     """A row that is being written: what `speaker`, the user or the assistant, says so far."""
     instruction, answer = (text, "") if speaker == "user" else ("", text)
-    return (
-        f'<article class="row-card writing" aria-label="Row {number}"><div class="row-top"><b class="no">{number}</b>'
+    return markup(
+        '<article class="row-card writing" aria-label="Row {}"><div class="row-top"><b class="no">{}</b>'
         '<div class="acts"><span class="note" role="status">writing…</span></div></div><div class="pair">'
-        f"{fragments.bubble('user', instruction, raw=True)}{fragments.bubble('assistant', answer, raw=True)}</div></article>"
+        "{}{}</div></article>",
+        number,
+        number,
+        fragments.bubble("user", instruction, raw=True),
+        fragments.bubble("assistant", answer, raw=True),
     )
 
 
@@ -71,40 +90,41 @@ def _texts(value: Any) -> list[str]:
     return [text for item in items for text in _texts(item)]
 
 
-def _answer(response: Response, named: bool) -> str:
-    thinking = ""
+def _answer(response: Response, named: bool) -> Markup:
+    thinking = Markup()
     if response.reasoning:
         thinking = fragments.fold(
-            "Thinking", t(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
+            "Thinking", escape(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
         )
     note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
     return fragments.bubble("assistant", response.text, note, thinking)
 
 
-def _named(row: Row) -> str:
+def _named(row: Row) -> Markup:
     """The id that a row had where it comes from."""
-    return f'<span class="note">id {t(row.origin["id"])}</span>' if row.origin.get("id") not in (None, "") else ""
+    name = row.origin.get("id")
+    return Markup() if name in (None, "") else markup('<span class="note">id {}</span>', name)
 
 
-def _source(row: Row) -> str:
+def _source(row: Row) -> Markup:
     """Where a row comes from: its document, its seed, its examples or its system prompt, folded."""
     origin = row.origin
     if passage := origin.get("passage"):
         facts = [str(origin[name]) for name in ("file", "place") if origin.get(name)]
         note = ", ".join([*facts, count(len(str(passage)), "character")])
-        return fragments.fold(str(origin.get("title") or "Document"), t(passage), note, "source")
+        return fragments.fold(str(origin.get("title") or "Document"), escape(passage), note, "source")
     if seed := origin.get("seed"):
-        return fragments.fold(f"From the seed: {fragments.clipped(str(seed), 60)}", t(seed), kind="source")
+        return fragments.fold(f"From the seed: {fragments.clipped(str(seed), 60)}", escape(seed), kind="source")
     if examples := origin.get("examples"):
         return fragments.fold(
-            f"From {count(len(examples), 'example')}", t("\n".join(map(str, examples))), kind="source"
+            f"From {count(len(examples), 'example')}", escape("\n".join(map(str, examples))), kind="source"
         )
     if system := origin.get("system_prompt"):
-        return fragments.fold("System prompt", t(system), str(origin.get("system_prompt_key") or ""), "source")
-    return ""
+        return fragments.fold("System prompt", escape(system), str(origin.get("system_prompt_key") or ""), "source")
+    return Markup()
 
 
-def progress_card(look: RunView) -> str:
+def progress_card(look: RunView) -> Markup:
     """How far a run is, how fast, what failed and why."""
     run, counts, job = look.run, look.counts, look.job
     assert run is not None
@@ -118,7 +138,11 @@ def progress_card(look: RunView) -> str:
         done, total = job.execution.progress.rated if job.execution else 0, counts.answered
         of = f"of {count(total, 'row')} rated"
     end, facts = _pace(look) if doing else ("", [])
-    lost = fragments.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn") if look.waiting else ""
+    lost = (
+        fragments.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn")
+        if look.waiting
+        else Markup()
+    )
     rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
     if rates or (counts.rated and doing != "rate"):
         facts.append((f"{counts.rated:,}", "rated"))
@@ -126,21 +150,30 @@ def progress_card(look: RunView) -> str:
     if not look.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
-    warning = fragments.notice(trouble, "warn", lead(look) if trouble else "")
-    row = fragments.facts(facts, "Progress") if facts else ""
-    return (
-        f'<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
-        f'<p class="eta {"lost" if lost else ""}" role="status" aria-live="polite">{t(end)}</p></div>{lost}'
-        f"{fragments.track(done, total, 'Rows made', counts.failed)}{warning}{row}{_losses(look)}{marked(look)}</section>"
+    warning = fragments.notice(trouble, "warn", lead(look) if trouble else Markup())
+    return markup(
+        '<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
+        '<p class="eta {kind}" role="status" aria-live="polite">{end}</p></div>{lost}'
+        "{track}{warning}{facts}{losses}{marks}</section>",
+        done=done,
+        of=of,
+        kind="lost" if lost else "",
+        end=end,
+        lost=lost,
+        track=fragments.track(done, total, "Rows made", counts.failed),
+        warning=warning,
+        facts=fragments.facts(facts, "Progress") if facts else Markup(),
+        losses=_losses(look),
+        marks=marked(look),
     )
 
 
-def lead(look: RunView) -> str:
+def lead(look: RunView) -> Markup:
     """A button that goes to where the trouble of the last job is mended: a page, and the field there."""
     job = look.job
     page = job.mended_on if job is not None and job.trouble else ""
     if job is None or not page:
-        return ""
+        return Markup()
     role, words = _role(look, job.stage), f"Open {page.capitalize()}"
     if not role:
         return fragments.button(words, "lead", act="place", page=page)
@@ -216,32 +249,33 @@ def _of(seconds: float, done: int, left: int) -> float | None:
     return seconds * max(left, 0) / done if done > 0 else None
 
 
-def marked(look: RunView) -> str:
+def marked(look: RunView) -> Markup:
     """How many responses have a mark, and what that means; counted where nothing is being written."""
     if look.run is None or look.busy:
-        return ""
+        return Markup()
     counts = look.counted(stats.marked) or {}
-    return "".join(
+    return joined(
         fragments.note(f"{count(n, 'response')} marked “{mark}”: {MEANINGS[mark]}.") for mark, n in counts.items()
     )
 
 
-def _losses(look: RunView) -> str:
+def _losses(look: RunView) -> Markup:
     """What failed or was dropped, by reason, with a button for what can be tried again."""
     run = look.run
     assert run is not None
     failures = Counter(why for _, why in look.rows.failures())
     drops = look.rows.drop_reasons()
     if not failures and not drops:
-        return ""
-    again = "" if look.busy else "<span class=note>can be tried again</span>"
-    items = "".join(f"<li><span>{t(why)}</span><b>{n}</b>{again}</li>" for why, n in failures.most_common(8))
-    items += "".join(
-        f"<li><span>{t(why)}</span><b>{n}</b><span class=note>dropped</span></li>" for why, n in list(drops.items())[:8]
+        return Markup()
+    again = Markup() if look.busy else Markup("<span class=note>can be tried again</span>")
+    items = joined(markup("<li><span>{}</span><b>{}</b>{}</li>", why, n, again) for why, n in failures.most_common(8))
+    items += joined(
+        markup("<li><span>{}</span><b>{}</b><span class=note>dropped</span></li>", why, n)
+        for why, n in list(drops.items())[:8]
     )
-    button = ""
+    button = Markup()
     if failures and not look.busy:
         label = f"Try the {failures.total()} that failed again"
         rest = look.standing in ("paused", "stopped", "interrupted")
         button = fragments.button(f"Resume, and t{label[1:]}" if rest else label, act="retry")
-    return f'<div class="fails"><h3>Failed or dropped</h3><ul>{items}</ul>{button}</div>'
+    return markup('<div class="fails"><h3>Failed or dropped</h3><ul>{}</ul>{}</div>', items, button)

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.errors import PageError
 from app.web.html import fragments
-from app.web.html.fragments import t
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.row_cards import row_card, waiting_card
 from app.web.state import RunView
@@ -46,19 +47,19 @@ def build(board: Board) -> None:
     board.act(leave.click, lambda act: Done(own=_without_edit(act)), extra=fields)
 
 
-def card(look: RunView, row: Row, number: int, dropped: bool) -> str:
+def card(look: RunView, row: Row, number: int, dropped: bool) -> Markup:
     """A row with its buttons; one that is being drawn anew is waited for."""
     working = look.working and look.job is not None
     if working and look.job is not None and look.job.what == "again" and look.tab.generate.redrawing == row.id:
         return waiting_card(number)
     if dropped:
         acts = fragments.button("Keep", act="keep", row=row.id)
-        return row_card(row, str(number), f'<span class="note">dropped</span>{acts}', "dropped")
-    raw = fragments.fold("Raw", f"<pre>{t(_raw(row))}</pre>", kind="raw")
+        return row_card(row, str(number), markup('<span class="note">dropped</span>{}', acts), "dropped")
+    raw = fragments.fold("Raw", markup("<pre>{}</pre>", _raw(row)), kind="raw")
     if look.busy:
         return row_card(row, str(number), raw=raw)
     actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
-    acts = "".join(fragments.button(word, act=what, row=row.id) for word, what in actions)
+    acts = joined(fragments.button(word, act=what, row=row.id) for word, what in actions)
     return row_card(row, str(number), acts, raw=raw)
 
 

@@ -4,11 +4,14 @@ import json
 import time
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
 from app.errors import RunError
 from app.store.runs import Listed, Run
 from app.web import form_values
 from app.web.html import fragments
-from app.web.html.fragments import attrs, count, t
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Done
 from app.web.saved import named
 from app.web.state import RunView
@@ -39,39 +42,48 @@ def state_word(standing: str, sent: bool, busy: bool) -> str:
     return "running" if busy else "in review" if standing == "done" and sent else standing
 
 
-def menu(look: RunView, tools: str) -> str:
-    """The list under the switcher. `tools` is HTML that stands beside it where there is room."""
+def menu(look: RunView, tools: Markup) -> Markup:
+    """The list under the switcher. `tools` stand beside it where there is room."""
     runs, listed = look.state.runs(), look.state.listed_runs()
-    items = "".join(_entry(run, look, listed) for run in runs[:MOST_RUNS])
-    more = f'<p class="note">and {len(runs) - MOST_RUNS} older ones</p>' if len(runs) > MOST_RUNS else ""
+    items = joined(_entry(run, look, listed) for run in runs[:MOST_RUNS])
+    more = markup('<p class="note">and {} older ones</p>', len(runs) - MOST_RUNS) if len(runs) > MOST_RUNS else Markup()
     find = (
-        '<input type="search" class="find" placeholder="Find a run" aria-label="Find a run" autocomplete="off">'
+        Markup('<input type="search" class="find" placeholder="Find a run" aria-label="Find a run" autocomplete="off">')
         if len(runs) >= FINDABLE
-        else ""
+        else Markup()
     )
-    none, own = "<li><p class=note>No runs yet.</p></li>", ""
+    none, own = Markup("<li><p class=note>No runs yet.</p></li>"), Markup()
     if look.run is not None:
         own = fragments.button("Duplicate this one", act="duplicate", id=look.run.id)
         own += fragments.button("Rename", act="name", id=look.run.id, stay="")
-    return (
-        f'<div class="menu">{find}{_name(look)}<ul>{items or none}</ul>'
-        f'<p class="note none" hidden>No run is called that.</p>{more}'
-        f'<div class="menu-foot">{fragments.button("New run", act="new")}{own}<span class="tools phone">{tools}</span></div></div>'
+    return markup(
+        '<div class="menu">{find}{name}<ul>{items}</ul><p class="note none" hidden>No run is called that.</p>{more}'
+        '<div class="menu-foot">{new}{own}<span class="tools phone">{tools}</span></div></div>',
+        find=find,
+        name=_name(look),
+        items=items or none,
+        more=more,
+        new=fragments.button("New run", act="new"),
+        own=own,
+        tools=tools,
     )
 
 
-def _name(look: RunView) -> str:
+def _name(look: RunView) -> Markup:
     """The field for another name of the run that is shown."""
     if look.run is None or look.tab.switcher.naming != look.run.id:
-        return ""
+        return Markup()
     trouble = fragments.problem(look.tab.problems.get("run name", ""))
-    return (
-        f'<div class="name edged" data-form><input type="text" value="{t(look.run.name)}" aria-label="Name of the run"'
-        f' maxlength="100" autocomplete="off">{fragments.button("Save", act="named", id=look.run.id, stay="")}{trouble}</div>'
+    return markup(
+        '<div class="name edged" data-form><input type="text" value="{}" aria-label="Name of the run"'
+        ' maxlength="100" autocomplete="off">{}{}</div>',
+        look.run.name,
+        fragments.button("Save", act="named", id=look.run.id, stay=""),
+        trouble,
     )
 
 
-def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
+def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> Markup:
     kind = json.loads(run.recipe)["task"]["kind"]
     title = TASKS[kind].title if kind in TASKS else kind
     known = listed.get(run.id, Listed(0, False))
@@ -80,19 +92,28 @@ def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> str:
     word = standing_word(look) if here else state_word(look.state.standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
     if look.tab.switcher.deleting == run.id:
-        return f"<li>{_question(look, run)}</li>"
-    end = fragments.button("Delete", "end", act="delete", id=run.id, stay="") if not busy else ""
-    end = end.replace("<button", f'<button aria-label="Delete {t(run.name)}"', 1)
+        return markup("<li>{}</li>", _question(look, run))
+    data = attrs(act="delete", id=run.id, stay="")
+    delete = markup('<button aria-label="Delete {}" type="button" class="end" {}>Delete</button>', run.name, data)
     pill = fragments.pill(word, TONES.get(word, "plain"))
-    current = 'aria-current="true"' if here else ""
-    return (
-        f'<li data-name="{t(run.name.lower())} {t(run.id.lower())} {t(title.lower())}"><button type="button" class="open-run"'
-        f' title="{t(run.id)}" {attrs(act="run", id=run.id)} {current}><b>{t(run.name)}</b>'
-        f"<span>{t(title)} · {size} · {fragments.ago(run.created)}</span>{pill}</button>{end}</li>"
+    current = Markup('aria-current="true"') if here else Markup()
+    return markup(
+        '<li data-name="{words}"><button type="button" class="open-run" title="{id}" {data} {current}><b>{name}</b>'
+        "<span>{title} · {size} · {age}</span>{pill}</button>{delete}</li>",
+        words=f"{run.name} {run.id} {title}".lower(),
+        id=run.id,
+        data=attrs(act="run", id=run.id),
+        current=current,
+        name=run.name,
+        title=title,
+        size=size,
+        age=fragments.ago(run.created),
+        pill=pill,
+        delete=Markup() if busy else delete,
     )
 
 
-def _question(look: RunView, run: Run) -> str:
+def _question(look: RunView, run: Run) -> Markup:
     """What is lost with a run, before it is."""
     counts = look.state.counts(run)
     lost = [count(counts.answered, "row")]
@@ -104,9 +125,14 @@ def _question(look: RunView, run: Run) -> str:
     trouble = fragments.problem(look.tab.problems.get("run end", ""))
     buttons = fragments.button("Delete for good", "sure", act="delete", id=run.id, stay="")
     buttons += fragments.button("Keep it", act="keep", stay="")
-    return (
-        f'<div class="notice warn ask edged" role="alert"><p>Delete “{t(run.name)}”? With it go {t(listed)}.{t(stays)}</p>{trouble}'
-        f'<div class="acts">{buttons}</div></div>'
+    return markup(
+        '<div class="notice warn ask edged" role="alert"><p>Delete “{name}”? With it go {listed}.{stays}</p>{trouble}'
+        '<div class="acts">{buttons}</div></div>',
+        name=run.name,
+        listed=listed,
+        stays=stays,
+        trouble=trouble,
+        buttons=buttons,
     )
 
 

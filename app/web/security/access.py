@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from markupsafe import Markup
+
 from app.errors import StoreError
 from app.file_locks import exclusively, is_private, write_private
 from app.web.security.peers import user_of_peer
@@ -240,9 +242,11 @@ class Gate:
 
     def _sign_in_page(self, request: "Request") -> str:
         """How to get in. Where a link of another site led here, the browser kept its cookie back: then it looks once more."""
-        once_more = '<meta http-equiv="refresh" content="0">' if _led_by_another_site(request.headers) else ""
+        once_more = Markup('<meta http-equiv="refresh" content="0">') if _led_by_another_site(request.headers) else ""
         wrong = TOKEN in request.query_params
-        alert = '<p class="wrong" role="alert">This address does not let anybody in any more.</p>' if wrong else ""
+        alert = (
+            Markup('<p class="wrong" role="alert">This address does not let anybody in any more.</p>') if wrong else ""
+        )
         return self.sign_in.replace("<!-- once more -->", once_more).replace("<!-- wrong -->", alert)
 
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.review import argilla
 from app.review.pull import came
 from app.review.push_plan import shortened
 from app.web.html import fragments
-from app.web.html.fragments import count, t
+from app.web.html.fragments import count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.state import RunView, person_name
 from feedback.argilla.push import review_address
@@ -45,12 +47,12 @@ def build(board: Board) -> None:
     board.act(use.click, use_other, forms=True, extra=[key])
 
 
-def which(look: RunView) -> str:
+def which(look: RunView) -> Markup:
     """Where rows go now."""
     standing, settings = look.state.standby.argilla, look.state.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
     status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
-    return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(status)}</p>'
+    return markup('<p class="note">Rows go to <b>{}</b>: {}</p>', name, status)
 
 
 def use_other(act: Act) -> Done:
@@ -66,31 +68,35 @@ def leave(act: Act) -> Done:
     return Done(toast="Rows go where they went before.")
 
 
-def state(look: RunView) -> str:
+def state(look: RunView) -> Markup:
     """Where the rows are: the dataset in Argilla, the way in, who said what."""
-    return f'<section class="panel slim">{_dataset(look)}</section>' if pushes(look) else ""
+    return markup('<section class="panel slim">{}</section>', _dataset(look)) if pushes(look) else Markup()
 
 
-def progress(look: RunView) -> str:
+def progress(look: RunView) -> Markup:
     """How far a push or a pull is; and what is to be known once it has ended."""
     job = look.job
     if job is None or job.what not in ("push", "pull"):
-        return ""
+        return Markup()
     if job.trouble:
         return fragments.notice(job.trouble, "warn")
     if job.state == "working":
         done = job.pushed.sent + job.pushed.unchanged
         if job.what == "push" and job.total:
             speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
-            return (
-                f'<section class="panel slim"><p class="big"><b>{done:,}</b> of {count(job.total, "row")} sent'
-                f' <span class="note">{speed}</span></p>{fragments.track(done, job.total, "Rows sent")}</section>'
+            return markup(
+                '<section class="panel slim"><p class="big"><b>{:,}</b> of {} sent'
+                ' <span class="note">{}</span></p>{}</section>',
+                done,
+                count(job.total, "row"),
+                speed,
+                fragments.track(done, job.total, "Rows sent"),
             )
         return fragments.notice(
             job.saying or ("Sending." if job.what == "push" else "Asking Argilla what people said.")
         )
     if job.what == "push" and job.sent is not None:
-        refused = "".join(
+        refused = joined(
             fragments.problem(f"Argilla refused the row {row}: {why}") for row, why in job.pushed.refused[:5]
         )
         open_ = (
@@ -102,7 +108,7 @@ def progress(look: RunView) -> str:
     if job.what == "pull" and job.pulled is not None and job.pulled.missing:
         gone = count(job.pulled.missing, "dataset was", "datasets were")
         return fragments.notice(f"{gone} deleted there; what was pulled before is kept.", "warn")
-    return ""
+    return Markup()
 
 
 def outcome(look: RunView) -> str:
@@ -119,19 +125,19 @@ def outcome(look: RunView) -> str:
     return ""
 
 
-def link(look: RunView) -> str:
+def link(look: RunView) -> Markup:
     """The way to the records in Argilla, the most urgent first."""
     sent, url = pushes(look), look.state.standby.argilla.url
     if not sent or not url:
-        return ""
+        return Markup()
     address = argilla.opening(look.state.settings, review_address(url, str(sent[0]["dataset_id"])))
     return fragments.link("Review in Argilla", address)
 
 
-def reviewers(look: RunView) -> str:
+def reviewers(look: RunView) -> Markup:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
     if look.run is None or not look.counts.reviewed:
-        return ""
+        return Markup()
     people = look.reviews.rows_by_reviewer()
     cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
     rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
@@ -164,46 +170,52 @@ def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) ->
     return argilla.opening(look.state.settings, review_address(url, dataset, look.run.id, number, status))
 
 
-def _dataset(look: RunView) -> str:
+def _dataset(look: RunView) -> Markup:
     sent = pushes(look)
     if look.run is None or not sent:
-        return ""
+        return Markup()
     last, counts = sent[0], look.counts
     people = look.reviews.rows_by_reviewer()
-    who = "".join(f"<li><b>{t(name)}</b><em>{n}</em></li>" for name, n in people[:6])
-    progress = fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed")
+    who = joined(markup("<li><b>{}</b><em>{}</em></li>", name, n) for name, n in people[:6])
     cells = [
         (counts.sent, "sent"),
         (counts.reviewed, "reviewed"),
         (counts.approved, "approved"),
         (counts.rejected, "rejected"),
     ]
-    return (
-        f'<div class="argilla-line"><div><h2>{t(last["dataset"])}</h2>'
-        f'<p class="note">in the workspace {t(last["workspace"])}</p></div>'
-        f"{fragments.facts(cells, 'Review')}{f'<ul class=people>{who}</ul>' if who else ''}</div>{progress}"
-        f"{_samples(look)}{_way_in(look)}"
+    return markup(
+        '<div class="argilla-line"><div><h2>{dataset}</h2><p class="note">in the workspace {workspace}</p></div>'
+        "{facts}{who}</div>{progress}{samples}{way_in}",
+        dataset=last["dataset"],
+        workspace=last["workspace"],
+        facts=fragments.facts(cells, "Review"),
+        who=markup("<ul class=people>{}</ul>", who) if who else Markup(),
+        progress=fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed"),
+        samples=_samples(look),
+        way_in=_way_in(look),
     )
 
 
-def _samples(look: RunView) -> str:
+def _samples(look: RunView) -> Markup:
     """How far the audit and the queue are."""
     samples = look.reviews.samples() if look.run else {}
     if "audit" not in samples:
-        return ""
+        return Markup()
     sent, seen = samples["audit"]
     message = f"Audit, a random sample that tells how well people and labeller agree: {seen} of {sent} reviewed."
     if "queue" in samples:
         sent, seen = samples["queue"]
         message += f" Queue, the most doubtful first: {seen} of {sent}."
-    return f'<p class="note">{t(message)}</p>'
+    return markup('<p class="note">{}</p>', message)
 
 
-def _way_in(look: RunView) -> str:
+def _way_in(look: RunView) -> Markup:
     owner = argilla.owner(look.state.settings)
     if owner is None:
-        return ""
-    return fragments.fold(
-        "How others sign in", f"Links from here open Argilla as its owner, <b>{t(owner.username)}</b>. Elsewhere that name "
-        f"is asked for, with the password in {t(owner.file)}",
-    )  # fmt: skip
+        return Markup()
+    way = markup(
+        "Links from here open Argilla as its owner, <b>{}</b>. Elsewhere that name is asked for, with the password in {}",
+        owner.username,
+        owner.file,
+    )
+    return fragments.fold("How others sign in", way)

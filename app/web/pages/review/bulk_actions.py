@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from markupsafe import Markup
+
 from app.errors import PageError, RunError
 from app.web.html import fragments
-from app.web.html.fragments import attrs, count, t
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.state import RunView
@@ -30,48 +33,58 @@ def _chosen(look: RunView) -> list[str]:
     return [row for row in look.tab.review.selected if look.run is not None and row.startswith(f"{look.run.id}-")]
 
 
-def pick(look: RunView, row: str, name: str, *, here: bool) -> str:
+def pick(look: RunView, row: str, name: str, *, here: bool) -> Markup:
     """The box that chooses a row of the list."""
     is_chosen = str(row in look.tab.review.selected).lower()
-    key = 'data-key="x"' if here else ""
-    return (
-        f'<button type="button" role="checkbox" aria-checked="{is_chosen}" class="pick" aria-label="Select: {t(name)}"'
-        f" {attrs(act='select', row=row)} {key}></button>"
+    key = Markup('data-key="x"') if here else Markup()
+    return markup(
+        '<button type="button" role="checkbox" aria-checked="{}" class="pick" aria-label="Select: {}" {} {}></button>',
+        is_chosen,
+        name,
+        attrs(act="select", row=row),
+        key,
     )
 
 
-def bar(look: RunView) -> str:
+def bar(look: RunView) -> Markup:
     """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
     if look.run is None:
-        return ""
+        return Markup()
     chosen, undo = selected(look), look.tab.review.undo
     hidden = len(_chosen(look)) - len(chosen)
-    done = ""
+    done = Markup()
     if undo is not None and undo.run == look.run.id:
-        button = fragments.button("Undo", act="undo") if undo.number else ""
-        done = f'<div class="done" role="status"><p>{t(undo.sentence)}</p>{button}</div>'
+        button = fragments.button("Undo", act="undo") if undo.number else Markup()
+        done = markup('<div class="done" role="status"><p>{}</p>{}</div>', undo.sentence, button)
     unlisted = (
         fragments.note(f"{count(hidden, 'selected row is', 'selected rows are')} not listed, and left out.")
         if hidden
-        else ""
+        else Markup()
     )
     if not chosen:
         none = (
-            f'<div class="chosen">{unlisted}{fragments.button("Select none", act="select-none")}</div>'
+            markup('<div class="chosen">{}{}</div>', unlisted, fragments.button("Select none", act="select-none"))
             if hidden
-            else ""
+            else Markup()
         )
-        return f'<div class="bulk">{none}{done}</div>' if none or done else ""
-    buttons = "".join(
-        f'<button type="button" class="{word}" {attrs(act="bulk", word=word)}>{title}</button>'
+        return markup('<div class="bulk">{}{}</div>', none, done) if none or done else Markup()
+    buttons = joined(
+        markup('<button type="button" class="{}" {}>{}</button>', word, attrs(act="bulk", word=word), title)
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
     total = look.rows.count(filters.wanted(look))
-    every = fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else ""
+    every = (
+        fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else Markup()
+    )
     clear = every + fragments.button("Select none", act="select-none")
-    return (
-        f'<div class="bulk"><div class="chosen" role="group" aria-label="Selected rows"><b>{count(len(chosen), "row")} selected</b>'
-        f"{unlisted}{buttons}{clear}</div>{done}</div>"
+    return markup(
+        '<div class="bulk"><div class="chosen" role="group" aria-label="Selected rows"><b>{count} selected</b>'
+        "{unlisted}{buttons}{clear}</div>{done}</div>",
+        count=count(len(chosen), "row"),
+        unlisted=unlisted,
+        buttons=buttons,
+        clear=clear,
+        done=done,
     )
 
 

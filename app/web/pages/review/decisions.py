@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from markupsafe import Markup
+
 from app.errors import PageError, RunError
 from app.web.html import fragments
-from app.web.html.fragments import attrs, count, t
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Done
 from app.web.pages.review import verdict
 from app.web.run_reviews import given_in_app
@@ -30,28 +33,30 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def opinions(look: RunView, judged: ReviewedRow) -> str:
+def opinions(look: RunView, judged: ReviewedRow) -> Markup:
     """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
-        return ""
+        return Markup()
     reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
     letters = verdict.letters(look, judged.row)
-    lines = "".join(_opinion(judged, review, letters) for review in reviews)
-    return (
-        f'<section class="opinions" aria-label="What people said"><h3>What people said</h3>{_outcome(judged)}'
-        f'<ul class="opinion-list">{lines}</ul></section>'
+    lines = joined(_opinion(judged, review, letters) for review in reviews)
+    return markup(
+        '<section class="opinions" aria-label="What people said"><h3>What people said</h3>{}'
+        '<ul class="opinion-list">{}</ul></section>',
+        _outcome(judged),
+        lines,
     )
 
 
-def settled_pill(judged: ReviewedRow) -> str:
+def settled_pill(judged: ReviewedRow) -> Markup:
     """How the row stands where somebody settled it; "" where nobody did."""
     if (settled := judged.settled) is None:
-        return ""
+        return Markup()
     word, tone = DECIDED[settled.decision]
     return fragments.pill(f"{word} · settled by {person_name(settled.who)}", tone)
 
 
-def _outcome(judged: ReviewedRow) -> str:
+def _outcome(judged: ReviewedRow) -> Markup:
     """The outcome where reviewers are several or came to nothing, and how that was settled or can be."""
     row, settled = judged.row.id, judged.settled
     votes: list[str] = [review.decision for review in judged.submitted if review.decision]
@@ -59,45 +64,60 @@ def _outcome(judged: ReviewedRow) -> str:
     if settled is not None:
         word = DECIDED[settled.decision][0]
         undo = fragments.button("Undo the settlement", act="unsettle", row=row)
-        return (
-            f'<div class="settled"><p><b>Settled as {word} by {t(person_name(settled.who))}</b>, {t(moment(settled.at))}. '
-            f"The reviewers stay as they are: {shown}.</p>{undo}</div>"
+        return markup(
+            '<div class="settled"><p><b>Settled as {word} by {who}</b>, {at}. '
+            "The reviewers stay as they are: {shown}.</p>{undo}</div>",
+            word=word,
+            who=person_name(settled.who),
+            at=moment(settled.at),
+            shown=shown,
+            undo=undo,
         )
     if judged.decision != "unsure":
-        return f'<p class="note">{count(len(votes), "reviewer")} decided: {shown}.</p>' if len(votes) > 1 else ""
-    buttons = "".join(
-        f'<button type="button" class="settle {decision}" {attrs(act="settle", row=row, decision=decision)}>{label}</button>'
+        if len(votes) < 2:
+            return Markup()
+        return markup('<p class="note">{} decided: {}.</p>', count(len(votes), "reviewer"), shown)
+    buttons = joined(
+        markup(
+            '<button type="button" class="settle {}" {}>{}</button>',
+            decision,
+            attrs(act="settle", row=row, decision=decision),
+            label,
+        )
         for decision, label in SETTLES.items()
     )
-    return (
-        f'<div class="settled open"><p><b>Undecided</b>: {shown}. Whoever settles it is named with the row; what the reviewers '
-        f'said stays as it is.</p><div role="group" aria-label="Settle the row">{buttons}</div></div>'
+    return markup(
+        '<div class="settled open"><p><b>Undecided</b>: {}. Whoever settles it is named with the row; what the reviewers '
+        'said stays as it is.</p><div role="group" aria-label="Settle the row">{}</div></div>',
+        shown,
+        buttons,
     )
 
 
-def _opinion(judged: ReviewedRow, review: Verdict, letters: Letters) -> str:
+def _opinion(judged: ReviewedRow, review: Verdict, letters: Letters) -> Markup:
     if review.status == "submitted":
         pill = fragments.pill(*DECIDED[review.decision]) if review.decision else fragments.pill("no decision")
     else:
         pill = fragments.pill(review.status)
     where = "in the app" if given_in_app(review) else "in Argilla"
     blind = ", without the labeller's ratings in sight" if review.blind else ""
-    when = f'<span class="note">{t(moment(review.updated_at))}, {where}{t(blind)}</span>'
-    lines = "".join(
-        f"<div><dt>{t(name)}</dt><dd>{value}</dd></div>" for name, value in _answers(judged, review, letters)
+    when = markup('<span class="note">{}, {}{}</span>', moment(review.updated_at), where, blind)
+    lines = joined(
+        markup("<div><dt>{}</dt><dd>{}</dd></div>", name, value) for name, value in _answers(judged, review, letters)
     )
-    body = f"<dl>{lines}</dl>" if lines else ""
-    return f"<li><header><b>{t(person_name(review.reviewer))}</b>{pill}{when}</header>{body}</li>"
+    body = markup("<dl>{}</dl>", lines) if lines else Markup()
+    return markup("<li><header><b>{}</b>{}{}</header>{}</li>", person_name(review.reviewer), pill, when, body)
 
 
-def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator[tuple[str, str]]:
-    """(what was answered, the answer as HTML) of everything but the decision."""
+def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator[tuple[str, str | Markup]]:
+    """(what was answered, the answer) of everything but the decision."""
     if ratings := [_rating(review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
-        yield "Ratings", f'<span class="given">{"".join(ratings)}</span>'
+        yield "Ratings", markup('<span class="given">{}</span>', joined(ratings))
     if review.ranking:
-        yield "Ranking", f"{t(_ranking(review.ranking, letters))} {_origin(review, RANKING)}"
+        yield "Ranking", markup("{} {}", _ranking(review.ranking, letters), _origin(review, RANKING))
     if review.reasons:
-        yield "Reasons", "".join(f'<span class="reason">{t(reason[:200])}</span>' for reason in review.reasons)
+        reasons = joined(markup('<span class="reason">{}</span>', reason[:200]) for reason in review.reasons)
+        yield "Reasons", reasons
     for question, answer in review.answers.items():
         if (
             isinstance(answer, str)
@@ -108,15 +128,15 @@ def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator
             yield _asked(judged, review, question, letters), _text(judged, review, question, answer)
 
 
-def _rating(review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> str:
+def _rating(review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> Markup:
     letter = letters.get(index, "") if len(letters) > 1 else ""
     named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
     origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
-    return f'<span>{t(named)} <b class="{fragments.tone(value)}">{value}</b> {origin}</span>'
+    return markup('<span>{} <b class="{}">{}</b> {}</span>', named, fragments.tone(value), value, origin)
 
 
-def _origin(review: Verdict, question: str) -> str:
-    return f'<span class="note">{t(ORIGINS[review.origin(question) or NOT_KNOWN])}</span>'
+def _origin(review: Verdict, question: str) -> Markup:
+    return markup('<span class="note">{}</span>', ORIGINS[review.origin(question) or NOT_KNOWN])
 
 
 def _ranking(ranks: dict[int, int], letters: Letters) -> str:
@@ -150,7 +170,7 @@ def _asked(judged: ReviewedRow, review: Verdict, question: str, letters: Letters
     return fragments.sentence(question.replace("-", " "))
 
 
-def _text(judged: ReviewedRow, review: Verdict, question: str, answer: str) -> str:
+def _text(judged: ReviewedRow, review: Verdict, question: str, answer: str) -> Markup:
     """A text as it is; a correction with what it took away and what it put there."""
     before, of = review.shown.get(question), review.correction_of
     if question == CORRECTED_INSTRUCTION and before is None:
@@ -158,10 +178,11 @@ def _text(judged: ReviewedRow, review: Verdict, question: str, answer: str) -> s
     if question == CORRECTED_RESPONSE and of is not None and of < len(judged.row.responses):
         before = judged.row.responses[of].text  # another one may have stood there
     if before is None or question not in (CORRECTED_INSTRUCTION, CORRECTED_RESPONSE):
-        return f'<div class="text">{t(answer[:LONGEST])}</div>'
-    tags = {"same": "{}", "gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
-    pieces = "".join(tags[kind].format(t(text)) for kind, text in word_changes(before[:LONGEST], answer[:LONGEST]))
-    return f'<div class="text diff">{pieces}</div>'
+        return markup('<div class="text">{}</div>', answer[:LONGEST])
+    tags = {"same": Markup("{}"), "gone": Markup("<del>{}</del>"), "new": Markup("<ins>{}</ins>")}
+    changes = word_changes(before[:LONGEST], answer[:LONGEST])
+    pieces = joined(tags[kind].format(text) for kind, text in changes)
+    return markup('<div class="text diff">{}</div>', pieces)
 
 
 def moment(at: str) -> str:

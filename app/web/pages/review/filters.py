@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, RowQuery
 from app.web.html import fragments
@@ -193,17 +194,17 @@ def chosen(look: RunView) -> list[str]:
     return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
 
 
-def left_out(look: RunView) -> str:
+def left_out(look: RunView) -> Markup:
     """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
     if look.run is None or not look.counts.answered:
-        return ""
+        return Markup()
     filters = wanted(look)
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]
     if not filters.tells and not by_ratings:
-        return ""
+        return Markup()
     number = look.reviews.number_covered(look.person)
     if not number:
-        return ""
+        return Markup()
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
     if filters.tells:
         what = f"{'is' if number == 1 else 'are'} left out: the filter would tell what the labeller or others said of them."

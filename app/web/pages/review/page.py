@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import fields, replace
 
 import gradio as gr
+from markupsafe import Markup, escape
 
 from app.errors import PageError
 from app.review import argilla as review_argilla
@@ -11,7 +12,8 @@ from app.web import form_values
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import attrs, count, t
+from app.web.html.fragments import attrs, count
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
@@ -106,17 +108,17 @@ def _shows_settings(look: RunView) -> bool:
     return bool((look.tab.review.settings or is_wrong) and look.counts.answered)
 
 
-def head(look: RunView) -> str:
+def head(look: RunView) -> Markup:
     return fragments.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
 
 
-def ways(look: RunView) -> str:
+def ways(look: RunView) -> Markup:
     """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
     if not look.counts.answered:
-        return ""
+        return Markup()
     opened = str(_shows_settings(look)).lower()
-    button = f'<button type="button" aria-expanded="{opened}" {attrs(act="settings")}>Settings</button>'
-    return f'<div class="ways">{argilla.link(look)}{button}</div>'
+    button = markup('<button type="button" aria-expanded="{}" {}>Settings</button>', opened, attrs(act="settings"))
+    return markup('<div class="ways">{}{}</div>', argilla.link(look), button)
 
 
 def _line(look: RunView) -> str:
@@ -164,9 +166,9 @@ def take_out_words(look: RunView) -> str:
     return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
 
 
-def advice(look: RunView) -> str:
+def advice(look: RunView) -> Markup:
     """What to do about records of rows that are no more."""
-    notice = ""
+    notice = Markup()
     sent = look.job.sent if look.job is not None and not look.busy else None
     if sent is not None and sent.dropped:
         notice += fragments.notice(
@@ -176,15 +178,15 @@ def advice(look: RunView) -> str:
     return notice
 
 
-def audit(look: RunView) -> str:
+def audit(look: RunView) -> Markup:
     """What the choice of how the audit goes comes to for this run, and why."""
     rows = look.counts.answered
     if look.run is None or not rows:
-        return ""
+        return Markup()
     try:
         review = form_values.review_of(look.filled)
     except FormError:
-        return ""
+        return Markup()
     sealed = look.reviews.sealed_blind()
     blind = review.is_blind(rows, sealed)
     size = f"{count(rows, 'row')}: the audit ({look.reviews.audit_size(rows):,} of them) goes"
@@ -204,25 +206,25 @@ def audit(look: RunView) -> str:
     return fragments.note(message)
 
 
-def shape(look: RunView) -> str:
+def shape(look: RunView) -> Markup:
     """What a record will hold, in words."""
     if look.run is None or look.recipe is None:
-        return ""
+        return Markup()
     seen = look.rows.page(0, 50)
     if not seen:
-        return ""
+        return Markup()
     recipe = look.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=form_values.review_of(look.filled))
     description = review_argilla.described(shape_of(seen), look.reviews.with_audit(recipe, look.counts.answered))
     fields, questions = (
-        "".join(f"<li>{t(word)}</li>" for word in part) for part in (description.fields, description.questions)
+        joined(markup("<li>{}</li>", word) for word in part) for part in (description.fields, description.questions)
     )
     guide = fragments.fold(
-        "Guidelines that reviewers read", t(look.filled.get("review.guidelines") or description.guidelines)
+        "Guidelines that reviewers read", escape(look.filled.get("review.guidelines") or description.guidelines)
     )
-    lists = f"<div><h3>To read</h3><ul>{fields}</ul></div><div><h3>To answer</h3><ul>{questions}</ul></div>"
-    return f'<div class="sent-as">{lists}</div>{guide}'
+    lists = markup("<div><h3>To read</h3><ul>{}</ul></div><div><h3>To answer</h3><ul>{}</ul></div>", fields, questions)
+    return markup('<div class="sent-as">{}</div>{}', lists, guide)
 
 
 # -- what can be done

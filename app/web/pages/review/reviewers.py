@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import attrs, t
+from app.web.html.fragments import attrs
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages.review import argilla
 from app.web.state import RunView
@@ -37,42 +39,48 @@ def _workspace(look: RunView) -> str:
     return str(sent[0]["workspace"]) if sent else look.state.settings.argilla_workspace or ""
 
 
-def reviewers(look: RunView) -> str:
+def reviewers(look: RunView) -> Markup:
     """Who may review where the rows are, or will be."""
     if look.state.standby.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
     names = look.state.reviewers(_workspace(look))
     own = not look.state.settings.argilla_url
-    lines = "".join(
-        f"<li><b>{t(name)}</b>"
-        + (f'<button type="button" {attrs(act="again", name=name)}>New link</button>' if own else "")
-        + "</li>"
-        for name in names
-    )
-    listed = f'<ul class="reviewers">{lines}</ul>' if lines else fragments.note("Nobody but you so far.")
+    lines = joined(markup("<li><b>{}</b>{}</li>", name, _again(name) if own else Markup()) for name in names)
+    listed = markup('<ul class="reviewers">{}</ul>', lines) if lines else fragments.note("Nobody but you so far.")
     each = look.recipe.review.min_submitted if look.recipe is not None else 1
     more = f" Each record waits for {each} of them (“Reviewers per record”)." if each > 1 else ""
     return listed + fragments.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
 
 
-def invited(look: RunView) -> str:
+def _again(name: str) -> Markup:
+    return markup('<button type="button" {}>New link</button>', attrs(act="again", name=name))
+
+
+def invited(look: RunView) -> Markup:
     """The link for whoever was added last, with what to do with it."""
     invitation = look.tab.review.invited
     if invitation is None:
-        return ""
+        return Markup()
     how = (
         f"Send this link to {invitation.name}. It signs them in once, within a week, in their own browser on this machine."
         if invitation.signs_in
         else f"{invitation.name} can review here, after signing in to Argilla."
     )
     password = (
-        f'<p class="note">Or they sign in as <b>{t(invitation.name)}</b> with the password '
-        f"<code>{t(invitation.password)}</code>, which is shown this once.</p>"
+        markup(
+            '<p class="note">Or they sign in as <b>{}</b> with the password <code>{}</code>, which is shown this once.</p>',
+            invitation.name,
+            invitation.password,
+        )
         if invitation.password
-        else ""
+        else Markup()
     )
-    copy = '<button type="button" data-copy aria-live="polite">Copy</button>'
-    well = f'<div class="well" id="invitation"><pre tabindex="0">{t(invitation.link)}</pre><div class="acts">{copy}</div></div>'
+    copy = Markup('<button type="button" data-copy aria-live="polite">Copy</button>')
+    well = markup(
+        '<div class="well" id="invitation"><pre tabindex="0">{}</pre><div class="acts">{}</div></div>',
+        invitation.link,
+        copy,
+    )
     return fragments.notice(how, "ok") + well + password
 
 

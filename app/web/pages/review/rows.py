@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from app.web.html import fragments
-from app.web.html.fragments import attrs, t
+from app.web.html.fragments import attrs
+from app.web.html.markup import joined, markup
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
 from app.web.state import RunView, person_name
@@ -19,7 +22,7 @@ PAGE = 10
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
-def rows(look: RunView) -> str:
+def rows(look: RunView) -> Markup:
     """The rows of the run that are asked for, a page of them, and one in full."""
     if look.run is None or not look.counts.answered:
         return fragments.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
@@ -32,7 +35,7 @@ def rows(look: RunView) -> str:
     at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
     turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
     detail = _detail(look, chosen, numbers[chosen.row.id], turns)
-    return f'<div class="split">{_list(look, page, chosen, offset, total, numbers)}{detail}</div>'
+    return markup('<div class="split">{}{}</div>', _list(look, page, chosen, offset, total, numbers), detail)
 
 
 def beside(look: RunView, row_id: str, by: int) -> str:
@@ -83,10 +86,10 @@ def _chosen(look: RunView, page: list[ReviewedRow]) -> ReviewedRow | None:
 
 def _list(
     look: RunView, page: list[ReviewedRow], chosen: ReviewedRow, offset: int, total: int, numbers: Mapping[str, int]
-) -> str:
+) -> Markup:
     ids, text = [judged.row.id for judged in page], filters.wanted(look).text
     sent, hidden = look.reviews.sent(ids), verdict.hidden(look, ids)
-    items = "".join(
+    items = joined(
         _entry(
             look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
         )
@@ -95,46 +98,71 @@ def _list(
     before = _turn("Page before", "‹", max(offset - PAGE, 0), able=offset > 0)
     after = _turn("Next page", "›", offset + PAGE, able=offset + PAGE < total)
     span = f"{offset + 1}–{offset + len(page)} of {total:,}"
-    return f'<nav class="list" aria-label="Rows"><ul>{items}</ul><div class="pager">{before}<span>{span}</span>{after}</div></nav>'
+    return markup(
+        '<nav class="list" aria-label="Rows"><ul>{}</ul><div class="pager">{}<span>{}</span>{}</div></nav>',
+        items,
+        before,
+        span,
+        after,
+    )
 
 
-def _turn(label: str, sign: str, offset: int, *, able: bool) -> str:
+def _turn(label: str, sign: str, offset: int, *, able: bool) -> Markup:
     disabled = "" if able else "disabled"
-    return f'<button type="button" aria-label="{label}" {attrs(act="page", offset=offset)} {disabled}>{sign}</button>'
+    return markup(
+        '<button type="button" aria-label="{}" {} {}>{}</button>',
+        label,
+        attrs(act="page", offset=offset),
+        disabled,
+        sign,
+    )
 
 
-def _step(judged: ReviewedRow, by: int, *, able: bool) -> str:
+def _step(judged: ReviewedRow, by: int, *, able: bool) -> Markup:
     label, sign, key = ("Row before", "‹", "k") if by < 0 else ("Next row", "›", "j")
     disabled = "" if able else "disabled"
     data = attrs(act="step", row=judged.row.id, by=by, key=key)
-    return f'<button type="button" class="step" aria-label="{label}" title="{label} ({key})" {data} {disabled}>{sign}</button>'
+    return markup(
+        '<button type="button" class="step" aria-label="{label}" title="{label} ({key})" {data} {disabled}>{sign}</button>',
+        label=label,
+        key=key,
+        data=data,
+        disabled=disabled,
+        sign=sign,
+    )
 
 
 def _means(judged: ReviewedRow) -> list[float | None]:
     return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
-def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> str:
+def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> Markup:
     judged = verdict.covered(judged) if hidden else judged
     means = [m for m in _means(judged) if m is not None]
-    marks = "".join(f'<i class="{fragments.tone(m)}" style="--x:{(m - 1) / 4:.3f}"></i>' for m in means)
+    marks = joined(markup('<i class="{}" style="--x:{:.3f}"></i>', fragments.tone(m), (m - 1) / 4) for m in means)
     label = ", ".join(f"{m:.1f}" for m in means) or ("hidden until you judge" if hidden else "unrated")
     mean = f"{fmean(means):.1f}" if means else "–"
-    strip = f'<span class="strip" role="img" aria-label="Means {label}">{marks}</span><em>{mean}</em>'
+    strip = markup('<span class="strip" role="img" aria-label="Means {}">{}</span><em>{}</em>', label, marks, mean)
     instruction = " ".join(judged.row.instruction.split())[:120]
     around = excerpt([judged.row.instruction], text)
     elsewhere = "" if around else excerpt([response.text for response in judged.row.responses], text)
-    match = f'<span class="found">{marked(t(elsewhere), text)}</span>' if elsewhere else ""
-    current = 'aria-current="true"' if here else ""
-    return (
-        f"<li>{bulk_actions.pick(look, judged.row.id, instruction[:60], here=here)}"
-        f'<button type="button" {attrs(act="open", row=judged.row.id)} {current}><span class="no">{number}</span>'
-        f'<b dir="auto">{marked(t(around or instruction), text)}</b>{match}'
-        f'<span class="line">{_status(judged, sent)}{strip}</span></button></li>'
+    match = markup('<span class="found">{}</span>', marked(escape(elsewhere), text)) if elsewhere else Markup()
+    current = Markup('aria-current="true"') if here else Markup()
+    return markup(
+        '<li>{pick}<button type="button" {data} {current}><span class="no">{number}</span>'
+        '<b dir="auto">{shown}</b>{match}<span class="line">{status}{strip}</span></button></li>',
+        pick=bulk_actions.pick(look, judged.row.id, instruction[:60], here=here),
+        data=attrs(act="open", row=judged.row.id),
+        current=current,
+        number=number,
+        shown=marked(escape(around or instruction), text),
+        match=match,
+        status=_status(judged, sent),
+        strip=strip,
     )
 
 
-def _status(judged: ReviewedRow, sent: bool) -> str:
+def _status(judged: ReviewedRow, sent: bool) -> Markup:
     if settled := decisions.settled_pill(judged):
         return settled
     deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
@@ -152,46 +180,60 @@ def _status(judged: ReviewedRow, sent: bool) -> str:
     return fragments.pill("waiting", "info") if sent else fragments.pill("not sent")
 
 
-def _detail(look: RunView, judged: ReviewedRow, number: int, turns: str) -> str:
+def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> Markup:
     hidden = bool(verdict.hidden(look, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
     row, raw = judged.row, look.tab.review.raw == judged.row.id
     sent = look.reviews.sent([row.id])
-    conversation = "".join(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
+    conversation = joined(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)
     columns = {
         index: _response(judged, index, letter, verdict.stars(look, judged, index), raw)
         for index, letter in verdict.letters(look, row).items()
     }
-    in_correction = ""
+    in_correction = Markup()
     if verdict.correcting(look) == row.id and columns:  # first what is corrected, and beside it room for the correction
-        in_correction = f'{columns.pop(verdict.corrected(look, judged))}<div class="room" id="correct-here"></div>'
-    shown = in_correction + "".join(columns.values())
+        in_correction = columns.pop(verdict.corrected(look, judged)) + Markup(
+            '<div class="room" id="correct-here"></div>'
+        )
+    shown = in_correction + joined(columns.values())
     if (correction := judged.corrected_response()) is not None:
-        shown += (
-            f'<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
-            f"{fragments.prose(correction[0], raw=raw)}</section>"
+        shown += markup(
+            '<section class="response" aria-label="Corrected response"><header><h3>corrected by a reviewer</h3></header>'
+            "{}</section>",
+            fragments.prose(correction[0], raw=raw),
         )
     text = filters.wanted(look).text
     conversation, shown = marked(conversation, text, "text"), marked(shown, text, "text")
     single = "one" if len(row.responses) == 1 and correction is None and not in_correction else ""
     address = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
-    link = fragments.link("Open in Argilla", address) if address else ""
-    as_is = (
-        f'<button type="button" class="as-is" aria-pressed="{str(raw).lower()}" title="The texts as they are (m)"'
-        f" {attrs(act='raw', row=row.id, key='m')}>Raw</button>"
+    link = fragments.link("Open in Argilla", address) if address else Markup()
+    as_is = markup(
+        '<button type="button" class="as-is" aria-pressed="{}" title="The texts as they are (m)" {}>Raw</button>',
+        str(raw).lower(),
+        attrs(act="raw", row=row.id, key="m"),
     )
-    return (
-        f'<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {attrs(row=row.id)}>'
-        f'<div class="row-top"><h2>Row {number}</h2>{_status(judged, row.id in sent)}'
-        f'<div class="row-acts">{link}{as_is}{turns}</div></div>{fragments.notice(JUDGE_FIRST) if hidden else ""}'
-        f'<div class="talk">{conversation}</div><div class="responses {single}">{shown}</div>{decisions.opinions(look, judged)}'
-        f"{verdict.bar(look, judged)}</article>"
+    return markup(
+        '<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {data}>'
+        '<div class="row-top"><h2>Row {number}</h2>{status}<div class="row-acts">{link}{as_is}{turns}</div></div>{covered}'
+        '<div class="talk">{conversation}</div><div class="responses {single}">{shown}</div>{opinions}{bar}</article>',
+        number=number,
+        data=attrs(row=row.id),
+        status=_status(judged, row.id in sent),
+        link=link,
+        as_is=as_is,
+        turns=turns,
+        covered=fragments.notice(JUDGE_FIRST) if hidden else Markup(),
+        conversation=conversation,
+        single=single,
+        shown=shown,
+        opinions=decisions.opinions(look, judged),
+        bar=verdict.bar(look, judged),
     )
 
 
-def _response(judged: ReviewedRow, index: int, letter: str, stars: str, raw: bool) -> str:
+def _response(judged: ReviewedRow, index: int, letter: str, stars: Markup, raw: bool) -> Markup:
     response = judged.row.responses[index]
     by_aspect: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
@@ -199,10 +241,16 @@ def _response(judged: ReviewedRow, index: int, letter: str, stars: str, raw: boo
             by_aspect[rating.aspect].append(rating)
     values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in by_aspect.items()}
     lowest = min(by_aspect, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if by_aspect else ""
-    chips = "".join(_chip(aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
-    whys = "".join(
-        f'<p class="why" dir="auto" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
-        f"<b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
+    chips = joined(_chip(aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
+    whys = joined(
+        markup(
+            '<p class="why" dir="auto" data-aspect="{}" {}><b>{} {}</b>{}</p>',
+            aspect,
+            "" if aspect == lowest else "hidden",
+            aspect,
+            _shown(values[aspect]),
+            _why(ratings),
+        )
         for aspect, ratings in by_aspect.items()
     )
     people = judged.rated_by_people(index)
@@ -211,16 +259,26 @@ def _response(judged: ReviewedRow, index: int, letter: str, stars: str, raw: boo
         response.principle, *marks(response), f"people: {people:g}" if people is not None else "",
         f"accepted as suggested: {accepted:g}" if accepted is not None else "",
     ]  # fmt: skip
-    note = f'<span class="note">{t(" · ".join(filter(None, notes)))}</span>'
+    note = markup('<span class="note">{}</span>', " · ".join(filter(None, notes)))
     text = fragments.prose(response.text, raw=raw) if response.text.strip() else fragments.note("No text.")
     mean = judged.labelled(index)
     score = (
-        f'<b class="score {fragments.tone(mean)}">{f"{mean:.1f}" if mean is not None else "–"}</b>' if by_aspect else ""
+        markup('<b class="score {}">{}</b>', fragments.tone(mean), f"{mean:.1f}" if mean is not None else "–")
+        if by_aspect
+        else Markup()
     )
-    return (
-        f'<section class="response" aria-label="Response {letter}, {t(response.model)}"><header><kbd>{letter}</kbd>'
-        f"<h3>{t(response.model)}</h3>{note}{score}</header>"
-        f'{text}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>'
+    return markup(
+        '<section class="response" aria-label="Response {letter}, {model}"><header><kbd>{letter}</kbd>'
+        "<h3>{model}</h3>{note}{score}</header>"
+        '{text}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>',
+        letter=letter,
+        model=response.model,
+        note=note,
+        score=score,
+        text=text,
+        chips=chips,
+        whys=whys,
+        stars=stars,
     )
 
 
@@ -238,11 +296,17 @@ def _expected(rating: Rating) -> str:
     return f"(on average {rating.expected:.1f}) " if rating.expected is not None else ""
 
 
-def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> str:
+def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> Markup:
     mean = fmean(values) if values else None
     word = " of 5" if mean is not None else ", does not apply" if ratings[0].status == "not-applicable" else ", unrated"
     kind = "chip on" if on else "chip"
-    return (
-        f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}">'
-        f'{t(aspect)} <b class="{fragments.tone(mean)}">{_shown(values)}<span class="sr">{word}</span></b></button>'
+    return markup(
+        '<button type="button" class="{kind}" aria-pressed="{pressed}" data-aspect="{aspect}">'
+        '{aspect} <b class="{tone}">{shown}<span class="sr">{word}</span></b></button>',
+        kind=kind,
+        pressed=str(on).lower(),
+        aspect=aspect,
+        tone=fragments.tone(mean),
+        shown=_shown(values),
+        word=word,
     )

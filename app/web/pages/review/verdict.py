@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.errors import PageError, RunError
 from app.web.form_values import FormError
 from app.web.html import fragments
-from app.web.html.fragments import attrs, t
+from app.web.html.fragments import attrs
+from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Do, Done
 from app.web.saved import LONGEST_NAME, named
 from app.web.state import RunView, person_name
@@ -259,57 +261,82 @@ def _texts(judged: ReviewedRow, of: int) -> tuple[str, str]:
     return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
-def bar(look: RunView, judged: ReviewedRow) -> str:
+def bar(look: RunView, judged: ReviewedRow) -> Markup:
     """The buttons under a row, with their keys; what was decided here is pressed."""
     answers = look.reviews.answers(judged.row.id, name_of(look))
-    buttons = "".join(
-        f'<button type="button" class="say {word}" aria-pressed="{str(answers.get(DECISION) == word).lower()}" data-key="{key}"'
-        f" {attrs(act='say', row=judged.row.id, said=word)}>{title} <kbd>{key}</kbd></button>"
+    buttons = joined(
+        markup(
+            '<button type="button" class="say {word}" aria-pressed="{pressed}" data-key="{key}"'
+            " {data}>{title} <kbd>{key}</kbd></button>",
+            word=word,
+            pressed=str(answers.get(DECISION) == word).lower(),
+            key=key,
+            data=attrs(act="say", row=judged.row.id, said=word),
+            title=title,
+        )
         for word, title, key in DECISIONS
     )
-    fix = f'<button type="button" class="say" data-key="e" {attrs(act="correct", row=judged.row.id)}>Correct <kbd>e</kbd></button>'
-    back = ""
+    fix = markup(
+        '<button type="button" class="say" data-key="e" {}>Correct <kbd>e</kbd></button>',
+        attrs(act="correct", row=judged.row.id),
+    )
+    back = Markup()
     if answers.get(DECISION) or _rated(answers):
-        back = f'<button type="button" {attrs(act="unsay", row=judged.row.id)}>Take it back</button>'
+        back = markup('<button type="button" {}>Take it back</button>', attrs(act="unsay", row=judged.row.id))
     who = name_of(look)
     as_whom = (
-        f'<span class="note whose">as {t(person_name(who))} {fragments.button("Change", act="rename")}</span>'
+        markup('<span class="note whose">as {} {}</span>', person_name(who), fragments.button("Change", act="rename"))
         if who
-        else ""
+        else Markup()
     )
-    keys = "".join(f"<li><kbd>{t(key)}</kbd> {t(label)}</li>" for key, label in KEYS)
-    help_ = (
-        f'<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{keys}</ul>'
-        f"{_switch('keys', 'Single keys do this')}</div></details>"
+    keys = joined(markup("<li><kbd>{}</kbd> {}</li>", key, label) for key, label in KEYS)
+    fold = markup(
+        '<details class="keys"><summary data-key="?"><kbd>?</kbd> Keys</summary><div><ul>{}</ul>{}</div></details>',
+        keys,
+        _switch("keys", "Single keys do this"),
     )
     onward = _switch("onward", "Next row by itself")
-    return f'<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{help_}</div>'
+    return markup(
+        '<div class="verdict" role="group" aria-label="Your verdict">{buttons}{fix}{back}{onward}{as_whom}{keys}</div>',
+        buttons=buttons,
+        fix=fix,
+        back=back,
+        onward=onward,
+        as_whom=as_whom,
+        keys=fold,
+    )
 
 
-def _switch(name: str, label: str) -> str:
+def _switch(name: str, label: str) -> Markup:
     """A switch that the browser remembers, on where it remembers nothing (keys.js)."""
-    return f'<label class="remembered"><input type="checkbox" checked data-remember="{name}"> {label}</label>'
+    return markup(
+        '<label class="remembered"><input type="checkbox" checked data-remember="{}"> {}</label>', name, label
+    )
 
 
-def stars(look: RunView, judged: ReviewedRow, index: int) -> str:
+def stars(look: RunView, judged: ReviewedRow, index: int) -> Markup:
     """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
     aspect = aspect_of(look)
     rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
-    buttons = "".join(
-        f'<button type="button" aria-pressed="{str(rating == value).lower()}" aria-label="{value} of 5"'
-        f' tabindex="{0 if value == (rating or 1) else -1}"'
-        f" {attrs(act='rate', row=judged.row.id, place=index, value=value)}>{value}</button>"
+    buttons = joined(
+        markup(
+            '<button type="button" aria-pressed="{pressed}" aria-label="{value} of 5" tabindex="{tab}" {data}>{value}</button>',
+            pressed=str(rating == value).lower(),
+            value=value,
+            tab=0 if value == (rating or 1) else -1,
+            data=attrs(act="rate", row=judged.row.id, place=index, value=value),
+        )
         for value in range(1, 6)
     )
     title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
-    group = f'<div class="stars" role="toolbar" aria-label="{t(title)}">{buttons}</div>'
-    return f'<div class="rate"><span class="note">{t(title)}</span>{group}</div>'
+    group = markup('<div class="stars" role="toolbar" aria-label="{}">{}</div>', title, buttons)
+    return markup('<div class="rate"><span class="note">{}</span>{}</div>', title, group)
 
 
 def aspect_of(look: RunView) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
     recipe = look.recipe
-    return recipe.review.rated(recipe.rating.aspects if recipe.rating else ())[0] if recipe is not None else ""
+    return recipe.review.rated(recipe.rating.keys if recipe.rating else ())[0] if recipe is not None else ""
 
 
 def _rated(answers: Any) -> bool:

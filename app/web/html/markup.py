@@ -1,0 +1,51 @@
+"""The only way to HTML: a template that stands in the code, and values that are escaped unless they are HTML already.
+
+`markup` gives what `Markup(template).format` does and `joined` what `Markup.join` does, several times as fast: a page is made
+of thousands of pieces.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from string import Formatter
+from typing import LiteralString
+
+from markupsafe import Markup, escape
+
+
+def markup(template: LiteralString, /, *values: object, **named: object) -> Markup:
+    """The template with its `{}`, `{name}` and `{name:format}` filled. A hole in an attribute needs quotes around it."""
+    pieces, holes = _parsed(template)
+    filled: Sequence[object] = values
+    if holes:
+        filled = [
+            _formatted(named[key] if isinstance(key, str) else values[key], format_spec) for key, format_spec in holes
+        ]
+    parts = [*pieces]
+    parts[1::2] = map(_escaped, filled)
+    return Markup("".join(parts))
+
+
+def joined(pieces: Iterable[object], between: LiteralString = "") -> Markup:
+    """The pieces one after the other, each of them escaped unless it is HTML."""
+    return Markup(between.join(map(_escaped, pieces)))
+
+
+def _escaped(value: object) -> str:
+    return value if type(value) is Markup else escape(value)
+
+
+def _formatted(value: object, format_spec: str) -> object:
+    return format(value, format_spec) if format_spec else value
+
+
+@cache
+def _parsed(template: str) -> tuple[tuple[str, ...], tuple[tuple[int | str, str], ...]]:
+    """(texts and, between them, empty places for values, (key, format) of each value or nothing where all are `{}`)."""
+    pieces, holes = [""], list[tuple[int | str, str]]()
+    for text, name, format_spec, _ in Formatter().parse(template):
+        pieces[-1] += text
+        if name is not None:
+            holes.append((int(name) if name.isdigit() else name or len(holes), format_spec or ""))
+            pieces += ["", ""]
+    in_order = [(number, "") for number in range(len(holes))]
+    return tuple(pieces), () if holes == in_order else tuple(holes)
