@@ -101,11 +101,7 @@ class Recipe:
                 f"There are {len(self.responders)} response models. {MOST_RESPONDERS} are the most.",
                 setting="responders",
             )
-        names = [check.called for check in self.checks]
-        if len(names) > MOST_CHECKS:
-            raise SettingsError(f"There are {len(names)} checks. {MOST_CHECKS} are the most.", setting="checks")
-        if twice := next((name for name in names if names.count(name) > 1), ""):
-            raise SettingsError(f"Two checks are called '{twice}'. Give each a name of its own.", setting="checks")
+        names = [check.called for check in with_own_names(self.checks)]
         if unknown := [name for name in self.export.check_names if name not in names]:
             raise SettingsError(
                 f"[export] checks names '{unknown[0]}', and no check is called so. Known: {', '.join(names) or 'none'}.",
@@ -284,6 +280,16 @@ def checks_of(tables: Any) -> tuple[Check, ...]:
     if not isinstance(tables, (list, tuple)) or not all(isinstance(table, (Mapping, Check)) for table in tables):
         raise SettingsError("Checks are written as tables [[checks]], with two brackets.", setting="checks")
     return tuple(table if isinstance(table, Check) else check_of(table) for table in tables)
+
+
+def with_own_names(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The same checks. Raises SettingsError where they are too many, or two are called the same."""
+    names = [check.called for check in checks]
+    if len(names) > MOST_CHECKS:
+        raise SettingsError(f"There are {len(names)} checks. {MOST_CHECKS} are the most.", setting="checks")
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise SettingsError(f"Two checks are called '{twice}'. Give each a name of its own.", setting="checks")
+    return checks
 
 
 def check_of(table: Mapping[str, Any]) -> Check:

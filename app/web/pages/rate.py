@@ -11,7 +11,7 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.pages import rating_issues
+from app.web.pages import checks, rating_issues
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
@@ -30,6 +30,7 @@ def build(board: Board) -> None:
         board.button(
             lambda look: "Stop" if _rating(look) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
         )
+        board.button(checks.button_label, checks.check_rows, min_width=130, elem_id="check-rows")
         board.button(button_label, rate, primary=True, min_width=140, elem_id="rate")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
@@ -68,6 +69,7 @@ def build(board: Board) -> None:
                 )
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
             board.part(rubric)
+            checks.build(board)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
@@ -77,7 +79,7 @@ def build(board: Board) -> None:
 
 
 def _rating(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what == "rate"
+    return look.working and look.job is not None and look.job.what in ("rate", "check")
 
 
 def _judge(look: RunView) -> UltraFeedback | None:
@@ -90,7 +92,7 @@ def _judge(look: RunView) -> UltraFeedback | None:
 def trouble(look: RunView) -> Markup:
     """Why the last rating ended."""
     job = look.job
-    if job is None or job.what != "rate" or look.busy:
+    if job is None or job.what not in ("rate", "check") or look.busy:
         return Markup()
     return fragments.notice(job.trouble, "warn", lead(look))
 

@@ -12,6 +12,7 @@ from app.web.html.fragments import attrs
 from app.web.html.markup import joined, markup
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, verdict
+from app.web.pages.row_cards import failed_checks
 from app.web.state import RunView, person_name
 from feedback.reviewed_row import ReviewedRow
 from feedback.types import Rating
@@ -171,6 +172,8 @@ def _status(judged: ReviewedRow, sent: bool) -> Markup:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
             return fragments.pill(f"{'corrected' if changed else 'approved'} · {who}", "ok")
+        case "reject" if judged.decision != judged.peoples_decision:
+            return fragments.pill(f"rejected · check {judged.rejecting_check}", "bad")
         case "reject":
             return fragments.pill(f"rejected · {who}", "bad")
         case "unsure":
@@ -270,12 +273,13 @@ def _response(judged: ReviewedRow, index: int, letter: str, stars: Markup, raw: 
     return markup(
         '<section class="response" aria-label="Response {letter}, {model}"><header><kbd>{letter}</kbd>'
         "<h3>{model}</h3>{note}{score}</header>"
-        '{text}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>',
+        '{text}{failed}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>',
         letter=letter,
         model=response.model,
         note=note,
         score=score,
         text=text,
+        failed=failed_checks(judged.checks, index),
         chips=chips,
         whys=whys,
         stars=stars,
