@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 def setting(default: Any, help: str, **extra: Any) -> Any:
-    """A field of a task, a model or a judge: its default and one sentence of help, plain text."""
+    """A field of a task, a model or a judge: its default and one sentence of help, plain text.
+
+    `extra`: what it is called on a page (label), its choices, multiline, and apart where no single field can show it.
+    """
     metadata = {"help": help, **extra}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)

@@ -74,7 +74,7 @@ def add_fields(form: Form, prefix: str, cls: Any, names: Sequence[str] | None = 
 
     With `folded`, all of it goes into a closed part of that title.
     """
-    chosen = [f for f in fields(cls) if names is None or f.name in names]
+    chosen = [f for f in fields(cls) if (names is None or f.name in names) and not f.metadata.get("apart")]
     if not chosen:
         return
     if folded:

@@ -27,6 +27,7 @@ from feedback.checks.base import NOT_SETTINGS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import MergeRule
+from feedback.rubrics import Rubric
 from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
@@ -187,13 +188,16 @@ def fill(recipe: Recipe) -> FormValues:
     filled["checks"] = [plain_check(check) for check in recipe.checks]
     filled.update(no_check())
     judge = recipe.rating
+    filled["rubrics"] = [changed(rubric) for rubric in recipe.rubrics]
     filled["rating.on"] = judge is not None
-    filled.update(prefixed("rating", asdict(judge) if judge else RATING))
+    judged = asdict(judge) if judge else RATING
+    filled.update(prefixed("rating", {name: judged[name] for name in RATING}))
     filled["rating.aspects"] = list(filled["rating.aspects"])
     reviewed = {
         **asdict(recipe.review), "aspects": list(recipe.review.aspects), "reasons": shown(recipe.review.reasons),
         "blind_audit": next(word for word, value in AUDITS.items() if value == recipe.review.blind_audit),
     }  # fmt: skip
+    del reviewed["rubrics"]
     filled.update(prefixed("review", reviewed))
     filled.update(prefixed("merge", asdict(recipe.merge)))
     filled.update(prefixed("budget", asdict(recipe.budget)))
@@ -308,7 +312,12 @@ def of_input(filled: FormValues, error: ClaywrightError) -> "FormError":
 def rating_of(filled: FormValues) -> UltraFeedback:
     """The judge that is set up, whether it rates as rows are made or not. Raises FormError."""
     values = part(filled, "rating")
-    return _part(UltraFeedback, {name: values[name] for name in RATING}, "rating")
+    return _part(UltraFeedback, {**{name: values[name] for name in RATING}, "rubrics": rubrics_of(filled)}, "rating")
+
+
+def rubrics_of(filled: FormValues) -> tuple[Rubric, ...]:
+    """The rubrics of one's own. Raises FormError."""
+    return tuple(_part(Rubric, values, "rating", "rubric") for values in filled.get("rubrics") or [])
 
 
 def no_check() -> FormValues:
@@ -351,7 +360,8 @@ def checks_of(filled: FormValues) -> tuple[Check, ...]:
 def review_of(filled: FormValues) -> Review:
     """How rows are sent to Argilla. Raises FormError."""
     values = part(filled, "review")
-    return _part(Review, {**values, "blind_audit": AUDITS.get(str(values.get("blind_audit")), "auto")}, "review")
+    audit = AUDITS.get(str(values.get("blind_audit")), "auto")
+    return _part(Review, {**values, "blind_audit": audit, "rubrics": rubrics_of(filled)}, "review")
 
 
 def budget_of(filled: FormValues) -> Budget:
@@ -467,6 +477,7 @@ MAKERS: dict[str, Callable[[FormValues], Any]] = {
     "responders": responders_of,
     "labeller": lambda filled: model_of(part(filled, "labeller"), "labeller"),
     "inputs": lambda filled: inputs_of(filled, task_of(filled)),
+    "rubrics": rubrics_of,
     "checks": checks_of,
     "rating": lambda filled: rating_of(filled) if filled.get("rating.on") else None,
     "budget": budget_of,

@@ -68,7 +68,7 @@ class Review:
         f"sends it with them; auto sends it without them from {BLIND_FROM} rows on.",
         label="Audit",
     )
-    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.")
+    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.", apart=True)
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_submitted <= 1000:

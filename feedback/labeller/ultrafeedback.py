@@ -71,7 +71,7 @@ class UltraFeedback:
         "Show the labeller what is known from elsewhere: a column 'reference', or the passage of a document.",
         label="Show what is known",
     )
-    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.")
+    rubrics: tuple[Rubric, ...] = setting((), "Rubrics of your own that aspects can name.", apart=True)
 
     def __post_init__(self) -> None:
         if not self.aspects:
