@@ -2,7 +2,7 @@
 
 `store.runs`, `.usage`, `.rows`, `.ratings`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
 `.local_verdicts`, `.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics`
-are the nouns. app/store has a module for each, but for settlements, which stand with the verdicts, and for the last four,
+are the nouns. app/store has a module for each, but for settlements, which stand with the verdicts, and for the last five,
 which are in library.py.
 """
 
@@ -12,8 +12,7 @@ from app.store.call_cache import CallCache
 from app.store.checks import Checks
 from app.store.database import Database
 from app.store.embeddings import Vectors
-from app.store.form_drafts import FormDrafts
-from app.store.library import Library, RubricVersions
+from app.store.library import FormDrafts, Library, RubricVersions
 from app.store.local_verdicts import LocalVerdicts
 from app.store.pushes import Pushes
 from app.store.ratings import Ratings
