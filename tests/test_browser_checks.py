@@ -27,6 +27,8 @@ def test_a_check_is_added_and_what_fails_is_found(app: App, run: Run, browser: B
         card = page.locator("#checks")
         expect(card).to_contain_text("None yet.")
 
+        card.get_by_text("Add a check", exact=True).click()
+
         # what is wrong is said at the field, and nothing that was written is lost
         curator.choose("check-kind", "Matches a regular expression")
         curator.write("check-regex-pattern", "(a|a)*$")

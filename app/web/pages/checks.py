@@ -31,21 +31,20 @@ def build(board: Board) -> None:
     with gr.Column(elem_classes="card", elem_id="checks"):
         board.part(lambda look: fragments.card_head("Checks", "Told without a model", side=_number(look)))
         board.part(listed, drop)
-        kinds = [(check.title, kind) for kind, check in CHECKS.items()]
-        form.add(
-            "check.kind",
-            gr.Dropdown(
-                kinds, value=next(iter(CHECKS)), label="Another check", interactive=True, filterable=False,
-                elem_id="check-kind",
-            ),
-        )  # fmt: skip
-        for kind, check in CHECKS.items():
-            with gr.Column(visible=False) as own:
-                add_fields(form, f"check.{kind}", check, settings_of(check))
-            board.dress(own, _only_for(kind))
-        add_fields(form, "check", Check, NOT_SETTINGS)
-        board.problem("checks", "check")
-        board.button(lambda look: "Add the check", add, min_width=120, elem_id="add-check")
+        board.problem("checks")
+        with gr.Accordion("Add a check", open=False, elem_classes="more", elem_id="another-check"):
+            kinds = [(check.title, kind) for kind, check in CHECKS.items()]
+            choice = gr.Dropdown(
+                kinds, value=next(iter(CHECKS)), label="What to check", interactive=True, elem_id="check-kind"
+            )
+            form.add("check.kind", choice)
+            for kind, check in CHECKS.items():
+                with gr.Column(visible=False) as own:
+                    add_fields(form, f"check.{kind}", check, settings_of(check))
+                board.dress(own, _only_for(kind))
+            add_fields(form, "check", Check, NOT_SETTINGS)
+            board.problem("check")
+            board.button(lambda look: "Add the check", add, min_width=120, elem_id="add-check")
 
 
 def settings_of(check: type[Check]) -> list[str]:
@@ -67,19 +66,21 @@ def listed(look: RunView) -> Markup:
     items = Markup()
     for index, values in enumerate(look.filled["checks"]):
         kind = str(values.get("kind"))
-        name = str(values.get("name") or "") or (CHECKS[kind].title if kind in CHECKS else kind)
-        own = [
-            fragments.clipped(str(value), SHOWN_SETTING)
-            for key, value in values.items()
-            if key not in ("kind", *NOT_SETTINGS)
+        title = CHECKS[kind].title if kind in CHECKS else kind
+        own = {name: value for name, value in values.items() if name not in ("kind", *NOT_SETTINGS)}
+        asked = [
+            f"{name.replace('_', ' ')}: {fragments.clipped(str(value), SHOWN_SETTING)}" for name, value in own.items()
         ]
-        line = " · ".join(filter(None, [kind, *own]))
-        rejects = fragments.pill("rejects", "warn") if values.get("reject") else Markup()
-        remove = fragments.button("Remove", act="drop-check", place=index)
-        items += markup("<li><div><b>{}</b><span>{}</span></div>{}{}</li>", name, line, rejects, remove)
+        items += markup(
+            "<li><div><b>{}</b><span>{}</span></div>{}{}</li>",
+            values.get("name") or kind,
+            " · ".join([title, *asked]),
+            fragments.pill("rejects", "warn") if values.get("reject") else "",
+            fragments.button("Remove", act="drop-check", place=index),
+        )
     if not items:
         return fragments.note("None yet. A check says pass or fail with a reason, for each response, at no cost.")
-    return markup('<ul class="models">{}</ul>', items)
+    return markup('<ul class="models checks">{}</ul>', items)
 
 
 def add(act: Act) -> Done:

@@ -68,8 +68,8 @@ def build(board: Board) -> None:
                     gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
                 )
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
-            board.part(rubric)
             checks.build(board)
+            board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
