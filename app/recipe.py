@@ -105,7 +105,7 @@ class Recipe:
         if unknown := [name for name in self.export.check_names if name not in names]:
             raise SettingsError(
                 f"[export] checks names '{unknown[0]}', and no check is called so. Known: {', '.join(names) or 'none'}.",
-                setting="checks",
+                setting="export.checks",
             )
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.", setting="rows")

@@ -14,10 +14,12 @@ from app.review.argilla import Argilla
 from app.review.reviewed_rows import judged_rows
 from app.runs import row_checks, row_edits
 from app.runs.run_recipes import amend
+from app.store.row_search import RowQuery
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.argilla.client import Server
 from feedback.checks.base import identity_of
+from feedback.errors import ExportError
 from feedback.exports.selection import Export
 from feedback.types import Verdict
 from tasks.errors import SettingsError
@@ -134,6 +136,24 @@ def test_a_recipe_of_checks_is_told_what_is_wrong() -> None:
     assert recipe.parse(tomllib.loads(recipe.to_toml(given.dump()))) == given
 
 
+def test_rows_are_found_by_what_they_fail(store: Store) -> None:
+    run = with_run(store, 5, with_checks(SAID_BY_0, NO_THREE), responses=2)
+    row_checks.check_run(store, run)
+    zero, no_three = (check.identity for check in recipe.recipe_of(run).checks)
+
+    def found(**asked: Any) -> list[str]:
+        query = RowQuery(**asked)
+        ids = store.row_search.page(run.id, query, 0, 10)
+        assert store.row_search.count(run.id, query) == len(ids) == len(store.row_search.among(run.id, query, ids))
+        assert [store.row_search.place(run.id, query, row) for row in ids] == [*range(len(ids))]
+        return [row.rpartition("-")[0][-1] for row in ids]
+
+    assert found(check=no_three) == ["3"] and found(check=zero) == ["0", "1", "2", "3", "4"]
+    assert found(check=f"{no_three} {zero}") == found(check=zero) and found(check="nothing") == []
+    assert found(check=no_three, model="model-0") == ["3"] and found(check=zero, text="River 2") == ["2"]
+    assert found(check=zero, order="highest", value="5", text="river")[:1] != []
+
+
 # -- exported
 
 
@@ -156,7 +176,7 @@ def test_only_what_passes_goes_out(store: Store, tmp_path: Path) -> None:
     assert raw[3]["checks"][0] == {
         "response": 0, "check": "zero", "passed": True, "reason": "contains “said by 0”", "rejects": False
     }  # fmt: skip
-    with pytest.raises(SettingsError, match="No check of the run is called 'two'"):
+    with pytest.raises(ExportError, match="No check of the run is called 'two'"):
         written(store, run, path, unreviewed=True, checks="two")
 
 

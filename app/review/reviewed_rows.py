@@ -45,7 +45,7 @@ def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
 
 
 def for_run(run: Run, to: Export) -> Export:
-    """The export with the run's checks named, where it asks for all of them. Raises SettingsError for a check that it has not."""
+    """The export with the run's checks named, where it asks for all of them. Raises ExportError for a check that it has not."""
     return to.for_checks([check.called for check in recipe.read(run.recipe).checks])
 
 

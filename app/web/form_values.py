@@ -204,8 +204,11 @@ def fill(recipe: Recipe) -> FormValues:
     filled["argilla.url"] = ""
     filled.update(dict.fromkeys((f"browse.{name}" for name in FILTERS), ""))
     out = recipe.export
+    checks = out.checks if isinstance(out.checks, str) else ", ".join(out.checks)
     kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
-    filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))
+    filled.update(
+        prefixed("export", {**asdict(out), "checks": checks, "unreviewed": ROWS[out.unreviewed], "kind": kind})
+    )
     del filled["export.path"]
     return filled
 

@@ -149,10 +149,10 @@ class Export:
         return [name for name in map(str.strip, names) if name]
 
     def for_checks(self, names: Sequence[str]) -> "Export":
-        """The same with the checks that a run has named, where all of them are asked for. Raises SettingsError for others."""
+        """The same with the checks that a run has named, where all of them are asked for. Raises ExportError for others."""
         if unknown := [name for name in self.check_names if name not in names]:
             known = ", ".join(names) or "none"
-            raise SettingsError(f"No check of the run is called '{unknown[0]}'. It has: {known}.", setting="checks")
+            raise ExportError(f"No check of the run is called '{unknown[0]}'. It has: {known}.")
         return replace(self, checks=tuple(names)) if self.all_checks else self
 
     @property
